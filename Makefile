@@ -1,0 +1,74 @@
+# The verbs of the repository. Each sets up what it needs; `make help` lists them.
+PYTHON ?= python3
+VENV := .venv
+SAM_VENV := .venv-sam
+BIN := $(VENV)/bin
+SAM := $(SAM_VENV)/bin/sam
+export PYTHONPATH := layers/common:.
+export AWS_DEFAULT_REGION ?= us-east-1
+export SAM_CLI_TELEMETRY := 0
+PIP := -m pip install --quiet --disable-pip-version-check --require-hashes --requirement
+FUNCTIONS := $(wildcard functions/*/app.py)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up down test test-fast check format bench build lock clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1 — /p' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.stamp ## a virtual environment with everything that is pinned
+
+$(VENV)/.stamp: requirements/dev.txt
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Hangtag needs Python 3.11 or newer, this is %s: make PYTHON=/path/to/python" % sys.version.split()[0])'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python $(PIP) requirements/dev.txt
+	@touch $@
+
+# Apart from the rest: it wants another botocore than the embedded runtime.
+$(SAM_VENV)/.stamp: requirements/sam.txt
+	$(PYTHON) -m venv $(SAM_VENV)
+	$(SAM_VENV)/bin/python $(PIP) requirements/sam.txt
+	@touch $@
+
+demo: setup ## the whole system, a simulated PBX, and each tag as it lands; ONCE=1 ends by itself
+	@$(BIN)/python -m local.demo $(if $(ONCE),--once)
+
+up: setup ## start the embedded stack and write .local/stack.json
+	@$(BIN)/python -m local up
+
+down: setup ## stop the embedded stack, keeping its data
+	@$(BIN)/python -m local down
+
+test: setup $(SAM_VENV)/.stamp ## everything, slow tests included
+	$(BIN)/python -m pytest
+
+test-fast: setup ## what needs neither a stack nor a build
+	$(BIN)/python -m pytest -m "not stack and not build"
+
+check: setup $(SAM_VENV)/.stamp ## style, types, layers, template and state machine
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy layers/common/hangtag local tools tests
+	@for app in $(FUNCTIONS); do $(BIN)/mypy $$app || exit 1; done
+	$(BIN)/lint-imports
+	$(BIN)/cfn-lint template.yaml
+	$(SAM) validate --lint
+	$(BIN)/python -m tools.asl_lint statemachines/call.asl.yaml
+
+format: setup ## put the code into its form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup ## what a call costs, as ratios and counts of one run
+	@PYTHONPATH=$(PYTHONPATH):tests/load:tests/integration $(BIN)/python -m tests.load.bench
+
+build: $(SAM_VENV)/.stamp ## the artifacts that `sam deploy` uploads; needs neither Docker nor Python 3.13
+	$(SAM) build
+
+lock: setup ## pin the dependencies anew from requirements/*.in (needs uv)
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 requirements/runtime.in -o layers/common/requirements.txt
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 requirements/dev.in -o requirements/dev.txt
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 requirements/sam.in -o requirements/sam.txt
+
+clean: down ## forget the environments, the builds and the stack's data
+	rm -rf $(VENV) $(SAM_VENV) .aws-sam .local

@@ -1,0 +1,89 @@
+"""The tracker: changes of calls → the state machine; settling; sweeping."""
+
+import json
+import os
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from hangtag.flow import settle as settling
+from hangtag.flow.sweep import sweep
+from hangtag.flow.track import Machinery, act, decide
+from hangtag.observability import logger
+from hangtag.store import calls, settings
+
+TABLE = os.environ["TABLE_NAME"]
+MACHINERY = Machinery(
+    state_machine_arn=os.environ["STATE_MACHINE_ARN"],
+    settle_queue_url=os.environ["SETTLE_QUEUE_URL"],
+    amend_queue_url=os.environ["AMEND_QUEUE_URL"],
+)
+SWEEP_AFTER = timedelta(seconds=int(os.environ["SWEEP_AFTER_SECONDS"]))
+# What a sweep leaves of its time for the call at hand.
+SWEEP_MARGIN_MS = 5000
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """A batch of the table's stream, a batch of the settle queue, or the schedule's sweep."""
+    if event.get("source") == "hangtag.sweep":
+        looked_at = sweep(
+            TABLE,
+            MACHINERY.state_machine_arn,
+            SWEEP_AFTER,
+            lambda: bool(context.get_remaining_time_in_millis() > SWEEP_MARGIN_MS),
+        )
+        logger.info("swept", extra={"calls": looked_at})
+        return {"swept": looked_at}
+    records = event["Records"]
+    if records[0]["eventSource"] == "aws:dynamodb":
+        return each(records, track, lambda record: record["dynamodb"]["SequenceNumber"])
+    return each(records, settle, lambda record: record["messageId"])
+
+
+def each(
+    records: list[dict[str, Any]],
+    work: Callable[[dict[str, Any]], None],
+    identify: Callable[[dict[str, Any]], str],
+) -> dict[str, Any]:
+    """Work through a batch and report what failed. Raises when all of it failed, so that all is retried."""
+    failed: list[str] = []
+    last: Exception | None = None
+    for record in records:
+        try:
+            work(record)
+        except Exception as error:
+            logger.exception("record failed", extra={"record": identify(record)})
+            failed.append(identify(record))
+            last = error
+    if last is not None and len(failed) == len(records):
+        raise last
+    return {"batchItemFailures": [{"itemIdentifier": name} for name in failed]}
+
+
+def track(record: dict[str, Any]) -> None:
+    """One change of a call's item."""
+    image = record["dynamodb"].get("NewImage")
+    item = calls.parse(image) if image else None
+    if item is None:
+        return
+    call = item.fold()
+    actions = decide(item, call)
+    seconds = settings.settle_seconds(TABLE, item.tenant_id) if actions.settle else 0
+    act(MACHINERY, item, actions, seconds)
+    logger.info(
+        "tracked",
+        extra={
+            "execution": item.execution_name,
+            "start": actions.start,
+            "succeed": actions.succeed,
+            "settle": actions.settle,
+            "amend": actions.amend,
+        },
+    )
+
+
+def settle(record: dict[str, Any]) -> None:
+    """A message that the tracker sent itself when the call went quiet."""
+    message = json.loads(record["body"])
+    settled = settling.settle(TABLE, calls.CallKey(message["pk"], message["sk"]), message["count"])
+    logger.info("settling", extra={"settled": settled})

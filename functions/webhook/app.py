@@ -1,0 +1,75 @@
+"""The webhook: what PBXs post, and what the fallback queue holds of it."""
+
+import base64
+import binascii
+import os
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hangtag.flow.receive import (
+    REFUSED_BY_AWS,
+    Delivery,
+    Settings,
+    process,
+    receive,
+)
+from hangtag.observability import logger
+from hangtag.providers.base import Reply, WebhookRequest
+
+SETTINGS = Settings(
+    table=os.environ["TABLE_NAME"],
+    token_keys=os.environ["TOKEN_KEY"],
+    fallback_queue_url=os.environ["FALLBACK_QUEUE_URL"],
+    sweep_after=timedelta(seconds=int(os.environ["SWEEP_AFTER_SECONDS"])),
+)
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Answer an HTTP API request (payload 2.0), or drain a batch of the fallback queue."""
+    if "Records" in event:
+        return drain(event["Records"])
+    parameters = event.get("pathParameters") or {}
+    # The telephony API's route names no provider: it is one.
+    provider = parameters.get("provider", "telephony_api")
+    reply = receive(SETTINGS, provider, parameters.get("token", ""), _request(event))
+    return _response(reply)
+
+
+def _request(event: dict[str, Any]) -> WebhookRequest:
+    http = event["requestContext"]["http"]
+    return WebhookRequest(
+        method=http["method"],
+        path=event.get("rawPath", ""),
+        query=event.get("rawQueryString", ""),
+        headers={name.lower(): value for name, value in event.get("headers", {}).items()},
+        body=_body(event),
+        arrived_at=datetime.fromtimestamp(event["requestContext"]["timeEpoch"] / 1000, UTC),
+    )
+
+
+def _body(event: dict[str, Any]) -> bytes:
+    text: str = event.get("body") or ""
+    if event.get("isBase64Encoded"):
+        try:
+            return base64.b64decode(text)
+        except binascii.Error:
+            return b""
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _response(reply: Reply) -> dict[str, Any]:
+    headers = {"content-type": reply.content_type, "cache-control": "no-store"}
+    return {"statusCode": reply.status, "headers": headers, "body": reply.body}
+
+
+def drain(records: list[dict[str, Any]]) -> dict[str, Any]:
+    """Take in parked deliveries. What the table still refuses goes back to the queue."""
+    failed = []
+    for record in records:
+        try:
+            process(SETTINGS, Delivery.from_message(record["body"]))
+        except Exception as error:
+            kind = "the table refuses" if isinstance(error, REFUSED_BY_AWS) else "broken"
+            logger.exception("parked delivery not taken in", extra={"why": kind})
+            failed.append({"itemIdentifier": record["messageId"]})
+    return {"batchItemFailures": failed}

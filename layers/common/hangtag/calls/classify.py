@@ -1,0 +1,92 @@
+"""`classify`: which tag a closed call deserves, or why none. Pure."""
+
+from collections.abc import Set
+from dataclasses import dataclass
+from enum import StrEnum
+
+from hangtag.calls.event import Direction, Outcome
+from hangtag.calls.fold import Call
+
+SHORT_NUMBER_DIGITS = 4
+
+
+class TagType(StrEnum):
+    """The two tags."""
+
+    CALL = "call"
+    MISSED_CALL = "missed_call"
+
+
+class SkipReason(StrEnum):
+    """Why a call leaves no tag; kept on the call and shown to admins."""
+
+    INTERNAL = "internal"
+    UNKNOWN_EXTENSION = "unknown_extension"
+    EMPLOYEE_NO_ANSWER = "employee_no_answer"
+    EMPLOYEE_NUMBER = "employee_number"
+    INCOMPLETE = "incomplete"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Either a tag with its direction, or a reason to skip. Exactly one of `tag` and `skip` is set."""
+
+    tag: TagType | None
+    direction: Direction | None
+    skip: SkipReason | None
+
+
+def classify(
+    call: Call,
+    *,
+    mapped: Set[str],
+    external_is_employee: bool,
+    clicked: bool = False,
+) -> Verdict:
+    """Judge a closed call.
+
+    `mapped` are the extensions of this integration that belong to an employee, as far as the call concerns them
+    (those that rang, and the other party's number). `external_is_employee`: the other party's number is on an
+    employee's card. `clicked`: started by click to call, so that the employee's own phone rang first.
+    """
+    reason = _reason_to_skip(call, mapped, external_is_employee, clicked)
+    if reason is not None:
+        return Verdict(None, None, reason)
+    direction = Direction.OUT if call.direction is Direction.OUT else Direction.IN
+    talked = call.outcome is Outcome.SUCCESS
+    # An incoming call that only a menu or voice mail answered reached nobody.
+    if talked and (direction is Direction.OUT or call.extensions):
+        return Verdict(TagType.CALL, direction, None)
+    return Verdict(TagType.MISSED_CALL, direction, None)
+
+
+def _reason_to_skip(  # noqa: PLR0911 - a row of the design's table each
+    call: Call, mapped: Set[str], external_is_employee: bool, clicked: bool
+) -> SkipReason | None:
+    if not call.legs:
+        return SkipReason.INCOMPLETE
+    if call.direction is Direction.INTERNAL or is_internal(call.external, mapped):
+        return SkipReason.INTERNAL
+    if external_is_employee:
+        return SkipReason.EMPLOYEE_NUMBER
+    if clicked and not any(leg.answered for leg in call.legs):
+        return SkipReason.EMPLOYEE_NO_ANSWER
+    if call.answered_by is not None:
+        return None if call.answered_by in mapped else SkipReason.UNKNOWN_EXTENSION
+    rung = call.extensions
+    if (rung or call.direction is Direction.OUT) and not mapped & set(rung):
+        return SkipReason.UNKNOWN_EXTENSION
+    return None
+
+
+def is_internal(external: str | None, mapped: Set[str]) -> bool:
+    """The other party is an extension: a mapped one, or a number too short to be dialled from outside.
+
+    Two to four digits without a plus: public service numbers of that length are lost with them, which is why
+    the reason is shown.
+    """
+    if not external:
+        return False
+    if external in mapped:
+        return True
+    return external.isdigit() and 2 <= len(external) <= SHORT_NUMBER_DIGITS

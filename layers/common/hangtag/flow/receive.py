@@ -1,0 +1,217 @@
+"""Step 1: a delivery comes in, is verified, and its events join their calls.
+
+The webhook's path: imports are counted here (tests/unit/test_import_budget.py). What is needed only now and then is
+imported where it is used.
+"""
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from hangtag.auth import is_ours, token_hash
+from hangtag.observability import logger
+from hangtag.providers import load
+from hangtag.providers.base import Accepted, ContactCard, Office, Refused, Reply, WebhookRequest
+from hangtag.store import client, hooks
+from hangtag.store.call_events import Appended, Source, append
+
+MAX_BODY_BYTES = 64 * 1024
+REFUSED_BY_AWS = (BotoCoreError, ClientError)
+# The same for every token that leads nowhere, whatever the reason.
+NOT_FOUND = Reply(404, '{"type":"about:blank","title":"Not Found","status":404}', "application/problem+json")
+TOO_LARGE = Reply(413, '{"type":"about:blank","title":"Content Too Large","status":413}', "application/problem+json")
+UNAVAILABLE = Reply(
+    503, '{"type":"about:blank","title":"Service Unavailable","status":503}', "application/problem+json"
+)
+# Said when a delivery is parked before it could be understood: no data, and success.
+PARKED = Reply(200, "{}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the receiving function is configured with. `token_keys`: the stack's keys, the first one signs."""
+
+    table: str
+    token_keys: str
+    fallback_queue_url: str
+    sweep_after: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One webhook request. Its token is held as a hash only, so that a parked delivery does not spread it."""
+
+    provider: str
+    token_hash: str
+    request: WebhookRequest
+
+    def to_message(self) -> str:
+        """The delivery as a message of the fallback queue."""
+        request = self.request
+        return json.dumps(
+            {
+                "provider": self.provider,
+                "token_hash": self.token_hash,
+                "method": request.method,
+                "path": request.path,
+                "query": request.query,
+                "headers": dict(request.headers),
+                "body": base64.b64encode(request.body).decode("ascii"),
+                "arrived_at": request.arrived_at.timestamp(),
+            }
+        )
+
+    @classmethod
+    def from_message(cls, text: str) -> "Delivery":
+        """The inverse of `to_message`."""
+        said: Mapping[str, Any] = json.loads(text)
+        return cls(
+            provider=said["provider"],
+            token_hash=said["token_hash"],
+            request=WebhookRequest(
+                method=said["method"],
+                path=said["path"],
+                query=said["query"],
+                headers=said["headers"],
+                body=base64.b64decode(said["body"]),
+                arrived_at=datetime.fromtimestamp(said["arrived_at"], UTC),
+            ),
+        )
+
+
+def receive(settings: Settings, provider: str, token: str, request: WebhookRequest) -> Reply:
+    """Answer one delivery. What it says is durable before the answer is a success.
+
+    If the table refuses, the delivery is parked on the fallback queue and acknowledged; if the queue refuses too,
+    the answer is 503, and the PBX sends again.
+    """
+    if not is_ours(token, "hook", settings.token_keys):
+        return NOT_FOUND
+    # The token is part of the path; what is kept or parked must not hold it.
+    masked = request.path.replace(token, "***")
+    delivery = Delivery(provider=provider, token_hash=token_hash(token), request=_with_path(request, masked))
+    try:
+        return process(settings, delivery)
+    except REFUSED_BY_AWS as error:
+        return _park(settings, delivery, type(error).__name__)
+    except Exception as error:
+        # A bug of ours must not lose the event: parked, it is tried again and ends in the dead letters.
+        logger.exception("delivery failed", extra={"provider": provider, "error": type(error).__name__})
+        return _park(settings, delivery, type(error).__name__)
+
+
+def process(settings: Settings, delivery: Delivery) -> Reply:
+    """Take in one delivery, from the PBX or from the fallback queue. Raises when the table refuses."""
+    dynamodb = client.dynamodb()
+    hook = hooks.find_hook(dynamodb, settings.table, delivery.token_hash)
+    if hook is None or hook.provider != delivery.provider:
+        return NOT_FOUND
+    source = Source(hook.tenant_id, hook.integration_id, hook.provider)
+    request = delivery.request
+    if len(request.body) > MAX_BODY_BYTES:
+        return _refuse(settings, source, request, Refused(TOO_LARGE, "the body is over 64 KB"))
+    result = load(hook.provider).receive(request, hook.secrets)
+    if isinstance(result, Refused):
+        return _refuse(settings, source, request, result)
+    appended = [
+        append(dynamodb, settings.table, source, event, request.arrived_at, settings.sweep_after)
+        for event in result.events
+    ]
+    if Appended.FULL in appended:
+        _keep(settings, source, request, 200, "the call has its 200 events already")
+    logger.info(
+        "delivery accepted",
+        extra={
+            "tenant": source.tenant_id,
+            "integration": source.integration_id,
+            "events": [event.kind for event in result.events],
+            "stored": [verdict.name for verdict in appended],
+        },
+    )
+    return _respond(settings, source, hook.country, result)
+
+
+def _with_path(request: WebhookRequest, path: str) -> WebhookRequest:
+    return WebhookRequest(
+        method=request.method,
+        path=path,
+        query=request.query,
+        headers=request.headers,
+        body=request.body,
+        arrived_at=request.arrived_at,
+    )
+
+
+def _respond(settings: Settings, source: Source, country: str, result: Accepted) -> Reply:
+    if result.respond is None:
+        return result.reply
+
+    def contact(number: str) -> ContactCard | None:
+        from hangtag.flow.lookup import find_card
+
+        return find_card(settings.table, source, country, number)
+
+    def credentials() -> Mapping[str, str]:
+        from hangtag.flow.lookup import read_credentials
+
+        return read_credentials(settings.table, source)
+
+    try:
+        return result.respond(Office(contact=contact, credentials=credentials))
+    except Exception as error:
+        # A look-up fails open: the PBX goes on without its answer.
+        logger.warning("look-up failed", extra={"tenant": source.tenant_id, "error": type(error).__name__})
+        return result.reply
+
+
+def _refuse(settings: Settings, source: Source, request: WebhookRequest, refused: Refused) -> Reply:
+    logger.info(
+        "delivery refused",
+        extra={
+            "tenant": source.tenant_id,
+            "integration": source.integration_id,
+            "status": refused.reply.status,
+            "reason": refused.reason,
+        },
+    )
+    _keep(settings, source, request, refused.reply.status, refused.reason)
+    return refused.reply
+
+
+def _keep(settings: Settings, source: Source, request: WebhookRequest, status: int, reason: str) -> None:
+    """Keep what was refused, where an admin can see it; the refusal stands even if that fails."""
+    from hangtag.store import deliveries
+
+    try:
+        deliveries.keep(
+            client.dynamodb(),
+            settings.table,
+            tenant_id=source.tenant_id,
+            integration_id=source.integration_id,
+            received_at=request.arrived_at,
+            method=request.method,
+            path=request.path,
+            body=request.body,
+            status=status,
+            reason=reason,
+        )
+    except REFUSED_BY_AWS as error:
+        logger.warning("delivery not kept", extra={"error": type(error).__name__})
+
+
+def _park(settings: Settings, delivery: Delivery, error: str) -> Reply:
+    try:
+        client.make("sqs").send_message(QueueUrl=settings.fallback_queue_url, MessageBody=delivery.to_message())
+    except REFUSED_BY_AWS as worse:
+        logger.error(
+            "delivery neither stored nor parked",
+            extra={"provider": delivery.provider, "error": error, "queue": type(worse).__name__},
+        )
+        return UNAVAILABLE
+    logger.warning("delivery parked", extra={"provider": delivery.provider, "error": error})
+    return PARKED

@@ -1,0 +1,59 @@
+"""A call as the API shows it."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from hangtag.calls import Call
+from hangtag.store import calls, tags
+
+
+def call_view(item: calls.CallItem, call: Call, emission: tags.Emission | None) -> dict[str, Any]:
+    """The JSON of a call; who and why are known once it was emitted. Times are ISO 8601 in UTC."""
+    recording = call.recording
+    tagged = emission is not None and emission.tag is not None
+    return {
+        "id": calls.public_id(item.integration_id, item.key),
+        "integration_id": item.integration_id,
+        "provider": item.provider,
+        "call_id": item.call_id,
+        "direction": call.direction,
+        "external": call.external,
+        "line": call.line,
+        "state": "closed" if call.closed else "open",
+        "outcome": call.outcome,
+        "started_at": _iso(call.started_at),
+        "answered_at": _iso(call.answered_at),
+        "ended_at": _iso(call.ended_at),
+        "talk_seconds": call.talk_seconds,
+        "answered_by": call.answered_by,
+        "legs": [
+            {
+                "extension": leg.extension,
+                "outcome": leg.outcome,
+                "answered": leg.answered,
+                "talk_seconds": leg.talk_seconds,
+            }
+            for leg in call.legs
+        ],
+        "end_unknown": call.end_unknown,
+        "linked_call_id": call.linked_call_id,
+        "recording": {"url": recording.url, "temporary": recording.temporary} if recording else None,
+        "data": dict(call.data),
+        "employee_id": emission.employee_id if emission else None,
+        "contact_id": emission.contact_id if emission else None,
+        "tag_id": emission.id if emission and tagged else None,
+        "skip_reason": emission.skip if emission else None,
+    }
+
+
+def open_view(item: calls.CallItem) -> dict[str, Any]:
+    """A call that was not tagged yet, or changed since, as its events tell it now."""
+    fresh = call_view(item, item.fold(), None)
+    if item.body is None:
+        return fresh
+    known = ("employee_id", "contact_id", "tag_id", "skip_reason")
+    return fresh | {name: item.body[name] for name in known}
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds") if moment else None

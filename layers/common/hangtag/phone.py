@@ -1,0 +1,147 @@
+"""Phone numbers: any format in, E.164 out. The library is loaded when the first number comes."""
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from phonenumbers import PhoneNumber
+
+__all__ = ["Number", "is_short", "normalise"]
+
+MAX_LENGTH = 64
+# What PBXs send instead of a withheld number.
+_WITHHELD = frozenset(
+    [
+        "anonymous",
+        "anonym",
+        "unknown",
+        "private",
+        "withheld",
+        "restricted",
+        "hidden",
+        "unavailable",
+        "invalid",
+        "none",
+        "null",
+        "undefined",
+    ]
+)
+_SCHEME = re.compile(r"(?:sips?|tel):([^@;]*)", re.IGNORECASE)
+_NUMBER_PART = re.compile(r"[\d\s()./\-‐-―−+]*")
+_SHORT = re.compile(r"\d{2,4}", re.ASCII)
+# A number of this many digits that is valid abroad is rather that than one from here without its trunk prefix.
+_LIKELY_INTERNATIONAL_DIGITS = 11
+_MIN_INTERNATIONAL_DIGITS = 9
+_MIN_DIGITS_AFTER_810 = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number that can be called. `raw` is what was given, `extension` the digits dialled after the answer."""
+
+    e164: str
+    extension: str | None
+    raw: str
+
+
+def is_short(raw: str) -> bool:
+    """Whether it is an internal number: two to four digits, no plus."""
+    return _SHORT.fullmatch(raw.strip()) is not None
+
+
+def normalise(raw: str, country: str) -> Number | None:
+    """Read a number as it is written in a country (ISO 3166, two letters); None if withheld or unreadable.
+
+    A plus or 00 means an international number. So do, without a plus, the digits of a full number of any country,
+    if they can't rather be a number of this country; 810 is the international prefix where 8 is the trunk's.
+    Never raises.
+    """
+    text = _strip(raw)
+    digits = "".join(character for character in text if character.isdigit())
+    if len(digits) < 2 or not digits.strip("0"):
+        return None
+    found = _read(text, digits, country.upper())
+    if found is None:
+        return None
+    import phonenumbers
+
+    e164 = phonenumbers.format_number(found, phonenumbers.PhoneNumberFormat.E164)
+    return Number(e164, found.extension or None, raw)
+
+
+def _strip(raw: str) -> str:
+    """The number without what surrounds it in a SIP address; "" if it is none."""
+    text = raw.strip()
+    scheme = _SCHEME.match(text)
+    if scheme:
+        text = scheme.group(1).strip()
+    if len(text) > MAX_LENGTH or text.casefold() in _WITHHELD:
+        return ""
+    return text
+
+
+def _read(text: str, digits: str, country: str) -> "PhoneNumber | None":
+    if text.startswith(("+", "＋")):
+        return _parse(text, None, lenient=True)
+    head = _NUMBER_PART.match(text)
+    main = "".join(c for c in (head.group() if head else text) if c.isdigit())
+    if main.startswith("00"):
+        return _parse(_after(text, 2), None) or _parse(text, country)
+    if main.startswith("810") and len(main) >= _MIN_DIGITS_AFTER_810 + 3:
+        behind = _parse(_after(text, 3), None)
+        if behind is not None:
+            return behind
+    national = _parse(text, country)
+    abroad = _parse("+" + text, None) if len(main) >= _MIN_INTERNATIONAL_DIGITS else None
+    if abroad is not None and (national is None or _looks_international(main, country)):
+        return abroad
+    if national is not None:
+        return national
+    return _parse(text, country, lenient=True) or _parse_own(text, main, country)
+
+
+def _after(text: str, count: int) -> str:
+    """The text behind its first `count` digits, with a plus before it."""
+    seen = 0
+    for position, character in enumerate(text):
+        seen += character.isdigit()
+        if seen == count:
+            return "+" + text[position + 1 :]
+    return ""
+
+
+def _looks_international(digits: str, country: str) -> bool:
+    """Whether digits that are valid both here and abroad are meant with their country code."""
+    import phonenumbers
+
+    own = str(phonenumbers.country_code_for_region(country))
+    trunk = phonenumbers.ndd_prefix_for_region(country, True) or ""
+    if trunk and trunk != own and digits.startswith(trunk):
+        return False
+    return digits.startswith(own) or len(digits) >= _LIKELY_INTERNATIONAL_DIGITS
+
+
+def _parse_own(text: str, digits: str, country: str) -> "PhoneNumber | None":
+    """A number that begins with the country's own code, without a plus, and fits by its length alone."""
+    import phonenumbers
+
+    own = str(phonenumbers.country_code_for_region(country))
+    if not digits.startswith(own) or len(digits) < _LIKELY_INTERNATIONAL_DIGITS:
+        return None
+    return _parse("+" + text, None, lenient=True)
+
+
+def _parse(text: str, country: str | None, *, lenient: bool = False) -> "PhoneNumber | None":
+    """The number, if it is valid; with `lenient`, also if only its length fits (new ranges, test numbers)."""
+    import phonenumbers
+
+    try:
+        number = phonenumbers.parse(text, country)
+    except phonenumbers.NumberParseException:
+        return None
+    if phonenumbers.is_valid_number(number):
+        return number
+    possible = phonenumbers.is_possible_number_with_reason(number)
+    fits = possible == phonenumbers.ValidationResult.IS_POSSIBLE
+    return number if lenient and fits else None

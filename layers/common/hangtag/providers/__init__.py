@@ -1,0 +1,8 @@
+"""The PBXs. A provider is one module, one folder of stories and one row of the docs.
+
+A module is loaded by name when a request for it comes, so that one provider costs the others nothing.
+"""
+
+from hangtag.providers.registry import PROVIDERS, load
+
+__all__ = ["PROVIDERS", "load"]

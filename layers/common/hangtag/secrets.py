@@ -1,0 +1,48 @@
+"""What an admin typed to reach a PBX, encrypted with the stack's KMS key. Nothing here is ever logged.
+
+Tenant and integration are the encryption context: a ciphertext moved to another tenant's item can't be opened.
+"""
+
+import base64
+import json
+import os
+from collections.abc import Mapping
+
+from hangtag.errors import BadInputError
+from hangtag.store.client import make
+
+__all__ = ["decrypt", "encrypt"]
+
+# What KMS encrypts in one piece.
+MAX_PLAIN_BYTES = 4096
+
+
+def encrypt(tenant_id: str, integration_id: str, credentials: Mapping[str, str]) -> str:
+    """The credentials as base64 text.
+
+    Raises BadInputError if they are over 4 KB together, and botocore's errors.
+    """
+    plain = json.dumps(dict(credentials), ensure_ascii=False).encode()
+    if len(plain) > MAX_PLAIN_BYTES:
+        raise BadInputError("the credentials are over 4 KB together")
+    answer = make("kms").encrypt(
+        KeyId=os.environ["CREDENTIALS_KEY_ID"],
+        Plaintext=plain,
+        EncryptionContext=_context(tenant_id, integration_id),
+    )
+    return base64.b64encode(answer["CiphertextBlob"]).decode("ascii")
+
+
+def decrypt(tenant_id: str, integration_id: str, sealed: str) -> dict[str, str]:
+    """The inverse of `encrypt`. Raises botocore's errors, also when the context is not the one of `encrypt`."""
+    answer = make("kms").decrypt(
+        KeyId=os.environ["CREDENTIALS_KEY_ID"],
+        CiphertextBlob=base64.b64decode(sealed),
+        EncryptionContext=_context(tenant_id, integration_id),
+    )
+    opened: dict[str, str] = json.loads(answer["Plaintext"])
+    return opened
+
+
+def _context(tenant_id: str, integration_id: str) -> dict[str, str]:
+    return {"tenant": tenant_id, "integration": integration_id}

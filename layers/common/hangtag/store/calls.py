@@ -1,0 +1,239 @@
+"""Call items: reading them, and the changes that the tracker, the sweeper and the emission make to them."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from hangtag.calls.event import CallEvent, decode, encode
+from hangtag.calls.fold import Call, fold
+from hangtag.store.call_events import EVENT_PREFIX, MAX_GENERATIONS
+from hangtag.store.client import dynamodb
+from hangtag.store.keys import DAY_SHARDS, LIVE_SHARDS, call_pk, call_sk, digest, key, shard
+
+
+@dataclass(frozen=True, slots=True)
+class CallKey:
+    """Where a call's item is: the whole input of its execution and of every message about it."""
+
+    pk: str
+    sk: str
+
+    @property
+    def digest(self) -> str:
+        """32 hexadecimal characters; also the id of the call's tag."""
+        return digest(self.pk, self.sk)
+
+    def item_key(self) -> dict[str, Any]:
+        """The key in DynamoDB's form."""
+        return {"pk": {"S": self.pk}, "sk": {"S": self.sk}}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallItem:
+    """A call's item. `count` is how many events it holds, `emitted` the digest of the record last tagged."""
+
+    key: CallKey
+    tenant_id: str
+    integration_id: str
+    provider: str
+    call_id: str
+    events: tuple[CallEvent, ...]
+    count: int
+    attempt: int
+    execution: str | None
+    task_token: str | None
+    emitted: str | None
+    live_due: str | None
+    body: Mapping[str, Any] | None
+    has_next: bool
+
+    @property
+    def execution_name(self) -> str:
+        """The execution that should wait for this call."""
+        return f"{self.key.digest}-{self.attempt}"
+
+    def fold(self) -> Call:
+        """The record of the call, as its events tell it now."""
+        return fold(self.events)
+
+
+def parse(raw: Mapping[str, Any]) -> CallItem | None:
+    """The item from DynamoDB's form; None for a husk that holds no event (a trace of an erased call)."""
+    call_id = raw.get("call_id", {}).get("S")
+    if call_id is None:
+        return None
+    events = tuple(decode(call_id, value["S"]) for name, value in raw.items() if name.startswith(EVENT_PREFIX))
+    body = raw.get("body", {}).get("S")
+    return CallItem(
+        key=CallKey(raw["pk"]["S"], raw["sk"]["S"]),
+        tenant_id=raw["tenant_id"]["S"],
+        integration_id=raw["integration_id"]["S"],
+        provider=raw["provider"]["S"],
+        call_id=call_id,
+        events=events,
+        count=int(raw["n"]["N"]),
+        attempt=int(raw.get("attempt", {}).get("N", "0")),
+        execution=raw.get("execution", {}).get("S"),
+        task_token=raw.get("task_token", {}).get("S"),
+        emitted=raw.get("emitted", {}).get("S"),
+        live_due=raw.get("live_due", {}).get("S"),
+        body=json.loads(body) if body else None,
+        has_next="next" in raw,
+    )
+
+
+def call_key(tenant_id: str, integration_id: str, call_id: str, generation: int = 0) -> CallKey:
+    """The key of a call from the PBX's id of it."""
+    return CallKey(call_pk(tenant_id, integration_id, call_id), call_sk(generation))
+
+
+def public_id(integration_id: str, call: CallKey) -> str:
+    """A call's id in the API: integration, digest of the PBX's id, generation. Opaque to callers."""
+    return f"{integration_id}.{call.pk.rsplit('#', 1)[1]}.{call.sk.rsplit('#', 1)[1]}"
+
+
+def from_public_id(tenant_id: str, public: str) -> CallKey | None:
+    """The key of a call from its id in the API, within the tenant; None if it can be no such id."""
+    parts = public.split(".")
+    if len(parts) != 3 or not all(parts):
+        return None
+    integration_id, hashed, generation = parts
+    return CallKey(key("T", tenant_id, "CALL", integration_id, hashed), key("CALL", generation))
+
+
+def read_newest(table: str, tenant_id: str, integration_id: str, call_id: str) -> CallItem | None:
+    """The newest generation of a call, by the PBX's id of it."""
+    newest = None
+    for generation in range(MAX_GENERATIONS):
+        item = read(table, call_key(tenant_id, integration_id, call_id, generation))
+        if item is None:
+            return newest
+        newest = item
+        if not item.has_next:
+            return item
+    return newest
+
+
+def read(table: str, call: CallKey) -> CallItem | None:
+    """The item as it is now (a consistent read); None if there is none."""
+    found = dynamodb().get_item(TableName=table, Key=call.item_key(), ConsistentRead=True)
+    return parse(found["Item"]) if "Item" in found else None
+
+
+def settle(table: str, item: CallItem, event: CallEvent) -> bool:
+    """Add a `settled` event, only if no event came since the item was read."""
+    return _update(
+        table,
+        item.key,
+        "SET #event = :event ADD n :one",
+        "n = :count AND attribute_not_exists(#event)",
+        {"#event": EVENT_PREFIX + event.digest()},
+        {
+            ":event": {"S": encode(event)},
+            ":one": {"N": "1"},
+            ":count": {"N": str(item.count)},
+        },
+    )
+
+
+def mark_emitted(table: str, item: CallItem, record: str, body: Mapping[str, Any]) -> bool:
+    """Say that the tag is current, and take the call off the list of live ones; False if an event came since.
+
+    A closed call gets its index keys here. `body` is the call as the API shows it.
+    """
+    started = str(body["started_at"] or "")
+    day = (started or datetime.now(UTC).isoformat())[:10]
+    bucket = shard(item.key.pk, DAY_SHARDS)
+    return _update(
+        table,
+        item.key,
+        "SET emitted = :record, body = :body, day_key = :day, day_order = :order"
+        " REMOVE live_shard, live_due, task_token",
+        "n = :count",
+        {},
+        {
+            ":record": {"S": record},
+            ":body": {"S": json.dumps(body, ensure_ascii=False)},
+            ":day": {"S": key("T", item.tenant_id, "CALLS", day, str(bucket))},
+            ":order": {"S": f"{started}#{item.key.digest}"},
+            ":count": {"N": str(item.count)},
+        },
+    )
+
+
+def raise_attempt(table: str, item: CallItem, due: datetime) -> bool:
+    """Have the tracker start another execution for a call whose own is gone."""
+    return _reschedule(table, item, due, item.attempt + 1)
+
+
+def nudge(table: str, item: CallItem, due: datetime) -> bool:
+    """Change the item, so that the tracker looks at it again, and put off the next sweep of it to `due`."""
+    return _reschedule(table, item, due, item.attempt)
+
+
+def _reschedule(table: str, item: CallItem, due: datetime, attempt: int) -> bool:
+    """False if something else changed the call meanwhile: then it needs no help."""
+    return _update(
+        table,
+        item.key,
+        "SET live_shard = :shard, live_due = :due, attempt = :attempt",
+        "n = :count AND (attribute_not_exists(attempt) OR attempt = :seen)",
+        {},
+        {
+            ":shard": {"S": f"LIVE#{shard(item.key.pk, LIVE_SHARDS)}"},
+            ":due": {"S": due.astimezone(UTC).isoformat(timespec="seconds")},
+            ":attempt": {"N": str(attempt)},
+            ":seen": {"N": str(item.attempt)},
+            ":count": {"N": str(item.count)},
+        },
+    )
+
+
+def _update(
+    table: str,
+    call: CallKey,
+    update: str,
+    condition: str,
+    names: dict[str, str],
+    values: dict[str, Any],
+) -> bool:
+    arguments: dict[str, Any] = {"ExpressionAttributeNames": names} if names else {}
+    try:
+        dynamodb().update_item(
+            TableName=table,
+            Key=call.item_key(),
+            UpdateExpression=update,
+            ConditionExpression=condition,
+            ExpressionAttributeValues=values,
+            **arguments,
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+            return False
+        raise
+    return True
+
+
+def due(table: str, before: datetime) -> Iterator[CallKey]:
+    """The live calls whose time to be looked at has come, of all tenants."""
+    for number in range(LIVE_SHARDS):
+        pages = (
+            dynamodb()
+            .get_paginator("query")
+            .paginate(
+                TableName=table,
+                IndexName="live",
+                KeyConditionExpression="live_shard = :shard AND live_due < :now",
+                ExpressionAttributeValues={
+                    ":shard": {"S": f"LIVE#{number}"},
+                    ":now": {"S": before.astimezone(UTC).isoformat(timespec="seconds")},
+                },
+            )
+        )
+        for page in pages:
+            for found in page["Items"]:
+                yield CallKey(found["pk"]["S"], found["sk"]["S"])

@@ -1,0 +1,35 @@
+"""The low-level clients, made from botocore alone: boto3 would double the webhook's start."""
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, cast
+
+import botocore.session
+from botocore.config import Config
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb.client import DynamoDBClient
+
+
+@lru_cache(maxsize=1)
+def _session() -> botocore.session.Session:
+    return botocore.session.get_session()
+
+
+@lru_cache(maxsize=8)
+def make(service: str, *, connect: float = 1.0, read: float = 3.0, attempts: int = 3) -> Any:
+    """A client of a service, kept for the life of the process.
+
+    Its time limits (seconds) are short: all callers are retried by the platform, or fail open.
+    """
+    config = Config(
+        connect_timeout=connect,
+        read_timeout=read,
+        retries={"mode": "standard", "total_max_attempts": attempts},
+        tcp_keepalive=True,
+    )
+    return _session().create_client(service, config=config)
+
+
+def dynamodb() -> "DynamoDBClient":
+    """The table's client."""
+    return cast("DynamoDBClient", make("dynamodb"))

@@ -1,0 +1,206 @@
+"""Contacts. A number belongs to one contact, by a claim that is written with the contact or not at all."""
+
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hangtag.errors import ConflictError, NotFoundError
+from hangtag.store.clock import iso, now
+from hangtag.store.keys import DAY_SHARDS, digest, key, shard
+from hangtag.store.models import ContactClaim, ContactItem
+from hangtag.store.people import Phone, numbers
+from hangtag.store.transact import ContestedError, RefusedError, persistently, transaction
+
+SK = "CONTACT"
+LIST = "CONTACTS"
+MAX_PHONES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class ContactRef:
+    """A contact, as far as a call needs it."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """A contact's card. `supervisor_id` is the employee responsible; `created_at` ISO 8601 in UTC."""
+
+    id: str
+    name: str
+    phones: tuple[Phone, ...]
+    supervisor_id: str | None
+    created_at: str
+
+    def to_json(self) -> dict[str, Any]:
+        """As the API shows it."""
+        return {
+            "id": self.id,
+            "name": self.name,
+            "phones": [phone.to_json() for phone in self.phones],
+            "supervisor_id": self.supervisor_id,
+            "created_at": self.created_at,
+        }
+
+
+def create_contact(tenant_id: str, name: str, phones: tuple[Phone, ...], supervisor_id: str | None) -> Contact:
+    """A new contact. Raises ConflictError naming the contact that has one of the numbers."""
+    contact = Contact(secrets.token_hex(16), name, phones, supervisor_id, iso(now()))
+    return persistently(lambda: _create(tenant_id, contact))
+
+
+def create_unknown(
+    tenant_id: str, e164: str, *, supervisor_id: str | None = None, name: str | None = None
+) -> ContactRef:
+    """The contact of a number: the one that has it, else a new one, named as the number if not otherwise.
+
+    However many ask at once, one contact is made: its id is derived from the number, and the number is claimed
+    with it.
+    """
+    phone = Phone(e164, e164, None)
+    contact_id = digest("contact", tenant_id, e164)
+    contact = Contact(contact_id, name or e164, (phone,), supervisor_id, iso(now()))
+
+    def attempt() -> ContactRef:
+        winner = _claim(tenant_id, e164)
+        if winner is not None:
+            return ContactRef(winner.contact_id, winner.name)
+        try:
+            made = _create(tenant_id, contact)
+        except ConflictError as lost:
+            raise ContestedError from lost
+        except RefusedError:
+            # The id is taken by a contact that gave this number away since.
+            made = _create(tenant_id, replace(contact, id=secrets.token_hex(16)))
+        return ContactRef(made.id, made.name)
+
+    return persistently(attempt)
+
+
+def _create(tenant_id: str, contact: Contact) -> Contact:
+    try:
+        with transaction() as write:
+            for e164 in sorted(numbers(contact.phones)):
+                write.save(
+                    _new_claim(tenant_id, e164, contact),
+                    condition=ContactClaim.pk.does_not_exist(),
+                    return_values="ALL_OLD",
+                )
+            write.save(_item(tenant_id, contact), condition=ContactItem.pk.does_not_exist())
+    except RefusedError as refused:
+        _raise_if_claimed(refused, contact.id)
+        raise
+    return contact
+
+
+def _raise_if_claimed(refused: RefusedError, contact_id: str) -> None:
+    for item in refused.items:
+        if "contact_id" in item and item["contact_id"]["S"] != contact_id:
+            number, holder = item["claimed"]["S"], item["name"]["S"]
+            raise ConflictError(
+                f'the number {number} is on the contact "{holder}" ({item["contact_id"]["S"]})'
+            ) from refused
+
+
+def get_contact(tenant_id: str, contact_id: str) -> Contact:
+    """Raises NotFoundError."""
+    return _contact(_load(tenant_id, contact_id))
+
+
+def find_by_number(tenant_id: str, e164: str) -> Contact | None:
+    """The contact that has exactly this number."""
+    claim = _claim(tenant_id, e164)
+    if claim is None:
+        return None
+    try:
+        return get_contact(tenant_id, claim.contact_id)
+    except NotFoundError:
+        return None
+
+
+def update_contact(tenant_id: str, contact_id: str, changes: Mapping[str, Any]) -> Contact:
+    """Change `name`, `phones` or `supervisor_id`; what is not in `changes` stays.
+
+    Raises NotFoundError, and ConflictError naming the contact that has one of the numbers.
+    """
+    return persistently(lambda: _update(tenant_id, contact_id, changes))
+
+
+def _update(tenant_id: str, contact_id: str, changes: Mapping[str, Any]) -> Contact:
+    item = _load(tenant_id, contact_id)
+    before = _contact(item)
+    after = replace(before, **changes)
+    if after == before:
+        return before
+    old, new = numbers(before.phones), numbers(after.phones)
+    shown_changed = (before.name, before.supervisor_id) != (after.name, after.supervisor_id)
+    fresh = _item(tenant_id, after)
+    fresh.version = item.version
+    try:
+        with transaction() as write:
+            for e164 in sorted(old - new):
+                write.delete(ContactClaim(*_claim_key(tenant_id, e164)))
+            for e164 in sorted(new if shown_changed else new - old):
+                mine = ContactClaim.contact_id == contact_id
+                write.save(
+                    _new_claim(tenant_id, e164, after),
+                    condition=ContactClaim.pk.does_not_exist() | mine,
+                    return_values="ALL_OLD",
+                )
+            # PynamoDB adds the condition that nobody saved another version meanwhile.
+            write.save(fresh)
+    except RefusedError as refused:
+        _raise_if_claimed(refused, contact_id)
+        raise ContestedError from refused
+    return after
+
+
+def _load(tenant_id: str, contact_id: str) -> ContactItem:
+    try:
+        return ContactItem.get(key("T", tenant_id, SK, contact_id), SK, consistent_read=True)
+    except ContactItem.DoesNotExist:
+        raise NotFoundError("there is no such contact") from None
+
+
+def _claim_key(tenant_id: str, e164: str) -> tuple[str, str]:
+    return key("T", tenant_id, "PHONE", e164), SK
+
+
+def _claim(tenant_id: str, e164: str) -> ContactClaim | None:
+    try:
+        return ContactClaim.get(*_claim_key(tenant_id, e164), consistent_read=True)
+    except ContactClaim.DoesNotExist:
+        return None
+
+
+def _new_claim(tenant_id: str, e164: str, contact: Contact) -> ContactClaim:
+    return ContactClaim(
+        *_claim_key(tenant_id, e164),
+        contact_id=contact.id,
+        name=contact.name,
+        supervisor_id=contact.supervisor_id,
+        claimed=e164,
+    )
+
+
+def _item(tenant_id: str, contact: Contact) -> ContactItem:
+    day = contact.created_at[:10]
+    bucket = str(shard(contact.id, DAY_SHARDS))
+    shown = contact.to_json()
+    return ContactItem(
+        key("T", tenant_id, SK, contact.id),
+        SK,
+        day_key=key("T", tenant_id, LIST, day, bucket),
+        day_order=f"{contact.created_at}#{contact.id}",
+        body=json.dumps(shown, ensure_ascii=False),
+        **shown,
+    )
+
+
+def _contact(item: ContactItem) -> Contact:
+    phones = tuple(Phone.from_json(said) for said in item.phones)
+    return Contact(item.id, item.name, phones, item.supervisor_id, item.created_at)

@@ -1,0 +1,35 @@
+"""Lines: the tenant's own external numbers, and how they are called."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from hangtag.store.keys import key
+from hangtag.store.models import LineItem
+from hangtag.store.paging import Page, children
+
+SK = "LINE"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """`number` is E.164 where it can be read, else as the PBX writes it. `color` is #rrggbb."""
+
+    number: str
+    name: str
+    color: str | None
+
+    def to_json(self) -> dict[str, Any]:
+        """As the API shows it."""
+        return asdict(self)
+
+
+def put_line(tenant_id: str, line: Line) -> Line:
+    """Name a line, anew or again."""
+    LineItem(key("T", tenant_id), key(SK, line.number), **line.to_json()).save()
+    return line
+
+
+def list_lines(tenant_id: str, limit: int, after: str | None) -> Page[Line]:
+    """The tenant's lines by number; `after` is a page's `next`."""
+    found = children(LineItem, tenant_id, SK, limit, after)
+    return found.map(lambda item: Line(item.number, item.name, item.color))

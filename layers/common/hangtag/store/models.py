@@ -1,0 +1,171 @@
+"""The items of the office, as PynamoDB models of the one table. Calls, tags and deliveries have modules of their own.
+
+Each model says which key it has; keys are built by `hangtag.store.keys` only.
+"""
+
+import os
+
+from pynamodb.attributes import (
+    BooleanAttribute,
+    JSONAttribute,
+    MapAttribute,
+    NumberAttribute,
+    UnicodeAttribute,
+    VersionAttribute,
+)
+from pynamodb.connection import Connection
+from pynamodb.connection.table import TableConnection
+from pynamodb.models import Model
+
+
+class _FromEnvironment(type):
+    """Reads the table's name when it is needed, so that a module can be imported without one."""
+
+    @property
+    def table_name(cls) -> str:
+        return os.environ["TABLE_NAME"]
+
+
+class Entry(Model):
+    """Any item. Region and endpoint come from the environment, as botocore reads it."""
+
+    class Meta(metaclass=_FromEnvironment):
+        connect_timeout_seconds = 1
+        read_timeout_seconds = 3
+        max_retry_attempts = 2
+
+    pk = UnicodeAttribute(hash_key=True)
+    sk = UnicodeAttribute(range_key=True)
+    kind = UnicodeAttribute()
+
+    @classmethod
+    def _get_connection(cls) -> TableConnection:
+        # One client for all models: each would make its own, which takes longer than the request.
+        if cls is Entry:
+            return super()._get_connection()
+        return Entry._get_connection()
+
+
+def connection() -> Connection:
+    """The connection that all models share, for transactions."""
+    return Entry._get_connection().connection
+
+
+class TenantItem(Entry):
+    """key("T", id) / "TENANT". `erasing` is set once its erasure began."""
+
+    kind = UnicodeAttribute(default="tenant")
+    id = UnicodeAttribute()
+    name = UnicodeAttribute()
+    country = UnicodeAttribute()
+    time_zone = UnicodeAttribute()
+    created_at = UnicodeAttribute()
+    erasing = BooleanAttribute(null=True)
+
+
+class IntegrationItem(Entry):
+    """key("T", tenant) / key("INTEGRATION", id). `sealed` holds the credentials, encrypted."""
+
+    kind = UnicodeAttribute(default="integration")
+    id = UnicodeAttribute()
+    provider = UnicodeAttribute()
+    name = UnicodeAttribute()
+    settings: JSONAttribute = JSONAttribute()
+    sealed = UnicodeAttribute()
+    hook_hashes: JSONAttribute = JSONAttribute()
+    created_at = UnicodeAttribute()
+
+
+class EmployeeItem(Entry):
+    """key("T", tenant) / key("EMPLOYEE", id).
+
+    `phones`: [{raw, e164, extension}], `extensions`: [{integration_id, extension}].
+    """
+
+    kind = UnicodeAttribute(default="employee")
+    id = UnicodeAttribute()
+    name = UnicodeAttribute()
+    email = UnicodeAttribute(null=True)
+    role = UnicodeAttribute()
+    phones: JSONAttribute = JSONAttribute()
+    extensions: JSONAttribute = JSONAttribute()
+    created_at = UnicodeAttribute()
+    version = VersionAttribute()
+
+
+class LineItem(Entry):
+    """key("T", tenant) / key("LINE", number)."""
+
+    kind = UnicodeAttribute(default="line")
+    number = UnicodeAttribute()
+    name = UnicodeAttribute()
+    color = UnicodeAttribute(null=True)
+
+
+class EmployeeClaim(Entry):
+    """An extension's or a number's one employee.
+
+    key("T", tenant, "EXT", integration, extension) / "EXT", or key("T", tenant, "PHONE", e164) / "EMPLOYEE".
+    """
+
+    kind = UnicodeAttribute(default="claim")
+    employee_id = UnicodeAttribute()
+    name = UnicodeAttribute()
+    claimed = UnicodeAttribute()
+
+
+class ContactClaim(Entry):
+    """A number's one contact: key("T", tenant, "PHONE", e164) / "CONTACT". Holds what a ringing phone needs."""
+
+    kind = UnicodeAttribute(default="claim")
+    contact_id = UnicodeAttribute()
+    name = UnicodeAttribute()
+    supervisor_id = UnicodeAttribute(null=True)
+    claimed = UnicodeAttribute()
+
+
+class ContactItem(Entry):
+    """key("T", tenant, "CONTACT", id) / "CONTACT". `body` is its JSON, for the list in the index `day`."""
+
+    kind = UnicodeAttribute(default="contact")
+    id = UnicodeAttribute()
+    name = UnicodeAttribute()
+    phones: JSONAttribute = JSONAttribute()
+    supervisor_id = UnicodeAttribute(null=True)
+    created_at = UnicodeAttribute()
+    body = UnicodeAttribute()
+    day_key = UnicodeAttribute()
+    day_order = UnicodeAttribute()
+    version = VersionAttribute()
+
+
+class HookItem(Entry):
+    """key("TOKEN", hash) / "HOOK": a webhook token. `secrets` maps names to SHA-256, `expires_at` is epoch seconds."""
+
+    kind = UnicodeAttribute(default="hook")
+    tenant_id = UnicodeAttribute()
+    integration_id = UnicodeAttribute()
+    provider = UnicodeAttribute()
+    country = UnicodeAttribute()
+    secrets: MapAttribute[str, str] = MapAttribute(default=dict)  # type: ignore[no-untyped-call]
+    expires_at = NumberAttribute(null=True)
+
+
+class ApiTokenItem(Entry):
+    """key("TOKEN", hash) / "API". `employee_id` is absent for the owner's token, whose role is its own."""
+
+    kind = UnicodeAttribute(default="api_token")
+    tenant_id = UnicodeAttribute()
+    employee_id = UnicodeAttribute(null=True)
+    role = UnicodeAttribute()
+    created_at = UnicodeAttribute()
+    expires_at = NumberAttribute(null=True)
+
+
+class TokenPointer(Entry):
+    """key("T", tenant) / key("TOKEN", hash): finds a tenant's tokens, which are kept under their hashes alone."""
+
+    kind = UnicodeAttribute(default="token")
+    employee_id = UnicodeAttribute(null=True)
+    created_at = UnicodeAttribute()
+    expires_at = NumberAttribute(null=True)

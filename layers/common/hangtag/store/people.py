@@ -1,0 +1,50 @@
+"""What employees and contacts have in common: numbers."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from hangtag.errors import BadInputError, FieldError
+from hangtag.phone import normalise
+
+
+@dataclass(frozen=True, slots=True)
+class Phone:
+    """A number on somebody's card: as it was typed, in E.164, and what to dial after the answer."""
+
+    raw: str
+    e164: str
+    extension: str | None
+
+    def to_json(self) -> dict[str, str | None]:
+        """As it is kept and shown."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, said: Mapping[str, Any]) -> "Phone":
+        """The inverse of `to_json`."""
+        return cls(said["raw"], said["e164"], said["extension"])
+
+
+def read_phones(typed: Iterable[str], country: str) -> tuple[Phone, ...]:
+    """Numbers as an admin typed them; doubles are dropped.
+
+    Raises BadInputError naming those that can't be read, by their place and not by their digits.
+    """
+    read: dict[tuple[str, str | None], Phone] = {}
+    unreadable = []
+    for place, raw in enumerate(typed):
+        number = normalise(raw, country)
+        if number is None:
+            unreadable.append(FieldError(f"phones.{place}", "it can't be read as a phone number"))
+        else:
+            phone = Phone(raw, number.e164, number.extension)
+            read.setdefault((phone.e164, phone.extension), phone)
+    if unreadable:
+        raise BadInputError("a phone number can't be read", tuple(unreadable))
+    return tuple(read.values())
+
+
+def numbers(phones: Iterable[Phone]) -> frozenset[str]:
+    """The numbers in E.164, each once."""
+    return frozenset(phone.e164 for phone in phones)

@@ -1,0 +1,119 @@
+"""Who is who in a call, by one batched read."""
+
+import json
+import os
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hangtag.errors import UnavailableError
+from hangtag.phone import normalise
+from hangtag.store.client import dynamodb
+from hangtag.store.contacts import ContactRef
+from hangtag.store.keys import key
+from hangtag.store.settings import parse
+from hangtag.store.tenants import get_tenant
+
+if TYPE_CHECKING:
+    from hangtag.settings import TelephonySettings
+
+BATCH = 100
+ATTEMPTS = 5
+_FIRST_PAUSE_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class EmployeeRef:
+    """An employee, as far as a call needs them."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """What the office knows of one call.
+
+    `employees` maps the extensions that are somebody's. `employee_of_number` is who has the other party's number on
+    their own card. `time_zone` and `country` are the tenant's.
+    """
+
+    employees: Mapping[str, EmployeeRef]
+    employee_of_number: str | None
+    contact: ContactRef | None
+    line_name: str | None
+    settings: "TelephonySettings"
+    country: str
+    time_zone: str
+
+
+def resolve(
+    tenant_id: str,
+    integration_id: str,
+    extensions: frozenset[str],
+    number: str | None,
+    line: str | None,
+) -> Roster:
+    """Look up extensions, the other party's number (E.164) and the line, as the PBX gives it.
+
+    Raises NotFoundError for an erased tenant, UnavailableError, and botocore's errors.
+    """
+    tenant = get_tenant(tenant_id)
+    own = key("T", tenant_id)
+    of_extension = {name: (key("T", tenant_id, "EXT", integration_id, name), "EXT") for name in sorted(extensions)}
+    phone = key("T", tenant_id, "PHONE", number) if number else None
+    lines = [(own, key("LINE", spelling)) for spelling in _spellings(line, tenant.country)]
+    wanted = [(own, "SETTINGS"), *of_extension.values(), *lines]
+    if phone:
+        wanted += [(phone, "EMPLOYEE"), (phone, "CONTACT")]
+    found = _read(wanted)
+    contact = found.get((phone, "CONTACT")) if phone else None
+    named = next((found[place] for place in lines if place in found), None)
+    return Roster(
+        employees={
+            name: EmployeeRef(item["employee_id"]["S"], item["name"]["S"])
+            for name, place in of_extension.items()
+            if (item := found.get(place)) is not None
+        },
+        employee_of_number=_text(found.get((phone, "EMPLOYEE")), "employee_id") if phone else None,
+        contact=ContactRef(contact["contact_id"]["S"], contact["name"]["S"]) if contact else None,
+        line_name=_text(named, "name"),
+        settings=parse(json.loads(_text(found.get((own, "SETTINGS")), "body") or "{}")),
+        country=tenant.country,
+        time_zone=tenant.time_zone,
+    )
+
+
+def _spellings(line: str | None, country: str) -> list[str]:
+    """Under which numbers a line may be named: in E.164, and as it is."""
+    if not line:
+        return []
+    number = normalise(line, country)
+    return list(dict.fromkeys(([number.e164] if number else []) + [line]))
+
+
+def _text(item: Mapping[str, Any] | None, name: str) -> str | None:
+    return item[name]["S"] if item is not None else None
+
+
+def _read(wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Any]:
+    """The items that exist, by their keys."""
+    table = os.environ["TABLE_NAME"]
+    pending: list[Any] = [{"pk": {"S": pk}, "sk": {"S": sk}} for pk, sk in dict.fromkeys(wanted)]
+    found = {}
+    for attempt in range(ATTEMPTS + len(pending) // BATCH):
+        batch, rest = pending[:BATCH], pending[BATCH:]
+        # Consistent: a contact made a moment ago must be found, else another would be made.
+        request: Any = {table: {"Keys": batch, "ConsistentRead": True}}
+        answer = dynamodb().batch_get_item(RequestItems=request)
+        for item in answer["Responses"].get(table, []):
+            found[item["pk"]["S"], item["sk"]["S"]] = item
+        unread: Any = answer.get("UnprocessedKeys", {})
+        left = unread.get(table, {}).get("Keys", [])
+        pending = left + rest
+        if not pending:
+            return found
+        if left:
+            time.sleep(_FIRST_PAUSE_SECONDS * 2**attempt)
+    raise UnavailableError("the table leaves reads unanswered")

@@ -1,0 +1,161 @@
+"""Deploying the transformed template to the runtime."""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+import botocore.session
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from local.place import ACCOUNT, REGION, ROOT, STACK_NAME, LocalError, Place
+from local.transform import DIGEST_OUTPUT, sign, transform
+
+BUCKET = "hangtag-code"
+DEPLOYED_WITHIN_SECONDS = 120.0
+POLL_SECONDS = 0.1
+
+
+def client(endpoint: str, service: str) -> Any:
+    """A client of a service of the runtime."""
+    # No proxy from the environment stands between this machine and itself.
+    config = Config(proxies={}, retries={"mode": "standard"}, s3={"addressing_style": "path"})
+    return botocore.session.get_session().create_client(
+        service,
+        region_name=REGION,
+        endpoint_url=endpoint,
+        # Not credentials: the runtime takes the account from the key, and checks nothing.
+        aws_access_key_id=ACCOUNT,
+        aws_secret_access_key="local",  # noqa: S106
+        config=config,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """What a deployment left: the stack's outputs, and the functions' names by logical id."""
+
+    outputs: Mapping[str, str]
+    functions: Mapping[str, str]
+
+
+def deploy(place: Place, parameters: Mapping[str, str]) -> Deployed:
+    """Create or update the stack, or leave it when nothing changed. Raises LocalError."""
+    given = {"PublicUrl": place.api, **parameters}
+    template = transform(ROOT, lambda name, body: _upload(place, name, body))
+    wanted = sign(template, given)
+    stack = _describe(place)
+    if stack.get("StackStatus") not in _GOOD or _outputs(stack).get(DIGEST_OUTPUT) != wanted:
+        _submit(place, template, given)
+    _enable_expiry(place, template)
+    return Deployed(_outputs(_describe(place)), _functions(place))
+
+
+_GOOD = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
+
+
+def _upload(place: Place, name: str, body: bytes) -> tuple[str, str]:
+    bucket = client(place.endpoint, "s3")
+    key = f"{name}/{sha256(body).hexdigest()}.zip"
+    try:
+        bucket.head_object(Bucket=BUCKET, Key=key)
+    except ClientError:
+        bucket.create_bucket(Bucket=BUCKET)
+        bucket.put_object(Bucket=BUCKET, Key=key, Body=body)
+    return BUCKET, key
+
+
+def _describe(place: Place) -> dict[str, Any]:
+    """What the runtime says of the stack; empty when there is none."""
+    try:
+        found = client(place.endpoint, "cloudformation").describe_stacks(StackName=STACK_NAME)
+    except ClientError:
+        return {}
+    stack: dict[str, Any] = found["Stacks"][0]
+    return stack
+
+
+def _status(place: Place) -> str | None:
+    return _describe(place).get("StackStatus")
+
+
+def _outputs(stack: dict[str, Any]) -> dict[str, str]:
+    return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+
+
+def _submit(place: Place, template: dict[str, Any], parameters: Mapping[str, str]) -> None:
+    formation = client(place.endpoint, "cloudformation")
+    # A template of this size is not taken in a request's body.
+    body = json.dumps(template).encode()
+    bucket, key = _upload(place, "template", body)
+    request = {
+        "StackName": STACK_NAME,
+        "TemplateURL": f"{place.endpoint}/{bucket}/{key}",
+        "Parameters": [{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
+        "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+    }
+    exists = _status(place)
+    if exists in ("ROLLBACK_COMPLETE", "CREATE_FAILED", "ROLLBACK_FAILED"):
+        formation.delete_stack(StackName=STACK_NAME)
+        _await(place, ("DELETE_COMPLETE", None))
+        exists = None
+    try:
+        if exists in (None, "DELETE_COMPLETE"):
+            formation.create_stack(**request)
+        else:
+            formation.update_stack(**request)
+    except ClientError as error:
+        if "No updates are to be performed" in str(error):
+            return
+        raise LocalError(f"the stack could not be deployed: {error}") from error
+    _await(place, _GOOD)
+
+
+def _await(place: Place, wanted: tuple[str | None, ...]) -> None:
+    deadline = time.monotonic() + DEPLOYED_WITHIN_SECONDS
+    while (status := _status(place)) not in wanted:
+        failed = status is None or "ROLLBACK" in status or status.endswith("FAILED")
+        if failed or time.monotonic() > deadline:
+            raise LocalError(f"the stack is {status}; what failed:\n{_failures(place)}")
+        time.sleep(POLL_SECONDS)
+
+
+def _failures(place: Place) -> str:
+    formation = client(place.endpoint, "cloudformation")
+    try:
+        events = formation.describe_stack_events(StackName=STACK_NAME)["StackEvents"]
+    except ClientError as error:
+        return str(error)
+    return "\n".join(
+        f"  {event['LogicalResourceId']}: {event.get('ResourceStatusReason', '')}"
+        for event in events
+        if "FAILED" in event["ResourceStatus"]
+    )
+
+
+def _enable_expiry(place: Place, template: dict[str, Any]) -> None:
+    """The runtime ignores a table's TimeToLiveSpecification; the API call for it works."""
+    formation, tables = client(place.endpoint, "cloudformation"), client(place.endpoint, "dynamodb")
+    for name, resource in template["Resources"].items():
+        expiry = resource.get("Properties", {}).get("TimeToLiveSpecification")
+        if resource["Type"] != "AWS::DynamoDB::Table" or not expiry:
+            continue
+        detail = formation.describe_stack_resource(StackName=STACK_NAME, LogicalResourceId=name)
+        table = detail["StackResourceDetail"]["PhysicalResourceId"]
+        described = tables.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
+        if described["TimeToLiveStatus"] != "ENABLED":
+            tables.update_time_to_live(TableName=table, TimeToLiveSpecification=expiry)
+
+
+def _functions(place: Place) -> dict[str, str]:
+    formation = client(place.endpoint, "cloudformation")
+    pages = formation.get_paginator("list_stack_resources").paginate(StackName=STACK_NAME)
+    return {
+        resource["LogicalResourceId"]: resource["PhysicalResourceId"]
+        for page in pages
+        for resource in page["StackResourceSummaries"]
+        if resource["ResourceType"] == "AWS::Lambda::Function"
+    }

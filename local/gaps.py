@@ -1,0 +1,131 @@
+"""Where the runtime (ministack 1.5.33) differs from AWS in what Hangtag needs; a bridge for each.
+
+They reach into its internals, so `up` insists on that very version.
+"""
+
+import importlib
+import json
+import logging
+import threading
+import uuid
+from typing import Any
+
+# Seconds between tries of a batch that failed. AWS backs off too; here people and tests wait.
+RETRY_SECONDS = 0.2
+
+functions_log = logging.getLogger("hangtag.functions")
+
+
+def bridge() -> threading.Event:
+    """Bridge all gaps; returns an event that, once set, keeps sources from starting new work."""
+    lambdas: Any = importlib.import_module("ministack.services.lambda_svc")
+    tables: Any = importlib.import_module("ministack.services.dynamodb")
+    machines: Any = importlib.import_module("ministack.services.stepfunctions")
+    lambdas._ESM_BACKOFF_SECONDS = RETRY_SECONDS
+    wait_for_a_worker(lambdas)
+    keep_what_functions_print(lambdas)
+    keep_stream_records(tables)
+    new_token_for_each_attempt(machines)
+    return pause_sources(lambdas)
+
+
+def wait_for_a_worker(lambdas: Any) -> None:
+    """Over its concurrency limit the runtime throttles, so 50 requests at once would lose some.
+
+    AWS would start more environments. This machine cannot; a call waits for a free one instead.
+    No function of Hangtag invokes another and waits, so waiting cannot block itself.
+    """
+    acquire, release = lambdas._acquire_execution_slot, lambdas._release_execution_slot
+    freed = threading.Condition()
+
+    def acquire_or_wait(function: Any, config: Any) -> Any:
+        with freed:
+            while True:
+                slot, limit = acquire(function, config)
+                if limit != "account":
+                    return slot, limit
+                freed.wait()
+
+    def release_and_tell(key: Any) -> None:
+        with freed:
+            release(key)
+            freed.notify()
+
+    lambdas._acquire_execution_slot = acquire_or_wait
+    lambdas._release_execution_slot = release_and_tell
+
+
+def keep_what_functions_print(lambdas: Any) -> None:
+    """Functions' output is kept in the runtime's memory alone; here it goes to a file too."""
+    execute = lambdas._execute_function_dispatch
+
+    def execute_and_log(*arguments: Any) -> Any:
+        result = execute(*arguments)
+        if result.get("log"):
+            functions_log.info(result["log"])
+        return result
+
+    lambdas._execute_function_dispatch = execute_and_log
+
+
+def keep_stream_records(tables: Any) -> None:
+    """Across a restart the runtime keeps the readers' positions in a stream, but not its records.
+
+    The first changes after a restart would then never be read. AWS keeps records for 24 hours.
+    """
+    save, load = tables.get_state, tables.load_persisted_state
+
+    def save_with_records() -> Any:
+        # Through JSON: a copy that later changes cannot reach.
+        records = {json.dumps(scope): json.dumps(found) for scope, found in list(tables._stream_records._data.items())}
+        trimmed = {json.dumps(scope): count for scope, count in tables._stream_trimmed._data.items()}
+        return {**save(), "hangtag_records": records, "hangtag_trimmed": trimmed}
+
+    def load_with_records(data: Any) -> None:
+        for scope, found in data.pop("hangtag_records", {}).items():
+            tables._stream_records._data[tuple(json.loads(scope))] = json.loads(found)
+        for scope, count in data.pop("hangtag_trimmed", {}).items():
+            tables._stream_trimmed._data[tuple(json.loads(scope))] = count
+        load(data)
+
+    tables.get_state = save_with_records
+    tables.load_persisted_state = load_with_records
+
+
+def new_token_for_each_attempt(machines: Any) -> None:
+    """A retried callback task keeps its token; on AWS each attempt has one of its own.
+
+    Leaving the same token on the item a second time changes nothing, so the stream would be silent.
+    """
+    invoke = machines._invoke_with_callback
+
+    def invoke_anew(resource: str, parameters: Any, token: str, state: Any) -> Any:
+        fresh = str(uuid.uuid4())
+        return invoke(resource, replaced(parameters, token, fresh), fresh, state)
+
+    machines._invoke_with_callback = invoke_anew
+
+
+def replaced(value: Any, old: str, new: str) -> Any:
+    """A copy of a JSON value in which every string `old` is `new`."""
+    if isinstance(value, dict):
+        return {key: replaced(item, old, new) for key, item in value.items()}
+    if isinstance(value, list):
+        return [replaced(item, old, new) for item in value]
+    return new if value == old else value
+
+
+def pause_sources(lambdas: Any) -> threading.Event:
+    """The runtime saves its state while batches run on, and loses what they do after that.
+
+    So at the end no new ones are started, and those that run are waited for.
+    """
+    paused = threading.Event()
+    for name in ("_poll_sqs", "_poll_dynamodb_streams"):
+        poll = getattr(lambdas, name)
+
+        def poll_unless_paused(poll: Any = poll) -> bool:
+            return not paused.is_set() and bool(poll())
+
+        setattr(lambdas, name, poll_unless_paused)
+    return paused

@@ -1,0 +1,162 @@
+"""The process that is AWS on this machine: ministack, bound to loopback, with its gaps bridged.
+
+Run by `local.process.start` as `python -m local.runtime <port>`. Ends itself and its workers on
+SIGTERM, on SIGINT and after HANGTAG_MAX_SECONDS (12 hours unless set), saving the services' state.
+"""
+
+import asyncio
+import fcntl
+import importlib
+import logging
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from typing import Any, TextIO
+
+from local.place import ACCOUNT, HOST, REGION, Place
+
+MAX_SECONDS = 12 * 3600
+# How long work in progress may go on after the signal.
+DRAIN_SECONDS = 5.0
+
+logger = logging.getLogger("local.runtime")
+
+
+def environment(place: Place) -> dict[str, str]:
+    """What ministack and the functions' workers read from the environment."""
+    variables = {
+        "GATEWAY_PORT": str(place.port),
+        # By default it would listen on all interfaces, with no password.
+        "BIND_HOST": HOST,
+        "MINISTACK_HOST": HOST,
+        "MINISTACK_REGION": REGION,
+        "MINISTACK_ACCOUNT_ID": ACCOUNT,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_REGION": REGION,
+        # Not credentials: the runtime takes the account from the key, and checks nothing.
+        "AWS_ACCESS_KEY_ID": ACCOUNT,
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "PERSIST_STATE": "1",
+        "STATE_DIR": str(place.state),
+        "S3_PERSIST": "1",
+        "S3_DATA_DIR": str(place.objects),
+        # Workers take some 50 MB each and have no bound by default; `gaps` makes calls wait.
+        "LAMBDA_ACCOUNT_CONCURRENCY": os.environ.get("HANGTAG_WORKERS", "8"),
+        "LAMBDA_WARM_TTL_SECONDS": "60",
+        "LAMBDA_EXECUTOR": "local",
+        # Listeners of services that Hangtag does not use.
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        # Docker is never asked: it would look for containers of its own to remove.
+        "DOCKER_HOST": "unix:///nonexistent/docker.sock",
+        # Its pid file and its workers' folders lie in the temporary folder.
+        "TMPDIR": str(place.temporary),
+        "NO_PROXY": f"{HOST},localhost",
+        "no_proxy": f"{HOST},localhost",
+    }
+    fault_endpoint = os.environ.get("HANGTAG_FAULT_ENDPOINT")
+    if fault_endpoint:
+        variables["AWS_ENDPOINT_URL"] = fault_endpoint
+    return variables
+
+
+def main() -> None:
+    """Serve until told to end, or until the time is up."""
+    place = Place(int(sys.argv[1]))
+    lock = _claim(place)
+    _prepare(place)
+    try:
+        asyncio.run(_serve(place))
+    finally:
+        lock.close()
+
+
+def _claim(place: Place) -> TextIO:
+    """Write the pid file and hold its lock, which says that this process lives."""
+    place.directory.mkdir(parents=True, exist_ok=True)
+    file = place.pid_file.open("a+")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        sys.exit(f"another runtime has {place.pid_file}")
+    file.truncate(0)
+    file.write(f"{os.getpid()}\n")
+    file.flush()
+    return file
+
+
+def _prepare(place: Place) -> None:
+    """Set the environment before anything of ministack is imported: it reads it on import."""
+    shutil.rmtree(place.temporary, ignore_errors=True)
+    place.temporary.mkdir(parents=True)
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
+    # Workers take the package from the layer, as on AWS, not from the checkout.
+    os.environ.pop("PYTHONPATH", None)
+    os.environ.update(environment(place))
+    tempfile.tempdir = None
+
+
+async def _serve(place: Place) -> None:
+    # Imported late, see _prepare.
+    from hypercorn.asyncio import serve
+    from hypercorn.config import Config
+
+    from local import faults, gaps
+
+    importlib.import_module("ministack.core.hypercorn_compat").install()
+    app: Any = importlib.import_module("ministack.app").app
+    pause = gaps.bridge()
+    _log_functions(place)
+    faults.install(os.environ.get("HANGTAG_FAULT_ENDPOINT"))
+    config = Config()
+    config.bind = [f"{HOST}:{place.port}"]
+    config.keep_alive_timeout = 75
+    config.graceful_timeout = 1
+    await serve(app, config, shutdown_trigger=lambda: _until_ended(pause))
+    _leave(place)
+
+
+def _log_functions(place: Place) -> None:
+    handler = logging.FileHandler(place.functions_log, mode="w")
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    output = logging.getLogger("hangtag.functions")
+    output.addHandler(handler)
+    output.setLevel(logging.INFO)
+    output.propagate = False
+
+
+async def _until_ended(pause: Any) -> None:
+    """Wait for a signal or the time limit, then let work in progress come to its end."""
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
+    loop.call_later(float(os.environ.get("HANGTAG_MAX_SECONDS", MAX_SECONDS)), ended.set)
+    await ended.wait()
+    logger.info("ending")
+    pause.set()
+    lambdas = importlib.import_module("ministack.services.lambda_svc")
+    deadline = loop.time() + DRAIN_SECONDS
+    while lambdas.executions_in_flight()[0] and loop.time() < deadline:
+        await asyncio.sleep(0.05)
+
+
+def _leave(place: Place) -> None:
+    """End the workers, then the process at once.
+
+    Executions wait in threads for a token that may come in hours: they would hold up a normal exit.
+    """
+    importlib.import_module("ministack.core.lambda_runtime").reset()
+    shutil.rmtree(place.temporary, ignore_errors=True)
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

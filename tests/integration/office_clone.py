@@ -1,0 +1,60 @@
+"""Tenants for tests, by the hundred: copies of one that was set up through the public API."""
+
+import json
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+from hangtag.auth import make_token, token_hash
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """A tenant to play at."""
+
+    id: str
+    integration_id: str
+    token: str
+    webhook_url: str
+    planfix_token: str
+
+    @property
+    def marks(self) -> tuple[str, str]:
+        """What every AWS call for this tenant names one of."""
+        return self.id, token_hash(self.token)
+
+
+@dataclass(frozen=True, slots=True)
+class Mould:
+    """The items of the tenant that is copied."""
+
+    original: Tenant
+    items: tuple[dict[str, Any], ...]
+
+
+def take_mould(dynamodb: Any, table: str, original: Tenant) -> Mould:
+    """Read all of a tenant's items, and its webhook token's."""
+    found = []
+    for page in dynamodb.get_paginator("scan").paginate(TableName=table):
+        for item in page["Items"]:
+            pk = item["pk"]["S"]
+            ours = pk.startswith("T#") and pk.split("#")[1] == original.id
+            if ours or token_hash(original.token) in pk:
+                found.append(item)
+    return Mould(original, tuple(found))
+
+
+def cast(dynamodb: Any, table: str, mould: Mould, token_key: str) -> Tenant:
+    """Make another tenant: the same office, under another id and another webhook token."""
+    old = mould.original
+    token = make_token("hook", token_key)
+    # As long as the original's: ids may be cut to a length somewhere.
+    tenant_id = secrets.token_hex(len(old.id))[: len(old.id)]
+    text = json.dumps(mould.items)
+    text = text.replace(old.id, tenant_id).replace(token_hash(old.token), token_hash(token))
+    requests = [{"PutRequest": {"Item": item}} for item in json.loads(text)]
+    while requests:
+        answer = dynamodb.batch_write_item(RequestItems={table: requests[:25]})
+        requests = answer["UnprocessedItems"].get(table, []) + requests[25:]
+    url = old.webhook_url.replace(old.token, token)
+    return Tenant(tenant_id, old.integration_id, token, url, old.planfix_token)

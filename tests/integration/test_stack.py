@@ -1,0 +1,225 @@
+"""The embedded stack itself: it starts, says what is wrong, keeps its data and leaves nothing behind."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from local import process, stack
+from local.place import HOST, ROOT, Place
+from local.stack import Stack, running
+
+pytestmark = pytest.mark.stack
+
+PATIENCE_SECONDS = 60.0
+CHANGE_READ = "processed 1 DynamoDB stream records"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def place() -> Iterator[Place]:
+    """A port of its own, with nothing on it before and after."""
+    place = Place(free_port())
+    yield place
+    stack.down(place)
+    shutil.rmtree(place.directory, ignore_errors=True)
+
+
+def command(place: Place, word: str, *options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *options, "-m", "local", word],
+        cwd=ROOT,
+        env={**os.environ, "HANGTAG_PORT": str(place.port), "HANGTAG_MAX_SECONDS": "600"},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+
+
+def eventually(happened: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not happened():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def put_note(of: Stack, key: str, text: str) -> None:
+    item = {"pk": {"S": key}, "sk": {"S": "NOTE"}, "body": {"S": text}}
+    of.client("dynamodb").put_item(TableName=of.table, Item=item)
+
+
+def read_note(of: Stack, key: str) -> str | None:
+    found = of.client("dynamodb").get_item(TableName=of.table, Key={"pk": {"S": key}, "sk": {"S": "NOTE"}})
+    text: str | None = found.get("Item", {}).get("body", {}).get("S")
+    return text
+
+
+def change_a_call(of: Stack, key: str) -> None:
+    """An item that the tracker's filter lets through and that is no call to it."""
+    of.client("dynamodb").put_item(TableName=of.table, Item={"pk": {"S": key}, "sk": {"S": "CALL#0000"}})
+
+
+def changes_read(place: Place) -> int:
+    return place.log_file.read_text(errors="replace").count(CHANGE_READ)
+
+
+def test_up_says_where_the_stack_is_and_down_ends_every_process_of_it(place: Place) -> None:
+    came_up = command(place, "up")
+    assert came_up.returncode == 0, came_up.stderr
+    said = json.loads(place.stack_file.read_text())
+    assert {"api", "console", "live", "operator_token", "table", "state_machine"} <= said.keys()
+    assert said["api"] in came_up.stdout
+    assert said["operator_token"] not in came_up.stdout
+    assert place.stack_file.stat().st_mode & 0o077 == 0
+    leader = process.running_pid(place)
+    assert leader is not None
+    assert command(place, "status").returncode == 0
+
+    # With a worker or two, so that there is more than one process to end.
+    Stack(**said).invoke_sweep()
+    assert len(process.group_members(leader)) > 1
+    went_down = command(place, "down")
+    assert went_down.returncode == 0, went_down.stderr
+    assert process.group_members(leader) == []
+    assert not place.stack_file.exists()
+    assert not place.pid_file.exists()
+    assert command(place, "status").returncode == 1
+
+    again = command(place, "down")
+    assert again.returncode == 0
+    assert "nothing runs" in again.stdout
+
+
+def test_a_second_up_leaves_a_running_stack_as_it_is(place: Place) -> None:
+    with running(port=place.port) as first:
+        again = stack.up(place)
+        assert (again.pid, again.operator_token, again.table) == (first.pid, first.operator_token, first.table)
+
+
+def test_the_stack_listens_on_loopback_only(place: Place) -> None:
+    with running(port=place.port):
+        listeners = [
+            row.split()[1].partition(":")[0]
+            for table in ("/proc/net/tcp", "/proc/net/tcp6")
+            if Path(table).exists()
+            for row in Path(table).read_text().splitlines()[1:]
+            if row.split()[3] == "0A" and row.split()[1].endswith(f":{place.port:04X}")
+        ]
+        assert all(address == "0100007F" for address in listeners)
+
+
+def test_a_taken_port_is_refused_with_its_holder_and_a_way_out(place: Place) -> None:
+    with socket.socket() as holder:
+        holder.bind((HOST, place.port))
+        holder.listen()
+        refused = command(place, "up")
+    assert refused.returncode == 1
+    assert f"port {place.port} is taken" in refused.stderr
+    assert f"HANGTAG_PORT={place.port + 1}" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    if Path("/proc/net/tcp").exists():
+        assert str(os.getpid()) in refused.stderr
+    assert process.running_pid(place) is None
+
+
+def test_a_missing_package_is_named_with_the_command_that_installs_it(place: Place) -> None:
+    # Without `site`, none of the environment's packages can be found.
+    refused = command(place, "up", "-S")
+    assert refused.returncode == 1
+    assert "package ministack is missing" in refused.stderr
+    assert "make up" in refused.stderr
+
+
+def test_a_port_that_is_none_is_refused(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Place, "port", "yes", raising=False)
+    refused = command(place, "up")
+    assert refused.returncode == 1
+    assert "HANGTAG_PORT=yes is no port" in refused.stderr
+
+
+def test_data_token_and_address_survive_down_and_up(place: Place) -> None:
+    with running(port=place.port) as before:
+        put_note(before, "kept", "said before")
+        after = before.restart()
+        assert after.pid != before.pid
+        assert (after.api, after.operator_token, after.table) == (before.api, before.operator_token, before.table)
+        assert read_note(after, "kept") == "said before"
+
+
+def test_the_first_changes_after_a_restart_are_read_from_the_stream(place: Place) -> None:
+    """The runtime forgets its streams' records but not how far they were read, see `gaps`."""
+    with running(port=place.port) as before:
+        for number in range(3):
+            change_a_call(before, f"before {number}")
+        assert eventually(lambda: changes_read(place) == 3)
+        after = before.restart()
+        assert changes_read(place) == 0
+        change_a_call(after, "after")
+        assert eventually(lambda: changes_read(place) == 1)
+
+
+def test_stacks_run_side_by_side_and_know_nothing_of_each_other(place: Place) -> None:
+    other = Place(free_port())
+    try:
+        with running(port=place.port) as one, running(port=other.port) as two:
+            assert one.api != two.api
+            assert one.operator_token != two.operator_token
+            put_note(one, "mine", "of the first")
+            assert read_note(one, "mine") == "of the first"
+            assert read_note(two, "mine") is None
+    finally:
+        shutil.rmtree(other.directory, ignore_errors=True)
+
+
+def test_an_interrupted_up_leaves_no_process(place: Place) -> None:
+    starting = subprocess.Popen(
+        [sys.executable, "-m", "local", "up"],
+        cwd=ROOT,
+        env={**os.environ, "HANGTAG_PORT": str(place.port), "HANGTAG_MAX_SECONDS": "600"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with starting:
+        assert eventually(lambda: process.running_pid(place) is not None)
+        leader = process.running_pid(place)
+        starting.send_signal(signal.SIGINT)
+        _, said = starting.communicate(timeout=PATIENCE_SECONDS)
+    assert starting.returncode == 130, said
+    assert leader is not None
+    assert process.group_members(leader) == []
+    assert process.running_pid(place) is None
+
+
+def test_workers_end_with_a_runtime_that_was_killed(place: Place) -> None:
+    with running(port=place.port) as doomed:
+        doomed.invoke_sweep()
+        os.kill(doomed.pid, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(doomed.pid, 0)
+        assert eventually(lambda: process.group_members(doomed.pid) == [])
+        assert process.running_pid(place) is None
+
+
+def test_the_runtime_ends_by_itself_when_its_time_is_up(place: Place) -> None:
+    with running(port=place.port, environment={"HANGTAG_MAX_SECONDS": "8"}) as brief:
+        assert eventually(lambda: process.group_members(brief.pid) == [])
+        assert process.running_pid(place) is None

@@ -1,0 +1,136 @@
+"""What one webhook costs in its process: the time to import it, and its own CPU. Ratios, in one run."""
+
+import hashlib
+import hmac
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlencode
+
+ROOT = Path(__file__).parents[2]
+PAIRS = 11
+ROUNDS = 2000
+
+ENVIRONMENT = {
+    "TABLE_NAME": "table",
+    "TOKEN_KEY": "0" * 64,
+    "FALLBACK_QUEUE_URL": "https://sqs.example/fallback",
+    "SWEEP_AFTER_SECONDS": "300",
+    "CREDENTIALS_KEY_ID": "key",
+    "PUBLIC_URL": "https://api.example",
+    "AWS_DEFAULT_REGION": "eu-central-1",
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "POWERTOOLS_SERVICE_NAME": "hangtag",
+    "LOG_LEVEL": "INFO",
+}
+BARE = """
+import botocore.session
+botocore.session.get_session().create_client("dynamodb")
+"""
+# The same client, made by the function's own code, after everything that its first delivery needs is loaded.
+WEBHOOK = """
+import app
+from hangtag import providers
+from hangtag.store import client
+client.dynamodb()
+providers.load("telephony_api")
+"""
+
+
+def import_ratio() -> float:
+    """The webhook's start against a bare DynamoDB client's: the median of pairs of fresh processes."""
+    path = os.pathsep.join([str(ROOT / "functions" / "webhook"), str(ROOT / "layers" / "common")])
+    environment = {**os.environ, **ENVIRONMENT, "PYTHONPATH": path}
+
+    def start(code: str) -> float:
+        before = time.perf_counter()
+        subprocess.run([sys.executable, "-c", code], env=environment, check=True)  # noqa: S603
+        return time.perf_counter() - before
+
+    start(BARE), start(WEBHOOK)
+    return statistics.median(start(WEBHOOK) / start(BARE) for _ in range(PAIRS))
+
+
+def _cpu(work: Callable[[], object]) -> float:
+    """CPU seconds of one round."""
+    for _ in range(ROUNDS // 10):
+        work()
+    before = time.process_time()
+    for _ in range(ROUNDS):
+        work()
+    return (time.process_time() - before) / ROUNDS
+
+
+class _NullTable:
+    """Stands where the AWS calls would be, and costs nothing: they are not what is measured."""
+
+    def __init__(self, item: dict[str, Any]) -> None:
+        self._item = item
+
+    def get_item(self, **_: Any) -> dict[str, Any]:
+        return {"Item": self._item}
+
+    def update_item(self, **_: Any) -> dict[str, Any]:
+        return {}
+
+
+def cpu_ratio() -> float:
+    """The handler's own CPU for one event against parsing the same body once and one HMAC of it."""
+    os.environ.update(ENVIRONMENT)
+    sys.path[:0] = [str(ROOT / "functions" / "webhook"), str(ROOT / "layers" / "common")]
+    import app
+
+    from hangtag import auth
+    from hangtag.store import client
+
+    token = auth.make_token("hook", ENVIRONMENT["TOKEN_KEY"])
+    secret = "0123456789abcdef0123456789abcdef"
+    body = urlencode(
+        {
+            "cmd": "event", "type": "in", "event": "COMPLETED", "phone": "79101234567",
+            "diversion": "74951234567", "ext": "101", "callid": "D10D0EB124F4E64AF4EA-1511",
+            "duration": "124", "is_recorded": "1", "status": "Success", "planfix_token": secret,
+        }
+    )  # fmt: skip
+    table = _NullTable(hook_item(secret))
+    client.dynamodb = lambda: table  # type: ignore[assignment,return-value]
+    event = {
+        "rawPath": f"/tel/api/{token}",
+        "headers": {"content-type": "application/x-www-form-urlencoded"},
+        "requestContext": {"http": {"method": "POST"}, "timeEpoch": 1772366400000},
+        "pathParameters": {"token": token},
+        "isBase64Encoded": False,
+        "body": body,
+    }
+    assert app.handler(event, None)["statusCode"] == 200
+    raw = body.encode()
+
+    def yardstick() -> None:
+        parse_qs(body, keep_blank_values=True)
+        hmac.new(b"key", raw, hashlib.sha256).hexdigest()
+
+    stderr, stdout = os.dup(2), os.dup(1)
+    quiet = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(quiet, 1), os.dup2(quiet, 2)
+    try:
+        ours = _cpu(lambda: app.handler(event, None))
+    finally:
+        os.dup2(stdout, 1), os.dup2(stderr, 2)
+    return ours / _cpu(yardstick)
+
+
+def hook_item(secret: str) -> dict[str, Any]:
+    """A webhook token's item, as the table holds it."""
+    return {
+        "tenant_id": {"S": "t-1"},
+        "integration_id": {"S": "i-1"},
+        "provider": {"S": "telephony_api"},
+        "country": {"S": "RU"},
+        "secrets": {"M": {"planfix_token": {"S": hashlib.sha256(secret.encode()).hexdigest()}}},
+    }

@@ -1,0 +1,23 @@
+"""Short ways to write call events down in tests."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hangtag.calls import CallEvent, Direction, Kind
+
+NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+def event(kind: Kind, second: float, extension: str = "101", **said: Any) -> CallEvent:
+    """An event of an incoming call, so many seconds after noon by the arrival's clock."""
+    fields: dict[str, Any] = {
+        "call_id": "call-1",
+        "at": NOON + timedelta(seconds=second),
+        "at_is_arrival": True,
+        "leg": extension,
+        "extension": extension or None,
+        "direction": Direction.IN,
+        "external": "79101234567",
+        "line": "74951234567",
+    }
+    return CallEvent(kind=kind, **(fields | said))

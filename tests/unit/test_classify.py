@@ -1,0 +1,95 @@
+"""Which tag a call gets: the design's table, a row a test."""
+
+import pytest
+
+from calls_helpers import event
+from hangtag.calls import (
+    Call,
+    CallEvent,
+    Direction,
+    Kind,
+    Outcome,
+    SkipReason,
+    TagType,
+    classify,
+    fold,
+)
+
+
+def call_of(*events: CallEvent) -> Call:
+    """The closed call that these events make."""
+    last = events[-1]
+    final = event(
+        last.kind, 90, last.leg, outcome=last.outcome, direction=last.direction, external=last.external,
+        talk_seconds=last.talk_seconds, final=True,
+    )  # fmt: skip
+    return fold([*events[:-1], final])
+
+
+def story(direction: Direction, external: str, outcome: Outcome, extension: str = "101") -> Call:
+    """A call that rang at one extension and ended so."""
+    told = {"direction": direction, "external": external}
+    talk = 10 if outcome is Outcome.SUCCESS else 0
+    return call_of(
+        event(Kind.RINGING, 0, extension, **told),
+        event(Kind.ENDED, 30, extension, outcome=outcome, talk_seconds=talk, **told),
+    )
+
+
+OUTSIDE = "79101234567"
+
+
+@pytest.mark.parametrize(
+    ("call", "mapped", "tag", "skip"),
+    [
+        (story(Direction.IN, OUTSIDE, Outcome.SUCCESS), {"101"}, TagType.CALL, None),
+        (story(Direction.OUT, OUTSIDE, Outcome.SUCCESS), {"101"}, TagType.CALL, None),
+        (story(Direction.IN, OUTSIDE, Outcome.MISSED), {"101"}, TagType.MISSED_CALL, None),
+        (story(Direction.OUT, OUTSIDE, Outcome.BUSY), {"101"}, TagType.MISSED_CALL, None),
+        (story(Direction.IN, OUTSIDE, Outcome.SUCCESS), set(), None, SkipReason.UNKNOWN_EXTENSION),
+        (story(Direction.IN, OUTSIDE, Outcome.MISSED), set(), None, SkipReason.UNKNOWN_EXTENSION),
+        (story(Direction.OUT, "102", Outcome.SUCCESS), {"101", "102"}, None, SkipReason.INTERNAL),
+        (story(Direction.OUT, "150", Outcome.SUCCESS), {"101"}, None, SkipReason.INTERNAL),
+        (story(Direction.INTERNAL, OUTSIDE, Outcome.SUCCESS), {"101"}, None, SkipReason.INTERNAL),
+        (story(Direction.IN, OUTSIDE, Outcome.MISSED, ""), set(), TagType.MISSED_CALL, None),
+        (story(Direction.IN, OUTSIDE, Outcome.SUCCESS, ""), set(), TagType.MISSED_CALL, None),
+        (story(Direction.OUT, OUTSIDE, Outcome.BUSY, ""), set(), None, SkipReason.UNKNOWN_EXTENSION),
+        (fold([]), set(), None, SkipReason.INCOMPLETE),
+    ],
+    ids=[
+        "incoming answered", "outgoing answered", "incoming missed", "outgoing busy",
+        "answered by an unmapped extension", "only unmapped extensions rang", "to a mapped extension",
+        "to a short number", "called internal by the PBX", "closed hours", "only a menu answered",
+        "outgoing from no extension", "nothing known",
+    ],
+)  # fmt: skip
+def test_a_row_of_the_table(call: Call, mapped: set[str], tag: TagType | None, skip: SkipReason | None) -> None:
+    verdict = classify(call, mapped=mapped, external_is_employee=False)
+    assert (verdict.tag, verdict.skip) == (tag, skip)
+
+
+def test_a_group_that_an_unmapped_extension_answered_leaves_no_tag_though_a_mapped_one_rang() -> None:
+    call = fold(
+        [
+            event(Kind.RINGING, 0),
+            event(Kind.RINGING, 0, "150"),
+            event(Kind.ANSWERED, 5, "150"),
+            event(Kind.ENDED, 50, "150", outcome=Outcome.SUCCESS, talk_seconds=45),
+        ]
+    )
+    verdict = classify(call, mapped={"101"}, external_is_employee=False)
+    assert verdict.skip is SkipReason.UNKNOWN_EXTENSION
+
+
+def test_an_employees_own_number_leaves_no_tag_whatever_became_of_the_call() -> None:
+    for outcome in (Outcome.SUCCESS, Outcome.MISSED):
+        call = story(Direction.IN, OUTSIDE, outcome)
+        verdict = classify(call, mapped={"101"}, external_is_employee=True)
+        assert verdict.skip is SkipReason.EMPLOYEE_NUMBER
+
+
+@pytest.mark.parametrize("clicked", [False, True])
+def test_an_unanswered_click_is_skipped_because_the_employees_own_phone_rang_first(clicked: bool) -> None:
+    call = story(Direction.OUT, OUTSIDE, Outcome.NO_ANSWER)
+    verdict = classify(call, mapped={"101"}, external_is_employee=False, clicked=clicked)
+    assert (verdict.skip is SkipReason.EMPLOYEE_NO_ANSWER) is clicked

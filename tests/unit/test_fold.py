@@ -1,0 +1,182 @@
+"""The fold of hand-written calls, a rule a test."""
+
+from datetime import timedelta
+
+import pytest
+
+from calls_helpers import NOON, event
+from hangtag.calls import Call, CallEvent, Direction, Kind, Outcome, fold
+from hangtag.flow.settle import settlement
+
+
+def ringing(second: float, extension: str = "101", **said: object) -> CallEvent:
+    return event(Kind.RINGING, second, extension, **said)
+
+
+def answered(second: float, extension: str = "101", **said: object) -> CallEvent:
+    return event(Kind.ANSWERED, second, extension, **said)
+
+
+def ended(
+    second: float, outcome: Outcome | None, talk: int | None = None, extension: str = "101", **said: object
+) -> CallEvent:
+    return event(Kind.ENDED, second, extension, outcome=outcome, talk_seconds=talk, **said)
+
+
+def test_no_events_fold_to_an_open_call_of_which_nothing_is_known() -> None:
+    assert fold([]) == Call()
+
+
+def test_an_answered_call_closes_at_its_hang_up_and_belongs_to_who_answered() -> None:
+    call = fold([ringing(0), answered(6), ended(66, Outcome.SUCCESS, 60)])
+    assert (call.closed, call.outcome, call.answered_by) == (True, Outcome.SUCCESS, "101")
+    assert (call.started_at, call.ended_at) == (NOON, NOON + timedelta(seconds=66))
+    assert call.talk_seconds == 60
+
+
+def test_a_group_answered_by_the_second_has_one_winner() -> None:
+    call = fold(
+        [
+            ringing(0),
+            ringing(0, "102"),
+            answered(5, "102"),
+            ended(5, Outcome.CANCELLED),
+            ended(50, Outcome.SUCCESS, 45, "102"),
+        ]
+    )
+    assert (call.closed, call.answered_by, call.extensions) == (True, "102", ("101", "102"))
+
+
+def test_a_lost_cancel_of_another_leg_does_not_hold_the_call_open() -> None:
+    call = fold([ringing(0), ringing(0, "102"), answered(5, "102"), ended(50, Outcome.SUCCESS, 45, "102")])
+    assert call.closed
+
+
+def test_a_leg_that_rings_after_the_answer_holds_the_call_open() -> None:
+    call = fold([ringing(0), answered(5), ended(50, Outcome.SUCCESS, 45), ringing(55, "102")])
+    assert not call.closed
+
+
+def test_an_unanswered_leg_leaves_the_call_quiet_until_it_is_settled() -> None:
+    events = [ringing(0), ended(20, Outcome.MISSED)]
+    call = fold(events)
+    assert (call.closed, call.outcome) == (False, None)
+    assert call.quiet_since == NOON + timedelta(seconds=20)
+    settled = fold([*events, settlement(call, NOON + timedelta(seconds=30), forced=False)])
+    assert (settled.closed, settled.outcome) == (True, Outcome.MISSED)
+    assert settled.ended_at == NOON + timedelta(seconds=20)
+
+
+def test_later_ringing_supersedes_a_settlement_and_its_end_needs_a_new_one() -> None:
+    events = [ringing(0), ended(20, Outcome.CANCELLED)]
+    events.append(settlement(fold(events), NOON + timedelta(seconds=30), forced=False))
+    events.append(ringing(31, "102"))
+    assert not fold(events).closed
+    events.append(ended(51, Outcome.CANCELLED, extension="102"))
+    call = fold(events)
+    assert not call.closed
+    assert call.quiet_since is not None
+    events.append(settlement(call, NOON + timedelta(seconds=61), forced=False))
+    assert fold(events).outcome is Outcome.MISSED
+
+
+def test_nothing_supersedes_final() -> None:
+    call = fold([ringing(0), ended(20, Outcome.MISSED, final=True), ringing(40, "102")])
+    assert call.closed
+
+
+def test_an_extension_that_rings_twice_is_seen_twice() -> None:
+    once = [ringing(0), ended(20, Outcome.CANCELLED)]
+    twice = [*once, ringing(40)]
+    assert fold(once).quiet_since is not None
+    assert fold(twice).quiet_since is None
+    assert fold(twice).rounds == 2
+
+
+def test_a_ring_doubled_across_the_edge_of_ten_seconds_is_harmless() -> None:
+    call = fold([ringing(9), ringing(11), ended(30, Outcome.MISSED)])
+    assert (call.rounds, call.quiet_since is not None) == (1, True)
+
+
+def test_late_ringing_after_the_hang_up_does_not_reopen_a_leg() -> None:
+    call = fold([ended(1, Outcome.MISSED), ringing(2)])
+    assert call.quiet_since is not None
+    assert fold([ended(1, Outcome.SUCCESS, 9), ringing(2), answered(30)]).closed
+
+
+def test_a_call_with_only_an_end_is_whole() -> None:
+    call = fold([ended(100, Outcome.SUCCESS, 40)])
+    assert (call.closed, call.outcome, call.answered_by) == (True, Outcome.SUCCESS, "101")
+    assert call.started_at == NOON + timedelta(seconds=60)
+
+
+@pytest.mark.parametrize(
+    ("events", "outcome"),
+    [
+        ([ringing(0), answered(5), ended(6, Outcome.SUCCESS, 0)], Outcome.SUCCESS),
+        ([ringing(0), answered(5), ended(6, Outcome.MISSED, 0)], Outcome.MISSED),
+        ([ringing(0), answered(5), ended(60, Outcome.MISSED, 55)], Outcome.SUCCESS),
+        ([ringing(0), ended(30, Outcome.MISSED, 30)], Outcome.MISSED),
+        ([ringing(0), answered(5), ended(60, None, None)], Outcome.SUCCESS),
+    ],
+    ids=["success at zero", "missed though answered", "missed with talk", "ring time", "no status"],
+)
+def test_a_contradicting_end_is_judged_by_its_status_unless_an_answered_leg_has_talk_time(
+    events: list[CallEvent], outcome: Outcome
+) -> None:
+    call = fold(events)
+    settled = fold([*events, settlement(call, NOON + timedelta(seconds=90), forced=False)])
+    assert settled.outcome is outcome
+
+
+def test_an_unanswered_outgoing_call_keeps_the_providers_reason() -> None:
+    events = [
+        ringing(0, direction=Direction.OUT),
+        ended(9, Outcome.BUSY, direction=Direction.OUT),
+    ]
+    events.append(settlement(fold(events), NOON + timedelta(seconds=20), forced=False))
+    assert fold(events).outcome is Outcome.BUSY
+
+
+def test_a_transfer_within_the_call_waits_for_the_next_leg_and_belongs_to_the_last_who_talked() -> None:
+    first = [ringing(0), answered(5), event(Kind.TRANSFERRED, 30), ended(31, Outcome.SUCCESS, 25)]
+    assert not fold(first).closed
+    call = fold([*first, ringing(32, "102"), answered(35, "102"), ended(65, Outcome.SUCCESS, 30, "102")])
+    assert (call.closed, call.answered_by, call.talk_seconds) == (True, "102", 55)
+
+
+def test_a_transfer_to_a_linked_call_closes_this_one_at_once() -> None:
+    transfer = event(Kind.TRANSFERRED, 30, linked_call_id="call-2")
+    call = fold([ringing(0), answered(5), transfer])
+    assert (call.closed, call.linked_call_id, call.talk_seconds) == (True, "call-2", 25)
+
+
+def test_a_forced_settlement_closes_a_call_whose_end_is_unknown_and_a_late_end_mends_it() -> None:
+    events = [ringing(0), answered(5)]
+    events.append(settlement(fold(events), NOON + timedelta(hours=4), forced=True))
+    call = fold(events)
+    assert (call.closed, call.outcome, call.end_unknown) == (True, Outcome.SUCCESS, True)
+    assert (call.ended_at, call.talk_seconds) == (None, None)
+    late = fold([*events, ended(90, Outcome.SUCCESS, 85)])
+    assert (late.closed, late.end_unknown, late.talk_seconds) == (True, False, 85)
+
+
+def test_a_summary_corrects_outcome_duration_and_recording() -> None:
+    summary = event(Kind.SUMMARY, 99, outcome=Outcome.SUCCESS, talk_seconds=41, recording="https://pbx/1")
+    call = fold([ringing(0), answered(5), ended(50, Outcome.SUCCESS, 45), summary])
+    assert call.talk_seconds == 41
+    assert call.recording is not None
+    assert call.recording.url == "https://pbx/1"
+
+
+def test_a_lasting_recording_is_worth_more_than_a_temporary_one() -> None:
+    lasting = event(Kind.RECORDED, 70, "", recording="https://pbx/keep")
+    fleeting = event(Kind.RECORDED, 80, "", recording="https://pbx/once", recording_is_temporary=True)
+    call = fold([ended(60, Outcome.SUCCESS, 5), lasting, fleeting])
+    assert call.recording is not None
+    assert call.recording.url == "https://pbx/keep"
+
+
+def test_a_recording_alone_neither_closes_nor_settles_a_call() -> None:
+    call = fold([event(Kind.RECORDED, 70, "", recording="https://pbx/1")])
+    assert (call.closed, call.quiet_since) == (False, None)

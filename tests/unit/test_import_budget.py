@@ -1,0 +1,57 @@
+"""What the webhook's process loads: the logger and a DynamoDB client, and none of the heavy packages."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+FORBIDDEN = (
+    "boto3",
+    "pydantic",
+    "pynamodb",
+    "requests",
+    "phonenumbers",
+    "aws_lambda_powertools.event_handler",
+    "aws_lambda_powertools.utilities.parser",
+    "aws_xray_sdk",
+    "hangtag.flow.emit",
+    "hangtag.flow.lookup",
+    "hangtag.providers.catalog",
+)
+ENVIRONMENT = {
+    "TABLE_NAME": "table",
+    "TOKEN_KEY": "0" * 64,
+    "FALLBACK_QUEUE_URL": "https://sqs.example/fallback",
+    "SWEEP_AFTER_SECONDS": "300",
+    "CREDENTIALS_KEY_ID": "key",
+    "PUBLIC_URL": "https://api.example",
+    "AWS_DEFAULT_REGION": "eu-central-1",
+    "POWERTOOLS_SERVICE_NAME": "hangtag",
+}
+PROBE = """
+import json, sys
+import app
+from hangtag.store import client
+client.dynamodb()
+from hangtag import providers
+providers.load("telephony_api")
+print(json.dumps(sorted(sys.modules)))
+"""
+
+
+def loaded_by_the_webhook() -> set[str]:
+    """The modules of a fresh process that is ready to take its first delivery."""
+    path = os.pathsep.join([str(ROOT / "functions" / "webhook"), str(ROOT / "layers" / "common")])
+    environment = {**os.environ, **ENVIRONMENT, "PYTHONPATH": path}
+    done = subprocess.run(  # noqa: S603 - our own interpreter and code
+        [sys.executable, "-c", PROBE], env=environment, capture_output=True, text=True, check=True
+    )
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def test_the_webhook_loads_none_of_the_heavy_packages() -> None:
+    loaded = loaded_by_the_webhook()
+    assert "aws_lambda_powertools.logging.logger" in loaded
+    assert [name for name in FORBIDDEN if name in loaded] == []

@@ -1,0 +1,46 @@
+"""Keys: no two inputs ever give one key."""
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from hangtag.store.keys import call_pk, digest, key
+
+# Anything a PBX may call a call: separators, slashes, spaces, 300 characters, any Unicode, lone surrogates.
+HOSTILE = st.one_of(
+    st.text(alphabet="#/% u;2345ABCDef", max_size=300),
+    st.text(max_size=300),
+    st.text(alphabet=st.characters(categories=("Cs", "Ll", "Po")), max_size=300),
+)
+PARTS = st.lists(HOSTILE, min_size=1, max_size=4)
+
+
+@given(PARTS, PARTS)
+@example(["a#b"], ["a", "b"])
+@example(["a%23b"], ["a#b"])
+@example(["", ""], [""])
+@example(["\ud800"], ["%ud800;"])
+@example(["a" * 300], ["a" * 299 + "b"])
+def test_different_parts_give_different_keys(one: list[str], other: list[str]) -> None:
+    """Promise: key building is injective over hostile ids."""
+    assert (key(*one) == key(*other)) == (one == other)
+    assert (digest(*one) == digest(*other)) == (one == other)
+
+
+@given(PARTS)
+def test_every_key_can_be_stored(parts: list[str]) -> None:
+    """Promise: whatever an id holds, its key is valid UTF-8."""
+    assert key(*parts).encode().decode() == key(*parts)
+
+
+@given(HOSTILE)
+def test_the_same_call_id_is_another_call_at_another_tenant_or_integration(call_id: str) -> None:
+    """Promise: calls of two tenants, or of two PBXs of one tenant, never meet."""
+    keys = {call_pk(tenant, pbx, call_id) for tenant in "ab" for pbx in "xy"}
+    assert len(keys) == 4
+    assert all(call_id not in made for made in keys if len(call_id) > 40)
+
+
+def test_a_key_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least one part"):
+        key()

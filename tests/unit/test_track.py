@@ -1,0 +1,84 @@
+"""What the tracker decides, from the item alone."""
+
+from dataclasses import replace
+
+import pytest
+
+from calls_helpers import event
+from hangtag.calls import CallEvent, Kind, Outcome
+from hangtag.flow.track import Actions, decide
+from hangtag.store.calls import CallItem, CallKey
+
+RINGING = event(Kind.RINGING, 0)
+MISSED = event(Kind.ENDED, 20, outcome=Outcome.MISSED)
+HUNG_UP = event(Kind.ENDED, 60, outcome=Outcome.SUCCESS, talk_seconds=50)
+
+
+def item(*events: CallEvent, waiting: bool = False, emitted: bool = False, live: bool = True) -> CallItem:
+    """A call's item; `waiting`: its execution stored a token; `emitted`: its tag is current."""
+    bare = CallItem(
+        key=CallKey("T#t#CALL#i#0", "CALL#0000"),
+        tenant_id="t",
+        integration_id="i",
+        provider="telephony_api",
+        call_id="call-1",
+        events=events,
+        count=len(events),
+        attempt=0,
+        execution=None,
+        task_token=None,
+        emitted=None,
+        live_due="2026-03-01T12:05:00+00:00" if live else None,
+        body=None,
+        has_next=False,
+    )
+    if waiting:
+        bare = replace(bare, execution=bare.execution_name, task_token="token")
+    if emitted:
+        bare = replace(bare, emitted=bare.fold().digest(), task_token=None)
+    return bare
+
+
+@pytest.mark.parametrize(
+    ("call", "actions"),
+    [
+        (item(RINGING), Actions(start=True)),
+        (item(RINGING, waiting=True), Actions()),
+        (item(RINGING, HUNG_UP, waiting=True), Actions(succeed=True)),
+        (item(RINGING, HUNG_UP), Actions(start=True)),
+        (item(RINGING, MISSED, waiting=True), Actions(settle=True)),
+        (item(RINGING, MISSED), Actions(start=True, settle=True)),
+        (item(RINGING, HUNG_UP, waiting=True, emitted=True, live=False), Actions()),
+        (item(RINGING, HUNG_UP, waiting=True, emitted=True), Actions(amend=True)),
+    ],
+    ids=[
+        "a new call starts its execution",
+        "an open call whose execution waits needs nothing",
+        "a hang-up lets the execution go",
+        "a hang-up before the token only starts the execution",
+        "a quiet call is looked at again",
+        "a quiet call without an execution gets one",
+        "a tagged call needs nothing",
+        "a tagged call that had an event of no consequence is taken off the live list",
+    ],
+)
+def test_a_call_gets_what_it_needs(call: CallItem, actions: Actions) -> None:
+    assert decide(call, call.fold()) == actions
+
+
+def test_a_change_after_the_tag_amends_it_and_starts_nothing_that_waits() -> None:
+    tagged = item(RINGING, HUNG_UP, waiting=True, emitted=True)
+    recorded = event(Kind.RECORDED, 90, "", recording="https://pbx/1")
+    changed = replace(tagged, events=(*tagged.events, recorded), count=3)
+    assert decide(changed, changed.fold()) == Actions(amend=True)
+
+
+def test_a_token_that_came_after_the_tag_is_let_go() -> None:
+    tagged = replace(item(RINGING, HUNG_UP, waiting=True, emitted=True), task_token="late")
+    assert decide(tagged, tagged.fold()).succeed
+
+
+def test_a_raised_attempt_starts_another_execution() -> None:
+    lost = replace(item(RINGING, waiting=True), attempt=1)
+    assert decide(lost, lost.fold()).start
+    assert lost.execution_name.endswith("-1")
