@@ -7,7 +7,7 @@ SAM := $(SAM_VENV)/bin/sam
 export PYTHONPATH := layers/common:.
 export AWS_DEFAULT_REGION ?= us-east-1
 export SAM_CLI_TELEMETRY := 0
-PIP := -m pip install --quiet --disable-pip-version-check --require-hashes --requirement
+PIP := -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement
 FUNCTIONS := $(wildcard functions/*/app.py)
 
 .DEFAULT_GOAL := help
@@ -68,7 +68,7 @@ build: $(SAM_VENV)/.stamp ## the artifacts that `sam deploy` uploads; needs neit
 lock: setup ## pin the dependencies anew from requirements/*.in (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 requirements/runtime.in -o layers/common/requirements.txt
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 requirements/dev.in -o requirements/dev.txt
-	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 requirements/sam.in -o requirements/sam.txt
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-strip-extras --python-version 3.11 requirements/sam.in -o requirements/sam.txt
 
 clean: down ## forget the environments, the builds and the stack's data
 	rm -rf $(VENV) $(SAM_VENV) .aws-sam .local

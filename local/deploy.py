@@ -9,7 +9,7 @@ from typing import Any
 
 import botocore.session
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from local.place import ACCOUNT, REGION, ROOT, STACK_NAME, LocalError, Place
 from local.transform import DIGEST_OUTPUT, sign, transform
@@ -44,6 +44,13 @@ class Deployed:
 
 def deploy(place: Place, parameters: Mapping[str, str]) -> Deployed:
     """Create or update the stack, or leave it when nothing changed. Raises LocalError."""
+    try:
+        return _deploy(place, parameters)
+    except (BotoCoreError, ClientError) as error:
+        raise LocalError(f"the runtime failed: {error}; see {place.log_file}") from error
+
+
+def _deploy(place: Place, parameters: Mapping[str, str]) -> Deployed:
     given = {"PublicUrl": place.api, **parameters}
     template = transform(ROOT, lambda name, body: _upload(place, name, body))
     wanted = sign(template, given)

@@ -7,8 +7,11 @@ import importlib
 import json
 import logging
 import threading
+import time
 import uuid
 from typing import Any
+
+from local.streams import StreamReader
 
 # Seconds between tries of a batch that failed. AWS backs off too; here people and tests wait.
 RETRY_SECONDS = 0.2
@@ -24,7 +27,9 @@ def bridge() -> threading.Event:
     lambdas._ESM_BACKOFF_SECONDS = RETRY_SECONDS
     wait_for_a_worker(lambdas)
     keep_what_functions_print(lambdas)
+    look_at_queues_often(lambdas)
     keep_stream_records(tables)
+    lambdas._poll_dynamodb_streams = StreamReader(lambdas, tables, RETRY_SECONDS).poll
     new_token_for_each_attempt(machines)
     return pause_sources(lambdas)
 
@@ -55,6 +60,17 @@ def wait_for_a_worker(lambdas: Any) -> None:
     lambdas._release_execution_slot = release_and_tell
 
 
+def look_at_queues_often(lambdas: Any) -> None:
+    """A delayed message, or one to be tried again, is seen up to a second late: AWS polls for it."""
+
+    def tick() -> None:
+        while True:
+            time.sleep(RETRY_SECONDS)
+            lambdas._esm_wake.set()
+
+    threading.Thread(target=tick, daemon=True, name="hangtag-tick").start()
+
+
 def keep_what_functions_print(lambdas: Any) -> None:
     """Functions' output is kept in the runtime's memory alone; here it goes to a file too."""
     execute = lambdas._execute_function_dispatch
@@ -63,6 +79,8 @@ def keep_what_functions_print(lambdas: Any) -> None:
         result = execute(*arguments)
         if result.get("log"):
             functions_log.info(result["log"])
+        if result.get("error"):
+            functions_log.error("%s", result.get("body"))
         return result
 
     lambdas._execute_function_dispatch = execute_and_log

@@ -6,6 +6,7 @@ product's template is never bent to the runtime.
 
 import io
 import json
+import logging
 import os
 import re
 import string
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from samtranslator.model.exceptions import InvalidDocumentException
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
@@ -56,11 +58,17 @@ def resources(template: Template, kind: str) -> dict[str, Template]:
 
 def translate(source: Template) -> Template:
     """SAM's transform. No policy templates are resolved: roles are explicit."""
+    # It warns of metrics that it did not send anywhere.
+    logging.getLogger("samtranslator.metrics").setLevel(logging.ERROR)
     # The translator makes a session to learn the region.
     os.environ.setdefault("AWS_DEFAULT_REGION", REGION)
     translator = Translator({}, Parser())
     defaults = {name: body.get("Default", "") for name, body in source["Parameters"].items()}
-    translated: Template = translator.translate(source, parameter_values=defaults)
+    try:
+        translated: Template = translator.translate(source, parameter_values=defaults)
+    except InvalidDocumentException as error:
+        causes = "\n".join(f"  {cause.message}" for cause in error.causes)
+        raise LocalError(f"template.yaml is not valid:\n{causes}") from error
     return translated
 
 
@@ -117,9 +125,9 @@ def inline_definitions(template: Template, machines: dict[str, str]) -> None:
 
 
 def read_stream_one_by_one(template: Template) -> None:
-    """The runtime ignores partial-batch replies of a stream: a partial failure counts as success.
+    """The runtime ignores partial-batch replies and bisecting of a stream's mapping, see `streams`.
 
-    In a batch of one, a failure is the whole batch's, and the tracker raises then.
+    In a batch of one, a failure is the whole batch's.
     """
     for properties in resources(template, "AWS::Lambda::EventSourceMapping").values():
         if "StartingPosition" in properties:

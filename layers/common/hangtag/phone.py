@@ -10,23 +10,6 @@ if TYPE_CHECKING:
 __all__ = ["Number", "is_short", "normalise"]
 
 MAX_LENGTH = 64
-# What PBXs send instead of a withheld number.
-_WITHHELD = frozenset(
-    [
-        "anonymous",
-        "anonym",
-        "unknown",
-        "private",
-        "withheld",
-        "restricted",
-        "hidden",
-        "unavailable",
-        "invalid",
-        "none",
-        "null",
-        "undefined",
-    ]
-)
 _SCHEME = re.compile(r"(?:sips?|tel):([^@;]*)", re.IGNORECASE)
 _NUMBER_PART = re.compile(r"[\d\s()./\-‐-―−+]*")
 _SHORT = re.compile(r"\d{2,4}", re.ASCII)
@@ -58,10 +41,11 @@ def normalise(raw: str, country: str) -> Number | None:
     Never raises.
     """
     text = _strip(raw)
-    digits = "".join(character for character in text if character.isdigit())
+    digits = _digits(text)
+    # What PBXs send for a withheld number (anonymous, unknown, private, -, 0, …) has no digits that count.
     if len(digits) < 2 or not digits.strip("0"):
         return None
-    found = _read(text, digits, country.upper())
+    found = _read(text, country.upper())
     if found is None:
         return None
     import phonenumbers
@@ -76,16 +60,16 @@ def _strip(raw: str) -> str:
     scheme = _SCHEME.match(text)
     if scheme:
         text = scheme.group(1).strip()
-    if len(text) > MAX_LENGTH or text.casefold() in _WITHHELD:
+    if len(text) > MAX_LENGTH:
         return ""
     return text
 
 
-def _read(text: str, digits: str, country: str) -> "PhoneNumber | None":
+def _read(text: str, country: str) -> "PhoneNumber | None":
     if text.startswith(("+", "＋")):
         return _parse(text, None, lenient=True)
     head = _NUMBER_PART.match(text)
-    main = "".join(c for c in (head.group() if head else text) if c.isdigit())
+    main = _digits(head.group() if head else text)
     if main.startswith("00"):
         return _parse(_after(text, 2), None) or _parse(text, country)
     if main.startswith("810") and len(main) >= _MIN_DIGITS_AFTER_810 + 3:
@@ -101,11 +85,15 @@ def _read(text: str, digits: str, country: str) -> "PhoneNumber | None":
     return _parse(text, country, lenient=True) or _parse_own(text, main, country)
 
 
+def _digits(text: str) -> str:
+    return "".join(character for character in text if character.isdecimal())
+
+
 def _after(text: str, count: int) -> str:
     """The text behind its first `count` digits, with a plus before it."""
     seen = 0
     for position, character in enumerate(text):
-        seen += character.isdigit()
+        seen += character.isdecimal()
         if seen == count:
             return "+" + text[position + 1 :]
     return ""

@@ -22,7 +22,7 @@ def find_card(table: str, source: Source, country: str, number: str) -> ContactC
     return ContactCard(found.name, found.responsible_extension) if found else None
 
 
-def read_credentials(table: str, source: Source) -> Mapping[str, str]:
+def read_credentials(source: Source) -> Mapping[str, str]:
     """What the admin typed for this integration, decrypted."""
     from hangtag.store.integrations import load_credentials
 

@@ -159,7 +159,7 @@ def _respond(settings: Settings, source: Source, country: str, result: Accepted)
     def credentials() -> Mapping[str, str]:
         from hangtag.flow.lookup import read_credentials
 
-        return read_credentials(settings.table, source)
+        return read_credentials(source)
 
     try:
         return result.respond(Office(contact=contact, credentials=credentials))

@@ -13,7 +13,7 @@ from hangtag.auth import secrets_match
 from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
 from hangtag.providers.base import Accepted, Office, Refused, Reply, WebhookRequest
 
-SECRET = "planfix_token"
+SECRET = "planfix_token"  # noqa: S105 - the name of the parameter
 MAX_FIELDS = 200
 MAX_CLOCK_SKEW = timedelta(days=2)
 # No number, name or id that a PBX means to send is longer; a link may be.

@@ -1,4 +1,7 @@
-"""Deliveries that led to nothing, kept for a week where an admin can see them. Loads no PynamoDB: the webhook writes them."""
+"""Deliveries that led to nothing, kept for a week where an admin can see them.
+
+The webhook writes them: this loads no PynamoDB.
+"""
 
 import re
 import secrets

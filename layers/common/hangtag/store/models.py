@@ -45,10 +45,10 @@ class Entry(Model):
             return super()._get_connection()
         return Entry._get_connection()
 
-
-def connection() -> Connection:
-    """The connection that all models share, for transactions."""
-    return Entry._get_connection().connection
+    @classmethod
+    def connection(cls) -> Connection:
+        """The connection that all models share, for transactions."""
+        return cls._get_connection().connection
 
 
 class TenantItem(Entry):

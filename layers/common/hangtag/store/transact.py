@@ -10,7 +10,7 @@ from pynamodb.exceptions import TransactWriteError
 from pynamodb.transactions import TransactWrite
 
 from hangtag.errors import ConflictError
-from hangtag.store.models import connection
+from hangtag.store.models import Entry
 
 T = TypeVar("T")
 
@@ -37,7 +37,7 @@ def transaction() -> Iterator[TransactWrite]:
     Raises RefusedError (ask for ALL_OLD to learn the items), ContestedError, and what PynamoDB raises.
     """
     try:
-        with TransactWrite(connection=connection()) as open_transaction:
+        with TransactWrite(connection=Entry.connection()) as open_transaction:
             yield open_transaction
     except TransactWriteError as error:
         reasons = [reason for reason in error.cancellation_reasons if reason is not None]

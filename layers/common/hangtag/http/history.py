@@ -1,0 +1,203 @@
+"""What the desk lists: contacts, calls and tags, the newest first."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import TypeVar
+
+from pydantic import BaseModel
+
+from hangtag.errors import BadInputError, FieldError, NotFoundError
+from hangtag.flow.view import open_view
+from hangtag.http.caller import Caller, Role
+from hangtag.http.cursor import read_cursor, write_cursor
+from hangtag.http.shapes import DEFAULT_LIMIT, CallOut, ContactOut, Listed, TagOut, is_id
+from hangtag.store import calls as call_items
+from hangtag.store import tags as tag_items
+from hangtag.store.listing import Body, Place, Span, by_contact, by_day
+from hangtag.store.tenants import get_tenant
+
+__all__ = ["Tags", "Times", "between", "call", "call_of_pbx", "calls", "contacts"]
+
+M = TypeVar("M", bound=BaseModel)
+
+LAST_DAYS = timedelta(days=7)
+_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+# A PBX's clock may be ahead.
+_AHEAD = timedelta(days=2)
+_CALL_ID = re.compile(r"[0-9a-f]{16}\.[0-9a-f]{32}\.\d{4}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """From `since` (included) to `until` (excluded), both UTC."""
+
+    since: datetime
+    until: datetime
+
+    def holds(self, text: str | None) -> bool:
+        """Whether an ISO time lies within; what has no time is never left out."""
+        return text is None or self.since <= datetime.fromisoformat(text) < self.until
+
+    @property
+    def span(self) -> Span:
+        """The days that it touches."""
+        return Span(self.since.date(), self.until.date())
+
+
+def between(since: str | None, until: str | None) -> Times:
+    """The time that a list asks for: ISO 8601, UTC if it has no offset; the last seven days if it is not said.
+
+    Raises BadInputError.
+    """
+    end = _time("to", until) if until is not None else datetime.now(UTC) + _AHEAD
+    begin = _time("from", since) if since is not None else end - LAST_DAYS - (_AHEAD if until is None else timedelta(0))
+    latest = datetime.now(UTC) + _AHEAD
+    return Times(max(begin, _EARLIEST), max(min(end, latest), _EARLIEST))
+
+
+def _time(name: str, text: str) -> datetime:
+    try:
+        # A plus that was not escaped in a query arrives as a space.
+        read = datetime.fromisoformat(text.strip().replace(" ", "+") if "T" in text else text)
+        return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        field = FieldError(name, "it is not a time in ISO 8601")
+        raise BadInputError("a time can't be read", (field,)) from None
+
+
+def contacts(table: str, tenant_id: str, limit: int | None, cursor: str | None) -> Listed[ContactOut]:
+    """All contacts."""
+    created = datetime.fromisoformat(get_tenant(tenant_id).created_at)
+    span = Span(created.date(), datetime.now(UTC).date())
+    return _days(ContactOut, table, tenant_id, "CONTACTS", span, limit, cursor, lambda _: True)
+
+
+def calls(
+    table: str,
+    tenant_id: str,
+    times: Times,
+    wanted: Mapping[str, str | None],
+    limit: int | None,
+    cursor: str | None,
+) -> Listed[CallOut]:
+    """The closed calls of a time whose fields are as wanted (None: any)."""
+
+    def accept(body: Body) -> bool:
+        fits = all(value is None or body.get(name) == value for name, value in wanted.items())
+        return fits and times.holds(body.get("started_at"))
+
+    return _days(CallOut, table, tenant_id, "CALLS", times.span, limit, cursor, accept)
+
+
+def call_of_pbx(table: str, tenant_id: str, integration_id: str, call_id: str) -> Listed[CallOut]:
+    """The call, open or closed, that a PBX calls by this id."""
+    item = call_items.read_newest(table, tenant_id, integration_id, call_id) if is_id(integration_id) else None
+    return Listed[CallOut](items=[_view(item)] if item else [])
+
+
+def call(table: str, tenant_id: str, public_id: str) -> CallOut:
+    """One call by its id here. Raises NotFoundError."""
+    found = _call_key(tenant_id, public_id)
+    item = call_items.read(table, found) if found else None
+    if item is None:
+        raise NotFoundError("there is no such call")
+    return _view(item)
+
+
+def _call_key(tenant_id: str, public_id: str) -> call_items.CallKey | None:
+    if not _CALL_ID.fullmatch(public_id):
+        return None
+    return call_items.from_public_id(tenant_id, public_id)
+
+
+def _view(item: call_items.CallItem) -> CallOut:
+    current = item.body is not None and item.emitted == item.fold().digest()
+    return CallOut.model_validate(item.body if current else open_view(item))
+
+
+@dataclass(frozen=True, slots=True)
+class Tags:
+    """The tags that a caller may see: hidden ones are for administrators. `type`: call, missed_call or None."""
+
+    table: str
+    caller: Caller
+    type: str | None
+
+    def one(self, tag_id: str) -> TagOut:
+        """Raises NotFoundError, also for a tag that the caller may not see."""
+        found = tag_items.load(self.table, self.caller.tenant_id, tag_id)
+        if found is None or found.tag is None or not self._accept(found.tag):
+            raise NotFoundError("there is no such tag")
+        return TagOut.model_validate(found.tag)
+
+    def of_call(self, call_id: str) -> Listed[TagOut]:
+        """The tag of a call, if it has one."""
+        found = _call_key(self.caller.tenant_id, call_id)
+        try:
+            return Listed[TagOut](items=[self.one(found.digest)] if found else [])
+        except NotFoundError:
+            return Listed[TagOut](items=[])
+
+    def of_contact(self, contact_id: str, limit: int | None, cursor: str | None) -> Listed[TagOut]:
+        """What stands on a contact."""
+        start = read_cursor("contact-tags", 1, cursor)
+        if not is_id(contact_id):
+            return Listed[TagOut](items=[])
+        bodies, following = by_contact(
+            self.table,
+            self.caller.tenant_id,
+            contact_id,
+            start[0] if start else None,
+            limit or DEFAULT_LIMIT,
+            self._accept,
+        )
+        return Listed[TagOut](
+            items=[TagOut.model_validate(body) for body in bodies],
+            next_cursor=write_cursor("contact-tags", following) if following else None,
+        )
+
+    def of_time(self, times: Times, limit: int | None, cursor: str | None) -> Listed[TagOut]:
+        """The tags of a time."""
+        return _days(
+            TagOut,
+            self.table,
+            self.caller.tenant_id,
+            "TAGS",
+            times.span,
+            limit,
+            cursor,
+            lambda body: self._accept(body) and times.holds(body.get("at")),
+        )
+
+    def _accept(self, body: Body) -> bool:
+        if self.type is not None and body["type"] != self.type:
+            return False
+        return self.caller.role >= Role.ADMIN or not body["hidden"]
+
+
+def _days(
+    shape: type[M],
+    table: str,
+    tenant_id: str,
+    word: str,
+    span: Span,
+    limit: int | None,
+    cursor: str | None,
+    accept: Callable[[Body], bool],
+) -> Listed[M]:
+    bodies, following = by_day(table, tenant_id, word, span, _place(word, cursor), limit or DEFAULT_LIMIT, accept)
+    after = write_cursor(word, following.day.isoformat(), following.before) if following else None
+    return Listed[M](items=[shape.model_validate(body) for body in bodies], next_cursor=after)
+
+
+def _place(word: str, cursor: str | None) -> Place | None:
+    parts = read_cursor(word, 2, cursor)
+    if parts is None:
+        return None
+    try:
+        return Place(date.fromisoformat(parts[0] or ""), parts[1])
+    except ValueError:
+        field = FieldError("cursor", "it is not a cursor of this list")
+        raise BadInputError("the cursor is not one of this list", (field,)) from None

@@ -1,0 +1,161 @@
+"""Erasing a tenant: every item of it that can be found, in steps that may be repeated.
+
+What is found: the tenant's own partition (integrations, employees, lines, settings, tokens), and from there the
+webhook and API tokens, the claims of extensions and numbers, and the deliveries; contacts, calls and tags by their
+index of days, live calls by theirs. Whoever adds a kind of item must add it here. Idempotency records hold answers
+only, and expire within a day.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from hangtag.store.client import dynamodb
+from hangtag.store.keys import DAY_SHARDS, LIVE_SHARDS, key
+
+BATCH = 25
+Key = tuple[str, str]
+# A PBX's clock may be off by two days, and its calls be kept under the day that it told.
+_CLOCK = timedelta(days=3)
+
+
+def erase(table: str, tenant_id: str, created_at: str, has_time: Callable[[], bool]) -> bool:
+    """Delete what belongs to a tenant; true when nothing is left. Call again until it is.
+
+    Tokens go first, so that nothing comes in any more; the tenant itself goes last. Raises botocore's errors.
+    """
+    first_day = datetime.fromisoformat(created_at).date() - _CLOCK
+    steps: list[Callable[[], Iterable[Key]]] = [
+        lambda: _tokens(table, tenant_id),
+        lambda: _of_days(table, tenant_id, first_day, has_time),
+        lambda: _of_live_calls(table, tenant_id),
+        lambda: _of_own_partition(table, tenant_id),
+    ]
+    for step in steps:
+        if not _delete(table, step(), has_time):
+            return False
+    if not has_time():
+        return False
+    own = key("T", tenant_id)
+    return _delete(table, [(own, "SETTINGS"), (own, "TENANT")], lambda: True)
+
+
+def _delete(table: str, keys: Iterable[Key], has_time: Callable[[], bool]) -> bool:
+    batch: dict[Key, None] = {}
+    for found in keys:
+        batch[found] = None
+        if len(batch) == BATCH:
+            if not _write(table, batch, has_time):
+                return False
+            batch = {}
+    return not batch or _write(table, batch, has_time)
+
+
+def _write(table: str, keys: Iterable[Key], has_time: Callable[[], bool]) -> bool:
+    pending: Any = [{"DeleteRequest": {"Key": {"pk": {"S": pk}, "sk": {"S": sk}}}} for pk, sk in keys]
+    while pending:
+        if not has_time():
+            return False
+        answer = dynamodb().batch_write_item(RequestItems={table: pending})
+        pending = answer.get("UnprocessedItems", {}).get(table, [])
+    return True
+
+
+def _partition(table: str, pk: str, prefix: str = "") -> Iterator[Any]:
+    condition, values = "pk = :pk", {":pk": {"S": pk}}
+    if prefix:
+        condition += " AND begins_with(sk, :prefix)"
+        values[":prefix"] = {"S": prefix}
+    yield from _query(table, KeyConditionExpression=condition, ExpressionAttributeValues=values, ConsistentRead=True)
+
+
+def _query(table: str, **arguments: Any) -> Iterator[Any]:
+    for page in dynamodb().get_paginator("query").paginate(TableName=table, **arguments):
+        yield from page["Items"]
+
+
+def _tokens(table: str, tenant_id: str) -> Iterator[Key]:
+    own = key("T", tenant_id)
+    for item in _partition(table, own, key("INTEGRATION", "")):
+        for hashed in json.loads(item["hook_hashes"]["S"]):
+            yield key("TOKEN", hashed), "HOOK"
+    for item in _partition(table, own, key("TOKEN", "")):
+        yield key("TOKEN", item["sk"]["S"].removeprefix(key("TOKEN", ""))), "API"
+
+
+def _of_own_partition(table: str, tenant_id: str) -> Iterator[Key]:
+    own = key("T", tenant_id)
+    for item in _partition(table, own):
+        kind = item["kind"]["S"]
+        if kind == "employee":
+            yield from _claims_of_employee(tenant_id, item)
+        if kind == "integration":
+            for found in _partition(table, key("T", tenant_id, "DELIVERY", item["id"]["S"])):
+                yield found["pk"]["S"], found["sk"]["S"]
+        # These two are needed to go on if time runs out.
+        if item["sk"]["S"] not in ("TENANT", "SETTINGS"):
+            yield own, item["sk"]["S"]
+
+
+def _claims_of_employee(tenant_id: str, item: Any) -> Iterator[Key]:
+    for held in json.loads(item["extensions"]["S"]):
+        yield key("T", tenant_id, "EXT", held["integration_id"], held["extension"]), "EXT"
+    for phone in json.loads(item["phones"]["S"]):
+        yield key("T", tenant_id, "PHONE", phone["e164"]), "EMPLOYEE"
+
+
+def _of_days(table: str, tenant_id: str, first: date, has_time: Callable[[], bool]) -> Iterator[Key]:
+    day = datetime.now(UTC).date() + _CLOCK
+    while day >= first and has_time():
+        for word in ("CONTACTS", "CALLS", "TAGS"):
+            for number in range(DAY_SHARDS):
+                of_day = key("T", tenant_id, word, day.isoformat(), str(number))
+                yield from _of_index(table, tenant_id, of_day)
+        day -= timedelta(days=1)
+
+
+def _of_index(table: str, tenant_id: str, of_day: str) -> Iterator[Key]:
+    found = _query(
+        table,
+        IndexName="day",
+        KeyConditionExpression="day_key = :key",
+        ExpressionAttributeValues={":key": {"S": of_day}},
+    )
+    for item in found:
+        pk, sk = item["pk"]["S"], item["sk"]["S"]
+        if sk == "CONTACT":
+            for phone in json.loads(item["body"]["S"])["phones"]:
+                yield key("T", tenant_id, "PHONE", phone["e164"]), "CONTACT"
+        if sk.startswith("CALL#"):
+            yield from _of_call(table, tenant_id, pk, sk)
+        yield pk, sk
+
+
+def _of_live_calls(table: str, tenant_id: str) -> Iterator[Key]:
+    """Calls whose tag is still to come. They lie among all tenants' live calls."""
+    for number in range(LIVE_SHARDS):
+        found = _query(
+            table,
+            IndexName="live",
+            KeyConditionExpression="live_shard = :shard",
+            FilterExpression="begins_with(pk, :tenant)",
+            ExpressionAttributeValues={
+                ":shard": {"S": f"LIVE#{number}"},
+                ":tenant": {"S": key("T", tenant_id, "CALL", "")},
+            },
+        )
+        for item in found:
+            yield from _of_call(table, tenant_id, item["pk"]["S"], item["sk"]["S"])
+            yield item["pk"]["S"], item["sk"]["S"]
+
+
+def _of_call(table: str, tenant_id: str, pk: str, sk: str) -> Iterator[Key]:
+    """What hangs on a call: its tag, or the record of why it has none; and its other generations."""
+    from hangtag.store.calls import CallKey
+
+    for item in _partition(table, pk):
+        other = item["sk"]["S"]
+        yield key("T", tenant_id, "TAG", CallKey(pk, other).digest), "TAG"
+        if other != sk:
+            yield pk, other

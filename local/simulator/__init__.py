@@ -1,0 +1,32 @@
+"""A PBX made of stories: what a PBX posts in `events/<provider>/`, played over HTTP, and the judging of what came of it.
+
+`story` reads the stories, `office` sets up the tenants they play in, `player` posts them (with `faults` on demand),
+`judge` compares the calls and tags in the API with what the story expects. `python -m local.simulator` plays by hand.
+"""
+
+from local.simulator.api import Api, ApiError
+from local.simulator.http import Backoff
+from local.simulator.judge import Judge, Verdict
+from local.simulator.office import Office, build_office
+from local.simulator.player import Delivery, Player, PlayerConfig, Run, Target
+from local.simulator.story import OfficePlan, Story, load_office_plan, load_stories, load_story
+
+__all__ = [
+    "Api",
+    "ApiError",
+    "Backoff",
+    "Delivery",
+    "Judge",
+    "Office",
+    "OfficePlan",
+    "Player",
+    "PlayerConfig",
+    "Run",
+    "Story",
+    "Target",
+    "Verdict",
+    "build_office",
+    "load_office_plan",
+    "load_stories",
+    "load_story",
+]

@@ -1,0 +1,137 @@
+"""Compares a call and its tags, as the API shows them, with what a story expects; in plain words. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from local.simulator.story import NEW_CONTACT, Expectation, ExpectedTag, fill
+
+# Name and type of each field, in the strict order that the product promises.
+_LINE_FIELDS = (
+    ("External line", "string"),
+    ("Contact's number", "string"),
+    ("External line name", "string"),
+)
+FIELDS = {
+    "call": (
+        ("Date", "date"),
+        ("Time", "time_period"),
+        ("Type", "list"),
+        ("Duration", "number"),
+        ("Employee", "employee"),
+        ("Contact", "contact"),
+        *_LINE_FIELDS,
+    ),
+    "missed_call": (
+        ("Date and time", "date_time"),
+        ("Type", "list"),
+        ("Contact", "contact"),
+        *_LINE_FIELDS,
+    ),
+}
+_TYPE = {"in": "incoming", "out": "outgoing"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class People:
+    """The names of an office, with their ids: before the calls, so that a new contact can be told."""
+
+    employees: Mapping[str, str]
+    contacts: Mapping[str, str]
+
+
+def compare(
+    expected: Expectation,
+    ids: Mapping[str, str],
+    people: People,
+    calls: Sequence[Mapping[str, Any]],
+    tags: Sequence[Mapping[str, Any]],
+) -> tuple[str, ...]:
+    """Every way in which the calls of one call id, and their tags, are not as expected. Empty: all is well.
+
+    `calls` and `tags` are the items of the API's lists; `ids` are the run's.
+    """
+    if len(calls) != 1:
+        return (f"expected one call of this id, there are {len(calls)}",)
+    (call,) = calls
+    found = list(_call_mismatches(expected, ids, call))
+    if expected.tag is None:
+        found += [f"expected no tag, there are {len(tags)}"] if tags else []
+        found += _differs("tag_id of the call", None, call.get("tag_id"))
+        return tuple(found)
+    if len(tags) != 1:
+        return (*found, f"expected one tag, there are {len(tags)}")
+    (tag,) = tags
+    found += _differs("tag_id of the call", tag.get("id"), call.get("tag_id"))
+    found += _differs("call_id of the tag", call.get("id"), tag.get("call_id"))
+    found += _tag_mismatches(expected.tag, people, tag)
+    return tuple(found)
+
+
+def _call_mismatches(expected: Expectation, ids: Mapping[str, str], call: Mapping[str, Any]) -> Iterable[str]:
+    yield from _differs("state", "closed", call.get("state"))
+    yield from _differs("outcome", expected.outcome, call.get("outcome"))
+    yield from _differs("skip_reason", expected.skip_reason, call.get("skip_reason"))
+    given = expected.model_fields_set
+    if "linked" in given:
+        linked = fill(expected.linked, ids) if expected.linked else None
+        yield from _differs("linked_call_id", linked, call.get("linked_call_id"))
+    recording = call.get("recording") or {}
+    if "recording" in given:
+        url = fill(expected.recording, ids) if expected.recording else None
+        yield from _differs("recording", url, recording.get("url"))
+    if expected.recording_is_temporary is not None:
+        temporary = expected.recording_is_temporary
+        yield from _differs("temporary recording", temporary, recording.get("temporary"))
+
+
+def _tag_mismatches(expected: ExpectedTag, people: People, tag: Mapping[str, Any]) -> Iterable[str]:
+    kind = tag.get("type")
+    if kind != expected.type:
+        # The fields of the one tag can't be compared with the other's.
+        yield from _differs("type of tag", expected.type, kind)
+        return
+    yield from _differs("direction", expected.direction, tag.get("direction"))
+    yield from _differs("end_unknown", expected.end_unknown, bool(tag.get("end_unknown")))
+    fields = [(field["name"], field["type"]) for field in tag["fields"]]
+    fixed = list(FIELDS[expected.type])
+    if fields[: len(fixed)] != fixed:
+        yield f"fields: expected {fixed}, found {fields[: len(fixed)]}"
+        return
+    values = {field["name"]: field["value"] for field in tag["fields"]}
+    yield from _differs("Type", _TYPE[expected.direction], values["Type"])
+    yield from _contact_mismatches(expected.contact, people, tag, values["Contact"])
+    yield from _differs("Contact's number", expected.number, values["Contact's number"])
+    yield from _differs("External line", expected.line, values["External line"])
+    yield from _differs("External line name", expected.line_name, values["External line name"])
+    if expected.type == "call":
+        yield from _person_mismatches("Employee", expected.employee, people.employees, values["Employee"])
+        if "duration" in expected.model_fields_set:
+            yield from _differs("Duration", expected.duration, values["Duration"])
+    extra = {field["name"]: field["value"] for field in tag["fields"][len(fixed) :]}
+    yield from _differs("extra fields", dict(expected.extra), extra)
+
+
+def _contact_mismatches(expected: str | None, people: People, tag: Mapping[str, Any], value: Any) -> Iterable[str]:
+    said = value["id"] if value else None
+    yield from _differs("contact_id of the tag", said, tag.get("contact_id"))
+    if expected != NEW_CONTACT:
+        yield from _person_mismatches("Contact", expected, people.contacts, value)
+    elif value is None:
+        yield "Contact: expected a new one, there is none"
+    elif said in people.contacts.values():
+        yield f"Contact: expected a new one, found {value['name']!r}, who was there before"
+
+
+def _person_mismatches(field: str, expected: str | None, known: Mapping[str, str], value: Any) -> Iterable[str]:
+    name = value["name"] if value else None
+    yield from _differs(field, expected, name)
+    if value and name == expected and name is not None:
+        yield from _differs(f"{field}'s id", known.get(name), value["id"])
+
+
+def _differs(what: str, expected: Any, found: Any) -> list[str]:
+    # True equals 1 in Python, but not in JSON.
+    if type(expected) is type(found) and expected == found:
+        return []
+    return [f"{what}: expected {expected!r}, found {found!r}"]

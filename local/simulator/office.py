@@ -1,0 +1,76 @@
+"""Sets up the tenants that stories play in, through the public API alone."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+from local.simulator.api import Api
+from local.simulator.story import PROVIDER, OfficePlan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Office:
+    """One tenant with its office. `employees` and `contacts` map names to ids."""
+
+    name: str
+    tenant_id: str
+    owner_token: str = field(repr=False)
+    integration_id: str
+    webhook_url: str = field(repr=False)
+    planfix_token: str = field(repr=False)
+    employees: Mapping[str, str]
+    contacts: Mapping[str, str]
+
+
+def build_office(api: Api, plan: OfficePlan, name: str = "main") -> Office:
+    """Make a tenant with the planned office; `api` has the operator's token. Raises ApiError.
+
+    `name` becomes part of the tenant's name; any number of tenants may share it.
+    """
+    tenant = api.post(
+        "/v1/tenants",
+        {"name": f"Office {name}", "country": plan.country, "time_zone": plan.time_zone},
+    )
+    owner = api.as_token(tenant["owner_token"])
+    integration = owner.post(
+        "/v1/integrations",
+        {"provider": PROVIDER, "name": "Simulated PBX", "credentials": {}, "settings": {}},
+    )
+    owner.put("/v1/settings/telephony", plan.settings)
+    employees = _add_employees(owner, plan, integration["id"])
+    contacts = _add_contacts(owner, plan, employees)
+    for line in plan.lines:
+        owner.put(f"/v1/lines/{quote(line.number, safe='')}", {"name": line.name})
+    return Office(
+        name=name,
+        tenant_id=tenant["id"],
+        owner_token=tenant["owner_token"],
+        integration_id=integration["id"],
+        webhook_url=integration["webhook_url"],
+        planfix_token=integration["secrets"]["planfix_token"],
+        employees=employees,
+        contacts=contacts,
+    )
+
+
+def _add_employees(owner: Api, plan: OfficePlan, integration_id: str) -> dict[str, str]:
+    ids = {}
+    for employee in plan.employees:
+        extension = {"integration_id": integration_id, "extension": employee.extension}
+        card = {
+            "name": employee.name,
+            "phones": list(employee.phones),
+            "extensions": [extension],
+        }
+        ids[employee.name] = owner.post("/v1/employees", card)["id"]
+    return ids
+
+
+def _add_contacts(owner: Api, plan: OfficePlan, employees: Mapping[str, str]) -> dict[str, str]:
+    ids = {}
+    for contact in plan.contacts:
+        card: dict[str, object] = {"name": contact.name, "phones": list(contact.phones)}
+        if contact.supervisor is not None:
+            card["supervisor_id"] = employees[contact.supervisor]
+        ids[contact.name] = owner.post("/v1/contacts", card)["id"]
+    return ids

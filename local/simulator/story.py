@@ -1,0 +1,198 @@
+"""Call stories and the office they play in, as `events/` holds them.
+
+A story is what one provider posts, event by event, and what has to come of it. `{call}`, `{call2}`, … stand for the
+PBX's call ids and are made anew for each run, so that a story can be played any number of times.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+EVENTS = Path(__file__).resolve().parents[2] / "events"
+PROVIDER = "telephony_api"
+# An expected contact that the office did not have before.
+NEW_CONTACT = "new"
+
+Tenant = Literal["main", "other"]
+_PLACEHOLDER = re.compile(r"\{(call\d*)\}")
+
+
+class StoryError(Exception):
+    """A story or the office can't be read; the message names the file and what is wrong with it."""
+
+
+class _Part(BaseModel):
+    """Strict: a number that YAML took for an integer has lost its plus or its zeros, so that it is refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Event(_Part):
+    """One request of the PBX. `after` is the gap in seconds since the event before it, as a real PBX leaves it.
+
+    `post` holds the form's fields, but for the secret, which the player adds unless the story has its own. `hangup`
+    marks an end that the fault "hang-up lost" takes away. `reply` is the HTTP status that the PBX must get.
+    """
+
+    after: float = Field(default=0, ge=0, le=3600)
+    tenant: Tenant = "main"
+    post: Mapping[str, str]
+    hangup: bool = False
+    reply: int = 200
+
+    @property
+    def call_id(self) -> str | None:
+        """The PBX's id of the call, placeholders and all; None if the request is of no call."""
+        return self.post.get("callid")
+
+
+class ExpectedTag(_Part):
+    """The tag that a call must leave. `employee` and `contact` are names in the office, None for none.
+
+    `contact` may be `new`. `duration` is in seconds and compared only where the story gives it (None: unknown);
+    `extra` holds all extra fields. A Missed Call has neither employee nor duration nor extra fields.
+    """
+
+    type: Literal["call", "missed_call"]
+    direction: Literal["in", "out"]
+    employee: str | None = None
+    contact: str | None
+    number: str
+    line: str
+    line_name: str
+    duration: int | None = None
+    end_unknown: bool = False
+    extra: Mapping[str, str] = Field(default_factory=dict)
+
+
+class Expectation(_Part):
+    """What must come of one call. `recording` and `linked` are compared only where the story gives them."""
+
+    tenant: Tenant = "main"
+    call: str
+    outcome: str
+    tag: ExpectedTag | None
+    skip_reason: str | None
+    linked: str | None = None
+    recording: str | None = None
+    recording_is_temporary: bool | None = None
+
+
+class StoryFile(_Part):
+    """The contents of one story's file."""
+
+    about: str = Field(min_length=1)
+    source: str = Field(min_length=1)
+    events: tuple[Event, ...] = Field(min_length=1, strict=False)
+    expect: tuple[Expectation, ...] = Field(min_length=1, strict=False)
+
+
+class Story(StoryFile):
+    """A story with its name: `<name>.yaml` in the provider's folder."""
+
+    name: str
+
+    @property
+    def tenants(self) -> frozenset[Tenant]:
+        """Whose PBXs take part."""
+        return frozenset(event.tenant for event in self.events)
+
+    @property
+    def placeholders(self) -> frozenset[str]:
+        """The names of the call ids that a run has to make: call, call2, …"""
+        texts = [value for event in self.events for value in event.post.values()]
+        return frozenset(name for text in texts for name in _PLACEHOLDER.findall(text))
+
+
+class PlannedEmployee(_Part):
+    """An employee; `phones` are the numbers on the employee's card."""
+
+    name: str
+    extension: str
+    phones: tuple[str, ...] = Field(default=(), strict=False)
+
+
+class PlannedContact(_Part):
+    """A contact; `supervisor` is an employee's name."""
+
+    name: str
+    phones: tuple[str, ...] = Field(min_length=1, strict=False)
+    supervisor: str | None = None
+
+
+class PlannedLine(_Part):
+    """An own external number and its name."""
+
+    number: str
+    name: str
+
+
+class OfficePlan(_Part):
+    """The office that stories play in. `settings` go to the telephony settings as they are."""
+
+    country: str
+    time_zone: str
+    settings: Mapping[str, Any]
+    employees: tuple[PlannedEmployee, ...] = Field(strict=False)
+    contacts: tuple[PlannedContact, ...] = Field(strict=False)
+    lines: tuple[PlannedLine, ...] = Field(strict=False)
+
+
+PartT = TypeVar("PartT", bound=_Part)
+
+
+def fill(text: str, ids: Mapping[str, str]) -> str:
+    """The text with its placeholders replaced by this run's ids. Raises KeyError for one that has none."""
+    return _PLACEHOLDER.sub(lambda found: ids[found.group(1)], text)
+
+
+def load_office_plan(path: Path = EVENTS / "office.yaml") -> OfficePlan:
+    """The office of all stories. Raises StoryError."""
+    return _validate(OfficePlan, path, _read(path))
+
+
+def load_stories(provider: str = PROVIDER) -> tuple[Story, ...]:
+    """All stories of a provider, by name. Raises StoryError."""
+    return tuple(_load(path) for path in sorted((EVENTS / provider).glob("*.yaml")))
+
+
+def load_story(name: str, provider: str = PROVIDER) -> Story:
+    """One story. Raises StoryError, which lists the names if there is none of that name."""
+    folder = EVENTS / provider
+    names = sorted(path.stem for path in folder.glob("*.yaml"))
+    if name not in names:
+        raise StoryError(f"there is no story {name!r}; there are: {', '.join(names)}")
+    return _load(folder / f"{name}.yaml")
+
+
+def choose(names: Iterable[str], provider: str = PROVIDER) -> tuple[Story, ...]:
+    """The stories of these names; `all` among them stands for every one. Raises StoryError."""
+    wanted = list(names)
+    if "all" in wanted:
+        return load_stories(provider)
+    return tuple(load_story(name, provider) for name in wanted)
+
+
+def _load(path: Path) -> Story:
+    contents = _read(path)
+    if isinstance(contents, dict):
+        contents = {**contents, "name": path.stem}
+    return _validate(Story, path, contents)
+
+
+def _read(path: Path) -> Any:
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise StoryError(f"{path}: {error}") from error
+
+
+def _validate(model: type[PartT], path: Path, contents: Any) -> PartT:
+    try:
+        return model.model_validate(contents)
+    except ValidationError as error:
+        raise StoryError(f"{path}: {error}") from error
