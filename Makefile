@@ -3,12 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 SAM_VENV := .venv-sam
 BIN := $(VENV)/bin
-SAM := $(SAM_VENV)/bin/sam
+# Its Python also runs the layer's pip; our packages stay off its path.
+SAM := env -u PYTHONPATH PYTHON=$(abspath $(SAM_VENV))/bin/python $(SAM_VENV)/bin/sam
 export PYTHONPATH := layers/common:.
 export AWS_DEFAULT_REGION ?= us-east-1
 export SAM_CLI_TELEMETRY := 0
 PIP := -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement
 FUNCTIONS := $(wildcard functions/*/app.py)
+OLD_ENOUGH := -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Hangtag needs Python 3.11 or newer, this is %s: make PYTHON=/path/to/python" % sys.version.split()[0])'
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up down test test-fast check format bench build lock clean
@@ -19,13 +21,14 @@ help: ## this list
 setup: $(VENV)/.stamp ## a virtual environment with everything that is pinned
 
 $(VENV)/.stamp: requirements/dev.txt
-	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Hangtag needs Python 3.11 or newer, this is %s: make PYTHON=/path/to/python" % sys.version.split()[0])'
+	@$(PYTHON) $(OLD_ENOUGH)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python $(PIP) requirements/dev.txt
 	@touch $@
 
 # Apart from the rest: it wants another botocore than the embedded runtime.
 $(SAM_VENV)/.stamp: requirements/sam.txt
+	@$(PYTHON) $(OLD_ENOUGH)
 	$(PYTHON) -m venv $(SAM_VENV)
 	$(SAM_VENV)/bin/python $(PIP) requirements/sam.txt
 	@touch $@
@@ -48,27 +51,30 @@ test-fast: setup ## what needs neither a stack nor a build
 check: setup $(SAM_VENV)/.stamp ## style, types, layers, template and state machine
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy layers/common/hangtag local tools tests
-	@for app in $(FUNCTIONS); do $(BIN)/mypy $$app || exit 1; done
+	$(BIN)/mypy layers/common/hangtag local tools tests/conftest.py
+	@# One by one: a feature's file has the same name in every suite, and in every function.
+	@for part in tests/*/ $(FUNCTIONS); do echo mypy $$part; $(BIN)/mypy $$part || exit 1; done
 	$(BIN)/lint-imports
 	$(BIN)/cfn-lint template.yaml
 	$(SAM) validate --lint
-	$(BIN)/python -m tools.asl_lint statemachines/call.asl.yaml
+	$(BIN)/python -m tools.asl_lint statemachines/*.asl.yaml
 
 format: setup ## put the code into its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 bench: setup ## what a call costs, as ratios and counts of one run
-	@PYTHONPATH=$(PYTHONPATH):tests/load:tests/integration $(BIN)/python -m tests.load.bench
+	@PYTHONPATH=$(PYTHONPATH):tests/load:tests/integration $(BIN)/python tests/load/bench.py
 
-build: $(SAM_VENV)/.stamp ## the artifacts that `sam deploy` uploads; needs neither Docker nor Python 3.13
+build: setup $(SAM_VENV)/.stamp ## the artifacts that `sam deploy` uploads; needs neither Docker nor Python 3.13
 	$(SAM) build
+	$(BIN)/python -m tools.artifacts .aws-sam/build
 
 lock: setup ## pin the dependencies anew from requirements/*.in (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 requirements/runtime.in -o layers/common/requirements.txt
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 requirements/dev.in -o requirements/dev.txt
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-strip-extras --python-version 3.11 requirements/sam.in -o requirements/sam.txt
 
-clean: down ## forget the environments, the builds and the stack's data
+clean: ## stop the stack and forget the environments, the builds and the stack's data
+	@if [ -e $(VENV)/.stamp ]; then $(BIN)/python -m local down; fi
 	rm -rf $(VENV) $(SAM_VENV) .aws-sam .local

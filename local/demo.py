@@ -18,8 +18,7 @@ from datetime import datetime
 from typing import Any
 
 from local import process, stack
-from local.place import Place, PortInvalid, port_from_environment
-from local.process import LocalError
+from local.place import LocalError, Place, port_from_environment
 from local.simulator import (
     Api,
     ApiError,
@@ -59,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with _running_stack(Place(port_from_environment())) as running:
             return _show(running, once=given.once, speed=given.speed)
-    except (LocalError, PortInvalid, ApiError, StoryError) as error:
+    except (LocalError, ApiError, StoryError) as error:
         print(f"hangtag: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -221,7 +220,7 @@ def _playable(running: stack.Stack, stories: Sequence[Story]) -> tuple[Story, ..
     timeout = int(running.parameters.get("HangupTimeoutSeconds", DEFAULT_TIMEOUT_SECONDS))
     if timeout <= LONGEST_TIMEOUT_SECONDS:
         return tuple(stories)
-    slow = {story for story in stories if _loses_hangup(story)}
+    slow = [story for story in stories if _loses_hangup(story)]
     for story in slow:
         _say(f"left out: {story.name}, since this stack waits {timeout} s for a hang-up")
     return tuple(story for story in stories if story not in slow)

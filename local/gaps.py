@@ -31,6 +31,7 @@ def bridge() -> threading.Event:
     keep_stream_records(tables)
     lambdas._poll_dynamodb_streams = StreamReader(lambdas, tables, RETRY_SECONDS).poll
     new_token_for_each_attempt(machines)
+    name_the_machine_of_a_token(machines)
     return pause_sources(lambdas)
 
 
@@ -122,6 +123,25 @@ def new_token_for_each_attempt(machines: Any) -> None:
         return invoke(resource, replaced(parameters, token, fresh), fresh, state)
 
     machines._invoke_with_callback = invoke_anew
+
+
+def name_the_machine_of_a_token(machines: Any) -> None:
+    """A token says nothing of its state machine here, so a right to answer it can't name one.
+
+    AWS knows: its refusals name the state machine, and a policy that names it is enough.
+    """
+    actions: Any = importlib.import_module("ministack.core.iam_actions")
+    extract = actions.extract_resource_arn
+
+    def extract_or_know(service: str, method: str, path: str, headers: Any, *rest: Any) -> Any:
+        found = extract(service, method, path, headers, *rest)
+        called = headers.get("x-amz-target", "")
+        if found == "*" and called.startswith("AWSStepFunctions.SendTask"):
+            # There is one in a stack.
+            return next(iter(machines._state_machines), found)
+        return found
+
+    actions.extract_resource_arn = extract_or_know
 
 
 def replaced(value: Any, old: str, new: str) -> Any:

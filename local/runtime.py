@@ -35,10 +35,12 @@ def environment(place: Place) -> dict[str, str]:
         "MINISTACK_ACCOUNT_ID": ACCOUNT,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_REGION": REGION,
-        # Not credentials: the runtime takes the account from the key, and checks nothing.
+        # Not credentials: an account as a key is that account's root, with any secret.
         "AWS_ACCESS_KEY_ID": ACCOUNT,
         "AWS_SECRET_ACCESS_KEY": "local",
         "AWS_EC2_METADATA_DISABLED": "true",
+        # Policies are enforced: a right that the template forgot is missing here too.
+        "AUTH": "true",
         "PERSIST_STATE": "1",
         "STATE_DIR": str(place.state),
         "S3_PERSIST": "1",

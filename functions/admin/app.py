@@ -16,7 +16,7 @@ from hangtag.http.idempotency import Once
 from hangtag.http.paged import children, found_id
 from hangtag.http.service import Api
 from hangtag.phone import normalise
-from hangtag.store import deliveries, employees, erase, integrations, lines, settings, tenants, tokens
+from hangtag.store import deliveries, employees, integrations, lines, settings, tenants, tokens
 from hangtag.store.client import dynamodb
 
 TABLE = os.environ["TABLE_NAME"]
@@ -55,11 +55,9 @@ def get_tenant(tenant_id: str) -> api.TenantOut:
 @app.delete("/v1/tenants/<tenant_id>")
 def delete_tenant(tenant_id: str) -> Response[Any]:
     """Erase a tenant. 204: nothing is left. 202: time was up, send it again until it answers 204."""
-    tenant = tenants.mark_erasing(found_id(tenant_id))
-    done = erase.erase(
+    done = tenants.erase_tenant(
         TABLE,
-        tenant.id,
-        tenant.created_at,
+        found_id(tenant_id),
         lambda: bool(app.lambda_context.get_remaining_time_in_millis() > ERASE_MARGIN_MS),
     )
     if done:

@@ -1,7 +1,8 @@
-"""A PBX made of stories: what a PBX posts in `events/<provider>/`, played over HTTP, and the judging of what came of it.
+"""A PBX made of stories: what PBXs post, played over HTTP, and the judging of what came of it.
 
-`story` reads the stories, `office` sets up the tenants they play in, `player` posts them (with `faults` on demand),
-`judge` compares the calls and tags in the API with what the story expects. `python -m local.simulator` plays by hand.
+`story` reads the stories of `events/<provider>/`, `office` sets up the tenants they play in, `player` posts them
+(with `faults` on demand), `judge` compares the calls and tags in the API with what the story expects.
+`python -m local.simulator` plays by hand.
 """
 
 from local.simulator.api import Api, ApiError

@@ -71,7 +71,7 @@ def play(given: argparse.Namespace) -> int:
     runs = _play_all(_config(given), playable, targets, given.at_once)
     refused = sum(len(run.refused) for run in runs)
     sent = sum(len(run.deliveries) for run in runs)
-    print(f"{len(runs)} stories, {sent} deliveries, {refused} refused")
+    print(f"stories: {len(runs)}, deliveries: {sent}, refused: {refused}")
     return 1 if refused else 0
 
 

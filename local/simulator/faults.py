@@ -45,7 +45,7 @@ def _expect_without(story: Story, kept: Sequence[Event], expected: Expectation) 
         changes |= {"recording": None, "recording_is_temporary": None}
     if expected.tag is not None:
         # Extra fields come with the hang-up, the duration too.
-        unknown = {"end_unknown": True, "duration": None, "extra": {}}
+        unknown: dict[str, object] = {"end_unknown": True, "duration": None, "extra": {}}
         changes["tag"] = expected.tag.model_copy(update=unknown)
     return expected.model_copy(update=changes)
 

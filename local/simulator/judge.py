@@ -50,7 +50,7 @@ class Judge:
         *,
         within_seconds: float = 60.0,
         every_seconds: float = 0.5,
-        landed: Callable[[Verdict], None] = lambda verdict: None,
+        landed: Callable[[Verdict], None] | None = None,
     ) -> tuple[Verdict, ...]:
         """Look again and again until every call is as expected, or the time is up. Never raises.
 
@@ -66,7 +66,8 @@ class Judge:
                 if verdict.ok or last:
                     verdicts[number] = verdict
                     del open_ones[number]
-                    landed(verdict)
+                    if landed is not None:
+                        landed(verdict)
             if open_ones:
                 self._stop.wait(every_seconds)
         return tuple(verdicts[number] for number in sorted(verdicts))

@@ -228,6 +228,7 @@ def test_workers_end_with_a_runtime_that_was_killed(place: Place) -> None:
 
 
 def test_the_runtime_ends_by_itself_when_its_time_is_up(place: Place) -> None:
-    with running(port=place.port, environment={"HANGTAG_MAX_SECONDS": "8"}) as brief:
-        assert eventually(lambda: process.group_members(brief.pid) == [])
-        assert process.running_pid(place) is None
+    leader = process.start(place, {**os.environ, "HANGTAG_MAX_SECONDS": "10"})
+    assert process.running_pid(place) == leader
+    assert eventually(lambda: process.running_pid(place) is None)
+    assert eventually(lambda: process.group_members(leader) == [])

@@ -34,7 +34,7 @@ _MASKS = (
     # JSON, also cut off in the middle: "name": "value" or "name": value
     re.compile(rf'(?i)("{_SECRET_NAME}"\s*:\s*)(?:"(?:[^"\\]|\\.)*(?:"|\\?$)|[^\s,}}\]]+)'),
     # multipart: name="name" … blank line, value
-    re.compile(rf'(?i)(name="?{_SECRET_NAME}"?[^\r\n]*(?:\r?\n[^\r\n]+){{0,4}}\r?\n\r?\n)[^\r\n]*'),
+    re.compile(rf'(?i)(name="?{_SECRET_NAME}"?[^\r\n]{{0,200}}(?:\r?\n[^\r\n]{{1,200}}){{0,4}}\r?\n\r?\n)[^\r\n]*'),
     # XML: <name>value
     re.compile(rf"(?i)(<{_SECRET_NAME}>)[^<]+"),
 )
@@ -65,13 +65,14 @@ class Delivery:
         }
 
 
-class _Buckets:
+class Buckets:
     """A token bucket for each integration, within one process."""
 
     def __init__(self) -> None:
         self._held: OrderedDict[tuple[str, str], tuple[float, float]] = OrderedDict()
 
     def take(self, who: tuple[str, str], at: float) -> bool:
+        """Whether one more is allowed at this time (seconds, of a clock that does not go back)."""
         level, since = self._held.pop(who, (float(BURST), at))
         level = min(float(BURST), level + (at - since) * PER_SECOND)
         allowed = level >= 1
@@ -81,7 +82,7 @@ class _Buckets:
         return allowed
 
 
-_buckets = _Buckets()
+_buckets = Buckets()
 
 
 def keep(

@@ -7,59 +7,88 @@ only, and expire within a day.
 """
 
 import json
+import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from hangtag.errors import UnavailableError
 from hangtag.store.client import dynamodb
 from hangtag.store.keys import DAY_SHARDS, LIVE_SHARDS, key
 
 BATCH = 25
+ATTEMPTS = 6
+_FIRST_PAUSE_SECONDS = 0.05
 Key = tuple[str, str]
 # A PBX's clock may be off by two days, and its calls be kept under the day that it told.
 _CLOCK = timedelta(days=3)
 
 
-def erase(table: str, tenant_id: str, created_at: str, has_time: Callable[[], bool]) -> bool:
-    """Delete what belongs to a tenant; true when nothing is left. Call again until it is.
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an erasure came: `done`, or the day down to which calls, tags and contacts are gone."""
+
+    done: bool
+    day: date
+
+
+def erase(table: str, tenant_id: str, created_at: str, day: date | None, has_time: Callable[[], bool]) -> Progress:
+    """Delete what belongs to a tenant, as long as there is time; go on with the `day` that it returns.
 
     Tokens go first, so that nothing comes in any more; the tenant itself goes last. Raises botocore's errors.
     """
-    first_day = datetime.fromisoformat(created_at).date() - _CLOCK
-    steps: list[Callable[[], Iterable[Key]]] = [
-        lambda: _tokens(table, tenant_id),
-        lambda: _of_days(table, tenant_id, first_day, has_time),
-        lambda: _of_live_calls(table, tenant_id),
-        lambda: _of_own_partition(table, tenant_id),
+    newest = datetime.now(UTC).date() + _CLOCK
+    first = datetime.fromisoformat(created_at).date() - _CLOCK
+    day = day or newest
+    if not _delete(table, _tokens(table, tenant_id), has_time):
+        return Progress(False, day)
+    while day >= first:
+        if not has_time() or not _delete(table, _of_day(table, tenant_id, day), has_time):
+            return Progress(False, day)
+        day -= timedelta(days=1)
+    # Calls that were under way when the tokens went may have left something since on the latest days.
+    latest = (newest - timedelta(days=back) for back in range(2 * _CLOCK.days))
+    steps: list[Iterable[Key]] = [
+        _of_live_calls(table, tenant_id),
+        (found for day in latest for found in _of_day(table, tenant_id, day)),
+        _of_people_and_pbxs(table, tenant_id),
+        _of_own_partition(table, tenant_id),
     ]
-    for step in steps:
-        if not _delete(table, step(), has_time):
-            return False
-    if not has_time():
-        return False
+    if not all(_delete(table, step, has_time) for step in steps) or not has_time():
+        return Progress(False, day)
     own = key("T", tenant_id)
-    return _delete(table, [(own, "SETTINGS"), (own, "TENANT")], lambda: True)
+    _delete(table, [(own, "SETTINGS"), (own, "TENANT")], lambda: True)
+    return Progress(True, day)
 
 
 def _delete(table: str, keys: Iterable[Key], has_time: Callable[[], bool]) -> bool:
+    """Delete items in their order, in batches; false when time ran out before the last."""
     batch: dict[Key, None] = {}
     for found in keys:
         batch[found] = None
         if len(batch) == BATCH:
-            if not _write(table, batch, has_time):
+            if not has_time():
                 return False
+            _write(table, batch)
             batch = {}
-    return not batch or _write(table, batch, has_time)
-
-
-def _write(table: str, keys: Iterable[Key], has_time: Callable[[], bool]) -> bool:
-    pending: Any = [{"DeleteRequest": {"Key": {"pk": {"S": pk}, "sk": {"S": sk}}}} for pk, sk in keys]
-    while pending:
+    if batch:
         if not has_time():
             return False
+        _write(table, batch)
+    return True
+
+
+def _write(table: str, keys: Iterable[Key]) -> None:
+    """Delete one batch, all of it: what comes later in the order leads to what comes before."""
+    pending: Any = [{"DeleteRequest": {"Key": {"pk": {"S": pk}, "sk": {"S": sk}}}} for pk, sk in keys]
+    for attempt in range(ATTEMPTS):
         answer = dynamodb().batch_write_item(RequestItems={table: pending})
         pending = answer.get("UnprocessedItems", {}).get(table, [])
-    return True
+        if not pending:
+            return
+        time.sleep(_FIRST_PAUSE_SECONDS * 2**attempt)
+    raise UnavailableError("the table leaves deletions undone")
 
 
 def _partition(table: str, pk: str, prefix: str = "") -> Iterator[Any]:
@@ -84,16 +113,19 @@ def _tokens(table: str, tenant_id: str) -> Iterator[Key]:
         yield key("TOKEN", item["sk"]["S"].removeprefix(key("TOKEN", ""))), "API"
 
 
+def _of_people_and_pbxs(table: str, tenant_id: str) -> Iterator[Key]:
+    own = key("T", tenant_id)
+    for item in _partition(table, own, key("EMPLOYEE", "")):
+        yield from _claims_of_employee(tenant_id, item)
+    for item in _partition(table, own, key("INTEGRATION", "")):
+        for found in _partition(table, key("T", tenant_id, "DELIVERY", item["id"]["S"])):
+            yield found["pk"]["S"], found["sk"]["S"]
+
+
 def _of_own_partition(table: str, tenant_id: str) -> Iterator[Key]:
     own = key("T", tenant_id)
     for item in _partition(table, own):
-        kind = item["kind"]["S"]
-        if kind == "employee":
-            yield from _claims_of_employee(tenant_id, item)
-        if kind == "integration":
-            for found in _partition(table, key("T", tenant_id, "DELIVERY", item["id"]["S"])):
-                yield found["pk"]["S"], found["sk"]["S"]
-        # These two are needed to go on if time runs out.
+        # The erasure itself needs the tenant to the end.
         if item["sk"]["S"] not in ("TENANT", "SETTINGS"):
             yield own, item["sk"]["S"]
 
@@ -105,14 +137,11 @@ def _claims_of_employee(tenant_id: str, item: Any) -> Iterator[Key]:
         yield key("T", tenant_id, "PHONE", phone["e164"]), "EMPLOYEE"
 
 
-def _of_days(table: str, tenant_id: str, first: date, has_time: Callable[[], bool]) -> Iterator[Key]:
-    day = datetime.now(UTC).date() + _CLOCK
-    while day >= first and has_time():
-        for word in ("CONTACTS", "CALLS", "TAGS"):
-            for number in range(DAY_SHARDS):
-                of_day = key("T", tenant_id, word, day.isoformat(), str(number))
-                yield from _of_index(table, tenant_id, of_day)
-        day -= timedelta(days=1)
+def _of_day(table: str, tenant_id: str, day: date) -> Iterator[Key]:
+    for word in ("CONTACTS", "CALLS", "TAGS"):
+        for number in range(DAY_SHARDS):
+            of_day = key("T", tenant_id, word, day.isoformat(), str(number))
+            yield from _of_index(table, tenant_id, of_day)
 
 
 def _of_index(table: str, tenant_id: str, of_day: str) -> Iterator[Key]:

@@ -6,7 +6,6 @@ Each model says which key it has; keys are built by `hangtag.store.keys` only.
 import os
 
 from pynamodb.attributes import (
-    BooleanAttribute,
     JSONAttribute,
     MapAttribute,
     NumberAttribute,
@@ -52,7 +51,7 @@ class Entry(Model):
 
 
 class TenantItem(Entry):
-    """key("T", id) / "TENANT". `erasing` is set once its erasure began."""
+    """key("T", id) / "TENANT". `erasing` is set once its erasure began: the day down to which it came."""
 
     kind = UnicodeAttribute(default="tenant")
     id = UnicodeAttribute()
@@ -60,7 +59,7 @@ class TenantItem(Entry):
     country = UnicodeAttribute()
     time_zone = UnicodeAttribute()
     created_at = UnicodeAttribute()
-    erasing = BooleanAttribute(null=True)
+    erasing = UnicodeAttribute(null=True)
 
 
 class IntegrationItem(Entry):

@@ -1,12 +1,15 @@
 """Tenants."""
 
 import secrets
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from datetime import date
 from typing import Any
 
 from hangtag.errors import NotFoundError
 from hangtag.store.cache import TtlCache
 from hangtag.store.clock import iso, now
+from hangtag.store.erase import erase
 from hangtag.store.keys import key
 from hangtag.store.models import TenantItem
 from hangtag.store.tokens import add_token
@@ -61,8 +64,17 @@ def create_tenant(name: str, country: str, time_zone: str, token_keys: str) -> t
     return tenant, token.token
 
 
-def mark_erasing(tenant_id: str) -> Tenant:
-    """Say that the tenant's erasure began. Raises NotFoundError when nothing of it is left."""
+def erase_tenant(table: str, tenant_id: str, has_time: Callable[[], bool]) -> bool:
+    """Erase a tenant as far as there is time; true when nothing is left, else call it again.
+
+    Raises NotFoundError when there is no such tenant, and botocore's errors.
+    """
     item = _item(tenant_id)
-    item.update(actions=[TenantItem.erasing.set(True)], condition=TenantItem.pk.exists())
-    return load_tenant(tenant_id)
+    day = date.fromisoformat(item.erasing) if item.erasing else None
+    progress = erase(table, tenant_id, item.created_at, day, has_time)
+    if not progress.done:
+        item.update(
+            actions=[TenantItem.erasing.set(progress.day.isoformat())],
+            condition=TenantItem.pk.exists(),
+        )
+    return progress.done

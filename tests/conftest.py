@@ -1,0 +1,19 @@
+"""What all tests share."""
+
+import os
+
+from hypothesis import settings
+
+# How long an example takes says nothing on a busy machine. CI repeats itself; elsewhere new examples are tried.
+settings.register_profile("hangtag", deadline=None, derandomize="CI" in os.environ, print_blob=True)
+settings.load_profile("hangtag")
+
+# No test may meet an account that whoever runs it is signed in to.
+for name in [name for name in os.environ if name.startswith("AWS_") and name != "AWS_CA_BUNDLE"]:
+    del os.environ[name]
+os.environ.update(
+    AWS_DEFAULT_REGION="us-east-1",
+    AWS_CONFIG_FILE=os.devnull,
+    AWS_SHARED_CREDENTIALS_FILE=os.devnull,
+    AWS_EC2_METADATA_DISABLED="true",
+)

@@ -1,0 +1,588 @@
+"""The admin API on the real template."""
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+
+from api_client import Answer, Caller, Office, open_office
+from hangtag.auth import make_token, token_hash
+from local.stack import Stack, running
+
+pytestmark = pytest.mark.stack
+
+PORT = 4603
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    with running(port=PORT) as started:
+        yield started
+
+
+@pytest.fixture
+def office(stack: Stack) -> Office:
+    return open_office(stack.api, stack.operator_token)
+
+
+@pytest.fixture(scope="module")
+def shared(stack: Stack) -> Office:
+    """An office for tests that leave nothing in it."""
+    return open_office(stack.api, stack.operator_token)
+
+
+def items(stack: Stack) -> list[dict[str, Any]]:
+    pages = stack.client("dynamodb").get_paginator("scan").paginate(TableName=stack.table)
+    return [item for page in pages for item in page["Items"]]
+
+
+def fields(answer: Answer) -> list[str]:
+    return [fault["field"] for fault in answer.json["errors"]]
+
+
+def refused(answer: Answer, status: int) -> None:
+    assert answer.status == status, answer
+    assert answer.media == "application/problem+json"
+    assert answer.json["status"] == status
+    assert answer.headers["cache-control"] == "no-store"
+
+
+def hook(office: Office, **form: str) -> requests.Response:
+    form = {"planfix_token": office.integration["secrets"]["planfix_token"], **form}
+    return requests.post(office.integration["webhook_url"], data=form, timeout=60)
+
+
+# ------------------------------------------------------------------ from the tenant to the caller's name
+
+
+def test_a_new_office_answers_its_pbx_with_the_callers_name_and_supervisor(office: Office) -> None:
+    contact = {"name": "Ivan", "phones": ["8 (495) 123-45-67"], "supervisor_id": office.anna["id"]}
+    office.employee.made("/v1/contacts", contact)
+    answer = hook(office, cmd="contact", phone="74951234567")
+    assert (answer.status_code, answer.json()) == (200, {"contact_name": "Ivan", "responsible": 101})
+
+
+def test_a_renamed_contact_is_named_anew_to_the_pbx(office: Office) -> None:
+    made = office.employee.made("/v1/contacts", {"name": "Ivan", "phones": ["+74951234567"]})
+    office.employee.patch(f"/v1/contacts/{made['id']}", {"name": "Ivan the Second"})
+    assert hook(office, cmd="contact", phone="74951234567").json() == {"contact_name": "Ivan the Second"}
+
+
+def test_two_tenants_with_the_same_number_keep_their_contacts_apart(stack: Stack, office: Office) -> None:
+    other = open_office(stack.api, stack.operator_token)
+    office.employee.made("/v1/contacts", {"name": "Here", "phones": ["+74951234567"]})
+    made = other.employee.made("/v1/contacts", {"name": "There", "phones": ["+74951234567"]})
+    assert hook(office, cmd="contact", phone="74951234567").json() == {"contact_name": "Here"}
+    assert hook(other, cmd="contact", phone="74951234567").json() == {"contact_name": "There"}
+    refused(office.employee.get(f"/v1/contacts/{made['id']}"), 404)
+    refused(office.owner.get(f"/v1/integrations/{other.integration['id']}"), 404)
+    refused(office.owner.get(f"/v1/integrations/{other.integration['id']}/deliveries"), 404)
+    refused(office.owner.get(f"/v1/employees/{other.anna['id']}"), 404)
+    refused(office.owner.patch(f"/v1/employees/{other.anna['id']}", {"name": "Mine"}), 404)
+    refused(office.owner.post("/v1/tokens", {"employee_id": other.anna["id"]}), 404)
+    taken = {"name": "B", "extensions": [{"integration_id": other.integration["id"], "extension": "5"}]}
+    refused(office.owner.post("/v1/employees", taken), 400)
+    refused(office.employee.post("/v1/contacts", {"name": "C", "supervisor_id": other.anna["id"]}), 400)
+
+
+# ------------------------------------------------------------------ who may what
+
+
+@pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Basic abc", "Bearer \u00e9", "Bearer a b", "x" * 5000])
+def test_without_a_valid_token_nothing_is_said(stack: Stack, header: str) -> None:
+    for method, path in (("GET", "/v1/providers"), ("DELETE", "/v1/tenants/x"), ("GET", "/v1/contacts")):
+        headers = {"authorization": header.encode()}
+        answer = Caller(stack.api).send(method, path, headers=headers)
+        refused(answer, 401)
+        assert answer.headers["www-authenticate"] == "Bearer"
+
+
+def test_tokens_of_another_purpose_or_another_stack_are_refused(stack: Stack, shared: Office) -> None:
+    webhook = shared.integration["webhook_url"].rsplit("/", 1)[1]
+    foreign = make_token("api", "a" * 64)
+    for token in (webhook, foreign, stack.operator_token + "x", stack.operator_token[:-1]):
+        refused(Caller(stack.api, token).get("/v1/employees"), 401)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/v1/providers"),
+        ("GET", "/v1/integrations"),
+        ("POST", "/v1/integrations"),
+        ("GET", "/v1/employees"),
+        ("POST", "/v1/employees"),
+        ("PATCH", "/v1/employees/0123456789abcdef"),
+        ("POST", "/v1/tokens"),
+        ("GET", "/v1/settings/telephony"),
+        ("PUT", "/v1/settings/telephony"),
+        ("GET", "/v1/lines"),
+        ("PUT", "/v1/lines/+74950000000"),
+        ("POST", "/v1/tenants"),
+        ("GET", "/v1/nothing"),
+    ],
+)
+def test_an_employee_may_not_administer(shared: Office, method: str, path: str) -> None:
+    if path == "/v1/nothing":
+        assert shared.employee.send(method, path).status == 404
+        return
+    refused(shared.employee.send(method, path, json={}), 403)
+
+
+def test_an_owner_has_no_tenants_and_the_operator_nothing_inside_of_one(shared: Office) -> None:
+    refused(shared.owner.post("/v1/tenants", {"name": "Mine"}), 403)
+    refused(shared.owner.send("DELETE", f"/v1/tenants/{shared.tenant_id}"), 403)
+    refused(shared.owner.get(f"/v1/tenants/{shared.tenant_id}"), 403)
+    for path in ("/v1/employees", "/v1/integrations", "/v1/contacts", "/v1/calls", "/v1/tags"):
+        assert shared.operator.get(path).status in (401, 403)
+
+
+def test_a_role_is_the_employees_as_it_is_now(office: Office) -> None:
+    refused(office.employee.get("/v1/employees"), 403)
+    path = f"/v1/employees/{office.anna['id']}"
+    assert office.owner.patch(path, {"role": "admin"}).json["role"] == "admin"
+    assert office.employee.get("/v1/employees").status == 200
+    assert office.owner.patch(path, {"role": "employee"}).status == 200
+    refused(office.employee.get("/v1/employees"), 403)
+
+
+def test_an_expired_token_is_refused(stack: Stack, office: Office) -> None:
+    assert office.employee.get("/v1/contacts").status == 200
+    assert office.employee.token
+    pk = f"TOKEN#{token_hash(office.employee.token)}"
+    stack.client("dynamodb").update_item(
+        TableName=stack.table,
+        Key={"pk": {"S": pk}, "sk": {"S": "API"}},
+        UpdateExpression="SET expires_at = :past",
+        ExpressionAttributeValues={":past": {"N": str(int(time.time()) - 1)}},
+    )
+    refused(office.employee.get("/v1/contacts"), 401)
+
+
+def test_a_token_is_good_for_a_year(shared: Office) -> None:
+    made = shared.owner.made("/v1/tokens", {"employee_id": shared.anna["id"]})
+    assert set(made) == {"token", "expires_at"}
+    assert made["expires_at"].startswith(str(time.gmtime().tm_year + 1))
+
+
+# ------------------------------------------------------------------ integrations and their secrets
+
+
+def test_secrets_are_shown_once_and_kept_as_hashes_or_encrypted(stack: Stack, office: Office) -> None:
+    shown = office.owner.get(f"/v1/integrations/{office.integration['id']}").json
+    assert set(shown) == {"id", "provider", "name", "settings", "created_at"}
+    listed = office.owner.get("/v1/integrations").json
+    assert listed == {"items": [shown], "next_cursor": None}
+    kept = json.dumps(items(stack), default=str)
+    token = office.integration["webhook_url"].rsplit("/", 1)[1]
+    secret = office.integration["secrets"]["planfix_token"]
+    for plain in (token, secret, "pbx-key-of-the-tenant", office.owner.token, office.employee.token):
+        assert plain
+        assert plain not in kept
+    assert office.integration["webhook_url"] in office.integration["instructions"]
+
+
+def test_the_pbx_gets_back_what_the_admin_typed(office: Office) -> None:
+    assert hook(office, cmd="ping").json() == {"pbxToken": "pbx-key-of-the-tenant", "pbxUrl": ""}
+
+
+def test_a_provider_says_what_it_needs(shared: Office) -> None:
+    listed = shared.owner.get("/v1/providers").json["items"]
+    first = next(provider for provider in listed if provider["key"] == "telephony_api")
+    assert first["secrets"] == ["planfix_token"]
+    assert [(one["name"], one["secret"]) for one in first["credentials"]] == [("pbx_url", False), ("pbx_token", True)]
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"provider": "nobody"}, "provider"),
+        ({"provider": 5}, "provider"),
+        ({"credentials": {"pbx_token": 5}}, "credentials.pbx_token"),
+        ({"credentials": {"pbx_token": "hunter2" * 100}}, "credentials.pbx_token"),
+        ({"credentials": {"unknown": "hunter2"}}, "credentials.unknown"),
+        ({"credentials": []}, "credentials"),
+        ({"settings": {"a": "x" * 3000}}, "settings"),
+        ({"name": ""}, "name"),
+        ({"name": "\n"}, "name"),
+        ({"name": "a\u0007b"}, "name"),
+        ({"name": "x" * 201}, "name"),
+        ({"extra": 1}, "extra"),
+    ],
+)
+def test_a_wrong_integration_is_refused_by_its_field_and_repeats_no_secret(
+    shared: Office, change: dict[str, Any], field: str
+) -> None:
+    answer = shared.owner.post("/v1/integrations", {"provider": "telephony_api", "name": "P", **change})
+    refused(answer, 400)
+    assert fields(answer) == [field]
+    assert "hunter2" not in json.dumps(answer.json)
+
+
+def test_credentials_over_4_kb_together_are_refused(shared: Office) -> None:
+    credentials = {"pbx_url": "я" * 2048, "pbx_token": "x"}
+    answer = shared.owner.post(
+        "/v1/integrations", {"provider": "telephony_api", "name": "P", "credentials": credentials}
+    )
+    refused(answer, 400)
+
+
+def test_refused_deliveries_are_shown_to_admins_with_their_secrets_masked(office: Office) -> None:
+    answer = hook(office, cmd="event", planfix_token="wrong-but-secret", phone="79100000000")
+    assert answer.status_code == 401
+    assert hook(office, cmd="event", phone="79100000000").status_code == 400
+    path = f"/v1/integrations/{office.integration['id']}/deliveries"
+    listed = office.owner.get(path).json
+    assert [one["status"] for one in listed["items"]] == [400, 401]
+    assert "wrong-but-secret" not in json.dumps(listed)
+    assert office.integration["secrets"]["planfix_token"] not in json.dumps(listed)
+    assert listed["items"][1]["body"].startswith("planfix_token=***")
+    assert office.integration["webhook_url"].rsplit("/", 1)[1] not in json.dumps(listed)
+    first = office.owner.get(path, limit=1).json
+    second = office.owner.get(path, limit=1, cursor=first["next_cursor"]).json
+    assert first["items"] + second["items"] == listed["items"]
+    refused(office.employee.get(path), 403)
+
+
+# ------------------------------------------------------------------ employees
+
+
+def test_an_extension_belongs_to_one_employee_and_the_clash_names_them(office: Office) -> None:
+    extension = {"integration_id": office.integration["id"], "extension": "101"}
+    answer = office.owner.post("/v1/employees", {"name": "Boris", "extensions": [extension]})
+    refused(answer, 409)
+    assert "101" in answer.json["detail"]
+    assert "Anna" in answer.json["detail"]
+    assert len(office.owner.get("/v1/employees").json["items"]) == 1
+
+
+def test_the_same_extension_at_another_pbx_is_another(office: Office) -> None:
+    second = office.owner.made("/v1/integrations", {"provider": "telephony_api", "name": "Second"})
+    extension = {"integration_id": second["id"], "extension": "101"}
+    office.owner.made("/v1/employees", {"name": "Boris", "extensions": [extension]})
+
+
+def test_a_phone_belongs_to_one_employee(office: Office) -> None:
+    answer = office.owner.post("/v1/employees", {"name": "Boris", "phones": ["8 910 000-01-01"]})
+    refused(answer, 409)
+    assert "Anna" in answer.json["detail"]
+
+
+def test_an_extension_that_was_given_up_can_be_taken(office: Office) -> None:
+    integration_id = office.integration["id"]
+    new = [{"integration_id": integration_id, "extension": "102"}]
+    changed = office.owner.patch(f"/v1/employees/{office.anna['id']}", {"extensions": new, "email": "a@example.com"})
+    assert changed.json["extensions"] == new
+    assert changed.json["name"] == "Anna"
+    assert changed.json["email"] == "a@example.com"
+    boris = {"name": "Boris", "extensions": [{"integration_id": integration_id, "extension": "101"}]}
+    office.owner.made("/v1/employees", boris)
+    back = [{"integration_id": integration_id, "extension": "101"}, *new]
+    answer = office.owner.patch(f"/v1/employees/{office.anna['id']}", {"extensions": back})
+    refused(answer, 409)
+    assert "Boris" in answer.json["detail"]
+    assert office.owner.get(f"/v1/employees/{office.anna['id']}").json["extensions"] == new
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"name": None}, "name"),
+        ({"role": "owner"}, "role"),
+        ({"role": None}, "role"),
+        ({"email": "nobody"}, "email"),
+        ({"phones": ["anonymous"]}, "phones.0"),
+        ({"phones": ["+79100000102", "junk"]}, "phones.1"),
+        ({"phones": None}, "phones"),
+        ({"phones": ["1"] * 11}, "phones"),
+        ({"extensions": [{"integration_id": "0" * 16, "extension": "1"}]}, "extensions"),
+        ({"extensions": [{"integration_id": "0" * 16, "extension": "a b"}]}, "extensions.0.extension"),
+        ({"extensions": [{"integration_id": "x", "extension": "1"}]}, "extensions.0.integration_id"),
+        ({"extensions": [5]}, "extensions.0"),
+        ({"id": "x"}, "id"),
+    ],
+)
+def test_a_wrong_employee_is_refused_by_its_field(shared: Office, change: dict[str, Any], field: str) -> None:
+    answer = shared.owner.patch(f"/v1/employees/{shared.anna['id']}", change)
+    refused(answer, 400)
+    assert fields(answer) == [field]
+    if change.get("name", "") is not None:
+        refused(shared.owner.post("/v1/employees", {"name": "Boris", **change}), 400)
+
+
+def test_lists_are_paged_to_their_end(office: Office) -> None:
+    for number in range(4):
+        office.owner.made("/v1/employees", {"name": f"Employee {number}"})
+    seen, cursor = [], None
+    for _ in range(4):
+        page = office.owner.get("/v1/employees", limit=2, **({"cursor": cursor} if cursor else {})).json
+        seen += [employee["id"] for employee in page["items"]]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+    assert cursor is None
+    assert len(seen) == len(set(seen)) == 5
+
+
+# ------------------------------------------------------------------ settings and lines
+
+
+def test_settings_have_defaults_and_are_replaced_as_a_whole(office: Office) -> None:
+    path = "/v1/settings/telephony"
+    defaults = {
+        "settle_seconds": 10,
+        "attach": {"to": "contact", "hidden": False},
+        "contacts": {"create_unknown": "always"},
+    }
+    assert office.owner.get(path).json == defaults
+    wanted = {"settle_seconds": 3, "attach": {"hidden": True}, "contacts": {"create_unknown": "never"}}
+    stored = {
+        "settle_seconds": 3,
+        "attach": {"to": "contact", "hidden": True},
+        "contacts": {"create_unknown": "never"},
+    }
+    assert office.owner.put(path, wanted).json == stored
+    assert office.owner.get(path).json == stored
+    assert office.owner.put(path, {}).json == defaults
+    answer = office.owner.put(path, {"settle_seconds": "soon", "attach": {"to": "moon"}})
+    refused(answer, 400)
+    assert fields(answer) == ["settle_seconds", "attach.to"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "number"),
+    [
+        ("+74957770000", "+74957770000"),
+        ("8 (495) 777-00-00", "+74957770000"),
+        ("74957770000", "+74957770000"),
+        ("%2B74957770000", "+74957770000"),
+        ("line-1", "line-1"),
+        ("100", "100"),
+    ],
+)
+def test_a_line_is_named_under_its_number_in_any_format(shared: Office, typed: str, number: str) -> None:
+    put = shared.owner.put(f"/v1/lines/{typed}", {"name": "Sales", "color": "#00ff00"})
+    assert (put.status, put.json) == (200, {"number": number, "name": "Sales", "color": "#00ff00"})
+    assert put.json in shared.owner.get("/v1/lines").json["items"]
+
+
+@pytest.mark.parametrize("wrong", [{}, {"name": ""}, {"name": "x", "color": "red"}, {"name": "x", "color": 5}])
+def test_a_line_without_a_name_or_with_no_colour_is_refused(shared: Office, wrong: dict[str, Any]) -> None:
+    refused(shared.owner.put("/v1/lines/+74957770000", wrong), 400)
+
+
+@pytest.mark.parametrize(
+    ("place", "field"),
+    [({"country": "XX"}, "country"), ({"country": "Russia"}, "country"), ({"time_zone": "Moscow"}, "time_zone")],
+)
+def test_a_tenant_is_somewhere(shared: Office, place: dict[str, Any], field: str) -> None:
+    answer = shared.operator.post("/v1/tenants", {"name": "Nowhere", **place})
+    refused(answer, 400)
+    assert fields(answer) == [field]
+
+
+# ------------------------------------------------------------------ what callers get wrong
+
+BODIES = {
+    "nothing": b"",
+    "spaces": b"  ",
+    "an array": b"[]",
+    "an array of an object": b'[{"name": "x"}]',
+    "a text": b'"x"',
+    "null": b"null",
+    "no JSON": b"{",
+    "NaN": b'{"name": NaN}',
+    "infinity": b'{"settle_seconds": 1e999}',
+    "a NUL": b'{"name": "a\\u0000b"}',
+    "a raw NUL": b'{"name": "a\0b"}',
+    "half a character": b'{"name": "\\ud800"}',
+    "half a character as a key": b'{"\\ud800": 1}',
+    "5000 digits": b'{"settle_seconds": ' + b"9" * 5000 + b"}",
+    "20 digits": b'{"settle_seconds": 99999999999999999999}',
+    "a field twice": b'{"name": "x", "name": "y"}',
+    "deep nesting": b'{"a":' * 40 + b"1" + b"}" * 40,
+    "very deep nesting": b"[" * 30000,
+    "an object as a name": b'{"name": {"a": 1}, "employee_id": {}}',
+    "wrong types": b'{"name": 1, "phones": {}, "extensions": "x", "employee_id": 1, "provider": [], "color": 1}',
+}
+WRITES = (
+    ("POST", "/v1/integrations"),
+    ("POST", "/v1/employees"),
+    ("PATCH", "/v1/employees/0123456789abcdef"),
+    ("POST", "/v1/tokens"),
+    ("PUT", "/v1/settings/telephony"),
+    ("PUT", "/v1/lines/+74957770000"),
+    ("POST", "/v1/contacts"),
+    ("PATCH", "/v1/contacts/0123456789abcdef"),
+)
+
+
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES.keys())
+def test_a_body_that_is_no_object_of_known_fields_is_a_400_everywhere(shared: Office, body: bytes) -> None:
+    for method, path in WRITES:
+        answer = shared.owner.send(method, path, data=body, headers={"content-type": "application/json"})
+        refused(answer, 400)
+
+
+def test_a_body_over_64_kb_is_a_413(shared: Office) -> None:
+    for method, path in WRITES:
+        refused(shared.owner.send(method, path, json={"name": "x" * 70000}), 413)
+
+
+@pytest.mark.parametrize("media", ["application/x-www-form-urlencoded", "multipart/form-data", "text/plain", "junk"])
+def test_another_media_type_is_a_415(shared: Office, media: str) -> None:
+    for method, path in WRITES:
+        refused(shared.owner.send(method, path, data=b"name=x", headers={"content-type": media}), 415)
+
+
+def test_json_by_any_of_its_names_is_taken(shared: Office) -> None:
+    body = b'\xef\xbb\xbf{"settle_seconds": 10}'
+    for media in ("application/json", "application/json; charset=utf-8", "application/problem+json"):
+        answer = shared.owner.send("PUT", "/v1/settings/telephony", data=body, headers={"content-type": media})
+        assert answer.status == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/v1/tenants", 403),
+        ("DELETE", "/v1/employees", 405),
+        ("PUT", "/v1/employees/0123456789abcdef", 405),
+        ("GET", "/v1/tokens", 405),
+        ("PATCH", "/v1/settings/telephony", 405),
+        ("GET", "/v1/settings", 404),
+        ("GET", "/v1/settings/unknown", 404),
+        ("GET", "/v1/integrations/x/y/z", 404),
+        ("GET", "/v1/employees/" + "x" * 3000, 404),
+        ("GET", "/v1/employees/%00", 404),
+        ("GET", "/v1/employees/%ff", 404),
+        ("GET", "/v1/employees/TENANT", 404),
+        ("GET", "/v1/integrations/0123456789abcdef", 404),
+    ],
+)
+def test_what_is_not_there_is_a_404_or_405(shared: Office, method: str, path: str, status: int) -> None:
+    refused(shared.owner.send(method, path), status)
+
+
+def test_a_405_says_what_is_allowed(shared: Office) -> None:
+    assert shared.owner.send("DELETE", "/v1/employees").headers["allow"] == "GET, POST"
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "201", "x", "", "1.5", "9" * 5000, "1,2"])
+def test_a_wrong_limit_is_a_400(shared: Office, limit: str) -> None:
+    for path in ("/v1/employees", "/v1/lines", "/v1/integrations"):
+        answer = shared.owner.get(path, limit=limit)
+        refused(answer, 400)
+        assert fields(answer) == ["limit"]
+
+
+@pytest.mark.parametrize(
+    "cursor", ["x", "", "!", "W10", "é", "A" * 5000, "WyJsaW5lcyIsIngiXQ", "bnVsbA", "WyJlbXBsb3llZXMiLDVd"]
+)
+def test_a_cursor_that_is_not_of_this_list_is_a_400(shared: Office, cursor: str) -> None:
+    answer = shared.owner.get("/v1/employees", cursor=cursor)
+    refused(answer, 400)
+    assert fields(answer) == ["cursor"]
+
+
+# ------------------------------------------------------------------ once
+
+
+def test_a_post_with_the_same_key_is_carried_out_once_and_answered_alike(office: Office) -> None:
+    wanted = {"provider": "telephony_api", "name": "Second"}
+    first = office.owner.post("/v1/integrations", wanted, idempotency_key="k1")
+    again = office.owner.post("/v1/integrations", wanted, idempotency_key="k1")
+    assert (first.status, again.status) == (201, 201)
+    assert first.json == again.json
+    assert len(office.owner.get("/v1/integrations").json["items"]) == 2
+    other = office.owner.post("/v1/integrations", wanted, idempotency_key="k2")
+    assert other.json["id"] != first.json["id"]
+
+
+def test_the_same_key_for_another_request_is_a_422(office: Office) -> None:
+    assert office.owner.post("/v1/employees", {"name": "Boris"}, idempotency_key="k").status == 201
+    refused(office.owner.post("/v1/employees", {"name": "Vera"}, idempotency_key="k"), 422)
+
+
+def test_the_same_key_on_another_route_or_tenant_is_another(stack: Stack, office: Office) -> None:
+    other = open_office(stack.api, stack.operator_token)
+    made = [
+        office.owner.post("/v1/employees", {"name": "Boris"}, idempotency_key="k"),
+        office.owner.post("/v1/contacts", {"name": "Boris"}, idempotency_key="k"),
+        other.owner.post("/v1/employees", {"name": "Boris"}, idempotency_key="k"),
+    ]
+    assert [answer.status for answer in made] == [201] * 3
+    assert len({answer.json["id"] for answer in made}) == 3
+
+
+def test_a_request_that_failed_may_be_sent_again_under_its_key(office: Office) -> None:
+    extension = {"integration_id": office.integration["id"], "extension": "101"}
+    boris = {"name": "Boris", "extensions": [extension]}
+    refused(office.owner.post("/v1/employees", boris, idempotency_key="k"), 409)
+    office.owner.patch(f"/v1/employees/{office.anna['id']}", {"extensions": []})
+    assert office.owner.post("/v1/employees", boris, idempotency_key="k").status == 201
+
+
+def test_an_answer_with_secrets_is_kept_encrypted(stack: Stack, office: Office) -> None:
+    made = office.owner.post("/v1/tokens", {"employee_id": office.anna["id"]}, idempotency_key="k").json
+    again = office.owner.post("/v1/tokens", {"employee_id": office.anna["id"]}, idempotency_key="k").json
+    assert made == again
+    assert made["token"] not in json.dumps(items(stack), default=str)
+
+
+@pytest.mark.parametrize("key", ["x" * 256, "é"])
+def test_a_wrong_idempotency_key_is_a_400(shared: Office, key: str) -> None:
+    headers = {"idempotency-key": key.encode()}
+    refused(shared.owner.send("POST", "/v1/employees", json={"name": "X"}, headers=headers), 400)
+
+
+# ------------------------------------------------------------------ leaving
+
+
+def belonging_to(stack: Stack, tenant_id: str) -> list[str]:
+    return [item["pk"]["S"] for item in items(stack) if tenant_id in json.dumps(item, default=str)]
+
+
+def ring(office: Office, call_id: str, *events: str) -> None:
+    for event in events:
+        form = {"cmd": "event", "type": "in", "event": event, "phone": "79990000001", "ext": "101", "callid": call_id}
+        if event == "COMPLETED":
+            form |= {"status": "Success", "duration": "5"}
+        assert hook(office, **form).status_code == 200
+
+
+def eventually_tagged(office: Office, call_id: str) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        found = office.owner.get("/v1/calls", integration_id=office.integration["id"], call_id=call_id).json["items"]
+        if found and found[0]["tag_id"]:
+            return
+        time.sleep(0.1)
+    raise AssertionError(call_id)
+
+
+def test_an_erased_tenant_leaves_nothing(stack: Stack, office: Office) -> None:
+    other = open_office(stack.api, stack.operator_token)
+    before = len(belonging_to(stack, other.tenant_id))
+    office.employee.made("/v1/contacts", {"name": "Ivan", "phones": ["+74951234567", "+74951234568"]})
+    office.owner.put("/v1/settings/telephony", {"settle_seconds": 3})
+    office.owner.put("/v1/lines/+74957770000", {"name": "Sales"})
+    hook(office, cmd="nothing")
+    ring(office, "closed", "INCOMING", "ACCEPTED", "COMPLETED")
+    eventually_tagged(office, "closed")
+    ring(office, "open", "INCOMING")
+    assert len(belonging_to(stack, office.tenant_id)) > 15
+    path = f"/v1/tenants/{office.tenant_id}"
+    assert office.operator.send("DELETE", path).status == 204
+    deadline = time.monotonic() + 60
+    while belonging_to(stack, office.tenant_id) and time.monotonic() < deadline:
+        # The open call's execution may still have been writing its token.
+        time.sleep(0.2)
+    assert belonging_to(stack, office.tenant_id) == []
+    refused(office.operator.send("DELETE", path), 404)
+    refused(office.owner.get("/v1/employees"), 401)
+    refused(office.employee.get("/v1/contacts"), 401)
+    assert len(belonging_to(stack, other.tenant_id)) == before

@@ -1,0 +1,276 @@
+"""check-provider against bridges on loopback: a good one passes, each fault gets the finding that names it."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+import pytest
+
+from hangtag.__main__ import main
+from hangtag.check.judge import Flow
+from hangtag.check.run import Plan, check
+
+Fields = dict[str, str]
+Script = list[Fields]
+Fault = Callable[[Script], Script]
+KEY = "key-of-the-pbx"
+NUMBER = "79101234567"
+ROOT = Path(__file__).parents[2]
+
+
+def says(name: str, ext: str, call: str, **more: str) -> Fields:
+    direction = "out" if name == "OUTGOING" else "in"
+    return {"cmd": "event", "type": direction, "event": name, "phone": NUMBER, "ext": ext, "callid": call, **more}
+
+
+def ends(status: str, ext: str, call: str, **more: str) -> Fields:
+    duration = "12" if status == "Success" else "0"
+    return says("COMPLETED", ext, call, **{"status": status, "duration": duration, "is_recorded": "0", **more})
+
+
+def scripts() -> dict[str, Script]:
+    """What a good bridge posts in each flow."""
+    out = [says("OUTGOING", "101", "o1"), says("ACCEPTED", "101", "o1")]
+    out += [ends("Success", "101", "o1", is_recorded="1")]
+    out = [{**fields, "type": "out"} for fields in out]
+    out += [{"cmd": "record", "callid": "o1", "record_link": "https://pbx.example/o1.mp3"}]
+    parallel = [says("INCOMING", ext, "p1") for ext in ("101", "102", "103")]
+    parallel += [says("ACCEPTED", "102", "p1"), ends("Cancelled", "101", "p1"), ends("Cancelled", "103", "p1")]
+    parallel += [ends("Success", "102", "p1")]
+    sequential = [says("INCOMING", "101", "s1"), ends("Cancelled", "101", "s1")]
+    sequential += [says("INCOMING", "102", "s1"), ends("Cancelled", "102", "s1")]
+    sequential += [says("INCOMING", "103", "s1"), says("ACCEPTED", "103", "s1"), ends("Success", "103", "s1")]
+    return {"outgoing": out, "parallel": parallel, "sequential": sequential}
+
+
+class FakeBridge:
+    """A PBX's bridge. `fault` changes what it posts; `wrong_token` is its answer to a wrong key."""
+
+    def __init__(self, fault: Fault, wrong_token: tuple[int, str], can_replay: bool) -> None:
+        self.fault = fault
+        self.wrong_token = wrong_token
+        self.can_replay = can_replay
+        self.crm: tuple[str, str] | None = None
+        self.answers: list[tuple[int, Any]] = []
+        self.posting: list[threading.Thread] = []
+
+    def answer(self, fields: Mapping[str, str]) -> tuple[int, str]:
+        if fields.get("token") != KEY:
+            return self.wrong_token
+        command = fields.get("cmd")
+        if command == "setup":
+            self.crm = (fields["planfix_url"], fields["planfix_token"])
+            self.post([{"cmd": "ping"}, {"cmd": "contact", "phone": NUMBER}])
+        elif command == "makeCall" and "from" in fields and "to" in fields:
+            self.play("outgoing")
+        elif command == "replay" and self.can_replay:
+            self.play(fields["flow"])
+        else:
+            return 400, '{"error":"Invalid parameters"}'
+        return 200, ""
+
+    def play(self, flow: str) -> None:
+        thread = threading.Thread(target=self.post, args=(self.fault(scripts()[flow]),))
+        self.posting.append(thread)
+        thread.start()
+
+    def post(self, script: Script) -> None:
+        if self.crm is None:
+            return
+        url, token = self.crm
+        for fields in script:
+            body = urlencode({"planfix_token": token, **fields}).encode()
+            try:
+                with urllib.request.urlopen(url, body, timeout=10) as reply:
+                    self.answers.append((reply.status, reply.read()))
+            except urllib.error.HTTPError as error:
+                with error:
+                    self.answers.append((error.code, error.read()))
+
+
+class _Handler(BaseHTTPRequestHandler):
+    bridge: FakeBridge
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"])).decode()
+        status, text = self.bridge.answer(dict(parse_qsl(body)))
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+        pass
+
+
+@contextmanager
+def serving(
+    fault: Fault = lambda script: script,
+    wrong_token: tuple[int, str] = (401, '{"error":"Invalid token"}'),
+    can_replay: bool = True,
+) -> Iterator[tuple[str, FakeBridge]]:
+    bridge = FakeBridge(fault, wrong_token, can_replay)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"bridge": bridge}))
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/bridge", bridge
+    finally:
+        for posting in bridge.posting:
+            posting.join(30)
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def run(url: str, *flows: Flow, wait: float = 1.0) -> tuple[bool, list[str]]:
+    """Check a bridge; whether it passed, and the lines told."""
+    lines: list[str] = []
+    plan = Plan(
+        bridge_url=url, pbx_token=KEY, host="127.0.0.1", port=0, public_url=None, extension="101", number=NUMBER,
+        flows=flows, wait=wait, settle=0.3,
+    )  # fmt: skip
+    return check(plan, lines.append), lines
+
+
+def test_a_good_bridge_passes_every_flow_and_sees_its_tags() -> None:
+    with serving() as (url, bridge):
+        passed, lines = run(url, *Flow, wait=30)
+
+    assert passed, lines
+    assert not [line for line in lines if line.startswith("FAIL")]
+    assert sum("Hangtag would write the tag Call:" in line for line in lines) == 3
+    assert {"        Employee: extension 102", "        Employee: extension 103"} <= set(lines)
+    assert (200, json.dumps({"pbxToken": KEY, "pbxUrl": url}).encode()) in bridge.answers
+    assert (200, b'{"contact_name": "Ivanov Ivan Ivanovich", "responsible": 101}') in bridge.answers
+    assert {status for status, _ in bridge.answers} == {200}
+
+
+def test_neither_tokens_nor_full_numbers_are_shown() -> None:
+    with serving(wrong_token=(403, f"{KEY} is not what {NUMBER} sent")) as (url, bridge):
+        _, lines = run(url, *Flow)
+
+    text = "\n".join(lines)
+    assert bridge.crm is not None
+    assert KEY not in text
+    assert bridge.crm[1] not in text
+    assert bridge.crm[0].rpartition("/")[2] not in text
+    assert NUMBER not in text
+    assert "***4567" in text
+
+
+def own_id_for_each_leg(script: Script) -> Script:
+    return [{**fields, "callid": f"{fields['callid']}-{fields.get('ext', '')}"} for fields in script]
+
+
+def no_cancelled(script: Script) -> Script:
+    return [fields for fields in script if fields.get("status") != "Cancelled"]
+
+
+def no_status(script: Script) -> Script:
+    return [{name: value for name, value in fields.items() if name != "status"} for fields in script]
+
+
+def unknown_event(script: Script) -> Script:
+    return [{**fields, "event": "RINGING"} if fields.get("event") == "INCOMING" else fields for fields in script]
+
+
+def wrong_crm_token(script: Script) -> Script:
+    return [{**fields, "planfix_token": "another"} for fields in script]
+
+
+@pytest.mark.parametrize(
+    ("fault", "flow", "told"),
+    [
+        (own_id_for_each_leg, Flow.PARALLEL, r"Expected one callid for the whole call; came 3: p1-101 for 101; "),
+        (own_id_for_each_leg, Flow.OUTGOING, r"Expected record with .*; came one for another call: o1-\."),
+        (no_cancelled, Flow.PARALLEL, r"status Cancelled for 101, as 102 answered; came no COMPLETED of that"),
+        (no_cancelled, Flow.SEQUENTIAL, r"COMPLETED of one extension before INCOMING of the next; came 3"),
+        (no_status, Flow.OUTGOING, r"Expected a status on COMPLETED of extension 101; came none\."),
+        (no_status, Flow.PARALLEL, r"status Success for 102, who answered; came no status\."),
+        (unknown_event, Flow.PARALLEL, r"one refused with 400: event is none of INCOMING"),
+        (wrong_crm_token, Flow.OUTGOING, r"one refused with 401: wrong or missing planfix_token"),
+        (lambda script: [], Flow.OUTGOING, r"Expected OUTGOING and the events after it; came no event at all\."),
+        (lambda script: script[:-1], Flow.OUTGOING, r"Expected record with .*; came none\."),
+        (lambda script: script[:-1], Flow.PARALLEL, r"Success for 102, who answered; came no COMPLETED"),
+    ],
+)
+def test_a_fault_gets_the_finding_that_names_it(fault: Fault, flow: Flow, told: str) -> None:
+    with serving(fault) as (url, _):
+        passed, lines = run(url, flow)
+
+    assert not passed
+    assert any(line.startswith("FAIL") and re.search(told, line) for line in lines), lines
+
+
+def test_a_bridge_that_takes_any_key_is_told_so() -> None:
+    with serving(wrong_token=(200, "")) as (url, _):
+        passed, lines = run(url, Flow.PARALLEL)
+
+    assert not passed
+    asked = 'Expected 401 {"error":"Invalid token"} for makeCall with a wrong token; came 200 with nothing in it.'
+    assert any(asked in line for line in lines), lines
+
+
+def test_without_a_replay_the_person_is_asked_to_place_the_call() -> None:
+    with serving(can_replay=False) as (url, _):
+        passed, lines = run(url, Flow.SEQUENTIAL, wait=0.2)
+
+    assert not passed
+    assert any("Call a group whose phones ring in turn" in line for line in lines)
+
+
+def test_a_bridge_that_is_not_there_fails_with_a_plain_sentence() -> None:
+    with serving() as (url, _):
+        pass
+    passed, lines = run(url, Flow.OUTGOING)
+
+    assert not passed
+    assert any("Expected 200 for setup; came no answer (ConnectionRefusedError" in line for line in lines), lines
+
+
+def test_the_exit_status_tells_passed_from_failed(capsys: pytest.CaptureFixture[str]) -> None:
+    given = ["--pbx-token", KEY, "--listen", "127.0.0.1:0", "--from", "101", "--to", f"+{NUMBER}", "--wait", "20"]
+    with serving() as (url, _):
+        assert main(["check-provider", "--bridge", url, *given]) == 0
+    with serving(no_status) as (url, _):
+        assert main(["check-provider", "--bridge", url, *given, "--flow", "outgoing", "--wait", "0.3"]) == 1
+    assert "All passed." in capsys.readouterr().out
+
+
+def test_an_address_that_is_taken_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    with serving() as (url, _), pytest.raises(SystemExit) as ended:
+        listen = url.removeprefix("http://").removesuffix("/bridge")
+        main(["check-provider", "--bridge", url, "--pbx-token", KEY, "--flow", "parallel", "--listen", listen])
+    assert ended.value.code == 2
+    assert "can't listen at" in capsys.readouterr().err
+
+
+def test_an_interrupt_ends_the_check_cleanly() -> None:
+    with serving(can_replay=False) as (url, _):
+        command = [sys.executable, "-m", "hangtag", "check-provider", "--bridge", url, "--pbx-token", KEY]
+        command += ["--flow", "parallel", "--listen", "127.0.0.1:0"]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT / "layers" / "common")}
+        with subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            try:
+                # Once it asks for the call, it waits for a minute.
+                assert any("Call a group" in line for line in process.stdout)
+                process.send_signal(signal.SIGINT)
+                assert process.wait(30) == 130
+                assert process.stderr.read().strip() == "Stopped."
+            finally:
+                process.kill()

@@ -1,0 +1,337 @@
+"""The desk API on the real template: contacts, calls, tags."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import requests
+
+from api_client import Answer, Office, open_office
+from local.stack import Stack, running
+
+pytestmark = pytest.mark.stack
+
+PORT = 4603
+CALLER = "+79990000001"
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    with running(port=PORT) as started:
+        yield started
+
+
+@pytest.fixture
+def office(stack: Stack) -> Office:
+    return open_office(stack.api, stack.operator_token)
+
+
+@pytest.fixture(scope="module")
+def shared(stack: Stack) -> Office:
+    """An office for tests that leave nothing in it."""
+    return open_office(stack.api, stack.operator_token)
+
+
+@pytest.fixture(scope="module")
+def busy(stack: Stack) -> Office:
+    """An office that had three calls: answered and missed by the same caller, and one by another, hidden."""
+    office = open_office(stack.api, stack.operator_token)
+    ring(office, "answered", "Success")
+    tagged(office, "answered")
+    ring(office, "missed", "Missed")
+    tagged(office, "missed")
+    office.owner.put("/v1/settings/telephony", {"attach": {"hidden": True}, "settle_seconds": 1})
+    ring(office, "hidden", "Success", phone="79990000002")
+    tagged(office, "hidden")
+    return office
+
+
+def refused(answer: Answer, status: int) -> None:
+    assert answer.status == status, answer
+    assert answer.media == "application/problem+json"
+
+
+def ring(office: Office, call_id: str, status: str, phone: str = CALLER, *, hang_up: bool = True) -> None:
+    """One incoming call of Anna, from ring to hang-up."""
+    common = {
+        "cmd": "event",
+        "type": "in",
+        "phone": phone,
+        "ext": "101",
+        "callid": call_id,
+        "diversion": "74957770000",
+        "planfix_token": office.integration["secrets"]["planfix_token"],
+    }
+    events = [{"event": "INCOMING"}]
+    if status == "Success":
+        events.append({"event": "ACCEPTED"})
+    if hang_up:
+        events.append({"event": "COMPLETED", "status": status, "duration": "5", "final": "1"})
+    for event in events:
+        answer = requests.post(office.integration["webhook_url"], data={**common, **event}, timeout=60)
+        assert answer.status_code == 200
+
+
+def of_pbx(office: Office, call_id: str) -> list[Any]:
+    answer = office.employee.get("/v1/calls", integration_id=office.integration["id"], call_id=call_id)
+    assert answer.status == 200
+    found: list[Any] = answer.json["items"]
+    return found
+
+
+def tagged(office: Office, call_id: str) -> Any:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        found = of_pbx(office, call_id)
+        if found and found[0]["tag_id"]:
+            return found[0]
+        time.sleep(0.1)
+    raise AssertionError(call_id)
+
+
+# ------------------------------------------------------------------ contacts
+
+
+def test_a_contact_is_found_by_its_number_in_any_format_and_by_no_other(office: Office) -> None:
+    made = office.employee.made("/v1/contacts", {"name": "Ivan", "phones": ["8 (495) 123-45-67 доб. 12"]})
+    assert made["phones"] == [{"raw": "8 (495) 123-45-67 доб. 12", "e164": "+74951234567", "extension": "12"}]
+    for phone in ("+74951234567", "84951234567", "74951234567", "495 123-45-67", "81074951234567"):
+        assert office.employee.get("/v1/contacts", phone=phone).json == {"items": [made], "next_cursor": None}
+    for phone in ("+74951234568", "4951234", "anonymous", "", "-", "\0", "x" * 64):
+        assert office.employee.get("/v1/contacts", phone=phone).json["items"] == []
+    assert office.employee.get(f"/v1/contacts/{made['id']}").json == made
+
+
+def test_a_number_is_read_as_it_is_written_in_the_tenants_country(stack: Stack) -> None:
+    office = open_office(stack.api, stack.operator_token, country="RO")
+    made = office.employee.made("/v1/contacts", {"name": "Ion", "phones": ["0722 123 456"]})
+    assert made["phones"][0]["e164"] == "+40722123456"
+    assert office.employee.get("/v1/contacts", phone="0040722123456").json["items"] == [made]
+
+
+def test_a_number_on_another_contact_is_a_409_that_names_it(office: Office) -> None:
+    office.employee.made("/v1/contacts", {"name": "Ivan", "phones": ["+74951234567"]})
+    answer = office.employee.post("/v1/contacts", {"name": "Oleg", "phones": ["+74950000000", "84951234567"]})
+    refused(answer, 409)
+    assert "+74951234567" in answer.json["detail"]
+    assert "Ivan" in answer.json["detail"]
+    assert office.employee.get("/v1/contacts", phone="+74950000000").json["items"] == []
+
+
+def test_of_many_who_claim_a_number_at_once_one_gets_it(office: Office) -> None:
+    def attempt(number: int) -> int:
+        body = {"name": f"Contact {number}", "phones": ["+74951234567", f"+749500000{number:02d}"]}
+        return office.employee.post("/v1/contacts", body).status
+
+    with ThreadPoolExecutor(8) as pool:
+        statuses = list(pool.map(attempt, range(16)))
+    assert sorted(statuses) == [201] + [409] * 15
+    assert len(office.employee.get("/v1/contacts").json["items"]) == 1
+
+
+def test_a_change_moves_the_numbers_and_keeps_what_was_not_sent(office: Office) -> None:
+    made = office.employee.made("/v1/contacts", {"name": "Ivan", "phones": ["+74951234567", "+74951234568"]})
+    path = f"/v1/contacts/{made['id']}"
+    changed = office.employee.patch(path, {"phones": ["+74951234568", "+74951234569"]}).json
+    assert [phone["e164"] for phone in changed["phones"]] == ["+74951234568", "+74951234569"]
+    assert {name: changed[name] for name in ("id", "name", "supervisor_id", "created_at")} == {
+        name: made[name] for name in ("id", "name", "supervisor_id", "created_at")
+    }
+    assert office.employee.get("/v1/contacts", phone="+74951234567").json["items"] == []
+    assert office.employee.get("/v1/contacts", phone="+74951234569").json["items"] == [changed]
+    office.employee.made("/v1/contacts", {"name": "Oleg", "phones": ["+74951234567"]})
+    refused(office.employee.patch(path, {"phones": ["+74951234567"]}), 409)
+    assert office.employee.get(path).json == changed
+    named = office.employee.patch(path, {"name": "Ivan II", "supervisor_id": office.anna["id"]}).json
+    assert (named["name"], named["supervisor_id"], named["phones"]) == ("Ivan II", office.anna["id"], changed["phones"])
+    assert office.employee.patch(path, {"supervisor_id": None}).json["supervisor_id"] is None
+    assert office.employee.patch(path, {}).json["name"] == "Ivan II"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"phones": ["anonymous"]}, "phones.0"),
+        ({"phones": ["+74951234567", ""]}, "phones.1"),
+        ({"phones": ["101"]}, "phones.0"),
+        ({"phones": ["9" * 65]}, "phones.0"),
+        ({"phones": ["+74951234567"] * 21}, "phones"),
+        ({"phones": "+74951234567"}, "phones"),
+        ({"phones": None}, "phones"),
+        ({"name": None}, "name"),
+        ({"name": "  "}, "name"),
+        ({"supervisor_id": "0" * 16}, "supervisor_id"),
+        ({"supervisor_id": "TENANT"}, "supervisor_id"),
+        ({"tenant_id": "x"}, "tenant_id"),
+        ({"id": "x"}, "id"),
+    ],
+)
+def test_a_wrong_contact_is_refused_by_its_field(shared: Office, wrong: dict[str, Any], field: str) -> None:
+    answer = shared.employee.post("/v1/contacts", {"name": "Ivan", **wrong})
+    refused(answer, 400)
+    assert [fault["field"] for fault in answer.json["errors"]] == [field]
+    refused(shared.employee.patch("/v1/contacts/" + "0" * 32, {"nothing": 1}), 400)
+
+
+def test_contacts_are_listed_the_newest_first_page_by_page(office: Office) -> None:
+    made = [office.employee.made("/v1/contacts", {"name": f"Contact {number}"}) for number in range(7)]
+    seen: list[Any] = []
+    cursor: dict[str, str] = {}
+    for _ in range(10):
+        page = office.employee.get("/v1/contacts", limit=3, **cursor).json
+        seen += page["items"]
+        if page["next_cursor"] is None:
+            break
+        cursor = {"cursor": page["next_cursor"]}
+    assert seen == made[::-1]
+
+
+# ------------------------------------------------------------------ calls
+
+
+def test_a_call_is_shown_open_by_the_pbxs_id_and_closed_by_its_own(office: Office) -> None:
+    ring(office, "call/1#x", "Success", hang_up=False)
+    (call,) = of_pbx(office, "call/1#x")
+    assert (call["state"], call["call_id"], call["external"]) == ("open", "call/1#x", "79990000001")
+    assert office.employee.get(f"/v1/calls/{call['id']}").json == call
+    ring(office, "call/1#x", "Success")
+    closed = tagged(office, "call/1#x")
+    assert (closed["id"], closed["state"], closed["outcome"]) == (call["id"], "closed", "success")
+    assert office.employee.get(f"/v1/calls/{call['id']}").json == closed
+    assert office.employee.get("/v1/calls").json["items"] == [closed]
+
+
+def test_calls_of_a_time_are_listed_and_filtered(busy: Office) -> None:
+    def ids(**query: str) -> list[str]:
+        answer = busy.employee.get("/v1/calls", **query)
+        assert answer.status == 200, answer
+        return [call["call_id"] for call in answer.json["items"]]
+
+    assert ids() == ["hidden", "missed", "answered"]
+    assert ids(state="closed", integration_id=busy.integration["id"]) == ["hidden", "missed", "answered"]
+    assert ids(employee_id=busy.anna["id"]) == ["hidden", "answered"]
+    assert ids(employee_id="0" * 16) == []
+    caller = busy.employee.get("/v1/contacts", phone=CALLER).json["items"][0]
+    assert ids(contact_id=caller["id"]) == ["missed", "answered"]
+    began = of_pbx(busy, "missed")[0]["started_at"]
+    assert ids(to=began) == ["answered"]
+    assert ids(**{"from": began}) == ["hidden", "missed"]
+    assert ids(**{"from": began.replace("+00:00", "Z"), "to": "2999-01-01"}) == ["hidden", "missed"]
+    assert ids(**{"from": "2999-01-01"}) == []
+    assert ids(**{"from": "0001-01-01", "to": "2001-01-01"}) == []
+    assert ids(**{"from": "2999-01-01", "to": "0001-01-01"}) == []
+
+
+def test_a_long_empty_time_ends_by_its_cursors(busy: Office) -> None:
+    query = {"from": "2025-01-01", "to": "2026-01-01"}
+    for page in range(10):
+        answer = busy.employee.get("/v1/calls", **query).json
+        assert answer["items"] == []
+        if answer["next_cursor"] is None:
+            break
+        query["cursor"] = answer["next_cursor"]
+    assert page == 3
+
+
+def test_unknown_calls_are_not_there(shared: Office) -> None:
+    assert of_pbx(shared, "unknown") == []
+    assert shared.employee.get("/v1/calls", integration_id="x", call_id="y").json["items"] == []
+    integration_id = shared.integration["id"]
+    for wrong in (
+        "x",
+        "a.b.c",
+        f"{integration_id}.{'0' * 32}.0000",
+        f"{integration_id}.{'0' * 32}.9999999",
+        "x" * 2000,
+    ):
+        refused(shared.employee.get(f"/v1/calls/{wrong}"), 404)
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ({"from": "yesterday"}, "from"),
+        ({"to": "2026-13-01"}, "to"),
+        ({"to": "9" * 50}, "to"),
+        ({"from": "9999-12-31T23:59:59-14:00"}, "from"),
+        ({"state": "ringing"}, "state"),
+        ({"limit": "0"}, "limit"),
+        ({"cursor": "x"}, "cursor"),
+    ],
+)
+def test_a_wrong_query_is_a_400_that_names_its_parameter(shared: Office, query: dict[str, str], field: str) -> None:
+    answer = shared.employee.get("/v1/calls", **query)
+    refused(answer, 400)
+    assert [fault["field"] for fault in answer.json["errors"]] == [field]
+
+
+# ------------------------------------------------------------------ tags
+
+
+def test_tags_are_listed_by_contact_by_call_and_by_time(busy: Office) -> None:
+    everything = busy.owner.get("/v1/tags").json["items"]
+    assert [tag["type"] for tag in everything] == ["call", "missed_call", "call"]
+    assert [tag["hidden"] for tag in everything] == [True, False, False]
+    caller = busy.owner.get("/v1/contacts", phone=CALLER).json["items"][0]
+    of_contact = busy.owner.get("/v1/tags", contact_id=caller["id"]).json["items"]
+    assert of_contact == everything[1:]
+    call = of_pbx(busy, "missed")[0]
+    assert busy.owner.get("/v1/tags", call_id=call["id"]).json["items"] == [everything[1]]
+    assert busy.owner.get(f"/v1/tags/{everything[1]['id']}").json == everything[1]
+    assert busy.owner.get("/v1/tags", type="missed_call").json["items"] == [everything[1]]
+    assert busy.owner.get("/v1/tags", contact_id=caller["id"], type="call").json["items"] == [everything[2]]
+    assert busy.owner.get("/v1/tags", **{"from": "2999-01-01"}).json["items"] == []
+
+
+def test_hidden_tags_are_for_administrators(busy: Office) -> None:
+    hidden = busy.owner.get("/v1/tags").json["items"][0]
+    assert hidden["id"] not in [tag["id"] for tag in busy.employee.get("/v1/tags").json["items"]]
+    assert len(busy.employee.get("/v1/tags").json["items"]) == 2
+    for query in ({"contact_id": hidden["contact_id"]}, {"call_id": hidden["call_id"]}):
+        assert busy.owner.get("/v1/tags", **query).json["items"] == [hidden]
+        assert busy.employee.get("/v1/tags", **query).json["items"] == []
+    refused(busy.employee.get(f"/v1/tags/{hidden['id']}"), 404)
+
+
+def test_the_tags_of_a_contact_are_paged(busy: Office) -> None:
+    caller = busy.owner.get("/v1/contacts", phone=CALLER).json["items"][0]
+    everything = busy.owner.get("/v1/tags", contact_id=caller["id"]).json["items"]
+    first = busy.owner.get("/v1/tags", contact_id=caller["id"], limit=1).json
+    second = busy.owner.get("/v1/tags", contact_id=caller["id"], limit=1, cursor=first["next_cursor"]).json
+    assert first["items"] + second["items"] == everything
+    days = busy.owner.get("/v1/tags", limit=2).json
+    rest = busy.owner.get("/v1/tags", limit=2, cursor=days["next_cursor"]).json
+    assert [len(days["items"]), len(rest["items"])] == [2, 1]
+    refused(busy.owner.get("/v1/tags", contact_id=caller["id"], cursor=days["next_cursor"]), 400)
+
+
+def test_another_tenants_calls_and_tags_are_not_there(busy: Office, shared: Office) -> None:
+    call = of_pbx(busy, "missed")[0]
+    refused(shared.owner.get(f"/v1/calls/{call['id']}"), 404)
+    refused(shared.owner.get(f"/v1/tags/{call['tag_id']}"), 404)
+    for query in ({"call_id": call["id"]}, {"contact_id": call["contact_id"]}, {}):
+        assert shared.owner.get("/v1/tags", **query).json["items"] == []
+    found = shared.owner.get("/v1/calls", integration_id=busy.integration["id"], call_id="missed")
+    assert found.json["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("DELETE", "/v1/contacts", 405),
+        ("PUT", "/v1/contacts/x", 405),
+        ("POST", "/v1/tags", 405),
+        ("POST", "/v1/calls", 405),
+        ("GET", "/v1/contacts/x/timeline", 404),
+        ("GET", "/v1/contacts/TENANT", 404),
+        ("GET", "/v1/contacts/%2e%2e", 404),
+        ("GET", "/v1/tags/%00", 404),
+        ("GET", "/v1/tags/x", 404),
+        ("GET", "/v1/tags?type=other", 400),
+        ("GET", "/v1/tags?from=x", 400),
+    ],
+)
+def test_what_is_not_there_says_so(shared: Office, method: str, path: str, status: int) -> None:
+    refused(shared.employee.send(method, path), status)

@@ -1,0 +1,93 @@
+"""A call id that a PBX uses again, on the real table: an item is sealed a day after its last event."""
+
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from hangtag.calls import CallEvent, Direction, Kind, Outcome
+from hangtag.store.call_events import Appended, Source, append
+from hangtag.store.calls import CallItem, call_key, parse
+from local import stack as local_stack
+from local.stack import Stack
+
+PORT = 4617
+NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
+DAY = timedelta(hours=25)
+SOURCE = Source("nobody", "pbx", "telephony_api")
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    with local_stack.running(port=PORT) as running:
+        yield running
+
+
+class Line:
+    """One call id, and the table it is written to."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.call_id = uuid.uuid4().hex
+        self._client: Any = stack.client("dynamodb")
+        self._table = stack.table
+
+    def say(self, kind: Kind, at: datetime, **more: Any) -> Appended:
+        event = CallEvent(
+            call_id=self.call_id, kind=kind, at=at, at_is_arrival=True, leg="101", extension="101",
+            direction=Direction.IN, external="79101234567", **more,
+        )  # fmt: skip
+        return append(self._client, self._table, SOURCE, event, at, timedelta(hours=1))
+
+    def generation(self, number: int) -> CallItem | None:
+        key = call_key(SOURCE.tenant_id, SOURCE.integration_id, self.call_id, number)
+        found = self._client.get_item(TableName=self._table, Key=key.item_key(), ConsistentRead=True)
+        return parse(found["Item"]) if "Item" in found else None
+
+    def kinds(self, number: int) -> list[Kind]:
+        item = self.generation(number)
+        return sorted(event.kind for event in item.events) if item else []
+
+
+@pytest.fixture
+def line(stack: Stack) -> Line:
+    made = Line(stack)
+    made.say(Kind.RINGING, NOW)
+    made.say(Kind.ENDED, NOW + timedelta(seconds=30), outcome=Outcome.MISSED)
+    return made
+
+
+def test_within_a_day_all_events_are_one_call(line: Line) -> None:
+    assert line.say(Kind.RINGING, NOW + timedelta(hours=23)) is Appended.STORED
+    assert line.kinds(1) == []
+
+
+def test_ringing_after_a_day_opens_the_next_generation_and_later_events_follow_it(line: Line) -> None:
+    again = NOW + DAY
+    assert line.say(Kind.RINGING, again) is Appended.STORED
+    assert line.say(Kind.ENDED, again + timedelta(seconds=9), outcome=Outcome.SUCCESS) is Appended.STORED
+    assert line.kinds(0) == [Kind.ENDED, Kind.RINGING]
+    assert line.kinds(1) == [Kind.ENDED, Kind.RINGING]
+
+
+def test_a_late_recording_amends_the_sealed_generation_and_does_not_unseal_it(line: Line) -> None:
+    late = NOW + DAY
+    assert line.say(Kind.RECORDED, late, recording="https://pbx/1") is Appended.STORED
+    assert line.say(Kind.RINGING, late + timedelta(minutes=1)) is Appended.STORED
+    assert line.kinds(0) == [Kind.ENDED, Kind.RECORDED, Kind.RINGING]
+    assert line.kinds(1) == [Kind.RINGING]
+
+
+def test_a_double_is_known_in_its_old_generation(line: Line) -> None:
+    line.say(Kind.RINGING, NOW + DAY)
+    assert line.say(Kind.RINGING, NOW) is Appended.DUPLICATE
+    assert line.kinds(1) == [Kind.RINGING]
+
+
+def test_a_call_takes_two_hundred_events_and_no_more(stack: Stack) -> None:
+    made = Line(stack)
+    verdicts = [made.say(Kind.RINGING, NOW, event_id=str(number)) for number in range(201)]
+    assert (verdicts.count(Appended.STORED), verdicts[-1]) == (200, Appended.FULL)

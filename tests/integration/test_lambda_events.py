@@ -1,0 +1,42 @@
+"""One Lambda event per function, invoked on the stack as Lambda would."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local import stack as local_stack
+from local.stack import Stack
+
+PORT = 4616
+EVENTS = Path(__file__).parents[2] / "events" / "lambda"
+# What a function must answer to its event, as far as it can be said: each tells that it was understood.
+ANSWERS: dict[str, dict[str, Any]] = {
+    "webhook": {"statusCode": 404},
+    "tracker": {"swept": 0},
+    "tags": {"done": "gone"},
+    "admin": {"statusCode": 401},
+    "desk": {"statusCode": 401},
+}
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    with local_stack.running(port=PORT) as running:
+        yield running
+
+
+def test_every_function_has_an_event() -> None:
+    functions = {path.parent.name for path in EVENTS.parents[1].glob("functions/*/app.py")}
+    assert {path.stem for path in EVENTS.glob("*.json")} == functions == set(ANSWERS)
+
+
+@pytest.mark.parametrize("function", sorted(ANSWERS))
+def test_a_function_answers_its_event(stack: Stack, function: str) -> None:
+    event = json.loads((EVENTS / f"{function}.json").read_text())
+    answer = stack.invoke(f"{function.title()}Function", event)
+    assert {name: answer[name] for name in ANSWERS[function]} == ANSWERS[function]

@@ -1,0 +1,69 @@
+"""`make bench`: what a call costs, each figure a ratio or a count measured in this run. Exits 1 if one is over its target."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from calls import Pbx, as_text, hang_up_to_tag, make_pbx, table_calls_per_webhook, transitions_per_call
+from fault_proxy import FaultPlan, fault_proxy
+from local import stack as local_stack
+from local.simulator import Api, build_office, load_office_plan
+from process import cpu_ratio, import_ratio
+
+PORT = 4621
+PROXY_PORT = 4622
+IMPORT_TARGET = 1.4
+
+
+@contextmanager
+def a_pbx(plan: FaultPlan) -> Iterator[Pbx]:
+    """A stack behind a counting proxy, with one office."""
+    with (
+        fault_proxy(plan, upstream_port=PORT, port=PROXY_PORT) as endpoint,
+        local_stack.running(
+            port=PORT,
+            fault_endpoint=endpoint,
+            parameters={"LogLevel": "INFO"},
+            environment={"HANGTAG_WORKERS": "12"},
+        ) as stack,
+    ):
+        office = build_office(Api(stack.api, stack.operator_token), load_office_plan())
+        yield make_pbx(stack, office)
+
+
+def main() -> int:
+    """Measure, print, and compare with the targets."""
+    missed = []
+
+    def say(what: str, figure: float, target: float | None = None) -> None:
+        if target is not None and figure > target:
+            missed.append(what)
+        aim = "" if target is None else f"   (target: at most {target:g})"
+        sys.stdout.write(f"{what:<68} {figure:8.2f}{aim}\n")
+        sys.stdout.flush()
+
+    start, cpu = import_ratio(), cpu_ratio()
+    say("webhook's start / botocore's session and a DynamoDB client", start, IMPORT_TARGET)
+    say("webhook's own CPU / parsing and one HMAC of the same body", cpu)
+    plan = FaultPlan()
+    with a_pbx(plan) as pbx:
+        table = table_calls_per_webhook(pbx, plan)
+        say("table writes a webhook, warm", table["writes"], 1)
+        say("table reads a webhook, warm", table["reads"], 0)
+        transitions = transitions_per_call(pbx)
+        say("state transitions of a normal call", transitions, 2)
+        times = {}
+        for at_once in (1, 20, 100):
+            median, worst = hang_up_to_tag(pbx, at_once)
+            times[at_once] = (round(median, 3), round(worst, 3))
+            say(f"hang-up to tag, {at_once} calls at once: median, seconds", median)
+            say(f"hang-up to tag, {at_once} calls at once: worst, seconds", worst)
+    figures = {"import": start, "cpu": cpu, **table, "transitions": transitions, "hang_up_to_tag": times}
+    sys.stdout.write(as_text(figures) + "\n")
+    if missed:
+        sys.stdout.write("over target: " + "; ".join(missed) + "\n")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

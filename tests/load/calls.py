@@ -1,0 +1,141 @@
+"""What calls cost on the embedded stack: table calls a webhook, transitions a call, and hang-up to tag under load."""
+
+import json
+import statistics
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from fault_proxy import FaultPlan, Run
+from hangtag.auth import token_hash
+from hangtag.store.calls import CallKey, call_key, parse
+from local.simulator import Office
+from local.simulator.http import Backoff, Sender
+from local.stack import Stack
+
+WARM_UP = 30
+POLL_SECONDS = 0.01
+DEADLINE_SECONDS = 120.0
+_READS = ("GetItem", "Query", "BatchGetItem", "Scan")
+_WRITES = ("UpdateItem", "PutItem", "DeleteItem", "TransactWriteItems", "BatchWriteItem")
+
+
+@dataclass(frozen=True, slots=True)
+class Pbx:
+    """A PBX of one office, and the table behind it."""
+
+    stack: Stack
+    office: Office
+    sender: Sender
+
+    def post(self, call_id: str, event: str, **more: str) -> None:
+        """One event of an incoming call at extension 101."""
+        form = {
+            "cmd": "event", "type": "in", "event": event, "phone": "79101234567", "diversion": "74951230001",
+            "ext": "101", "callid": call_id, "planfix_token": self.office.planfix_token,
+        } | more  # fmt: skip
+        answer = self.sender.send("POST", self.office.webhook_url, form=form)
+        assert answer.status == 200, answer
+
+    def key(self, call_id: str) -> CallKey:
+        return call_key(self.office.tenant_id, self.office.integration_id, call_id)
+
+    def ring(self, call_id: str) -> None:
+        self.post(call_id, "INCOMING")
+        self.post(call_id, "ACCEPTED")
+
+    def hang_up(self, call_id: str) -> None:
+        self.post(call_id, "COMPLETED", status="Success", duration="5", is_recorded="0")
+
+
+def make_pbx(stack: Stack, office: Office) -> Pbx:
+    return Pbx(stack, office, Sender(Backoff()))
+
+
+def _wait(client: Any, table: str, key: CallKey, attribute: str) -> None:
+    """Until the call's item has an attribute; asked again and again, for nothing outside tells."""
+    clock = threading.Event()
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while time.monotonic() < deadline:
+        found = client.get_item(TableName=table, Key=key.item_key(), ConsistentRead=True)
+        if attribute in found.get("Item", {}):
+            return
+        clock.wait(POLL_SECONDS)
+    raise TimeoutError(attribute)
+
+
+def table_calls_per_webhook(pbx: Pbx, plan: FaultPlan) -> Mapping[str, float]:
+    """Reads and writes of the table for one more event of a call, its webhook warm."""
+    call_id = uuid.uuid4().hex
+    client = pbx.stack.client("dynamodb")
+    # Every worker learns the token first; after that it is remembered for a minute.
+    with ThreadPoolExecutor(WARM_UP) as pool:
+        list(pool.map(lambda _: pbx.post(call_id, "INCOMING"), range(WARM_UP * 3)))
+    _wait(client, pbx.stack.table, pbx.key(call_id), "execution")
+    token = pbx.office.webhook_url.rsplit("/", 1)[1]
+    run = Run((pbx.office.tenant_id, token_hash(token)))
+    with plan.watch(run):
+        pbx.post(call_id, "ACCEPTED")
+        pbx.post(call_id, "COMPLETED", status="Cancelled", duration="0", ext="102")
+        pbx.post(call_id, "COMPLETED", status="Cancelled", duration="0", ext="103")
+        seen = Counter(signature.what.split()[0] for signature in run.seen)
+    pbx.hang_up(call_id)
+    return {
+        "reads": sum(seen[name] for name in _READS) / 3,
+        "writes": sum(seen[name] for name in _WRITES) / 3,
+    }
+
+
+def transitions_per_call(pbx: Pbx) -> int:
+    """States entered by the execution of a normal call."""
+    call_id = uuid.uuid4().hex
+    client = pbx.stack.client("dynamodb")
+    key = pbx.key(call_id)
+    pbx.ring(call_id)
+    _wait(client, pbx.stack.table, key, "execution")
+    pbx.hang_up(call_id)
+    _wait(client, pbx.stack.table, key, "emitted")
+    item = parse(client.get_item(TableName=pbx.stack.table, Key=key.item_key())["Item"])
+    assert item is not None
+    arn = pbx.stack.state_machine.replace(":stateMachine:", ":execution:") + f":{item.execution_name}"
+    history = pbx.stack.client("stepfunctions").get_execution_history(executionArn=arn, maxResults=1000)
+    return sum(event["type"].endswith("StateEntered") for event in history["events"])
+
+
+def hang_up_to_tag(pbx: Pbx, at_once: int) -> tuple[float, float]:
+    """Seconds from posting the hang-up to the tag in the table, of so many calls at once: median and worst."""
+    ids = [uuid.uuid4().hex for _ in range(at_once)]
+    clients = threading.local()
+
+    def client() -> Any:
+        if not hasattr(clients, "dynamodb"):
+            clients.dynamodb = pbx.stack.client("dynamodb")
+        return clients.dynamodb
+
+    def begin(call_id: str) -> None:
+        pbx.ring(call_id)
+        _wait(client(), pbx.stack.table, pbx.key(call_id), "execution")
+
+    def end(call_id: str) -> float:
+        client()
+        together.wait(timeout=DEADLINE_SECONDS)
+        before = time.perf_counter()
+        pbx.hang_up(call_id)
+        _wait(client(), pbx.stack.table, pbx.key(call_id), "emitted")
+        return time.perf_counter() - before
+
+    together = threading.Barrier(at_once)
+    with ThreadPoolExecutor(at_once) as pool:
+        list(pool.map(begin, ids))
+        times = list(pool.map(end, ids))
+    return statistics.median(times), max(times)
+
+
+def as_text(figures: Mapping[str, object]) -> str:
+    """Figures as one line of JSON, for whoever keeps them."""
+    return json.dumps(figures)

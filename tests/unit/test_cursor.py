@@ -1,0 +1,32 @@
+"""Cursors."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hangtag.errors import BadInputError
+from hangtag.http.cursor import read_cursor, write_cursor
+
+PARTS = st.none() | st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=50)
+
+
+@given(st.lists(PARTS, min_size=1, max_size=3))
+def test_a_cursor_comes_back_as_it_went(parts: list[str | None]) -> None:
+    assert read_cursor("list", len(parts), write_cursor("list", *parts)) == tuple(parts)
+
+
+@given(st.text(max_size=100))
+def test_any_other_text_is_refused_and_nothing_else_happens(text: str) -> None:
+    with pytest.raises(BadInputError):
+        read_cursor("list", 1, text)
+
+
+def test_a_cursor_of_another_list_is_refused() -> None:
+    with pytest.raises(BadInputError):
+        read_cursor("list", 1, write_cursor("other", "a"))
+    with pytest.raises(BadInputError):
+        read_cursor("list", 2, write_cursor("list", "a"))
+
+
+def test_no_cursor_is_the_beginning() -> None:
+    assert read_cursor("list", 1, None) is None

@@ -1,0 +1,47 @@
+"""Errors, and how a caller sees them."""
+
+import json
+
+import pytest
+
+from hangtag import errors
+from hangtag.errors import STATUS, BadInputError, ConflictError, FieldError, HangtagError, status_of
+from hangtag.http.problem import problem
+
+KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, HangtagError)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_error_has_a_status_of_its_own_and_stands_in_the_tree(kind: type[HangtagError]) -> None:
+    assert kind in STATUS
+    assert kind.__name__ in (errors.__doc__ or "")
+
+
+def test_the_exported_names_are_complete() -> None:
+    public = {name for name, value in vars(errors).items() if getattr(value, "__module__", "") == errors.__name__}
+    assert set(errors.__all__) == public | {"STATUS"}
+
+
+def test_a_subclass_without_a_row_has_its_parents_status() -> None:
+    class NarrowError(ConflictError):
+        pass
+
+    assert status_of(NarrowError()) == (409, "Conflict")
+
+
+def test_a_problem_names_the_fields_and_what_is_wrong_with_them() -> None:
+    answer = problem(BadInputError("not valid", (FieldError("phones.0", "it can't be read"),)))
+    assert answer["statusCode"] == 400
+    assert answer["headers"]["content-type"] == "application/problem+json"
+    assert json.loads(answer["body"]) == {
+        "type": "about:blank",
+        "title": "Bad Request",
+        "status": 400,
+        "detail": "not valid",
+        "errors": [{"field": "phones.0", "reason": "it can't be read"}],
+    }
+
+
+def test_a_plain_error_tells_nothing() -> None:
+    body = json.loads(problem(HangtagError())["body"])
+    assert body == {"type": "about:blank", "title": "Internal Server Error", "status": 500}

@@ -1,0 +1,19 @@
+"""What the log may hold."""
+
+import pytest
+
+from hangtag.observability import mask_number
+
+
+@pytest.mark.parametrize(
+    ("number", "masked"),
+    [
+        ("+74951234567", "+7495***4567"),
+        ("79101234567", "79101***4567"),
+        ("101", "***"),
+        ("", "***"),
+        ("1234567890", "***"),
+    ],
+)
+def test_a_number_is_masked_in_its_middle_or_wholly(number: str, masked: str) -> None:
+    assert mask_number(number) == masked

@@ -1,0 +1,152 @@
+"""Phone numbers, as PBXs and people write them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hangtag.phone import is_short, normalise
+
+COUNTRIES = ("RU", "KZ", "BY", "UA", "RO", "DE", "US", "GB", "BR", "IN")
+
+
+@pytest.mark.parametrize(
+    ("raw", "country", "e164"),
+    [
+        ("+79101234567", "RU", "+79101234567"),
+        ("79101234567", "RU", "+79101234567"),
+        ("79101234567", "DE", "+79101234567"),
+        ("79101234567", "US", "+79101234567"),
+        ("79101234567", "UA", "+79101234567"),
+        ("89101234567", "RU", "+79101234567"),
+        ("9101234567", "RU", "+79101234567"),
+        ("0079101234567", "RU", "+79101234567"),
+        ("0079101234567", "DE", "+79101234567"),
+        ("81079101234567", "RU", "+79101234567"),
+        ("81079101234567", "DE", "+79101234567"),
+        ("810491512345678", "RU", "+491512345678"),
+        ("8 (495) 123-45-67", "RU", "+74951234567"),
+        ("+7 (495) 123-45-67", "RU", "+74951234567"),
+        ("7(495)1234567", "RU", "+74951234567"),
+        (" 79101234567", "RU", "+79101234567"),
+        ("+7\u00a0910\u00a0123\u201145\u201167", "RU", "+79101234567"),
+        ("4951234567", "RU", "+74951234567"),
+        ("84951234567", "RU", "+74951234567"),
+        ("sip:+79101234567@pbx.example", "RU", "+79101234567"),
+        ("tel:+7-910-123-45-67", "RU", "+79101234567"),
+        ("8-800-100-00-00", "RU", "+78001000000"),
+        ("030 123456", "DE", "+4930123456"),
+        ("4930123456", "DE", "+4930123456"),
+        ("07911 123456", "GB", "+447911123456"),
+        ("447911123456", "GB", "+447911123456"),
+        ("4155551234", "US", "+14155551234"),
+        ("14155552671", "US", "+14155552671"),
+        ("80291234567", "BY", "+375291234567"),
+        ("375291234567", "RU", "+375291234567"),
+        ("87012345678", "KZ", "+77012345678"),
+        ("0722 123 456", "RO", "+40722123456"),
+        ("40722123456", "RO", "+40722123456"),
+        ("380441234567", "RU", "+380441234567"),
+        ("+70001234567", "RU", "+70001234567"),
+        ("70001234567", "RU", "+70001234567"),
+    ],
+)
+def test_a_number_is_read_in_the_format_that_it_comes_in(raw: str, country: str, e164: str) -> None:
+    number = normalise(raw, country)
+    assert number is not None
+    assert (number.e164, number.extension, number.raw) == (e164, None, raw)
+
+
+@pytest.mark.parametrize(
+    ("raw", "extension"),
+    [
+        ("8 (495) 123-45-67 доб. 12", "12"),
+        ("+74951234567 ext. 5", "5"),
+        ("74951234567,12", "12"),
+        ("+74951234567x101", "101"),
+        ("74951234567;ext=12", "12"),
+    ],
+)
+def test_an_extension_is_kept_apart_from_the_number(raw: str, extension: str) -> None:
+    number = normalise(raw, "RU")
+    assert number is not None
+    assert (number.e164, number.extension) == ("+74951234567", extension)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "",
+        " ",
+        "-",
+        "--",
+        "0",
+        "000000",
+        "anonymous",
+        "Anonymous",
+        "unknown",
+        "PRIVATE",
+        "Restricted",
+        "withheld",
+        "sip:anonymous@anonymous.invalid",
+        "+",
+        "null",
+        "s",
+        "<unknown>",
+        "101",
+        "5" * 5000,
+        "+" * 5000,
+        "\0",
+        "\ud800",
+        "1;DROP TABLE",
+        "\u0967\u0968",
+    ],
+)
+@pytest.mark.parametrize("country", COUNTRIES)
+def test_a_withheld_or_unreadable_number_is_none(raw: str, country: str) -> None:
+    assert normalise(raw, country) is None
+
+
+@given(st.text(max_size=80), st.sampled_from((*COUNTRIES, "", "XX", "ru", "\0")))
+def test_no_text_makes_it_raise(raw: str, country: str) -> None:
+    number = normalise(raw, country)
+    assert number is None or (number.e164.startswith("+") and number.e164[1:].isdigit())
+
+
+MOBILES = st.integers(min_value=0, max_value=9_999_999).map(lambda tail: f"910{tail:07d}")
+
+
+@given(MOBILES)
+def test_every_way_to_write_a_number_leads_to_the_same(national: str) -> None:
+    ways = [f"+7{national}", f"7{national}", f"8{national}", national, f"007{national}", f"8107{national}"]
+    spaced = f"8 ({national[:3]}) {national[3:6]}-{national[6:8]}-{national[8:]}"
+    read = [normalise(way, "RU") for way in (*ways, spaced)]
+    assert [number.e164 if number else None for number in read] == [f"+7{national}"] * len(read)
+
+
+@given(MOBILES, st.sampled_from(COUNTRIES))
+def test_reading_what_was_read_changes_nothing(national: str, country: str) -> None:
+    first = normalise(f"+7{national}", country)
+    assert first is not None
+    for written in (first.e164, first.e164[1:]):
+        again = normalise(written, country)
+        assert again is not None
+        assert again.e164 == first.e164
+
+
+@pytest.mark.parametrize(
+    ("raw", "short"),
+    [
+        ("12", True),
+        ("101", True),
+        ("9999", True),
+        (" 101 ", True),
+        ("1", False),
+        ("12345", False),
+        ("+12", False),
+        ("", False),
+        ("1a1", False),
+        ("１０１", False),
+    ],
+)
+def test_a_short_number_has_two_to_four_digits_and_no_plus(raw: str, short: bool) -> None:
+    assert is_short(raw) is short

@@ -1,0 +1,76 @@
+"""The JSON of a request, read strictly."""
+
+import base64
+import json
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hangtag.errors import BadInputError, TooLargeError, UnsupportedMediaError
+from hangtag.http.body import read_object
+
+
+def event(body: bytes) -> dict[str, Any]:
+    """As the HTTP API passes on a body that is not text."""
+    return {"body": base64.b64encode(body).decode(), "isBase64Encoded": True}
+
+
+SCALARS = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
+VALUES = st.recursive(
+    SCALARS | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=10,
+)
+
+
+@given(st.dictionaries(TEXTS, VALUES, max_size=5))
+def test_any_plain_object_is_read_as_it_was_written(value: dict[str, Any]) -> None:
+    assert read_object(event(json.dumps(value).encode()), {}) == value
+    assert read_object({"body": json.dumps(value, ensure_ascii=False)}, {}) == value
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_an_object_or_refused(body: bytes) -> None:
+    with suppress(BadInputError):
+        assert isinstance(read_object(event(body), {}), dict)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {},
+        {"body": None},
+        {"body": "{}", "isBase64Encoded": True},
+        {"body": "é", "isBase64Encoded": True},
+        {"body": "e30", "isBase64Encoded": True},
+        {"body": "\ud800"},
+        event(b'{"name": "\xff"}'),
+        event(b'{"a": "\\ud800"}'),
+        event(b'{"a": 1e999}'),
+        event(b'{"a": -Infinity}'),
+        event(b'{"a": ' + b"9" * 5000 + b"}"),
+        event(b'{"a": 1, "a": 2}'),
+        event(b'{"a": {"b": 1, "b": 2}}'),
+        event(b"[" * 60_000),
+        event(b'{"a":' * 9_000 + b"1" + b"}" * 9_000),
+    ],
+    ids=range(15),
+)
+def test_what_no_field_can_hold_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(BadInputError):
+        read_object(wrong, {})
+
+
+def test_a_body_over_64_kb_is_too_large() -> None:
+    with pytest.raises(TooLargeError):
+        read_object(event(b" " * 65_537), {})
+
+
+@pytest.mark.parametrize("media", ["text/plain", "application/x-www-form-urlencoded", "", "json"])
+def test_another_media_type_is_refused(media: str) -> None:
+    with pytest.raises(UnsupportedMediaError):
+        read_object({"body": "{}"}, {"content-type": media})

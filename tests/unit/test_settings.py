@@ -1,0 +1,54 @@
+"""The telephony rules."""
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from hangtag import settings
+from hangtag.settings import TelephonySettings
+from hangtag.store import settings as stored
+
+
+def test_the_defaults_are_those_of_the_design() -> None:
+    assert TelephonySettings().model_dump() == {
+        "settle_seconds": 10,
+        "attach": {"to": "contact", "hidden": False},
+        "contacts": {"create_unknown": "always"},
+    }
+
+
+def test_the_tracker_and_the_rules_have_the_same_default() -> None:
+    assert stored.DEFAULT_SETTLE_SECONDS == settings.DEFAULT_SETTLE_SECONDS
+
+
+@pytest.mark.parametrize("seconds", [1, 10, 900])
+def test_a_settle_time_that_a_queue_can_wait_is_taken(seconds: int) -> None:
+    assert TelephonySettings.model_validate({"settle_seconds": seconds}).settle_seconds == seconds
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"settle_seconds": 0},
+        {"settle_seconds": 901},
+        {"settle_seconds": True},
+        {"settle_seconds": "10"},
+        {"settle_seconds": 1.5},
+        {"settle_seconds": None},
+        {"attach": {"to": "nowhere"}},
+        {"attach": {"hidden": 1}},
+        {"attach": []},
+        {"contacts": {"create_unknown": "sometimes"}},
+        {"unknown": 1},
+        {"attach": {"unknown": 1}},
+    ],
+)
+def test_what_is_no_rule_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        TelephonySettings.model_validate(wrong)
+
+
+def test_rules_can_not_be_changed_in_place() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        TelephonySettings().settle_seconds = 5

@@ -1,0 +1,167 @@
+"""Judging what came of a story: the comparison itself, and the looking until a call has landed."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from http_fake import Asked, Reply, serving
+from local import demo
+from local.simulator import Judge, Office, Run, Verdict, load_story
+from local.simulator.compare import People, compare
+
+STORY = load_story("answered_incoming")
+IDS = {"call": "PBX-1"}
+PEOPLE = People(employees={"Anna Petrova": "e1"}, contacts={"Olga Smirnova": "c1"})
+CALL = {
+    "id": "call-1",
+    "state": "closed",
+    "direction": "in",
+    "external": "79101234567",
+    "outcome": "success",
+    "skip_reason": None,
+    "tag_id": "tag-1",
+    "linked_call_id": None,
+    "recording": None,
+}
+VALUES: dict[str, tuple[str, Any]] = {
+    "Date": ("date", "2026-03-01"),
+    "Time": ("time_period", {"start": "s", "end": "e"}),
+    "Type": ("list", "incoming"),
+    "Duration": ("number", 62),
+    "Employee": ("employee", {"id": "e1", "name": "Anna Petrova"}),
+    "Contact": ("contact", {"id": "c1", "name": "Olga Smirnova"}),
+    "External line": ("string", "74951230001"),
+    "Contact's number": ("string", "+79101234567"),
+    "External line name": ("string", "Main office"),
+}
+
+
+def tag(values: Mapping[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
+    """The tag that the story expects, but for some fields' values."""
+    fields = [
+        {"name": name, "type": kind, "value": (values or {}).get(name, value)} for name, (kind, value) in VALUES.items()
+    ]
+    return {
+        "id": "tag-1",
+        "type": "call",
+        "direction": "in",
+        "call_id": "call-1",
+        "contact_id": "c1",
+        "end_unknown": False,
+        "fields": fields,
+        **changes,
+    }
+
+
+def mismatches(call: dict[str, Any], *tags: dict[str, Any]) -> tuple[str, ...]:
+    return compare(STORY.expect[0], IDS, PEOPLE, [call], tags)
+
+
+def test_a_call_and_tag_as_expected_have_no_mismatch() -> None:
+    assert mismatches(CALL, tag()) == ()
+
+
+@pytest.mark.parametrize(
+    ("call", "tags", "words"),
+    [
+        ({"state": "open"}, [tag()], "state: expected 'closed', found 'open'"),
+        ({"outcome": "missed"}, [tag()], "outcome"),
+        ({"skip_reason": "internal"}, [tag()], "skip_reason"),
+        ({"recording": {"url": "x", "temporary": False}}, [tag()], "recording: expected None"),
+        ({"tag_id": None}, [], "expected one tag, there are 0"),
+        ({}, [tag(), tag()], "expected one tag, there are 2"),
+        ({}, [tag(call_id="another")], "call_id of the tag"),
+        ({}, [tag(type="missed_call")], "type of tag"),
+        ({}, [tag(direction="out")], "direction"),
+        ({}, [tag(end_unknown=True)], "end_unknown"),
+        ({}, [tag({"Type": "outgoing"})], "Type"),
+        ({}, [tag({"Duration": 63})], "Duration: expected 62, found 63"),
+        ({}, [tag({"Employee": None})], "Employee: expected 'Anna Petrova', found None"),
+        ({}, [tag({"Employee": {"id": "e9", "name": "Anna Petrova"}})], "Employee's id"),
+        ({}, [tag({"Contact": None}, contact_id=None)], "Contact: expected 'Olga Smirnova'"),
+        ({}, [tag(contact_id="c9")], "contact_id of the tag"),
+        ({}, [tag({"External line": ""})], "External line"),
+        ({}, [tag({"Contact's number": "79101234567"})], "Contact's number"),
+        ({}, [tag({"External line name": ""})], "External line name"),
+        ({}, [tag(fields=tag()["fields"][::-1])], "fields: expected"),
+        (
+            {},
+            [tag(fields=[*tag()["fields"], {"name": "utm", "type": "string", "value": "x"}])],
+            "extra",
+        ),
+    ],
+)
+def test_whatever_differs_is_named(call: dict[str, Any], tags: list[dict[str, Any]], words: str) -> None:
+    assert any(found.startswith(words) for found in mismatches(CALL | call, *tags))
+
+
+def test_a_new_contact_is_one_that_the_office_did_not_have() -> None:
+    expected = load_story("unknown_contact").expect[0]
+    ids = {"Olga Smirnova": "c1"}
+
+    def found(value: dict[str, str] | None) -> bool:
+        there = tag({"Contact": value}, contact_id=value["id"] if value else None)
+        words = compare(expected, IDS, People(employees={}, contacts=ids), [CALL], [there])
+        return any(word.startswith("Contact: expected a new one") for word in words)
+
+    assert found(None)
+    assert found({"id": "c1", "name": "Olga Smirnova"})
+    assert not found({"id": "c2", "name": "+79035550199"})
+
+
+OFFICE = Office(
+    name="main",
+    tenant_id="t1",
+    owner_token="owner",
+    integration_id="i1",
+    webhook_url="https://hook",
+    planfix_token="pt",
+    employees=PEOPLE.employees,
+    contacts=PEOPLE.contacts,
+)
+RUN = Run(story=STORY, ids=IDS, deliveries=(), complete=True)
+
+
+def forbidden(asked: Asked) -> Reply:
+    return Reply(403, {"title": "Forbidden"})
+
+
+def landing(after: int) -> Callable[[Asked], Reply]:
+    """An API where the call is open for so many looks, and then has its tag."""
+    looks = iter(range(1000))
+
+    def answer(asked: Asked) -> Reply:
+        if asked.path == "/v1/calls":
+            assert asked.query == {"integration_id": "i1", "call_id": "PBX-1"}
+            landed = next(looks) >= after
+            return Reply(200, {"items": [CALL if landed else CALL | {"tag_id": None}]})
+        return Reply(200, tag() if asked.path == "/v1/tags/tag-1" else {"items": [tag()]})
+
+    return answer
+
+
+def test_the_judge_looks_until_the_call_has_landed() -> None:
+    heard: list[Verdict] = []
+    with serving(landing(after=3)) as server:
+        judge = Judge(server.url, {"main": OFFICE})
+        (verdict,) = judge.judge(RUN, every_seconds=0.001, landed=heard.append)
+    assert verdict.ok
+    assert heard == [verdict]
+    assert {asked.headers["authorization"] for asked in server.asked} == {"Bearer owner"}
+    assert "Anna Petrova, contact Olga Smirnova, 62 s" in demo.describe(verdict)
+    assert "+79101234567" not in demo.describe(verdict)
+
+
+def test_the_judge_says_what_is_wrong_when_the_time_is_up() -> None:
+    with serving(landing(after=1000)) as server:
+        judge = Judge(server.url, {"main": OFFICE})
+        (verdict,) = judge.judge(RUN, within_seconds=0, every_seconds=0.001)
+    assert verdict.mismatches == ("expected one tag, there are 0",)
+    assert "no tag: nothing landed" in demo.describe(verdict)
+
+
+def test_an_api_that_refuses_the_judge_is_a_mismatch() -> None:
+    with serving(forbidden) as server:
+        verdict = Judge(server.url, {"main": OFFICE}).look(RUN, STORY.expect[0])
+    assert verdict.mismatches == ("GET /v1/calls: 403 Forbidden",)

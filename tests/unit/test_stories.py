@@ -1,0 +1,258 @@
+"""The call stories of the telephony API: whole, sourced, and right by the domain alone."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+
+from hangtag.calls import Call, CallEvent, SkipReason, Verdict, classify, fold
+from hangtag.flow.settle import settlement
+from hangtag.phone import normalise
+from hangtag.providers.base import Accepted, WebhookRequest
+from hangtag.providers.telephony_api import receive
+from local.simulator import faults
+from local.simulator.story import (
+    EVENTS,
+    NEW_CONTACT,
+    Event,
+    Expectation,
+    Story,
+    StoryError,
+    Tenant,
+    choose,
+    fill,
+    load_office_plan,
+    load_stories,
+    load_story,
+)
+
+PLAN = load_office_plan()
+STORIES = load_stories()
+EXTENSIONS = {employee.extension: employee.name for employee in PLAN.employees}
+STRANGERS = {"199"}
+ASKED_FOR = {
+    "answered_incoming",
+    "outgoing_answered",
+    "outgoing_busy",
+    "outgoing_no_answer",
+    "parallel_group_answered_by_second",
+    "parallel_group_answered_by_nobody",
+    "sequential_group_answered_by_third",
+    "internal",
+    "unknown_extension",
+    "group_answered_by_unmapped_extension",
+    "two_withheld_callers",
+    "employee_own_number",
+    "recording_link_late",
+    "lost_hangup",
+    "hangup_only",
+    "transfer_to_linked_call",
+    "two_calls_at_once",
+    "same_call_id_at_two_tenants",
+}
+# Their only events are ends without which nothing, or another story, would remain; or the end is lost already.
+WITHOUT_HANGUP_MARK = {"closed_hours", "hangup_only", "lost_hangup", "missed_though_accepted"}
+FIELDS = {
+    "event": {
+        *("cmd", "type", "event", "phone", "diversion", "ext", "callid", "duration", "status"),
+        *("is_recorded", "record_link", "event_id", "final", "second_callid"),
+    },
+    "record": {"cmd", "callid", "is_temp", "record_link", "event_id"},
+}
+IDS = {"call": "A1", "call2": "B2"}
+SECRET = "0123456789abcdef"
+NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+each_story = pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
+
+
+def parsed(event: Event, at: datetime) -> CallEvent:
+    """An event as the provider's module reads it."""
+    form = {name: fill(value, IDS) for name, value in event.post.items()}
+    result = receive(
+        WebhookRequest(
+            method="POST",
+            path="/tel/api/***",
+            query="",
+            headers={"content-type": "application/x-www-form-urlencoded"},
+            body=urlencode({**form, "planfix_token": SECRET}).encode(),
+            arrived_at=at,
+        ),
+        {"planfix_token": hashlib.sha256(SECRET.encode()).hexdigest()},
+    )
+    assert isinstance(result, Accepted), result
+    (call_event,) = result.events
+    return call_event
+
+
+def folded(events: Iterable[Event], *, gaps: bool = True) -> dict[tuple[Tenant, str], Call]:
+    """Every call that the events make, closed: settled where they leave it quiet, forced where they leave it open."""
+    at = NOON
+    by_call: dict[tuple[Tenant, str], list[CallEvent]] = defaultdict(list)
+    for number, event in enumerate(events):
+        at += timedelta(seconds=event.after if gaps else 0.01, microseconds=number)
+        call_event = parsed(event, at)
+        by_call[event.tenant, call_event.call_id].append(call_event)
+    calls = {}
+    for key, call_events in by_call.items():
+        call = fold(call_events)
+        if not call.closed:
+            forced = call.quiet_since is None
+            later = at + timedelta(hours=4) if forced else at + timedelta(seconds=1)
+            call = fold([*call_events, settlement(call, later, forced=forced)])
+        calls[key] = call
+    return calls
+
+
+def judged(call: Call) -> Verdict:
+    """The domain's verdict on a call in the stories' office."""
+    number = normalise(call.external or "", PLAN.country)
+    own = [phone for employee in PLAN.employees for phone in employee.phones]
+    is_employee = number is not None and number.e164 in own
+    return classify(call, mapped=EXTENSIONS.keys(), external_is_employee=is_employee)
+
+
+def assert_as_expected(expected: Expectation, call: Call) -> None:
+    verdict = judged(call)
+    assert call.outcome == expected.outcome
+    assert verdict.skip == expected.skip_reason
+    if "linked" in expected.model_fields_set:
+        assert call.linked_call_id == (fill(expected.linked, IDS) if expected.linked else None)
+    if "recording" in expected.model_fields_set:
+        url = call.recording.url if call.recording else None
+        assert url == (fill(expected.recording, IDS) if expected.recording else None)
+    tag = expected.tag
+    if tag is None:
+        assert verdict.tag is None
+        return
+    assert (verdict.tag, verdict.direction) == (tag.type, tag.direction)
+    assert (call.end_unknown, call.line or "") == (tag.end_unknown, tag.line)
+    number = normalise(call.external or "", PLAN.country)
+    assert (number.e164 if number else call.external) == tag.number
+    if tag.type == "call":
+        assert EXTENSIONS.get(call.answered_by or "") == tag.employee
+        assert dict(call.data) == dict(tag.extra)
+        if "duration" in tag.model_fields_set:
+            assert call.talk_seconds == tag.duration
+
+
+def assert_story(story: Story, events: Sequence[Event], *, gaps: bool = True) -> None:
+    calls = folded(events, gaps=gaps)
+    assert calls.keys() == {(expected.tenant, fill(expected.call, IDS)) for expected in story.expect}
+    for expected in story.expect:
+        assert_as_expected(expected, calls[expected.tenant, fill(expected.call, IDS)])
+
+
+def test_every_story_that_was_asked_for_is_there() -> None:
+    assert {story.name for story in STORIES} >= ASKED_FOR
+
+
+@each_story
+def test_a_story_says_what_it_is_about_and_where_its_form_comes_from(story: Story) -> None:
+    assert story.about.endswith(".")
+    assert len(story.source) > 20
+
+
+@each_story
+def test_a_story_expects_something_of_every_call_in_it_and_of_no_other(story: Story) -> None:
+    played = {(event.tenant, event.call_id) for event in story.events}
+    expected = [(expectation.tenant, expectation.call) for expectation in story.expect]
+    assert sorted(expected) == sorted(played, key=str)
+
+
+@each_story
+def test_a_story_names_people_and_lines_of_the_office(story: Story) -> None:
+    lines = {line.name for line in PLAN.lines}
+    for tag in (expected.tag for expected in story.expect):
+        if tag is None:
+            continue
+        assert tag.employee is None or tag.employee in EXTENSIONS.values()
+        assert tag.contact in {None, NEW_CONTACT, *(contact.name for contact in PLAN.contacts)}
+        assert tag.line_name in lines | {""}
+        if tag.type == "missed_call":
+            assert (tag.employee, tag.duration, dict(tag.extra)) == (None, None, {})
+    rung = {event.post["ext"] for event in story.events if event.post.get("ext")}
+    assert rung <= EXTENSIONS.keys() | STRANGERS
+
+
+@each_story
+def test_the_contact_that_a_story_expects_is_who_has_the_number(story: Story) -> None:
+    cards = {
+        number.e164: contact.name
+        for contact in PLAN.contacts
+        for phone in contact.phones
+        if (number := normalise(phone, PLAN.country))
+    }
+    for tag in (expected.tag for expected in story.expect):
+        if tag is not None:
+            readable = normalise(tag.number, PLAN.country) is not None
+            assert tag.contact == cards.get(tag.number, NEW_CONTACT if readable else None)
+
+
+@each_story
+def test_a_story_uses_documented_commands_and_parameters_only(story: Story) -> None:
+    for event in story.events:
+        names = {name for name in event.post if not name.startswith("data_")}
+        assert names <= FIELDS[event.post["cmd"]]
+        assert ("status" in names) == (event.post.get("event") == "COMPLETED")
+
+
+@each_story
+def test_a_story_marks_the_hang_ups_that_may_be_lost(story: Story) -> None:
+    marked = [event for event in story.events if event.hangup]
+    assert bool(marked) == (story.name not in WITHOUT_HANGUP_MARK)
+    assert all(event.post["event"] == "COMPLETED" for event in marked)
+
+
+@each_story
+def test_talk_takes_as_long_in_the_gaps_as_the_hang_up_says(story: Story) -> None:
+    at = 0.0
+    answered: dict[tuple[str, str | None, str | None], float] = {}
+    for event in story.events:
+        at += event.after
+        leg = (event.tenant, event.call_id, event.post.get("ext"))
+        if event.post.get("event") == "ACCEPTED":
+            answered[leg] = at
+        elif leg in answered and event.post.get("status") == "Success":
+            assert at - answered[leg] == pytest.approx(float(event.post["duration"]), abs=1)
+
+
+@each_story
+def test_a_story_folds_to_what_it_expects(story: Story) -> None:
+    assert_story(story, story.events)
+
+
+@each_story
+@pytest.mark.parametrize("seed", range(5))
+def test_a_story_shuffled_and_doubled_folds_to_the_same(story: Story, seed: int) -> None:
+    events = faults.shuffle(faults.duplicate(story.events, 2), seed)
+    assert_story(story, events, gaps=False)
+
+
+@each_story
+def test_a_story_whose_hang_ups_are_lost_folds_to_a_call_of_unknown_end(story: Story) -> None:
+    cut = faults.without_hangups(story)
+    assert_story(cut, cut.events)
+
+
+def test_an_unknown_story_is_answered_with_the_names_of_those_there_are() -> None:
+    with pytest.raises(StoryError, match=r"no_such_story.*answered_incoming"):
+        load_story("no_such_story")
+    assert choose(["internal", "all"]) == STORIES
+    assert [story.name for story in choose(["internal"])] == ["internal"]
+
+
+def test_a_number_without_quotes_is_refused_with_its_file_and_field(tmp_path: Path) -> None:
+    broken = (EVENTS / "office.yaml").read_text().replace('"101"', "0101")
+    path = tmp_path / "broken.yaml"
+    path.write_text(broken)
+    with pytest.raises(StoryError, match=r"(?s)broken\.yaml.*extension"):
+        load_office_plan(path)
+
+
+def test_the_skip_reasons_of_stories_are_the_products() -> None:
+    given = {expected.skip_reason for story in STORIES for expected in story.expect}
+    assert given - {None} <= set(SkipReason)
