@@ -6,9 +6,12 @@ They reach into its internals, so `up` insists on that very version.
 import importlib
 import json
 import logging
+import os
 import threading
 import time
 import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from local.streams import StreamReader
@@ -19,8 +22,18 @@ RETRY_SECONDS = 0.2
 functions_log = logging.getLogger("hangtag.functions")
 
 
-def bridge() -> threading.Event:
-    """Bridge all gaps; returns an event that, once set, keeps sources from starting new work."""
+@dataclass(frozen=True, slots=True)
+class Bridged:
+    """What the process that serves has to do about gaps itself."""
+
+    # Once set, queues and streams start no new work.
+    paused: threading.Event
+    # To be called when the runtime serves.
+    resume_executions: Callable[[], None]
+
+
+def bridge() -> Bridged:
+    """Bridge all gaps. To be called before the runtime loads its state."""
     lambdas: Any = importlib.import_module("ministack.services.lambda_svc")
     tables: Any = importlib.import_module("ministack.services.dynamodb")
     machines: Any = importlib.import_module("ministack.services.stepfunctions")
@@ -32,7 +45,7 @@ def bridge() -> threading.Event:
     lambdas._poll_dynamodb_streams = StreamReader(lambdas, tables, RETRY_SECONDS).poll
     new_token_for_each_attempt(machines)
     name_the_machine_of_a_token(machines)
-    return pause_sources(lambdas)
+    return Bridged(pause_sources(lambdas), keep_executions(machines))
 
 
 def wait_for_a_worker(lambdas: Any) -> None:
@@ -109,6 +122,34 @@ def keep_stream_records(tables: Any) -> None:
 
     tables.get_state = save_with_records
     tables.load_persisted_state = load_with_records
+
+
+def keep_executions(machines: Any) -> Callable[[], None]:
+    """A restart of the runtime fails the executions that run. On AWS nothing of the kind befalls them.
+
+    They are run again from their first state. All states of Hangtag's may be repeated: that one leaves
+    a new token on the call, and the tracker answers it at once if the call is over. Tests that want
+    executions to be lost set HANGTAG_LOSE_EXECUTIONS.
+    """
+    load = machines.load_persisted_state
+    running: list[tuple[str, str, str]] = []
+
+    def load_and_note(data: Any) -> None:
+        if not os.environ.get("HANGTAG_LOSE_EXECUTIONS"):
+            executions = data["executions"]._data.items()
+            running.extend(scope for scope, execution in executions if execution["status"] == "RUNNING")
+        load(data)
+
+    def resume() -> None:
+        for account, region, arn in running:
+            execution = machines._executions.get_scoped(account, region, arn)
+            execution.update(status="RUNNING", stopDate=None)
+            del execution["error"], execution["cause"]
+            threading.Thread(target=machines._run_execution, args=(arn,), daemon=True).start()
+        running.clear()
+
+    machines.load_persisted_state = load_and_note
+    return resume
 
 
 def new_token_for_each_attempt(machines: Any) -> None:

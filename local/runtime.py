@@ -111,14 +111,14 @@ async def _serve(place: Place) -> None:
 
     importlib.import_module("ministack.core.hypercorn_compat").install()
     app: Any = importlib.import_module("ministack.app").app
-    pause = gaps.bridge()
+    bridged = gaps.bridge()
     _log_functions(place)
     faults.install(os.environ.get("HANGTAG_FAULT_ENDPOINT"))
     config = Config()
     config.bind = [f"{HOST}:{place.port}"]
     config.keep_alive_timeout = 75
     config.graceful_timeout = 1
-    await serve(app, config, shutdown_trigger=lambda: _until_ended(pause))
+    await serve(app, config, shutdown_trigger=lambda: _until_ended(bridged))
     _leave(place)
 
 
@@ -131,8 +131,9 @@ def _log_functions(place: Place) -> None:
     output.propagate = False
 
 
-async def _until_ended(pause: Any) -> None:
-    """Wait for a signal or the time limit, then let work in progress come to its end."""
+async def _until_ended(bridged: Any) -> None:
+    """Begin where the last run ended; wait for a signal or the time limit; let work come to its end."""
+    bridged.resume_executions()
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -140,7 +141,7 @@ async def _until_ended(pause: Any) -> None:
     loop.call_later(float(os.environ.get("HANGTAG_MAX_SECONDS", MAX_SECONDS)), ended.set)
     await ended.wait()
     logger.info("ending")
-    pause.set()
+    bridged.paused.set()
     lambdas = importlib.import_module("ministack.services.lambda_svc")
     deadline = loop.time() + DRAIN_SECONDS
     while lambdas.executions_in_flight()[0] and loop.time() < deadline:

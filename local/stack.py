@@ -115,7 +115,7 @@ def up(
 
 
 def _sweep(stack: Stack) -> None:
-    """Executions do not survive the runtime; the sweeper starts those of open calls anew."""
+    """Look after calls that the restart may have left alone, not just at the next minute."""
     try:
         stack.invoke_sweep()
     except LocalError as error:

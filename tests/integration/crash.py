@@ -46,7 +46,7 @@ class Stage:
 
     def play(self, story: Story, target: Signature | None, side: Side) -> tuple[Run, Result]:
         """Play a story, its target failing on that side; returns what was seen and what came of it."""
-        tenants = {
+        tenants: dict[str, Tenant] = {
             name: cast(self.dynamodb, self.table, self.mould, self.token_key) for name in sorted(story.tenants)
         }
         run = Run(tuple(mark for tenant in tenants.values() for mark in tenant.marks), target, side)
@@ -55,8 +55,9 @@ class Stage:
             self._post(story, tenants, ids)
             keys = [self._key(tenants[told.tenant], fill(told.call, ids)) for told in story.expect]
             items = [self._await(key, _is_done) for key in keys]
-        tags = tuple(sorted(tag for tenant in tenants.values() for tag in self._tags(tenant)))
-        return run, Result(tuple(_record(item) for item in items), tags)
+        tags = tuple(tag for tenant in tenants.values() for tag in self._tags(tenant))
+        records = tuple(_record(item) for item in items)
+        return run, Result(_of_any_run(records, ids), tuple(sorted(_of_any_run(tags, ids))))
 
     def _post(self, story: Story, tenants: Mapping[str, Tenant], ids: Mapping[str, str]) -> None:
         """Post the events in order; only what was answered 5xx is sent again."""
@@ -108,6 +109,13 @@ class Stage:
                     yield _tag(json.loads(item["body"]["S"]))
 
 
+def _of_any_run(texts: tuple[str, ...], ids: Mapping[str, str]) -> tuple[str, ...]:
+    """The texts without this run's own call ids, which recordings' links may hold."""
+    for name, value in ids.items():
+        texts = tuple(text.replace(value, name) for text in texts)
+    return texts
+
+
 def _has_begun(item: CallItem) -> bool:
     return item.execution is not None or item.emitted is not None
 
@@ -137,4 +145,3 @@ def _without(value: Any, names: set[str]) -> Any:
     if isinstance(value, list | tuple):
         return [_without(inner, names) for inner in value]
     return value
-

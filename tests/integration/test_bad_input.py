@@ -1,7 +1,7 @@
 """What a PBX may send wrongly: a clear answer, never a 500, and a known tenant's delivery is kept for its admin."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -57,7 +57,7 @@ def form(scene: Scene, **change: str) -> bytes:
     return urlencode(scene.event | change).encode()
 
 
-CASES = {
+CASES: dict[str, tuple[Callable[[Scene], bytes], str, int, str]] = {
     "wrong token in the body": (lambda s: form(s, planfix_token="0" * 32), FORM, 401, "planfix_token"),
     "no callid": (lambda s: form(s, callid=""), FORM, 400, "callid is missing"),
     "unknown cmd": (lambda s: form(s, cmd="dance"), FORM, 400, "cmd is none of"),
@@ -66,15 +66,15 @@ CASES = {
     "broken form encoding": (lambda s: form(s) + b"&x=%zz", FORM, 400, "form encoding is broken"),
     "no UTF-8": (lambda s: form(s) + b"&x=%ff", FORM, 400, "no form in UTF-8"),
     "a NUL": (lambda s: form(s, ext="10\x001"), FORM, 400, "holds a NUL"),
-    "a JSON array": (lambda s: b'["event"]', "application/json", 400, "not JSON"),
+    "a JSON array": (lambda _: b'["event"]', "application/json", 400, "not JSON"),
     "a number of 5 000 digits": (lambda s: form(s, phone="7" * 5000), FORM, 400, "phone is longer"),
     "a duration of 5 000 digits": (
         lambda s: form(s, event="COMPLETED", duration="7" * 5000), FORM, 400, "duration is longer",
     ),
     "a parameter twice": (lambda s: form(s) + b"&cmd=ping", FORM, 400, "given twice"),
-    "10 000 fields": (lambda s: b"&".join(b"a%d=1" % n for n in range(6000)), FORM, 400, "no form"),
+    "10 000 fields": (lambda _: b"&".join(b"a%d=1" % n for n in range(6000)), FORM, 400, "no form"),
     "over 64 KB": (lambda s: form(s, x="y" * 65536), FORM, 413, "over 64 KB"),
-    "an empty body": (lambda s: b"", FORM, 401, "planfix_token"),
+    "an empty body": (lambda _: b"", FORM, 401, "planfix_token"),
 }  # fmt: skip
 
 
@@ -113,9 +113,7 @@ def test_unknown_tokens_get_one_constant_answer_and_write_nothing(scene: Scene) 
     before = client.scan(TableName=scene.stack.table, Select="COUNT")["Count"]
     answers = {
         (answer.status_code, answer.text, answer.headers["content-type"])
-        for answer in (
-            scene.post(form(scene), url=scene.office.webhook_url.replace(token, other)) for other in strange
-        )
+        for answer in (scene.post(form(scene), url=scene.office.webhook_url.replace(token, other)) for other in strange)
     }
     assert len(answers) == 1
     assert answers.pop()[0] == 404

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -19,7 +20,9 @@ import pytest
 
 from hangtag.__main__ import main
 from hangtag.check.judge import Flow
+from hangtag.check.listener import Listener
 from hangtag.check.run import Plan, check
+from hangtag.providers.base import Office
 
 Fields = dict[str, str]
 Script = list[Fields]
@@ -61,14 +64,18 @@ class FakeBridge:
         self.fault = fault
         self.wrong_token = wrong_token
         self.can_replay = can_replay
+        self.refused = ""
         self.crm: tuple[str, str] | None = None
         self.answers: list[tuple[int, Any]] = []
         self.posting: list[threading.Thread] = []
 
     def answer(self, fields: Mapping[str, str]) -> tuple[int, str]:
+        """What a command is answered."""
         if fields.get("token") != KEY:
             return self.wrong_token
         command = fields.get("cmd")
+        if command == self.refused:
+            return 400, '{"error":"Invalid parameters"}'
         if command == "setup":
             self.crm = (fields["planfix_url"], fields["planfix_token"])
             self.post([{"cmd": "ping"}, {"cmd": "contact", "phone": NUMBER}])
@@ -81,11 +88,13 @@ class FakeBridge:
         return 200, ""
 
     def play(self, flow: str) -> None:
+        """Place the call of a flow: its events are posted meanwhile."""
         thread = threading.Thread(target=self.post, args=(self.fault(scripts()[flow]),))
         self.posting.append(thread)
         thread.start()
 
     def post(self, script: Script) -> None:
+        """Post to the CRM, one after the other."""
         if self.crm is None:
             return
         url, token = self.crm
@@ -131,6 +140,13 @@ def serving(
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def free_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        return int(held.getsockname()[1])
 
 
 def run(url: str, *flows: Flow, wait: float = 1.0) -> tuple[bool, list[str]]:
@@ -189,6 +205,14 @@ def wrong_crm_token(script: Script) -> Script:
     return [{**fields, "planfix_token": "another"} for fields in script]
 
 
+def nothing(script: Script) -> Script:
+    return script[:0]
+
+
+def all_but_the_last(script: Script) -> Script:
+    return script[:-1]
+
+
 @pytest.mark.parametrize(
     ("fault", "flow", "told"),
     [
@@ -200,9 +224,9 @@ def wrong_crm_token(script: Script) -> Script:
         (no_status, Flow.PARALLEL, r"status Success for 102, who answered; came no status\."),
         (unknown_event, Flow.PARALLEL, r"one refused with 400: event is none of INCOMING"),
         (wrong_crm_token, Flow.OUTGOING, r"one refused with 401: wrong or missing planfix_token"),
-        (lambda script: [], Flow.OUTGOING, r"Expected OUTGOING and the events after it; came no event at all\."),
-        (lambda script: script[:-1], Flow.OUTGOING, r"Expected record with .*; came none\."),
-        (lambda script: script[:-1], Flow.PARALLEL, r"Success for 102, who answered; came no COMPLETED"),
+        (nothing, Flow.OUTGOING, r"Expected OUTGOING and the events after it; came no event at all\."),
+        (all_but_the_last, Flow.OUTGOING, r"Expected record with .*; came none\."),
+        (all_but_the_last, Flow.PARALLEL, r"Success for 102, who answered; came no COMPLETED"),
     ],
 )
 def test_a_fault_gets_the_finding_that_names_it(fault: Fault, flow: Flow, told: str) -> None:
@@ -239,6 +263,72 @@ def test_a_bridge_that_is_not_there_fails_with_a_plain_sentence() -> None:
     assert any("Expected 200 for setup; came no answer (ConnectionRefusedError" in line for line in lines), lines
 
 
+def test_a_bridge_set_up_by_hand_needs_no_setup(capsys: pytest.CaptureFixture[str]) -> None:
+    with serving() as (url, bridge):
+        port = free_port()
+        bridge.crm = (f"http://127.0.0.1:{port}/tel/api/check", "typed-by-hand")
+        bridge.refused = "setup"
+        given = ["--bridge", url, "--pbx-token", KEY, "--listen", f"127.0.0.1:{port}", "--flow", "parallel"]
+        assert main(["check-provider", *given, "--planfix-token", "typed-by-hand"]) == 0
+        assert main(["check-provider", *given]) == 1
+    assert "No flow was checked, as the bridge does not know the CRM." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (["--bridge", "ftp://pbx.example"], "an address such as"),
+        (["--bridge", "http://127.0.0.1:1"], "give --from and --to"),
+        (["--bridge", "https://pbx.example", "--flow", "parallel"], "give --public-url"),
+        (["--bridge", "http://127.0.0.1:1", "--flow", "parallel", "--listen", "0.0.0.0:0"], "no address that"),
+        (["--bridge", "http://127.0.0.1:1", "--to", "sip:olga"], "digits are expected"),
+        (["--bridge", "http://127.0.0.1:1", "--wait", "nan"], "at most 3600 seconds"),
+        (["--bridge", "http://127.0.0.1:1", "--listen", "8099"], "HOST:PORT is expected"),
+    ],
+)
+def test_wrong_usage_is_said_before_anything_is_sent(
+    given: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["check-provider", "--pbx-token", KEY, *given])
+    assert ended.value.code == 2
+    assert told in " ".join(capsys.readouterr().err.split())
+
+
+def post_raw(url: str, body: bytes, method: str = "POST") -> int:
+    request = urllib.request.Request(url, data=body, method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=10) as reply:
+            return int(reply.status)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
+
+
+def test_the_listener_answers_as_hangtag_does_and_keeps_why() -> None:
+    office = Office(contact=lambda _: None, credentials=dict)
+    with Listener("127.0.0.1", 0, "/tel/api/x", "t", office, lambda _: None) as listener:
+        url = listener.address + "/tel/api/x"
+        assert post_raw(url, b"cmd=ping&planfix_token=t") == 200
+        assert post_raw(url, b"cmd=nothing&planfix_token=t") == 400
+        assert post_raw(url, b"cmd=ping&planfix_token=u") == 401
+        assert post_raw(url, b"x" * 65537) == 413
+        assert post_raw(url, b"x", "PUT") == 404
+        assert post_raw(listener.address, b"cmd=ping") == 404
+        assert post_raw(listener.address, b"", "GET") == 404
+        reasons = [one.refusal for one in listener.since(0)]
+
+    assert reasons[:4] == [
+        None,
+        "cmd is none of event, record, contact, ping",
+        "wrong or missing planfix_token",
+        "the body is over 64 KB",
+    ]
+    # Somebody's look at another address is not the bridge's fault.
+    assert len(reasons) == 6
+    assert all("token" not in one.fields for one in listener.since(0))
+
+
 def test_the_exit_status_tells_passed_from_failed(capsys: pytest.CaptureFixture[str]) -> None:
     given = ["--pbx-token", KEY, "--listen", "127.0.0.1:0", "--from", "101", "--to", f"+{NUMBER}", "--wait", "20"]
     with serving() as (url, _):
@@ -249,9 +339,11 @@ def test_the_exit_status_tells_passed_from_failed(capsys: pytest.CaptureFixture[
 
 
 def test_an_address_that_is_taken_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
-    with serving() as (url, _), pytest.raises(SystemExit) as ended:
+    with serving() as (url, _):
         listen = url.removeprefix("http://").removesuffix("/bridge")
-        main(["check-provider", "--bridge", url, "--pbx-token", KEY, "--flow", "parallel", "--listen", listen])
+        given = ["--bridge", url, "--pbx-token", KEY, "--flow", "parallel", "--listen", listen]
+        with pytest.raises(SystemExit) as ended:
+            main(["check-provider", *given])
     assert ended.value.code == 2
     assert "can't listen at" in capsys.readouterr().err
 

@@ -38,9 +38,9 @@ def shared(stack: Stack) -> Office:
 def busy(stack: Stack) -> Office:
     """An office that had three calls: answered and missed by the same caller, and one by another, hidden."""
     office = open_office(stack.api, stack.operator_token)
-    ring(office, "answered", "Success")
+    ring(office, "answered", "Success", minutes_ago=3)
     tagged(office, "answered")
-    ring(office, "missed", "Missed")
+    ring(office, "missed", "Missed", minutes_ago=2)
     tagged(office, "missed")
     office.owner.put("/v1/settings/telephony", {"attach": {"hidden": True}, "settle_seconds": 1})
     ring(office, "hidden", "Success", phone="79990000002")
@@ -53,7 +53,9 @@ def refused(answer: Answer, status: int) -> None:
     assert answer.media == "application/problem+json"
 
 
-def ring(office: Office, call_id: str, status: str, phone: str = CALLER, *, hang_up: bool = True) -> None:
+def ring(
+    office: Office, call_id: str, status: str, phone: str = CALLER, *, hang_up: bool = True, minutes_ago: int = 0
+) -> None:
     """One incoming call of Anna, from ring to hang-up."""
     common = {
         "cmd": "event",
@@ -62,6 +64,7 @@ def ring(office: Office, call_id: str, status: str, phone: str = CALLER, *, hang
         "ext": "101",
         "callid": call_id,
         "diversion": "74957770000",
+        "start": str(int(time.time()) - 60 * minutes_ago),
         "planfix_token": office.integration["secrets"]["planfix_token"],
     }
     events = [{"event": "INCOMING"}]
@@ -125,9 +128,9 @@ def test_of_many_who_claim_a_number_at_once_one_gets_it(office: Office) -> None:
         body = {"name": f"Contact {number}", "phones": ["+74951234567", f"+749500000{number:02d}"]}
         return office.employee.post("/v1/contacts", body).status
 
-    with ThreadPoolExecutor(8) as pool:
-        statuses = list(pool.map(attempt, range(16)))
-    assert sorted(statuses) == [201] + [409] * 15
+    with ThreadPoolExecutor(4) as pool:
+        statuses = list(pool.map(attempt, range(12)))
+    assert sorted(statuses) == [201] + [409] * 11
     assert len(office.employee.get("/v1/contacts").json["items"]) == 1
 
 
@@ -194,7 +197,7 @@ def test_contacts_are_listed_the_newest_first_page_by_page(office: Office) -> No
 def test_a_call_is_shown_open_by_the_pbxs_id_and_closed_by_its_own(office: Office) -> None:
     ring(office, "call/1#x", "Success", hang_up=False)
     (call,) = of_pbx(office, "call/1#x")
-    assert (call["state"], call["call_id"], call["external"]) == ("open", "call/1#x", "79990000001")
+    assert (call["state"], call["call_id"], call["external"]) == ("open", "call/1#x", CALLER)
     assert office.employee.get(f"/v1/calls/{call['id']}").json == call
     ring(office, "call/1#x", "Success")
     closed = tagged(office, "call/1#x")
@@ -220,19 +223,21 @@ def test_calls_of_a_time_are_listed_and_filtered(busy: Office) -> None:
     assert ids(**{"from": began}) == ["hidden", "missed"]
     assert ids(**{"from": began.replace("+00:00", "Z"), "to": "2999-01-01"}) == ["hidden", "missed"]
     assert ids(**{"from": "2999-01-01"}) == []
-    assert ids(**{"from": "0001-01-01", "to": "2001-01-01"}) == []
+    assert ids(**{"from": "0001-01-01", "to": "2000-01-05"}) == []
     assert ids(**{"from": "2999-01-01", "to": "0001-01-01"}) == []
 
 
-def test_a_long_empty_time_ends_by_its_cursors(busy: Office) -> None:
-    query = {"from": "2025-01-01", "to": "2026-01-01"}
-    for page in range(10):
-        answer = busy.employee.get("/v1/calls", **query).json
+def test_a_long_empty_time_ends_by_its_cursors(shared: Office) -> None:
+    query = {"from": "2025-01-01", "to": "2025-06-01"}
+    following: list[str | None] = []
+    while len(following) < 5:
+        answer = shared.employee.get("/v1/calls", **query).json
         assert answer["items"] == []
+        following.append(answer["next_cursor"])
         if answer["next_cursor"] is None:
             break
         query["cursor"] = answer["next_cursor"]
-    assert page == 3
+    assert [cursor is None for cursor in following] == [False, True]
 
 
 def test_unknown_calls_are_not_there(shared: Office) -> None:

@@ -119,9 +119,7 @@ class _Halves(Player):
 
 def test_a_stack_stopped_and_started_in_the_middle_of_calls_loses_none() -> None:
     stories = tuple(story for story in STORIES if len(story.events) > 1)
-    with local_stack.running(
-        port=PORT + 1, parameters=PARAMETERS, environment={"HANGTAG_WORKERS": "10"}
-    ) as stack:
+    with local_stack.running(port=PORT + 1, parameters=PARAMETERS, environment={"HANGTAG_WORKERS": "10"}) as stack:
         offices = settled_offices(stack)
         posted = threading.Barrier(len(stories) + 1)
         restarted = threading.Event()

@@ -1,4 +1,4 @@
-"""`make bench`: what a call costs, each figure a ratio or a count measured in this run. Exits 1 if one is over its target."""
+"""`make bench`: what a call costs; each figure is a ratio or a count of this run. Exits 1 if one is over its target."""
 
 import sys
 from collections.abc import Iterator

@@ -45,9 +45,7 @@ def loaded_by_the_webhook() -> set[str]:
     """The modules of a fresh process that is ready to take its first delivery."""
     path = os.pathsep.join([str(ROOT / "functions" / "webhook"), str(ROOT / "layers" / "common")])
     environment = {**os.environ, **ENVIRONMENT, "PYTHONPATH": path}
-    done = subprocess.run(  # noqa: S603 - our own interpreter and code
-        [sys.executable, "-c", PROBE], env=environment, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", PROBE], env=environment, capture_output=True, text=True, check=True)
     return set(json.loads(done.stdout.splitlines()[-1]))
 
 

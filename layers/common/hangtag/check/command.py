@@ -32,7 +32,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
                         help="the CRM's key, for a bridge that is set up by hand instead of by setup")  # fmt: skip
     parser.add_argument("--from", dest="extension", default="", metavar="EXT",
                         help="extension that the outgoing flow calls from")  # fmt: skip
-    parser.add_argument("--to", dest="number", default="", type=_number, metavar="NUMBER",
+    parser.add_argument("--to", dest="number", type=_number, metavar="NUMBER",
                         help="number that the outgoing flow really dials, digits only")  # fmt: skip
     parser.add_argument("--flow", default="all", choices=[*(str(flow) for flow in Flow), "all"],
                         help="which flow to check (default: %(default)s)")  # fmt: skip
@@ -59,7 +59,7 @@ def _run(parser: argparse.ArgumentParser, given: argparse.Namespace) -> int:
         port=port,
         public_url=given.public_url,
         extension=given.extension,
-        number=given.number,
+        number=given.number or "",
         flows=flows,
         wait=given.wait,
         settle=min(given.settle, given.wait),

@@ -9,6 +9,7 @@ __all__ = ["PAGE", "Finding", "Mask", "Section", "Weight", "expected", "note", "
 
 PAGE = "docs/telephony-api.md"
 MAX_SHOWN = 300
+SHORT_SECRET = 8
 
 
 class Weight(StrEnum):
@@ -65,8 +66,8 @@ def note(sentence: str, section: Section) -> Finding:
     return Finding(Weight.NOTE, sentence, section)
 
 
-# Seven digits and more, with what people put between them; call ids that hold dots or letters stay readable.
-_NUMBER = re.compile(r"(?<![\w.\-])\+?\d(?:[ ()\-]{0,2}\d){6,}(?![\w.\-])", re.ASCII)
+# Seven digits and more, with what people put between them. Dates stay readable, and call ids with dots or letters.
+_NUMBER = re.compile(r"(?<![\w.\-])(?!\d{4}-\d\d-\d\d)\+?\d(?:[ ()\-]{0,2}\d){6,}(?![\w.\-])", re.ASCII)
 
 
 class Mask:
@@ -79,9 +80,11 @@ class Mask:
     def __call__(self, text: str) -> str:
         """The text, masked and cut to 300 characters or so."""
         for secret in self._secrets:
-            text = text.replace(secret, "***")
+            # A short one could be a part of any word.
+            whole = rf"(?<!\w){re.escape(secret)}(?!\w)" if len(secret) < SHORT_SECRET else re.escape(secret)
+            text = re.sub(whole, "***", text)
         for number in self._numbers:
             text = text.replace(number, "***" + number[-4:])
-        text = _NUMBER.sub(lambda found: "***" + found.group()[-4:], text)
+        text = _NUMBER.sub(lambda found: "***" + re.sub(r"\D", "", found.group())[-4:], text)
         text = "".join(character if character.isprintable() else " " for character in text)
         return text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "…"

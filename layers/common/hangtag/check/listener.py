@@ -1,6 +1,7 @@
 """Hangtag's end of the wire during a check: a small HTTP server whose judge is the product's own parser."""
 
 import hmac
+import socket
 import sys
 import threading
 import time
@@ -151,6 +152,7 @@ class _Server(ThreadingHTTPServer):
 
     def server_bind(self) -> None:
         """Bind without the look-up of the host's name, which may take long."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
         self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])

@@ -19,6 +19,7 @@ __all__ = ["Plan", "check"]
 LINGER_SECONDS = 0.5
 # However talkative the PBX: a flow is judged after so many times the patience that was asked for.
 LONGEST_WAITS = 10
+PATH_BY_HAND = "check"
 EXAMPLE_NAME = "Ivanov Ivan Ivanovich"
 
 _CALLS = {
@@ -57,9 +58,11 @@ class _Check:
     def __init__(self, plan: Plan, say: Callable[[str], None]) -> None:
         self._plan = plan
         self._token = plan.planfix_token or secrets.token_hex(16)
-        path_token = secrets.token_hex(16)
+        # Who sets a bridge up by hand has to know the address before.
+        path_token = PATH_BY_HAND if plan.planfix_token else secrets.token_hex(16)
         self._path = f"/tel/api/{path_token}"
-        self._mask = Mask((plan.pbx_token, self._token, path_token), (plan.number,))
+        hidden = {plan.pbx_token, self._token, path_token} - {PATH_BY_HAND}
+        self._mask = Mask(hidden, (plan.number,))
         self._bridge = Bridge(plan.bridge_url, plan.pbx_token)
         self._lock = threading.Lock()
         self._say = say
@@ -73,11 +76,17 @@ class _Check:
         )
         with Listener(plan.host, plan.port, self._path, self._token, office, self._told) as listener:
             self._tell(f"Listening at {listener.address} as the CRM.")
-            base = (plan.public_url or listener.address).rstrip("/")
-            self._report([self._set_up(base + self._path)])
+            url = (plan.public_url or listener.address).rstrip("/") + self._path
+            if plan.planfix_token:
+                self._tell(f"The bridge should post to {url}.")
+            set_up = self._set_up(url)
+            self._report([set_up])
             self._report(self._refusals())
-            for flow in plan.flows:
-                self._flow(flow, listener)
+            if failed([set_up]):
+                self._report([note("No flow was checked, as the bridge does not know the CRM.", Section.SETUP)])
+            else:
+                for flow in plan.flows:
+                    self._flow(flow, listener)
             self._report(_questions(listener.since(0)))
             # Also what came before and between the flows.
             self._report([fault for fault in refused(listener.since(0)) if fault not in self._reported])

@@ -73,12 +73,16 @@ def create_unknown(
             made = _create(tenant_id, contact)
         except ConflictError as lost:
             raise ContestedError from lost
-        except RefusedError:
-            # The id is taken by a contact that gave this number away since.
+        except IdTakenError:
+            # By a contact that gave this number away since.
             made = _create(tenant_id, replace(contact, id=secrets.token_hex(16)))
         return ContactRef(made.id, made.name)
 
     return persistently(attempt)
+
+
+class IdTakenError(Exception):
+    """There is a contact with this id already."""
 
 
 def _create(tenant_id: str, contact: Contact) -> Contact:
@@ -92,17 +96,17 @@ def _create(tenant_id: str, contact: Contact) -> Contact:
                 )
             write.save(_item(tenant_id, contact), condition=ContactItem.pk.does_not_exist())
     except RefusedError as refused:
-        _raise_if_claimed(refused, contact.id)
-        raise
+        _raise_if_claimed(refused, None)
+        raise IdTakenError from refused
     return contact
 
 
-def _raise_if_claimed(refused: RefusedError, contact_id: str) -> None:
+def _raise_if_claimed(refused: RefusedError, but_by: str | None) -> None:
     for item in refused.items:
-        if "contact_id" in item and item["contact_id"]["S"] != contact_id:
-            number, holder = item["claimed"]["S"], item["name"]["S"]
+        holder = item.get("contact_id", {}).get("S")
+        if holder is not None and holder != but_by:
             raise ConflictError(
-                f'the number {number} is on the contact "{holder}" ({item["contact_id"]["S"]})'
+                f'the number {item["claimed"]["S"]} is on the contact "{item["name"]["S"]}" ({holder})'
             ) from refused
 
 

@@ -1,0 +1,404 @@
+"""The office's store on a real table: claims under contention, the roster of a call, hooks, erasing."""
+
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import pytest
+from botocore.exceptions import ClientError
+
+from hangtag import secrets
+from hangtag.auth import secret_hash, token_hash
+from hangtag.errors import ConflictError, NotFoundError
+from hangtag.phone import normalise
+from hangtag.settings import AttachSettings, TelephonySettings
+from hangtag.store import (
+    client,
+    contacts,
+    deliveries,
+    employees,
+    hooks,
+    integrations,
+    lines,
+    models,
+    roster,
+    settings,
+    tenants,
+    tokens,
+)
+from hangtag.store.employees import Employee, Extension
+from hangtag.store.keys import key
+from hangtag.store.people import Phone
+from local.stack import Stack, running
+
+pytestmark = pytest.mark.stack
+
+PORT = 4603
+KEYS = "k" * 64
+T = TypeVar("T")
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    with running(port=PORT) as started:
+        yield started
+
+
+@pytest.fixture(scope="module", autouse=True)
+def table(stack: Stack) -> Iterator[str]:
+    """The store in this process, as the functions find it: by their environment."""
+    function = stack.client("lambda").get_function_configuration(FunctionName=stack.functions["AdminFunction"])
+    wanted = {
+        "TABLE_NAME": stack.table,
+        "CREDENTIALS_KEY_ID": function["Environment"]["Variables"]["CREDENTIALS_KEY_ID"],
+        "AWS_ENDPOINT_URL": stack.endpoint,
+        "AWS_DEFAULT_REGION": stack.region,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in wanted.items():
+            patch.setenv(name, value)
+        fresh_clients()
+        yield stack.table
+    fresh_clients()
+
+
+def fresh_clients() -> None:
+    client.make.cache_clear()
+    models.Entry._connection = None
+
+
+@pytest.fixture
+def tenant() -> str:
+    made, _ = tenants.create_tenant("Office", "RU", "Europe/Moscow", KEYS)
+    return made.id
+
+
+@pytest.fixture
+def pbx(tenant: str) -> integrations.NewIntegration:
+    wanted = {"pbx_token": "typed"}
+    return integrations.create_integration(tenant, "telephony_api", "PBX", wanted, {}, ("planfix_token",), KEYS)
+
+
+def phone(e164: str) -> Phone:
+    return Phone(e164, e164, None)
+
+
+def hire(tenant: str, name: str, *extensions: Extension, phones: tuple[str, ...] = ()) -> Employee:
+    return employees.create_employee(
+        tenant,
+        name=name,
+        email=None,
+        role="employee",
+        phones=tuple(phone(number) for number in phones),
+        extensions=extensions,
+    )
+
+
+def at_once(count: int, work: Callable[[int], T]) -> list[T]:
+    """Run `work` in as many threads, which begin together."""
+    barrier = threading.Barrier(count)
+
+    def run(number: int) -> T:
+        barrier.wait(60)
+        return work(number)
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(run, range(count)))
+
+
+def items_of(tenant: str, table: str) -> list[Any]:
+    pages = client.dynamodb().get_paginator("scan").paginate(TableName=table)
+    return [item for page in pages for item in page["Items"] if tenant in json.dumps(item, default=str)]
+
+
+# ------------------------------------------------------------------ claims
+
+
+def test_however_many_calls_ring_at_once_an_unknown_number_becomes_one_contact(tenant: str, table: str) -> None:
+    made = at_once(16, lambda _: contacts.create_unknown(tenant, "+79990000001"))
+    assert len(set(made)) == 1
+    assert made[0].name == "+79990000001"
+    assert len([item for item in items_of(tenant, table) if item["kind"]["S"] == "contact"]) == 1
+    assert contacts.create_unknown(tenant, "+79990000001") == made[0]
+
+
+def test_an_unknown_number_that_somebody_has_is_theirs(tenant: str) -> None:
+    ivan = contacts.create_contact(tenant, "Ivan", (phone("+79990000001"),), None)
+    found = contacts.create_unknown(tenant, "+79990000001", supervisor_id="0" * 16)
+    assert (found.id, found.name) == (ivan.id, "Ivan")
+
+
+def test_a_number_given_away_becomes_another_contact(tenant: str) -> None:
+    first = contacts.create_unknown(tenant, "+79990000001")
+    contacts.update_contact(tenant, first.id, {"phones": ()})
+    second = contacts.create_unknown(tenant, "+79990000001")
+    assert second.id != first.id
+    assert contacts.find_by_number(tenant, "+79990000001") == contacts.get_contact(tenant, second.id)
+
+
+def test_changes_at_once_leave_each_number_with_one_contact(tenant: str) -> None:
+    numbers = [f"+7999000000{digit}" for digit in range(4)]
+    people = [contacts.create_contact(tenant, f"Contact {number}", (), None) for number in range(4)]
+
+    def take(place: int) -> None:
+        person = people[place % 4]
+        wanted = tuple(phone(number) for number in numbers[place % 3 : place % 3 + 2])
+        try:
+            contacts.update_contact(tenant, person.id, {"phones": wanted})
+        except ConflictError:
+            contacts.update_contact(tenant, person.id, {"phones": ()})
+
+    for _ in range(3):
+        at_once(8, take)
+    held = {number: contacts.find_by_number(tenant, number) for number in numbers}
+    for person in people:
+        now = contacts.get_contact(tenant, person.id)
+        assert all(held[owned.e164] == now for owned in now.phones)
+    for number, holder in held.items():
+        assert holder is None or number in [owned.e164 for owned in holder.phones]
+
+
+def test_changes_of_different_fields_at_once_are_both_kept(tenant: str) -> None:
+    ivan = contacts.create_contact(tenant, "Ivan", (phone("+79990000001"),), None)
+    changes = ({"name": "Ivan II"}, {"phones": (phone("+79990000002"),)}, {"supervisor_id": "a" * 16})
+    at_once(3, lambda place: contacts.update_contact(tenant, ivan.id, changes[place]))
+    now = contacts.get_contact(tenant, ivan.id)
+    assert (now.name, now.supervisor_id, [owned.e164 for owned in now.phones]) == (
+        "Ivan II",
+        "a" * 16,
+        ["+79990000002"],
+    )
+    assert contacts.create_unknown(tenant, "+79990000002").name == "Ivan II"
+
+
+def test_of_many_employees_who_take_an_extension_at_once_one_gets_it(
+    tenant: str, pbx: integrations.NewIntegration
+) -> None:
+    wanted = Extension(pbx.integration.id, "101")
+
+    def attempt(number: int) -> bool:
+        try:
+            hire(tenant, f"Employee {number}", wanted)
+        except ConflictError:
+            return False
+        return True
+
+    assert sorted(at_once(8, attempt)) == [False] * 7 + [True]
+
+
+def test_hostile_extensions_do_not_meet(tenant: str) -> None:
+    hire(tenant, "Anna", Extension("a", "b#c"))
+    hire(tenant, "Boris", Extension("a#b", "c"))
+    found = roster.resolve(tenant, "a#b", frozenset({"c", "b#c"}), None, None)
+    assert [(name, ref.name) for name, ref in found.employees.items()] == [("c", "Boris")]
+
+
+# ------------------------------------------------------------------ the roster
+
+
+def test_the_roster_of_a_call_says_who_is_who(tenant: str, pbx: integrations.NewIntegration, table: str) -> None:
+    of_pbx = pbx.integration.id
+    anna = hire(tenant, "Anna", Extension(of_pbx, "101"), Extension(of_pbx, "102"), phones=("+79100000101",))
+    hire(tenant, "Boris", Extension("0" * 16, "103"))
+    ivan = contacts.create_contact(tenant, "Ivan", (phone("+74951234567"),), anna.id)
+    lines.put_line(tenant, lines.Line("+74957770000", "Sales", None))
+    wanted = TelephonySettings(settle_seconds=3, attach=AttachSettings(hidden=True))
+    settings.save_settings(table, tenant, wanted)
+    found = roster.resolve(tenant, of_pbx, frozenset({"101", "102", "103", "104"}), "+74951234567", "8 (495) 777-00-00")
+    assert {name: (ref.id, ref.name) for name, ref in found.employees.items()} == {
+        "101": (anna.id, "Anna"),
+        "102": (anna.id, "Anna"),
+    }
+    assert found.contact == contacts.ContactRef(ivan.id, "Ivan")
+    assert found.employee_of_number is None
+    assert (found.line_name, found.country, found.time_zone) == ("Sales", "RU", "Europe/Moscow")
+    assert found.settings == wanted
+    employee_calls = roster.resolve(tenant, of_pbx, frozenset(), "+79100000101", None)
+    assert (employee_calls.employee_of_number, employee_calls.contact) == (anna.id, None)
+
+
+def test_the_roster_of_an_empty_office_has_defaults(tenant: str) -> None:
+    found = roster.resolve(tenant, "0" * 16, frozenset(), None, None)
+    assert (found.employees, found.contact, found.line_name) == ({}, None, None)
+    assert found.settings == TelephonySettings()
+
+
+def test_a_roster_of_250_extensions_is_whole(tenant: str, pbx: integrations.NewIntegration) -> None:
+    names = [str(number) for number in range(1000, 1250)]
+    for start in range(0, 250, 25):
+        hire(tenant, f"Group {start}", *(Extension(pbx.integration.id, name) for name in names[start : start + 25]))
+    found = roster.resolve(tenant, pbx.integration.id, frozenset(names), "+74951234567", "line")
+    assert sorted(found.employees) == names
+
+
+def test_a_renamed_employee_is_named_anew(tenant: str, pbx: integrations.NewIntegration) -> None:
+    anna = hire(tenant, "Anna", Extension(pbx.integration.id, "101"))
+    employees.update_employee(tenant, anna.id, {"name": "Anna Petrova"})
+    found = roster.resolve(tenant, pbx.integration.id, frozenset({"101"}), None, None)
+    assert found.employees["101"].name == "Anna Petrova"
+
+
+def test_a_line_is_found_as_the_pbx_writes_it(tenant: str) -> None:
+    lines.put_line(tenant, lines.Line("trunk-1", "Reception", None))
+    assert roster.resolve(tenant, "0" * 16, frozenset(), None, "trunk-1").line_name == "Reception"
+    assert roster.resolve(tenant, "0" * 16, frozenset(), None, "trunk-2").line_name is None
+
+
+def test_an_erased_tenant_has_no_roster() -> None:
+    with pytest.raises(NotFoundError):
+        roster.resolve("0" * 16, "0" * 16, frozenset(), None, None)
+
+
+# ------------------------------------------------------------------ hooks
+
+
+def test_a_hook_says_whose_it_is_and_how_its_secret_is_checked(
+    tenant: str, pbx: integrations.NewIntegration, table: str
+) -> None:
+    found = hooks.find_hook(client.dynamodb(), table, token_hash(pbx.token))
+    assert found == hooks.Hook(
+        tenant,
+        pbx.integration.id,
+        "telephony_api",
+        "RU",
+        {"planfix_token": secret_hash(pbx.secrets["planfix_token"])},
+    )
+    assert hooks.find_hook(client.dynamodb(), table, token_hash("unknown")) is None
+
+
+def test_a_hook_that_expired_is_none(pbx: integrations.NewIntegration, table: str) -> None:
+    hashed = token_hash(pbx.token)
+    client.dynamodb().update_item(
+        TableName=table,
+        Key={"pk": {"S": key("TOKEN", hashed)}, "sk": {"S": "HOOK"}},
+        UpdateExpression="SET expires_at = :past",
+        ExpressionAttributeValues={":past": {"N": str(int(time.time()) - 1)}},
+    )
+    assert hooks.find_hook(client.dynamodb(), table, hashed) is None
+
+
+def test_a_hook_is_read_once_a_minute(pbx: integrations.NewIntegration, table: str) -> None:
+    reads = []
+    reader = client.dynamodb()
+    reader.meta.events.register("before-call.dynamodb.GetItem", lambda **_: reads.append(1), unique_id="count")
+    try:
+        for _ in range(5):
+            assert hooks.find_hook(reader, table, token_hash(pbx.token)) is not None
+            assert hooks.find_hook(reader, table, token_hash("nobody" + pbx.token)) is None
+    finally:
+        reader.meta.events.unregister("before-call.dynamodb.GetItem", unique_id="count")
+    assert len(reads) == 2
+
+
+def test_a_caller_is_looked_up_with_the_extension_of_who_is_responsible(
+    tenant: str, pbx: integrations.NewIntegration, table: str
+) -> None:
+    anna = hire(tenant, "Anna", Extension("0" * 16, "900"), Extension(pbx.integration.id, "101"))
+    contacts.create_contact(tenant, "Ivan", (phone("+74951234567"),), anna.id)
+    contacts.create_contact(tenant, "Oleg", (phone("+74951234568"),), None)
+
+    def card(number: str, integration: str = pbx.integration.id) -> hooks.ContactCard | None:
+        return hooks.lookup_contact(client.dynamodb(), table, tenant, integration, number)
+
+    assert card("+74951234567") == hooks.ContactCard("Ivan", "101")
+    assert card("+74951234567", "0" * 16) == hooks.ContactCard("Ivan", "900")
+    assert card("+74951234567", "1" * 16) == hooks.ContactCard("Ivan", None)
+    assert card("+74951234568") == hooks.ContactCard("Oleg", None)
+    assert card("+74951234569") is None
+
+
+# ------------------------------------------------------------------ secrets
+
+
+def test_credentials_open_only_for_their_own_tenant_and_integration(
+    tenant: str, pbx: integrations.NewIntegration
+) -> None:
+    assert integrations.load_credentials(tenant, pbx.integration.id) == {"pbx_token": "typed"}
+    sealed = secrets.encrypt(tenant, "one", {"pbx_token": "typed"})
+    assert secrets.decrypt(tenant, "one", sealed) == {"pbx_token": "typed"}
+    for other in ((tenant, "two"), ("other", "one")):
+        with pytest.raises(ClientError, match="InvalidCiphertext"):
+            secrets.decrypt(*other, sealed)
+
+
+# ------------------------------------------------------------------ deliveries
+
+
+def test_deliveries_are_kept_for_a_week_and_listed_the_newest_first(tenant: str, table: str) -> None:
+    for minute in range(3):
+        kept = deliveries.keep(
+            client.dynamodb(),
+            table,
+            tenant_id=tenant,
+            integration_id="i",
+            received_at=datetime(2026, 1, 1, 12, minute, tzinfo=UTC),
+            method="POST",
+            path="/tel/api/***",
+            body=b"planfix_token=abc&n=" + str(minute).encode(),
+            status=400,
+            reason="cmd is missing",
+        )
+        assert kept
+    shown, following = deliveries.recent(client.dynamodb(), table, tenant, "i", 2, None)
+    assert [one.body for one in shown] == ["planfix_token=***&n=2", "planfix_token=***&n=1"]
+    assert shown[0].received_at == "2026-01-01T12:02:00.000+00:00"
+    rest, end = deliveries.recent(client.dynamodb(), table, tenant, "i", 2, following)
+    assert [one.body for one in rest] == ["planfix_token=***&n=0"]
+    assert end is None
+    item = next(item for item in items_of(tenant, table) if item["kind"]["S"] == "delivery")
+    assert int(item["expires_at"]["N"]) // 86400 == int(datetime(2026, 1, 8, tzinfo=UTC).timestamp()) // 86400
+
+
+# ------------------------------------------------------------------ tokens and erasing
+
+
+def test_a_token_speaks_for_its_employee_as_long_as_there_is_one(tenant: str, table: str) -> None:
+    anna = hire(tenant, "Anna")
+    made = tokens.create_token(tenant, anna.id, "employee", KEYS)
+    assert tokens.find_holder(token_hash(made.token)) == tokens.Holder(tenant, anna.id, "employee")
+    assert tokens.find_holder(token_hash("unknown")) is None
+    client.dynamodb().delete_item(
+        TableName=table, Key={"pk": {"S": key("T", tenant)}, "sk": {"S": key("EMPLOYEE", anna.id)}}
+    )
+    assert tokens.find_holder(token_hash(made.token)) is None
+
+
+@pytest.mark.parametrize("steps", [1, 2, 5, 20])
+def test_an_erasure_that_runs_out_of_time_goes_on_where_it_was(
+    tenant: str, pbx: integrations.NewIntegration, table: str, steps: int
+) -> None:
+    anna = hire(tenant, "Anna", Extension(pbx.integration.id, "101"), phones=("+79100000101",))
+    tokens.create_token(tenant, anna.id, "employee", KEYS)
+    for number in range(30):
+        contacts.create_unknown(tenant, f"+799900000{number:02d}")
+    left = steps
+
+    def has_time() -> bool:
+        nonlocal left
+        left -= 1
+        return left >= 0
+
+    rounds = 0
+    while not tenants.erase_tenant(table, tenant, has_time):
+        rounds += 1
+        # A little more each time: a fixed number of steps might never get past the first.
+        left = steps + rounds
+        assert rounds < 100
+    assert items_of(tenant, table) == []
+    with pytest.raises(NotFoundError):
+        tenants.load_tenant(tenant)
+
+
+def test_a_contact_made_from_a_call_is_found_as_it_was_dialled(tenant: str) -> None:
+    read = normalise("8 (999) 000-00-01", "RU")
+    assert read is not None
+    made = contacts.create_unknown(tenant, read.e164)
+    assert contacts.find_by_number(tenant, "+79990000001") == contacts.get_contact(tenant, made.id)
+    assert os.environ["TABLE_NAME"]
