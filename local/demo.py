@@ -90,7 +90,7 @@ def _running_stack(place: Place) -> Iterator[stack.Stack]:
 
 
 def _show(running: stack.Stack, *, once: bool, speed: float) -> int:
-    show = _Show.prepare(running, speed)
+    show = Show.prepare(running, speed)
     try:
         show.play_all()
         if once:
@@ -110,7 +110,7 @@ def _show(running: stack.Stack, *, once: bool, speed: float) -> int:
 
 
 @dataclass(slots=True, kw_only=True)
-class _Show:
+class Show:
     """The playing of stories in two offices, and what came of it so far."""
 
     stories: Sequence[Story]
@@ -119,6 +119,7 @@ class _Show:
     judge: Judge
     stop: threading.Event
     pool: ThreadPoolExecutor
+    lands_within: float = LANDS_WITHIN_SECONDS
     finished: list[tuple[Run, tuple[Verdict, ...]]] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     calls: int = 0
@@ -126,7 +127,7 @@ class _Show:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
-    def prepare(cls, running: stack.Stack, speed: float) -> "_Show":
+    def prepare(cls, running: stack.Stack, speed: float) -> "Show":
         """Seed two tenants. Raises ApiError, StoryError."""
         plan = load_office_plan()
         stop = threading.Event()
@@ -190,10 +191,10 @@ class _Show:
         for delivery in run.refused:
             with self.lock:
                 self.failed.append(story.name)
-                _say(f"{_now()}  {story.name}: a delivery was refused: {delivery}")
+                _say(f"{story.name}: a delivery was refused: {delivery}")
         verdicts = self.judge.judge(
             run,
-            within_seconds=LANDS_WITHIN_SECONDS,
+            within_seconds=self.lands_within,
             every_seconds=LOOKS_EVERY_SECONDS,
             landed=self._landed,
         )
@@ -202,17 +203,20 @@ class _Show:
 
     def _landed(self, verdict: Verdict) -> None:
         # What was not over when the demo ended is no mismatch.
-        if not self.stop.is_set():
-            self._report(verdict)
+        if self.stop.is_set():
+            return
+        with self.lock:
+            self.calls += 1
+        self._report(verdict)
 
     def _report(self, verdict: Verdict, why: str = "not as expected") -> None:
         with self.lock:
-            self.calls += why == "not as expected"
             _say(describe(verdict))
             if not verdict.ok:
                 self.failed.append(verdict.story)
-                lines = [f"            ✗ {line}" for line in verdict.mismatches]
-                _say("\n".join([f"          ✗ MISMATCH, {why} (call {verdict.call_id}):", *lines]))
+                _say(f"✗ MISMATCH: {verdict.story} is {why} (call id {verdict.call_id}):")
+                for mismatch in verdict.mismatches:
+                    _say(f"    ✗ {mismatch}")
 
 
 def _playable(running: stack.Stack, stories: Sequence[Story]) -> tuple[Story, ...]:
@@ -236,18 +240,22 @@ def _seconds(story: Story) -> float:
 
 
 def describe(verdict: Verdict) -> str:
-    """One call as a line: time, story, direction, number, and what it left."""
+    """One call in a line: story, direction, number, and what it left."""
     call: Mapping[str, Any] = verdict.call or {}
     direction = call.get("direction") or "?"
-    number = mask(call.get("external") or "")
-    return f"{_now()}  {verdict.story:<37} {direction:<8} {number:<14} → {_left(verdict)}"
+    number = mask(_values(verdict).get("Contact's number") or call.get("external") or "")
+    return f"{verdict.story:<37} {direction:<8} {number:<14} → {_left(verdict)}"
+
+
+def _values(verdict: Verdict) -> dict[str, Any]:
+    return {item["name"]: item["value"] for item in verdict.tag["fields"]} if verdict.tag else {}
 
 
 def _left(verdict: Verdict) -> str:
     call: Mapping[str, Any] = verdict.call or {}
     if verdict.tag is None:
         return f"no tag: {call.get('skip_reason') or 'nothing landed'}"
-    values = {item["name"]: item["value"] for item in verdict.tag["fields"]}
+    values = _values(verdict)
     contact = _name(values["Contact"])
     if verdict.tag["type"] == "missed_call":
         return f"Missed Call {values['Type']}, contact {contact}"
@@ -261,18 +269,14 @@ def _name(person: Mapping[str, str] | None) -> str:
 
 
 def mask(number: str) -> str:
-    """A number without its middle; short ones are nobody's secret."""
-    if len(number) <= 4:
+    """A number without its middle; short ones, and words in place of one, are nobody's secret."""
+    if len(number) <= 4 or number.isalpha():
         return number or "withheld"
     return f"{number[:5]}***{number[-4:]}" if len(number) > 9 else f"{number[:1]}***{number[-2:]}"
 
 
-def _now() -> str:
-    return datetime.now().astimezone().strftime("%H:%M:%S")
-
-
 def _say(text: str) -> None:
-    print(text, flush=True)
+    print(f"{datetime.now().astimezone():%H:%M:%S}  {text}", flush=True)
 
 
 if __name__ == "__main__":

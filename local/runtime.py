@@ -15,6 +15,7 @@ import sys
 import tempfile
 from typing import Any, TextIO
 
+from local import faults, gaps
 from local.place import ACCOUNT, HOST, REGION, Place
 
 MAX_SECONDS = 12 * 3600
@@ -107,8 +108,6 @@ async def _serve(place: Place) -> None:
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
 
-    from local import faults, gaps
-
     importlib.import_module("ministack.core.hypercorn_compat").install()
     app: Any = importlib.import_module("ministack.app").app
     bridged = gaps.bridge()
@@ -131,7 +130,7 @@ def _log_functions(place: Place) -> None:
     output.propagate = False
 
 
-async def _until_ended(bridged: Any) -> None:
+async def _until_ended(bridged: gaps.Bridged) -> None:
     """Begin where the last run ended; wait for a signal or the time limit; let work come to its end."""
     bridged.resume_executions()
     ended = asyncio.Event()

@@ -9,8 +9,8 @@ from local.simulator.api import Api, ApiError
 from local.simulator.http import Backoff
 from local.simulator.judge import Judge, Verdict
 from local.simulator.office import Office, build_office
-from local.simulator.player import Delivery, Player, PlayerConfig, Run, Target
-from local.simulator.story import OfficePlan, Story, load_office_plan, load_stories, load_story
+from local.simulator.player import Delivery, Player, PlayerConfig, Run, Target, Webhook
+from local.simulator.story import OfficePlan, Story, StoryError, load_office_plan, load_stories, load_story
 
 __all__ = [
     "Api",
@@ -24,8 +24,10 @@ __all__ = [
     "PlayerConfig",
     "Run",
     "Story",
+    "StoryError",
     "Target",
     "Verdict",
+    "Webhook",
     "build_office",
     "load_office_plan",
     "load_stories",

@@ -20,7 +20,7 @@ from office_clone import Tenant, take_mould
 PORT = 4611
 PROXY_PORT = 4612
 # Stories at a time. Each has tenants of its own.
-AT_ONCE = 14
+AT_ONCE = 20
 # A call may be missing from one playing because of a race (a batch seen early); it has to be met in one of these.
 PLAYINGS = 4
 PARAMETERS = {"HangupTimeoutSeconds": "20", "LogLevel": "WARNING"}

@@ -175,6 +175,28 @@ def test_the_first_changes_after_a_restart_are_read_from_the_stream(place: Place
         assert eventually(lambda: changes_read(place) > read)
 
 
+def test_an_execution_waits_on_after_a_restart_with_a_new_token(place: Place) -> None:
+    """The runtime fails executions when it restarts, which AWS never does, see `gaps`."""
+    key = {"pk": {"S": "waiting"}, "sk": {"S": "CALL#0000"}}
+
+    def token(of: Stack) -> str | None:
+        found = of.client("dynamodb").get_item(TableName=of.table, Key=key)["Item"]
+        text: str | None = found.get("task_token", {}).get("S")
+        return text
+
+    with running(port=place.port) as before:
+        change_a_call(before, "waiting")
+        started = before.client("stepfunctions").start_execution(
+            stateMachineArn=before.state_machine, name="waiting-0", input='{"pk": "waiting", "sk": "CALL#0000"}'
+        )
+        assert eventually(lambda: token(before) is not None)
+        old = token(before)
+        after = before.restart()
+        assert eventually(lambda: token(after) != old)
+        found = after.client("stepfunctions").describe_execution(executionArn=started["executionArn"])
+        assert found["status"] == "RUNNING"
+
+
 def test_stacks_run_side_by_side_and_know_nothing_of_each_other(place: Place) -> None:
     other = Place(free_port())
     try:

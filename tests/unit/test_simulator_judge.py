@@ -1,14 +1,18 @@
 """Judging what came of a story: the comparison itself, and the looking until a call has landed."""
 
+import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from http_fake import Asked, Reply, serving
 from local import demo
-from local.simulator import Judge, Office, Run, Verdict, load_story
+from local.simulator import Judge, Office, Player, Run, Verdict, load_story
 from local.simulator.compare import People, compare
+from local.simulator.story import Expectation
 
 STORY = load_story("answered_incoming")
 IDS = {"call": "PBX-1"}
@@ -127,15 +131,25 @@ def forbidden(asked: Asked) -> Reply:
     return Reply(403, {"title": "Forbidden"})
 
 
+def expecting(duration: int) -> Expectation:
+    """What the story expects, but for the duration."""
+    (expected,) = STORY.expect
+    assert expected.tag is not None
+    changed = expected.tag.model_copy(update={"duration": duration})
+    return expected.model_copy(update={"tag": changed})
+
+
 def landing(after: int) -> Callable[[Asked], Reply]:
     """An API where the call is open for so many looks, and then has its tag."""
     looks = iter(range(1000))
 
     def answer(asked: Asked) -> Reply:
         if asked.path == "/v1/calls":
-            assert asked.query == {"integration_id": "i1", "call_id": "PBX-1"}
+            assert asked.query["integration_id"] == "i1"
             landed = next(looks) >= after
             return Reply(200, {"items": [CALL if landed else CALL | {"tag_id": None}]})
+        if asked.path == "/hook":
+            return Reply()
         return Reply(200, tag() if asked.path == "/v1/tags/tag-1" else {"items": [tag()]})
 
     return answer
@@ -149,6 +163,7 @@ def test_the_judge_looks_until_the_call_has_landed() -> None:
     assert verdict.ok
     assert heard == [verdict]
     assert {asked.headers["authorization"] for asked in server.asked} == {"Bearer owner"}
+    assert server.asked[0].query == {"integration_id": "i1", "call_id": "PBX-1"}
     assert "Anna Petrova, contact Olga Smirnova, 62 s" in demo.describe(verdict)
     assert "+79101234567" not in demo.describe(verdict)
 
@@ -159,6 +174,32 @@ def test_the_judge_says_what_is_wrong_when_the_time_is_up() -> None:
         (verdict,) = judge.judge(RUN, within_seconds=0, every_seconds=0.001)
     assert verdict.mismatches == ("expected one tag, there are 0",)
     assert "no tag: nothing landed" in demo.describe(verdict)
+
+
+@pytest.mark.parametrize("duration", [62, 63])
+def test_the_demo_fails_if_a_tag_is_not_what_its_story_expects(
+    duration: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    story = STORY.model_copy(update={"expect": (expecting(duration),)})
+    with serving(landing(after=0)) as server:
+        offices = {"main": replace(OFFICE, webhook_url=f"{server.url}/hook")}
+        stop = threading.Event()
+        show = demo.Show(
+            stories=[story],
+            offices=offices,
+            player=Player(stop=stop),
+            judge=Judge(server.url, offices, stop=stop),
+            stop=stop,
+            pool=ThreadPoolExecutor(1),
+            lands_within=0,
+        )
+        show.play_all()
+        show.look_again()
+        show.close()
+    assert show.ok == (duration == 62)
+    said = capsys.readouterr().out
+    assert ("Duration: expected 63, found 62" in said) == (duration == 63)
+    assert (STORY.name in show.summary()) == (duration == 63)
 
 
 def test_an_api_that_refuses_the_judge_is_a_mismatch() -> None:

@@ -11,7 +11,7 @@
     ├── UnsupportedMediaError    the body is no JSON
     ├── UnprocessableError       well formed, but contradicts what was sent before under the same key
     ├── TooManyError             slow down
-    └── UnavailableError         the table or another service refuses; trying again may help
+    └── UnavailableError         the table or another service of AWS refuses; trying again may help
 
 A message is written for the caller: it names fields and things, and never repeats a secret. Standard library only.
 """
@@ -97,7 +97,7 @@ class TooManyError(HangtagError):
 
 
 class UnavailableError(HangtagError):
-    """The table or another service refuses for now."""
+    """The table or another service of AWS refuses for now."""
 
 
 STATUS: Mapping[type[HangtagError], tuple[int, str]] = MappingProxyType(
