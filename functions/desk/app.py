@@ -81,7 +81,7 @@ def get_calls(
     limit: api.Limit | None = None,
     cursor: str | None = None,
 ) -> api.Listed[api.CallOut]:
-    """The call with a PBX's id; or the calls of a time, the newest first."""
+    """The call with a PBX's id; or the calls of a time, the newest first; those that go on only as state=open."""
     if integration_id is not None and call_id is not None:
         return history.call_of_pbx(TABLE, app.tenant_id, integration_id, call_id)
     wanted = {"integration_id": integration_id, "state": state, "employee_id": employee_id}

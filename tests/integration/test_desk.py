@@ -240,6 +240,25 @@ def test_a_long_empty_time_ends_by_its_cursors(shared: Office) -> None:
     assert [cursor is None for cursor in following] == [False, True]
 
 
+def test_the_calls_that_go_on_are_listed_as_open(stack: Stack, office: Office) -> None:
+    other = open_office(stack.api, stack.operator_token)
+    ring(other, "elsewhere", "Missed", hang_up=False)
+    ring(office, "first", "Missed", hang_up=False, minutes_ago=2)
+    ring(office, "second", "Success", hang_up=False, minutes_ago=1)
+    ring(office, "over", "Success")
+    tagged(office, "over")
+
+    def ids(**query: str) -> list[str]:
+        listed = office.employee.get("/v1/calls", **query).json
+        assert listed["next_cursor"] is None
+        return [call["call_id"] for call in listed["items"]]
+
+    assert ids(state="open") == ["second", "first"]
+    assert ids(state="open", limit="1") == ["second"]
+    assert ids(state="open", **{"from": "2999-01-01"}) == []
+    assert ids(state="closed") == ids() == ["over"]
+
+
 def test_unknown_calls_are_not_there(shared: Office) -> None:
     assert of_pbx(shared, "unknown") == []
     assert shared.employee.get("/v1/calls", integration_id="x", call_id="y").json["items"] == []

@@ -11,6 +11,7 @@
     ├── UnsupportedMediaError    the body is no JSON
     ├── UnprocessableError       well formed, but contradicts what was sent before under the same key
     ├── TooManyError             slow down
+    ├── UnreachableError         a service outside did not answer, or not as it should
     └── UnavailableError         the table or another service of AWS refuses; trying again may help
 
 A message is written for the caller: it names fields and things, and never repeats a secret. Standard library only.
@@ -34,6 +35,7 @@ __all__ = [
     "UnauthorizedError",
     "UnavailableError",
     "UnprocessableError",
+    "UnreachableError",
     "UnsupportedMediaError",
     "status_of",
 ]
@@ -96,6 +98,10 @@ class TooManyError(HangtagError):
     """The caller should slow down."""
 
 
+class UnreachableError(HangtagError):
+    """A service outside, such as a PBX or a CRM, did not answer, or not as it should."""
+
+
 class UnavailableError(HangtagError):
     """The table or another service of AWS refuses for now."""
 
@@ -113,6 +119,7 @@ STATUS: Mapping[type[HangtagError], tuple[int, str]] = MappingProxyType(
         UnsupportedMediaError: (415, "Unsupported Media Type"),
         UnprocessableError: (422, "Unprocessable Content"),
         TooManyError: (429, "Too Many Requests"),
+        UnreachableError: (502, "Bad Gateway"),
         UnavailableError: (503, "Service Unavailable"),
     }
 )

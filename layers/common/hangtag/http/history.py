@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import islice
 from typing import TypeVar
 
 from pydantic import BaseModel
@@ -15,7 +16,7 @@ from hangtag.http.cursor import read_cursor, write_cursor
 from hangtag.http.shapes import DEFAULT_LIMIT, CallOut, ContactOut, Listed, TagOut, is_id
 from hangtag.store import calls as call_items
 from hangtag.store import tags as tag_items
-from hangtag.store.listing import Body, Place, Span, by_contact, by_day
+from hangtag.store.listing import Body, Place, Span, by_contact, by_day, live_calls
 from hangtag.store.tenants import get_tenant
 
 __all__ = ["Tags", "Times", "between", "call", "call_of_pbx", "calls", "contacts"]
@@ -23,6 +24,8 @@ __all__ = ["Tags", "Times", "between", "call", "call_of_pbx", "calls", "contacts
 M = TypeVar("M", bound=BaseModel)
 
 LAST_DAYS = timedelta(days=7)
+# How many calls that go on are looked at for one list.
+MAX_OPEN = 500
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 # A PBX's clock may be ahead.
 _AHEAD = timedelta(days=2)
@@ -82,13 +85,24 @@ def calls(
     limit: int | None,
     cursor: str | None,
 ) -> Listed[CallOut]:
-    """The closed calls of a time whose fields are as wanted (None: any)."""
+    """The calls of a time whose fields are as wanted (None: any): the closed ones, unless open ones are wanted."""
 
     def accept(body: Body) -> bool:
         fits = all(value is None or body.get(name) == value for name, value in wanted.items())
         return fits and times.holds(body.get("started_at"))
 
+    if wanted.get("state") == "open":
+        return _open_calls(table, tenant_id, accept, limit or DEFAULT_LIMIT)
     return _days(CallOut, table, tenant_id, "CALLS", times.span, limit, cursor, accept)
+
+
+def _open_calls(table: str, tenant_id: str, accept: Callable[[Body], bool], limit: int) -> Listed[CallOut]:
+    """The calls that go on. They stand in no index of days yet, and are too few for pages."""
+    found = (call_items.read(table, place) for place in live_calls(table, tenant_id))
+    shown = [_view(item) for item in islice((item for item in found if item), MAX_OPEN)]
+    shown = [call for call in shown if accept(call.model_dump())]
+    shown.sort(key=lambda call: call.started_at or "", reverse=True)
+    return Listed[CallOut](items=shown[:limit])
 
 
 def call_of_pbx(table: str, tenant_id: str, integration_id: str, call_id: str) -> Listed[CallOut]:

@@ -14,8 +14,10 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from hangtag.errors import UnavailableError
+from hangtag.store.calls import CallKey
 from hangtag.store.client import dynamodb
-from hangtag.store.keys import DAY_SHARDS, LIVE_SHARDS, key
+from hangtag.store.keys import DAY_SHARDS, key
+from hangtag.store.listing import live_calls
 
 BATCH = 25
 ATTEMPTS = 6
@@ -162,27 +164,13 @@ def _of_index(table: str, tenant_id: str, of_day: str) -> Iterator[Key]:
 
 
 def _of_live_calls(table: str, tenant_id: str) -> Iterator[Key]:
-    """Calls whose tag is still to come. They lie among all tenants' live calls."""
-    for number in range(LIVE_SHARDS):
-        found = _query(
-            table,
-            IndexName="live",
-            KeyConditionExpression="live_shard = :shard",
-            FilterExpression="begins_with(pk, :tenant)",
-            ExpressionAttributeValues={
-                ":shard": {"S": f"LIVE#{number}"},
-                ":tenant": {"S": key("T", tenant_id, "CALL", "")},
-            },
-        )
-        for item in found:
-            yield from _of_call(table, tenant_id, item["pk"]["S"], item["sk"]["S"])
-            yield item["pk"]["S"], item["sk"]["S"]
+    for call in live_calls(table, tenant_id):
+        yield from _of_call(table, tenant_id, call.pk, call.sk)
+        yield call.pk, call.sk
 
 
 def _of_call(table: str, tenant_id: str, pk: str, sk: str) -> Iterator[Key]:
     """What hangs on a call: its tag, or the record of why it has none; and its other generations."""
-    from hangtag.store.calls import CallKey
-
     for item in _partition(table, pk):
         other = item["sk"]["S"]
         yield key("T", tenant_id, "TAG", CallKey(pk, other).digest), "TAG"

@@ -1,0 +1,47 @@
+"""The demo's exit code is the truth about its stories."""
+
+import pytest
+
+from local import demo
+from local.simulator import Story, load_story
+from local.stack import Stack
+
+PORT = 4618
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
+
+
+def run_once(monkeypatch: pytest.MonkeyPatch, *stories: Story) -> int:
+    """The exit code of `demo --once` with these stories alone; it gives up on one after 15 seconds."""
+    prepare = demo.Show.prepare
+
+    def prepare_impatiently(running: Stack, speed: float) -> demo.Show:
+        show = prepare(running, speed)
+        show.lands_within = 15.0
+        return show
+
+    monkeypatch.setenv("HANGTAG_PORT", str(PORT))
+    monkeypatch.setattr(demo, "load_stories", lambda: stories)
+    monkeypatch.setattr(demo.Show, "prepare", staticmethod(prepare_impatiently))
+    return demo.main(["--once"])
+
+
+def test_the_demo_exits_zero_when_every_story_ends_as_it_says(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stories = (load_story("answered_incoming"), load_story("internal"))
+    assert run_once(monkeypatch, *stories) == 0
+    printed = capsys.readouterr().out
+    assert "→ Call incoming, Anna Petrova, contact Olga Smirnova, 62 s" in printed
+    assert "→ no tag: internal" in printed
+
+
+def test_the_demo_exits_non_zero_when_a_tag_is_not_what_its_story_expects(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    story = load_story("answered_incoming")
+    (expected,) = story.expect
+    assert expected.tag is not None
+    wrong = expected.model_copy(update={"tag": expected.tag.model_copy(update={"duration": 63})})
+    assert run_once(monkeypatch, story.model_copy(update={"expect": (wrong,)})) == 1
+    assert "expected 63, found 62" in capsys.readouterr().out

@@ -1,0 +1,146 @@
+"""The way of a request through an API, where nothing of AWS is needed."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+from pydantic import BaseModel
+
+from hangtag.auth import make_token
+from hangtag.errors import ConflictError
+from hangtag.http.caller import Caller, Role, require
+from hangtag.http.service import Api
+from hangtag.store.models import Entry
+
+KEY = "k" * 64
+OPERATOR = "the-operators-token"
+
+
+class Thing(BaseModel):
+    """What a route answers."""
+
+    size: int
+
+
+def throttled() -> ClientError:
+    return ClientError({"Error": {"Code": "ThrottlingException", "Message": "secret-detail"}}, "GetItem")
+
+
+ERRORS: dict[str, Exception] = {
+    "bug": KeyError("secret-detail"),
+    "conflict": ConflictError("taken"),
+    "denied": ClientError({"Error": {"Code": "AccessDeniedException", "Message": "secret-detail"}}, "GetItem"),
+    "throttled": throttled(),
+    "unreachable": EndpointConnectionError(endpoint_url="http://secret-detail"),
+}
+
+app = Api(lambda _: Role.OPERATOR)
+
+
+@app.get("/fails/<how>")
+def fails(how: str) -> Thing:
+    """Raise what the path names."""
+    raise ERRORS[how]
+
+
+@app.get("/wrong")
+def wrong() -> Thing:
+    """Answer something else than was promised."""
+    return "secret-detail"  # type: ignore[return-value]
+
+
+@app.post("/things")
+def take(thing: Thing) -> Thing:
+    """Give back what was sent."""
+    return thing
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name, value in {
+        "OPERATOR_TOKEN": OPERATOR,
+        "TOKEN_KEY": KEY,
+        "TABLE_NAME": "table",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        # Nobody listens there.
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+    }.items():
+        monkeypatch.setenv(name, value)
+    yield
+    # Made for this environment.
+    Entry._connection = None
+
+
+def ask(method: str, path: str, token: str = OPERATOR, **more: Any) -> tuple[int, Any]:
+    event = {
+        "version": "2.0",
+        "rawPath": path,
+        "headers": {"Authorization": f"Bearer {token}"},
+        "requestContext": {"http": {"method": method, "path": path}, "stage": "$default"},
+        **more,
+    }
+    answer = app.handle(event, None)
+    assert answer["headers"]["cache-control"] == "no-store"
+    return answer["statusCode"], json.loads(answer["body"])
+
+
+@pytest.mark.parametrize(
+    ("how", "status"),
+    [("bug", 500), ("denied", 500), ("conflict", 409), ("throttled", 503), ("unreachable", 503)],
+)
+def test_every_error_becomes_a_problem_that_tells_nothing_of_the_inside(how: str, status: int) -> None:
+    found, body = ask("GET", f"/fails/{how}")
+    assert (found, body["status"]) == (status, status)
+    assert "secret-detail" not in json.dumps(body)
+
+
+def test_an_answer_that_is_not_as_promised_is_our_fault_and_not_the_callers() -> None:
+    status, body = ask("GET", "/wrong")
+    assert (status, body["title"]) == (500, "Internal Server Error")
+    assert "secret-detail" not in json.dumps(body)
+
+
+def test_a_table_out_of_reach_is_a_503() -> None:
+    status, body = ask("GET", "/things", make_token("api", KEY))
+    assert (status, body["title"]) == (503, "Service Unavailable")
+
+
+def test_a_token_that_is_not_ours_costs_no_read() -> None:
+    # Were the table asked, the answer would be 503.
+    for token in ("junk", make_token("api", "x" * 64), make_token("hook", KEY), OPERATOR + "x"):
+        assert ask("GET", "/things", token)[0] == 401
+
+
+def test_a_body_is_read_in_any_of_the_forms_that_the_gateway_gives_it() -> None:
+    assert ask("POST", "/things", body='{"size": 3}') == (200, {"size": 3})
+    assert ask("POST", "/things", body="eyJzaXplIjogM30=", isBase64Encoded=True) == (200, {"size": 3})
+    assert ask("POST", "/things", body="{", isBase64Encoded=True)[0] == 400
+    assert ask("POST", "/things")[0] == 400
+
+
+def test_a_field_is_refused_by_its_name() -> None:
+    status, body = ask("POST", "/things", body='{"size": "secret-detail"}')
+    assert status == 400
+    assert [fault["field"] for fault in body["errors"]] == ["size"]
+    assert "secret-detail" not in json.dumps(body)
+
+
+def test_nothing_is_left_of_a_request_for_the_next() -> None:
+    ask("POST", "/things", body='{"size": 3}')
+    ask("GET", "/nothing")
+    assert app.context == {}
+
+
+@pytest.mark.parametrize("needed", Role)
+@pytest.mark.parametrize("held", Role)
+def test_a_role_reaches_as_far_as_itself_and_the_operator_stands_apart(needed: Role, held: Role) -> None:
+    allowed = held >= needed and (held is Role.OPERATOR) == (needed is Role.OPERATOR)
+    if allowed:
+        require(Caller("t", None, held), needed)
+    else:
+        with pytest.raises(Exception, match="role"):
+            require(Caller("t", None, held), needed)
