@@ -1,18 +1,19 @@
-"""The way to the bridge: commands as Hangtag sends them, one small door to HTTP."""
+"""The way to the bridge: commands as Hangtag sends them, through the one door to HTTP."""
 
-import http.client
 import json
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
+from hangtag import outbound
 from hangtag.check.finding import Finding, Section, expected, passed
+from hangtag.errors import HangtagError
 
 __all__ = ["Answer", "Bridge", "judge_refusal"]
 
 TIMEOUT_SECONDS = 15.0
 MAX_ANSWER_BYTES = 64 * 1024
+HEADERS = {"content-type": "application/x-www-form-urlencoded", "user-agent": "hangtag-check"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,32 +47,22 @@ class Bridge:
 
 def post_form(url: str, fields: Mapping[str, str], timeout_seconds: float) -> Answer:
     """Post a form, follow nothing, read at most 64 KB within the time."""
-    parts = urlsplit(url)
-    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    # The standard library's client: it neither follows redirects nor asks the environment for proxies, and unlike
-    # the product's door to the internet it may reach a bridge on the maker's own machine.
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = kind(parts.hostname or "", parts.port, timeout=timeout_seconds)
-    headers = {
-        "content-type": "application/x-www-form-urlencoded",
-        "user-agent": "hangtag-check",
-        "connection": "close",
-    }
     try:
-        connection.request("POST", path, urlencode(fields), headers)
-        response = connection.getresponse()
-        return Answer(response.status, _read(response, time.monotonic() + timeout_seconds))
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        return Answer(None, f"{type(error).__name__}: {error}")
-    finally:
-        connection.close()
-
-
-def _read(response: http.client.HTTPResponse, deadline: float) -> str:
-    body = b""
-    while len(body) < MAX_ANSWER_BYTES and time.monotonic() < deadline and (piece := response.read1(8192)):
-        body += piece
-    return body[:MAX_ANSWER_BYTES].decode("utf-8", "replace")
+        answer = outbound.send(
+            "POST",
+            url,
+            headers=HEADERS,
+            body=urlencode(fields).encode(),
+            seconds=timeout_seconds,
+            max_bytes=MAX_ANSWER_BYTES,
+            plain=True,
+            # Whoever makes a bridge checks it on their own machine.
+            allowed=lambda _: True,
+        )
+    except HangtagError as error:
+        # The door says no more to others; who makes a bridge wants to know how it failed.
+        return Answer(None, type(error.__cause__).__name__ if error.__cause__ else str(error))
+    return Answer(answer.status, answer.body.decode("utf-8", "replace"))
 
 
 def judge_refusal(asked: str, answer: Answer, status: int, error: str) -> Finding:
