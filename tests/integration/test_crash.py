@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from crash import Result, Stage
+from crash import Result, Stage, given_up
 from fault_proxy import FaultPlan, Side, Signature, fault_proxy
 from local import stack as local_stack
 from local.simulator import Api, Story, build_office, load_office_plan, load_stories
@@ -59,7 +59,7 @@ def stage() -> Iterator[Stage]:
             FunctionName=stack.functions["WebhookFunction"]
         )["Environment"]["Variables"]
         mould = take_mould(dynamodb, stack.table, original)
-        yield Stage(dynamodb, stack.table, mould, environment["TOKEN_KEY"], plan)
+        yield Stage(dynamodb, stack.client("sqs"), stack.table, mould, environment["TOKEN_KEY"], plan)
 
 
 def cases_of(stage: Stage, story: Story) -> list[Case]:
@@ -74,7 +74,7 @@ def failure(stage: Stage, case: Case) -> str | None:
     name = f"{case.story.name} k={case.k} {case.side} ({case.target.what} #{case.target.number})"
     for _ in range(PLAYINGS):
         try:
-            run, result = stage.play(case.story, case.target, case.side)
+            run, result = stage.play(case.story, case.target, case.side, case.expected)
         except AssertionError as error:
             return f"{name}: {error}"
         if result != case.expected:
@@ -96,4 +96,5 @@ def test_every_aws_call_of_every_story_may_fail(stage: Stage, capsys: pytest.Cap
         print("\n".join(failures))
     assert any(what.startswith("states dynamodb") for what in calls)
     assert any(what.startswith("states lambda") for what in calls)
+    assert given_up(stage.sqs) == {}
     assert not failures, json.dumps(failures, indent=1)[:5000]

@@ -13,8 +13,8 @@ LONGEST_CALL = timedelta(hours=24)
 def reconcile(table: str, key: calls.CallKey, hangup_timeout: timedelta) -> bool:
     """Whether the call is still open. If not, and its end is unknown, it is settled from what is known.
 
-    A call that had an event within the time limit is open, for at most 24 hours in all. Providers with a history
-    will be asked here. Raises botocore's errors.
+    A call that had an event in the later half of the time limit goes on, for at most 24 hours in all: the wait began
+    with its first event. Raises botocore's errors.
     """
     item = calls.read(table, key)
     if item is None:
@@ -34,5 +34,4 @@ def reconcile(table: str, key: calls.CallKey, hangup_timeout: timedelta) -> bool
 def _may_go_on(item: calls.CallItem, now: datetime, hangup_timeout: timedelta) -> bool:
     times = [event.at for event in item.events]
     young = now - min(times) < LONGEST_CALL
-    # A little more than the limit itself, which began with the first event.
     return young and now - max(times) < hangup_timeout / 2
