@@ -4,9 +4,9 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from process import ENVIRONMENT, ROOT
+
 FORBIDDEN = (
     "boto3",
     "pydantic",
@@ -20,16 +20,6 @@ FORBIDDEN = (
     "hangtag.flow.lookup",
     "hangtag.providers.catalog",
 )
-ENVIRONMENT = {
-    "TABLE_NAME": "table",
-    "TOKEN_KEY": "0" * 64,
-    "FALLBACK_QUEUE_URL": "https://sqs.example/fallback",
-    "SWEEP_AFTER_SECONDS": "300",
-    "CREDENTIALS_KEY_ID": "key",
-    "PUBLIC_URL": "https://api.example",
-    "AWS_DEFAULT_REGION": "eu-central-1",
-    "POWERTOOLS_SERVICE_NAME": "hangtag",
-}
 PROBE = """
 import json, sys
 import app
