@@ -35,7 +35,7 @@ def up(place: Place) -> int:
     """Bring the stack up and say where it is."""
     running = stack.up(place)
     print(f"Hangtag is up at {running.api}")
-    print(f"  details: {place.stack_file}\n  log:     {place.log_file}")
+    print(f"  details: {stack.announce(running)}\n  log:     {place.log_file}")
     return 0
 
 

@@ -78,6 +78,7 @@ def _running_stack(place: Place) -> Iterator[stack.Stack]:
         return
     _say(f"starting Hangtag on port {place.port} …")
     started = stack.up(place, {"HangupTimeoutSeconds": str(HANGUP_TIMEOUT_SECONDS)})
+    stack.announce(started)
     try:
         _say(f"Hangtag is up at {started.api}")
         yield started

@@ -6,6 +6,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_PORT = 4566
+# What the stack says of itself that was brought up by hand; one beside it has its own, see `Place.stack_file`.
+COMMON_STACK_FILE = ROOT / ".local" / "stack.json"
 HOST = "127.0.0.1"
 REGION = "us-east-1"
 # The account of the runtime's default credentials. Not a real one.
@@ -28,8 +30,6 @@ class Place:
     @property
     def stack_file(self) -> Path:
         """What `up` says of the running stack, as JSON."""
-        if self.port == DEFAULT_PORT:
-            return ROOT / ".local" / "stack.json"
         return self.directory / "stack.json"
 
     @property

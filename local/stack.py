@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from local import process
-from local.place import ACCOUNT, DEFAULT_PORT, REGION, LocalError, Place
+from local.place import ACCOUNT, COMMON_STACK_FILE, DEFAULT_PORT, REGION, LocalError, Place
 
 PYTHON = (3, 11)
 # The bridges in `gaps` reach into this version's internals.
@@ -83,11 +83,6 @@ class Stack:
         return up(place, self.parameters, self.environment)
 
 
-def stack_file(port: int = DEFAULT_PORT) -> Path:
-    """Where `up` writes what it says of the stack on a port."""
-    return Place(port).stack_file
-
-
 def up(
     place: Place,
     parameters: Mapping[str, str] | None = None,
@@ -110,7 +105,7 @@ def up(
         if started:
             process.stop(place)
         raise
-    write(place, stack)
+    write(place.stack_file, stack)
     return stack
 
 
@@ -127,6 +122,9 @@ def down(place: Place) -> bool:
     """Stop the stack, keeping its data; returns whether it ran. Raises LocalError if it stays."""
     stopped = process.stop(place)
     place.stack_file.unlink(missing_ok=True)
+    announced = _read(COMMON_STACK_FILE)
+    if announced is not None and announced.port == place.port:
+        COMMON_STACK_FILE.unlink(missing_ok=True)
     return stopped
 
 
@@ -171,20 +169,37 @@ def _deploy(place: Place, parameters: Mapping[str, str], environment: Mapping[st
     )
 
 
-def write(place: Place, stack: Stack) -> None:
+def write(file: Path, stack: Stack) -> None:
     """Write `stack.json`. It holds the operator's token, so only its owner may read it."""
-    place.stack_file.parent.mkdir(parents=True, exist_ok=True)
+    file.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(asdict(stack), indent=2) + "\n"
-    partial = place.stack_file.with_suffix(".partial")
+    partial = file.with_suffix(".partial")
     partial.touch(mode=0o600)
     partial.write_text(text)
-    partial.replace(place.stack_file)
+    partial.replace(file)
+
+
+def announce(stack: Stack) -> Path:
+    """Write `.local/stack.json`, unless another stack that runs is described there; returns where it stands.
+
+    The stack of the default port always takes the place.
+    """
+    holder = _read(COMMON_STACK_FILE)
+    taken = holder is not None and holder.port != stack.port and process.running_pid(Place(holder.port)) is not None
+    if taken and stack.port != DEFAULT_PORT:
+        return Place(stack.port).stack_file
+    write(COMMON_STACK_FILE, stack)
+    return COMMON_STACK_FILE
 
 
 def read(place: Place) -> Stack | None:
     """The running stack as `up` wrote it down, or None."""
+    return _read(place.stack_file)
+
+
+def _read(file: Path) -> Stack | None:
     try:
-        return Stack(**json.loads(place.stack_file.read_text()))
+        return Stack(**json.loads(file.read_text()))
     except FileNotFoundError:
         return None
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from local import process, stack
-from local.place import HOST, ROOT, Place
+from local.place import COMMON_STACK_FILE, HOST, ROOT, Place
 from local.stack import Stack, running
 
 pytestmark = pytest.mark.stack
@@ -89,6 +89,9 @@ def test_up_says_where_the_stack_is_and_down_ends_every_process_of_it(place: Pla
     assert said["api"] in came_up.stdout
     assert said["operator_token"] not in came_up.stdout
     assert place.stack_file.stat().st_mode & 0o077 == 0
+    announced = json.loads(COMMON_STACK_FILE.read_text())
+    # Only a stack that somebody left running beside the tests may hold that place.
+    assert announced == said or process.running_pid(Place(announced["port"])) is not None
     leader = process.running_pid(place)
     assert leader is not None
     assert command(place.port, "status").returncode == 0
@@ -100,6 +103,7 @@ def test_up_says_where_the_stack_is_and_down_ends_every_process_of_it(place: Pla
     assert went_down.returncode == 0, went_down.stderr
     assert process.group_members(leader) == []
     assert not place.stack_file.exists()
+    assert not COMMON_STACK_FILE.exists() or json.loads(COMMON_STACK_FILE.read_text())["port"] != place.port
     assert not place.pid_file.exists()
     assert command(place.port, "status").returncode == 1
 
