@@ -108,7 +108,6 @@ def cpu_ratio() -> float:
         "isBase64Encoded": False,
         "body": body,
     }
-    assert app.handler(event, None)["statusCode"] == 200
     raw = body.encode()
 
     def yardstick() -> None:
@@ -119,6 +118,7 @@ def cpu_ratio() -> float:
     quiet = os.open(os.devnull, os.O_WRONLY)
     os.dup2(quiet, 1), os.dup2(quiet, 2)
     try:
+        assert app.handler(event, None)["statusCode"] == 200
         ours = _cpu(lambda: app.handler(event, None))
     finally:
         os.dup2(stdout, 1), os.dup2(stderr, 2)
