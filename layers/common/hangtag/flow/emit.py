@@ -21,7 +21,7 @@ class EmissionContestedError(Exception):
 
 
 def emit(table: str, key: calls.CallKey, *, first: bool) -> str:
-    """Bring a call's tag up to date. Returns what was done: gone, open, current, tagged or skipped.
+    """Bring a call's tag up to date. Returns what was done: gone, open, tagged or skipped.
 
     `first`: called by the call's execution, which ends after this. If the call rings again meanwhile, another
     execution has to wait for it. Raises botocore's errors, and EmissionContestedError.
