@@ -53,6 +53,13 @@ def scene() -> Iterator[Scene]:
         yield Scene(stack, build_office(Api(stack.api, stack.operator_token), load_office_plan()))
 
 
+@pytest.fixture
+def fresh(scene: Scene) -> Scene:
+    """Another office of the same stack, whose allowance of kept deliveries nobody used up."""
+    api = Api(scene.stack.api, scene.stack.operator_token)
+    return Scene(scene.stack, build_office(api, load_office_plan()))
+
+
 def form(scene: Scene, **change: str) -> bytes:
     return urlencode(scene.event | change).encode()
 
@@ -134,8 +141,18 @@ def test_unknown_fields_are_ignored_and_the_event_is_kept(scene: Scene) -> None:
     assert [call["state"] for call in found] == ["open"]
 
 
-def test_a_call_with_two_hundred_events_takes_no_more_and_still_says_yes(scene: Scene) -> None:
+def test_a_link_too_long_to_keep_leaves_the_hang_up_and_is_shown_to_the_admin(fresh: Scene) -> None:
+    link = "https://pbx.example/" + "x" * 1500
+    done = form(fresh, callid="long-link", event="COMPLETED", status="Success", duration="5", record_link=link)
+    assert fresh.post(done).status_code == 200
+    assert (200, "over 1 KB: extra fields or the recording's link were cut") in fresh.reasons()
+    api = Api(fresh.stack.api, fresh.office.owner_token)
+    (call,) = api.get("/v1/calls", integration_id=fresh.office.integration_id, call_id="long-link")["items"]
+    assert (call["state"], call["outcome"], call["recording"]) == ("closed", "success", None)
+
+
+def test_a_call_with_two_hundred_events_takes_no_more_and_still_says_yes(fresh: Scene) -> None:
     for number in range(201):
-        event = form(scene, callid="endless", event_id=str(number))
-        assert scene.post(event).status_code == 200
-    assert any("200 events" in reason for _, reason in scene.reasons())
+        event = form(fresh, callid="endless", event_id=str(number))
+        assert fresh.post(event).status_code == 200
+    assert any("200 events" in reason for _, reason in fresh.reasons())

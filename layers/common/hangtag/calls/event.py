@@ -152,6 +152,11 @@ def encode(event: CallEvent) -> str:
     return text
 
 
+def fits(event: CallEvent) -> bool:
+    """Whether `encode` keeps all of the event."""
+    return len(_dump(_to_fields(event)).encode()) <= MAX_EVENT_BYTES
+
+
 def _dump(fields: Mapping[str, Any]) -> str:
     text = json.dumps(fields, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
     try:

@@ -7,13 +7,14 @@ imported where it is used.
 import base64
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from hangtag.auth import is_ours, token_hash
+from hangtag.calls.event import fits
 from hangtag.observability import logger
 from hangtag.providers import load
 from hangtag.providers.base import Accepted, ContactCard, Office, Refused, Reply, WebhookRequest
@@ -94,7 +95,7 @@ def receive(settings: Settings, provider: str, token: str, request: WebhookReque
         return NOT_FOUND
     # The token is part of the path; what is kept or parked must not hold it.
     masked = request.path.replace(token, "***")
-    delivery = Delivery(provider=provider, token_hash=token_hash(token), request=_with_path(request, masked))
+    delivery = Delivery(provider=provider, token_hash=token_hash(token), request=replace(request, path=masked))
     try:
         return process(settings, delivery)
     except REFUSED_BY_AWS as error:
@@ -124,6 +125,8 @@ def process(settings: Settings, delivery: Delivery) -> Reply:
     ]
     if Appended.FULL in appended:
         _keep(settings, source, request, 200, "the call has its 200 events already")
+    if not all(fits(event) for event in result.events):
+        _keep(settings, source, request, 200, "over 1 KB: extra fields or the recording's link were cut")
     logger.info(
         "delivery accepted",
         extra={
@@ -134,17 +137,6 @@ def process(settings: Settings, delivery: Delivery) -> Reply:
         },
     )
     return _respond(settings, source, hook.country, result)
-
-
-def _with_path(request: WebhookRequest, path: str) -> WebhookRequest:
-    return WebhookRequest(
-        method=request.method,
-        path=path,
-        query=request.query,
-        headers=request.headers,
-        body=request.body,
-        arrived_at=request.arrived_at,
-    )
 
 
 def _respond(settings: Settings, source: Source, country: str, result: Accepted) -> Reply:
@@ -205,6 +197,8 @@ def _keep(settings: Settings, source: Source, request: WebhookRequest, status: i
 
 
 def _park(settings: Settings, delivery: Delivery, error: str) -> Reply:
+    if len(delivery.request.body) > MAX_BODY_BYTES:
+        return TOO_LARGE
     try:
         client.make("sqs").send_message(QueueUrl=settings.fallback_queue_url, MessageBody=delivery.to_message())
     except REFUSED_BY_AWS as worse:
