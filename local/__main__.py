@@ -15,8 +15,9 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 1 or arguments[0] not in commands:
         print(USAGE, file=sys.stderr)
         return 2
-    # Ended from outside, `up` cleans up as on Ctrl-C.
-    signal.signal(signal.SIGTERM, _interrupt)
+    # Ended from outside, `up` cleans up as on Ctrl-C, which a program started in the background ignores unless told.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     try:
         return commands[arguments[0]](Place(port_from_environment()))
     except LocalError as error:

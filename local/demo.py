@@ -54,7 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--once", action="store_true", help="play every story once, then end")
     parser.add_argument("--speed", type=float, default=SPEED, help="how many times faster than life")
     given = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Started in the background, a program ignores Ctrl-C unless it is told not to.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         with _running_stack(Place(port_from_environment())) as running:
             return _show(running, once=given.once, speed=given.speed)
