@@ -7,9 +7,13 @@ import base64
 import json
 import os
 from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import boto3
+from botocore.config import Config
 
 from hangtag.errors import BadInputError
-from hangtag.store.client import make
 
 __all__ = ["decrypt", "encrypt"]
 
@@ -25,7 +29,7 @@ def encrypt(tenant_id: str, integration_id: str, credentials: Mapping[str, str])
     plain = json.dumps(dict(credentials), ensure_ascii=False).encode()
     if len(plain) > MAX_PLAIN_BYTES:
         raise BadInputError("the credentials are over 4 KB together")
-    answer = make("kms").encrypt(
+    answer = _kms().encrypt(
         KeyId=os.environ["CREDENTIALS_KEY_ID"],
         Plaintext=plain,
         EncryptionContext=_context(tenant_id, integration_id),
@@ -35,13 +39,20 @@ def encrypt(tenant_id: str, integration_id: str, credentials: Mapping[str, str])
 
 def decrypt(tenant_id: str, integration_id: str, sealed: str) -> dict[str, str]:
     """The inverse of `encrypt`. Raises botocore's errors, also when the context is not the one of `encrypt`."""
-    answer = make("kms").decrypt(
+    answer = _kms().decrypt(
         KeyId=os.environ["CREDENTIALS_KEY_ID"],
         CiphertextBlob=base64.b64decode(sealed),
         EncryptionContext=_context(tenant_id, integration_id),
     )
     opened: dict[str, str] = json.loads(answer["Plaintext"])
     return opened
+
+
+@lru_cache(maxsize=1)
+def _kms() -> Any:
+    """The client, kept for the life of the process. Off the webhook's path, so that boto3 costs nobody a start."""
+    limits = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3})
+    return boto3.client("kms", config=limits)
 
 
 def _context(tenant_id: str, integration_id: str) -> dict[str, str]:
