@@ -16,7 +16,7 @@ from hangtag.http.cursor import read_cursor, write_cursor
 from hangtag.http.shapes import DEFAULT_LIMIT, CallOut, ContactOut, Listed, TagOut, is_id
 from hangtag.store import calls as call_items
 from hangtag.store import tags as tag_items
-from hangtag.store.listing import Body, Place, Span, by_contact, by_day, live_calls
+from hangtag.store.listing import Body, Place, Span, by_contact, by_day
 from hangtag.store.tenants import get_tenant
 
 __all__ = ["Tags", "Times", "between", "call", "call_of_pbx", "calls", "contacts"]
@@ -98,7 +98,7 @@ def calls(
 
 def _open_calls(table: str, tenant_id: str, accept: Callable[[Body], bool], limit: int) -> Listed[CallOut]:
     """The calls that go on. They stand in no index of days yet, and are too few for pages."""
-    found = (call_items.read(table, place) for place in live_calls(table, tenant_id))
+    found = (call_items.read(table, place) for place in call_items.live_calls(table, tenant_id))
     shown = [_view(item) for item in islice((item for item in found if item), MAX_OPEN)]
     shown = [call for call in shown if accept(call.model_dump())]
     shown.sort(key=lambda call: call.started_at or "", reverse=True)

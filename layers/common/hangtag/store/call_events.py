@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from hangtag.calls.event import CallEvent, Kind, encode
-from hangtag.store.keys import LIVE_SHARDS, call_pk, call_sk, shard
+from hangtag.store.keys import LIVE_SHARDS, call_pk, call_sk, live_shard, shard
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
@@ -97,7 +97,7 @@ class _Write:
             ":integration": {"S": self.source.integration_id},
             ":provider": {"S": self.source.provider},
             ":kind": {"S": "call"},
-            ":shard": {"S": f"LIVE#{shard(self.pk, LIVE_SHARDS)}"},
+            ":shard": {"S": live_shard(shard(self.pk, LIVE_SHARDS))},
             ":due": {"S": self.due_at.astimezone(UTC).isoformat(timespec="seconds")},
             ":one": {"N": "1"},
             ":max": {"N": str(MAX_EVENTS)},

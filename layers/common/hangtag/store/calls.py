@@ -12,7 +12,7 @@ from hangtag.calls.event import CallEvent, decode, encode
 from hangtag.calls.fold import Call, fold
 from hangtag.store.call_events import EVENT_PREFIX, MAX_GENERATIONS
 from hangtag.store.client import dynamodb
-from hangtag.store.keys import DAY_SHARDS, LIVE_SHARDS, call_pk, call_sk, digest, key, shard
+from hangtag.store.keys import DAY_SHARDS, LIVE_SHARDS, call_pk, call_sk, digest, key, live_shard, shard
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +184,7 @@ def _reschedule(table: str, item: CallItem, due: datetime, attempt: int) -> bool
         "n = :count AND (attribute_not_exists(attempt) OR attempt = :seen)",
         {},
         {
-            ":shard": {"S": f"LIVE#{shard(item.key.pk, LIVE_SHARDS)}"},
+            ":shard": {"S": live_shard(shard(item.key.pk, LIVE_SHARDS))},
             ":due": {"S": due.astimezone(UTC).isoformat(timespec="seconds")},
             ":attempt": {"N": str(attempt)},
             ":seen": {"N": str(item.attempt)},
@@ -219,20 +219,30 @@ def _update(
 
 
 def due(table: str, before: datetime) -> Iterator[CallKey]:
-    """The live calls whose time to be looked at has come, of all tenants."""
+    """The live calls whose time to be looked at has come, of all tenants. Raises botocore's errors."""
+    moment = before.astimezone(UTC).isoformat(timespec="seconds")
+    return _live(table, " AND live_due < :now", {":now": {"S": moment}}, {})
+
+
+def live_calls(table: str, tenant_id: str) -> Iterator[CallKey]:
+    """The tenant's calls that go on, or whose tag is still to come, in no order. Raises botocore's errors.
+
+    They lie among all tenants' live calls: those of a few hours at the most, a hundred bytes each.
+    """
+    own = {":tenant": {"S": key("T", tenant_id, "CALL", "")}}
+    return _live(table, "", own, {"FilterExpression": "begins_with(pk, :tenant)"})
+
+
+def _live(table: str, condition: str, values: Mapping[str, Any], more: Mapping[str, Any]) -> Iterator[CallKey]:
+    """Walk the index of live calls, shard by shard; `condition` narrows each one's key, `more` the query."""
+    query = dynamodb().get_paginator("query")
     for number in range(LIVE_SHARDS):
-        pages = (
-            dynamodb()
-            .get_paginator("query")
-            .paginate(
-                TableName=table,
-                IndexName="live",
-                KeyConditionExpression="live_shard = :shard AND live_due < :now",
-                ExpressionAttributeValues={
-                    ":shard": {"S": f"LIVE#{number}"},
-                    ":now": {"S": before.astimezone(UTC).isoformat(timespec="seconds")},
-                },
-            )
+        pages = query.paginate(
+            TableName=table,
+            IndexName="live",
+            KeyConditionExpression="live_shard = :shard" + condition,
+            ExpressionAttributeValues={":shard": {"S": live_shard(number)}, **values},
+            **more,
         )
         for page in pages:
             for found in page["Items"]:

@@ -14,10 +14,9 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from hangtag.errors import UnavailableError
-from hangtag.store.calls import CallKey
+from hangtag.store.calls import CallKey, live_calls
 from hangtag.store.client import dynamodb
 from hangtag.store.keys import DAY_SHARDS, key
-from hangtag.store.listing import live_calls
 
 BATCH = 25
 ATTEMPTS = 6

@@ -46,6 +46,11 @@ def call_sk(generation: int) -> str:
     return key("CALL", f"{generation:04d}")
 
 
+def live_shard(number: int) -> str:
+    """One partition of the index of live calls, of LIVE_SHARDS; all tenants' calls are spread over them."""
+    return f"LIVE#{number}"
+
+
 def shard(of: str, count: int) -> int:
     """A stable shard number in [0, count) for a key, to spread an index's load."""
     return int(hashlib.sha256(of.encode()).hexdigest()[:8], 16) % count

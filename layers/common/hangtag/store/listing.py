@@ -7,9 +7,8 @@ from datetime import date, timedelta
 from heapq import merge
 from typing import Any
 
-from hangtag.store.calls import CallKey
 from hangtag.store.client import dynamodb
-from hangtag.store.keys import DAY_SHARDS, LIVE_SHARDS, key
+from hangtag.store.keys import DAY_SHARDS, key
 
 # What one request may cost; a list that ends early for it goes on with its cursor.
 MAX_DAYS = 92
@@ -98,31 +97,6 @@ def by_contact(
         if len(shown) == limit or scanned == MAX_SCANNED:
             return shown, order
     return shown, None
-
-
-def live_calls(table: str, tenant_id: str) -> Iterator[CallKey]:
-    """The tenant's calls that go on, or whose tag is still to come, in no order. Raises botocore's errors.
-
-    They lie among all tenants' live calls: those of a few hours at the most, a hundred bytes each.
-    """
-    for number in range(LIVE_SHARDS):
-        pages = (
-            dynamodb()
-            .get_paginator("query")
-            .paginate(
-                TableName=table,
-                IndexName="live",
-                KeyConditionExpression="live_shard = :shard",
-                FilterExpression="begins_with(pk, :tenant)",
-                ExpressionAttributeValues={
-                    ":shard": {"S": f"LIVE#{number}"},
-                    ":tenant": {"S": key("T", tenant_id, "CALL", "")},
-                },
-            )
-        )
-        for page in pages:
-            for item in page["Items"]:
-                yield CallKey(item["pk"]["S"], item["sk"]["S"])
 
 
 def _entries(table: str, index: str, of: str, before: str | None, page: int) -> Iterator[tuple[str, Body]]:
