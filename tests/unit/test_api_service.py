@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from hangtag.auth import make_token
 from hangtag.errors import ConflictError
 from hangtag.http.caller import Caller, Role, require
-from hangtag.http.service import Api
+from hangtag.http.service import Api, Routes
 from hangtag.store.models import Entry
 
 KEY = "k" * 64
@@ -36,25 +36,28 @@ ERRORS: dict[str, Exception] = {
     "unreachable": EndpointConnectionError(endpoint_url="http://secret-detail"),
 }
 
-app = Api(lambda _: Role.OPERATOR)
+routes = Routes(Role.OPERATOR)
 
 
-@app.get("/fails/<how>")
+@routes.get("/fails/<how>")
 def fails(how: str) -> Thing:
     """Raise what the path names."""
     raise ERRORS[how]
 
 
-@app.get("/wrong")
+@routes.get("/wrong")
 def wrong() -> Thing:
     """Answer something else than was promised."""
     return "secret-detail"  # type: ignore[return-value]
 
 
-@app.post("/things")
+@routes.post("/things")
 def take(thing: Thing) -> Thing:
     """Give back what was sent."""
     return thing
+
+
+app = Api(routes)
 
 
 @pytest.fixture(autouse=True)

@@ -13,8 +13,27 @@ from hangtag.store import settings as stored
 def test_the_defaults_are_those_of_the_design() -> None:
     assert TelephonySettings().model_dump() == {
         "settle_seconds": 10,
-        "attach": {"to": "contact", "hidden": False},
-        "contacts": {"create_unknown": "always"},
+        "attach": {
+            "to": "contact",
+            "hidden": False,
+            "conditions": [],
+            "logic": None,
+            "if_none": "contact",
+            "task": {
+                "title": "Call with {contact}",
+                "assignee_id": None,
+                "member_ids": [],
+                "due_in_minutes": None,
+                "fields": [],
+            },
+        },
+        "contacts": {"create_unknown": "always", "template": {"name": "{number}", "supervisor_id": None}},
+        "routing": {"mode": "on"},
+        "notifications": {
+            "missed_calls": {"supervisor": True, "rung": False, "employee_ids": [], "email": False},
+        },
+        "masks": [],
+        "visibility": {"calls": "all"},
     }
 
 

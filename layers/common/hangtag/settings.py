@@ -1,31 +1,130 @@
-"""The tenant's telephony rules, as the API takes and shows them."""
+"""The tenant's telephony rules, as the API takes and shows them. Ids and templates are checked where they are kept."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-__all__ = ["AttachSettings", "ContactSettings", "TelephonySettings"]
+__all__ = [
+    "AttachSettings",
+    "ConditionRow",
+    "ContactSettings",
+    "ContactTemplate",
+    "MaskRow",
+    "MissedCallNotices",
+    "NotificationSettings",
+    "RoutingSettings",
+    "TaskTemplate",
+    "TelephonySettings",
+    "TypedField",
+    "VisibilitySettings",
+]
 
 DEFAULT_SETTLE_SECONDS = 10
 # The delay of a message in a queue ends there.
 MAX_SETTLE_SECONDS = 900
+MAX_CONDITIONS = 20
+MAX_LOGIC = 500
+MAX_FIELDS = 30
+MAX_MEMBERS = 50
+
+Id = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16,32}$", max_length=32)]
+ShortText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 
 
 class _Rules(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-class AttachSettings(_Rules):
-    """Where a Call goes. Hidden ones are for administrators and the task's members only."""
+class TypedField(_Rules):
+    """A free field of a task. A date is ISO 8601 text; a number is finite."""
 
-    to: Literal["contact"] = "contact"
+    name: ShortText
+    type: Literal["string", "number", "boolean", "date"] = "string"
+    value: Annotated[str, StringConstraints(max_length=1000)] | int | float | bool | None = None
+
+
+class ConditionRow(_Rules):
+    """One row: `field` is title, status, assignee or the name of a free field; `≠` may be written `!=`."""
+
+    field: ShortText
+    op: Literal["=", "≠", "!="] = "="
+    value: Annotated[str, StringConstraints(max_length=1000)] | int | float | bool | None = None
+
+
+class TaskTemplate(_Rules):
+    """What a task made for a call is like. `{contact}` and `{number}` in the title are filled in."""
+
+    title: ShortText = "Call with {contact}"
+    assignee_id: Id | None = None
+    member_ids: list[Id] = Field(default_factory=list, max_length=MAX_MEMBERS)
+    due_in_minutes: int | None = Field(default=None, ge=0, le=525_600)
+    fields: list[TypedField] = Field(default_factory=list, max_length=MAX_FIELDS)
+
+
+class AttachSettings(_Rules):
+    """Where a Call goes. Hidden ones are for administrators and the task's members only.
+
+    `conditions` and `logic` belong to last_task_matching: rows are numbered from 1, and without a logic line all of
+    them must hold. `task` is the template of new tasks.
+    """
+
+    to: Literal["contact", "last_active_task", "last_task_matching", "new_task"] = "contact"
     hidden: bool = False
+    conditions: list[ConditionRow] = Field(default_factory=list, max_length=MAX_CONDITIONS)
+    logic: Annotated[str, StringConstraints(max_length=MAX_LOGIC)] | None = None
+    if_none: Literal["contact", "create_task"] = "contact"
+    task: TaskTemplate = TaskTemplate()
+
+
+class ContactTemplate(_Rules):
+    """What the contact of an unknown caller is like. `{number}` in the name is filled in.
+
+    `supervisor_id` is an employee or a group; without one it is who answered, else who was rung first.
+    """
+
+    name: ShortText = "{number}"
+    supervisor_id: Id | None = None
 
 
 class ContactSettings(_Rules):
-    """When the number of an unknown caller becomes a contact."""
+    """When the number of an unknown caller becomes a contact, and which."""
 
     create_unknown: Literal["always", "answered_only", "never"] = "always"
+    template: ContactTemplate = ContactTemplate()
+
+
+class RoutingSettings(_Rules):
+    """Whether a PBX that asks who is calling is told the extension of the contact's supervisor."""
+
+    mode: Literal["off", "on", "working_hours"] = "on"
+
+
+class MissedCallNotices(_Rules):
+    """Who is told of an incoming missed call, once."""
+
+    supervisor: bool = True
+    rung: bool = False
+    employee_ids: list[Id] = Field(default_factory=list, max_length=MAX_MEMBERS)
+    email: bool = False
+
+
+class NotificationSettings(_Rules):
+    """What employees are told of."""
+
+    missed_calls: MissedCallNotices = MissedCallNotices()
+
+
+class MaskRow(_Rules):
+    """How numbers of a type are shown and typed: `#` is a digit, anything else stands for itself."""
+
+    type: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40)]
+    mask: Annotated[str, StringConstraints(min_length=1, max_length=64, pattern="#")]
+
+
+class VisibilitySettings(_Rules):
+    """What employees see: all calls, or those that they took part in, supervise, or share a task with."""
+
+    calls: Literal["all", "own"] = "all"
 
 
 class TelephonySettings(_Rules):
@@ -34,3 +133,7 @@ class TelephonySettings(_Rules):
     settle_seconds: int = Field(default=DEFAULT_SETTLE_SECONDS, ge=1, le=MAX_SETTLE_SECONDS)
     attach: AttachSettings = AttachSettings()
     contacts: ContactSettings = ContactSettings()
+    routing: RoutingSettings = RoutingSettings()
+    notifications: NotificationSettings = NotificationSettings()
+    masks: list[MaskRow] = Field(default_factory=list, max_length=20)
+    visibility: VisibilitySettings = VisibilitySettings()

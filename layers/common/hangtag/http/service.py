@@ -12,8 +12,9 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import (
     RequestValidationError,
     ResponseValidationError,
 )
+from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 from botocore.exceptions import BotoCoreError, ClientError
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pynamodb.exceptions import PynamoDBException
 
 from hangtag.errors import (
@@ -25,10 +26,11 @@ from hangtag.errors import (
 )
 from hangtag.http.body import read_object
 from hangtag.http.caller import Caller, Role, authenticate, require
+from hangtag.http.idempotency import Once
 from hangtag.http.problem import problem, validation_fields
 from hangtag.observability import logger
 
-__all__ = ["Api"]
+__all__ = ["Api", "Routes"]
 
 _WITH_BODY = ("POST", "PUT", "PATCH")
 # Refusals of AWS that pass by themselves.
@@ -51,22 +53,12 @@ _PASSING = frozenset(
 )
 
 
-class Api(APIGatewayHttpResolver):
-    """The routes of one function.
+class Routes(APIGatewayHttpRouter):
+    """The routes of one feature, all of which need the same role. A feature with two roles has two of these."""
 
-    `required` tells the role that an address needs, so that a new route is closed before it is open.
-    """
-
-    def __init__(self, required: Callable[[str], Role]) -> None:
-        super().__init__(
-            enable_validation=True,
-            response_validation_error_http_code=500,
-            serializer=partial(json.dumps, ensure_ascii=False, separators=(",", ":")),
-        )
-        self._required = required
-        self.exception_handler(RequestValidationError)(_reraise)
-        self.exception_handler(ResponseValidationError)(_reraise)
-        self.exception_handler(NoRouteError)(_reraise)
+    def __init__(self, role: Role) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.role = role
 
     @property
     def caller(self) -> Caller:
@@ -79,17 +71,38 @@ class Api(APIGatewayHttpResolver):
         """The caller's tenant."""
         return self.caller.tenant_id
 
-    @property
-    def idempotency_key(self) -> str | None:
-        """What the caller calls this request, so that it is carried out once."""
-        key: str | None = self.context["idempotency_key"]
-        return key
+    def once(self, what: str, work: Callable[[], BaseModel], *, sealed: bool = False) -> dict[str, Any]:
+        """Carry out a POST, once for each Idempotency-Key of the caller's; `sealed` keeps a secret answer encrypted.
 
-    @property
-    def payload(self) -> dict[str, Any]:
-        """The JSON object that was sent, as it was sent."""
-        payload: dict[str, Any] = self.context["payload"]
-        return payload
+        `what` names the deed: the same key may stand for different deeds.
+        """
+        key: str | None = self.context["idempotency_key"]
+
+        def run() -> dict[str, Any]:
+            return dict(work().model_dump(mode="json"))
+
+        if key is None:
+            return run()
+        return Once(self.tenant_id, what, key, self.context["payload"], sealed=sealed).run(run)
+
+
+class Api(APIGatewayHttpResolver):
+    """The routes of one function, feature by feature. There is no route without a role."""
+
+    def __init__(self, *features: Routes) -> None:
+        super().__init__(
+            enable_validation=True,
+            response_validation_error_http_code=500,
+            serializer=partial(json.dumps, ensure_ascii=False, separators=(",", ":")),
+        )
+        self._roles: dict[tuple[str, str], Role] = {}
+        self.exception_handler(RequestValidationError)(_reraise)
+        self.exception_handler(ResponseValidationError)(_reraise)
+        self.exception_handler(NoRouteError)(_reraise)
+        for routes in features:
+            self.include_router(routes)
+            for route in self._all_routes():
+                self._roles.setdefault((route.method, str(route.path)), routes.role)
 
     def handle(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         """Answer one request of the HTTP API (payload 2.0). Never raises."""
@@ -109,12 +122,7 @@ class Api(APIGatewayHttpResolver):
     def _answer(self, method: str, path: str, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         headers = {name.lower(): str(value) for name, value in event.get("headers", {}).items()}
         caller = authenticate(headers)
-        require(caller, self._required(path))
-        allowed = self._methods(path)
-        if not allowed:
-            raise NotFoundError("there is nothing at this address")
-        if method not in allowed:
-            raise MethodNotAllowedError("this address takes " + ", ".join(allowed))
+        self._admit(caller, method, path)
         payload = read_object(event, headers) if method in _WITH_BODY else {}
         plain = {
             **event,
@@ -127,6 +135,16 @@ class Api(APIGatewayHttpResolver):
         answer: dict[str, Any] = self.resolve(plain, context)
         return answer
 
+    def _admit(self, caller: Caller, method: str, path: str) -> None:
+        """Raises NotFoundError, MethodNotAllowedError or ForbiddenError unless the caller may use this route."""
+        found = self._matching(path)
+        if not found:
+            raise NotFoundError("there is nothing at this address")
+        route = next((route for route in found if route.method == method), None)
+        if route is None:
+            raise MethodNotAllowedError("this address takes " + ", ".join(self._methods(path)))
+        require(caller, self._roles[route.method, str(route.path)])
+
     def _methods(self, path: str) -> list[str]:
         """The methods that an address takes."""
         return sorted({route.method for route in self._matching(path)})
@@ -136,8 +154,10 @@ class Api(APIGatewayHttpResolver):
         return next((str(route.path) for route in self._matching(path)), "unknown")
 
     def _matching(self, path: str) -> list[Route]:
-        routes = [*self._static_routes, *self._dynamic_routes]
-        return [route for route in routes if route.rule.match(path)]
+        return [route for route in self._all_routes() if route.rule.match(path)]
+
+    def _all_routes(self) -> list[Route]:
+        return [*self._static_routes, *self._dynamic_routes]
 
     def _failure(self, error: Exception, method: str, path: str) -> dict[str, Any]:
         known = _as_ours(error)

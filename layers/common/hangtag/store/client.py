@@ -1,5 +1,6 @@
 """The low-level clients, made from botocore alone: boto3 would double the webhook's start."""
 
+import os
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
@@ -33,3 +34,8 @@ def make(service: str, *, connect: float = 1.0, read: float = 3.0, attempts: int
 def dynamodb() -> "DynamoDBClient":
     """The table's client."""
     return cast("DynamoDBClient", make("dynamodb"))
+
+
+def table() -> str:
+    """The table's name, from the environment."""
+    return os.environ["TABLE_NAME"]

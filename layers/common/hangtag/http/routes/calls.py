@@ -1,0 +1,70 @@
+"""Calls, and the tags that they left."""
+
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler.openapi.params import Query
+
+from hangtag.http import history
+from hangtag.http import shapes as api
+from hangtag.http.caller import Role
+from hangtag.http.paged import found_id
+from hangtag.http.service import Routes
+from hangtag.store.client import table
+
+__all__ = ["routes"]
+
+From = Annotated[str | None, Query(alias="from", max_length=40)]
+To = Annotated[str | None, Query(alias="to", max_length=40)]
+
+routes = Routes(Role.EMPLOYEE)
+
+
+@routes.get("/v1/calls")
+def get_calls(
+    integration_id: str | None = None,
+    call_id: Annotated[str | None, Query(max_length=512)] = None,
+    since: From = None,
+    until: To = None,
+    state: Annotated[str | None, Query(pattern="^(open|closed)$")] = None,
+    employee_id: str | None = None,
+    contact_id: str | None = None,
+    limit: api.Limit | None = None,
+    cursor: str | None = None,
+) -> api.Listed[api.CallOut]:
+    """The call with a PBX's id; or the calls of a time, the newest first; those that go on only as state=open."""
+    if integration_id is not None and call_id is not None:
+        return history.call_of_pbx(table(), routes.tenant_id, integration_id, call_id)
+    wanted = {"integration_id": integration_id, "state": state, "employee_id": employee_id}
+    wanted["contact_id"] = contact_id
+    return history.calls(table(), routes.tenant_id, history.between(since, until), wanted, limit, cursor)
+
+
+@routes.get("/v1/calls/<call_id>")
+def get_call(call_id: str) -> api.CallOut:
+    """One call."""
+    return history.call(table(), routes.tenant_id, call_id)
+
+
+@routes.get("/v1/tags")
+def get_tags(
+    contact_id: str | None = None,
+    call_id: str | None = None,
+    since: From = None,
+    until: To = None,
+    type: Annotated[str | None, Query(pattern="^(call|missed_call)$")] = None,  # noqa: A002
+    limit: api.Limit | None = None,
+    cursor: str | None = None,
+) -> api.Listed[api.TagOut]:
+    """The tags of a contact, of a call, or of a time, the newest first."""
+    tags = history.Tags(table(), routes.caller, type)
+    if call_id is not None:
+        return tags.of_call(call_id)
+    if contact_id is not None:
+        return tags.of_contact(contact_id, limit, cursor)
+    return tags.of_time(history.between(since, until), limit, cursor)
+
+
+@routes.get("/v1/tags/<tag_id>")
+def get_tag(tag_id: str) -> api.TagOut:
+    """One tag."""
+    return history.Tags(table(), routes.caller, None).one(found_id(tag_id))

@@ -1,0 +1,57 @@
+"""Contacts."""
+
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler.openapi.params import Query
+
+from hangtag.crm import builtin
+from hangtag.http import history
+from hangtag.http import shapes as api
+from hangtag.http.caller import Role
+from hangtag.http.paged import found_id
+from hangtag.http.service import Routes
+from hangtag.store.client import table
+
+__all__ = ["routes"]
+
+routes = Routes(Role.EMPLOYEE)
+
+
+@routes.post("/v1/contacts", status_code=201)
+def post_contact(contact: api.ContactIn) -> api.ContactOut:
+    """Add a contact. A number that is on another contact is a 409 that names it."""
+    tenant_id = routes.tenant_id
+
+    def work() -> api.ContactOut:
+        made = builtin.create_contact(tenant_id, contact.name, contact.phones, contact.supervisor_id)
+        return api.ContactOut.model_validate(made.to_json())
+
+    return api.ContactOut.model_validate(routes.once("contacts", work))
+
+
+@routes.get("/v1/contacts")
+def get_contacts(
+    phone: Annotated[str | None, Query(max_length=64)] = None,
+    limit: api.Limit | None = None,
+    cursor: str | None = None,
+) -> api.Listed[api.ContactOut]:
+    """The contact with a number, in any format; or all contacts, the newest first."""
+    if phone is not None:
+        found = builtin.find_by_phone(routes.tenant_id, phone)
+        shown = [api.ContactOut.model_validate(found.to_json())] if found else []
+        return api.Listed[api.ContactOut](items=shown)
+    return history.contacts(table(), routes.tenant_id, limit, cursor)
+
+
+@routes.get("/v1/contacts/<contact_id>")
+def get_contact(contact_id: str) -> api.ContactOut:
+    """One contact."""
+    found = builtin.get_contact(routes.tenant_id, found_id(contact_id))
+    return api.ContactOut.model_validate(found.to_json())
+
+
+@routes.patch("/v1/contacts/<contact_id>")
+def patch_contact(contact_id: str, changes: api.ContactChange) -> api.ContactOut:
+    """Change a contact; what is not sent stays."""
+    changed = builtin.change_contact(routes.tenant_id, found_id(contact_id), changes.changes())
+    return api.ContactOut.model_validate(changed.to_json())

@@ -1,0 +1,39 @@
+"""Lines: the tenant's own numbers."""
+
+from urllib.parse import unquote
+
+from hangtag.errors import BadInputError, FieldError
+from hangtag.http import shapes as api
+from hangtag.http.caller import Role
+from hangtag.http.paged import children
+from hangtag.http.service import Routes
+from hangtag.phone import normalise
+from hangtag.store import lines, tenants
+
+__all__ = ["routes"]
+
+routes = Routes(Role.ADMIN)
+
+
+@routes.get("/v1/lines")
+def get_lines(limit: api.Limit | None = None, cursor: str | None = None) -> api.Listed[api.LineOut]:
+    """The tenant's lines."""
+    tenant_id = routes.tenant_id
+    return children(
+        "lines",
+        api.LineOut,
+        limit,
+        cursor,
+        lambda count, after: lines.list_lines(tenant_id, count, after),
+    )
+
+
+@routes.put("/v1/lines/<number>")
+def put_line(number: str, line: api.LineIn) -> api.LineOut:
+    """Name a line. Its number may be in any format, or as the PBX writes it."""
+    typed = unquote(number).strip()
+    if not 0 < len(typed) <= 64 or not typed.isprintable():
+        raise BadInputError("the number is not valid", (FieldError("number", "1 to 64 characters"),))
+    read = normalise(typed, tenants.get_tenant(routes.tenant_id).country)
+    put = lines.put_line(routes.tenant_id, lines.Line(read.e164 if read else typed, line.name, line.color))
+    return api.LineOut.model_validate(put.to_json())
