@@ -13,7 +13,7 @@ FUNCTIONS := $(wildcard functions/*/app.py)
 OLD_ENOUGH := -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Hangtag needs Python 3.11 or newer, this is %s: make PYTHON=/path/to/python" % sys.version.split()[0])'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test test-fast check format bench build lock clean
+.PHONY: help setup demo up down test test-fast check format openapi bench build lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 — /p' $(MAKEFILE_LIST)
@@ -58,10 +58,14 @@ check: setup $(SAM_VENV)/.stamp ## style, types, layers, template and state mach
 	$(BIN)/cfn-lint template.yaml
 	$(SAM) validate --lint
 	$(BIN)/python -m tools.asl_lint statemachines/*.asl.yaml
+	$(BIN)/python -m tools.openapi --check
 
 format: setup ## put the code into its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+openapi: setup ## write docs/openapi.json anew from the routes
+	$(BIN)/python -m tools.openapi
 
 bench: setup ## what a call costs, as ratios and counts of one run
 	@PYTHONPATH=$(PYTHONPATH):tests/load:tests/integration $(BIN)/python tests/load/bench.py

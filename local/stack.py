@@ -54,6 +54,9 @@ class Stack:
     fallback_queue: str
     settle_queue: str
     amend_queue: str
+    delivery_queue: str
+    jobs_queue: str
+    files_bucket: str
     functions: Mapping[str, str]
     parameters: Mapping[str, str]
     environment: Mapping[str, str] = field(repr=False)
@@ -163,6 +166,9 @@ def _deploy(place: Place, parameters: Mapping[str, str], environment: Mapping[st
         fallback_queue=outputs["FallbackQueueUrl"],
         settle_queue=outputs["SettleQueueUrl"],
         amend_queue=outputs["AmendQueueUrl"],
+        delivery_queue=outputs["DeliveryQueueUrl"],
+        jobs_queue=outputs["JobsQueueUrl"],
+        files_bucket=outputs["FilesBucketName"],
         functions=dict(deployed.functions),
         parameters=dict(parameters),
         environment=dict(environment),

@@ -19,6 +19,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "tags": {"done": "gone"},
     "admin": {"statusCode": 401},
     "desk": {"statusCode": 401},
+    "jobs": {"batchItemFailures": []},
 }
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]

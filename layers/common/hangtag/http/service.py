@@ -101,7 +101,7 @@ class Api(APIGatewayHttpResolver):
         self.exception_handler(NoRouteError)(_reraise)
         for routes in features:
             self.include_router(routes)
-            for route in self._all_routes():
+            for route in self.all_routes():
                 self._roles.setdefault((route.method, str(route.path)), routes.role)
 
     def handle(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
@@ -154,9 +154,10 @@ class Api(APIGatewayHttpResolver):
         return next((str(route.path) for route in self._matching(path)), "unknown")
 
     def _matching(self, path: str) -> list[Route]:
-        return [route for route in self._all_routes() if route.rule.match(path)]
+        return [route for route in self.all_routes() if route.rule.match(path)]
 
-    def _all_routes(self) -> list[Route]:
+    def all_routes(self) -> list[Route]:
+        """Every route, for those who describe the API."""
         return [*self._static_routes, *self._dynamic_routes]
 
     def _failure(self, error: Exception, method: str, path: str) -> dict[str, Any]:
