@@ -1,8 +1,9 @@
 """`python -m local.demo [--once]`: the whole system, a simulated PBX, and each call's tag as it lands.
 
-Brings the embedded stack up, seeds two tenants and plays every call story over HTTP. With `--once` it ends by itself,
-with exit code 0 only if every story came to what it expects; without, it goes on with random calls until Ctrl-C. A
-stack that it started is stopped in the end; one that was running already is used as it is, and left running.
+Brings the embedded stack up, seeds tenants through the API and plays every call story over HTTP. With `--once` it
+ends by itself, with exit code 0 only if every story came to what it expects; without, it goes on with random calls
+until Ctrl-C. A stack that it started is stopped in the end; one that was running already is used as it is, and left
+running.
 """
 
 import argparse
@@ -33,7 +34,7 @@ from local.simulator import (
     load_office_plan,
     load_stories,
 )
-from local.simulator.story import StoryError
+from local.simulator.story import TENANTS, StoryError
 
 HANGUP_TIMEOUT_SECONDS = 20
 # A running stack that waits longer for a hang-up can't show a lost one while somebody watches.
@@ -114,7 +115,7 @@ def _show(running: stack.Stack, *, once: bool, speed: float) -> int:
 
 @dataclass(slots=True, kw_only=True)
 class Show:
-    """The playing of stories in two offices, and what came of it so far."""
+    """The playing of stories in the tenants' offices, and what came of it so far."""
 
     stories: Sequence[Story]
     offices: Mapping[str, Office]
@@ -131,12 +132,12 @@ class Show:
 
     @classmethod
     def prepare(cls, running: stack.Stack, speed: float) -> "Show":
-        """Seed two tenants. Raises ApiError, StoryError."""
+        """Seed the tenants. Raises ApiError, StoryError."""
         plan = load_office_plan()
         stop = threading.Event()
         operator = Api(running.api, running.operator_token, stop=stop)
-        offices = {name: build_office(operator, plan, name) for name in ("main", "other")}
-        _say(f"two tenants with {len(plan.employees)} employees and {len(plan.contacts)} contacts")
+        offices: dict[str, Office] = {name: build_office(operator, plan, name) for name in TENANTS}
+        _say(f"{len(offices)} tenants with {len(plan.employees)} employees and {len(plan.contacts)} contacts each")
         return cls(
             stories=_playable(running, load_stories()),
             offices=offices,
@@ -264,7 +265,9 @@ def _left(verdict: Verdict) -> str:
         return f"Missed Call {values['Type']}, contact {contact}"
     duration = values["Duration"]
     length = "end unknown" if duration is None else f"{duration} s"
-    return f"Call {values['Type']}, {_name(values['Employee'])}, contact {contact}, {length}"
+    where = ", on a task" if verdict.tag["task_id"] else ""
+    seen = ", hidden" if verdict.tag["hidden"] else ""
+    return f"Call {values['Type']}, {_name(values['Employee'])}, contact {contact}, {length}{where}{seen}"
 
 
 def _name(person: Mapping[str, str] | None) -> str:

@@ -31,6 +31,7 @@ PACKAGES = {
     "pynamodb": "pynamodb",
     "requests": "requests",
     "phonenumbers": "phonenumberslite",
+    "jwt": "pyjwt[crypto]",
 }
 # A test's stack ends by itself when the test was killed.
 TEST_MAX_SECONDS = 3600

@@ -1,17 +1,36 @@
-"""The admin API: tenants, providers, integrations, employees, lines, settings, tokens."""
+"""The admin API: who is who, which PBXs and CRM there are, and the rules."""
 
 from typing import Any
 
-from hangtag.http.routes import employees, integrations, lines, settings, tenants, tokens
+from hangtag.http.routes import (
+    audit,
+    crm,
+    employees,
+    extensions,
+    groups,
+    integrations,
+    lines,
+    masks,
+    settings,
+    tenants,
+    tokens,
+)
 from hangtag.http.service import Api
 
 app = Api(
     tenants.routes,
+    tenants.me_routes,
+    audit.routes,
     integrations.routes,
+    extensions.routes,
     employees.routes,
+    groups.routes,
     tokens.routes,
+    tokens.owner_routes,
     settings.routes,
     lines.routes,
+    masks.routes,
+    crm.routes,
 )
 
 

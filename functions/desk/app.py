@@ -1,11 +1,11 @@
-"""What an employee uses: contacts, calls, tags."""
+"""What an employee uses: contacts, calls, tags, tasks, comments, missed calls."""
 
 from typing import Any
 
-from hangtag.http.routes import calls, contacts
+from hangtag.http.routes import calls, comments, contacts, missed_calls, tasks
 from hangtag.http.service import Api
 
-app = Api(contacts.routes, calls.routes)
+app = Api(contacts.routes, calls.routes, tasks.routes, comments.routes, missed_calls.routes)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

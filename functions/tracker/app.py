@@ -8,7 +8,8 @@ from typing import Any
 
 from hangtag.flow import settle as settling
 from hangtag.flow.sweep import sweep
-from hangtag.flow.track import Machinery, act, decide
+from hangtag.flow.talk import note_talk
+from hangtag.flow.track import Machinery, act, decide, deliver, fill_later
 from hangtag.observability import logger
 from hangtag.store import calls, settings
 
@@ -17,6 +18,7 @@ MACHINERY = Machinery(
     state_machine_arn=os.environ["STATE_MACHINE_ARN"],
     settle_queue_url=os.environ["SETTLE_QUEUE_URL"],
     amend_queue_url=os.environ["AMEND_QUEUE_URL"],
+    delivery_queue_url=os.environ["DELIVERY_QUEUE_URL"],
 )
 SWEEP_AFTER = timedelta(seconds=int(os.environ["SWEEP_AFTER_SECONDS"]))
 # What a sweep leaves of its time for the call at hand.
@@ -61,20 +63,36 @@ def each(
 
 
 def track(record: dict[str, Any]) -> None:
-    """One change of a call's item."""
+    """One change that the stream tells of: a call's, a message's for an outside CRM, or a number's new contact."""
     image = record["dynamodb"].get("NewImage")
-    item = calls.parse(image) if image else None
+    if image is None:
+        return
+    sk = image["sk"]["S"]
+    if sk.startswith("CALL#"):
+        track_call(image)
+    elif sk.startswith("OUTBOX"):
+        deliver(MACHINERY, image["tenant_id"]["S"], image["id"]["S"])
+    elif "claimed" in image:
+        # The key says whose number it is: T, tenant, PHONE, number.
+        fill_later(MACHINERY, image["pk"]["S"].split("#")[1], image["claimed"]["S"])
+
+
+def track_call(image: dict[str, Any]) -> None:
+    """One change of a call's item."""
+    item = calls.parse(image)
     if item is None:
         return
     call = item.fold()
-    actions = decide(item, call)
-    seconds = settings.settle_seconds(TABLE, item.tenant_id) if actions.settle else 0
-    act(MACHINERY, item, actions, seconds)
+    rules = settings.tracker_rules(TABLE, item.tenant_id)
+    actions = decide(item, call, rules.create_unknown)
+    act(MACHINERY, item, actions, rules.settle_seconds)
+    note_talk(TABLE, item, call)
     logger.info(
         "tracked",
         extra={
             "execution": item.execution_name,
             "start": actions.start,
+            "meet": actions.meet,
             "succeed": actions.succeed,
             "settle": actions.settle,
             "amend": actions.amend,

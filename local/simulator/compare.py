@@ -1,10 +1,10 @@
 """Compares a call and its tags, as the API shows them, with what a story expects; in plain words. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from local.simulator.story import NEW_CONTACT, Expectation, ExpectedTag, fill
+from local.simulator.story import NEW_CONTACT, NEW_TASK, Expectation, ExpectedTag, fill
 
 # Name and type of each field, in the strict order that the product promises.
 _LINE_FIELDS = (
@@ -38,6 +38,7 @@ class People:
 
     employees: Mapping[str, str]
     contacts: Mapping[str, str]
+    tasks: Mapping[str, str] = field(default_factory=dict)
 
 
 def compare(
@@ -92,6 +93,8 @@ def _tag_mismatches(expected: ExpectedTag, people: People, tag: Mapping[str, Any
         yield from _differs("type of tag", expected.type, kind)
         return
     yield from _differs("direction", expected.direction, tag.get("direction"))
+    yield from _differs("hidden", expected.hidden, tag.get("hidden"))
+    yield from _task_mismatches(expected.task, people, tag.get("task_id"))
     yield from _differs("end_unknown", expected.end_unknown, bool(tag.get("end_unknown")))
     fields = [(field["name"], field["type"]) for field in tag["fields"]]
     fixed = list(FIELDS[expected.type])
@@ -123,11 +126,26 @@ def _contact_mismatches(expected: str | None, people: People, tag: Mapping[str, 
         yield f"Contact: expected a new one, found {value['name']!r}, who was there before"
 
 
-def _person_mismatches(field: str, expected: str | None, known: Mapping[str, str], value: Any) -> Iterable[str]:
+def _task_mismatches(expected: str | None, people: People, task_id: str | None) -> Iterable[str]:
+    if expected == NEW_TASK:
+        if task_id is None or task_id in people.tasks.values():
+            yield f"task: expected a new one, found {task_id}"
+        return
+    title = next((title for title, known in people.tasks.items() if known == task_id), task_id)
+    yield from _differs("task", expected, title)
+
+
+def recipient_mismatches(expected: Iterable[str], people: People, ids: Iterable[str]) -> Iterable[str]:
+    """Whether those who are told of a missed call are the expected ones."""
+    names = {known: name for name, known in people.employees.items()}
+    yield from _differs("recipients", sorted(expected), sorted(names.get(one, one) for one in ids))
+
+
+def _person_mismatches(what: str, expected: str | None, known: Mapping[str, str], value: Any) -> Iterable[str]:
     name = value["name"] if value else None
-    yield from _differs(field, expected, name)
+    yield from _differs(what, expected, name)
     if value and name == expected and name is not None:
-        yield from _differs(f"{field}'s id", known.get(name), value["id"])
+        yield from _differs(f"{what}'s id", known.get(name), value["id"])
 
 
 def _differs(what: str, expected: Any, found: Any) -> list[str]:

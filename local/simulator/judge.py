@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from local.simulator.api import Api, ApiError
-from local.simulator.compare import People, compare
+from local.simulator.compare import People, compare, recipient_mismatches
 from local.simulator.office import Office
 from local.simulator.player import Run
 from local.simulator.story import Expectation, fill
@@ -31,7 +31,7 @@ class Verdict:
 
 
 class Judge:
-    """Looks at calls and tags with the owners' tokens. `offices` maps main and other to their office."""
+    """Looks at calls and tags with the owners' tokens. `offices` maps the names of tenants to their office."""
 
     def __init__(
         self,
@@ -85,8 +85,11 @@ class Judge:
         except ApiError as error:
             mismatches.append(str(error))
         else:
-            people = People(employees=office.employees, contacts=office.contacts)
+            people = People(employees=office.employees, contacts=office.contacts, tasks=office.tasks)
             mismatches += compare(expected, run.ids, people, calls, tags)
+            if expected.recipients is not None and not mismatches:
+                told = self._recipients(expected.tenant, tags[0]["id"])
+                mismatches += recipient_mismatches(expected.recipients, people, told)
         return Verdict(
             story=run.story.name,
             expected=expected,
@@ -95,6 +98,13 @@ class Judge:
             tag=tags[0] if tags else None,
             mismatches=tuple(mismatches),
         )
+
+    def _recipients(self, tenant: str, tag_id: str) -> list[str]:
+        """Who is told of a missed call; nobody as long as it is not on the queue."""
+        try:
+            return list(self._apis[tenant].get(f"/v1/missed-calls/{tag_id}")["recipients"])
+        except ApiError:
+            return []
 
 
 def _calls(api: Api, office: Office, call_id: str) -> list[Mapping[str, Any]]:

@@ -10,7 +10,7 @@ from local.simulator.story import PROVIDER, OfficePlan
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Office:
-    """One tenant with its office. `employees` and `contacts` map names to ids."""
+    """One tenant with its office. `employees`, `contacts` and `tasks` map names to ids."""
 
     name: str
     tenant_id: str
@@ -20,12 +20,13 @@ class Office:
     planfix_token: str = field(repr=False)
     employees: Mapping[str, str]
     contacts: Mapping[str, str]
+    tasks: Mapping[str, str]
 
 
 def build_office(api: Api, plan: OfficePlan, name: str = "main") -> Office:
     """Make a tenant with the planned office; `api` has the operator's token. Raises ApiError.
 
-    `name` becomes part of the tenant's name; any number of tenants may share it.
+    `name` becomes part of the tenant's name, and says which rules it has; any number of tenants may share it.
     """
     tenant = api.post(
         "/v1/tenants",
@@ -36,9 +37,11 @@ def build_office(api: Api, plan: OfficePlan, name: str = "main") -> Office:
         "/v1/integrations",
         {"provider": PROVIDER, "name": "Simulated PBX", "credentials": {}, "settings": {}},
     )
-    owner.put("/v1/settings/telephony", plan.settings)
+    owner.put("/v1/settings/telephony", plan.settings_of(name))
     employees = _add_employees(owner, plan, integration["id"])
-    contacts = _add_contacts(owner, plan, employees)
+    groups = _add_groups(owner, plan, employees)
+    contacts = _add_contacts(owner, plan, {**employees, **groups})
+    tasks = _add_tasks(owner, plan, contacts)
     for line in plan.lines:
         owner.put(f"/v1/lines/{quote(line.number, safe='')}", {"name": line.name})
     return Office(
@@ -50,6 +53,7 @@ def build_office(api: Api, plan: OfficePlan, name: str = "main") -> Office:
         planfix_token=integration["secrets"]["planfix_token"],
         employees=employees,
         contacts=contacts,
+        tasks=tasks,
     )
 
 
@@ -66,11 +70,28 @@ def _add_employees(owner: Api, plan: OfficePlan, integration_id: str) -> dict[st
     return ids
 
 
-def _add_contacts(owner: Api, plan: OfficePlan, employees: Mapping[str, str]) -> dict[str, str]:
+def _add_groups(owner: Api, plan: OfficePlan, employees: Mapping[str, str]) -> dict[str, str]:
+    ids = {}
+    for group in plan.groups:
+        members = [employees[name] for name in group.members]
+        ids[group.name] = owner.post("/v1/groups", {"name": group.name, "employee_ids": members})["id"]
+    return ids
+
+
+def _add_tasks(owner: Api, plan: OfficePlan, contacts: Mapping[str, str]) -> dict[str, str]:
+    ids = {}
+    for task in plan.tasks:
+        fields = [{"name": name, "type": "string", "value": value} for name, value in task.fields.items()]
+        card = {"title": task.title, "contact_ids": [contacts[task.contact]], "fields": fields}
+        ids[task.title] = owner.post("/v1/tasks", card)["id"]
+    return ids
+
+
+def _add_contacts(owner: Api, plan: OfficePlan, supervisors: Mapping[str, str]) -> dict[str, str]:
     ids = {}
     for contact in plan.contacts:
         card: dict[str, object] = {"name": contact.name, "phones": list(contact.phones)}
         if contact.supervisor is not None:
-            card["supervisor_id"] = employees[contact.supervisor]
+            card["supervisor_id"] = supervisors[contact.supervisor]
         ids[contact.name] = owner.post("/v1/contacts", card)["id"]
     return ids

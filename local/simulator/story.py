@@ -7,17 +7,20 @@ PBX's call ids and are made anew for each run, so that a story can be played any
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 EVENTS = Path(__file__).resolve().parents[2] / "events"
 PROVIDER = "telephony_api"
-# An expected contact that the office did not have before.
+# An expected contact, or task, that the office did not have before.
 NEW_CONTACT = "new"
+NEW_TASK = "new"
 
-Tenant = Literal["main", "other"]
+# The office has the same people at each; their rules differ, see office.yaml.
+Tenant = Literal["main", "other", "deals", "private", "fresh"]
+TENANTS: tuple[Tenant, ...] = get_args(Tenant)
 _PLACEHOLDER = re.compile(r"\{(call\d*)\}")
 
 
@@ -53,14 +56,17 @@ class Event(_Part):
 class ExpectedTag(_Part):
     """The tag that a call must leave. `employee` and `contact` are names in the office, None for none.
 
-    `contact` may be `new`. `duration` is in seconds and compared only where the story gives it (None: unknown);
-    `extra` holds all extra fields. A Missed Call has neither employee nor duration nor extra fields.
+    `contact` may be `new`; `task` is the title of one in the office, or `new`. `duration` is in seconds and compared
+    only where the story gives it (None: unknown); `extra` holds all extra fields. A Missed Call has neither employee
+    nor duration nor extra fields.
     """
 
     type: Literal["call", "missed_call"]
     direction: Literal["in", "out"]
     employee: str | None = None
     contact: str | None
+    task: str | None = None
+    hidden: bool = False
     number: str
     line: str
     line_name: str
@@ -70,7 +76,10 @@ class ExpectedTag(_Part):
 
 
 class Expectation(_Part):
-    """What must come of one call. `recording` and `linked` are compared only where the story gives them."""
+    """What must come of one call. `recording` and `linked` are compared only where the story gives them.
+
+    `recipients` are the names of those who are told of a missed call, also compared only where they are given.
+    """
 
     tenant: Tenant = "main"
     call: str
@@ -80,6 +89,7 @@ class Expectation(_Part):
     linked: str | None = None
     recording: str | None = None
     recording_is_temporary: bool | None = None
+    recipients: tuple[str, ...] | None = Field(default=None, strict=False)
 
 
 class StoryFile(_Part):
@@ -116,8 +126,23 @@ class PlannedEmployee(_Part):
     phones: tuple[str, ...] = Field(default=(), strict=False)
 
 
+class PlannedGroup(_Part):
+    """A group of employees; `members` are their names."""
+
+    name: str
+    members: tuple[str, ...] = Field(min_length=1, strict=False)
+
+
+class PlannedTask(_Part):
+    """An open task of one contact, both by name; `fields` are free ones, of text."""
+
+    title: str
+    contact: str
+    fields: Mapping[str, str] = Field(default_factory=dict)
+
+
 class PlannedContact(_Part):
-    """A contact; `supervisor` is an employee's name."""
+    """A contact; `supervisor` is an employee's or a group's name."""
 
     name: str
     phones: tuple[str, ...] = Field(min_length=1, strict=False)
@@ -132,14 +157,24 @@ class PlannedLine(_Part):
 
 
 class OfficePlan(_Part):
-    """The office that stories play in. `settings` go to the telephony settings as they are."""
+    """The office that stories play in. `settings` go to the telephony settings as they are.
+
+    `rules` are what the settings of some tenants have besides.
+    """
 
     country: str
     time_zone: str
     settings: Mapping[str, Any]
+    rules: Mapping[Tenant, Mapping[str, Any]] = Field(default_factory=dict)
     employees: tuple[PlannedEmployee, ...] = Field(strict=False)
+    groups: tuple[PlannedGroup, ...] = Field(default=(), strict=False)
     contacts: tuple[PlannedContact, ...] = Field(strict=False)
+    tasks: tuple[PlannedTask, ...] = Field(default=(), strict=False)
     lines: tuple[PlannedLine, ...] = Field(strict=False)
+
+    def settings_of(self, tenant: str) -> dict[str, Any]:
+        """The telephony settings of a tenant of this name."""
+        return {**self.settings, **self.rules.get(cast("Tenant", tenant), {})}
 
 
 PartT = TypeVar("PartT", bound=_Part)

@@ -67,6 +67,12 @@ class Caller:
         """PATCH JSON."""
         return self.send("PATCH", path, json=body)
 
+    def asked(self, path: str, body: Any) -> Any:
+        """POST that has to succeed without making anything; the answer."""
+        answer = self.post(path, body)
+        assert answer.status == 200, answer
+        return answer.json
+
     def made(self, path: str, body: Any) -> Any:
         """POST that has to succeed; what was made."""
         answer = self.post(path, body)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from fault_proxy import FaultPlan, Run, Side, Signature
+from hangtag.store import missed_calls
 from hangtag.store.calls import CallItem, CallKey, call_key, parse
 from hangtag.store.keys import DAY_SHARDS, key
 from local.simulator.http import Backoff, Sender
@@ -25,10 +26,14 @@ OF_THE_RUN = {"id", "call_id", "contact_id", "at", "revision"}
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The calls of a run, in the order in which the story expects them, and all tags of its tenants."""
+    """The calls of a run, in the order in which the story expects them, and all tags of its tenants.
+
+    `things` counts the contacts, tasks and open missed calls of all its tenants.
+    """
 
     records: tuple[str, ...]
     tags: tuple[str, ...]
+    things: tuple[tuple[str, int], ...]
 
 
 def given_up(sqs: Any) -> dict[str, int]:
@@ -47,12 +52,12 @@ class NotDoneError(AssertionError):
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Where stories are played: a stack behind a fault proxy, and the tenant that others are copies of."""
+    """Where stories are played: a stack behind a fault proxy, and the tenants that others are copies of, by name."""
 
     dynamodb: Any
     sqs: Any
     table: str
-    mould: Mould
+    moulds: Mapping[str, Mould]
     token_key: str
     plan: FaultPlan
 
@@ -65,7 +70,7 @@ class Stage:
         the time is up.
         """
         tenants: dict[str, Tenant] = {
-            name: cast(self.dynamodb, self.table, self.mould, self.token_key) for name in sorted(story.tenants)
+            name: cast(self.dynamodb, self.table, self.moulds[name], self.token_key) for name in sorted(story.tenants)
         }
         run = Run(tuple(mark for tenant in tenants.values() for mark in tenant.marks), target, side)
         ids = {name: uuid.uuid4().hex for name in story.placeholders}
@@ -83,9 +88,15 @@ class Stage:
         """What came of a run, once every call of it is done."""
         keys = [self._key(tenants[told.tenant], fill(told.call, ids)) for told in story.expect]
         items = [self._await(key, _is_done) for key in keys]
-        tags = tuple(tag for tenant in tenants.values() for tag in self._tags(tenant))
+        tags = tuple(
+            _tag(tag, self.moulds[name]) for name, tenant in tenants.items() for tag in self._of_days(tenant, "TAGS")
+        )
         records = tuple(_record(item) for item in items)
-        return Result(_of_any_run(records, ids), tuple(sorted(_of_any_run(tags, ids))))
+        things = tuple(
+            (word, sum(1 for tenant in tenants.values() for _ in self._of_days(tenant, word)))
+            for word in ("CONTACTS", "TASKS", missed_calls.word(missed_calls.OPEN))
+        )
+        return Result(_of_any_run(records, ids), tuple(sorted(_of_any_run(tags, ids))), things)
 
     def _post(self, story: Story, tenants: Mapping[str, Tenant], ids: Mapping[str, str]) -> None:
         """Post the events in order; only what was answered 5xx is sent again."""
@@ -117,12 +128,12 @@ class Stage:
             clock.wait(POLL_SECONDS)
         raise NotDoneError(f"{condition.__name__}: {item}")
 
-    def _tags(self, tenant: Tenant) -> Iterator[str]:
-        """Every tag of a tenant that the index of days shows."""
+    def _of_days(self, tenant: Tenant, word: str) -> Iterator[Mapping[str, Any]]:
+        """Everything of a kind that the index of days shows of a tenant."""
         now = datetime.now(UTC)
         for day in (now - timedelta(days=1), now):
             for number in range(DAY_SHARDS):
-                place = key("T", tenant.id, "TAGS", day.date().isoformat(), str(number))
+                place = key("T", tenant.id, word, day.date().isoformat(), str(number))
                 found = self.dynamodb.query(
                     TableName=self.table,
                     IndexName="day",
@@ -130,7 +141,7 @@ class Stage:
                     ExpressionAttributeValues={":place": {"S": place}},
                 )
                 for item in found["Items"]:
-                    yield _tag(json.loads(item["body"]["S"]))
+                    yield json.loads(item["body"]["S"])
 
 
 def _of_any_run(texts: tuple[str, ...], ids: Mapping[str, str]) -> tuple[str, ...]:
@@ -142,7 +153,9 @@ def _of_any_run(texts: tuple[str, ...], ids: Mapping[str, str]) -> tuple[str, ..
 
 def _is_at_rest(item: CallItem) -> bool:
     """Nothing more is to be done for a call until its next event, or until it has been quiet for long enough."""
-    return item.execution is not None and (not item.fold().closed or _is_done(item))
+    call = item.fold()
+    met = item.met is not None or not call.legs
+    return item.execution is not None and (_is_done(item) if call.closed else met)
 
 
 def _is_done(item: CallItem) -> bool:
@@ -153,8 +166,11 @@ def _record(item: CallItem) -> str:
     return json.dumps(_without(asdict(item.fold()), ARRIVAL), sort_keys=True, default=str)
 
 
-def _tag(tag: Mapping[str, Any]) -> str:
+def _tag(tag: Mapping[str, Any], mould: Mould) -> str:
     shown = {name: value for name, value in tag.items() if name not in OF_THE_RUN}
+    # A task that the office had before has the same id in all its copies.
+    if tag["task_id"] and tag["task_id"] not in mould.text:
+        shown["task_id"] = "new"
     shown["fields"] = [_field(field) for field in tag["fields"] if field["type"] not in ("time_period", "date_time")]
     return json.dumps(shown, sort_keys=True)
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from hangtag.auth import make_token, token_hash
+from hangtag.store.keys import key
+from local.stack import Stack
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,11 @@ class Mould:
     original: Tenant
     items: tuple[dict[str, Any], ...]
 
+    @property
+    def text(self) -> str:
+        """All of them as JSON."""
+        return json.dumps(self.items)
+
 
 def take_mould(dynamodb: Any, table: str, original: Tenant) -> Mould:
     """Read all of a tenant's items, and its webhook token's."""
@@ -40,7 +47,8 @@ def take_mould(dynamodb: Any, table: str, original: Tenant) -> Mould:
             pk = item["pk"]["S"]
             ours = pk.startswith("T#") and pk.split("#")[1] == original.id
             if ours or token_hash(original.token) in pk:
-                found.append(item)
+                # A copy is past its set-up, in which every delivery would be kept.
+                found.append({name: value for name, value in item.items() if name != "set_up_until"})
     return Mould(original, tuple(found))
 
 
@@ -50,11 +58,19 @@ def cast(dynamodb: Any, table: str, mould: Mould, token_key: str) -> Tenant:
     token = make_token("hook", token_key)
     # As long as the original's: ids may be cut to a length somewhere.
     tenant_id = secrets.token_hex(len(old.id))[: len(old.id)]
-    text = json.dumps(mould.items)
-    text = text.replace(old.id, tenant_id).replace(token_hash(old.token), token_hash(token))
+    text = mould.text.replace(old.id, tenant_id).replace(token_hash(old.token), token_hash(token))
     requests = [{"PutRequest": {"Item": item}} for item in json.loads(text)]
     while requests:
         answer = dynamodb.batch_write_item(RequestItems={table: requests[:25]})
         requests = answer["UnprocessedItems"].get(table, []) + requests[25:]
     url = old.webhook_url.replace(old.token, token)
     return Tenant(tenant_id, old.integration_id, token, url, old.planfix_token)
+
+
+def end_set_up(stack: Stack, webhook_url: str) -> None:
+    """Let a new webhook address be past its set-up, before any process read it: no delivery is kept for it."""
+    stack.client("dynamodb").update_item(
+        TableName=stack.table,
+        Key={"pk": {"S": key("TOKEN", token_hash(webhook_url.rsplit("/", 1)[1]))}, "sk": {"S": "HOOK"}},
+        UpdateExpression="REMOVE set_up_until",
+    )

@@ -4,7 +4,6 @@ Promise: after an acknowledgement, with no redelivery at all and nothing but the
 the same and there is exactly one tag. The proxy at the endpoint fails the call; the product has no hook for it.
 """
 
-import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,15 +13,19 @@ import pytest
 from crash import Result, Stage, given_up
 from fault_proxy import FaultPlan, Side, Signature, fault_proxy
 from local import stack as local_stack
-from local.simulator import Api, Story, build_office, load_office_plan, load_stories
-from office_clone import Tenant, take_mould
+from local.simulator import Api, Office, Story, build_office, load_office_plan, load_stories
+from local.simulator.story import TENANTS
+from office_clone import Mould, Tenant, take_mould
 
 PORT = 4611
 PROXY_PORT = 4612
 # Stories at a time. Each has tenants of its own.
-AT_ONCE = 20
+AT_ONCE = 32
 # A call may be missing from one playing because of a race (a batch seen early); it has to be met in one of these.
 PLAYINGS = 4
+# One that is not is played alone, so many times; if it never comes again, it was no call of an undisturbed run.
+QUIET_PLAYINGS = 12
+MOST_RARE = 4
 PARAMETERS = {"HangupTimeoutSeconds": "20", "LogLevel": "WARNING"}
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(1500)]
@@ -51,15 +54,22 @@ def stage() -> Iterator[Stage]:
             environment={"HANGTAG_WORKERS": "16"},
         ) as stack,
     ):
-        office = build_office(Api(stack.api, stack.operator_token), load_office_plan())
-        token = office.webhook_url.rsplit("/", 1)[1]
-        original = Tenant(office.tenant_id, office.integration_id, token, office.webhook_url, office.planfix_token)
+        api, plan_of_office = Api(stack.api, stack.operator_token), load_office_plan()
+        offices = {name: build_office(api, plan_of_office, name) for name in TENANTS}
         dynamodb = stack.client("dynamodb")
         environment = stack.client("lambda").get_function_configuration(
             FunctionName=stack.functions["WebhookFunction"]
         )["Environment"]["Variables"]
-        mould = take_mould(dynamodb, stack.table, original)
-        yield Stage(dynamodb, stack.client("sqs"), stack.table, mould, environment["TOKEN_KEY"], plan)
+        moulds: dict[str, Mould] = {
+            name: take_mould(dynamodb, stack.table, tenant_of(office)) for name, office in offices.items()
+        }
+        yield Stage(dynamodb, stack.client("sqs"), stack.table, moulds, environment["TOKEN_KEY"], plan)
+
+
+def tenant_of(office: Office) -> Tenant:
+    """The tenant of an office, as copies of it are made."""
+    token = office.webhook_url.rsplit("/", 1)[1]
+    return Tenant(office.tenant_id, office.integration_id, token, office.webhook_url, office.planfix_token)
 
 
 def cases_of(stage: Stage, story: Story) -> list[Case]:
@@ -69,19 +79,32 @@ def cases_of(stage: Stage, story: Story) -> list[Case]:
     return [Case(story, k, target, side, result) for k, target in enumerate(seen, start=1) for side in Side]
 
 
-def failure(stage: Stage, case: Case) -> str | None:
-    """Play a case; None if all went well, else what did not."""
-    name = f"{case.story.name} k={case.k} {case.side} ({case.target.what} #{case.target.number})"
-    for _ in range(PLAYINGS):
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What came of a case. `met`: the call was met, and failed. `wrong` says what did not go well."""
+
+    case: Case
+    met: bool
+    wrong: str | None = None
+
+    def __str__(self) -> str:
+        target = self.case.target
+        call = f"{target.what} #{target.number}"
+        return f"{self.case.story.name} k={self.case.k} {self.case.side} ({call}): {self.wrong}"
+
+
+def play(stage: Stage, case: Case, times: int) -> Finding:
+    """Play a case until its call is met, so many times at most."""
+    for _ in range(times):
         try:
             run, result = stage.play(case.story, case.target, case.side, case.expected)
         except AssertionError as error:
-            return f"{name}: {error}"
+            return Finding(case, True, str(error))
         if result != case.expected:
-            return f"{name}: {result} instead of {case.expected}"
+            return Finding(case, True, f"{result} instead of {case.expected}")
         if run.fired:
-            return None
-    return f"{name}: skipped, the call was never met again"
+            return Finding(case, True)
+    return Finding(case, False, "skipped, the call was never met again")
 
 
 def test_every_aws_call_of_every_story_may_fail(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
@@ -89,12 +112,18 @@ def test_every_aws_call_of_every_story_may_fail(stage: Stage, capsys: pytest.Cap
     with ThreadPoolExecutor(AT_ONCE) as pool:
         # One at a time, so that no story meets a worker which does not know its tenant yet.
         cases = [case for story in stories for case in cases_of(stage, story)]
-        failures = [found for found in pool.map(lambda c: failure(stage, c), cases) if found]
+        found = list(pool.map(lambda case: play(stage, case, PLAYINGS), cases))
+    # A call that only a race brings forth, such as a message sent twice: now with nothing beside it, many times.
+    found = [finding if finding.met else play(stage, finding.case, QUIET_PLAYINGS) for finding in found]
+    rare = [finding for finding in found if not finding.met]
+    failures = [str(finding) for finding in found if finding.met and finding.wrong]
+    calls = {case.target.what for case in cases}
     with capsys.disabled():
-        calls = {case.target.what for case in cases}
         print(f"\ncrash test: {len(cases)} (story, k, side) of {len(stories)} stories, {len(calls)} kinds of calls")
-        print("\n".join(failures))
+        print(f"not of an undisturbed run after all, in {PLAYINGS + QUIET_PLAYINGS} more of them: {len(rare)}")
+        print("\n".join([*failures, *map(str, rare)]))
     assert any(what.startswith("states dynamodb") for what in calls)
     assert any(what.startswith("states lambda") for what in calls)
+    assert not failures, "; ".join(failures)[:2000]
     assert given_up(stage.sqs) == {}
-    assert not failures, json.dumps(failures, indent=1)[:5000]
+    assert len(rare) <= MOST_RARE, "; ".join(map(str, rare))[:2000]

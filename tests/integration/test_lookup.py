@@ -12,6 +12,7 @@ from hangtag.auth import token_hash
 from local import stack as local_stack
 from local.simulator import Api, Office, build_office, load_office_plan
 from local.simulator.http import ONCE, Answer, Sender
+from office_clone import end_set_up
 
 PORT = 4619
 PROXY_PORT = 4620
@@ -47,6 +48,7 @@ def scene() -> Iterator[Scene]:
     ):
         operator = Api(stack.api, stack.operator_token)
         office = build_office(operator, load_office_plan())
+        end_set_up(stack, office.webhook_url)
         yield Scene(operator.as_token(office.owner_token), office, plan)
 
 
@@ -56,7 +58,7 @@ def scene() -> Iterator[Scene]:
         ("79101234567", '{"contact_name": "Olga Smirnova", "responsible": 102}'),
         ("+7 (910) 123-45-67", '{"contact_name": "Olga Smirnova", "responsible": 102}'),
         ("8 495 765-43-21", '{"contact_name": "Romashka LLC", "responsible": 101}'),
-        ("+49 30 901820", '{"contact_name": "Nordwind GmbH"}'),
+        ("+49 30 901820", '{"contact_name": "Nordwind GmbH", "responsible": 101}'),
         ("79990000000", "{}"),
         ("", "{}"),
         ("anonymous", "{}"),

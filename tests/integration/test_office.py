@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -15,18 +16,23 @@ from botocore.exceptions import ClientError
 from hangtag import secrets
 from hangtag.auth import secret_hash, token_hash
 from hangtag.errors import ConflictError, NotFoundError
+from hangtag.hours import Hours, Span
 from hangtag.phone import normalise
+from hangtag.providers.base import WebhookRequest
 from hangtag.settings import AttachSettings, TelephonySettings
 from hangtag.store import (
+    busy,
     client,
     contacts,
     deliveries,
     employees,
+    groups,
     hooks,
     integrations,
     lines,
     models,
     roster,
+    routing,
     settings,
     tenants,
     tokens,
@@ -34,6 +40,7 @@ from hangtag.store import (
 from hangtag.store.employees import Employee, Extension
 from hangtag.store.keys import key
 from hangtag.store.people import Phone
+from hangtag.store.routing import Found, Router
 from local.stack import Stack, running
 
 pytestmark = pytest.mark.stack
@@ -83,7 +90,9 @@ def tenant() -> str:
 @pytest.fixture
 def pbx(tenant: str) -> integrations.NewIntegration:
     wanted = {"pbx_token": "typed"}
-    return integrations.create_integration(tenant, "telephony_api", "PBX", wanted, {}, ("planfix_token",), KEYS)
+    return integrations.create_integration(
+        tenant, "telephony_api", "PBX", wanted, {}, ("planfix_token",), KEYS, "owner"
+    )
 
 
 def phone(e164: str) -> Phone:
@@ -216,7 +225,7 @@ def test_the_roster_of_a_call_says_who_is_who(tenant: str, pbx: integrations.New
         "101": (anna.id, "Anna"),
         "102": (anna.id, "Anna"),
     }
-    assert found.contact == contacts.ContactRef(ivan.id, "Ivan")
+    assert found.contact == contacts.ContactRef(ivan.id, "Ivan", anna.id)
     assert found.employee_of_number is None
     assert (found.line_name, found.country, found.time_zone) == ("Sales", "RU", "Europe/Moscow")
     assert found.settings == wanted
@@ -263,12 +272,14 @@ def test_a_hook_says_whose_it_is_and_how_its_secret_is_checked(
     tenant: str, pbx: integrations.NewIntegration, table: str
 ) -> None:
     found = hooks.find_hook(client.dynamodb(), table, token_hash(pbx.token))
-    assert found == hooks.Hook(
+    assert found is not None
+    assert 86300 < found.set_up_until - time.time() <= 86400
+    assert replace(found, set_up_until=0.0) == hooks.Hook(
         tenant,
         pbx.integration.id,
         "telephony_api",
         "RU",
-        {"planfix_token": secret_hash(pbx.secrets["planfix_token"])},
+        {"planfix_token": (secret_hash(pbx.secrets["planfix_token"]),)},
     )
     assert hooks.find_hook(client.dynamodb(), table, token_hash("unknown")) is None
 
@@ -304,14 +315,60 @@ def test_a_caller_is_looked_up_with_the_extension_of_who_is_responsible(
     contacts.create_contact(tenant, "Ivan", (phone("+74951234567"),), anna.id)
     contacts.create_contact(tenant, "Oleg", (phone("+74951234568"),), None)
 
-    def card(number: str, integration: str = pbx.integration.id) -> hooks.ContactCard | None:
-        return hooks.lookup_contact(client.dynamodb(), table, tenant, integration, number)
+    def card(number: str, integration: str = pbx.integration.id) -> Found | None:
+        return Router(client.dynamodb(), table, tenant, integration).find(number)
 
-    assert card("+74951234567") == hooks.ContactCard("Ivan", "101")
-    assert card("+74951234567", "0" * 16) == hooks.ContactCard("Ivan", "900")
-    assert card("+74951234567", "1" * 16) == hooks.ContactCard("Ivan", None)
-    assert card("+74951234568") == hooks.ContactCard("Oleg", None)
+    assert card("+74951234567") == Found("Ivan", "101")
+    assert card("+74951234567", "0" * 16) == Found("Ivan", "900")
+    assert card("+74951234567", "1" * 16) == Found("Ivan", None)
+    assert card("+74951234568") == Found("Oleg", None)
     assert card("+74951234569") is None
+
+
+WEEK = Hours("Europe/Moscow", tuple(Span(day, "09:00", "18:00") for day in ("mon", "tue", "wed", "thu", "fri")))
+MONDAY_NOON = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+MONDAY_NIGHT = datetime(2026, 3, 2, 20, 0, tzinfo=UTC)
+
+
+def route(tenant: str, pbx: integrations.NewIntegration, table: str, mode: str, at: datetime) -> str | None:
+    """Where the contact of +74951234567 is routed, by fresh knowledge."""
+    rules = TelephonySettings.model_validate({"routing": {"mode": mode}})
+    settings.save_settings(table, tenant, rules)
+    for cache in (routing._rules, routing._people, routing._groups):
+        cache.clear()
+    found = Router(client.dynamodb(), table, tenant, pbx.integration.id).find("+74951234567", at)
+    assert found is not None
+    return found.extension
+
+
+def test_a_caller_is_routed_to_the_supervisor_or_the_deputy_by_hours(
+    tenant: str, pbx: integrations.NewIntegration, table: str
+) -> None:
+    boris = hire(tenant, "Boris", Extension(pbx.integration.id, "102"))
+    anna = hire(tenant, "Anna", Extension(pbx.integration.id, "101"))
+    employees.update_employee(tenant, anna.id, {"working_hours": WEEK, "deputy_id": boris.id})
+    contacts.create_contact(tenant, "Ivan", (phone("+74951234567"),), anna.id)
+    assert route(tenant, pbx, table, "off", MONDAY_NOON) is None
+    assert route(tenant, pbx, table, "on", MONDAY_NIGHT) == "101"
+    assert route(tenant, pbx, table, "working_hours", MONDAY_NOON) == "101"
+    assert route(tenant, pbx, table, "working_hours", MONDAY_NIGHT) == "102"
+    employees.update_employee(tenant, boris.id, {"working_hours": WEEK})
+    assert route(tenant, pbx, table, "working_hours", MONDAY_NIGHT) is None
+
+
+def test_a_caller_of_a_group_is_routed_to_its_first_free_member(
+    tenant: str, pbx: integrations.NewIntegration, table: str
+) -> None:
+    people = [hire(tenant, name, Extension(pbx.integration.id, name)) for name in ("201", "202")]
+    group = groups.create_group(tenant, "Support", tuple(person.id for person in people))
+    contacts.create_contact(tenant, "Ivan", (phone("+74951234567"),), group.id)
+    assert route(tenant, pbx, table, "on", MONDAY_NOON) == "201"
+    busy.mark(table, tenant, pbx.integration.id, "201", "call")
+    assert route(tenant, pbx, table, "on", MONDAY_NOON) == "202"
+    busy.mark(table, tenant, pbx.integration.id, "202", "other")
+    assert route(tenant, pbx, table, "on", MONDAY_NOON) is None
+    busy.clear(table, tenant, pbx.integration.id, "201", "call")
+    assert route(tenant, pbx, table, "on", MONDAY_NOON) == "201"
 
 
 # ------------------------------------------------------------------ secrets
@@ -338,12 +395,18 @@ def test_deliveries_are_kept_for_a_week_and_listed_the_newest_first(tenant: str,
             table,
             tenant_id=tenant,
             integration_id="i",
-            received_at=datetime(2026, 1, 1, 12, minute, tzinfo=UTC),
-            method="POST",
-            path="/tel/api/***",
-            body=b"planfix_token=abc&n=" + str(minute).encode(),
+            address="a" * 64,
+            request=WebhookRequest(
+                method="POST",
+                path="/tel/api/***",
+                query="",
+                headers={},
+                body=b"planfix_token=abc&n=" + str(minute).encode(),
+                arrived_at=datetime(2026, 1, 1, 12, minute, tzinfo=UTC),
+            ),
             status=400,
             reason="cmd is missing",
+            kept="error",
         )
         assert kept
     shown, following = deliveries.recent(client.dynamodb(), table, tenant, "i", 2, None)
@@ -361,7 +424,7 @@ def test_deliveries_are_kept_for_a_week_and_listed_the_newest_first(tenant: str,
 
 def test_a_token_speaks_for_its_employee_as_long_as_there_is_one(tenant: str, table: str) -> None:
     anna = hire(tenant, "Anna")
-    made = tokens.create_token(tenant, anna.id, "employee", KEYS)
+    made = tokens.create_token(tenant, anna.id, "employee", KEYS, "owner")
     assert tokens.find_holder(token_hash(made.token)) == tokens.Holder(tenant, anna.id, "employee")
     assert tokens.find_holder(token_hash("unknown")) is None
     client.dynamodb().delete_item(
@@ -375,7 +438,7 @@ def test_an_erasure_that_runs_out_of_time_goes_on_where_it_was(
     tenant: str, pbx: integrations.NewIntegration, table: str, steps: int
 ) -> None:
     anna = hire(tenant, "Anna", Extension(pbx.integration.id, "101"), phones=("+79100000101",))
-    tokens.create_token(tenant, anna.id, "employee", KEYS)
+    tokens.create_token(tenant, anna.id, "employee", KEYS, "owner")
     for number in range(30):
         contacts.create_unknown(tenant, f"+799900000{number:02d}")
     left = steps

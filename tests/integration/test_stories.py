@@ -22,7 +22,7 @@ from local.simulator import (
     load_stories,
     load_story,
 )
-from local.simulator.story import Event
+from local.simulator.story import TENANTS, Event
 from local.stack import Stack
 
 PORT = 4613
@@ -38,7 +38,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(900)]
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A stack with the two offices that stories play in."""
+    """A stack with the offices that stories play in."""
 
     stack: Stack
     offices: dict[str, Office]
@@ -54,9 +54,9 @@ class Scene:
 
 
 def settled_offices(stack: Stack) -> dict[str, Office]:
-    """The two tenants of all stories."""
+    """The tenants of all stories."""
     api = Api(stack.api, stack.operator_token)
-    return {name: build_office(api, load_office_plan(), name) for name in ("main", "other")}
+    return {name: build_office(api, load_office_plan(), name) for name in TENANTS}
 
 
 @pytest.fixture(scope="module")

@@ -52,6 +52,8 @@ def tag(values: Mapping[str, Any] | None = None, **changes: Any) -> dict[str, An
         "direction": "in",
         "call_id": "call-1",
         "contact_id": "c1",
+        "task_id": None,
+        "hidden": False,
         "end_unknown": False,
         "fields": fields,
         **changes,
@@ -123,6 +125,7 @@ OFFICE = Office(
     planfix_token="pt",
     employees=PEOPLE.employees,
     contacts=PEOPLE.contacts,
+    tasks=PEOPLE.tasks,
 )
 RUN = Run(story=STORY, ids=IDS, deliveries=(), complete=True)
 

@@ -81,7 +81,7 @@ def parsed(event: Event, at: datetime) -> CallEvent:
             body=urlencode({**form, "planfix_token": SECRET}).encode(),
             arrived_at=at,
         ),
-        {"planfix_token": hashlib.sha256(SECRET.encode()).hexdigest()},
+        {"planfix_token": (hashlib.sha256(SECRET.encode()).hexdigest(),)},
     )
     assert isinstance(result, Accepted), result
     (call_event,) = result.events

@@ -14,7 +14,7 @@ from hangtag.providers.base import Accepted, ContactCard, Office, Refused, Webho
 from hangtag.providers.telephony_api import receive
 
 TOKEN = "0123456789abcdef0123456789abcdef"
-SECRETS = {"planfix_token": hashlib.sha256(TOKEN.encode()).hexdigest()}
+SECRETS = {"planfix_token": (hashlib.sha256(TOKEN.encode()).hexdigest(),)}
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 EVENT = {
     "cmd": "event",

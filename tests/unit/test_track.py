@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from calls_helpers import event
-from hangtag.calls import CallEvent, Kind, Outcome
+from hangtag.calls import CallEvent, Direction, Kind, Outcome
 from hangtag.flow.track import Actions, decide
-from hangtag.store.calls import CallItem, CallKey
+from hangtag.store.calls import CallItem, CallKey, Met
 
 RINGING = event(Kind.RINGING, 0)
 MISSED = event(Kind.ENDED, 20, outcome=Outcome.MISSED)
@@ -31,6 +31,7 @@ def item(*events: CallEvent, waiting: bool = False, emitted: bool = False, live:
         live_due="2026-03-01T12:05:00+00:00" if live else None,
         body=None,
         has_next=False,
+        met=Met("contact", answered=False),
     )
     if waiting:
         bare = replace(bare, execution=bare.execution_name, task_token="token")
@@ -63,22 +64,48 @@ def item(*events: CallEvent, waiting: bool = False, emitted: bool = False, live:
     ],
 )
 def test_a_call_gets_what_it_needs(call: CallItem, actions: Actions) -> None:
-    assert decide(call, call.fold()) == actions
+    assert decide(call, call.fold(), "always") == actions
 
 
 def test_a_change_after_the_tag_amends_it_and_starts_nothing_that_waits() -> None:
     tagged = item(RINGING, HUNG_UP, waiting=True, emitted=True)
     recorded = event(Kind.RECORDED, 90, "", recording="https://pbx/1")
     changed = replace(tagged, events=(*tagged.events, recorded), count=3)
-    assert decide(changed, changed.fold()) == Actions(amend=True)
+    assert decide(changed, changed.fold(), "always") == Actions(amend=True)
 
 
 def test_a_token_that_came_after_the_tag_is_let_go() -> None:
     tagged = replace(item(RINGING, HUNG_UP, waiting=True, emitted=True), task_token="late")
-    assert decide(tagged, tagged.fold()).succeed
+    assert decide(tagged, tagged.fold(), "always").succeed
 
 
 def test_a_raised_attempt_starts_another_execution() -> None:
     lost = replace(item(RINGING, waiting=True), attempt=1)
-    assert decide(lost, lost.fold()).start
+    assert decide(lost, lost.fold(), "always").start
     assert lost.execution_name.endswith("-1")
+
+
+ANSWERED = event(Kind.ANSWERED, 5)
+INTERNAL = event(Kind.RINGING, 0, direction=Direction.INTERNAL)
+
+
+@pytest.mark.parametrize(
+    ("call", "met", "create_unknown", "expected"),
+    [
+        (item(RINGING), None, "always", True),
+        (item(RINGING), None, "never", True),
+        (item(RINGING, waiting=True), None, "always", False),
+        (item(RINGING), Met(None, answered=False), "always", False),
+        (item(RINGING), Met(None, answered=False), "answered_only", False),
+        (item(RINGING, ANSWERED), Met(None, answered=False), "answered_only", True),
+        (item(RINGING, ANSWERED), Met(None, answered=True), "answered_only", False),
+        (item(RINGING, ANSWERED), Met("contact", answered=False), "answered_only", False),
+        (item(RINGING, HUNG_UP), None, "always", False),
+        (item(INTERNAL), None, "always", False),
+    ],
+)
+def test_who_calls_is_found_out_while_it_rings_and_again_when_a_contact_may_be_made(
+    call: CallItem, met: Met | None, create_unknown: str, expected: bool
+) -> None:
+    ringing = replace(call, met=met)
+    assert decide(ringing, ringing.fold(), create_unknown).meet is expected

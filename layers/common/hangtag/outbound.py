@@ -3,9 +3,12 @@
 Addresses come from tenants and PBXs, so that each is a try to reach what only this stack may reach: the name is
 resolved here, every address that is not public is refused, and the connection goes to the very address that was
 checked. Redirects are not followed, proxies and .netrc not read; the time and the size of an answer are limited.
+
+OUTBOUND_LOOPBACK=true, which only the embedded stack sets, lets services be on this machine, and without encryption.
 """
 
 import ipaddress
+import os
 import socket
 import time
 from collections.abc import Callable, Mapping
@@ -19,10 +22,11 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, NewConnectionError
+from urllib3.util import Timeout
 
 from hangtag.errors import BadInputError, UnreachableError
 
-__all__ = ["Address", "Answer", "is_public", "send"]
+__all__ = ["Address", "Answer", "check", "is_public", "send"]
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Rule = Callable[[Address], bool]
@@ -82,8 +86,10 @@ def send(
     `seconds` is for all of it, `plain` allows http. Raises BadInputError for an address that is not allowed,
     UnreachableError for no answer, a late one, or one over `max_bytes`. Neither message holds the address.
     """
-    _check(url, plain)
+    _check(url, plain or _on_loopback())
+    allowed = _with_loopback(allowed) if _on_loopback() else allowed
     deadline = time.monotonic() + seconds
+    limits: Any = Timeout(total=seconds, connect=min(CONNECT_SECONDS, seconds), read=seconds)
     with requests.Session() as session:
         session.trust_env = False
         for scheme in ("http://", "https://"):
@@ -94,7 +100,7 @@ def send(
                 url,
                 headers=dict(headers or {}),
                 data=body,
-                timeout=(min(CONNECT_SECONDS, seconds), seconds),
+                timeout=limits,
                 allow_redirects=False,
                 stream=True,
             )
@@ -103,6 +109,27 @@ def send(
             raise UnreachableError("the service did not answer") from error
     kept = {name.lower(): value for name, value in response.headers.items()}
     return Answer(response.status_code, kept, content)
+
+
+def check(url: str) -> None:
+    """Whether an address can be a service's, as far as that is seen without asking anybody. Raises BadInputError."""
+    _check(url, plain=_on_loopback())
+    try:
+        literal = ipaddress.ip_address(urlsplit(url).hostname or "")
+    except ValueError:
+        # A name; where it leads is looked at with each request.
+        return
+    allowed = _with_loopback(is_public) if _on_loopback() else is_public
+    if not allowed(literal):
+        raise BadInputError("the address leads into a private network")
+
+
+def _on_loopback() -> bool:
+    return os.environ.get("OUTBOUND_LOOPBACK") == "true"
+
+
+def _with_loopback(allowed: Rule) -> Rule:
+    return lambda address: address.is_loopback or allowed(address)
 
 
 def _check(url: str, plain: bool) -> None:

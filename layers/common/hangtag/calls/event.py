@@ -138,8 +138,15 @@ def encode(event: CallEvent) -> str:
     What is too long is cut in this order: extra data from its end, then the recording's address, then the id
     of the event; nothing that the outcome depends on is ever cut.
     """
+    return fit(event)[0]
+
+
+def fit(event: CallEvent) -> tuple[str, bool]:
+    """The event as `encode` makes it, and whether something of it had to be cut."""
     fields = _to_fields(event)
     text = _dump(fields)
+    if len(text.encode()) <= MAX_EVENT_BYTES:
+        return text, False
     data = dict(event.data)
     while len(text.encode()) > MAX_EVENT_BYTES and data:
         data.popitem()
@@ -149,12 +156,7 @@ def encode(event: CallEvent) -> str:
         if len(text.encode()) > MAX_EVENT_BYTES:
             fields.pop(name, None)
             text = _dump(fields)
-    return text
-
-
-def fits(event: CallEvent) -> bool:
-    """Whether `encode` keeps all of the event."""
-    return len(_dump(_to_fields(event)).encode()) <= MAX_EVENT_BYTES
+    return text, True
 
 
 def _dump(fields: Mapping[str, Any]) -> str:

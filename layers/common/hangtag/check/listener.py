@@ -38,7 +38,7 @@ class Listener:
         self, host: str, port: int, path: str, planfix_token: str, office: Office, told: Callable[[Heard], None]
     ) -> None:
         self._path = path
-        self._secrets = {SECRET: secret_hash(planfix_token)}
+        self._secrets = {SECRET: (secret_hash(planfix_token),)}
         self._office = office
         self._told = told
         self._heard: list[Heard] = []

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from hangtag.errors import BadInputError, FieldError, NotFoundError
+from hangtag.errors import BadInputError, FieldError
 from hangtag.phone import normalise
-from hangtag.store import contacts, employees
+from hangtag.store import contacts, groups
 from hangtag.store.contacts import Contact
-from hangtag.store.people import read_phones
+from hangtag.store.people import Typed, read_phones
 from hangtag.store.tenants import get_tenant
 
 __all__ = ["change_contact", "create_contact", "find_by_phone", "get_contact"]
@@ -24,7 +24,7 @@ def get_contact(tenant_id: str, contact_id: str) -> Contact:
     return contacts.get_contact(tenant_id, contact_id)
 
 
-def create_contact(tenant_id: str, name: str, phones: Iterable[str], supervisor_id: str | None) -> Contact:
+def create_contact(tenant_id: str, name: str, phones: Iterable[Typed], supervisor_id: str | None) -> Contact:
     """A new contact. Raises BadInputError (a number, the supervisor), ConflictError (a number is taken)."""
     read = read_phones(phones, get_tenant(tenant_id).country)
     _check_supervisor(tenant_id, supervisor_id)
@@ -41,10 +41,6 @@ def change_contact(tenant_id: str, contact_id: str, changes: Mapping[str, Any]) 
 
 
 def _check_supervisor(tenant_id: str, supervisor_id: str | None) -> None:
-    if supervisor_id is None:
-        return
-    try:
-        employees.get_employee(tenant_id, supervisor_id)
-    except NotFoundError:
-        field = FieldError("supervisor_id", "there is no such employee")
-        raise BadInputError("the supervisor is not an employee of yours", (field,)) from None
+    if supervisor_id is not None and not groups.is_supervisor(tenant_id, supervisor_id):
+        field = FieldError("supervisor_id", "there is no such employee or group")
+        raise BadInputError("the supervisor is neither an employee nor a group of yours", (field,))

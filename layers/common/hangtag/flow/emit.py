@@ -1,16 +1,21 @@
 """Step 3: a closed call gets its tag, once; a call that changed since gets the same tag's next revision."""
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from hangtag.calls import Call, Outcome, Verdict, classify
+from hangtag.calls import Call, Verdict, classify
 from hangtag.errors import NotFoundError
+from hangtag.flow import missed
+from hangtag.flow.placing import Placement, place
 from hangtag.flow.resolution import Resolution, from_json, resolve, to_json
+from hangtag.flow.unknown import with_contact, with_supervisor
 from hangtag.flow.view import call_view
 from hangtag.observability import logger
-from hangtag.store import calls, contacts, tags
-from hangtag.tags import Person, Setting, attach, build_tag
+from hangtag.store import calls, outbox, seen, tags, tasks
+from hangtag.store.clock import now
+from hangtag.tags import Attachment, Setting, Tag, build_tag
 
 # Each round is lost only to an event that came in between, or to another emission of the same call.
 MAX_ROUNDS = 5
@@ -20,11 +25,22 @@ class EmissionContestedError(Exception):
     """Others kept changing the call while its tag was written; the platform tries again."""
 
 
-def emit(table: str, key: calls.CallKey, *, first: bool) -> str:
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """One revision as it is about to be written, with what is written beside it."""
+
+    emission: tags.Emission
+    tag: Tag | None
+    resolution: Resolution
+    writes: tuple[Mapping[str, Any], ...] = ()
+
+
+def emit(table: str, key: calls.CallKey, *, first: bool, fill: bool = False) -> str:
     """Bring a call's tag up to date. Returns what was done: gone, open, tagged or skipped.
 
     `first`: called by the call's execution, which ends after this. If the call rings again meanwhile, another
-    execution has to wait for it. Raises botocore's errors, and EmissionContestedError.
+    execution has to wait for it. `fill`: a contact that was not known may be there now. Raises botocore's errors, and
+    EmissionContestedError.
     """
     for _ in range(MAX_ROUNDS):
         item = calls.read(table, key)
@@ -36,7 +52,7 @@ def emit(table: str, key: calls.CallKey, *, first: bool) -> str:
                 calls.raise_attempt(table, item, datetime.now(UTC))
             return "open"
         try:
-            done = _emit(table, item, call)
+            done = _emit(table, item, call, fill=fill)
         except NotFoundError:
             # The tenant was erased while its call was on.
             return "gone"
@@ -46,35 +62,61 @@ def emit(table: str, key: calls.CallKey, *, first: bool) -> str:
     raise EmissionContestedError(key.digest)
 
 
-def _emit(table: str, item: calls.CallItem, call: Call) -> str | None:
+def _emit(table: str, item: calls.CallItem, call: Call, *, fill: bool) -> str | None:
     """One round; None if it was lost."""
     record = call.digest()
     kept = tags.load(table, item.tenant_id, item.key.digest)
-    if kept is not None and kept.record == record:
-        emission = kept
-    else:
-        new = _compose(item, call, kept)
-        if not tags.write(table, new, replacing=kept):
+    if kept is None or kept.record != record or (fill and kept.awaits):
+        draft = compose(item, call, kept, fill=fill)
+        missed.before_tag(item.tenant_id, draft.tag, draft.resolution)
+        if not tags.write(table, draft.emission, replacing=kept, more=draft.writes):
             return None
-        emission = new
+        emission = draft.emission
+    else:
+        emission = kept
+    _finish(item, call, emission)
     view = call_view(item, call, emission)
     if not calls.mark_emitted(table, item, record, view):
         return None
     return "skipped" if emission.tag is None else "tagged"
 
 
-def _compose(item: calls.CallItem, call: Call, kept: tags.Emission | None) -> tags.Emission:
+def compose(item: calls.CallItem, call: Call, kept: tags.Emission | None, *, fill: bool = False) -> Draft:
+    """The next revision of a call's tag, or of there being none; may make the contact of an unknown caller."""
     frozen = from_json(kept.resolution) if kept else None
-    resolution = resolve(item.tenant_id, item.integration_id, call, frozen)
-    verdict = classify(
-        call,
-        mapped=resolution.mapped,
-        external_is_employee=resolution.external_is_employee,
-    )
-    if verdict.tag is not None and resolution.contact is None:
-        resolution = _with_new_contact(item, call, resolution)
+    resolution = resolve(item.tenant_id, item.integration_id, call, frozen, fill=fill)
+    verdict = classify(call, mapped=resolution.mapped, external_is_employee=resolution.external_is_employee)
+    if verdict.tag is None:
+        return _draft(item, call, kept, verdict, resolution, None)
+    resolution = with_contact(item.tenant_id, item.key.digest, call, resolution, over=True)
+    if item.met is not None and item.met.made:
+        resolution = with_supervisor(item.tenant_id, item.key.digest, call, resolution)
+    return _draft(item, call, kept, verdict, resolution, place(item, verdict, resolution))
+
+
+def _draft(
+    item: calls.CallItem,
+    call: Call,
+    kept: tags.Emission | None,
+    verdict: Verdict,
+    resolution: Resolution,
+    placement: Placement | None,
+) -> Draft:
+    tag = None
+    writes: tuple[Mapping[str, Any], ...] = ()
+    if placement is not None:
+        resolution = placement.resolution
+        tag = _tag(call, verdict, resolution, placement.attachment)
+        writes = placement.writes
+    resolution, queued = missed.queue(item, call, tag, resolution, kept)
+    person = resolution.person_of(call.answered_by)
     revision = kept.revision + 1 if kept else 1
-    return tags.Emission(
+    call_id = calls.public_id(item.integration_id, item.key)
+    people = resolution.people_of(call)
+    shown = None
+    if tag is not None:
+        shown = tags.tag_view(tag, tag_id=item.key.digest, call_id=call_id, revision=revision, employee_ids=people)
+    emission = tags.Emission(
         tenant_id=item.tenant_id,
         id=item.key.digest,
         call=item.key,
@@ -82,51 +124,43 @@ def _compose(item: calls.CallItem, call: Call, kept: tags.Emission | None) -> ta
         record=call.digest(),
         resolution=to_json(resolution),
         skip=verdict.skip,
-        tag=_tag(item, call, verdict, resolution, revision),
-        employee_id=_employee_id(call, resolution),
+        tag=shown,
+        employee_id=person.id if person else None,
         contact_id=resolution.contact.id if resolution.contact else None,
+        employee_ids=people,
+        awaits=resolution.number if tag and resolution.fillable else None,
     )
+    return Draft(emission, tag, resolution, (*writes, *queued, *_told(emission, kept)))
 
 
-def _tag(
-    item: calls.CallItem, call: Call, verdict: Verdict, resolution: Resolution, revision: int
-) -> dict[str, Any] | None:
-    if verdict.tag is None:
-        return None
-    contact_id = resolution.contact.id if resolution.contact else None
+def _told(emission: tags.Emission, kept: tags.Emission | None) -> tuple[Mapping[str, Any], ...]:
+    """What the task's own list and an outside CRM learn of a revision."""
+    before = kept.tag if kept else None
+    on_tasks = tasks.tag_puts(emission.tenant_id, emission.tag, before)
+    if emission.tag is None and before is None:
+        return tuple(on_tasks)
+    said = {"tag": emission.tag} if emission.tag is not None else {"tag": None, "removed": emission.id}
+    told = outbox.puts(emission.tenant_id, "tag", emission.id, emission.revision, said, now())
+    return (*on_tasks, *told)
+
+
+def _tag(call: Call, verdict: Verdict, resolution: Resolution, attachment: Attachment) -> Tag:
     setting = Setting(
-        employee=resolution.employees.get(call.answered_by or ""),
+        employee=resolution.person_of(call.answered_by),
         contact=resolution.contact,
         number=resolution.number,
         line_name=resolution.line_name,
         time_zone=resolution.time_zone,
+        definition=resolution.definition(verdict.tag) if verdict.tag else None,
     )
-    tag = build_tag(call, verdict, setting, attach(verdict.tag, resolution.attach, contact_id))
-    call_id = calls.public_id(item.integration_id, item.key)
-    return tags.tag_view(tag, tag_id=item.key.digest, call_id=call_id, revision=revision)
+    return build_tag(call, verdict, setting, attachment)
 
 
-def _employee_id(call: Call, resolution: Resolution) -> str | None:
-    person = resolution.employees.get(call.answered_by or "")
-    return person.id if person else None
-
-
-def _with_new_contact(item: calls.CallItem, call: Call, resolution: Resolution) -> Resolution:
-    """Make the contact of an unknown caller, if the tenant wants one and the number can be read."""
-    wanted = resolution.create_unknown == "always" or (
-        resolution.create_unknown == "answered_only" and call.outcome is Outcome.SUCCESS
-    )
-    if not (wanted and resolution.readable and resolution.number):
-        return resolution
-    supervisor = _supervisor_id(call, resolution)
-    made = contacts.create_unknown(item.tenant_id, resolution.number, supervisor_id=supervisor)
-    return replace(resolution, contact=Person(made.id, made.name))
-
-
-def _supervisor_id(call: Call, resolution: Resolution) -> str | None:
-    """Who answered, else who was rung first."""
-    for extension in (call.answered_by, *call.extensions):
-        person = resolution.employees.get(extension or "")
-        if person is not None:
-            return person.id
-    return None
+def _finish(item: calls.CallItem, call: Call, emission: tags.Emission) -> None:
+    """What follows from a tag that is written. May be repeated: it is, when a function dies on the way."""
+    resolution = from_json(emission.resolution)
+    if emission.tag is not None:
+        missed.after_tag(item.tenant_id, emission.tag, resolution)
+    unmapped = frozenset(call.extensions) - resolution.mapped
+    if emission.revision == 1 and unmapped:
+        seen.note(item.tenant_id, item.integration_id, unmapped, item.key.digest)

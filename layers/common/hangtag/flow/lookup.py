@@ -4,22 +4,22 @@ from collections.abc import Mapping
 
 from hangtag.phone import normalise
 from hangtag.providers.base import ContactCard
-from hangtag.store import client, hooks
+from hangtag.store import client
 from hangtag.store.call_events import Source
+from hangtag.store.routing import Router
 
 # The PBX holds the caller while it waits: better no answer than a late one.
 _FAST = {"connect": 0.5, "read": 0.8, "attempts": 1}
 
 
 def find_card(table: str, source: Source, country: str, number: str) -> ContactCard | None:
-    """The contact with that number, by one indexed read; None if nobody has it. Raises botocore's errors."""
+    """The contact with that number, and where the caller is routed; None if nobody has it. Raises botocore's errors."""
     readable = normalise(number, country)
     if readable is None:
         return None
-    found = hooks.lookup_contact(
-        client.make("dynamodb", **_FAST), table, source.tenant_id, source.integration_id, readable.e164
-    )
-    return ContactCard(found.name, found.responsible_extension) if found else None
+    fast = client.make("dynamodb", **_FAST)
+    found = Router(fast, table, source.tenant_id, source.integration_id).find(readable.e164)
+    return ContactCard(found.name, found.extension) if found else None
 
 
 def read_credentials(source: Source) -> Mapping[str, str]:

@@ -6,7 +6,8 @@ imported where it is used.
 
 import base64
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,12 +15,12 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from hangtag.auth import is_ours, token_hash
-from hangtag.calls.event import fits
+from hangtag.flow import intake
 from hangtag.observability import logger
 from hangtag.providers import load
 from hangtag.providers.base import Accepted, ContactCard, Office, Refused, Reply, WebhookRequest
 from hangtag.store import client, hooks
-from hangtag.store.call_events import Appended, Source, append
+from hangtag.store.call_events import Source
 
 MAX_BODY_BYTES = 64 * 1024
 REFUSED_BY_AWS = (BotoCoreError, ClientError)
@@ -115,28 +116,26 @@ def process(settings: Settings, delivery: Delivery) -> Reply:
     source = Source(hook.tenant_id, hook.integration_id, hook.provider)
     request = delivery.request
     if len(request.body) > MAX_BODY_BYTES:
-        return _refuse(settings, source, request, Refused(TOO_LARGE, "the body is over 64 KB"))
+        return _refuse(settings, source, delivery, Refused(TOO_LARGE, "the body is over 64 KB"))
     result = load(hook.provider).receive(request, hook.secrets)
     if isinstance(result, Refused):
-        return _refuse(settings, source, request, result)
-    appended = [
-        append(dynamodb, settings.table, source, event, request.arrived_at, settings.sweep_after)
-        for event in result.events
-    ]
-    if Appended.FULL in appended:
-        _keep(settings, source, request, 200, "the call has its 200 events already")
-    if not all(fits(event) for event in result.events):
-        _keep(settings, source, request, 200, "over 1 KB: extra fields or the recording's link were cut")
+        return _refuse(settings, source, delivery, result)
+    taken = intake.take_in(dynamodb, settings.table, source, result.events, request.arrived_at, settings.sweep_after)
     logger.info(
         "delivery accepted",
         extra={
             "tenant": source.tenant_id,
             "integration": source.integration_id,
             "events": [event.kind for event in result.events],
-            "stored": [verdict.name for verdict in appended],
+            "stored": [one.joined.verdict.name for one in taken],
         },
     )
-    return _respond(settings, source, hook.country, result)
+    reply = _respond(settings, source, hook.country, result)
+    wrong = intake.wrong(taken)
+    kept = "error" if wrong is not None else hook.keeps(time.time())
+    if kept is not None:
+        _keep(settings, source, delivery, reply.status, wrong or intake.told(taken), kept, taken)
+    return reply
 
 
 def _respond(settings: Settings, source: Source, country: str, result: Accepted) -> Reply:
@@ -161,7 +160,7 @@ def _respond(settings: Settings, source: Source, country: str, result: Accepted)
         return result.reply
 
 
-def _refuse(settings: Settings, source: Source, request: WebhookRequest, refused: Refused) -> Reply:
+def _refuse(settings: Settings, source: Source, delivery: Delivery, refused: Refused) -> Reply:
     logger.info(
         "delivery refused",
         extra={
@@ -171,28 +170,38 @@ def _refuse(settings: Settings, source: Source, request: WebhookRequest, refused
             "reason": refused.reason,
         },
     )
-    _keep(settings, source, request, refused.reply.status, refused.reason)
+    _keep(settings, source, delivery, refused.reply.status, refused.reason, "error")
     return refused.reply
 
 
-def _keep(settings: Settings, source: Source, request: WebhookRequest, status: int, reason: str) -> None:
-    """Keep what was refused, where an admin can see it; the refusal stands even if that fails."""
+def _keep(
+    settings: Settings,
+    source: Source,
+    delivery: Delivery,
+    status: int,
+    reason: str,
+    kept: hooks.Kept,
+    taken: Sequence[intake.Taken] = (),
+) -> None:
+    """Keep a delivery where an admin can see it; what became of it stands even if that fails."""
     from hangtag.store import deliveries
 
     try:
+        if kept == "set_up" and not hooks.count_set_up(client.dynamodb(), settings.table, delivery.token_hash):
+            return
         deliveries.keep(
             client.dynamodb(),
             settings.table,
             tenant_id=source.tenant_id,
             integration_id=source.integration_id,
-            received_at=request.arrived_at,
-            method=request.method,
-            path=request.path,
-            body=request.body,
+            address=delivery.token_hash,
+            request=delivery.request,
             status=status,
             reason=reason,
+            kept=kept,
+            events=intake.led(source, taken),
         )
-    except REFUSED_BY_AWS as error:
+    except Exception as error:
         logger.warning("delivery not kept", extra={"error": type(error).__name__})
 
 

@@ -10,10 +10,13 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from hangtag.calls.event import Direction
 from hangtag.calls.fold import Call
 from hangtag.observability import logger
 from hangtag.store import client
 from hangtag.store.calls import CallItem
+
+FILL_AFTER_SECONDS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,13 +24,14 @@ class Actions:
     """What a call needs now."""
 
     start: bool = False
+    meet: bool = False
     succeed: bool = False
     settle: bool = False
     amend: bool = False
 
 
-def decide(item: CallItem, call: Call) -> Actions:
-    """What to do about a call.
+def decide(item: CallItem, call: Call, create_unknown: str) -> Actions:
+    """What to do about a call. `create_unknown` is the tenant's setting: always, answered_only or never.
 
     An execution tags the call for the first time; once a tag was written, differences are amendments. A task token
     on the item means that an execution waits there; it is let go as soon as the call is closed.
@@ -36,11 +40,25 @@ def decide(item: CallItem, call: Call) -> Actions:
     waiting = item.execution == item.execution_name
     return Actions(
         start=not waiting and not current,
+        meet=_is_to_be_met(item, call, create_unknown, waiting=waiting),
         succeed=call.closed and item.task_token is not None,
         settle=call.quiet_since is not None,
         # A current tag on a live call: an event that changed nothing came, the emission has to say so.
         amend=call.closed and item.emitted is not None and (not current or item.live_due is not None),
     )
+
+
+def _is_to_be_met(item: CallItem, call: Call, create_unknown: str, *, waiting: bool) -> bool:
+    """Whether somebody has to find out who is calling: when the phone rings, and again when a contact may be made.
+
+    Should that be lost, nothing else is: the emission looks for itself.
+    """
+    if call.closed or not call.legs or call.direction is Direction.INTERNAL:
+        return False
+    if item.met is None:
+        return not waiting
+    waits = create_unknown == "answered_only" and item.met.contact_id is None and not item.met.answered
+    return waits and call.answered_by is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,12 +68,15 @@ class Machinery:
     state_machine_arn: str
     settle_queue_url: str
     amend_queue_url: str
+    delivery_queue_url: str
 
 
 def act(machinery: Machinery, item: CallItem, actions: Actions, settle_seconds: int) -> None:
     """Carry out what was decided; each action may be repeated safely. Raises botocore's errors."""
     if actions.start:
         _start(machinery, item)
+    if actions.meet:
+        _send(machinery.amend_queue_url, {**_key(item), "task": "meet"}, delay=0)
     if actions.succeed and item.task_token is not None:
         _succeed(item, item.task_token)
     if actions.settle:
@@ -63,6 +84,20 @@ def act(machinery: Machinery, item: CallItem, actions: Actions, settle_seconds: 
         _send(machinery.settle_queue_url, message, delay=settle_seconds)
     if actions.amend:
         _send(machinery.amend_queue_url, _key(item), delay=0)
+
+
+def fill_later(machinery: Machinery, tenant_id: str, number: str) -> None:
+    """A number has a contact from now on: tags that lack one are looked at.
+
+    A little later, so that the index shows the tags that were written at the same moment.
+    """
+    message = {"task": "fill", "tenant": tenant_id, "number": number}
+    _send(machinery.amend_queue_url, message, delay=FILL_AFTER_SECONDS)
+
+
+def deliver(machinery: Machinery, tenant_id: str, outbox_id: str) -> None:
+    """A message for an outside CRM waits."""
+    _send(machinery.delivery_queue_url, {"tenant": tenant_id, "outbox": outbox_id}, delay=0)
 
 
 def _key(item: CallItem) -> dict[str, Any]:

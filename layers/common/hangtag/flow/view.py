@@ -40,7 +40,10 @@ def call_view(item: calls.CallItem, call: Call, emission: tags.Emission | None) 
         "recording": {"url": recording.url, "temporary": recording.temporary} if recording else None,
         "data": dict(call.data),
         "employee_id": emission.employee_id if emission else None,
+        "employee_ids": list(emission.employee_ids) if emission else [],
         "contact_id": emission.contact_id if emission else None,
+        "task_id": emission.tag["task_id"] if emission and emission.tag else None,
+        "hidden": bool(emission and emission.tag and emission.tag["hidden"]),
         "tag_id": emission.id if emission and tagged else None,
         "skip_reason": emission.skip if emission else None,
     }
@@ -50,9 +53,9 @@ def open_view(item: calls.CallItem) -> dict[str, Any]:
     """A call that was not tagged yet, or changed since, as its events tell it now."""
     fresh = call_view(item, item.fold(), None)
     if item.body is None:
-        return fresh
-    known = ("employee_id", "contact_id", "tag_id", "skip_reason")
-    return fresh | {name: item.body[name] for name in known}
+        return fresh | {"contact_id": item.met.contact_id if item.met else None}
+    known = ("employee_id", "employee_ids", "contact_id", "task_id", "hidden", "tag_id", "skip_reason")
+    return fresh | {name: item.body[name] for name in known if name in item.body}
 
 
 def _iso(moment: datetime | None) -> str | None:

@@ -17,7 +17,7 @@ MAX_INTEGER = 2**53
 
 
 def read_object(event: Mapping[str, Any], headers: Mapping[str, str]) -> dict[str, Any]:
-    """The JSON object in the body of an HTTP API request (payload 2.0).
+    """The JSON object in the body of an HTTP API request (payload 2.0); an empty body is an empty object.
 
     Raises BadInputError for anything else, TooLargeError over 64 KB, UnsupportedMediaError for another media type.
     """
@@ -28,7 +28,7 @@ def read_object(event: Mapping[str, Any], headers: Mapping[str, str]) -> dict[st
     if len(raw) > MAX_BYTES:
         raise TooLargeError("the body is over 64 KB")
     if not raw.strip():
-        raise BadInputError("a JSON object is expected in the body")
+        return {}
     try:
         parsed = json.loads(raw.decode("utf-8-sig"), parse_constant=_refuse, object_pairs_hook=_object)
     except UnicodeDecodeError:

@@ -13,10 +13,17 @@ from hangtag.store import tokens
 
 __all__ = ["Caller", "Role", "authenticate", "require"]
 
+# Tokens of the stack's own, and the operator's, have no dots.
+_DOTS_OF_JWT = 2
+
 
 class Role(IntEnum):
-    """What a caller may do. The operator stands apart: it has the tenants, and nothing inside of one."""
+    """What a caller may do. The operator stands apart: it has the tenants, and nothing inside of one.
 
+    Nobody is ANYONE; a route for them is for everybody whose token is valid.
+    """
+
+    ANYONE = 0
     EMPLOYEE = 1
     ADMIN = 2
     OWNER = 3
@@ -25,21 +32,39 @@ class Role(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who is asking. The tenant always comes from here; it is "" for the operator."""
+    """Who is asking. The tenant always comes from here; it is "" for the operator.
+
+    `subject` is who the operator's own identity provider says it is.
+    """
 
     tenant_id: str
     employee_id: str | None
     role: Role
+    subject: str | None = None
+
+    @property
+    def name(self) -> str:
+        """How the audit list calls the caller: operator, owner, employee:<id>, or oidc:<subject>."""
+        if self.subject is not None:
+            return f"oidc:{self.subject}"
+        if self.employee_id is not None:
+            return f"employee:{self.employee_id}"
+        return self.role.name.lower()
 
 
 def authenticate(headers: Mapping[str, str]) -> Caller:
-    """The caller of a request. Raises UnauthorizedError for every token that is not valid, all alike."""
+    """The caller of a request. Raises UnauthorizedError for every token that is not valid, all alike.
+
+    Raises UnavailableError for a token of the SaaS's own, while its issuer's keys can't be fetched.
+    """
     scheme, _, token = headers.get("authorization", "").strip().partition(" ")
     token = token.strip()
     if scheme.lower() != "bearer" or not token:
         raise UnauthorizedError("a bearer token is needed")
     if _is_operator(token):
         return Caller("", None, Role.OPERATOR)
+    if os.environ.get("OIDC_ISSUER") and token.count(".") == _DOTS_OF_JWT:
+        return _of_the_saas(token)
     if not is_ours(token, "api", os.environ["TOKEN_KEY"]):
         raise UnauthorizedError("the token is not valid")
     holder = tokens.find_holder(token_hash(token))
@@ -48,8 +73,18 @@ def authenticate(headers: Mapping[str, str]) -> Caller:
     return Caller(holder.tenant_id, holder.employee_id, Role[holder.role.upper()])
 
 
+def _of_the_saas(token: str) -> Caller:
+    # Imported when the first one comes: cryptography is slow to load.
+    from hangtag.http import oidc
+
+    found = oidc.identify(token)
+    return Caller(found.tenant_id, found.employee_id, Role[found.role.upper()], found.subject)
+
+
 def require(caller: Caller, role: Role) -> None:
     """Raises ForbiddenError if the caller's role does not reach as far as `role`."""
+    if role is Role.ANYONE:
+        return
     operators_own = role is Role.OPERATOR
     if (caller.role is Role.OPERATOR) != operators_own or caller.role < role:
         raise ForbiddenError("your role does not allow this")

@@ -11,10 +11,13 @@ from pydantic import BaseModel
 
 from hangtag.errors import BadInputError, FieldError, NotFoundError
 from hangtag.flow.view import open_view
-from hangtag.http.caller import Caller, Role
+from hangtag.http.caller import Caller
+from hangtag.http.cards import Cards
 from hangtag.http.cursor import read_cursor, write_cursor
 from hangtag.http.shapes import DEFAULT_LIMIT, CallOut, ContactOut, Listed, TagOut, is_id
+from hangtag.http.sight import Sight
 from hangtag.store import calls as call_items
+from hangtag.store import client, tasks
 from hangtag.store import tags as tag_items
 from hangtag.store.listing import Body, Place, Span, by_contact, by_day
 from hangtag.store.tenants import get_tenant
@@ -24,6 +27,9 @@ __all__ = ["Tags", "Times", "between", "call", "call_of_pbx", "calls", "contacts
 M = TypeVar("M", bound=BaseModel)
 
 LAST_DAYS = timedelta(days=7)
+NEXT_DAYS = timedelta(days=7)
+OVERDUE = timedelta(days=30)
+MOST_AHEAD = timedelta(days=92)
 # How many calls that go on are looked at for one list.
 MAX_OPEN = 500
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
@@ -60,6 +66,17 @@ def between(since: str | None, until: str | None) -> Times:
     return Times(max(begin, _EARLIEST), max(min(end, latest), _EARLIEST))
 
 
+def ahead(since: str | None, until: str | None) -> Times:
+    """The time that the planner asks for; from 30 days ago to in 7 days if it is not said. At most 92 days.
+
+    Raises BadInputError.
+    """
+    now = datetime.now(UTC)
+    begin = max(_time("from", since) if since is not None else now - OVERDUE, _EARLIEST)
+    end = _time("to", until) if until is not None else max(now, begin) + NEXT_DAYS
+    return Times(begin, max(begin, min(end, begin + MOST_AHEAD)))
+
+
 def _time(name: str, text: str) -> datetime:
     try:
         # A plus that was not escaped in a query arrives as a space.
@@ -74,22 +91,24 @@ def contacts(table: str, tenant_id: str, limit: int | None, cursor: str | None) 
     """All contacts."""
     created = datetime.fromisoformat(get_tenant(tenant_id).created_at)
     span = Span(created.date(), datetime.now(UTC).date())
-    return _days(ContactOut, table, tenant_id, "CONTACTS", span, limit, cursor, lambda _: True)
+    dress = Cards(tenant_id).dressed
+    return _days(ContactOut, table, tenant_id, "CONTACTS", span, limit, cursor, lambda _: True, dress)
 
 
 def calls(
     table: str,
-    tenant_id: str,
+    caller: Caller,
     times: Times,
     wanted: Mapping[str, str | None],
     limit: int | None,
     cursor: str | None,
 ) -> Listed[CallOut]:
     """The calls of a time whose fields are as wanted (None: any): the closed ones, unless open ones are wanted."""
+    sight, tenant_id = Sight(caller), caller.tenant_id
 
     def accept(body: Body) -> bool:
         fits = all(value is None or body.get(name) == value for name, value in wanted.items())
-        return fits and times.holds(body.get("started_at"))
+        return fits and times.holds(body.get("started_at")) and sight.may_see(body)
 
     if wanted.get("state") == "open":
         return _open_calls(table, tenant_id, accept, limit or DEFAULT_LIMIT)
@@ -105,22 +124,26 @@ def _open_calls(table: str, tenant_id: str, accept: Callable[[Body], bool], limi
     return Listed[CallOut](items=shown[:limit])
 
 
-def call_of_pbx(table: str, tenant_id: str, integration_id: str, call_id: str) -> Listed[CallOut]:
+def call_of_pbx(table: str, caller: Caller, integration_id: str, call_id: str) -> Listed[CallOut]:
     """The call, open or closed, that a PBX calls by this id."""
+    tenant_id = caller.tenant_id
     item = call_items.read_newest(table, tenant_id, integration_id, call_id) if is_id(integration_id) else None
-    return Listed[CallOut](items=[_view(item)] if item else [])
+    shown = [_view(item)] if item else []
+    return Listed[CallOut](items=[call for call in shown if Sight(caller).may_see(call.model_dump())])
 
 
-def call(table: str, tenant_id: str, public_id: str) -> CallOut:
-    """One call by its id here. Raises NotFoundError."""
-    found = _call_key(tenant_id, public_id)
+def call(table: str, caller: Caller, public_id: str) -> CallOut:
+    """One call by its id here. Raises NotFoundError, also for a call that the caller may not see."""
+    found = call_key(caller.tenant_id, public_id)
     item = call_items.read(table, found) if found else None
-    if item is None:
+    shown = _view(item) if item else None
+    if shown is None or not Sight(caller).may_see(shown.model_dump()):
         raise NotFoundError("there is no such call")
-    return _view(item)
+    return shown
 
 
-def _call_key(tenant_id: str, public_id: str) -> call_items.CallKey | None:
+def call_key(tenant_id: str, public_id: str) -> call_items.CallKey | None:
+    """The key of a call of this tenant from its id here; None if it can be no such id."""
     if not _CALL_ID.fullmatch(public_id):
         return None
     return call_items.from_public_id(tenant_id, public_id)
@@ -133,11 +156,12 @@ def _view(item: call_items.CallItem) -> CallOut:
 
 @dataclass(frozen=True, slots=True)
 class Tags:
-    """The tags that a caller may see: hidden ones are for administrators. `type`: call, missed_call or None."""
+    """The tags that a caller may see. `type`: call, missed_call or None."""
 
     table: str
     caller: Caller
     type: str | None
+    sight: Sight
 
     def one(self, tag_id: str) -> TagOut:
         """Raises NotFoundError, also for a tag that the caller may not see."""
@@ -148,7 +172,7 @@ class Tags:
 
     def of_call(self, call_id: str) -> Listed[TagOut]:
         """The tag of a call, if it has one."""
-        found = _call_key(self.caller.tenant_id, call_id)
+        found = call_key(self.caller.tenant_id, call_id)
         try:
             return Listed[TagOut](items=[self.one(found.digest)] if found else [])
         except NotFoundError:
@@ -159,17 +183,30 @@ class Tags:
         start = read_cursor("contact-tags", 1, cursor)
         if not is_id(contact_id):
             return Listed[TagOut](items=[])
-        bodies, following = by_contact(
+        found, following = by_contact(
             self.table,
             self.caller.tenant_id,
             contact_id,
             start[0] if start else None,
             limit or DEFAULT_LIMIT,
-            self._accept,
+            lambda kind, body: kind == "tag" and self._accept(body),
         )
         return Listed[TagOut](
-            items=[TagOut.model_validate(body) for body in bodies],
+            items=[TagOut.model_validate(body) for _, body in found],
             next_cursor=write_cursor("contact-tags", following) if following else None,
+        )
+
+    def of_task(self, task_id: str, limit: int | None, cursor: str | None) -> Listed[TagOut]:
+        """What stands on a task."""
+        start = read_cursor("task-tags", 1, cursor)
+        if not is_id(task_id):
+            return Listed[TagOut](items=[])
+        bodies, following = tasks.tags_of(
+            self.caller.tenant_id, task_id, limit or DEFAULT_LIMIT, start[0] if start else None
+        )
+        return Listed[TagOut](
+            items=[TagOut.model_validate(body) for body in bodies if self._accept(body)],
+            next_cursor=write_cursor("task-tags", following) if following else None,
         )
 
     def of_time(self, times: Times, limit: int | None, cursor: str | None) -> Listed[TagOut]:
@@ -188,7 +225,24 @@ class Tags:
     def _accept(self, body: Body) -> bool:
         if self.type is not None and body["type"] != self.type:
             return False
-        return self.caller.role >= Role.ADMIN or not body["hidden"]
+        return self.sight.may_see(body)
+
+
+def by_days(
+    shape: type[M],
+    tenant_id: str,
+    word: str,
+    times: Times,
+    limit: int | None,
+    cursor: str | None,
+    accept: Callable[[Body], bool] = lambda _: True,
+) -> Listed[M]:
+    """The things of a kind and time that are accepted, the newest first; they have their time in `at`."""
+
+    def fits(body: Body) -> bool:
+        return times.holds(body.get("at")) and accept(body)
+
+    return _days(shape, client.table(), tenant_id, word, times.span, limit, cursor, fits)
 
 
 def _days(
@@ -200,10 +254,11 @@ def _days(
     limit: int | None,
     cursor: str | None,
     accept: Callable[[Body], bool],
+    dress: Callable[[Body], Body] = lambda body: body,
 ) -> Listed[M]:
     bodies, following = by_day(table, tenant_id, word, span, _place(word, cursor), limit or DEFAULT_LIMIT, accept)
     after = write_cursor(word, following.day.isoformat(), following.before) if following else None
-    return Listed[M](items=[shape.model_validate(body) for body in bodies], next_cursor=after)
+    return Listed[M](items=[shape.model_validate(dress(body)) for body in bodies], next_cursor=after)
 
 
 def _place(word: str, cursor: str | None) -> Place | None:

@@ -21,12 +21,16 @@ def children(
     limit: int | None,
     cursor: str | None,
     load: Callable[[int, str | None], Page[Any]],
+    dress: Callable[[Any], Any] = lambda said: said,
 ) -> Listed[M]:
-    """A page of things of the tenant. `of` names the list in its cursors; things have `to_json`."""
+    """A page of things of the tenant. `of` names the list in its cursors; things have `to_json`.
+
+    `dress` adds to a thing's JSON what only the API shows.
+    """
     start = read_cursor(of, 1, cursor)
     page = load(limit or DEFAULT_LIMIT, start[0] if start else None)
     return Listed[M](
-        items=[shape.model_validate(item.to_json()) for item in page.items],
+        items=[shape.model_validate(dress(item.to_json())) for item in page.items],
         next_cursor=write_cursor(of, page.next) if page.next is not None else None,
     )
 

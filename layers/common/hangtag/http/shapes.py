@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
@@ -69,97 +70,46 @@ class Listed(Given, Generic[T]):
     next_cursor: str | None = None
 
 
-class TenantIn(Taken):
-    """A tenant to be."""
-
-    name: Text
-    country: Annotated[str, StringConstraints(pattern="^[A-Z]{2}$")] = "RU"
-    time_zone: Annotated[str, StringConstraints(max_length=64)] = "Europe/Moscow"
-
-
-class TenantOut(Given):
-    """A tenant."""
-
-    id: str
-    name: str
-    country: str
-    time_zone: str
-    created_at: datetime
-
-
-class NewTenantOut(TenantOut):
-    """A tenant just made, with its owner's token, shown once."""
-
-    owner_token: str
-
-
-class IntegrationIn(Taken):
-    """A connection to a PBX. Which credentials it takes depends on the provider."""
-
-    provider: Annotated[str, StringConstraints(max_length=64)]
-    name: Text
-    credentials: dict[str, Any] = Field(default_factory=dict)
-    settings: dict[str, Any] = Field(default_factory=dict)
-
-
-class IntegrationOut(Given):
-    """An integration, without what is secret."""
-
-    id: str
-    provider: str
-    name: str
-    settings: dict[str, Any]
-    created_at: datetime
-
-
-class NewIntegrationOut(Given):
-    """An integration just made, with its webhook's address and the PBX's secrets, shown once."""
-
-    id: str
-    provider: str
-    name: str
-    webhook_url: str
-    secrets: dict[str, str]
-    instructions: str
-    created_at: datetime
-
-
-class DeliveryOut(Given):
-    """A webhook request that led to nothing, and why; its secrets are masked."""
-
-    received_at: datetime
-    status: int
-    reason: str
-    method: str
-    path: str
-    body: str
-    truncated: bool
-
-
-class CredentialOut(Given):
-    """One thing that a PBX needs the admin to type."""
-
-    name: str
-    required: bool
-    secret: bool
-    description: str
-
-
-class ProviderOut(Given):
-    """What a PBX needs, and can do."""
-
-    key: str
-    name: str
-    credentials: list[CredentialOut]
-    secrets: list[str]
-    capabilities: list[str]
-
-
 class ExtensionShape(Taken):
     """A short number at one of the PBXs."""
 
     integration_id: Id
     extension: ExtensionText
+
+
+class TypedPhone(Taken):
+    """A number with the tenant's word for what it is, such as Mobile."""
+
+    number: PhoneText
+    type: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40)] | None = None
+
+
+PhoneIn = PhoneText | TypedPhone
+
+
+def typed(phones: Iterable[str | TypedPhone]) -> list[tuple[str, str | None]]:
+    """Numbers as they were sent, each with its type."""
+    return [(phone, None) if isinstance(phone, str) else (phone.number, phone.type) for phone in phones]
+
+
+Clock = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$|^24:00$")]
+
+
+class DayHours(BaseModel):
+    """Hours of one day of the week, local time: `from` 09:00 `to` 18:00."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    day: Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+    start: Clock = Field(alias="from")
+    end: Clock = Field(alias="to")
+
+
+class WorkingHours(Taken):
+    """When somebody works. `time_zone` is an IANA name, null for the tenant's."""
+
+    time_zone: Annotated[str, StringConstraints(max_length=64)] | None = None
+    days: Annotated[list[DayHours], Field(max_length=21)]
 
 
 class EmployeeIn(Taken):
@@ -168,8 +118,10 @@ class EmployeeIn(Taken):
     name: Text
     email: Email | None = None
     role: Role = "employee"
-    phones: list[PhoneText] = Field(default_factory=list, max_length=employees.MAX_PHONES)
+    phones: list[PhoneIn] = Field(default_factory=list, max_length=employees.MAX_PHONES)
     extensions: list[ExtensionShape] = Field(default_factory=list, max_length=employees.MAX_EXTENSIONS)
+    working_hours: WorkingHours | None = None
+    deputy_id: Id | None = None
 
 
 class EmployeeChange(Taken):
@@ -178,16 +130,20 @@ class EmployeeChange(Taken):
     name: Text = UNSENT
     email: Email | None = None
     role: Role = UNSENT
-    phones: list[PhoneText] = Field(default=UNSENT, max_length=employees.MAX_PHONES)
+    phones: list[PhoneIn] = Field(default=UNSENT, max_length=employees.MAX_PHONES)
     extensions: list[ExtensionShape] = Field(default=UNSENT, max_length=employees.MAX_EXTENSIONS)
+    working_hours: WorkingHours | None = None
+    deputy_id: Id | None = None
 
 
 class PhoneOut(Given):
-    """A number: as typed, in E.164, and what to dial after the answer."""
+    """A number: as typed, in E.164, and what to dial after the answer; `shown` is by the mask of its type."""
 
     raw: str
     e164: str
     extension: str | None
+    type: str | None = None
+    shown: str
 
 
 class EmployeeOut(Given):
@@ -199,20 +155,9 @@ class EmployeeOut(Given):
     role: str
     phones: list[PhoneOut]
     extensions: list[ExtensionShape]
+    working_hours: WorkingHours | None
+    deputy_id: str | None
     created_at: datetime
-
-
-class TokenIn(Taken):
-    """Whose token; what it may do comes from the employee."""
-
-    employee_id: Id
-
-
-class TokenOut(Given):
-    """A token, shown once."""
-
-    token: str
-    expires_at: datetime
 
 
 class LineIn(Taken):
@@ -234,7 +179,7 @@ class ContactIn(Taken):
     """A contact to be. Numbers may be in any format."""
 
     name: Text
-    phones: list[PhoneText] = Field(default_factory=list, max_length=contacts.MAX_PHONES)
+    phones: list[PhoneIn] = Field(default_factory=list, max_length=contacts.MAX_PHONES)
     supervisor_id: Id | None = None
 
 
@@ -242,7 +187,7 @@ class ContactChange(Taken):
     """What changes of a contact; what is not sent stays."""
 
     name: Text = UNSENT
-    phones: list[PhoneText] = Field(default=UNSENT, max_length=contacts.MAX_PHONES)
+    phones: list[PhoneIn] = Field(default=UNSENT, max_length=contacts.MAX_PHONES)
     supervisor_id: Id | None = None
 
 
@@ -301,7 +246,10 @@ class CallOut(Shown):
     recording: RecordingOut | None
     data: dict[str, str]
     employee_id: str | None
+    employee_ids: list[str] = Field(default_factory=list)
     contact_id: str | None
+    task_id: str | None = None
+    hidden: bool = False
     tag_id: str | None
     skip_reason: str | None
 
@@ -323,6 +271,7 @@ class TagOut(Shown):
     call_id: str
     contact_id: str | None
     task_id: str | None
+    employee_ids: list[str] = Field(default_factory=list)
     hidden: bool
     revision: int
     end_unknown: bool

@@ -1,4 +1,4 @@
-"""The interface of a provider: what the webhook hands it, and what it gives back.
+"""The interface of a provider: what the webhook hands it, what it gives back, and what it may be able to do besides.
 
 Standard library only: it lies on the webhook's path.
 """
@@ -9,6 +9,9 @@ from datetime import datetime
 from typing import Protocol
 
 from hangtag.calls.event import CallEvent
+
+# The names of secrets, each with the SHA-256 of every value that is good now: two while one is rotated.
+Secrets = Mapping[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,9 +74,52 @@ class Refused:
 class Provider(Protocol):
     """A provider's module."""
 
-    def receive(self, request: WebhookRequest, secrets: Mapping[str, str]) -> Accepted | Refused:
-        """Verify and parse one delivery.
+    def receive(self, request: WebhookRequest, secrets: Secrets) -> Accepted | Refused:
+        """Verify and parse one delivery. Never raises on what a PBX sent."""
+        ...
 
-        `secrets` maps the names of the integration's secrets to their SHA-256. Never raises on what a PBX sent.
+    def parse(self, request: WebhookRequest) -> Accepted | Refused:
+        """What `receive` does, without verifying: for a delivery that was kept, whose secrets are masked.
+
+        Never raises on what a PBX sent.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was looked at, whether it is as it should be, and how it is, in words for the tenant's admin."""
+
+    what: str
+    ok: bool
+    detail: str
+
+
+class Response(Protocol):
+    """What a PBX answered."""
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        ...
+
+    @property
+    def body(self) -> bytes:
+        """The body as it came."""
+        ...
+
+
+class Send(Protocol):
+    """The way out to a PBX. Raises BadInputError or UnreachableError, as `hangtag.outbound.send` does."""
+
+    def __call__(self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None) -> Response:
+        """One request."""
+        ...
+
+
+class Pings(Protocol):
+    """A provider's module that can ask its PBX whether it is there, and whether it knows us."""
+
+    def ping(self, credentials: Mapping[str, str], send: Send) -> Finding:
+        """Ask the PBX with the integration's credentials, changing nothing there. What `send` raises passes."""
         ...

@@ -7,11 +7,11 @@ on Planfix). `start`, `event_id`, `final` and TRANSFERRED with `second_callid` a
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 from hangtag.auth import secrets_match
 from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
-from hangtag.providers.base import Accepted, Office, Refused, Reply, WebhookRequest
+from hangtag.providers.base import Accepted, Finding, Office, Refused, Reply, Secrets, Send, WebhookRequest
 
 SECRET = "planfix_token"  # noqa: S105 - the name of the parameter
 MAX_FIELDS = 200
@@ -49,18 +49,58 @@ class _InvalidError(Exception):
     """A parameter is missing or can't be read; the message names it, never its value."""
 
 
-def receive(request: WebhookRequest, secrets: Mapping[str, str]) -> Accepted | Refused:
+def receive(request: WebhookRequest, secrets: Secrets) -> Accepted | Refused:
     """Verify and parse one delivery of the telephony API."""
+    return _read(request, secrets)
+
+
+def parse(request: WebhookRequest) -> Accepted | Refused:
+    """Parse one delivery whose secret is not known any more."""
+    return _read(request, None)
+
+
+def _read(request: WebhookRequest, secrets: Secrets | None) -> Accepted | Refused:
     try:
         fields = _fields(request)
-    except _InvalidError as error:
-        return _invalid(str(error))
-    if not secrets_match(fields.get(SECRET, ""), secrets.get(SECRET, "")):
-        return Refused(_error(401, "Invalid token"), "wrong or missing planfix_token")
-    try:
+        if secrets is not None and not _is_known(fields.get(SECRET, ""), secrets.get(SECRET, ())):
+            return Refused(_error(401, "Invalid token"), "wrong or missing planfix_token")
         return _command(fields, request.arrived_at)
     except _InvalidError as error:
         return _invalid(str(error))
+
+
+def _is_known(given: str, hashes: tuple[str, ...]) -> bool:
+    return any(secrets_match(given, expected) for expected in hashes)
+
+
+def ping(credentials: Mapping[str, str], send: Send) -> Finding:
+    """Whether the PBX's address answers and takes the PBX's key.
+
+    The documented commands to a PBX are makeCall and setup, each of which does something. This one is unknown to it:
+    a PBX that follows the page answers 400 to who has its key, and 401 to who has not.
+    """
+    url = credentials.get("pbx_url", "")
+    if not url:
+        return Finding("pbx", True, "pbx_url is not entered: calls are received, but can't be clicked")
+    form = {"cmd": "ping"} | ({"token": credentials["pbx_token"]} if credentials.get("pbx_token") else {})
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    status = send("POST", url, headers=headers, body=urlencode(form).encode()).status
+    return Finding("pbx", *_judged(status, has_key="token" in form))
+
+
+def _judged(status: int, *, has_key: bool) -> tuple[bool, str]:
+    """What the status of a ping's answer says."""
+    if 300 <= status < 400:
+        return False, f"pbx_url redirects ({status}), which is not followed: enter the address that it leads to"
+    if status in (401, 403):
+        if has_key:
+            return False, f"the PBX answers, but refuses pbx_token ({status}): enter the key that it expects"
+        return False, f"the PBX answers, but asks for its key ({status}): enter it as pbx_token"
+    if status in (404, 410):
+        return False, f"there is nothing at pbx_url ({status}): compare it with the PBX's own settings"
+    if status >= 500:
+        return False, f"the PBX answers that it fails itself ({status})"
+    return True, f"the PBX answers ({status})"
 
 
 def _fields(request: WebhookRequest) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from hangtag.calls.event import CallEvent, Kind, encode
+from hangtag.calls.event import CallEvent, Kind, fit
 from hangtag.store.keys import LIVE_SHARDS, call_pk, call_sk, live_shard, shard
 
 if TYPE_CHECKING:
@@ -32,6 +32,15 @@ class Appended(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Joined:
+    """Where an event went: into which generation of its call; `cut` if it was too long to be kept whole."""
+
+    verdict: Appended
+    generation: int
+    cut: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """Whose PBX speaks."""
 
@@ -47,7 +56,7 @@ def append(
     event: CallEvent,
     arrived_at: datetime,
     sweep_after: timedelta,
-) -> Appended:
+) -> Joined:
     """Add an event to its call: one conditional UpdateItem, unless the call's item is sealed.
 
     An item is sealed 24 hours after its last event. A ringing or answered event then opens the next generation
@@ -55,19 +64,22 @@ def append(
     botocore's errors when the table refuses; nothing is lost then, and calling again is safe.
     """
     pk = call_pk(source.tenant_id, source.integration_id, event.call_id)
-    write = _Write(client, table, pk, source, event, arrived_at, arrived_at + sweep_after)
+    text, cut = fit(event)
+    name = EVENT_PREFIX + event.digest()
+    write = _Write(client, table, pk, source, event.call_id, name, text, arrived_at, arrived_at + sweep_after)
     for generation in range(MAX_GENERATIONS):
         found = write.attempt(generation, sealed=False)
         if found is None:
-            return Appended.STORED
+            return Joined(Appended.STORED, generation, cut)
         verdict = write.judge(found)
         if verdict is not None:
-            return verdict
+            return Joined(verdict, generation, cut)
         if event.kind in _OPENING:
             write.announce_next(generation)
         elif "next" not in found:
-            return Appended.STORED if write.attempt(generation, sealed=True) is None else Appended.DUPLICATE
-    return Appended.FULL
+            stored = write.attempt(generation, sealed=True) is None
+            return Joined(Appended.STORED if stored else Appended.DUPLICATE, generation, cut)
+    return Joined(Appended.FULL, MAX_GENERATIONS - 1, cut)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,23 +88,21 @@ class _Write:
     table: str
     pk: str
     source: Source
-    event: CallEvent
+    call_id: str
+    name: str
+    text: str
     arrived_at: datetime
     due_at: datetime
 
     def _key(self, generation: int) -> Any:
         return {"pk": {"S": self.pk}, "sk": {"S": call_sk(generation)}}
 
-    @property
-    def _name(self) -> str:
-        return EVENT_PREFIX + self.event.digest()
-
     def attempt(self, generation: int, *, sealed: bool) -> dict[str, Any] | None:
         """Write into one generation. None if written, else the item that refused the event."""
         arrival = str(int(self.arrived_at.timestamp()))
         values = {
-            ":event": {"S": encode(self.event)},
-            ":call": {"S": self.event.call_id},
+            ":event": {"S": self.text},
+            ":call": {"S": self.call_id},
             ":tenant": {"S": self.source.tenant_id},
             ":integration": {"S": self.source.integration_id},
             ":provider": {"S": self.source.provider},
@@ -118,7 +128,7 @@ class _Write:
                 Key=self._key(generation),
                 UpdateExpression=update + " ADD n :one",
                 ConditionExpression=condition,
-                ExpressionAttributeNames={"#event": self._name},
+                ExpressionAttributeNames={"#event": self.name},
                 ExpressionAttributeValues=values,
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
@@ -130,7 +140,7 @@ class _Write:
 
     def judge(self, found: dict[str, Any]) -> Appended | None:
         """Why an item refused the event; None if because it is sealed."""
-        if self._name in found:
+        if self.name in found:
             return Appended.DUPLICATE
         if int(found.get("n", {}).get("N", "0")) >= MAX_EVENTS:
             return Appended.FULL

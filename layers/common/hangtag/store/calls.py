@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,9 +32,24 @@ class CallKey:
         return {"pk": {"S": self.pk}, "sk": {"S": self.sk}}
 
 
+@dataclass(frozen=True, slots=True)
+class Met:
+    """What is known of the other party of a call that goes on.
+
+    `answered`: it was looked up after the answer. `made`: the contact was not there before this call, as far as it saw.
+    """
+
+    contact_id: str | None
+    answered: bool
+    made: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallItem:
-    """A call's item. `count` is how many events it holds, `emitted` the digest of the record last tagged."""
+    """A call's item. `count` is how many events it holds, `emitted` the digest of the record last tagged.
+
+    `from_task` is the task that the call was made from. `met` is what is known of the other party while it rings.
+    """
 
     key: CallKey
     tenant_id: str
@@ -50,6 +65,8 @@ class CallItem:
     live_due: str | None
     body: Mapping[str, Any] | None
     has_next: bool
+    from_task: str | None = None
+    met: "Met | None" = None
 
     @property
     def execution_name(self) -> str:
@@ -83,6 +100,8 @@ def parse(raw: Mapping[str, Any]) -> CallItem | None:
         live_due=raw.get("live_due", {}).get("S"),
         body=json.loads(body) if body else None,
         has_next="next" in raw,
+        from_task=raw.get("task_id", {}).get("S"),
+        met=Met(**json.loads(raw["met"]["S"])) if "met" in raw else None,
     )
 
 
@@ -163,6 +182,12 @@ def mark_emitted(table: str, item: CallItem, record: str, body: Mapping[str, Any
             ":count": {"N": str(item.count)},
         },
     )
+
+
+def meet(table: str, call: CallKey, met: Met) -> bool:
+    """Note who the other party is; false if the call is gone. Raises botocore's errors."""
+    values = {":met": {"S": json.dumps(asdict(met))}}
+    return _update(table, call, "SET met = :met", "attribute_exists(pk)", {}, values)
 
 
 def raise_attempt(table: str, item: CallItem, due: datetime) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hangtag.errors import ConflictError, NotFoundError
+from hangtag.store import outbox
 from hangtag.store.clock import iso, now
 from hangtag.store.keys import DAY_SHARDS, digest, key, shard
 from hangtag.store.models import ContactClaim, ContactItem
@@ -24,6 +25,7 @@ class ContactRef:
 
     id: str
     name: str
+    supervisor_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +56,17 @@ def create_contact(tenant_id: str, name: str, phones: tuple[Phone, ...], supervi
 
 
 def create_unknown(
-    tenant_id: str, e164: str, *, supervisor_id: str | None = None, name: str | None = None
+    tenant_id: str,
+    e164: str,
+    *,
+    name: str | None = None,
+    supervisor_id: str | None = None,
+    origin: str | None = None,
 ) -> ContactRef:
     """The contact of a number: the one that has it, else a new one, named as the number if not otherwise.
 
     However many ask at once, one contact is made: its id is derived from the number, and the number is claimed
-    with it.
+    with it. `origin` is the digest of the call that makes it, which may give it its supervisor later.
     """
     phone = Phone(e164, e164, None)
     contact_id = digest("contact", tenant_id, e164)
@@ -68,15 +75,31 @@ def create_unknown(
     def attempt() -> ContactRef:
         winner = _claim(tenant_id, e164)
         if winner is not None:
-            return ContactRef(winner.contact_id, winner.name)
+            return ContactRef(winner.contact_id, winner.name, winner.supervisor_id)
         try:
-            made = _create(tenant_id, contact)
+            made = _create(tenant_id, contact, origin)
         except ConflictError as lost:
             raise ContestedError from lost
         except IdTakenError:
             # By a contact that gave this number away since.
-            made = _create(tenant_id, replace(contact, id=secrets.token_hex(16)))
-        return ContactRef(made.id, made.name)
+            made = _create(tenant_id, replace(contact, id=secrets.token_hex(16)), origin)
+        return ContactRef(made.id, made.name, made.supervisor_id)
+
+    return persistently(attempt)
+
+
+def set_supervisor_if_unset(tenant_id: str, contact_id: str, supervisor_id: str, origin: str) -> bool:
+    """Give a contact its supervisor, if it has none and the call of this digest made it; whether it did."""
+
+    def attempt() -> bool:
+        try:
+            item = _load(tenant_id, contact_id)
+        except NotFoundError:
+            return False
+        if item.supervisor_id is not None or item.origin != origin:
+            return False
+        _update(tenant_id, contact_id, {"supervisor_id": supervisor_id})
+        return True
 
     return persistently(attempt)
 
@@ -85,7 +108,9 @@ class IdTakenError(Exception):
     """There is a contact with this id already."""
 
 
-def _create(tenant_id: str, contact: Contact) -> Contact:
+def _create(tenant_id: str, contact: Contact, origin: str | None = None) -> Contact:
+    item = _item(tenant_id, contact)
+    item.origin = origin
     try:
         with transaction() as write:
             for e164 in sorted(numbers(contact.phones)):
@@ -94,7 +119,9 @@ def _create(tenant_id: str, contact: Contact) -> Contact:
                     condition=ContactClaim.pk.does_not_exist(),
                     return_values="ALL_OLD",
                 )
-            write.save(_item(tenant_id, contact), condition=ContactItem.pk.does_not_exist())
+            write.save(item, condition=ContactItem.pk.does_not_exist())
+            for told in outbox.entries(tenant_id, "contact", contact.id, 1, {"contact": contact.to_json()}, now()):
+                write.save(told)
     except RefusedError as refused:
         _raise_if_claimed(refused, None)
         raise IdTakenError from refused
@@ -143,7 +170,7 @@ def _update(tenant_id: str, contact_id: str, changes: Mapping[str, Any]) -> Cont
     old, new = numbers(before.phones), numbers(after.phones)
     shown_changed = (before.name, before.supervisor_id) != (after.name, after.supervisor_id)
     fresh = _item(tenant_id, after)
-    fresh.version = item.version
+    fresh.version, fresh.origin = item.version, item.origin
     try:
         with transaction() as write:
             for e164 in sorted(old - new):

@@ -1,29 +1,47 @@
-"""Deliveries that led to nothing, kept for a week where an admin can see them.
+"""Deliveries that are kept for a week where an admin can see them, with what each led to.
 
-The webhook writes them: this loads no PynamoDB.
+Kept are those in which something was wrong, the first ones of a new webhook address, and all while an admin watches.
+Their secrets are masked before they are written, so that nobody ever reads them here; numbers are as they came, for
+only admins get to see deliveries. The webhook writes them: this loads no PynamoDB.
 """
 
+import json
 import re
 import secrets
 import time
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from hangtag.errors import NotFoundError
+from hangtag.store.hooks import Kept
 from hangtag.store.keys import key
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
 
-MAX_BODY_BYTES = 4096
+    from hangtag.providers.base import WebhookRequest
+
+MASK = "***"
+# What stands for bytes that are no UTF-8.
+UNREADABLE = "\ufffd"
+MAX_BODY_BYTES = 16 * 1024
 MAX_PATH = 512
+MAX_QUERY = 4096
+MAX_HEADERS = 40
+MAX_HEADER = 256
 KEPT = timedelta(days=7)
+# How much of the hash of a webhook token tells one address of an integration from another.
+ADDRESS = 16
 # A PBX that is set up wrongly repeats itself: ten at once and one a second tell as much as all.
 BURST = 10
 PER_SECOND = 1.0
 MAX_BUCKETS = 10_000
 SK = "DELIVERY"
+# What BatchWriteItem takes.
+BATCH = 25
 
 # Bounded, so that no body takes long.
 _WORD = r"[\w.\-\[\]%]{0,64}"
@@ -38,40 +56,65 @@ _MASKS = (
     # XML: <name>value
     re.compile(rf"(?i)(<{_SECRET_NAME}>)[^<]+"),
 )
+_SECRET_HEADER = re.compile(r"(?i)token|secret|passw|pwd|key|auth|sign|hash|crc|cookie")
+# As long as a token of ours: a proxy may have put the address into a header.
+_TOKEN = re.compile(r"(?<![\w-])[\w-]{40}(?![\w-])", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
-    """One webhook request as it came, with its secrets masked. `reason` says why it led to nothing."""
+class Led:
+    """What one event of a delivery came to: stored, duplicate, full (its call has 200) or, in a replay, left_out.
 
-    received_at: str
-    status: int
-    reason: str
-    method: str
-    path: str
-    body: str
-    truncated: bool
+    `call_id` is the call's id in the API, None if the event never came to a call. `digest` is the event's own.
+    """
+
+    kind: str
+    extension: str | None
+    call_id: str | None
+    result: str
+    digest: str
 
     def to_json(self) -> dict[str, Any]:
         """As the API shows it."""
-        return {
-            "received_at": self.received_at,
-            "status": self.status,
-            "reason": self.reason,
-            "method": self.method,
-            "path": self.path,
-            "body": self.body,
-            "truncated": self.truncated,
-        }
+        return {"kind": self.kind, "extension": self.extension, "call_id": self.call_id, "result": self.result}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One webhook request as it came, with its secrets masked.
+
+    `status` is what the PBX was told, `reason` why in words, `kept` why it is kept, `events` what it said of calls.
+    `truncated`: the body is longer than what is kept of it. `address`: how the hash of its webhook token begins.
+    """
+
+    id: str
+    received_at: str
+    status: int
+    reason: str
+    kept: Kept
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    body: str
+    truncated: bool
+    events: tuple[Led, ...]
+    address: str
+
+    def to_json(self) -> dict[str, Any]:
+        """As the API shows it."""
+        shown = asdict(self)
+        del shown["address"]
+        return {**shown, "events": [event.to_json() for event in self.events]}
 
 
 class Buckets:
-    """A token bucket for each integration, within one process."""
+    """A token bucket for each integration and cause, within one process."""
 
     def __init__(self) -> None:
-        self._held: OrderedDict[tuple[str, str], tuple[float, float]] = OrderedDict()
+        self._held: OrderedDict[tuple[str, ...], tuple[float, float]] = OrderedDict()
 
-    def take(self, who: tuple[str, str], at: float) -> bool:
+    def take(self, who: tuple[str, ...], at: float) -> bool:
         """Whether one more is allowed at this time (seconds, of a clock that does not go back)."""
         level, since = self._held.pop(who, (float(BURST), at))
         level = min(float(BURST), level + (at - since) * PER_SECOND)
@@ -91,48 +134,76 @@ def keep(
     *,
     tenant_id: str,
     integration_id: str,
-    received_at: datetime,
-    method: str,
-    path: str,
-    body: bytes,
+    address: str,
+    request: "WebhookRequest",
     status: int,
     reason: str,
+    kept: Kept,
+    events: Sequence[Led] = (),
 ) -> bool:
     """Keep a delivery for a week, by one PutItem; false if this integration had too many lately.
 
-    Raises botocore's errors.
+    `address` is the hash of the webhook token. Those of a set-up are counted elsewhere. Raises botocore's errors.
     """
-    if not _buckets.take((tenant_id, integration_id), time.monotonic()):
+    if kept != "set_up" and not _buckets.take((tenant_id, integration_id, kept), time.monotonic()):
         return False
-    text, truncated = mask(body)
-    moment = received_at.astimezone(UTC)
+    text, truncated = mask(request.body)
+    moment = request.arrived_at.astimezone(UTC)
     client.put_item(
         TableName=table,
         Item={
             "pk": {"S": key("T", tenant_id, SK, integration_id)},
-            "sk": {"S": key(SK, moment.isoformat(timespec="milliseconds"), secrets.token_hex(8))},
+            "sk": {"S": key(SK, _make_id(moment))},
             "kind": {"S": "delivery"},
-            "method": {"S": method[:16]},
-            "path": {"S": mask(path.encode("utf-8", "replace"))[0][:MAX_PATH]},
+            "received_at": {"S": moment.isoformat(timespec="milliseconds")},
+            "method": {"S": request.method[:16]},
+            "path": {"S": _masked(request.path)[:MAX_PATH]},
+            "query": {"S": _masked(request.query)[:MAX_QUERY]},
+            "headers": {"S": json.dumps(mask_headers(request.headers))},
             "body": {"S": text},
-            "truncated": {"BOOL": truncated},
+            "truncated": {"BOOL": truncated or len(request.query) > MAX_QUERY},
             "status": {"N": str(status)},
             "reason": {"S": reason[:512]},
+            "kept": {"S": kept},
+            "events": {"S": json.dumps([asdict(event) for event in events])},
+            "address": {"S": address[:ADDRESS]},
             "expires_at": {"N": str(int((moment + KEPT).timestamp()))},
         },
     )
     return True
 
 
+def _make_id(moment: datetime) -> str:
+    """A fresh id of 32 hexadecimal characters; ids sort by their time."""
+    return f"{int(moment.timestamp() * 1000):016x}{secrets.token_hex(8)}"
+
+
+def mask_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers without their secrets, and without what looks like a webhook's token; at most 40 of them."""
+    return {
+        _storable(name): MASK if _SECRET_HEADER.search(name) else _TOKEN.sub(MASK, _storable(value))
+        for name, value in list(headers.items())[:MAX_HEADERS]
+    }
+
+
+def _storable(text: str) -> str:
+    """A name or value of a header as text that UTF-8 can hold, cut to its limit."""
+    return text[:MAX_HEADER].encode("utf-8", "replace").decode()
+
+
+def _masked(text: str) -> str:
+    return _TOKEN.sub(MASK, mask(text.encode("utf-8", "replace"))[0])
+
+
 def mask(body: bytes) -> tuple[str, bool]:
-    """A body as text of at most 4 KB without its secrets, and whether it was cut.
+    """A body as text of at most 16 KB without its secrets, and whether it was cut.
 
     Fields are masked by their names: whatever is called token, secret, password, key or signature.
     """
     # What is far over the limit is cut first, so that a huge body costs no time.
     text = body[: 4 * MAX_BODY_BYTES].decode("utf-8", "replace")
     for pattern in _MASKS:
-        text = pattern.sub(r"\1***", text)
+        text = pattern.sub(rf"\1{MASK}", text)
     encoded = text.encode()
     kept = encoded[:MAX_BODY_BYTES].decode("utf-8", "ignore")
     return kept, len(encoded) > MAX_BODY_BYTES or len(body) > 4 * MAX_BODY_BYTES
@@ -146,11 +217,11 @@ def recent(
     limit: int,
     before: str | None,
 ) -> tuple[list[Delivery], str | None]:
-    """Deliveries, the newest first, and where the next page begins. Raises botocore's errors."""
+    """Deliveries, the newest first, and the id of the last one if there are more. Raises botocore's errors."""
     pk = key("T", tenant_id, SK, integration_id)
     arguments: dict[str, Any] = {}
     if before is not None:
-        arguments["ExclusiveStartKey"] = {"pk": {"S": pk}, "sk": {"S": before}}
+        arguments["ExclusiveStartKey"] = {"pk": {"S": pk}, "sk": {"S": key(SK, before)}}
     answer = client.query(
         TableName=table,
         KeyConditionExpression="pk = :pk AND begins_with(sk, :delivery)",
@@ -160,16 +231,52 @@ def recent(
         **arguments,
     )
     last = answer.get("LastEvaluatedKey", {}).get("sk", {}).get("S")
-    return [_delivery(item) for item in answer["Items"]], last
+    return [_delivery(item) for item in answer["Items"]], last.removeprefix(key(SK, "")) if last else None
+
+
+def purge(
+    client: "DynamoDBClient", table: str, tenant_id: str, integration_id: str, has_time: Callable[[], bool]
+) -> bool:
+    """Delete all deliveries of an integration; false when time ran out before. Raises botocore's errors."""
+    pk = key("T", tenant_id, SK, integration_id)
+    while has_time():
+        answer = client.query(
+            TableName=table,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": pk}},
+            ProjectionExpression="pk, sk",
+            ConsistentRead=True,
+            Limit=BATCH,
+        )
+        if not answer["Items"]:
+            return True
+        # What is left undone is found again by the next query.
+        client.batch_write_item(RequestItems={table: [{"DeleteRequest": {"Key": item}} for item in answer["Items"]]})
+    return False
+
+
+def find(client: "DynamoDBClient", table: str, tenant_id: str, integration_id: str, delivery_id: str) -> Delivery:
+    """One delivery. Raises NotFoundError, and botocore's errors."""
+    place: Any = {"pk": {"S": key("T", tenant_id, SK, integration_id)}, "sk": {"S": key(SK, delivery_id)}}
+    item = client.get_item(TableName=table, Key=place, ConsistentRead=True).get("Item")
+    if item is None:
+        raise NotFoundError("there is no such delivery; each is kept for a week")
+    return _delivery(item)
 
 
 def _delivery(item: Any) -> Delivery:
     return Delivery(
-        received_at=item["sk"]["S"].split("#")[1],
+        id=item["sk"]["S"].removeprefix(key(SK, "")),
+        received_at=item["received_at"]["S"],
         status=int(item["status"]["N"]),
         reason=item["reason"]["S"],
+        kept=item["kept"]["S"],
         method=item["method"]["S"],
         path=item["path"]["S"],
+        query=item["query"]["S"],
+        headers=json.loads(item["headers"]["S"]),
         body=item["body"]["S"],
         truncated=item["truncated"]["BOOL"],
+        events=tuple(Led(**said) for said in json.loads(item["events"]["S"])),
+        address=item["address"]["S"],
     )

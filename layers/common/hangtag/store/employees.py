@@ -1,13 +1,14 @@
 """Employees. An extension, and a phone number, belongs to one employee, by claims written with the employee."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from pynamodb.transactions import TransactWrite
 
 from hangtag.errors import ConflictError, NotFoundError
+from hangtag.hours import Hours
 from hangtag.store.clock import iso, now
 from hangtag.store.keys import key
 from hangtag.store.models import EmployeeClaim, EmployeeItem
@@ -30,7 +31,10 @@ class Extension:
 
 @dataclass(frozen=True, slots=True)
 class Employee:
-    """An employee's card. `role` is admin or employee; `created_at` ISO 8601 in UTC."""
+    """An employee's card. `role` is admin or employee; `created_at` ISO 8601 in UTC.
+
+    `deputy_id` is who takes calls outside of the working hours; without hours somebody always works.
+    """
 
     id: str
     name: str
@@ -39,6 +43,8 @@ class Employee:
     phones: tuple[Phone, ...]
     extensions: tuple[Extension, ...]
     created_at: str
+    working_hours: Hours | None = None
+    deputy_id: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As the API shows it."""
@@ -49,6 +55,8 @@ class Employee:
             "role": self.role,
             "phones": [phone.to_json() for phone in self.phones],
             "extensions": [asdict(held) for held in self.extensions],
+            "working_hours": self.working_hours.to_json() if self.working_hours else None,
+            "deputy_id": self.deputy_id,
             "created_at": self.created_at,
         }
 
@@ -61,9 +69,12 @@ def create_employee(
     role: str,
     phones: tuple[Phone, ...],
     extensions: tuple[Extension, ...],
+    working_hours: Hours | None = None,
+    deputy_id: str | None = None,
 ) -> Employee:
     """A new employee. Raises ConflictError naming who has one of the extensions or numbers."""
-    made = Employee(secrets.token_hex(8), name, email, role, phones, extensions, iso(now()))
+    made_id, made_at = secrets.token_hex(8), iso(now())
+    made = Employee(made_id, name, email, role, phones, extensions, made_at, working_hours, deputy_id)
 
     def attempt() -> Employee:
         with _claims_told(made.id), transaction() as write:
@@ -85,12 +96,39 @@ def list_employees(tenant_id: str, limit: int, after: str | None) -> Page[Employ
     return children(EmployeeItem, tenant_id, SK, limit, after).map(_employee)
 
 
+def everybody(tenant_id: str) -> Iterator[Employee]:
+    """All employees of a tenant, page by page."""
+    after: str | None = None
+    while True:
+        page = list_employees(tenant_id, 100, after)
+        yield from page.items
+        if page.next is None:
+            return
+        after = page.next
+
+
 def update_employee(tenant_id: str, employee_id: str, changes: Mapping[str, Any]) -> Employee:
     """Change some fields; what is not in `changes` stays.
 
     Raises NotFoundError, and ConflictError naming who has one of the extensions or numbers.
     """
     return persistently(lambda: _update(tenant_id, employee_id, changes))
+
+
+def delete_employee(tenant_id: str, employee_id: str) -> None:
+    """Delete an employee: extensions and numbers are free, tokens are worth nothing. Raises NotFoundError.
+
+    Contacts and tasks keep the id of who they were with; nobody is behind it any more.
+    """
+
+    def attempt() -> None:
+        item = _load(tenant_id, employee_id)
+        with _claims_told(employee_id), transaction() as write:
+            for claim in _claims(tenant_id, _employee(item)).values():
+                write.delete(claim)
+            write.delete(item)
+
+    persistently(attempt)
 
 
 def _update(tenant_id: str, employee_id: str, changes: Mapping[str, Any]) -> Employee:
@@ -178,4 +216,6 @@ def _employee(item: EmployeeItem) -> Employee:
         phones=tuple(Phone.from_json(said) for said in item.phones),
         extensions=tuple(Extension(**said) for said in item.extensions),
         created_at=item.created_at,
+        working_hours=Hours.from_json(item.working_hours) if item.working_hours else None,
+        deputy_id=item.deputy_id,
     )

@@ -1,22 +1,26 @@
 """Erasing a tenant: every item of it that can be found, in steps that may be repeated.
 
-What is found: the tenant's own partition (integrations, employees, lines, settings, tokens), and from there the
-webhook and API tokens, the claims of extensions and numbers, and the deliveries; contacts, calls and tags by their
-index of days, live calls by theirs. Whoever adds a kind of item must add it here. Idempotency records hold answers
-only, and expire within a day.
+What is found: the tenant's own partition (integrations, employees, groups, lines, settings, tokens), and from there the
+webhook and API tokens, the claims of extensions and numbers, and the deliveries; what stands in the index of days
+(contacts, calls, tags, tasks, missed calls, messages for outside CRMs), each with all of its partition; live calls by
+their index; and the partitions that a tenant has one of. Whoever adds a kind of item must add it here; a test looks at
+the whole table. Idempotency records hold answers only, and expire within a day.
 """
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from hangtag.calls.classify import TagType
 from hangtag.errors import UnavailableError
+from hangtag.store import missed_calls, tenant_list
 from hangtag.store.calls import CallKey, live_calls
 from hangtag.store.client import dynamodb
 from hangtag.store.keys import DAY_SHARDS, key
+from hangtag.tags.definition import NUMBER_PLACE
 
 BATCH = 25
 ATTEMPTS = 6
@@ -59,7 +63,8 @@ def erase(table: str, tenant_id: str, created_at: str, day: date | None, has_tim
     if not all(_delete(table, step, has_time) for step in steps) or not has_time():
         return Progress(False, day)
     own = key("T", tenant_id)
-    _delete(table, [(own, "SETTINGS"), (own, "TENANT")], lambda: True)
+    last = [(own, "SETTINGS"), tenant_list.place(tenant_id, created_at), (own, "TENANT")]
+    _delete(table, last, lambda: True)
     return Progress(True, day)
 
 
@@ -138,8 +143,12 @@ def _claims_of_employee(tenant_id: str, item: Any) -> Iterator[Key]:
         yield key("T", tenant_id, "PHONE", phone["e164"]), "EMPLOYEE"
 
 
+# What stands in the index of days, by the word of its list.
+WORDS = ("CONTACTS", "CALLS", "TAGS", "TASKS", "OUTBOX", "COMMENTS", *map(missed_calls.word, missed_calls.STATES))
+
+
 def _of_day(table: str, tenant_id: str, day: date) -> Iterator[Key]:
-    for word in ("CONTACTS", "CALLS", "TAGS"):
+    for word in WORDS:
         for number in range(DAY_SHARDS):
             of_day = key("T", tenant_id, word, day.isoformat(), str(number))
             yield from _of_index(table, tenant_id, of_day)
@@ -155,11 +164,36 @@ def _of_index(table: str, tenant_id: str, of_day: str) -> Iterator[Key]:
     for item in found:
         pk, sk = item["pk"]["S"], item["sk"]["S"]
         if sk == "CONTACT":
-            for phone in json.loads(item["body"]["S"])["phones"]:
-                yield key("T", tenant_id, "PHONE", phone["e164"]), "CONTACT"
-        if sk.startswith("CALL#"):
+            yield from _of_contact(table, tenant_id, json.loads(item["body"]["S"]))
+        elif sk == "TAG":
+            yield from _all(table, key("T", tenant_id, missed_calls.WORD, _number(json.loads(item["body"]["S"]))))
+        elif sk.startswith("CALL#"):
             yield from _of_call(table, tenant_id, pk, sk)
+        yield from _all(table, pk, but=sk)
+        # The entry of the index goes last: it leads to all else.
         yield pk, sk
+
+
+def _all(table: str, pk: str, but: str = "") -> Iterator[Key]:
+    """A whole partition."""
+    for item in _partition(table, pk):
+        if item["sk"]["S"] != but:
+            yield pk, item["sk"]["S"]
+
+
+def _of_contact(table: str, tenant_id: str, contact: Mapping[str, Any]) -> Iterator[Key]:
+    """What hangs on a contact: the claims of its numbers, and of the id that another system gave it."""
+    for phone in contact["phones"]:
+        yield from _all(table, key("T", tenant_id, "PHONE", phone["e164"]))
+    if contact.get("external_id"):
+        yield from _all(table, key("T", tenant_id, "EXTERNAL", contact["external_id"]))
+
+
+def _number(tag: Mapping[str, Any]) -> str:
+    """The other party's number on a tag, as the queue of missed calls has it; fields are found by their place."""
+    place = NUMBER_PLACE[TagType(tag["type"])]
+    number: str = tag["fields"][place]["value"]
+    return number if number.startswith("+") else ""
 
 
 def _of_live_calls(table: str, tenant_id: str) -> Iterator[Key]:

@@ -1,11 +1,12 @@
-"""What the webhook reads: whose token it is, and who is calling. On its path: a client that the caller brings."""
+"""What the webhook reads: whose token it is. On its path: a client that the caller brings."""
 
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
+
+from botocore.exceptions import ClientError
 
 from hangtag.store.cache import TtlCache
 from hangtag.store.keys import key
@@ -15,29 +16,37 @@ if TYPE_CHECKING:
 
 REMEMBERED = 10_000
 REMEMBERED_SECONDS = 60.0
+# Of a new webhook address, so many accepted deliveries are kept.
+SET_UP_DELIVERIES = 20
+
+# Why a delivery is kept.
+Kept = Literal["set_up", "watched", "error"]
 
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """What a webhook token stands for. `secrets` maps the names of the integration's secrets to their SHA-256."""
+    """What a webhook token stands for.
+
+    `secrets` maps the names of the integration's secrets to the SHA-256 of those that are good. Times are epoch
+    seconds: until when accepted deliveries are kept, because the token is new or an admin watches.
+    """
 
     tenant_id: str
     integration_id: str
     provider: str
     country: str
-    secrets: Mapping[str, str]
+    secrets: Mapping[str, tuple[str, ...]]
+    set_up_until: float = 0.0
+    watched_until: float = 0.0
 
-
-@dataclass(frozen=True, slots=True)
-class ContactCard:
-    """A contact's name, and the short number of who is responsible, on the asking integration."""
-
-    name: str
-    responsible_extension: str | None
+    def keeps(self, at: float) -> Kept | None:
+        """Why a delivery of this time, in which nothing is wrong, is to be kept; None if it is not."""
+        if at < self.watched_until:
+            return "watched"
+        return "set_up" if at < self.set_up_until else None
 
 
 _hooks: TtlCache[str, Hook | None] = TtlCache(REMEMBERED, REMEMBERED_SECONDS)
-_extensions: TtlCache[tuple[str, str], Mapping[str, str]] = TtlCache(REMEMBERED, REMEMBERED_SECONDS)
 
 
 def find_hook(client: "DynamoDBClient", table: str, token_hash: str) -> Hook | None:
@@ -50,47 +59,51 @@ def find_hook(client: "DynamoDBClient", table: str, token_hash: str) -> Hook | N
 
 def _read_hook(client: "DynamoDBClient", table: str, token_hash: str) -> Hook | None:
     item = _get(client, table, key("TOKEN", token_hash), "HOOK")
-    if item is None or float(item.get("expires_at", {}).get("N", "inf")) <= time.time():
+    at = time.time()
+    if item is None or _number(item, "expires_at", at + 1) <= at:
         return None
-    secrets = {name: value["S"] for name, value in item["secrets"]["M"].items()}
+    secrets = {name: (value["S"],) for name, value in item["secrets"]["M"].items()}
+    if _number(item, "old_secrets_until") > at:
+        for name, value in item["old_secrets"]["M"].items():
+            secrets[name] = (*secrets.get(name, ()), value["S"])
+    is_set_up = _number(item, "set_up_kept") >= SET_UP_DELIVERIES
     return Hook(
         tenant_id=item["tenant_id"]["S"],
         integration_id=item["integration_id"]["S"],
         provider=item["provider"]["S"],
         country=item["country"]["S"],
         secrets=MappingProxyType(secrets),
+        set_up_until=0.0 if is_set_up else _number(item, "set_up_until"),
+        watched_until=_number(item, "watched_until"),
     )
 
 
-def lookup_contact(
-    client: "DynamoDBClient", table: str, tenant_id: str, integration_id: str, e164: str
-) -> ContactCard | None:
-    """The contact that has a number; None if nobody does. Raises botocore's errors.
+def count_set_up(client: "DynamoDBClient", table: str, token_hash: str) -> bool:
+    """Count one more delivery of a new webhook address; false if there were enough. Raises botocore's errors.
 
-    One read; the supervisor's extensions are remembered for a minute.
+    This process then reads the hook again, once, and asks no more.
     """
-    claim = _get(client, table, key("T", tenant_id, "PHONE", e164), "CONTACT")
-    if claim is None:
-        return None
-    supervisor = claim.get("supervisor_id", {}).get("S")
-    extension = None
-    if supervisor is not None:
-        held = _extensions.get_or(
-            (tenant_id, supervisor), lambda: _read_extensions(client, table, tenant_id, supervisor)
+    try:
+        client.update_item(
+            TableName=table,
+            Key={"pk": {"S": key("TOKEN", token_hash)}, "sk": {"S": "HOOK"}},
+            UpdateExpression="ADD set_up_kept :one",
+            ConditionExpression=(
+                "attribute_exists(pk) AND (attribute_not_exists(set_up_kept) OR set_up_kept < :enough)"
+            ),
+            ExpressionAttributeValues={":one": {"N": "1"}, ":enough": {"N": str(SET_UP_DELIVERIES)}},
         )
-        extension = held.get(integration_id)
-    return ContactCard(claim["name"]["S"], extension)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+            raise
+        _hooks.forget(token_hash)
+        return False
+    return True
 
 
-def _read_extensions(client: "DynamoDBClient", table: str, tenant_id: str, employee_id: str) -> Mapping[str, str]:
-    """The first extension that an employee has on each integration."""
-    item = _get(client, table, key("T", tenant_id), key("EMPLOYEE", employee_id))
-    if item is None:
-        return {}
-    first: dict[str, str] = {}
-    for held in json.loads(item["extensions"]["S"]):
-        first.setdefault(held["integration_id"], held["extension"])
-    return first
+def _number(item: Any, name: str, otherwise: float = 0.0) -> float:
+    """A number of an item, which may be absent, or null."""
+    return float(item.get(name, {}).get("N", otherwise))
 
 
 def _get(client: "DynamoDBClient", table: str, pk: str, sk: str) -> Any:

@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from hangtag.errors import NotFoundError
 from hangtag.store.keys import key
 from hangtag.store.models import LineItem
 from hangtag.store.paging import Page, children
@@ -27,6 +28,14 @@ def put_line(tenant_id: str, line: Line) -> Line:
     """Name a line, anew or again."""
     LineItem(key("T", tenant_id), key(SK, line.number), **line.to_json()).save()
     return line
+
+
+def delete_line(tenant_id: str, number: str) -> None:
+    """Forget a line's name. Raises NotFoundError."""
+    try:
+        LineItem.get(key("T", tenant_id), key(SK, number)).delete()
+    except LineItem.DoesNotExist:
+        raise NotFoundError("there is no such line") from None
 
 
 def list_lines(tenant_id: str, limit: int, after: str | None) -> Page[Line]:

@@ -54,7 +54,7 @@ def by_day(
     for _ in range(MAX_DAYS):
         if day < span.oldest:
             return shown, None
-        for order, body in _day(table, tenant_id, word, day, before, limit):
+        for order, _, body in _day(table, tenant_id, word, day, before, limit):
             scanned += 1
             if accept(body):
                 shown.append(body)
@@ -66,7 +66,7 @@ def by_day(
 
 def _day(
     table: str, tenant_id: str, word: str, day: date, before: str | None, limit: int
-) -> Iterator[tuple[str, Body]]:
+) -> Iterator[tuple[str, str, Body]]:
     shards = [
         _entries(
             table,
@@ -86,21 +86,25 @@ def by_contact(
     contact_id: str,
     before: str | None,
     limit: int,
-    accept: Callable[[Body], bool],
-) -> tuple[list[Body], str | None]:
-    """Up to `limit` bodies of what stands on a contact, and before which entry to go on."""
-    shown: list[Body] = []
+    accept: Callable[[str, Body], bool],
+) -> tuple[list[tuple[str, Body]], str | None]:
+    """Up to `limit` entries of what stands on a contact, and before which one to go on.
+
+    Each has its kind, `tag` or `comment`.
+    """
+    shown: list[tuple[str, Body]] = []
     of_contact = key("T", tenant_id, "CONTACT", contact_id)
-    for scanned, (order, body) in enumerate(_entries(table, "contact", of_contact, before, min(limit, _PAGE)), start=1):
-        if accept(body):
-            shown.append(body)
+    entries = _entries(table, "contact", of_contact, before, min(limit, _PAGE))
+    for scanned, (order, kind, body) in enumerate(entries, start=1):
+        if accept(kind, body):
+            shown.append((kind, body))
         if len(shown) == limit or scanned == MAX_SCANNED:
             return shown, order
     return shown, None
 
 
-def _entries(table: str, index: str, of: str, before: str | None, page: int) -> Iterator[tuple[str, Body]]:
-    """The entries of one key of an index, the newest first; pages are read as they are needed."""
+def _entries(table: str, index: str, of: str, before: str | None, page: int) -> Iterator[tuple[str, str, Body]]:
+    """Order, kind and body of one key's entries in an index, the newest first; pages are read as they are needed."""
     condition = f"{index}_key = :key"
     values: Any = {":key": {"S": of}}
     if before is not None:
@@ -118,7 +122,7 @@ def _entries(table: str, index: str, of: str, before: str | None, page: int) -> 
             **arguments,
         )
         for item in answer["Items"]:
-            yield item[f"{index}_order"]["S"], json.loads(item["body"]["S"])
+            yield item[f"{index}_order"]["S"], item["kind"]["S"], json.loads(item["body"]["S"])
         if "LastEvaluatedKey" not in answer:
             return
         arguments = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}

@@ -63,7 +63,11 @@ class TenantItem(Entry):
 
 
 class IntegrationItem(Entry):
-    """key("T", tenant) / key("INTEGRATION", id). `sealed` holds the credentials, encrypted."""
+    """key("T", tenant) / key("INTEGRATION", id). `sealed` holds the credentials, encrypted.
+
+    `hook_hashes` are the hashes of its webhook tokens, the newest last. `old_until` (epoch seconds) says when the one
+    before stops, and what a rotation replaced with it; `watched_until` until when deliveries are kept.
+    """
 
     kind = UnicodeAttribute(default="integration")
     id = UnicodeAttribute()
@@ -72,13 +76,16 @@ class IntegrationItem(Entry):
     settings: JSONAttribute = JSONAttribute()
     sealed = UnicodeAttribute()
     hook_hashes: JSONAttribute = JSONAttribute()
+    old_until = NumberAttribute(null=True)
+    watched_until = NumberAttribute(null=True)
     created_at = UnicodeAttribute()
 
 
 class EmployeeItem(Entry):
     """key("T", tenant) / key("EMPLOYEE", id).
 
-    `phones`: [{raw, e164, extension}], `extensions`: [{integration_id, extension}].
+    `phones`: [{raw, e164, extension, type}], `extensions`: [{integration_id, extension}], `working_hours`: see
+    `hangtag.hours`.
     """
 
     kind = UnicodeAttribute(default="employee")
@@ -88,6 +95,8 @@ class EmployeeItem(Entry):
     role = UnicodeAttribute()
     phones: JSONAttribute = JSONAttribute()
     extensions: JSONAttribute = JSONAttribute()
+    working_hours: JSONAttribute = JSONAttribute(null=True)
+    deputy_id = UnicodeAttribute(null=True)
     created_at = UnicodeAttribute()
     version = VersionAttribute()
 
@@ -124,13 +133,17 @@ class ContactClaim(Entry):
 
 
 class ContactItem(Entry):
-    """key("T", tenant, "CONTACT", id) / "CONTACT". `body` is its JSON, for the list in the index `day`."""
+    """key("T", tenant, "CONTACT", id) / "CONTACT". `body` is its JSON, for the list in the index `day`.
+
+    `origin` is the digest of the call that made it.
+    """
 
     kind = UnicodeAttribute(default="contact")
     id = UnicodeAttribute()
     name = UnicodeAttribute()
     phones: JSONAttribute = JSONAttribute()
     supervisor_id = UnicodeAttribute(null=True)
+    origin = UnicodeAttribute(null=True)
     created_at = UnicodeAttribute()
     body = UnicodeAttribute()
     day_key = UnicodeAttribute()
@@ -139,7 +152,11 @@ class ContactItem(Entry):
 
 
 class HookItem(Entry):
-    """key("TOKEN", hash) / "HOOK": a webhook token. `secrets` maps names to SHA-256, `expires_at` is epoch seconds."""
+    """key("TOKEN", hash) / "HOOK": a webhook token. `secrets` maps names to SHA-256, times are epoch seconds.
+
+    `old_secrets` are those that a rotation replaced, good until `old_secrets_until`. Accepted deliveries are kept until
+    `watched_until`, and until `set_up_until` or until `set_up_kept` of them are.
+    """
 
     kind = UnicodeAttribute(default="hook")
     tenant_id = UnicodeAttribute()
@@ -147,6 +164,11 @@ class HookItem(Entry):
     provider = UnicodeAttribute()
     country = UnicodeAttribute()
     secrets: MapAttribute[str, str] = MapAttribute(default=dict)  # type: ignore[no-untyped-call]
+    old_secrets: MapAttribute[str, str] = MapAttribute(null=True)  # type: ignore[no-untyped-call]
+    old_secrets_until = NumberAttribute(null=True)
+    set_up_until = NumberAttribute(null=True)
+    set_up_kept = NumberAttribute(null=True)
+    watched_until = NumberAttribute(null=True)
     expires_at = NumberAttribute(null=True)
 
 

@@ -10,11 +10,15 @@ from hangtag.phone import normalise
 
 @dataclass(frozen=True, slots=True)
 class Phone:
-    """A number on somebody's card: as it was typed, in E.164, and what to dial after the answer."""
+    """A number on somebody's card: as it was typed, in E.164, and what to dial after the answer.
+
+    `type` is the tenant's word for what it is, such as Mobile; masks belong to types.
+    """
 
     raw: str
     e164: str
     extension: str | None
+    type: str | None = None
 
     def to_json(self) -> dict[str, str | None]:
         """As it is kept and shown."""
@@ -23,22 +27,26 @@ class Phone:
     @classmethod
     def from_json(cls, said: Mapping[str, Any]) -> "Phone":
         """The inverse of `to_json`."""
-        return cls(said["raw"], said["e164"], said["extension"])
+        return cls(said["raw"], said["e164"], said["extension"], said.get("type"))
 
 
-def read_phones(typed: Iterable[str], country: str) -> tuple[Phone, ...]:
+# What was typed: a number, and its type.
+Typed = tuple[str, str | None]
+
+
+def read_phones(typed: Iterable[Typed], country: str) -> tuple[Phone, ...]:
     """Numbers as an admin typed them; doubles are dropped.
 
     Raises BadInputError naming those that can't be read, by their place and not by their digits.
     """
     read: dict[tuple[str, str | None], Phone] = {}
     unreadable = []
-    for place, raw in enumerate(typed):
+    for place, (raw, kind) in enumerate(typed):
         number = normalise(raw, country)
         if number is None:
             unreadable.append(FieldError(f"phones.{place}", "it can't be read as a phone number"))
         else:
-            phone = Phone(raw, number.e164, number.extension)
+            phone = Phone(raw, number.e164, number.extension, kind)
             read.setdefault((phone.e164, phone.extension), phone)
     if unreadable:
         raise BadInputError("a phone number can't be read", tuple(unreadable))

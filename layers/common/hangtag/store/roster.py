@@ -1,6 +1,5 @@
 """Who is who in a call, by one batched read."""
 
-import json
 import os
 import time
 from collections.abc import Iterable, Mapping
@@ -12,7 +11,7 @@ from hangtag.phone import normalise
 from hangtag.store.client import dynamodb
 from hangtag.store.contacts import ContactRef
 from hangtag.store.keys import key
-from hangtag.store.settings import parse
+from hangtag.store.settings import Definitions, parse, parse_definitions
 from hangtag.store.tenants import get_tenant
 
 if TYPE_CHECKING:
@@ -36,14 +35,17 @@ class Roster:
     """What the office knows of one call.
 
     `employees` maps the extensions that are somebody's. `employee_of_number` is who has the other party's number on
-    their own card. `time_zone` and `country` are the tenant's.
+    their own card. `own_line`: that number is one of the tenant's lines, which is never a contact's. `time_zone` and
+    `country` are the tenant's.
     """
 
     employees: Mapping[str, EmployeeRef]
     employee_of_number: str | None
     contact: ContactRef | None
+    own_line: bool
     line_name: str | None
     settings: "TelephonySettings"
+    definitions: Definitions
     country: str
     time_zone: str
 
@@ -65,10 +67,13 @@ def resolve(
     phone = key("T", tenant_id, "PHONE", number) if number else None
     lines = [(own, key("LINE", spelling)) for spelling in _spellings(line, tenant.country)]
     wanted = [(own, "SETTINGS"), *of_extension.values(), *lines]
-    if phone:
-        wanted += [(phone, "EMPLOYEE"), (phone, "CONTACT")]
+    as_line = (own, key("LINE", number)) if number else None
+    if phone and as_line:
+        wanted += [(phone, "EMPLOYEE"), (phone, "CONTACT"), as_line]
     found = _read(wanted)
-    contact = found.get((phone, "CONTACT")) if phone else None
+    own_line = as_line in found
+    contact = found.get((phone, "CONTACT")) if phone and not own_line else None
+    rules = found.get((own, "SETTINGS"), {})
     named = next((found[place] for place in lines if place in found), None)
     return Roster(
         employees={
@@ -77,12 +82,19 @@ def resolve(
             if (item := found.get(place)) is not None
         },
         employee_of_number=_text(found.get((phone, "EMPLOYEE")), "employee_id") if phone else None,
-        contact=ContactRef(contact["contact_id"]["S"], contact["name"]["S"]) if contact else None,
+        contact=_contact(contact) if contact else None,
+        own_line=own_line,
         line_name=_text(named, "name"),
-        settings=parse(json.loads(_text(found.get((own, "SETTINGS")), "body") or "{}")),
+        settings=parse(rules),
+        definitions=parse_definitions(rules),
         country=tenant.country,
         time_zone=tenant.time_zone,
     )
+
+
+def _contact(claim: Mapping[str, Any]) -> ContactRef:
+    supervisor = claim.get("supervisor_id", {}).get("S")
+    return ContactRef(claim["contact_id"]["S"], claim["name"]["S"], supervisor)
 
 
 def _spellings(line: str | None, country: str) -> list[str]:

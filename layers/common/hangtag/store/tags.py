@@ -5,10 +5,10 @@ through the same door.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
-from typing import Any
+from typing import Any, cast
 
 from botocore.exceptions import ClientError
 
@@ -25,7 +25,8 @@ SK = "TAG"
 class Emission:
     """One revision of the decision on a call: its tag as the API shows it, or the reason for none.
 
-    `record` is the digest of the call's record that it was made from, `resolution` what was frozen with it.
+    `record` is the digest of the call's record that it was made from, `resolution` what was frozen with it. `awaits`
+    is the number (E.164) whose contact is still to be found. `employee_ids` are those whose phones took part.
     """
 
     tenant_id: str
@@ -38,9 +39,11 @@ class Emission:
     tag: Mapping[str, Any] | None
     employee_id: str | None
     contact_id: str | None
+    employee_ids: tuple[str, ...] = ()
+    awaits: str | None = None
 
 
-def tag_view(tag: Tag, *, tag_id: str, call_id: str, revision: int) -> dict[str, Any]:
+def tag_view(tag: Tag, *, tag_id: str, call_id: str, revision: int, employee_ids: Sequence[str] = ()) -> dict[str, Any]:
     """The JSON of a tag. `call_id` is the call's id in the API; `at` is ISO 8601 in UTC."""
     return {
         "id": tag_id,
@@ -49,6 +52,7 @@ def tag_view(tag: Tag, *, tag_id: str, call_id: str, revision: int) -> dict[str,
         "call_id": call_id,
         "contact_id": tag.contact_id,
         "task_id": tag.task_id,
+        "employee_ids": list(employee_ids),
         "hidden": tag.hidden,
         "revision": revision,
         "end_unknown": tag.end_unknown,
@@ -79,11 +83,16 @@ def load(table: str, tenant_id: str, tag_id: str) -> Emission | None:
         tag=json.loads(item["body"]["S"]) if "body" in item else None,
         employee_id=item.get("employee_id", {}).get("S"),
         contact_id=item.get("contact_id", {}).get("S"),
+        employee_ids=tuple(json.loads(item["employee_ids"]["S"])) if "employee_ids" in item else (),
+        awaits=item.get("awaits", {}).get("S"),
     )
 
 
-def write(table: str, emission: Emission, replacing: Emission | None) -> bool:
-    """Put a revision in place of the one it was made from; False if another was written meanwhile."""
+def write(table: str, emission: Emission, replacing: Emission | None, more: Sequence[Mapping[str, Any]] = ()) -> bool:
+    """Put a revision in place of the one it was made from; False if another was written meanwhile.
+
+    `more` are writes of the low-level client that happen with it, or not at all. Raises botocore's errors.
+    """
     item = {
         **_key(emission.tenant_id, emission.id),
         "revision": {"N": str(emission.revision)},
@@ -94,6 +103,8 @@ def write(table: str, emission: Emission, replacing: Emission | None) -> bool:
         **_optional("skip_reason", emission.skip),
         **_optional("employee_id", emission.employee_id),
         **_optional("contact_id", emission.contact_id),
+        "employee_ids": {"S": json.dumps(emission.employee_ids)},
+        **_optional("awaits", emission.awaits),
         **(_shown(emission, emission.tag) if emission.tag is not None else {}),
     }
     if replacing is None:
@@ -103,13 +114,30 @@ def write(table: str, emission: Emission, replacing: Emission | None) -> bool:
             "ConditionExpression": "revision = :seen",
             "ExpressionAttributeValues": {":seen": {"N": str(replacing.revision)}},
         }
+    put: Any = {"TableName": table, "Item": item, **condition}
     try:
-        dynamodb().put_item(TableName=table, Item=item, **condition)
+        if more:
+            dynamodb().transact_write_items(TransactItems=cast("Any", [{"Put": put}, *more]))
+        else:
+            dynamodb().put_item(**put)
     except ClientError as error:
-        if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+        if _is_lost(error):
             return False
         raise
     return True
+
+
+# Of a transaction: a condition failed, or another transaction held one of the items.
+_LOST = frozenset({"ConditionalCheckFailed", "TransactionConflict"})
+
+
+def _is_lost(error: ClientError) -> bool:
+    """Whether somebody else was faster."""
+    code = error.response["Error"]["Code"]
+    if code == "TransactionCanceledException":
+        reasons: Any = error.response.get("CancellationReasons", [])
+        return any(reason.get("Code") in _LOST for reason in reasons)
+    return bool(code == "ConditionalCheckFailedException")
 
 
 def _optional(name: str, value: str | None) -> dict[str, Any]:
@@ -128,5 +156,29 @@ def _shown(emission: Emission, tag: Mapping[str, Any]) -> dict[str, Any]:
     }
     if tag["contact_id"]:
         shown["contact_key"] = {"S": key("T", emission.tenant_id, "CONTACT", tag["contact_id"])}
+    elif emission.awaits:
+        shown["contact_key"] = {"S": _unclaimed(emission.tenant_id, emission.awaits)}
+    if "contact_key" in shown:
         shown["contact_order"] = {"S": order}
     return shown
+
+
+def _unclaimed(tenant_id: str, number: str) -> str:
+    return key("T", tenant_id, "UNCLAIMED", number)
+
+
+def awaiting(table: str, tenant_id: str, number: str) -> Iterator[str]:
+    """The ids of tags without a contact whose number (E.164) is this one. Raises botocore's errors."""
+    pages = (
+        dynamodb()
+        .get_paginator("query")
+        .paginate(
+            TableName=table,
+            IndexName="contact",
+            KeyConditionExpression="contact_key = :number",
+            ExpressionAttributeValues={":number": {"S": _unclaimed(tenant_id, number)}},
+        )
+    )
+    for page in pages:
+        for item in page["Items"]:
+            yield json.loads(item["body"]["S"])["id"]

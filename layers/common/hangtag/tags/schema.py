@@ -13,6 +13,7 @@ from hangtag.calls.classify import TagType, Verdict
 from hangtag.calls.event import Direction
 from hangtag.calls.fold import Call
 from hangtag.tags.attach import Attachment
+from hangtag.tags.definition import FIXED, Definition, standard
 
 Value = str | int | None | dict[str, str | None]
 
@@ -39,7 +40,7 @@ class Setting:
     """What a tag takes from the tenant's office, as it stood when the tag was first written.
 
     `number` is the other party's number as tags show it (E.164 where it can be read). `time_zone` is the
-    tenant's: a tag's date is the tenant's day.
+    tenant's: a tag's date is the tenant's day. `definition` is what the tenant calls the fields.
     """
 
     employee: Person | None = None
@@ -47,6 +48,7 @@ class Setting:
     number: str | None = None
     line_name: str | None = None
     time_zone: str = "UTC"
+    definition: Definition | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +73,9 @@ def build_tag(call: Call, verdict: Verdict, setting: Setting, attachment: Attach
     if verdict.tag is None or verdict.direction is None:
         raise ValueError("a skipped call has no tag")
     at = call.started_at or datetime.fromtimestamp(0, UTC)
-    make = _call_fields if verdict.tag is TagType.CALL else _missed_call_fields
+    make = _call_values if verdict.tag is TagType.CALL else _missed_call_values
+    values = make(call, verdict.direction, setting, at)
+    definition = setting.definition or standard(verdict.tag)
     return Tag(
         type=verdict.tag,
         direction=verdict.direction,
@@ -80,44 +84,41 @@ def build_tag(call: Call, verdict: Verdict, setting: Setting, attachment: Attach
         hidden=attachment.hidden,
         end_unknown=call.end_unknown,
         at=at,
-        fields=make(call, verdict.direction, setting, at),
+        fields=_fields(verdict.tag, definition, values) + _extra_fields(definition, call.data),
     )
 
 
-def _call_fields(call: Call, direction: Direction, setting: Setting, at: datetime) -> tuple[Field, ...]:
-    day = at.astimezone(ZoneInfo(setting.time_zone)).date().isoformat()
-    period: Value = {"start": _iso(at), "end": _iso(call.ended_at)}
+def _fields(tag_type: TagType, definition: Definition, values: tuple[Value, ...]) -> tuple[Field, ...]:
+    """The fixed fields: the tenant's names, the strict order and types."""
+    kinds = (kind for _, kind in FIXED[tag_type])
+    return tuple(Field(name, kind, value) for name, kind, value in zip(definition.names, kinds, values, strict=True))
+
+
+def _call_values(call: Call, direction: Direction, setting: Setting, at: datetime) -> tuple[Value, ...]:
     return (
-        Field("Date", "date", day),
-        Field("Time", "time_period", period),
-        Field("Type", "list", _TYPE[direction]),
-        Field("Duration", "number", call.talk_seconds),
-        Field("Employee", "employee", _person(setting.employee)),
-        Field("Contact", "contact", _person(setting.contact)),
-        *_line_fields(call, setting),
-        *_extra_fields(call.data),
+        at.astimezone(ZoneInfo(setting.time_zone)).date().isoformat(),
+        {"start": _iso(at), "end": _iso(call.ended_at)},
+        _TYPE[direction],
+        call.talk_seconds,
+        _person(setting.employee),
+        _person(setting.contact),
+        *_line_values(call, setting),
     )
 
 
-def _missed_call_fields(call: Call, direction: Direction, setting: Setting, at: datetime) -> tuple[Field, ...]:
-    return (
-        Field("Date and time", "date_time", _iso(at)),
-        Field("Type", "list", _TYPE[direction]),
-        Field("Contact", "contact", _person(setting.contact)),
-        *_line_fields(call, setting),
-    )
+def _missed_call_values(call: Call, direction: Direction, setting: Setting, at: datetime) -> tuple[Value, ...]:
+    return (_iso(at), _TYPE[direction], _person(setting.contact), *_line_values(call, setting))
 
 
-def _line_fields(call: Call, setting: Setting) -> tuple[Field, ...]:
-    return (
-        Field("External line", "string", call.line or ""),
-        Field("Contact's number", "string", setting.number or ""),
-        Field("External line name", "string", setting.line_name or ""),
-    )
+def _line_values(call: Call, setting: Setting) -> tuple[Value, ...]:
+    return (call.line or "", setting.number or "", setting.line_name or "")
 
 
-def _extra_fields(data: Mapping[str, str]) -> tuple[Field, ...]:
-    return tuple(Field(name, "string", value) for name, value in sorted(data.items()))
+def _extra_fields(definition: Definition, data: Mapping[str, str]) -> tuple[Field, ...]:
+    """What the PBX sent besides, by exact name."""
+    if definition.takes_all:
+        return tuple(Field(name, "string", value) for name, value in sorted(data.items()))
+    return tuple(Field(name, "string", data.get(name, "")) for name in definition.extra)
 
 
 def _person(person: Person | None) -> Value:

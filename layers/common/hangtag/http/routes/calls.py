@@ -9,6 +9,7 @@ from hangtag.http import shapes as api
 from hangtag.http.caller import Role
 from hangtag.http.paged import found_id
 from hangtag.http.service import Routes
+from hangtag.http.sight import Sight
 from hangtag.store.client import table
 
 __all__ = ["routes"]
@@ -33,21 +34,22 @@ def get_calls(
 ) -> api.Listed[api.CallOut]:
     """The call with a PBX's id; or the calls of a time, the newest first; those that go on only as state=open."""
     if integration_id is not None and call_id is not None:
-        return history.call_of_pbx(table(), routes.tenant_id, integration_id, call_id)
+        return history.call_of_pbx(table(), routes.caller, integration_id, call_id)
     wanted = {"integration_id": integration_id, "state": state, "employee_id": employee_id}
     wanted["contact_id"] = contact_id
-    return history.calls(table(), routes.tenant_id, history.between(since, until), wanted, limit, cursor)
+    return history.calls(table(), routes.caller, history.between(since, until), wanted, limit, cursor)
 
 
 @routes.get("/v1/calls/<call_id>")
 def get_call(call_id: str) -> api.CallOut:
     """One call."""
-    return history.call(table(), routes.tenant_id, call_id)
+    return history.call(table(), routes.caller, call_id)
 
 
 @routes.get("/v1/tags")
 def get_tags(
     contact_id: str | None = None,
+    task_id: str | None = None,
     call_id: str | None = None,
     since: From = None,
     until: To = None,
@@ -55,10 +57,12 @@ def get_tags(
     limit: api.Limit | None = None,
     cursor: str | None = None,
 ) -> api.Listed[api.TagOut]:
-    """The tags of a contact, of a call, or of a time, the newest first."""
-    tags = history.Tags(table(), routes.caller, type)
+    """The tags of a contact, of a task, of a call, or of a time, the newest first."""
+    tags = history.Tags(table(), routes.caller, type, Sight(routes.caller))
     if call_id is not None:
         return tags.of_call(call_id)
+    if task_id is not None:
+        return tags.of_task(task_id, limit, cursor)
     if contact_id is not None:
         return tags.of_contact(contact_id, limit, cursor)
     return tags.of_time(history.between(since, until), limit, cursor)
@@ -67,4 +71,4 @@ def get_tags(
 @routes.get("/v1/tags/<tag_id>")
 def get_tag(tag_id: str) -> api.TagOut:
     """One tag."""
-    return history.Tags(table(), routes.caller, None).one(found_id(tag_id))
+    return history.Tags(table(), routes.caller, None, Sight(routes.caller)).one(found_id(tag_id))

@@ -8,6 +8,7 @@ from hangtag.crm import builtin
 from hangtag.http import history
 from hangtag.http import shapes as api
 from hangtag.http.caller import Role
+from hangtag.http.cards import Cards
 from hangtag.http.paged import found_id
 from hangtag.http.service import Routes
 from hangtag.store.client import table
@@ -23,8 +24,8 @@ def post_contact(contact: api.ContactIn) -> api.ContactOut:
     tenant_id = routes.tenant_id
 
     def work() -> api.ContactOut:
-        made = builtin.create_contact(tenant_id, contact.name, contact.phones, contact.supervisor_id)
-        return api.ContactOut.model_validate(made.to_json())
+        made = builtin.create_contact(tenant_id, contact.name, api.typed(contact.phones), contact.supervisor_id)
+        return Cards(tenant_id).contact(made.to_json())
 
     return api.ContactOut.model_validate(routes.once("contacts", work))
 
@@ -38,7 +39,7 @@ def get_contacts(
     """The contact with a number, in any format; or all contacts, the newest first."""
     if phone is not None:
         found = builtin.find_by_phone(routes.tenant_id, phone)
-        shown = [api.ContactOut.model_validate(found.to_json())] if found else []
+        shown = [Cards(routes.tenant_id).contact(found.to_json())] if found else []
         return api.Listed[api.ContactOut](items=shown)
     return history.contacts(table(), routes.tenant_id, limit, cursor)
 
@@ -47,11 +48,14 @@ def get_contacts(
 def get_contact(contact_id: str) -> api.ContactOut:
     """One contact."""
     found = builtin.get_contact(routes.tenant_id, found_id(contact_id))
-    return api.ContactOut.model_validate(found.to_json())
+    return Cards(routes.tenant_id).contact(found.to_json())
 
 
 @routes.patch("/v1/contacts/<contact_id>")
 def patch_contact(contact_id: str, changes: api.ContactChange) -> api.ContactOut:
     """Change a contact; what is not sent stays."""
-    changed = builtin.change_contact(routes.tenant_id, found_id(contact_id), changes.changes())
-    return api.ContactOut.model_validate(changed.to_json())
+    wanted = changes.changes()
+    if "phones" in wanted:
+        wanted["phones"] = api.typed(wanted["phones"])
+    changed = builtin.change_contact(routes.tenant_id, found_id(contact_id), wanted)
+    return Cards(routes.tenant_id).contact(changed.to_json())

@@ -1,11 +1,14 @@
 """Employees."""
 
+from aws_lambda_powertools.event_handler import Response
+
 from hangtag.http import shapes as api
 from hangtag.http import staff
 from hangtag.http.caller import Role
+from hangtag.http.cards import Cards
 from hangtag.http.paged import children, found_id
 from hangtag.http.service import Routes
-from hangtag.store import employees
+from hangtag.store import audit, employees
 
 __all__ = ["routes"]
 
@@ -18,7 +21,7 @@ def post_employee(employee: api.EmployeeIn) -> api.EmployeeOut:
     tenant_id = routes.tenant_id
 
     def work() -> api.EmployeeOut:
-        return api.EmployeeOut.model_validate(staff.hire(tenant_id, employee).to_json())
+        return Cards(tenant_id).employee(staff.hire(tenant_id, employee).to_json())
 
     return api.EmployeeOut.model_validate(routes.once("employees", work))
 
@@ -33,6 +36,7 @@ def get_employees(limit: api.Limit | None = None, cursor: str | None = None) -> 
         limit,
         cursor,
         lambda count, after: employees.list_employees(tenant_id, count, after),
+        Cards(tenant_id).dressed,
     )
 
 
@@ -40,11 +44,20 @@ def get_employees(limit: api.Limit | None = None, cursor: str | None = None) -> 
 def get_employee(employee_id: str) -> api.EmployeeOut:
     """One employee."""
     found = employees.get_employee(routes.tenant_id, found_id(employee_id))
-    return api.EmployeeOut.model_validate(found.to_json())
+    return Cards(routes.tenant_id).employee(found.to_json())
 
 
 @routes.patch("/v1/employees/<employee_id>")
 def patch_employee(employee_id: str, changes: api.EmployeeChange) -> api.EmployeeOut:
     """Change an employee; what is not sent stays."""
-    changed = staff.change(routes.tenant_id, found_id(employee_id), changes)
-    return api.EmployeeOut.model_validate(changed.to_json())
+    changed = staff.change(routes.tenant_id, found_id(employee_id), changes, routes.caller.name)
+    return Cards(routes.tenant_id).employee(changed.to_json())
+
+
+@routes.delete("/v1/employees/<employee_id>", status_code=204)
+def delete_employee(employee_id: str) -> Response[None]:
+    """Delete an employee: extensions and numbers are free again, tokens are worth nothing at once."""
+    found = employees.get_employee(routes.tenant_id, found_id(employee_id))
+    employees.delete_employee(routes.tenant_id, found.id)
+    audit.note(routes.tenant_id, routes.caller.name, "employee.deleted", found.id)
+    return Response(status_code=204, body=None)

@@ -2,6 +2,8 @@
 
 from urllib.parse import unquote
 
+from aws_lambda_powertools.event_handler import Response
+
 from hangtag.errors import BadInputError, FieldError
 from hangtag.http import shapes as api
 from hangtag.http.caller import Role
@@ -31,9 +33,21 @@ def get_lines(limit: api.Limit | None = None, cursor: str | None = None) -> api.
 @routes.put("/v1/lines/<number>")
 def put_line(number: str, line: api.LineIn) -> api.LineOut:
     """Name a line. Its number may be in any format, or as the PBX writes it."""
+    put = lines.put_line(routes.tenant_id, lines.Line(_kept(number), line.name, line.color))
+    return api.LineOut.model_validate(put.to_json())
+
+
+@routes.delete("/v1/lines/<number>", status_code=204)
+def delete_line(number: str) -> Response[None]:
+    """Forget a line's name; its number is as any other then."""
+    lines.delete_line(routes.tenant_id, _kept(number))
+    return Response(status_code=204, body=None)
+
+
+def _kept(number: str) -> str:
+    """A number as lines are kept: in E.164 where it can be read. Raises BadInputError."""
     typed = unquote(number).strip()
     if not 0 < len(typed) <= 64 or not typed.isprintable():
         raise BadInputError("the number is not valid", (FieldError("number", "1 to 64 characters"),))
     read = normalise(typed, tenants.get_tenant(routes.tenant_id).country)
-    put = lines.put_line(routes.tenant_id, lines.Line(read.e164 if read else typed, line.name, line.color))
-    return api.LineOut.model_validate(put.to_json())
+    return read.e164 if read else typed

@@ -1,0 +1,143 @@
+"""Requests to a tenant's outside CRM, signed after Standard Webhooks (https://www.standardwebhooks.com).
+
+`webhook-id` is the same on every try of a message, `webhook-timestamp` is the try's, and `webhook-signature` holds one
+signature for each secret that is good: HMAC-SHA256 of "id.timestamp.body" in base64.
+"""
+
+import base64
+import hashlib
+import hmac
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from enum import Enum
+
+from hangtag import outbound
+from hangtag.crm import config as crm_config
+from hangtag.errors import BadInputError, UnreachableError
+from hangtag.outbound import Answer
+from hangtag.store.crm import CrmConfig
+from hangtag.store.outbox import Fault, compose
+
+__all__ = ["Outcome", "Verdict", "attempt", "judge", "post", "retry_after", "sign", "test"]
+
+# Of an answer that only its status is read of.
+MAX_ANSWER_BYTES = 64 * 1024
+# What a try may take.
+TRY_SECONDS = 10.0
+LONGEST_RETRY_AFTER_SECONDS = 3600.0
+# The CRM understood, and will say the same of the same message.
+_REFUSED = frozenset({400, 413, 422})
+
+
+class Verdict(Enum):
+    """What came of a try."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a try, and why; `wait` (seconds) is what the CRM asked for, if it did."""
+
+    verdict: Verdict
+    fault: Fault
+    wait: float | None = None
+
+
+def sign(keys: Sequence[str], message_id: str, now: datetime, body: bytes) -> dict[str, str]:
+    """The three headers of a message. `keys` are written `whsec_` and base64."""
+    timestamp = str(int(now.timestamp()))
+    signed = f"{message_id}.{timestamp}.".encode() + body
+    return {
+        "webhook-id": message_id,
+        "webhook-timestamp": timestamp,
+        "webhook-signature": " ".join(f"v1,{_signature(secret, signed)}" for secret in keys),
+    }
+
+
+def _signature(secret: str, signed: bytes) -> str:
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    return base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode("ascii")
+
+
+def post(tenant_id: str, config: CrmConfig, message_id: str, text: str, now: datetime, seconds: float) -> Answer:
+    """Send a message and return what was said, whatever its status; `seconds` is for all of it.
+
+    Raises UnreachableError (no answer), BadInputError (the address is not allowed), and botocore's errors.
+    """
+    body = text.encode()
+    headers = {
+        "content-type": "application/json",
+        "user-agent": "Hangtag",
+        # An answer is short, and is not unpacked.
+        "accept-encoding": "identity",
+        **sign(crm_config.signing_secrets(tenant_id, config, now), message_id, now, body),
+    }
+    return outbound.send("POST", config.url, headers=headers, body=body, seconds=seconds, max_bytes=MAX_ANSWER_BYTES)
+
+
+def test(tenant_id: str, now: datetime) -> Outcome:
+    """Send a message that means nothing, now. Raises ConflictError if there is no outside CRM, botocore's errors."""
+    config = crm_config.require(tenant_id)
+    message_id = secrets.token_hex(16)
+    data = {"text": "A test message from Hangtag. There is nothing to do."}
+    return attempt(tenant_id, config, message_id, compose("test", message_id, 1, tenant_id, now, data), now)
+
+
+def attempt(tenant_id: str, config: CrmConfig, message_id: str, text: str, now: datetime) -> Outcome:
+    """Send a message, and say what came of it. Raises botocore's errors."""
+    try:
+        answer = post(tenant_id, config, message_id, text, now, TRY_SECONDS)
+    except (UnreachableError, BadInputError) as error:
+        return Outcome(Verdict.FAILED, Fault(None, error.message))
+    return judge(answer, now)
+
+
+def judge(answer: Answer, now: datetime) -> Outcome:
+    """What an answer means."""
+    fault = Fault(answer.status, _words(answer.status))
+    if 200 <= answer.status < 300:
+        return Outcome(Verdict.ACCEPTED, fault)
+    if answer.status in _REFUSED:
+        return Outcome(Verdict.REFUSED, fault)
+    return Outcome(Verdict.FAILED, fault, retry_after(answer.headers.get("retry-after"), now))
+
+
+def _words(status: int) -> str:
+    """A status in words for the admin."""
+    if 200 <= status < 300:
+        return "the CRM took it"
+    if 300 <= status < 400:
+        return "the CRM sends elsewhere, which is not followed: enter the final address"
+    known = {
+        401: "the CRM does not accept the signature: check the secret there",
+        403: "the CRM forbids it: check the secret and the rights there",
+        404: "the CRM knows no such address",
+        410: "the CRM says that this address is gone",
+        413: "the CRM finds the message too large",
+        429: "the CRM is asked too often",
+    }
+    if status in known:
+        return known[status]
+    return "the CRM failed" if status >= 500 else "the CRM refused it"
+
+
+def retry_after(text: str | None, now: datetime) -> float | None:
+    """The seconds in a Retry-After header (RFC 9110: a number, or a date), at most an hour; None for anything else."""
+    if text is None:
+        return None
+    text = text.strip()
+    if text.isascii() and text.isdigit():
+        return min(float(text[:10]), LONGEST_RETRY_AFTER_SECONDS)
+    try:
+        moment = parsedate_to_datetime(text)
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        seconds = (moment - now).total_seconds()
+    except (ValueError, OverflowError):
+        return None
+    return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_SECONDS)

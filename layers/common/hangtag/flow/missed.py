@@ -1,0 +1,91 @@
+"""The queue of missed calls, as emission keeps it: what is missed joins it, what was talked about leaves it."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC
+from typing import Any
+
+from hangtag.calls.classify import TagType
+from hangtag.calls.event import Direction
+from hangtag.calls.fold import Call
+from hangtag.flow import notify
+from hangtag.flow.resolution import Resolution
+from hangtag.store import calls, groups, missed_calls, tags
+from hangtag.store.missed_calls import MissedCall
+from hangtag.tags import Tag
+
+Writes = tuple[Mapping[str, Any], ...]
+
+
+def number_of(resolution: Resolution) -> str:
+    """Under which number a missed call is kept: E.164, or "" where it can't be read."""
+    return resolution.number if resolution.readable and resolution.number else ""
+
+
+def at_of(tag: Tag) -> str:
+    """When the call of a tag was, as text that sorts by time."""
+    return tag.at.astimezone(UTC).isoformat(timespec="seconds")
+
+
+def queue(
+    item: calls.CallItem, call: Call, tag: Tag | None, resolution: Resolution, kept: tags.Emission | None
+) -> tuple[Resolution, Writes]:
+    """What has to be written with a tag, so that the queue is right. Raises botocore's errors.
+
+    The resolution says afterwards that those who want to know were told: once for each call.
+    """
+    tenant_id, missed_id = item.tenant_id, item.key.digest
+    before = missed_calls.load(tenant_id, number_of(resolution), missed_id) if kept else None
+    if tag is None or tag.type is not TagType.MISSED_CALL or tag.direction is not Direction.IN:
+        return resolution, missed_calls.deletes(tenant_id, before) if before else ()
+    missed = _missed(item, call, tag, resolution, before)
+    writes = missed_calls.puts(tenant_id, missed, before)
+    if resolution.told:
+        return resolution, writes
+    told = tuple(notify.puts(tenant_id, missed, resolution.notices))
+    return replace(resolution, told=True), (*writes, *told)
+
+
+def _missed(
+    item: calls.CallItem, call: Call, tag: Tag, resolution: Resolution, before: MissedCall | None
+) -> MissedCall:
+    rung = resolution.people_of(call)
+    if before is not None:
+        return replace(before, at=at_of(tag), line=call.line, contact_id=tag.contact_id, rung=rung)
+    supervisors = groups.members(item.tenant_id, resolution.supervisor_id) if resolution.supervisor_id else ()
+    return MissedCall(
+        id=item.key.digest,
+        call_id=calls.public_id(item.integration_id, item.key),
+        at=at_of(tag),
+        number=number_of(resolution),
+        line=call.line,
+        contact_id=tag.contact_id,
+        rung=rung,
+        recipients=notify.recipients(resolution.notices, supervisors, rung),
+    )
+
+
+def before_tag(tenant_id: str, tag: Tag | None, resolution: Resolution) -> None:
+    """Say that somebody talked to the number, before the tag is written.
+
+    A missed call of that number, put on the queue meanwhile, either sees this or is seen by `after_tag`.
+    """
+    number = number_of(resolution)
+    if tag is not None and tag.type is TagType.CALL and number:
+        missed_calls.note_talk(tenant_id, number, at_of(tag))
+
+
+def after_tag(tenant_id: str, tag: Mapping[str, Any], resolution: Resolution) -> None:
+    """Mark what was returned: by the call of this tag, or by one that came in between. May be repeated.
+
+    `tag` is its JSON.
+    """
+    number = number_of(resolution)
+    if not number:
+        return
+    if tag["type"] == TagType.CALL:
+        missed_calls.return_all(tenant_id, number, tag["call_id"], tag["at"])
+        return
+    talked_at = missed_calls.talked_at(tenant_id, number) if tag["direction"] == Direction.IN else None
+    if talked_at is not None and talked_at > tag["at"]:
+        missed_calls.return_all(tenant_id, number, None, talked_at)

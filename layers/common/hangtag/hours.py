@@ -1,0 +1,73 @@
+"""Working hours of an employee, in a time zone. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+__all__ = ["DAYS", "Hours", "HoursError", "Span", "is_working"]
+
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+MAX_SPANS_A_DAY = 3
+
+
+class HoursError(ValueError):
+    """Hours that can't be. `place` counts spans from 0; the message is the reason."""
+
+    def __init__(self, place: int, reason: str) -> None:
+        super().__init__(reason)
+        self.place = place
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From `start` (included) to `end` (excluded) of a day, both HH:MM in local time; 24:00 is the day's end."""
+
+    day: str
+    start: str
+    end: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """When an employee works. `time_zone` is an IANA name, None for the tenant's."""
+
+    time_zone: str | None
+    spans: tuple[Span, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """As it is kept and shown."""
+        days = [{"day": span.day, "from": span.start, "to": span.end} for span in self.spans]
+        return {"time_zone": self.time_zone, "days": days}
+
+    @classmethod
+    def from_json(cls, said: Mapping[str, Any]) -> "Hours":
+        """The inverse of `to_json`."""
+        spans = tuple(Span(day["day"], day["from"], day["to"]) for day in said["days"])
+        return cls(said["time_zone"], spans)
+
+
+def check(spans: Sequence[Span]) -> None:
+    """Raises HoursError for a span that ends before it begins, overlaps another, or is one too many of its day."""
+    for place, span in enumerate(spans):
+        if not span.start < span.end <= "24:00":
+            raise HoursError(place, "it must end after it begins, at 24:00 at the latest")
+        same_day = [other for other in spans[:place] if other.day == span.day]
+        if len(same_day) >= MAX_SPANS_A_DAY:
+            raise HoursError(place, f"a day has at most {MAX_SPANS_A_DAY} spans")
+        if any(span.start < other.end and other.start < span.end for other in same_day):
+            raise HoursError(place, "it overlaps another span of its day")
+
+
+def is_working(hours: Hours | None, at: datetime, tenant_zone: str) -> bool:
+    """Whether it is within somebody's working hours; who has none always works.
+
+    A night shift is two spans, to 24:00 and from 00:00. `at` is UTC; days and changes of the clock are those of the
+    hours' own zone.
+    """
+    if hours is None:
+        return True
+    local = at.astimezone(ZoneInfo(hours.time_zone or tenant_zone))
+    day, clock = DAYS[local.weekday()], local.strftime("%H:%M")
+    return any(span.day == day and span.start <= clock < span.end for span in hours.spans)

@@ -1,0 +1,41 @@
+"""Cards of contacts and employees as they are shown: their numbers by the tenant's masks."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+from hangtag import masks
+from hangtag.http.shapes import ContactOut, EmployeeOut
+from hangtag.settings import MaskRow
+from hangtag.store import settings
+from hangtag.store.client import table
+
+__all__ = ["Cards"]
+
+
+class Cards:
+    """Shows the cards of one request; the masks are read once, if a number is to be shown at all."""
+
+    def __init__(self, tenant_id: str) -> None:
+        self._tenant_id = tenant_id
+
+    def contact(self, card: Mapping[str, Any]) -> ContactOut:
+        """A contact's card from its JSON."""
+        return ContactOut.model_validate(self.dressed(card))
+
+    def employee(self, card: Mapping[str, Any]) -> EmployeeOut:
+        """An employee's card from its JSON."""
+        return EmployeeOut.model_validate(self.dressed(card))
+
+    def dressed(self, card: Mapping[str, Any]) -> dict[str, Any]:
+        """The JSON of a card, each number with `shown`."""
+        return {**card, "phones": [{**phone, "shown": self._shown(phone)} for phone in card["phones"]]}
+
+    def _shown(self, phone: Mapping[str, Any]) -> str:
+        mask = masks.mask_for(self._masks, phone.get("type"))
+        number, extension = phone["e164"], phone["extension"]
+        return masks.show(mask if mask is not None else number, number, extension)
+
+    @cached_property
+    def _masks(self) -> list[MaskRow]:
+        return settings.load_settings(table(), self._tenant_id).masks

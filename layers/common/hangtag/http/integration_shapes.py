@@ -1,0 +1,181 @@
+"""What the API takes and gives of integrations and their deliveries."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints
+
+from hangtag.http.shapes import UNSENT, Given, Taken, Text
+
+__all__ = [
+    "CredentialOut",
+    "DeliveryOut",
+    "FindingOut",
+    "FindingsOut",
+    "IntegrationChange",
+    "IntegrationDetailOut",
+    "IntegrationIn",
+    "IntegrationOut",
+    "LedOut",
+    "NewIntegrationOut",
+    "ProviderOut",
+    "ReplayOut",
+    "RotateIn",
+    "RotatedOut",
+    "WatchIn",
+]
+
+
+class IntegrationIn(Taken):
+    """A connection to a PBX. Which credentials it takes depends on the provider."""
+
+    provider: Annotated[str, StringConstraints(max_length=64)]
+    name: Text
+    credentials: dict[str, Any] = Field(default_factory=dict)
+    settings: dict[str, Any] = Field(default_factory=dict)
+
+
+class IntegrationChange(Taken):
+    """What changes of an integration; what is not sent stays.
+
+    `credentials` are merged: each that is sent replaces the one of its name, null takes it away, the others stay.
+    `settings` are replaced.
+    """
+
+    name: Text = UNSENT
+    credentials: dict[str, Any] = UNSENT
+    settings: dict[str, Any] = UNSENT
+
+
+class IntegrationOut(Given):
+    """An integration, without what is secret.
+
+    `previous_url_until`: when the webhook's address before the last rotation stops; null if there is none.
+    `watched_until`: until when all deliveries are kept; null if they are not.
+    """
+
+    id: str
+    provider: str
+    name: str
+    settings: dict[str, Any]
+    created_at: datetime
+    previous_url_until: datetime | None
+    watched_until: datetime | None
+
+
+class IntegrationDetailOut(IntegrationOut):
+    """One integration. `last_delivery_at` is the latest that is known of: a delivery that was kept, or a call."""
+
+    last_delivery_at: datetime | None
+
+
+class NewIntegrationOut(Given):
+    """An integration just made, with its webhook's address and the PBX's secrets, shown once."""
+
+    id: str
+    provider: str
+    name: str
+    webhook_url: str
+    secrets: dict[str, str]
+    instructions: str
+    created_at: datetime
+
+
+class RotateIn(Taken):
+    """A new webhook address, and new secrets too if `secrets`. What it replaces lives for the overlap."""
+
+    overlap_hours: Annotated[int, Field(ge=0, le=168)] = 24
+    secrets: bool = False
+
+
+class RotatedOut(Given):
+    """The new webhook's address and the new secrets, shown once. `previous_until` is null if the old ones died."""
+
+    id: str
+    webhook_url: str
+    secrets: dict[str, str]
+    instructions: str
+    previous_until: datetime | None
+
+
+class WatchIn(Taken):
+    """For how long all deliveries are to be kept."""
+
+    minutes: Annotated[int, Field(ge=1, le=1440)]
+
+
+class LedOut(Given):
+    """What one event of a delivery came to.
+
+    `full`: its call has 200 events already; `left_out`: a replay could not be sure to say what the PBX said.
+    """
+
+    kind: Literal["ringing", "answered", "transferred", "ended", "recorded", "summary", "settled"]
+    extension: str | None
+    call_id: str | None
+    result: Literal["stored", "duplicate", "full", "left_out"]
+
+
+class DeliveryOut(Given):
+    """A webhook request as it came, its secrets masked, and what it led to.
+
+    `status` is what the PBX was told, `reason` why, in words. `kept` says why it is shown at all: something was wrong,
+    the address was new, or an admin watched. `truncated`: it was longer than what is kept of it.
+    """
+
+    id: str
+    received_at: datetime
+    status: int
+    reason: str
+    kept: Literal["set_up", "watched", "error"]
+    method: str
+    path: str
+    query: str
+    headers: dict[str, str]
+    body: str
+    truncated: bool
+    events: list[LedOut]
+
+
+class ReplayOut(Given):
+    """What a delivery led to when it was run again. It is never verified: its secrets are not kept."""
+
+    delivery_id: str
+    understood: bool
+    verified: Literal[False]
+    reason: str
+    events: list[LedOut]
+
+
+class FindingOut(Given):
+    """One thing that was looked at."""
+
+    what: Literal["credentials", "deliveries", "previous_url", "extensions", "pbx"]
+    ok: bool
+    detail: str
+
+
+class FindingsOut(Given):
+    """Whether an integration works, and what of it does not."""
+
+    ok: bool
+    findings: list[FindingOut]
+
+
+class CredentialOut(Given):
+    """One thing that a PBX needs the admin to type."""
+
+    name: str
+    required: bool
+    secret: bool
+    description: str
+
+
+class ProviderOut(Given):
+    """What a PBX needs, and can do."""
+
+    key: str
+    name: str
+    credentials: list[CredentialOut]
+    secrets: list[str]
+    capabilities: list[str]

@@ -1,0 +1,68 @@
+"""Timelines: tags and comments of a contact or a task, the newest first, as far as the caller may see them."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, cast
+
+from hangtag.http.caller import Caller
+from hangtag.http.cursor import read_cursor, write_cursor
+from hangtag.http.shapes import DEFAULT_LIMIT
+from hangtag.http.sight import Sight
+from hangtag.store import comments, tasks
+from hangtag.store.client import table
+from hangtag.store.listing import by_contact
+
+__all__ = ["of_contact", "of_task", "page"]
+
+Body = Mapping[str, Any]
+Entry = tuple[Literal["tag", "comment"], Body]
+Load = Callable[[int, str | None], tuple[list[Body], str | None]]
+
+
+def page(of: str, limit: int | None, cursor: str | None, load: Load) -> tuple[list[Body], str | None]:
+    """A page of a list, and the cursor of the next. Raises BadInputError for another list's cursor."""
+    start = read_cursor(of, 1, cursor)
+    bodies, following = load(limit or DEFAULT_LIMIT, start[0] if start else None)
+    return bodies, write_cursor(of, following) if following is not None else None
+
+
+def of_contact(
+    caller: Caller, contact_id: str, limit: int | None, cursor: str | None
+) -> tuple[list[Entry], str | None]:
+    """What stands on a contact, and the cursor of the next page."""
+    sight = Sight(caller)
+    start = read_cursor("timeline", 1, cursor)
+    found, following = by_contact(
+        table(),
+        caller.tenant_id,
+        contact_id,
+        start[0] if start else None,
+        limit or DEFAULT_LIMIT,
+        lambda kind, body: kind == "comment" or sight.may_see(body),
+    )
+    after = write_cursor("timeline", following) if following is not None else None
+    return cast("list[Entry]", found), after
+
+
+def of_task(caller: Caller, task_id: str, limit: int | None, cursor: str | None) -> tuple[list[Entry], str | None]:
+    """What stands on a task: two lists in one order. The cursor says how far each was read."""
+    sight, count = Sight(caller), limit or DEFAULT_LIMIT
+    start = read_cursor("task-timeline", 2, cursor) or (None, None)
+    tags, _ = tasks.tags_of(caller.tenant_id, task_id, count + 1, start[0])
+    said, _ = comments.of_task(caller.tenant_id, task_id, count + 1, start[1])
+    both: list[Entry] = [*(("tag", body) for body in tags), *(("comment", body) for body in said)]
+    both.sort(key=lambda entry: (entry[1]["at"], entry[1]["id"]), reverse=True)
+    shown = both[:count]
+    if len(both) <= count:
+        return _seen(sight, shown), None
+    places = [start[0], start[1]]
+    for kind, body in shown:
+        places[0 if kind == "tag" else 1] = _place(kind, body)
+    return _seen(sight, shown), write_cursor("task-timeline", *places)
+
+
+def _seen(sight: Sight, entries: list[Entry]) -> list[Entry]:
+    return [entry for entry in entries if entry[0] == "comment" or sight.may_see(entry[1])]
+
+
+def _place(kind: str, body: Body) -> str:
+    return comments.place(body) if kind == "comment" else tasks.place_of_tag(body)

@@ -1,0 +1,154 @@
+"""Conditions on tasks: rows `field = value`, and a logic line such as `(1 AND 2) OR (1 AND 3)`. Pure.
+
+AND binds more tightly than OR; rows are numbered from 1. Without a logic line all rows must hold, and without rows
+every task fits.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Scalar = str | int | float | bool | None
+Holds = Callable[[Sequence[bool]], bool]
+
+MAX_DEPTH = 30
+_TOKEN = re.compile(r"\s*(?:(?P<number>\d+)|(?P<word>[^\W\d_]+)|(?P<sign>[()])|(?P<other>\S))")
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One row. `op` is `=` or `≠`."""
+
+    field: str
+    op: Literal["=", "≠"]
+    value: Scalar
+
+    def holds(self, facts: Mapping[str, Scalar]) -> bool:
+        """Whether it holds; a field that is not there equals the empty value."""
+        same = _same(facts.get(self.field), self.value)
+        return same if self.op == "=" else not same
+
+
+class LogicError(ValueError):
+    """A logic line that can't be understood. `column` counts characters from 1."""
+
+    def __init__(self, column: int, reason: str) -> None:
+        super().__init__(f"column {column}: {reason}")
+        self.column = column
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    kind: str
+    text: str
+    column: int
+
+
+def fits(facts: Mapping[str, Scalar], conditions: Sequence[Condition], logic: str | None) -> bool:
+    """Whether a task's facts meet the conditions. Raises LogicError."""
+    return read_logic(logic, len(conditions))([condition.holds(facts) for condition in conditions])
+
+
+def read_logic(line: str | None, rows: int) -> Holds:
+    """What a logic line asks of so many rows. Raises LogicError."""
+    if line is None or not line.strip():
+        return all
+    return _Parser(line, rows).whole()
+
+
+def _same(found: Scalar, wanted: Scalar) -> bool:
+    """Texts are compared without case and outer blanks, numbers by value; nothing equals the empty text."""
+    if isinstance(found, bool) or isinstance(wanted, bool):
+        return _text(found) == _text(wanted)
+    if isinstance(found, int | float) and isinstance(wanted, int | float):
+        return found == wanted
+    return _text(found) == _text(wanted)
+
+
+def _text(value: Scalar) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value).strip().casefold()
+
+
+class _Parser:
+    """Recursive descent: line = term {OR term}, term = factor {AND factor}, factor = number | ( line )."""
+
+    def __init__(self, line: str, rows: int) -> None:
+        self._tokens = _tokens(line)
+        self._end = len(line.rstrip()) + 1
+        self._rows = rows
+        self._at = 0
+        self._depth = 0
+
+    def whole(self) -> Holds:
+        found = self._either()
+        left = self._peek()
+        if left is not None:
+            expected = "AND or OR is missing before it" if left.text != ")" else "this parenthesis was never opened"
+            raise LogicError(left.column, expected)
+        return found
+
+    def _either(self) -> Holds:
+        parts = [self._all()]
+        while self._take("OR"):
+            parts.append(self._all())
+        return lambda rows: any(part(rows) for part in parts)
+
+    def _all(self) -> Holds:
+        parts = [self._one()]
+        while self._take("AND"):
+            parts.append(self._one())
+        return lambda rows: all(part(rows) for part in parts)
+
+    def _one(self) -> Holds:
+        token = self._peek()
+        if token is None:
+            raise LogicError(self._end, "a row's number or ( is missing")
+        if token.text == "(":
+            return self._inside(token)
+        if token.kind != "number":
+            raise LogicError(token.column, "a row's number or ( is expected here")
+        self._at += 1
+        number = int(token.text[:6])
+        if not 1 <= number <= self._rows:
+            raise LogicError(token.column, f"there is no row {token.text[:6]}")
+        return lambda rows: rows[number - 1]
+
+    def _inside(self, opening: _Token) -> Holds:
+        self._at += 1
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise LogicError(opening.column, "it is nested too deeply")
+        found = self._either()
+        self._depth -= 1
+        if not self._take(")"):
+            left = self._peek()
+            if left is None:
+                raise LogicError(opening.column, "this parenthesis is never closed")
+            raise LogicError(left.column, "AND, OR or ) is expected here")
+        return found
+
+    def _peek(self) -> _Token | None:
+        return self._tokens[self._at] if self._at < len(self._tokens) else None
+
+    def _take(self, text: str) -> bool:
+        token = self._peek()
+        taken = token is not None and token.text.upper() == text
+        self._at += taken
+        return taken
+
+
+def _tokens(line: str) -> list[_Token]:
+    found = []
+    for match in _TOKEN.finditer(line):
+        kind = match.lastgroup or "other"
+        text, column = match[kind], match.start(kind) + 1
+        if kind == "other" or (kind == "word" and text.upper() not in ("AND", "OR")):
+            raise LogicError(column, "only row numbers, AND, OR and parentheses are known")
+        found.append(_Token(kind, text, column))
+    return found

@@ -1,0 +1,97 @@
+"""Calls for tests of the API: what a PBX posts, and what comes of it."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+
+from api_client import Caller, Office
+
+WITHIN_SECONDS = 60.0
+EVERY_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The PBX of an office: posts events of calls, and waits for what comes of them."""
+
+    office: Office
+    number: str = "74951230001"
+
+    def post(self, **form: str) -> requests.Response:
+        """One delivery."""
+        form = {"planfix_token": self.office.integration["secrets"]["planfix_token"], **form}
+        answer = requests.post(self.office.integration["webhook_url"], data=form, timeout=60)
+        assert answer.status_code == 200, (answer.status_code, answer.text)
+        return answer
+
+    def event(self, call_id: str, event: str, phone: str, ext: str = "101", **more: str) -> None:
+        """One event of an incoming call, if it is not said otherwise."""
+        form = {"type": "in", "diversion": self.number, **more}
+        self.post(cmd="event", event=event, callid=call_id, phone=phone, ext=ext, **form)
+
+    def ring(self, call_id: str, phone: str, ext: str = "101", **more: str) -> None:
+        """An extension rings."""
+        self.event(call_id, "INCOMING", phone, ext, **more)
+
+    def answer(self, call_id: str, phone: str, ext: str = "101") -> None:
+        """Somebody takes the call."""
+        self.event(call_id, "ACCEPTED", phone, ext)
+
+    def hang_up(self, call_id: str, phone: str, ext: str = "101", **more: str) -> None:
+        """The talk is over."""
+        self.event(call_id, "COMPLETED", phone, ext, **{"status": "Success", "duration": "9", **more})
+
+    def miss(self, call_id: str, phone: str, ext: str = "101") -> None:
+        """Nobody took the call; it is not waited for another extension to ring."""
+        self.event(call_id, "COMPLETED", phone, ext, status="Missed", duration="0", final="1")
+
+    def talk(self, call_id: str, phone: str, ext: str = "101", **more: str) -> dict[str, Any]:
+        """A whole call that was answered; its tag."""
+        self.ring(call_id, phone, ext)
+        self.answer(call_id, phone, ext)
+        self.hang_up(call_id, phone, ext, **more)
+        return self.tag(call_id)
+
+    def missed(self, call_id: str, phone: str, ext: str = "101") -> dict[str, Any]:
+        """A whole call that was not; its tag."""
+        self.ring(call_id, phone, ext)
+        self.miss(call_id, phone, ext)
+        return self.tag(call_id)
+
+    def call(self, call_id: str, **wanted: Any) -> dict[str, Any]:
+        """The call, once these fields of it are as wanted; by default, once it was emitted."""
+
+        def there(call: dict[str, Any]) -> bool:
+            if wanted:
+                return all(call[name] == value for name, value in wanted.items())
+            return bool(call["tag_id"] or call["skip_reason"])
+
+        place = {"integration_id": self.office.integration["id"], "call_id": call_id}
+        return until(self.office.owner, "/v1/calls", place, there)
+
+    def tag(self, call_id: str, revision: int = 1) -> dict[str, Any]:
+        """The call's tag, once it has that revision."""
+        call = self.call(call_id)
+        assert call["tag_id"], call["skip_reason"]
+        path, there = "/v1/tags", {"call_id": call["id"]}
+        return until(self.office.owner, path, there, lambda tag: bool(tag["revision"] >= revision))
+
+
+def until(caller: Caller, path: str, params: dict[str, str], accept: Any) -> dict[str, Any]:
+    """The first item of a list that is accepted; asks again until there is one."""
+    deadline = time.monotonic() + WITHIN_SECONDS
+    while True:
+        items = caller.get(path, **params).json["items"]
+        found = next((item for item in items if accept(item)), None)
+        if found is not None:
+            return dict(found)
+        assert time.monotonic() < deadline, (path, params, items)
+        # Nothing tells a client of the API that something changed; it asks again.
+        time.sleep(EVERY_SECONDS)
+
+
+def values(tag: dict[str, Any]) -> dict[str, Any]:
+    """A tag's fields by name."""
+    return {field["name"]: field["value"] for field in tag["fields"]}

@@ -1,0 +1,137 @@
+"""Every route of the API, from its OpenAPI document, for tests that no new route may escape."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tools.openapi import document
+
+_PARAMETER = re.compile(r"\{(\w+)\}")
+# Whose route it is. Whatever is not named here is the admins'.
+ANYONES = {"GET /v1/me"}
+OWNERS = {"POST /v1/tokens/owner", "POST /v1/exports", "GET /v1/exports/{export_id}"}
+OPERATORS = re.compile(r"\w+ /v1/tenants")
+EMPLOYEES = re.compile(
+    r"(GET|POST|PATCH) /v1/(contacts|calls|tasks|tags|planner|missed-calls)(?![\w-])|GET /v1/(masks|lines)$"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One operation of the document. `path` has its parameters in braces."""
+
+    method: str
+    path: str
+    operation: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """Such as `GET /v1/me`."""
+        return f"{self.method} {self.path}"
+
+    @property
+    def parameters(self) -> list[str]:
+        """The names of the path's parameters."""
+        return _PARAMETER.findall(self.path)
+
+    @property
+    def query(self) -> list[str]:
+        """The names of the query's parameters."""
+        return [one["name"] for one in self.operation.get("parameters", []) if one["in"] == "query"]
+
+    @property
+    def body(self) -> Mapping[str, Any] | None:
+        """The schema of the body; None for a route that takes none."""
+        content = self.operation.get("requestBody", {}).get("content", {})
+        return content["application/json"]["schema"] if content else None
+
+    def address(self, ids: Mapping[str, str]) -> str:
+        """The path with these values of its parameters."""
+        return _PARAMETER.sub(lambda found: ids[found[1]], self.path)
+
+    @property
+    def role(self) -> str:
+        """The least role that may use it."""
+        if self.name in ANYONES:
+            return "anyone"
+        if self.name in OWNERS:
+            return "owner"
+        if OPERATORS.match(self.name):
+            return "operator"
+        return "employee" if EMPLOYEES.match(self.name) else "admin"
+
+
+def all_routes() -> list[Route]:
+    """Every route that the functions have."""
+    return [
+        Route(method.upper(), path, operation)
+        for path, operations in document()["paths"].items()
+        for method, operation in operations.items()
+    ]
+
+
+def bodies(schema: Mapping[str, Any], ids: Mapping[str, str]) -> Iterator[Any]:
+    """Bodies of a shape that hold these ids wherever one may stand: the least of it, and all of it."""
+    shapes = document()["components"]["schemas"]
+    yield _sample(schema, shapes, ids, "", whole=False)
+    yield _sample(schema, shapes, ids, "", whole=True)
+
+
+def _sample(
+    schema: Mapping[str, Any], shapes: Mapping[str, Any], ids: Mapping[str, str], name: str, whole: bool
+) -> Any:
+    if "$ref" in schema:
+        return _sample(shapes[schema["$ref"].rsplit("/", 1)[1]], shapes, ids, name, whole)
+    for several in ("anyOf", "oneOf", "allOf"):
+        if several in schema:
+            return _sample(schema[several][0], shapes, ids, name, whole)
+    if "const" in schema:
+        return schema["const"]
+    if "enum" in schema:
+        return schema["enum"][0]
+    match schema.get("type"):
+        case "object":
+            properties = schema.get("properties", {})
+            wanted = properties if whole else schema.get("required", ())
+            return {one: _sample(properties[one], shapes, ids, one, whole) for one in wanted}
+        case "array":
+            filled = whole or schema.get("minItems", 0) > 0
+            return [_sample(schema["items"], shapes, ids, name, whole)] if filled else []
+        case "integer" | "number":
+            return max(1, schema.get("minimum", 1))
+        case "boolean":
+            return True
+        case "null":
+            return None
+    return id_for(name, ids) or _text(schema, name)
+
+
+def id_for(name: str, ids: Mapping[str, str]) -> str | None:
+    """The id that a field of this name takes; members, assignees, deputies and the like are employees."""
+    if not name.endswith(("_id", "_ids")):
+        return None
+    singular = name.removesuffix("s")
+    return ids.get(singular, ids["employee_id"])
+
+
+def _text(schema: Mapping[str, Any], name: str) -> str:
+    if schema.get("format") == "date-time" or name.endswith("_at"):
+        return "2026-06-01T09:00:00+00:00"
+    if "phone" in name or name == "number":
+        return "+79105550199"
+    samples = {"country": "RU", "time_zone": "Europe/Moscow", "provider": "telephony_api", "color": "#112233"}
+    fitting = {
+        "email": "a@example.com",
+        "start": "09:00",
+        "from": "09:00",
+        "to": "18:00",
+        "url": "https://example.com/",
+    }
+    return (samples | fitting).get(name, "sample")
+
+
+def texts_of(answer: Any) -> str:
+    """An answer's JSON as one text."""
+    return json.dumps(answer, ensure_ascii=False)

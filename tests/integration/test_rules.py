@@ -1,0 +1,269 @@
+"""The tenant's rules at work: contacts and supervisors, tags on tasks, tag definitions, the queue of missed calls."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from api_client import Answer, Caller, Office, open_office
+from calling import Line, until, values
+from local.stack import Stack, running
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
+
+PORT = 4623
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    with running(port=PORT) as started:
+        yield started
+
+
+@pytest.fixture
+def office(stack: Stack) -> Office:
+    return open_office(stack.api, stack.operator_token)
+
+
+@pytest.fixture
+def line(office: Office) -> Line:
+    return Line(office)
+
+
+def rules(office: Office, **changed: Any) -> None:
+    """Set rules; calls are looked at again after a second."""
+    answer = office.owner.put("/v1/settings/telephony", {"settle_seconds": 1, **changed})
+    assert answer.status == 200, answer
+
+
+def hire(office: Office, name: str, extension: str) -> str:
+    """One more employee; the id."""
+    held = {"integration_id": office.integration["id"], "extension": extension}
+    made: str = office.owner.made("/v1/employees", {"name": name, "extensions": [held]})["id"]
+    return made
+
+
+def contacts(caller: Caller, phone: str) -> list[Any]:
+    found: list[Any] = caller.get("/v1/contacts", phone=phone).json["items"]
+    return found
+
+
+def refused(answer: Answer, status: int) -> list[dict[str, str]]:
+    assert answer.status == status, answer
+    return list(answer.json["errors"])
+
+
+# ------------------------------------------------------------------ unknown callers and their supervisors
+
+
+def test_the_contact_of_an_unknown_caller_is_there_while_the_phone_rings(office: Office, line: Line) -> None:
+    line.ring("c1", "79035550101")
+    ringing = until(office.owner, "/v1/calls", {"state": "open"}, lambda call: call["contact_id"])
+    (contact,) = contacts(office.employee, "+79035550101")
+    assert ringing["contact_id"] == contact["id"]
+    line.hang_up("c1", "79035550101")
+    assert line.tag("c1")["contact_id"] == contact["id"]
+
+
+def test_the_supervisor_is_the_templates_else_who_answered_else_who_was_rung_first(office: Office, line: Line) -> None:
+    boris = hire(office, "Boris", "102")
+    rules(office)
+    for ext in ("101", "102"):
+        line.ring("answered", "79035550102", ext)
+    line.answer("answered", "79035550102", "102")
+    line.event("answered", "COMPLETED", "79035550102", "101", status="Cancelled", duration="0")
+    line.hang_up("answered", "79035550102", "102")
+    line.tag("answered")
+    assert contacts(office.owner, "+79035550102")[0]["supervisor_id"] == boris
+    # Nobody answers: who was rung first.
+    for ext in ("102", "101"):
+        line.ring("missed", "79035550103", ext)
+    for ext in ("102", "101"):
+        line.event("missed", "COMPLETED", "79035550103", ext, status="Missed", duration="0")
+    line.tag("missed")
+    assert contacts(office.owner, "+79035550103")[0]["supervisor_id"] == boris
+    # The template's, whoever answers.
+    anna = office.anna["id"]
+    rules(office, contacts={"template": {"name": "Caller {number}", "supervisor_id": anna}})
+    line.talk("template", "79035550104", "102")
+    (made,) = contacts(office.owner, "+79035550104")
+    assert (made["supervisor_id"], made["name"]) == (anna, "Caller +79035550104")
+
+
+def test_answered_only_makes_a_contact_at_the_answer_and_not_before(office: Office, line: Line) -> None:
+    rules(office, contacts={"create_unknown": "answered_only"})
+    assert line.missed("c1", "79035550105")["contact_id"] is None
+    assert contacts(office.owner, "+79035550105") == []
+    line.ring("c2", "79035550106")
+    line.answer("c2", "79035550106")
+    ringing = until(office.owner, "/v1/calls", {"state": "open"}, lambda call: call["contact_id"])
+    assert [ringing["contact_id"]] == [contact["id"] for contact in contacts(office.owner, "+79035550106")]
+
+
+def test_a_tag_without_a_contact_gets_one_once_a_contact_with_that_number_appears(office: Office, line: Line) -> None:
+    rules(office, contacts={"create_unknown": "never"})
+    assert line.talk("c1", "79035550107")["contact_id"] is None
+    made = office.employee.made("/v1/contacts", {"name": "Ivan", "phones": ["8 903 555-01-07"]})
+    filled = line.tag("c1", revision=2)
+    assert (filled["contact_id"], values(filled)["Contact"]) == (made["id"], {"id": made["id"], "name": "Ivan"})
+    # Once: the number moves to somebody else, the tag stays.
+    office.employee.patch(f"/v1/contacts/{made['id']}", {"phones": []})
+    office.employee.made("/v1/contacts", {"name": "Olga", "phones": ["+79035550107"]})
+    later = line.talk("c2", "79035550107")
+    assert values(later)["Contact"]["name"] == "Olga"
+    assert line.tag("c1")["contact_id"] == made["id"]
+
+
+def test_an_own_line_is_never_a_contact(office: Office, line: Line) -> None:
+    office.owner.put(f"/v1/lines/{quote('+74951230009', safe='')}", {"name": "Second office"})
+    assert line.talk("c1", "74951230009")["contact_id"] is None
+    assert contacts(office.owner, "+74951230009") == []
+
+
+# ------------------------------------------------------------------ lines, tasks, tag definitions
+
+
+def test_a_lines_name_is_on_the_tag_and_its_colour_is_shown(office: Office, line: Line) -> None:
+    put = office.owner.put(f"/v1/lines/{quote('+74951230001', safe='')}", {"name": "Sales", "color": "#2f855a"})
+    assert put.json == {"number": "+74951230001", "name": "Sales", "color": "#2f855a"}
+    assert values(line.talk("c1", "79035550110"))["External line name"] == "Sales"
+    assert office.owner.get("/v1/lines").json["items"] == [put.json]
+
+
+def test_a_call_goes_where_the_dry_run_said(office: Office, line: Line) -> None:
+    contact = office.employee.made("/v1/contacts", {"name": "Ivan", "phones": ["+79035550111"]})["id"]
+    deal = {"name": "Object", "type": "string", "value": "Deal"}
+    first = office.employee.made("/v1/tasks", {"title": "Sale", "contact_ids": [contact], "fields": [deal]})["id"]
+    office.employee.made("/v1/tasks", {"title": "Support", "contact_ids": [contact]})
+    line.talk("before", "79035550111")
+    call_id = line.call("before")["id"]
+    condition = {"field": "Object", "op": "=", "value": "Deal"}
+    template = {"title": "Deal", "fields": [deal]}
+    rules(
+        office,
+        attach={
+            "to": "last_task_matching",
+            "conditions": [condition],
+            "hidden": True,
+            "if_none": "create_task",
+            "task": template,
+        },
+    )
+    said = office.owner.asked("/v1/settings/telephony/preview", {"call_id": call_id})
+    assert (said["task_id"], said["hidden"], said["why"]) == (first, True, "matching_task")
+    tag = line.talk("after", "79035550111")
+    assert (tag["task_id"], tag["contact_id"], tag["hidden"]) == (first, contact, True)
+    # The rules of then are frozen: what was written before stays where it was.
+    assert line.tag("before")["task_id"] is None
+    # Hidden: the employee sees it in no list, though the tag stands on the contact too.
+    assert office.employee.get("/v1/tags", contact_id=contact).json["items"] == [line.tag("before")]
+    assert office.owner.get("/v1/tags", task_id=first).json["items"] == [tag]
+
+
+def test_a_call_of_an_unknown_caller_with_a_new_task_leaves_one_contact_one_task_one_tag(
+    office: Office, line: Line
+) -> None:
+    rules(office, attach={"to": "new_task", "task": {"title": "Call from {number}", "due_in_minutes": 30}})
+    tag = line.talk("c1", "79035550112")
+    (contact,) = contacts(office.owner, "+79035550112")
+    (task,) = office.owner.get("/v1/tasks", contact_id=contact["id"]).json["items"]
+    assert (tag["task_id"], tag["contact_id"]) == (task["id"], contact["id"])
+    assert task["title"] == "Call from +79035550112"
+    # A late recording: the same tag on the same task.
+    line.post(cmd="record", callid="c1", record_link="https://pbx.example/1.mp3")
+    assert line.tag("c1", revision=2)["task_id"] == task["id"]
+    assert len(office.owner.get("/v1/tasks", contact_id=contact["id"]).json["items"]) == 1
+
+
+def test_rules_that_can_not_be_are_refused_with_the_place(office: Office) -> None:
+    put = office.owner.put
+    rows = [{"field": "Object", "value": "Deal"}, {"field": "status", "op": "≠", "value": "completed"}]
+    wrong = {"attach": {"to": "last_task_matching", "conditions": rows, "logic": "(1 AND 2) OR 3"}}
+    (fault,) = refused(put("/v1/settings/telephony", wrong), 400)
+    assert fault == {"field": "attach.logic", "reason": "column 14: there is no row 3"}
+    lonely = {"attach": {"to": "last_task_matching", "conditions": rows, "if_none": "create_task"}}
+    assert refused(put("/v1/settings/telephony", lonely), 422)[0]["field"] == "attach.task"
+    nobody = {"contacts": {"template": {"supervisor_id": "0" * 16}}}
+    assert refused(put("/v1/settings/telephony", nobody), 400)[0]["field"] == "contacts.template.supervisor_id"
+    assert office.owner.get("/v1/settings/telephony").json["attach"]["to"] == "contact"
+
+
+def test_a_tenants_own_tag_definition_is_kept_in_order_and_refused_by_position(office: Office, line: Line) -> None:
+    standard = office.owner.get("/v1/settings/tags").json
+    named = [{**field, "name": f"Field {place}"} for place, field in enumerate(standard["call"], start=1)]
+    own = [*named, {"name": "utm_source", "type": "string"}]
+    assert office.owner.put("/v1/settings/tags", {"call": own}).json == {**standard, "call": own}
+    tag = line.talk("c1", "79035550113", data_utm_source="site", data_other="dropped")
+    assert [(field["name"], field["type"]) for field in tag["fields"]] == [(f["name"], f["type"]) for f in own]
+    assert values(tag)["utm_source"] == "site"
+    own[3] = {"name": "Field 4", "type": "string"}
+    (fault,) = refused(office.owner.put("/v1/settings/tags", {"call": own}), 422)
+    assert fault == {"field": "call.4", "reason": "the type must be number, not string"}
+
+
+# ------------------------------------------------------------------ missed calls
+
+
+def test_a_missed_call_is_open_until_somebody_talks_to_that_number_or_resolves_it(office: Office, line: Line) -> None:
+    rules(office)
+    first, second = line.missed("m1", "79035550120"), line.missed("m2", "79035550121")
+    waiting = office.employee.get("/v1/missed-calls").json["items"]
+    assert {missed["id"] for missed in waiting} == {first["id"], second["id"]}
+    assert waiting[0]["rung"] == [office.anna["id"]]
+    returned = line.talk("back", "79035550120", type="out")
+    path = "/v1/missed-calls"
+    found = until(office.employee, path, {"state": "returned"}, lambda missed: missed["id"] == first["id"])
+    assert found["returned_by_call_id"] == returned["call_id"]
+    done = office.employee.post(f"{path}/{second['id']}/resolve", {}).json
+    assert (done["state"], done["resolved_by"]) == ("resolved", f"employee:{office.anna['id']}")
+    assert office.employee.get(path).json["items"] == []
+    assert [missed["id"] for missed in office.employee.get(path, state="resolved").json["items"]] == [second["id"]]
+
+
+def test_the_recipients_of_a_missed_call_are_those_of_the_rules(office: Office, line: Line) -> None:
+    boris, vera, gleb = (hire(office, name, ext) for name, ext in (("Boris", "102"), ("Vera", "103"), ("Gleb", "104")))
+    group = office.owner.made("/v1/groups", {"name": "Support", "employee_ids": [boris, vera]})["id"]
+    office.employee.made("/v1/contacts", {"name": "Ivan", "phones": ["+79035550122"], "supervisor_id": group})
+    notices = {"supervisor": True, "rung": True, "employee_ids": [gleb]}
+    rules(office, notifications={"missed_calls": notices})
+    missed = line.missed("m1", "79035550122")
+    told = office.owner.get(f"/v1/missed-calls/{missed['id']}").json["recipients"]
+    assert sorted(told) == sorted([boris, vera, office.anna["id"], gleb])
+
+
+# ------------------------------------------------------------------ many at once
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_thousand_calls_at_once_from_one_unknown_number_make_one_contact_and_a_thousand_tags(
+    office: Office, line: Line
+) -> None:
+    calls = [f"call-{number}" for number in range(1000)]
+    with ThreadPoolExecutor(32) as pool:
+        list(pool.map(lambda call: line.ring(call, "79035550130"), calls))
+        list(pool.map(lambda call: line.hang_up(call, "79035550130"), calls))
+    deadline = time.monotonic() + 400
+    while len(tags := all_tags(office)) < 1000:
+        assert time.monotonic() < deadline, len(tags)
+        # Nothing tells a client of the API that a tag was written; it asks again.
+        time.sleep(2)
+    assert len({tag["id"] for tag in tags}) == 1000
+    (contact,) = contacts(office.owner, "+79035550130")
+    assert {tag["contact_id"] for tag in tags} == {contact["id"]}
+    assert len(office.owner.get("/v1/contacts").json["items"]) == 1
+
+
+def all_tags(office: Office) -> list[Any]:
+    """All tags of the last days."""
+    found: list[Any] = []
+    page: dict[str, str] = {}
+    while True:
+        answer = office.owner.get("/v1/tags", limit="200", **page).json
+        found += answer["items"]
+        if answer["next_cursor"] is None:
+            return found
+        page = {"cursor": answer["next_cursor"]}

@@ -1,0 +1,102 @@
+"""An issuer of JSON Web Tokens on loopback, for tests: its document, its keys, and tokens signed with them."""
+
+import base64
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
+
+from http_fake import Asked, Reply, Server, serving
+
+AUDIENCE = "hangtag"
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """A key pair. `kid` is its name, `algorithm` what it signs with."""
+
+    kid: str
+    algorithm: str
+    private: Any
+
+    def jwk(self, **other: Any) -> dict[str, Any]:
+        """The public half, as an issuer shows it; `other` replaces what it says."""
+        kinds = {"E": ECAlgorithm, "R": RSAAlgorithm, "P": RSAAlgorithm}
+        kind: Any = OKPAlgorithm if self.algorithm == "EdDSA" else kinds[self.algorithm[0]]
+        shown = {**kind.to_jwk(self.private.public_key(), as_dict=True), "kid": self.kid, "use": "sig", **other}
+        return {name: value for name, value in shown.items() if value is not None}
+
+
+@lru_cache(maxsize=16)
+def make_key(kid: str, algorithm: str = "RS256") -> SigningKey:
+    """A key; the same one for the same name."""
+    if algorithm == "ES256":
+        return SigningKey(kid, algorithm, ec.generate_private_key(ec.SECP256R1()))
+    if algorithm == "EdDSA":
+        return SigningKey(kid, algorithm, ed25519.Ed25519PrivateKey.generate())
+    return SigningKey(kid, algorithm, rsa.generate_private_key(public_exponent=65537, key_size=2048))
+
+
+@dataclass(slots=True)
+class FakeIssuer:
+    """The running issuer. Change `keys`, `document` or `down` and it answers so from then on."""
+
+    server: Server
+    keys: list[dict[str, Any]] = field(default_factory=list)
+    document: dict[str, Any] = field(default_factory=dict)
+    down: bool = False
+
+    @property
+    def url(self) -> str:
+        """Its name, which is its address."""
+        return self.server.url
+
+    @property
+    def fetches(self) -> int:
+        """How often its keys were fetched."""
+        return sum(request.path == "/keys" for request in self.server.asked)
+
+    def claims(self, **other: Any) -> dict[str, Any]:
+        """What a valid token says; `other` replaces claims, None leaves one out."""
+        at = int(time.time())
+        said = {"iss": self.url, "aud": AUDIENCE, "sub": "user-1", "iat": at, "exp": at + 300, **other}
+        return {name: value for name, value in said.items() if value is not None}
+
+    def token(self, key: SigningKey, *, headers: Any = None, **claims: Any) -> str:
+        """A token signed with a key; `headers` replaces some of its header's fields."""
+        named = {name: value for name, value in {"kid": key.kid, **(headers or {})}.items() if value is not None}
+        return jwt.encode(self.claims(**claims), key.private, key.algorithm, headers=named)
+
+    def answer(self, request: Asked) -> Reply:
+        """What it says to one request."""
+        if self.down:
+            return Reply(500, "down")
+        if request.path == "/.well-known/openid-configuration":
+            return Reply(body={"issuer": self.url, "jwks_uri": f"{self.url}/keys", **self.document})
+        return Reply(body={"keys": self.keys})
+
+
+@contextmanager
+def issuing(*keys: SigningKey) -> Iterator[FakeIssuer]:
+    """An issuer with these keys, for as long as the context lasts."""
+    fake: FakeIssuer
+
+    def answer(request: Asked) -> Reply:
+        return fake.answer(request)
+
+    with serving(answer) as server:
+        fake = FakeIssuer(server, [key.jwk() for key in keys])
+        yield fake
+
+
+def by_hand(header: Any, claims: Any, signature: bytes = b"") -> str:
+    """A token as no library would write it; text goes in as it is."""
+    parts = (part.encode() if isinstance(part, str) else json.dumps(part).encode() for part in (header, claims))
+    return ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in (*parts, signature))

@@ -1,0 +1,87 @@
+"""Conditions on tasks, and the logic line."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hangtag.tags.conditions import Condition, LogicError, Scalar, fits, read_logic
+
+
+@pytest.mark.parametrize(
+    ("line", "rows", "expected"),
+    [
+        ("1", [True], True),
+        ("1 AND 2", [True, False], False),
+        ("1 OR 2", [True, False], True),
+        ("1 or 2 and 3", [True, False, False], True),
+        ("(1 OR 2) AND 3", [True, False, False], False),
+        ("(1 AND 2) OR (1 AND 3)", [True, False, True], True),
+        ("(1 AND 2) OR (1 AND 3)", [False, True, True], False),
+        ("((2))", [False, True], True),
+        ("  2AND(1)  ", [True, True], True),
+        (None, [True, True], True),
+        (None, [True, False], False),
+        ("", [], True),
+    ],
+)
+def test_a_logic_line_is_read_as_written(line: str | None, rows: list[bool], expected: bool) -> None:
+    assert read_logic(line, len(rows))(rows) is expected
+
+
+@pytest.mark.parametrize(
+    ("line", "column", "reason"),
+    [
+        ("1 AND", 6, "a row's number or ( is missing"),
+        ("AND 1", 1, "a row's number or ( is expected here"),
+        ("1 2", 3, "AND or OR is missing before it"),
+        ("1 AND 4", 7, "there is no row 4"),
+        ("0", 1, "there is no row 0"),
+        ("(1 AND 2", 1, "this parenthesis is never closed"),
+        ("1 AND 2)", 8, "this parenthesis was never opened"),
+        ("(1 2)", 4, "AND, OR or ) is expected here"),
+        ("1 XOR 2", 3, "only row numbers, AND, OR and parentheses are known"),
+        ("1 & 2", 3, "only row numbers, AND, OR and parentheses are known"),
+        ("1 AND ()", 8, "a row's number or ( is expected here"),
+        ("9" * 500, 1, "there is no row 999999"),
+        ("(" * 31 + "1" + ")" * 31, 31, "it is nested too deeply"),
+    ],
+)
+def test_a_wrong_logic_line_is_answered_with_the_column_and_the_reason(line: str, column: int, reason: str) -> None:
+    with pytest.raises(LogicError) as found:
+        read_logic(line, 3)
+    assert (found.value.column, found.value.reason) == (column, reason)
+
+
+def column_of_fault(line: str) -> int | None:
+    """Where a line is wrong; None if it can be read."""
+    try:
+        read_logic(line, 2)([True, False])
+    except LogicError as error:
+        return error.column
+    return None
+
+
+@given(st.text(alphabet="12 ()ANDOR&x\t", max_size=60))
+def test_any_line_is_either_read_or_refused_with_a_column_inside_of_it(line: str) -> None:
+    column = column_of_fault(line)
+    assert column is None or 1 <= column <= len(line) + 1
+
+
+@pytest.mark.parametrize(
+    ("facts", "condition", "expected"),
+    [
+        ({"Object": "Deal"}, Condition("Object", "=", "deal "), True),
+        ({"Object": "Deal"}, Condition("Object", "≠", "Deal"), False),
+        ({"Object": "Deal"}, Condition("object", "=", "Deal"), False),
+        ({}, Condition("Object", "=", ""), True),
+        ({}, Condition("Object", "=", None), True),
+        ({}, Condition("Object", "≠", "Deal"), True),
+        ({"Sum": 5}, Condition("Sum", "=", 5.0), True),
+        ({"Sum": 5.0}, Condition("Sum", "=", "5"), True),
+        ({"Paid": True}, Condition("Paid", "=", "true"), True),
+        ({"Paid": True}, Condition("Paid", "=", 1), False),
+        ({"status": "open"}, Condition("status", "≠", "completed"), True),
+    ],
+)
+def test_a_row_compares_as_people_would(facts: dict[str, Scalar], condition: Condition, expected: bool) -> None:
+    assert fits(facts, [condition], None) is expected

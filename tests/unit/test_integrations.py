@@ -1,0 +1,324 @@
+"""Integrations without AWS: what a PBX that is asked answers, what is kept of a delivery, what can be replayed."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+from urllib.parse import urlencode
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hangtag.auth import make_token, secret_hash
+from hangtag.flow.replay import Replayed, replay
+from hangtag.http import diagnose
+from hangtag.providers import PROVIDERS, load
+from hangtag.providers.base import Accepted, Refused, WebhookRequest
+from hangtag.providers.telephony_api import receive
+from hangtag.store.call_events import Source
+from hangtag.store.deliveries import Delivery, Led, mask, mask_headers
+from hangtag.store.hooks import Hook
+from http_fake import Reply, serving
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+SOURCE = Source("tenant", "integration", "telephony_api")
+FORM = {"content-type": "application/x-www-form-urlencoded"}
+RINGING = b"cmd=event&type=in&event=INCOMING&phone=79101234567&ext=101&callid=c1"
+
+
+class Recorder:
+    """A table that takes every event, and remembers their digests."""
+
+    def __init__(self) -> None:
+        self.digests: list[str] = []
+
+    def update_item(self, **said: Any) -> None:
+        self.digests.append(said["ExpressionAttributeNames"]["#event"].removeprefix("e#"))
+
+
+class NoTable:
+    """A table that nothing may reach."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError(f"the table was asked: {name}")
+
+
+def kept(body: str, *, truncated: bool = False) -> Delivery:
+    """A delivery as it is read from the table."""
+    return Delivery(
+        id="0" * 32,
+        received_at="2026-03-01T12:00:00.000+00:00",
+        status=400,
+        reason="",
+        kept="error",
+        method="POST",
+        path="/tel/api/***",
+        query="",
+        headers=FORM,
+        body=body,
+        truncated=truncated,
+        events=(),
+        address="",
+    )
+
+
+def replayed(delivery: Delivery) -> Replayed:
+    return replay(cast("Any", NoTable()), "table", SOURCE, delivery, timedelta(minutes=5))
+
+
+def posted(body: bytes) -> WebhookRequest:
+    return WebhookRequest(
+        method="POST",
+        path="/tel/api/***",
+        query="",
+        headers=FORM,
+        body=body,
+        arrived_at=NOON,
+    )
+
+
+# ------------------------------------------------------------------ asking the PBX
+
+
+@pytest.fixture
+def _loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Services may be on this machine."""
+    monkeypatch.setenv("OUTBOUND_LOOPBACK", "true")
+
+
+def said(url: str, **credentials: str) -> tuple[bool, str]:
+    (finding,) = diagnose.ask_pbx("telephony_api", {"pbx_url": url, **credentials})
+    assert finding.what == "pbx"
+    return finding.ok, finding.detail
+
+
+@pytest.mark.usefixtures("_loopback")
+@pytest.mark.parametrize(
+    ("status", "credentials", "ok", "words"),
+    [
+        (200, {"pbx_token": "k"}, True, "the PBX answers (200)"),
+        (400, {"pbx_token": "k"}, True, "the PBX answers (400)"),
+        (405, {"pbx_token": "k"}, True, "the PBX answers (405)"),
+        (401, {"pbx_token": "k"}, False, "refuses pbx_token (401)"),
+        (403, {"pbx_token": "k"}, False, "refuses pbx_token (403)"),
+        (401, {}, False, "asks for its key (401)"),
+        (404, {"pbx_token": "k"}, False, "nothing at pbx_url (404)"),
+        (302, {"pbx_token": "k"}, False, "redirects (302)"),
+        (500, {"pbx_token": "k"}, False, "fails itself (500)"),
+    ],
+)
+def test_what_a_pbx_answers_is_told_in_words(status: int, credentials: dict[str, str], ok: bool, words: str) -> None:
+    with serving(lambda _: Reply(status, headers={"location": "http://127.0.0.1:1/"})) as pbx:
+        told = said(pbx.url + "/api", **credentials)
+    assert told[0] is ok
+    assert words in told[1]
+    (asked,) = pbx.asked
+    assert (asked.method, asked.path, asked.form.get("token")) == ("POST", "/api", credentials.get("pbx_token"))
+    # A command that is none of those that make a PBX do something.
+    assert asked.form["cmd"] == "ping"
+
+
+@contextmanager
+def silent() -> Iterator[int]:
+    """A port that takes connections and says nothing."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        yield listening.getsockname()[1]
+
+
+@pytest.mark.usefixtures("_loopback")
+def test_a_pbx_that_says_nothing_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(diagnose, "PING_SECONDS", 0.2)
+    with silent() as port:
+        assert said(f"http://127.0.0.1:{port}/") == (False, "it did not answer in time")
+
+
+@pytest.mark.usefixtures("_loopback")
+def test_a_closed_port_is_told_as_such() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        ok, words = said(f"http://127.0.0.1:{free.getsockname()[1]}/")
+    assert not ok
+    assert words.startswith("nothing answers there")
+
+
+@pytest.mark.usefixtures("_loopback")
+def test_an_address_without_encryption_behind_https_is_told_as_tls() -> None:
+    with serving(lambda _: Reply(200)) as pbx:
+        ok, words = said(pbx.url.replace("http:", "https:"))
+    assert not ok
+    assert "TLS" in words
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("https://pbx.invalid/", "its name does not resolve"),
+        ("https://127.0.0.1/", "private network"),
+        ("https://[::1]/", "private network"),
+        ("https://169.254.169.254/latest/meta-data", "private network"),
+        ("http://pbx.example/", "must begin with https://"),
+        ("pbx.example", "must begin with https://"),
+        ("https://me:secret@pbx.example/", "nobody's password"),
+        ("https://[/", "can't be read"),
+    ],
+)
+def test_an_address_that_leads_nowhere_is_told_in_words(url: str, words: str) -> None:
+    ok, told = said(url)
+    assert not ok
+    assert words in told
+    assert "secret" not in told
+
+
+def test_a_pbx_without_an_address_is_not_asked() -> None:
+    assert said("") == (True, "pbx_url is not entered: calls are received, but can't be clicked")
+
+
+# ------------------------------------------------------------------ providers
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_every_provider_parses_without_verifying_and_never_raises(provider: str) -> None:
+    for body in (b"", b"\xff", b"{", b"cmd", RINGING, b"[" * 1000):
+        assert isinstance(load(provider).parse(posted(body)), Accepted | Refused)
+
+
+def test_while_secrets_are_rotated_both_are_good_and_no_other() -> None:
+    secrets = {"planfix_token": (secret_hash("new"), secret_hash("old"))}
+    for secret, good in (("new", True), ("old", True), ("older", False), ("", False)):
+        result = receive(posted(RINGING + b"&planfix_token=" + secret.encode()), secrets)
+        assert isinstance(result, Accepted) is good
+
+
+# ------------------------------------------------------------------ what is kept
+
+
+def test_headers_are_kept_without_what_is_secret_and_within_limits() -> None:
+    token = make_token("hook", "k" * 32)
+    shown = mask_headers(
+        {
+            "content-type": "text/plain",
+            "authorization": "Bearer abc",
+            "x-signature": "abc",
+            "cookie": "a=b",
+            "x-api-key": "abc",
+            "x-original-url": f"/tel/api/{token}?a=1",
+            "x-long": "y" * 9000,
+            "x-strange": "\ud800",
+        }
+    )
+    assert {name: value for name, value in shown.items() if name != "x-long"} == {
+        "content-type": "text/plain",
+        "authorization": "***",
+        "x-signature": "***",
+        "cookie": "***",
+        "x-api-key": "***",
+        "x-original-url": "/tel/api/***?a=1",
+        "x-strange": "?",
+    }
+    assert len(shown["x-long"]) == 256
+    assert len(mask_headers({f"x-{n}": "1" for n in range(100)})) == 40
+
+
+@pytest.mark.parametrize(
+    ("set_up_until", "watched_until", "why"),
+    [(0, 0, None), (10, 0, "set_up"), (0, 10, "watched"), (10, 10, "watched"), (5, 5, None)],
+)
+def test_a_delivery_is_kept_while_its_address_is_new_or_watched(
+    set_up_until: float, watched_until: float, why: str | None
+) -> None:
+    hook = Hook("t", "i", "telephony_api", "RU", {}, set_up_until, watched_until)
+    assert hook.keeps(5.0) == why
+
+
+# ------------------------------------------------------------------ replay
+
+
+def test_a_delivery_that_was_cut_can_not_be_replayed() -> None:
+    done = replayed(kept(RINGING.decode(), truncated=True))
+    assert (done.understood, done.events) == (False, ())
+    assert "only its beginning was kept" in done.reason
+
+
+@pytest.mark.parametrize(
+    "more",
+    ["&data_author=***", "&diversion=***", "&data_%2A%2A%2A=1", "&second_callid=***", "&data_name=Anna\ufffd"],
+)
+def test_an_event_with_a_masked_or_unreadable_part_is_not_replayed(more: str) -> None:
+    ended = RINGING.decode().replace("INCOMING", "COMPLETED")
+    done = replayed(kept(ended + more))
+    assert not done.understood
+    assert [(one.kind, one.extension, one.call_id, one.result) for one in done.events] == [
+        ("ended", "101", None, "left_out")
+    ]
+
+
+def test_a_masked_link_to_a_recording_never_replaces_the_real_one() -> None:
+    done = replayed(kept("cmd=record&callid=c1&record_link=https://pbx.example/1?token=***"))
+    assert [one.result for one in done.events] == ["left_out"]
+
+
+NAMES = st.sampled_from(
+    [
+        "ext",
+        "diversion",
+        "status",
+        "duration",
+        "record_link",
+        "start",
+        "event_id",
+        "data_a",
+        "data_token",
+        "design",
+        "x",
+    ]
+)
+VALUES = (
+    st.sampled_from(["101", "Success", "5", "https://pbx/1?token=abc", '"token":"abc', " sign=1", "***", ""])
+    | st.text()
+)
+
+
+@given(st.dictionaries(NAMES, VALUES), st.sampled_from(["INCOMING", "ACCEPTED", "COMPLETED"]), st.booleans())
+def test_a_replay_never_says_what_the_delivery_did_not(more: dict[str, str], event: str, is_encoded: bool) -> None:
+    form = {"cmd": "event", "type": "in", "event": event, "phone": "79101234567", "callid": "c1"} | more
+    encode = urlencode if is_encoded else lambda said: "&".join(f"{name}={value}" for name, value in said.items())
+    body = (encode(form) + "&planfix_token=abc").encode("utf-8", "replace")
+    original = receive(posted(body), {"planfix_token": (secret_hash("abc"),)})
+    if isinstance(original, Refused):
+        return
+    text, truncated = mask(body)
+    delivery = replace(
+        kept(text, truncated=truncated),
+        received_at=NOON.isoformat(timespec="milliseconds"),
+        events=tuple(Led(str(one.kind), one.extension, "id", "stored", one.digest()) for one in original.events),
+    )
+    table = Recorder()
+    replay(cast("Any", table), "table", SOURCE, delivery, timedelta(minutes=5))
+    assert set(table.digests) <= {one.digest() for one in original.events}
+
+
+def test_an_encoded_delivery_without_a_secret_in_its_event_is_replayed_as_it_was() -> None:
+    body = urlencode(
+        {"cmd": "event", "type": "in", "event": "COMPLETED", "phone": "7", "callid": "ü 1", "status": "Busy"}
+    )
+    original = receive(posted(body.encode() + b"&planfix_token=abc"), {"planfix_token": (secret_hash("abc"),)})
+    assert isinstance(original, Accepted)
+    table = Recorder()
+    delivery = replace(kept(body + "&planfix_token=***"), received_at=NOON.isoformat(timespec="milliseconds"))
+    done = replay(cast("Any", table), "table", SOURCE, delivery, timedelta(minutes=5))
+    assert done.understood
+    assert table.digests == [one.digest() for one in original.events]
+
+
+def test_what_is_still_not_understood_is_told_in_words() -> None:
+    assert replayed(kept("cmd=dance")) == Replayed(False, "cmd is none of event, record, contact, ping")
+
+
+@pytest.mark.parametrize("command", ["cmd=contact&phone=79101234567", "cmd=ping"])
+def test_a_question_is_replayed_without_an_answer(command: str) -> None:
+    assert replayed(kept(command)) == Replayed(True, "understood; it brought no event of a call")

@@ -1,0 +1,38 @@
+"""Masks of phone numbers: for display and entry only."""
+
+import pytest
+
+from hangtag.masks import mask_for, read, show
+from hangtag.phone import normalise
+from hangtag.settings import MaskRow
+
+
+@pytest.mark.parametrize(
+    ("mask", "e164", "extension", "shown"),
+    [
+        ("+# (###) ###-##-##", "+79101234567", None, "+7 (910) 123-45-67"),
+        ("+# (###) ###-##-##,###", "+79101234567", "123", "+7 (910) 123-45-67,123"),
+        ("+# (###) ###-##-##", "+79101234567", "12", "+7 (910) 123-45-67,12"),
+        ("+## ## ######", "+4930901820", None, "+49 30 901820"),
+        ("+# (###) ###-##-##", "+4930901820", None, "+4930901820"),
+        ("+# (###) ###-##-##", "+4930901820", "5", "+4930901820,5"),
+        ("###", "+79101234567", None, "+79101234567"),
+    ],
+)
+def test_a_mask_shows_a_number_and_one_that_does_not_fit_shows_e164(
+    mask: str, e164: str, extension: str | None, shown: str
+) -> None:
+    assert show(mask, e164, extension) == shown
+
+
+def test_what_is_typed_into_a_mask_is_the_number_again() -> None:
+    typed = show("+# (###) ###-##-##,###", "+79101234567", "123")
+    number = normalise(read(typed), "DE")
+    assert number is not None
+    assert (number.e164, number.extension) == ("+79101234567", "123")
+    assert read("8 (910) 123-45-67") == "89101234567"
+
+
+def test_a_mask_belongs_to_a_phone_type() -> None:
+    masks = [MaskRow(type="Mobile", mask="+###"), MaskRow(type="Work", mask="##")]
+    assert (mask_for(masks, "mobile"), mask_for(masks, "Home"), mask_for(masks, None)) == ("+###", None, None)

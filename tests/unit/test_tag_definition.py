@@ -1,0 +1,75 @@
+"""A tenant's own names for the fields of its tags."""
+
+import pytest
+
+from calls_helpers import event
+from hangtag.calls import Kind, Outcome, classify, fold
+from hangtag.calls.classify import TagType
+from hangtag.tags import Attachment, DefinedField, DefinitionError, Setting, build_tag
+from hangtag.tags.definition import define, fields_of, standard
+
+CALL = [
+    ("Datum", "date"),
+    ("Zeit", "time_period"),
+    ("Art", "list"),
+    ("Dauer", "number"),
+    ("Mitarbeiter", "employee"),
+    ("Kontakt", "contact"),
+    ("Leitung", "string"),
+    ("Nummer", "string"),
+    ("Name der Leitung", "string"),
+]
+
+
+def fields(*named: tuple[str, str]) -> list[DefinedField]:
+    return [DefinedField(name, kind) for name, kind in named]
+
+
+def test_fields_may_be_renamed_and_string_fields_added() -> None:
+    own = define(TagType.CALL, fields(*CALL, ("utm_source", "string"), ("campaign", "string")))
+    end = event(Kind.ENDED, 9, outcome=Outcome.SUCCESS, talk_seconds=5, data={"utm_source": "site", "Campaign": "x"})
+    call = fold([event(Kind.RINGING, 0), end])
+    verdict = classify(call, mapped={"101"}, external_is_employee=False)
+    tag = build_tag(call, verdict, Setting(definition=own), Attachment("c1", None, False))
+    assert [field.name for field in tag.fields] == [
+        "Datum",
+        "Zeit",
+        "Art",
+        "Dauer",
+        "Mitarbeiter",
+        "Kontakt",
+        "Leitung",
+        "Nummer",
+        "Name der Leitung",
+        "utm_source",
+        "campaign",
+    ]
+    # By exact name: what the PBX sent as Campaign is not campaign.
+    assert [field.value for field in tag.fields[9:]] == ["site", ""]
+
+
+@pytest.mark.parametrize(
+    ("named", "position", "reason"),
+    [
+        ([], 1, "the field for Date (date) is missing"),
+        (CALL[:8], 9, "the field for External line name (string) is missing"),
+        ([CALL[1], CALL[0], *CALL[2:]], 1, "the type must be date, not time_period"),
+        ([*CALL[:3], ("Dauer", "string"), *CALL[4:]], 4, "the type must be number, not string"),
+        ([*CALL, ("Extra", "number")], 10, "an added field must be string, not number"),
+        ([*CALL, ("Art", "string")], 10, "the name is that of position 3"),
+        ([*CALL, (" ", "string")], 10, "the name is empty"),
+        ([*CALL, *((f"f{number}", "string") for number in range(31))], 40, "at most 30 fields may be added"),
+    ],
+)
+def test_a_definition_that_does_not_fit_is_refused_with_its_position(
+    named: list[tuple[str, str]], position: int, reason: str
+) -> None:
+    with pytest.raises(DefinitionError) as found:
+        define(TagType.CALL, fields(*named))
+    assert (found.value.position, found.value.reason) == (position, reason)
+
+
+@pytest.mark.parametrize("kind", TagType)
+def test_the_standard_definition_is_one_that_would_be_taken(kind: TagType) -> None:
+    shown = fields_of(kind, standard(kind))
+    assert fields_of(kind, define(kind, shown)) == shown
