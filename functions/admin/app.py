@@ -8,7 +8,9 @@ from hangtag.http.routes import (
     employees,
     extensions,
     groups,
+    imports,
     integrations,
+    leaving,
     lines,
     masks,
     settings,
@@ -30,7 +32,10 @@ app = Api(
     settings.routes,
     lines.routes,
     masks.routes,
+    imports.routes,
     crm.routes,
+    leaving.routes,
+    leaving.owner_routes,
 )
 
 

@@ -82,29 +82,31 @@ def bodies(schema: Mapping[str, Any], ids: Mapping[str, str]) -> Iterator[Any]:
 def _sample(
     schema: Mapping[str, Any], shapes: Mapping[str, Any], ids: Mapping[str, str], name: str, whole: bool
 ) -> Any:
+    """A value of a shape; with `whole`, all that may be left out is there."""
     if "$ref" in schema:
         return _sample(shapes[schema["$ref"].rsplit("/", 1)[1]], shapes, ids, name, whole)
     for several in ("anyOf", "oneOf", "allOf"):
         if several in schema:
             return _sample(schema[several][0], shapes, ids, name, whole)
-    if "const" in schema:
-        return schema["const"]
-    if "enum" in schema:
-        return schema["enum"][0]
-    match schema.get("type"):
-        case "object":
-            properties = schema.get("properties", {})
-            wanted = properties if whole else schema.get("required", ())
-            return {one: _sample(properties[one], shapes, ids, one, whole) for one in wanted}
-        case "array":
-            filled = whole or schema.get("minItems", 0) > 0
-            return [_sample(schema["items"], shapes, ids, name, whole)] if filled else []
-        case "integer" | "number":
-            return max(1, schema.get("minimum", 1))
-        case "boolean":
-            return True
-        case "null":
-            return None
+    kind = schema.get("type")
+    if kind == "object":
+        properties = schema.get("properties", {})
+        wanted = properties if whole else schema.get("required", ())
+        return {one: _sample(properties[one], shapes, ids, one, whole) for one in wanted}
+    if kind == "array":
+        filled = whole or schema.get("minItems", 0) > 0
+        return [_sample(schema["items"], shapes, ids, name, whole)] if filled else []
+    return _simple(schema, ids, name)
+
+
+def _simple(schema: Mapping[str, Any], ids: Mapping[str, str], name: str) -> Any:
+    fixed: list[Any] = [schema["const"]] if "const" in schema else list(schema.get("enum", ()))
+    if fixed:
+        return fixed[0]
+    number = max(1, schema.get("minimum", 1))
+    others = {"integer": number, "number": number, "boolean": True, "null": None}
+    if schema.get("type") in others:
+        return others[schema["type"]]
     return id_for(name, ids) or _text(schema, name)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from hangtag import masks
 from hangtag.http.shapes import ContactOut, EmployeeOut
 from hangtag.settings import MaskRow
-from hangtag.store import settings
+from hangtag.store import contacts, settings
 from hangtag.store.client import table
 
 __all__ = ["Cards"]
@@ -21,11 +21,20 @@ class Cards:
 
     def contact(self, card: Mapping[str, Any]) -> ContactOut:
         """A contact's card from its JSON."""
-        return ContactOut.model_validate(self.dressed(card))
+        return ContactOut.model_validate(self.matched(card))
 
     def employee(self, card: Mapping[str, Any]) -> EmployeeOut:
         """An employee's card from its JSON."""
         return EmployeeOut.model_validate(self.dressed(card))
+
+    def matched(self, card: Mapping[str, Any]) -> dict[str, Any]:
+        """The JSON of a contact's card, each number with `shown` and with the contact that it is matched to."""
+        holders = contacts.matched(self._tenant_id, [phone["e164"] for phone in card["phones"]])
+        dressed = self.dressed(card)
+        for phone in dressed["phones"]:
+            holder = holders.get(phone["e164"])
+            phone.update(matched=holder == card["id"], matched_contact_id=holder)
+        return dressed
 
     def dressed(self, card: Mapping[str, Any]) -> dict[str, Any]:
         """The JSON of a card, each number with `shown`."""

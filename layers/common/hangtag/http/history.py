@@ -91,7 +91,7 @@ def contacts(table: str, tenant_id: str, limit: int | None, cursor: str | None) 
     """All contacts."""
     created = datetime.fromisoformat(get_tenant(tenant_id).created_at)
     span = Span(created.date(), datetime.now(UTC).date())
-    dress = Cards(tenant_id).dressed
+    dress = Cards(tenant_id).matched
     return _days(ContactOut, table, tenant_id, "CONTACTS", span, limit, cursor, lambda _: True, dress)
 
 

@@ -175,12 +175,18 @@ class LineOut(Given):
     color: str | None
 
 
+ExternalId = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=128), AfterValidator(_printable)
+]
+
+
 class ContactIn(Taken):
     """A contact to be. Numbers may be in any format."""
 
     name: Text
     phones: list[PhoneIn] = Field(default_factory=list, max_length=contacts.MAX_PHONES)
     supervisor_id: Id | None = None
+    external_id: ExternalId | None = None
 
 
 class ContactChange(Taken):
@@ -189,6 +195,14 @@ class ContactChange(Taken):
     name: Text = UNSENT
     phones: list[PhoneIn] = Field(default=UNSENT, max_length=contacts.MAX_PHONES)
     supervisor_id: Id | None = None
+    external_id: ExternalId | None = None
+
+
+class ContactPhoneOut(PhoneOut):
+    """A number of a contact's. If an older contact has it too, it is matched to that one: `matched_contact_id`."""
+
+    matched: bool
+    matched_contact_id: str | None
 
 
 class ContactOut(Given):
@@ -196,8 +210,9 @@ class ContactOut(Given):
 
     id: str
     name: str
-    phones: list[PhoneOut]
+    phones: list[ContactPhoneOut]
     supervisor_id: str | None
+    external_id: str | None = None
     created_at: datetime
 
 

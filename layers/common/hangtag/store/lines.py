@@ -1,5 +1,6 @@
 """Lines: the tenant's own external numbers, and how they are called."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -28,6 +29,14 @@ def put_line(tenant_id: str, line: Line) -> Line:
     """Name a line, anew or again."""
     LineItem(key("T", tenant_id), key(SK, line.number), **line.to_json()).save()
     return line
+
+
+def own(tenant_id: str, numbers: Iterable[str]) -> frozenset[str]:
+    """Which of these numbers (E.164) are lines of the tenant."""
+    places = [(key("T", tenant_id), key(SK, number)) for number in dict.fromkeys(numbers)]
+    return (
+        frozenset(item.number for item in LineItem.batch_get(places, consistent_read=True)) if places else frozenset()
+    )
 
 
 def delete_line(tenant_id: str, number: str) -> None:

@@ -123,12 +123,27 @@ class EmployeeClaim(Entry):
 
 
 class ContactClaim(Entry):
-    """A number's one contact: key("T", tenant, "PHONE", e164) / "CONTACT". Holds what a ringing phone needs."""
+    """A number's one contact: key("T", tenant, "PHONE", e164) / "CONTACT". Holds what a ringing phone needs.
+
+    `since` is when that contact was made; `waiting` are the younger ones that have the number too: [[since, id]].
+    """
 
     kind = UnicodeAttribute(default="claim")
     contact_id = UnicodeAttribute()
     name = UnicodeAttribute()
     supervisor_id = UnicodeAttribute(null=True)
+    claimed = UnicodeAttribute()
+    since = UnicodeAttribute(default="")
+    waiting: JSONAttribute = JSONAttribute(default=list)
+    version = VersionAttribute()
+
+
+class ExternalClaim(Entry):
+    """The one contact that another system calls so: key("T", tenant, "EXTERNAL", id) / "EXTERNAL"."""
+
+    kind = UnicodeAttribute(default="claim")
+    contact_id = UnicodeAttribute()
+    name = UnicodeAttribute()
     claimed = UnicodeAttribute()
 
 
@@ -143,6 +158,7 @@ class ContactItem(Entry):
     name = UnicodeAttribute()
     phones: JSONAttribute = JSONAttribute()
     supervisor_id = UnicodeAttribute(null=True)
+    external_id = UnicodeAttribute(null=True)
     origin = UnicodeAttribute(null=True)
     created_at = UnicodeAttribute()
     body = UnicodeAttribute()

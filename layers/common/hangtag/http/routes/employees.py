@@ -55,9 +55,9 @@ def patch_employee(employee_id: str, changes: api.EmployeeChange) -> api.Employe
 
 
 @routes.delete("/v1/employees/<employee_id>", status_code=204)
-def delete_employee(employee_id: str) -> Response[None]:
+def delete_employee(employee_id: str) -> Response[str]:
     """Delete an employee: extensions and numbers are free again, tokens are worth nothing at once."""
     found = employees.get_employee(routes.tenant_id, found_id(employee_id))
     employees.delete_employee(routes.tenant_id, found.id)
     audit.note(routes.tenant_id, routes.caller.name, "employee.deleted", found.id)
-    return Response(status_code=204, body=None)
+    return Response(status_code=204, body="")

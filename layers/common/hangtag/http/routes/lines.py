@@ -38,10 +38,10 @@ def put_line(number: str, line: api.LineIn) -> api.LineOut:
 
 
 @routes.delete("/v1/lines/<number>", status_code=204)
-def delete_line(number: str) -> Response[None]:
+def delete_line(number: str) -> Response[str]:
     """Forget a line's name; its number is as any other then."""
     lines.delete_line(routes.tenant_id, _kept(number))
-    return Response(status_code=204, body=None)
+    return Response(status_code=204, body="")
 
 
 def _kept(number: str) -> str:

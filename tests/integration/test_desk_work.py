@@ -1,0 +1,207 @@
+"""What employees do at the desk: tasks, the planner, comments, timelines; and what they may see."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from api_client import Caller, Office, open_office
+from calling import Line
+from local.stack import Stack, running
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
+
+PORT = 4625
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    with running(port=PORT) as started:
+        yield started
+
+
+@pytest.fixture
+def office(stack: Stack) -> Office:
+    return open_office(stack.api, stack.operator_token)
+
+
+@pytest.fixture
+def line(office: Office) -> Line:
+    return Line(office)
+
+
+def hire(office: Office, name: str, extension: str) -> tuple[str, Caller]:
+    """One more employee: the id, and the API with that employee's token."""
+    held = {"integration_id": office.integration["id"], "extension": extension}
+    made = office.owner.made("/v1/employees", {"name": name, "extensions": [held]})["id"]
+    return made, office.owner.with_token(office.owner.made("/v1/tokens", {"employee_id": made})["token"])
+
+
+def contact(office: Office, phone: str, **more: Any) -> str:
+    made: str = office.employee.made("/v1/contacts", {"name": "Ivan", "phones": [phone], **more})["id"]
+    return made
+
+
+def in_hours(hours: float) -> str:
+    return (datetime.now(UTC) + timedelta(hours=hours)).isoformat()
+
+
+def ids(caller: Caller, path: str, **params: str) -> list[str]:
+    return [item["id"] for item in caller.get(path, **params).json["items"]]
+
+
+def test_the_planner_lists_what_is_due_the_soonest_first_each_with_the_contact_to_call(office: Office) -> None:
+    ivan = contact(office, "+79035550301")
+    anna = office.anna["id"]
+    for title, hours, more in (
+        ("Later", 30, {"assignee_id": anna}),
+        ("Soon", 1, {}),
+        ("Overdue", -30, {}),
+        ("Far", 24 * 30, {}),
+        ("Done", 2, {"status": "completed"}),
+    ):
+        task = {"title": title, "contact_ids": [ivan], "due_at": in_hours(hours), **more}
+        office.employee.made("/v1/tasks", task)
+    office.employee.made("/v1/tasks", {"title": "Never due", "contact_ids": [ivan]})
+    planned = office.employee.get("/v1/planner").json["items"]
+    assert [entry["task"]["title"] for entry in planned] == ["Overdue", "Soon", "Later"]
+    (called,) = planned[0]["contacts"]
+    assert (called["id"], called["phones"][0]["e164"]) == (ivan, "+79035550301")
+    mine = office.employee.get("/v1/planner", assignee_id=anna).json["items"]
+    assert [entry["task"]["title"] for entry in mine] == ["Later"]
+    # What is done leaves the planner, what is put off moves in it.
+    soon, overdue = planned[1]["task"]["id"], planned[0]["task"]["id"]
+    assert office.employee.patch(f"/v1/tasks/{soon}", {"status": "cancelled"}).status == 200
+    assert office.employee.patch(f"/v1/tasks/{overdue}", {"due_at": in_hours(40)}).status == 200
+    planned = office.employee.get("/v1/planner").json["items"]
+    assert [entry["task"]["title"] for entry in planned] == ["Later", "Overdue"]
+
+
+def test_a_task_is_of_its_contacts_the_last_one_created_first(office: Office) -> None:
+    ivan, olga = contact(office, "+79035550302"), contact(office, "+79035550303")
+    fields = [{"name": "Sum", "type": "number", "value": 5}, {"name": "From", "type": "date", "value": "2026-03-01"}]
+    first = office.employee.made("/v1/tasks", {"title": "One", "contact_ids": [ivan, olga], "fields": fields})
+    second = office.employee.made("/v1/tasks", {"title": "Two", "contact_ids": [ivan]})
+    assert ids(office.employee, "/v1/tasks", contact_id=ivan) == [second["id"], first["id"]]
+    office.employee.patch(f"/v1/tasks/{first['id']}", {"contact_ids": [olga], "status": "completed"})
+    assert ids(office.employee, "/v1/tasks", contact_id=ivan) == [second["id"]]
+    assert ids(office.employee, "/v1/tasks", contact_id=olga, status="open") == []
+    assert office.employee.get(f"/v1/tasks/{first['id']}").json["fields"] == fields
+    assert ids(office.employee, "/v1/tasks", status="completed") == [first["id"]]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"title": ""}, "title"),
+        ({"title": "A", "contact_ids": ["0" * 32]}, "contact_ids.0"),
+        ({"title": "A", "assignee_id": "0" * 16}, "assignee_id"),
+        ({"title": "A", "member_ids": ["0" * 16]}, "member_ids.0"),
+        ({"title": "A", "due_at": "next week"}, "due_at"),
+        ({"title": "A", "fields": [{"name": "Sum", "type": "number", "value": "five"}]}, "fields.0.value"),
+        ({"title": "A", "fields": [{"name": "B", "value": "1"}, {"name": "B", "value": "2"}]}, "fields.1.name"),
+        ({"title": "A", "status": "lost"}, "status"),
+    ],
+)
+def test_a_task_that_can_not_be_is_refused_by_its_field(office: Office, wrong: dict[str, Any], field: str) -> None:
+    answer = office.employee.post("/v1/tasks", wrong)
+    assert answer.status == 400
+    assert [fault["field"] for fault in answer.json["errors"]] == [field]
+
+
+def test_comments_go_to_the_contact_or_the_chosen_task_with_what_the_call_was(office: Office, line: Line) -> None:
+    ivan = contact(office, "+79035550304")
+    tag = line.talk("c1", "79035550304")
+    call_id = tag["call_id"]
+    task = office.employee.made(f"/v1/calls/{call_id}/tasks", {"title": "Send the offer"})
+    assert (task["contact_ids"], task["call_id"]) == ([ivan], call_id)
+    said = office.employee.made(f"/v1/calls/{call_id}/comments", {"text": "Wants a flat"})
+    assert (said["contact_id"], said["author"]) == (ivan, f"employee:{office.anna['id']}")
+    assert (said["call"]["direction"], said["call"]["outcome"]) == ("in", "success")
+    on_task = office.employee.made(f"/v1/calls/{call_id}/comments", {"text": "Two rooms", "task_id": task["id"]})
+    timeline = office.employee.get(f"/v1/contacts/{ivan}/timeline").json["items"]
+    assert [entry["kind"] for entry in timeline] == ["comment", "tag"]
+    assert (timeline[0]["comment"], timeline[1]["tag"]["id"]) == (said, tag["id"])
+    assert office.employee.get(f"/v1/tasks/{task['id']}/timeline").json["items"][0]["comment"] == on_task
+    assert ids(office.employee, f"/v1/calls/{call_id}/comments") == [on_task["id"], said["id"]]
+    withheld = line.talk("c2", "anonymous")["call_id"]
+    assert office.employee.post(f"/v1/calls/{withheld}/comments", {"text": "Who?"}).status == 409
+
+
+def test_what_is_hidden_is_for_administrators_and_the_tasks_members(office: Office, line: Line) -> None:
+    ivan = contact(office, "+79035550305")
+    boris, as_boris = hire(office, "Boris", "102")
+    task = office.owner.made("/v1/tasks", {"title": "Deal", "contact_ids": [ivan], "member_ids": [boris]})["id"]
+    rule = {"settle_seconds": 1, "attach": {"to": "last_active_task", "hidden": True}}
+    assert office.owner.put("/v1/settings/telephony", rule).status == 200
+    tag = line.talk("c1", "79035550305")
+    assert (tag["hidden"], tag["task_id"]) == (True, task)
+    for caller, sees in ((office.owner, True), (as_boris, True), (office.employee, False)):
+        seen = [tag["id"]] if sees else []
+        assert ids(caller, "/v1/tags", contact_id=ivan) == seen
+        assert ids(caller, "/v1/tags", task_id=task) == seen
+        assert ids(caller, "/v1/tags") == seen
+        assert ids(caller, "/v1/calls") == ([tag["call_id"]] if sees else [])
+        assert len(caller.get(f"/v1/contacts/{ivan}/timeline").json["items"]) == len(seen)
+        for path in (f"/v1/tags/{tag['id']}", f"/v1/calls/{tag['call_id']}"):
+            assert caller.get(path).status == (200 if sees else 404)
+
+
+def test_with_own_calls_only_employees_see_theirs_and_those_of_whom_they_supervise(office: Office, line: Line) -> None:
+    boris, as_boris = hire(office, "Boris", "102")
+    _, as_vera = hire(office, "Vera", "103")
+    contact(office, "+79035550306", supervisor_id=boris)
+    rules = {"settle_seconds": 1, "visibility": {"calls": "own"}}
+    assert office.owner.put("/v1/settings/telephony", rules).status == 200
+    talked, missed = line.talk("c1", "79035550306"), line.missed("c2", "79035550306")
+    both = {talked["id"], missed["id"]}
+    assert set(ids(office.employee, "/v1/tags")) == both
+    assert set(ids(as_boris, "/v1/tags")) == both
+    assert ids(as_vera, "/v1/tags") == ids(as_vera, "/v1/calls") == ids(as_vera, "/v1/missed-calls") == []
+    assert as_vera.get(f"/v1/missed-calls/{missed['id']}").status == 404
+    assert as_vera.post(f"/v1/missed-calls/{missed['id']}/resolve", {}).status == 404
+    assert ids(as_boris, "/v1/missed-calls") == [missed["id"]]
+
+
+def test_masks_show_numbers_by_their_type_and_change_nothing_else(office: Office) -> None:
+    masks = [{"type": "Mobile", "mask": "+# (###) ###-##-##,###"}]
+    assert office.owner.put("/v1/settings/telephony", {"masks": masks}).status == 200
+    assert office.employee.get("/v1/masks").json["items"] == masks
+    phones = [{"number": "8 903 555 03 07 ext. 12", "type": "Mobile"}, "+79035550308"]
+    card = office.employee.made("/v1/contacts", {"name": "Olga", "phones": phones})
+    mobile, other = card["phones"]
+    assert (mobile["shown"], mobile["e164"], mobile["extension"]) == ("+7 (903) 555-03-07,12", "+79035550307", "12")
+    assert other["shown"] == "+79035550308"
+    assert ids(office.employee, "/v1/contacts", phone="+7 (903) 555-03-07") == [card["id"]]
+
+
+def test_extensions_that_rang_and_are_nobodys_are_listed_with_their_calls(office: Office, line: Line) -> None:
+    for call in ("c1", "c2"):
+        line.ring(call, "79035550309", "777")
+        line.hang_up(call, "79035550309", "777")
+        assert line.call(call)["skip_reason"] == "unknown_extension"
+    path = f"/v1/integrations/{office.integration['id']}/extensions"
+    listed = [(one["extension"], one["employee_name"], one["calls"]) for one in office.owner.get(path).json["items"]]
+    assert listed == [("101", "Anna", None), ("777", None, 2)]
+    hire(office, "Boris", "777")
+    assert [one["employee_name"] for one in office.owner.get(path).json["items"]] == ["Anna", "Boris"]
+
+
+def test_working_hours_and_deputies_are_kept_and_refused_by_their_place(office: Office) -> None:
+    boris, _ = hire(office, "Boris", "102")
+    path = f"/v1/employees/{office.anna['id']}"
+    hours = {"time_zone": None, "days": [{"day": "mon", "from": "09:00", "to": "18:00"}]}
+    changed = office.owner.patch(path, {"working_hours": hours, "deputy_id": boris}).json
+    assert (changed["working_hours"], changed["deputy_id"]) == (hours, boris)
+    late = {"days": [{"day": "mon", "from": "18:00", "to": "09:00"}]}
+    for wrong, field in (
+        ({"working_hours": late}, "working_hours.days.0"),
+        ({"working_hours": {**hours, "time_zone": "Mars/Olympus"}}, "working_hours.time_zone"),
+        ({"deputy_id": office.anna["id"]}, "deputy_id"),
+        ({"deputy_id": "0" * 16}, "deputy_id"),
+    ):
+        answer = office.owner.patch(path, wrong)
+        assert (answer.status, answer.json["errors"][0]["field"]) == (400, field)
+    assert office.owner.send("DELETE", f"/v1/employees/{boris}").status == 204
+    hire(office, "Vera", "102")

@@ -1,0 +1,110 @@
+"""Whatever happens, no log has a secret or a whole phone number in it; and whoever plants one is found."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from api_client import open_office
+from calling import Line
+from local.place import Place
+from local.stack import Stack, running
+from tests.log_guard import in_files, leaks
+
+PORT = 4637
+PHONE = "79105556688"
+CREDENTIAL = "Zx9-seeded-credential-of-a-pbx"
+
+
+def groups_of(stack: Stack) -> str:
+    """All lines of the log groups, as the runtime keeps them."""
+    logs = stack.client("logs")
+    events: list[Any] = []
+    for group in logs.describe_log_groups()["logGroups"]:
+        name = group["logGroupName"]
+        for stream in logs.describe_log_streams(logGroupName=name)["logStreams"]:
+            found = logs.get_log_events(logGroupName=name, logStreamName=stream["logStreamName"], startFromHead=True)
+            events += found["events"]
+    return "\n".join(event["message"] for event in events)
+
+
+@pytest.mark.stack
+def test_no_log_of_the_stack_has_a_secret_or_a_whole_number(tmp_path: Path) -> None:
+    since = time.time() - 1
+    with running(port=PORT) as stack:
+        office = open_office(stack.api, stack.operator_token)
+        owner, line = office.owner, Line(office)
+        owner.made(
+            "/v1/integrations",
+            {"provider": "telephony_api", "name": "Second", "credentials": {"pbx_token": CREDENTIAL}},
+        )
+        tag = line.talk("logs-talk", PHONE)
+        line.missed("logs-missed", PHONE)
+        owner.post("/v1/contacts", {"name": "Twice", "phones": [f"+{PHONE}"]})
+        owner.post("/v1/contacts", {"name": "No number", "phones": [f"{PHONE}{PHONE}"]})
+        owner.get("/v1/contacts", phone=f"+{PHONE}")
+        owner.get(f"/v1/contacts/+{PHONE}")
+        owner.made("/v1/tasks", {"title": f"Call +{PHONE}", "contact_ids": [tag["contact_id"]]})
+        owner.post("/v1/erasures", {"number": PHONE})
+        secret = office.integration["secrets"]["planfix_token"]
+        url = office.integration["webhook_url"]
+        for form in (
+            {"cmd": "event", "event": "INCOMING", "phone": PHONE, "planfix_token": "0" * 32},
+            {"cmd": "contact", "phone": PHONE, "planfix_token": secret},
+            {"cmd": PHONE, "phone": PHONE, "planfix_token": secret},
+        ):
+            requests.post(url, data=form, timeout=30)
+        requests.post(f"{url}x", data={"phone": PHONE}, timeout=30)
+        owner.with_token(f"{owner.token}x").get("/v1/me")
+        owner.send(
+            "POST", "/v1/contacts", data=f'{{"phones": ["+{PHONE}"', headers={"content-type": "application/json"}
+        )
+        tokens = [office.owner.token, office.employee.token, stack.operator_token, url.rsplit("/", 1)[1]]
+        seeded = [PHONE[1:], CREDENTIAL, secret, "pbx-key-of-the-tenant", *(token for token in tokens if token)]
+        kept = groups_of(stack)
+        assert list(leaks(kept, "log groups", seeded)) == []
+        assert in_files(Place(PORT).directory, since, seeded) == []
+        assert "answered" in Place(PORT).functions_log.read_text() + kept
+
+
+PLANTED = {
+    "a number in E.164": '{"message":"called","number":"+79105556688"}',
+    "a PBX's digits": '{"message":"called","number":"79105556688"}',
+    "national digits": "calling 89105556688 now",
+    "a number in an address": "GET /v1/contacts?phone=%2B79105556688 200",
+    "a bearer token": "authorization: Bearer abcdefghijklmnop.qrstuvwxyz",
+    "a CRM's secret": '{"secret":"whsec_c2VjcmV0c2VjcmV0"}',
+    "a JWT": "eyJhbGciOiJub25lIn0.eyJzdWIiOiJ1c2VyIn0.",
+    "a token in a form": "planfix_token=0123456789abcdef&phone=",
+}
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_what_is_planted_is_found(tmp_path: Path, name: str) -> None:
+    place = tmp_path / "4637"
+    place.mkdir()
+    (place / "functions.log").write_text(json.dumps({"message": "answered"}) + "\n" + PLANTED[name] + "\n")
+    (leak, *_) = in_files(tmp_path, 0)
+    assert (leak.file, leak.line) == ("4637/functions.log", 2)
+    assert "9105556688" not in repr(leak)
+
+
+def test_a_seeded_text_is_found_whatever_it_looks_like(tmp_path: Path) -> None:
+    (tmp_path / "runtime.log").write_text(f"x={CREDENTIAL}")
+    assert [leak.what for leak in in_files(tmp_path, 0, [CREDENTIAL])] == ["a seeded text"]
+
+
+HARMLESS = (
+    '{"timestamp":"2026-11-23 06:30:22,103+0000","message":"answered","status":200}',
+    '{"tenant":"79105556688abcde","execution":"0179105556688aa-0"}',
+    "took 1769105556688 ns",
+    "arn:aws:lambda:us-east-1:000000000000:function:hangtag",
+)
+
+
+@pytest.mark.parametrize("line", HARMLESS)
+def test_what_only_looks_like_a_number_is_none(line: str) -> None:
+    assert list(leaks(line, "functions.log")) == []

@@ -1,0 +1,132 @@
+"""Importing contacts from CSV: stopped, run again, and without doubles."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+
+from api_client import Caller, Office, open_office
+from local.stack import Stack, running
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
+
+PORT = 4624
+ROWS = 1500
+RUNS = ("running",)
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    with running(port=PORT) as started:
+        yield started
+
+
+@pytest.fixture
+def office(stack: Stack) -> Office:
+    return open_office(stack.api, stack.operator_token)
+
+
+def begin(owner: Caller, file: bytes) -> str:
+    """Upload a file; the id of its import, which is not started yet."""
+    made = owner.made("/v1/imports", {"name": "People"})
+    assert requests.put(made["upload_url"], data=file, timeout=60).status_code == 200
+    import_id: str = made["id"]
+    return import_id
+
+
+def start(owner: Caller, import_id: str) -> None:
+    assert owner.post(f"/v1/imports/{import_id}/start", {}).status == 200
+
+
+def until(owner: Caller, import_id: str, accept: Any) -> dict[str, Any]:
+    """The import, once it is accepted."""
+    deadline = time.monotonic() + 200
+    while True:
+        found: dict[str, Any] = owner.get(f"/v1/imports/{import_id}").json
+        if accept(found):
+            return found
+        assert time.monotonic() < deadline, found
+        # Progress is told to nobody; an admin looks again.
+        time.sleep(0.2)
+
+
+def ended(found: dict[str, Any]) -> bool:
+    return found["state"] not in RUNS
+
+
+def counts(found: dict[str, Any]) -> tuple[int, int, int, int]:
+    return found["rows"], found["created"], found["existing"], found["refused"]
+
+
+def test_an_import_can_be_stopped_and_run_again_without_doubles(office: Office) -> None:
+    rows = "".join(f"Contact {n};8 903 {n:07d};ext-{n}\r\n" for n in range(ROWS))
+    import_id = begin(office.owner, ("\ufeffName;Phone:Mobile;External_ID\r\n" + rows).encode())
+    start(office.owner, import_id)
+    until(office.owner, import_id, lambda found: found["rows"] > 0)
+    assert office.owner.post(f"/v1/imports/{import_id}/stop", {}).json["state"] == "stopped"
+    stopped = until(office.owner, import_id, ended)
+    assert 0 < stopped["rows"] < ROWS
+    assert office.owner.post(f"/v1/imports/{import_id}/stop", {}).status == 409
+    start(office.owner, import_id)
+    assert office.owner.post(f"/v1/imports/{import_id}/start", {}).status == 409
+    assert counts(until(office.owner, import_id, ended)) == (ROWS, ROWS, 0, 0)
+    (found,) = office.owner.get("/v1/contacts", phone="+79030001234").json["items"]
+    assert (found["name"], found["external_id"], found["phones"][0]["type"]) == ("Contact 1234", "ext-1234", "Mobile")
+    # The same file once more, as another import: nothing new.
+    again = begin(office.owner, ("Name;Phone;External_ID\n" + rows[:4000]).encode())
+    start(office.owner, again)
+    done = until(office.owner, again, ended)
+    assert (done["state"], done["created"], done["refused"]) == ("done", 0, 1)
+    assert done["existing"] == done["rows"] - 1
+
+
+def test_rows_that_can_not_be_contacts_are_refused_by_their_number_and_the_rest_is_taken(office: Office) -> None:
+    office.owner.put("/v1/lines/+74951230001", {"name": "Main"})
+    file = (
+        "name,phone,phone,supervisor\n"
+        'Ivan,+79035550201|8 (903) 555-02-02,"+7 903 555-02-03,,123",Anna\n'
+        "Olga,not a number,,\n"
+        ",,,\n"
+        "Oleg,+74951230001,,\n"
+        "Vera,,,Nobody\n"
+        ",+79035550204,,\n"
+    )
+    import_id = begin(office.owner, file.encode())
+    start(office.owner, import_id)
+    done = until(office.owner, import_id, ended)
+    assert [(error["row"], error["reason"]) for error in done["errors"]] == [
+        (2, "a phone number can't be read"),
+        (3, "a number is a line of yours"),
+        (4, "there is no employee of the supervisor's name or id"),
+    ]
+    assert (done["state"], done["created"], done["refused"]) == ("done", 2, 3)
+    (ivan,) = office.owner.get("/v1/contacts", phone="+79035550202").json["items"]
+    assert (ivan["name"], ivan["supervisor_id"], len(ivan["phones"])) == ("Ivan", office.anna["id"], 3)
+    assert office.owner.get("/v1/contacts", phone="+79035550204").json["items"][0]["name"] == "+79035550204"
+
+
+@pytest.mark.parametrize(
+    ("file", "reason"),
+    [
+        (b"\xff\xfe\x00name", "the file is not UTF-8"),
+        (b"surname;mobile\nA;B\n", "the first row names neither a column name nor a column phone"),
+        (b"", "the first row names neither a column name nor a column phone"),
+    ],
+)
+def test_a_file_that_can_not_be_read_fails_with_the_reason(office: Office, file: bytes, reason: str) -> None:
+    import_id = begin(office.owner, file)
+    start(office.owner, import_id)
+    failed = until(office.owner, import_id, ended)
+    assert (failed["state"], failed["reason"]) == ("failed", reason)
+
+
+def test_an_import_without_a_file_fails_and_may_be_started_again(office: Office) -> None:
+    import_id = office.owner.made("/v1/imports", {})["id"]
+    start(office.owner, import_id)
+    assert until(office.owner, import_id, ended)["reason"] == "the file was not uploaded"
+    start(office.owner, import_id)
+    until(office.owner, import_id, ended)
+    # Its file, its progress and its existence are its tenant's own.
+    assert office.employee.get(f"/v1/imports/{import_id}").status == 403
