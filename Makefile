@@ -13,7 +13,7 @@ FUNCTIONS := $(wildcard functions/*/app.py)
 OLD_ENOUGH := -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Hangtag needs Python 3.11 or newer, this is %s: make PYTHON=/path/to/python" % sys.version.split()[0])'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test test-fast check format openapi bench build lock clean
+.PHONY: help setup demo up down test test-fast check format openapi bench bench-import build lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 — /p' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ openapi: setup ## write docs/openapi.json anew from the routes
 
 bench: setup ## what a call costs, as ratios and counts of one run
 	@PYTHONPATH=$(PYTHONPATH):tests/load:tests/integration $(BIN)/python tests/load/bench.py
+
+bench-import: setup ## 100 000 contacts from a file, stopped on the way; takes minutes
+	@PYTHONPATH=$(PYTHONPATH):tests/load:tests/integration $(BIN)/python tests/load/importing.py
 
 build: setup $(SAM_VENV)/.stamp ## the artifacts that `sam deploy` uploads; needs neither Docker nor Python 3.13
 	$(SAM) build

@@ -11,7 +11,7 @@ from hangtag.flow.sweep import sweep
 from hangtag.flow.talk import note_talk
 from hangtag.flow.track import Machinery, act, decide, deliver, fill_later
 from hangtag.observability import logger
-from hangtag.store import calls, settings
+from hangtag.store import calls, settings, tags
 
 TABLE = os.environ["TABLE_NAME"]
 MACHINERY = Machinery(
@@ -74,7 +74,18 @@ def track(record: dict[str, Any]) -> None:
         deliver(MACHINERY, image["tenant_id"]["S"], image["id"]["S"])
     elif "claimed" in image:
         # The key says whose number it is: T, tenant, PHONE, number.
-        fill_later(MACHINERY, image["pk"]["S"].split("#")[1], image["claimed"]["S"])
+        look_for_tags(image["pk"]["S"].split("#")[1], image["claimed"]["S"])
+
+
+def look_for_tags(tenant_id: str, number: str) -> None:
+    """A number has a contact from now on: are there tags that lack it?
+
+    The index may not show those that were written at this very moment; where unknown callers leave such tags, they
+    are looked for once more, later.
+    """
+    creates = settings.tracker_rules(TABLE, tenant_id).create_unknown
+    if creates != "always" or next(tags.awaiting(TABLE, tenant_id, number), None) is not None:
+        fill_later(MACHINERY, tenant_id, number)
 
 
 def track_call(image: dict[str, Any]) -> None:

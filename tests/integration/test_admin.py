@@ -10,6 +10,7 @@ import requests
 
 from api_client import Answer, Caller, Office, open_office
 from hangtag.auth import make_token, token_hash
+from hangtag.settings import TelephonySettings
 from local.stack import Stack, running
 
 pytestmark = pytest.mark.stack
@@ -164,7 +165,7 @@ def test_an_expired_token_is_refused(stack: Stack, office: Office) -> None:
 
 def test_a_token_is_good_for_a_year(shared: Office) -> None:
     made = shared.owner.made("/v1/tokens", {"employee_id": shared.anna["id"]})
-    assert set(made) == {"token", "expires_at"}
+    assert set(made) == {"id", "token", "expires_at"}
     assert made["expires_at"].startswith(str(time.gmtime().tm_year + 1))
 
 
@@ -333,17 +334,15 @@ def test_lists_are_paged_to_their_end(office: Office) -> None:
 
 def test_settings_have_defaults_and_are_replaced_as_a_whole(office: Office) -> None:
     path = "/v1/settings/telephony"
-    defaults = {
-        "settle_seconds": 10,
-        "attach": {"to": "contact", "hidden": False},
-        "contacts": {"create_unknown": "always"},
-    }
+    # What they are is shown by tests/unit/test_settings.py.
+    defaults = TelephonySettings().model_dump(mode="json")
     assert office.owner.get(path).json == defaults
     wanted = {"settle_seconds": 3, "attach": {"hidden": True}, "contacts": {"create_unknown": "never"}}
     stored = {
+        **defaults,
         "settle_seconds": 3,
-        "attach": {"to": "contact", "hidden": True},
-        "contacts": {"create_unknown": "never"},
+        "attach": {**defaults["attach"], "hidden": True},
+        "contacts": {**defaults["contacts"], "create_unknown": "never"},
     }
     assert office.owner.put(path, wanted).json == stored
     assert office.owner.get(path).json == stored
@@ -452,7 +451,7 @@ def test_json_by_any_of_its_names_is_taken(shared: Office) -> None:
         ("GET", "/v1/tenants", 403),
         ("DELETE", "/v1/employees", 405),
         ("PUT", "/v1/employees/0123456789abcdef", 405),
-        ("GET", "/v1/tokens", 405),
+        ("PUT", "/v1/tokens", 405),
         ("PATCH", "/v1/settings/telephony", 405),
         ("GET", "/v1/settings", 404),
         ("GET", "/v1/settings/unknown", 404),

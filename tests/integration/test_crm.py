@@ -537,7 +537,7 @@ def test_the_own_contacts_and_tasks_come_first_and_the_outside_crm_is_asked_for_
         "task.last": {"task": {"external_id": "9", "title": "Outside"}},
     }
     far.answer = lambda message: Reply(body=json.dumps(answers[message.said["type"]]).encode())
-    own = here.create_contact("Anna", ["8 (495) 765-43-21"], None)
+    own = here.create_contact("Anna", [("8 (495) 765-43-21", None)], None)
     assert here.find_by_phone("+74957654321") == own
     tasks.create_task(tenant, tasks.new_task(title="First", contact_ids=(own.id,)))
     tasks.create_task(tenant, tasks.new_task(title="Second", contact_ids=(own.id,), status="completed"))

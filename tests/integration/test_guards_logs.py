@@ -12,7 +12,7 @@ from api_client import open_office
 from calling import Line
 from local.place import Place
 from local.stack import Stack, running
-from tests.log_guard import in_files, leaks
+from log_guard import in_files, leaks
 
 PORT = 4637
 PHONE = "79105556688"

@@ -99,7 +99,7 @@ def test_rows_that_can_not_be_contacts_are_refused_by_their_number_and_the_rest_
     assert [(error["row"], error["reason"]) for error in done["errors"]] == [
         (2, "a phone number can't be read"),
         (3, "a number is a line of yours"),
-        (4, "there is no employee of the supervisor's name or id"),
+        (4, "there is no employee or group of the supervisor's name or id"),
     ]
     assert (done["state"], done["created"], done["refused"]) == ("done", 2, 3)
     (ivan,) = office.owner.get("/v1/contacts", phone="+79035550202").json["items"]

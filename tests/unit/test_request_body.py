@@ -64,8 +64,10 @@ def test_what_no_field_can_hold_is_refused(wrong: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("nothing", [{}, {"body": None}, {"body": " "}, event(b"")])
-def test_no_body_is_an_empty_object(nothing: dict[str, Any]) -> None:
-    assert read_object(nothing, {}) == {}
+def test_no_body_is_an_empty_object_where_nothing_need_be_said(nothing: dict[str, Any]) -> None:
+    assert read_object(nothing, {}, may_be_empty=True) == {}
+    with pytest.raises(BadInputError):
+        read_object(nothing, {})
 
 
 def test_a_body_over_64_kb_is_too_large() -> None:

@@ -13,7 +13,7 @@ from hangtag.flow.resolution import Resolution, from_json, resolve, to_json
 from hangtag.flow.unknown import with_contact, with_supervisor
 from hangtag.flow.view import call_view
 from hangtag.observability import logger
-from hangtag.store import calls, outbox, seen, tags, tasks
+from hangtag.store import calls, contacts, outbox, seen, tags, tasks
 from hangtag.store.clock import now
 from hangtag.tags import Attachment, Setting, Tag, build_tag
 
@@ -59,6 +59,8 @@ def emit(table: str, key: calls.CallKey, *, first: bool, fill: bool = False) -> 
         if done is not None:
             logger.info("emitted", extra={"tenant": item.tenant_id, "tag": key.digest, "done": done})
             return done
+        # A contact may have come in between.
+        fill = True
     raise EmissionContestedError(key.digest)
 
 
@@ -72,6 +74,9 @@ def _emit(table: str, item: calls.CallItem, call: Call, *, fill: bool) -> str | 
         if not tags.write(table, draft.emission, replacing=kept, more=draft.writes):
             return None
         emission = draft.emission
+        if emission.awaits and contacts.find_by_number(item.tenant_id, emission.awaits) is not None:
+            # Who gave the contact its number may have looked for tags that lack it before this one was there.
+            return None
     else:
         emission = kept
     _finish(item, call, emission)

@@ -12,6 +12,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -119,13 +120,11 @@ class _Erasure:
 
     def _contacts(self) -> Iterator[Item]:
         """The contacts that hold the number: whoever is matched by it, and all others with it on their cards."""
-        for claim in self._partition(key("T", self._tenant_id, "PHONE", self._number)):
-            contact_id = claim.get("contact_id", {}).get("S")
-            if contact_id is not None:
-                try:
-                    yield contacts.get_contact(self._tenant_id, contact_id).to_json()
-                except NotFoundError:
-                    continue
+        for contact_id in contacts.holders(self._tenant_id, self._number):
+            try:
+                yield contacts.get_contact(self._tenant_id, contact_id).to_json()
+            except NotFoundError:
+                continue
 
     def _person(self, found: Mapping[str, Item]) -> _Person:
         numbers = {self._number}
@@ -137,7 +136,8 @@ class _Erasure:
     def _is_only(self, number: str, found: Mapping[str, Item]) -> bool:
         """Whether nobody else has this number."""
         claims = self._partition(key("T", self._tenant_id, "PHONE", number))
-        return all(claim.get("contact_id", {}).get("S") in found for claim in claims)
+        is_employees = any("employee_id" in claim for claim in claims)
+        return not is_employees and found.keys() >= set(contacts.holders(self._tenant_id, number))
 
     # -------------------------------------------------------------- by day
 
@@ -279,18 +279,14 @@ class _Erasure:
 
     def _erase_contact(self, contact: Item) -> None:
         tasks.forget_contact(self._tenant_id, contact["id"])
-        for phone in contact["phones"]:
-            of = key("T", self._tenant_id, "PHONE", phone["e164"])
-            for claim in self._partition(of):
-                if claim.get("contact_id", {}).get("S") == contact["id"]:
-                    self._delete(of, claim["sk"]["S"], None)
-        if contact.get("external_id"):
-            self._erase_partition(key("T", self._tenant_id, "EXTERNAL", contact["external_id"]), None)
         of = key("T", self._tenant_id, "CONTACT", contact["id"])
         for found in self._partition(of):
             if found["sk"]["S"] != contacts.SK:
                 self._delete(of, found["sk"]["S"], None)
-        self._delete(of, contacts.SK, "contact")
+        with suppress(NotFoundError):
+            # Its other numbers go to whoever else has them.
+            contacts.delete_contact(self._tenant_id, contact["id"])
+            self._counts["contact"] += 1
 
     def _erase_partition(self, pk: str, kind: str | None) -> None:
         for found in self._partition(pk):

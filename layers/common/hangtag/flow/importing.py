@@ -131,10 +131,9 @@ def _go_on(tenant_id: str, state: Import, has_time: Callable[[], bool]) -> bool:
 
 def _people(tenant_id: str) -> dict[str, str]:
     """Who may supervise, by id and by name."""
-    people = list(_all(lambda after: groups.list_groups(tenant_id, PAGE, after)))
-    staff = list(employees.everybody(tenant_id))
-    named = {one.name.casefold(): one.id for one in (*people, *staff)}
-    return named | {one.id: one.id for one in (*people, *staff)}
+    people = [(one.id, one.name) for one in _all(lambda after: groups.list_groups(tenant_id, PAGE, after))]
+    people += [(one.id, one.name) for one in employees.everybody(tenant_id)]
+    return {name.casefold(): one for one, name in people} | {one: one for one, _ in people}
 
 
 def _own_lines(tenant_id: str) -> frozenset[str]:
@@ -159,23 +158,16 @@ def _work_off(context: Context, pool: ThreadPoolExecutor, batch: list[list[str]]
     read = [_read(context, row) for row in batch]
     wanted = {place: row for place, row in enumerate(read) if isinstance(row, Contact)}
     results = [row if isinstance(row, str) else "" for row in read]
-    taken = _taken(context, wanted.values())
-    strangers: list[list[int]] = [[]]
-    load, doubtful = 0, []
-    for place, contact in wanted.items():
-        marks = _marks(contact)
-        if not taken.isdisjoint(marks):
-            doubtful.append(place)
-            continue
-        taken |= marks
-        if load + contacts.weight(contact) > MAX_WEIGHT:
-            strangers.append([])
-            load = 0
-        strangers[-1].append(place)
-        load += contacts.weight(contact)
+    known = _known(context, wanted.values())
 
     def origin(place: int) -> str:
         return f"{context.origin} {before + place + 1}"
+
+    for place in [place for place, contact in wanted.items() if contact.id in known.origins]:
+        # Made by this very row, in a batch that is repeated: counted as what it is.
+        made = known.origins[wanted.pop(place).id] == origin(place)
+        results[place] = "created" if made else "existing"
+    strangers, doubtful = _sorted_out(wanted, known)
 
     def write(places: list[int]) -> bool:
         return contacts.create_strangers(context.tenant_id, [(wanted[place], origin(place)) for place in places])
@@ -191,19 +183,47 @@ def _work_off(context: Context, pool: ThreadPoolExecutor, batch: list[list[str]]
     return results
 
 
+def _sorted_out(wanted: Mapping[int, Contact], known: "Known") -> tuple[list[list[int]], list[int]]:
+    """The places of contacts that nobody has, in groups of a transaction each, and of those that somebody may have."""
+    taken = set(known.marks)
+    strangers: list[list[int]] = []
+    doubtful = []
+    load = MAX_WEIGHT
+    for place, contact in wanted.items():
+        marks = _marks(contact)
+        if not taken.isdisjoint(marks):
+            doubtful.append(place)
+            continue
+        taken |= marks
+        load += contacts.weight(contact)
+        if load > MAX_WEIGHT:
+            strangers.append([])
+            load = contacts.weight(contact)
+        strangers[-1].append(place)
+    return strangers, doubtful
+
+
 def _marks(contact: Contact) -> set[tuple[str, str]]:
     """What nobody may have for a contact to be new beyond doubt."""
     marks = {("id", contact.id), *(("number", phone.e164) for phone in contact.phones)}
     return marks | ({("external", contact.external_id)} if contact.external_id else set())
 
 
-def _taken(context: Context, wanted: Collection[Contact]) -> set[tuple[str, str]]:
-    """Which marks of these contacts somebody has."""
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is there already of a batch: the marks that somebody has, and what made the contacts of its own ids."""
+
+    marks: frozenset[tuple[str, str]]
+    origins: Mapping[str, str | None]
+
+
+def _known(context: Context, wanted: Collection[Contact]) -> Known:
     tenant_id = context.tenant_id
-    ids = contacts.origins(tenant_id, [contact.id for contact in wanted])
-    known = contacts.externally_known(tenant_id, [one.external_id for one in wanted if one.external_id])
+    origins = contacts.origins(tenant_id, [contact.id for contact in wanted])
+    external = contacts.externally_known(tenant_id, [one.external_id for one in wanted if one.external_id])
     held = contacts.matched(tenant_id, [phone.e164 for contact in wanted for phone in contact.phones])
-    return {*(("id", one) for one in ids), *(("external", one) for one in known), *(("number", one) for one in held)}
+    marks = (*(("external", one) for one in external), *(("number", one) for one in held))
+    return Known(frozenset(marks), origins)
 
 
 def _after(state: Import, results: list[str]) -> Import:
@@ -333,7 +353,7 @@ def _fault(
         and supervisor.casefold() not in context.people,
     }
     found = next((reason for reason, holds in faults.items() if holds), None)
-    if found is None and lines.own(context.tenant_id, [phone.e164 for phone in phones]):
+    if found is None and any(phone.e164 in context.own_lines for phone in phones):
         return "a number is a line of yours"
     return found
 

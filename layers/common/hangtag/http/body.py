@@ -16,8 +16,10 @@ MAX_DEPTH = 16
 MAX_INTEGER = 2**53
 
 
-def read_object(event: Mapping[str, Any], headers: Mapping[str, str]) -> dict[str, Any]:
-    """The JSON object in the body of an HTTP API request (payload 2.0); an empty body is an empty object.
+def read_object(event: Mapping[str, Any], headers: Mapping[str, str], *, may_be_empty: bool = False) -> dict[str, Any]:
+    """The JSON object in the body of an HTTP API request (payload 2.0).
+
+    `may_be_empty`: an empty body is an empty object, for requests that need not say anything.
 
     Raises BadInputError for anything else, TooLargeError over 64 KB, UnsupportedMediaError for another media type.
     """
@@ -28,7 +30,9 @@ def read_object(event: Mapping[str, Any], headers: Mapping[str, str]) -> dict[st
     if len(raw) > MAX_BYTES:
         raise TooLargeError("the body is over 64 KB")
     if not raw.strip():
-        return {}
+        if may_be_empty:
+            return {}
+        raise BadInputError("a JSON object is expected in the body")
     try:
         parsed = json.loads(raw.decode("utf-8-sig"), parse_constant=_refuse, object_pairs_hook=_object)
     except UnicodeDecodeError:

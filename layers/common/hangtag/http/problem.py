@@ -42,7 +42,8 @@ def validation_fields(errors: Sequence[Mapping[str, Any]]) -> tuple[FieldError, 
 
 
 def _name(location: Sequence[Any]) -> str:
-    parts = [str(part) for part in location]
+    # What is in brackets names a form of a value, not a field.
+    parts = [str(part) for part in location if not str(part).startswith("(")]
     if parts and parts[0] in ("body", "query", "path", "header"):
         parts = parts[1:]
     return ".".join(parts)[:_MAX_NAME]

@@ -123,7 +123,7 @@ class Api(APIGatewayHttpResolver):
         headers = {name.lower(): str(value) for name, value in event.get("headers", {}).items()}
         caller = authenticate(headers)
         self._admit(caller, method, path)
-        payload = read_object(event, headers) if method in _WITH_BODY else {}
+        payload = read_object(event, headers, may_be_empty=method == "POST") if method in _WITH_BODY else {}
         plain = {
             **event,
             # Read once, and strictly: what the routes see is what was checked.

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag
 
 from hangtag.settings import TelephonySettings
 from hangtag.store import contacts, employees
@@ -84,7 +84,14 @@ class TypedPhone(Taken):
     type: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40)] | None = None
 
 
-PhoneIn = PhoneText | TypedPhone
+def _spelling(phone: object) -> str:
+    return "(text)" if isinstance(phone, str) else "(typed)"
+
+
+# The tags say which of the two is meant, so that only its own fault is told; what is in brackets is no field's name.
+PhoneIn = Annotated[
+    Annotated[PhoneText, Tag("(text)")] | Annotated[TypedPhone, Tag("(typed)")], Discriminator(_spelling)
+]
 
 
 def typed(phones: Iterable[str | TypedPhone]) -> list[tuple[str, str | None]]:

@@ -16,7 +16,7 @@ from typing import Any
 
 from hangtag.calls.classify import TagType
 from hangtag.errors import UnavailableError
-from hangtag.store import missed_calls, tenant_list
+from hangtag.store import files, missed_calls, tenant_list
 from hangtag.store.calls import CallKey, live_calls
 from hangtag.store.client import dynamodb
 from hangtag.store.keys import DAY_SHARDS, key
@@ -61,6 +61,8 @@ def erase(table: str, tenant_id: str, created_at: str, day: date | None, has_tim
         _of_own_partition(table, tenant_id),
     ]
     if not all(_delete(table, step, has_time) for step in steps) or not has_time():
+        return Progress(False, day)
+    if not files.erase_files(tenant_id, has_time):
         return Progress(False, day)
     own = key("T", tenant_id)
     last = [(own, "SETTINGS"), tenant_list.place(tenant_id, created_at), (own, "TENANT")]
@@ -124,8 +126,9 @@ def _of_people_and_pbxs(table: str, tenant_id: str) -> Iterator[Key]:
     for item in _partition(table, own, key("EMPLOYEE", "")):
         yield from _claims_of_employee(tenant_id, item)
     for item in _partition(table, own, key("INTEGRATION", "")):
-        for found in _partition(table, key("T", tenant_id, "DELIVERY", item["id"]["S"])):
-            yield found["pk"]["S"], found["sk"]["S"]
+        for word in ("DELIVERY", "SEEN"):
+            yield from _all(table, key("T", tenant_id, word, item["id"]["S"]))
+    yield from _all(table, key("T", tenant_id, "BUSY"))
 
 
 def _of_own_partition(table: str, tenant_id: str) -> Iterator[Key]:

@@ -1,7 +1,7 @@
 """Looks through everything that stacks logged during a test run, for secrets and whole phone numbers.
 
-A pytest plugin: `pytest -p tests.log_guard …`, or `pytest_plugins = ["tests.log_guard"]` in tests/conftest.py. The run
-fails if a log of a stack that the run started holds one of them; `SEEDED` are the numbers and secrets that tests use.
+A pytest plugin: `pytest_plugins = ["log_guard"]` in tests/conftest.py. The run fails if a log of a stack that it
+started holds one of them.
 """
 
 import re
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-LOGS = Path(__file__).parent.parent / ".local"
+LOGS = Path(__file__).parents[2] / ".local"
 NAMES = ("functions.log", "runtime.log")
 # Whole numbers as tests have them: Russian, in E.164 or in the PBX's digits. An id in hexadecimal, a time in
 # microseconds or a longer number is none.
