@@ -51,7 +51,7 @@ def stage() -> Iterator[Stage]:
             port=PORT,
             fault_endpoint=endpoint,
             parameters=PARAMETERS,
-            environment={"HANGTAG_WORKERS": "16"},
+            environment={"HANGTAG_WORKERS": "32"},
         ) as stack,
     ):
         api, plan_of_office = Api(stack.api, stack.operator_token), load_office_plan()

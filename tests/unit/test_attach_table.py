@@ -116,6 +116,6 @@ def test_a_call_made_from_a_task_goes_there_and_its_missed_call_too(rule: Attach
 
 def test_a_call_without_a_contact_has_no_task_to_look_for_but_may_have_a_new_one() -> None:
     for target in ("last_active_task", "last_task_matching"):
-        found = attach(TagType.CALL, AttachRule(target), None, TASKS)  # type: ignore[arg-type]
+        found = attach(TagType.CALL, AttachRule(target), None, TASKS)
         assert (found.contact_id, found.task_id, found.why) == (None, None, "no_contact")
     assert attach(TagType.CALL, AttachRule("new_task"), None).new_task

@@ -135,16 +135,21 @@ def _draft(
         employee_ids=people,
         awaits=resolution.number if tag and resolution.fillable else None,
     )
-    return Draft(emission, tag, resolution, (*writes, *queued, *_told(emission, kept)))
+    return Draft(emission, tag, resolution, (*writes, *queued, *_told(emission, call, kept)))
 
 
-def _told(emission: tags.Emission, kept: tags.Emission | None) -> tuple[Mapping[str, Any], ...]:
+def _told(emission: tags.Emission, call: Call, kept: tags.Emission | None) -> tuple[Mapping[str, Any], ...]:
     """What the task's own list and an outside CRM learn of a revision."""
     before = kept.tag if kept else None
     on_tasks = tasks.tag_puts(emission.tenant_id, emission.tag, before)
     if emission.tag is None and before is None:
         return tuple(on_tasks)
-    said = {"tag": emission.tag} if emission.tag is not None else {"tag": None, "removed": emission.id}
+    if emission.tag is None:
+        said: dict[str, Any] = {"tag": None, "removed": emission.id}
+    else:
+        recording = call.recording
+        link = {"url": recording.url, "temporary": recording.temporary} if recording else None
+        said = {"tag": emission.tag, "recording": link}
     told = outbox.puts(emission.tenant_id, "tag", emission.id, emission.revision, said, now())
     return (*on_tasks, *told)
 
