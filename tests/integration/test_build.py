@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.build, pytest.mark.slow]
 
 ROOT = Path(__file__).parents[2]
 SAM = ROOT / ".venv-sam" / "bin" / "sam"
-FUNCTIONS = {"WebhookFunction", "TrackerFunction", "TagsFunction", "AdminFunction", "DeskFunction"}
+FUNCTIONS = {f"{name}Function" for name in ("Webhook", "Tracker", "Tags", "Admin", "Desk", "Jobs")}
 BUILD_WITHIN_SECONDS = 540
 
 
