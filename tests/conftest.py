@@ -2,6 +2,7 @@
 
 import os
 
+import pytest
 from hypothesis import settings
 
 # The logs of every stack that the run starts must hold no secret and no whole phone number.
@@ -20,3 +21,12 @@ os.environ.update(
     AWS_SHARED_CREDENTIALS_FILE=os.devnull,
     AWS_EC2_METADATA_DISABLED="true",
 )
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests have to say (`record_property("printed", …)`), also when they ran beside each other."""
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            said = dict(getattr(report, "user_properties", ())).get("printed")
+            if said and getattr(report, "when", "") == "call":
+                terminalreporter.write_line(str(said))

@@ -65,37 +65,25 @@ def _around(line: str, place: int) -> str:
 
 
 _STARTED = pytest.StashKey[float]()
-_FOUND = pytest.StashKey[list[Leak]]()
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Logs of earlier runs are none of ours."""
     session.config.stash[_STARTED] = time.time()
-    session.config.stash[_FOUND] = []
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
-    """Look when a module's stacks have ended: the next one at the same port begins with empty logs."""
+    """Look when a module's stacks have ended: the next one at the same port begins with empty logs.
+
+    The last test of the module fails if a log holds what it must not.
+    """
     yield
-    if nextitem is None or nextitem.path != item.path:
-        _look(item.session)
-
-
-def _look(session: pytest.Session) -> None:
-    stash = session.config.stash
-    if LOGS.exists():
-        stash[_FOUND] += in_files(LOGS, stash[_STARTED])
-    stash[_STARTED] = time.time()
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Fail the run if a log holds what it must not."""
-    found = session.config.stash[_FOUND]
+    if nextitem is not None and nextitem.path == item.path:
+        return
+    stash = item.config.stash
+    since, stash[_STARTED] = stash[_STARTED], time.time()
+    found = in_files(LOGS, since) if LOGS.exists() else []
     if found:
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-        if reporter is not None:
-            reporter.section("secrets or phone numbers in the logs")
-            for leak in found[:50]:
-                reporter.line(f"{leak.file}:{leak.line}: {leak.what} after …{leak.around}")
+        told = (f"{leak.file}:{leak.line}: {leak.what} after …{leak.around}" for leak in found[:50])
+        pytest.fail("secrets or phone numbers in the logs:\n" + "\n".join(told), pytrace=False)

@@ -4,7 +4,7 @@ Promise: after an acknowledgement, with no redelivery at all and nothing but the
 the same and there is exactly one tag. The proxy at the endpoint fails the call; the product has no hook for it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -107,7 +107,7 @@ def play(stage: Stage, case: Case, times: int) -> Finding:
     return Finding(case, False, "skipped, the call was never met again")
 
 
-def test_every_aws_call_of_every_story_may_fail(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_aws_call_of_every_story_may_fail(stage: Stage, record_property: Callable[[str, object], None]) -> None:
     stories = load_stories()
     with ThreadPoolExecutor(AT_ONCE) as pool:
         # One at a time, so that no story meets a worker which does not know its tenant yet.
@@ -118,10 +118,11 @@ def test_every_aws_call_of_every_story_may_fail(stage: Stage, capsys: pytest.Cap
     rare = [finding for finding in found if not finding.met]
     failures = [str(finding) for finding in found if finding.met and finding.wrong]
     calls = {case.target.what for case in cases}
-    with capsys.disabled():
-        print(f"\ncrash test: {len(cases)} (story, k, side) of {len(stories)} stories, {len(calls)} kinds of calls")
-        print(f"not of an undisturbed run after all, in {PLAYINGS + QUIET_PLAYINGS} more of them: {len(rare)}")
-        print("\n".join([*failures, *map(str, rare)]))
+    printed = (
+        f"crash test: {len(cases)} (story, k, side) of {len(stories)} stories, {len(calls)} kinds of calls; "
+        f"not of an undisturbed run after all, in {PLAYINGS + QUIET_PLAYINGS} more of them: {len(rare)}"
+    )
+    record_property("printed", "\n".join([printed, *failures, *map(str, rare)]))
     assert any(what.startswith("states dynamodb") for what in calls)
     assert any(what.startswith("states lambda") for what in calls)
     assert not failures, "; ".join(failures)[:2000]

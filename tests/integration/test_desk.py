@@ -13,7 +13,7 @@ from local.stack import Stack, running
 
 pytestmark = pytest.mark.stack
 
-PORT = 4603
+PORT = 4604
 CALLER = "+79990000001"
 
 

@@ -17,7 +17,7 @@ from local.stack import Stack, running
 
 pytestmark = pytest.mark.stack
 
-PORT = 4637
+PORT = 4643
 KEY = make_key("first")
 THREADS = 4
 NOBODY = "0123456789abcdef"

@@ -14,7 +14,7 @@ from local.place import Place
 from local.stack import Stack, running
 from log_guard import in_files, leaks
 
-PORT = 4637
+PORT = 4645
 PHONE = "79105556688"
 CREDENTIAL = "Zx9-seeded-credential-of-a-pbx"
 

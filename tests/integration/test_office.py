@@ -45,7 +45,7 @@ from local.stack import Stack, running
 
 pytestmark = pytest.mark.stack
 
-PORT = 4603
+PORT = 4605
 KEYS = "k" * 64
 T = TypeVar("T")
 
