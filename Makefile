@@ -44,7 +44,7 @@ down: setup ## stop the embedded stack, keeping its data
 
 # File by file on both cores: most of the time is spent waiting for stacks.
 test: setup $(SAM_VENV)/.stamp ## everything, slow tests included
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test-fast: setup ## what needs neither a stack nor a build
 	$(BIN)/python -m pytest -m "not stack and not build"
