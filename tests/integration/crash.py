@@ -131,9 +131,10 @@ class Stage:
     def _of_days(self, tenant: Tenant, word: str) -> Iterator[Mapping[str, Any]]:
         """Everything of a kind that the index of days shows of a tenant."""
         now = datetime.now(UTC)
-        for day in (now - timedelta(days=1), now):
+        # A run takes minutes at the most, and may go over midnight.
+        for day in sorted({(now - timedelta(minutes=10)).date(), now.date()}):
             for number in range(DAY_SHARDS):
-                place = key("T", tenant.id, word, day.date().isoformat(), str(number))
+                place = key("T", tenant.id, word, day.isoformat(), str(number))
                 found = self.dynamodb.query(
                     TableName=self.table,
                     IndexName="day",
