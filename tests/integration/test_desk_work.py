@@ -91,6 +91,27 @@ def test_a_task_is_of_its_contacts_the_last_one_created_first(office: Office) ->
     assert ids(office.employee, "/v1/tasks", status="completed") == [first["id"]]
 
 
+def test_the_tasks_of_a_contact_and_the_planner_are_paged(office: Office) -> None:
+    ivan = contact(office, "+79035550310")
+    made = [
+        office.employee.made("/v1/tasks", {"title": str(n), "contact_ids": [ivan], "due_at": in_hours(n + 1)})["id"]
+        for n in range(3)
+    ]
+    first = office.employee.get("/v1/tasks", contact_id=ivan, limit="2").json
+    rest = office.employee.get("/v1/tasks", contact_id=ivan, limit="2", cursor=first["next_cursor"]).json
+    assert [task["id"] for task in first["items"] + rest["items"]] == made[::-1]
+    first = office.employee.get("/v1/planner", limit="2").json
+    rest = office.employee.get("/v1/planner", limit="2", cursor=first["next_cursor"]).json
+    assert [entry["task"]["id"] for entry in first["items"] + rest["items"]] == made
+    assert rest["next_cursor"] is None
+
+
+@pytest.mark.parametrize("path", ["/v1/planner", "/v1/tasks", "/v1/calls", "/v1/tags", "/v1/missed-calls"])
+def test_times_at_the_end_of_the_calendar_are_taken(office: Office, path: str) -> None:
+    for times in ({"from": "9999-12-31"}, {"to": "0001-01-01"}, {"from": "0001-01-01", "to": "9999-12-31T23:59:59Z"}):
+        assert office.employee.get(path, **times).status == 200
+
+
 @pytest.mark.parametrize(
     ("wrong", "field"),
     [
@@ -137,13 +158,17 @@ def test_what_is_hidden_is_for_administrators_and_the_tasks_members(office: Offi
     assert office.owner.put("/v1/settings/telephony", rule).status == 200
     tag = line.talk("c1", "79035550305")
     assert (tag["hidden"], tag["task_id"]) == (True, task)
+    # What is said of a hidden call is as hidden.
+    as_boris.made(f"/v1/calls/{tag['call_id']}/comments", {"text": "Big deal"})
+    as_boris.made(f"/v1/calls/{tag['call_id']}/comments", {"text": "Call back", "task_id": task})
     for caller, sees in ((office.owner, True), (as_boris, True), (office.employee, False)):
         seen = [tag["id"]] if sees else []
         assert ids(caller, "/v1/tags", contact_id=ivan) == seen
         assert ids(caller, "/v1/tags", task_id=task) == seen
         assert ids(caller, "/v1/tags") == seen
         assert ids(caller, "/v1/calls") == ([tag["call_id"]] if sees else [])
-        assert len(caller.get(f"/v1/contacts/{ivan}/timeline").json["items"]) == len(seen)
+        for path in (f"/v1/contacts/{ivan}/timeline", f"/v1/tasks/{task}/timeline"):
+            assert len(caller.get(path).json["items"]) == 2 * len(seen)
         for path in (f"/v1/tags/{tag['id']}", f"/v1/calls/{tag['call_id']}"):
             assert caller.get(path).status == (200 if sees else 404)
 

@@ -33,6 +33,7 @@ MOST_AHEAD = timedelta(days=92)
 # How many calls that go on are looked at for one list.
 MAX_OPEN = 500
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+_LATEST = datetime(9000, 1, 1, tzinfo=UTC)
 # A PBX's clock may be ahead.
 _AHEAD = timedelta(days=2)
 _CALL_ID = re.compile(r"[0-9a-f]{16}\.[0-9a-f]{32}\.\d{4}", re.ASCII)
@@ -60,10 +61,11 @@ def between(since: str | None, until: str | None) -> Times:
 
     Raises BadInputError.
     """
-    end = _time("to", until) if until is not None else datetime.now(UTC) + _AHEAD
-    begin = _time("from", since) if since is not None else end - LAST_DAYS - (_AHEAD if until is None else timedelta(0))
     latest = datetime.now(UTC) + _AHEAD
-    return Times(max(begin, _EARLIEST), max(min(end, latest), _EARLIEST))
+    end = _clamped(_time("to", until), latest) if until is not None else latest
+    if since is not None:
+        return Times(_clamped(_time("from", since), _LATEST), end)
+    return Times(max(end - LAST_DAYS - (_AHEAD if until is None else timedelta(0)), _EARLIEST), end)
 
 
 def ahead(since: str | None, until: str | None) -> Times:
@@ -72,9 +74,14 @@ def ahead(since: str | None, until: str | None) -> Times:
     Raises BadInputError.
     """
     now = datetime.now(UTC)
-    begin = max(_time("from", since) if since is not None else now - OVERDUE, _EARLIEST)
-    end = _time("to", until) if until is not None else max(now, begin) + NEXT_DAYS
+    begin = _clamped(_time("from", since), _LATEST) if since is not None else now - OVERDUE
+    end = _clamped(_time("to", until), _LATEST) if until is not None else max(now, begin) + NEXT_DAYS
     return Times(begin, max(begin, min(end, begin + MOST_AHEAD)))
+
+
+def _clamped(moment: datetime, latest: datetime) -> datetime:
+    """A time that days can be added to and taken from."""
+    return max(_EARLIEST, min(moment, latest))
 
 
 def _time(name: str, text: str) -> datetime:

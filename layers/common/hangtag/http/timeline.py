@@ -3,7 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, cast
 
-from hangtag.http.caller import Caller
+from hangtag.errors import NotFoundError
+from hangtag.http import history
+from hangtag.http.caller import Caller, Role
 from hangtag.http.cursor import read_cursor, write_cursor
 from hangtag.http.shapes import DEFAULT_LIMIT
 from hangtag.http.sight import Sight
@@ -29,7 +31,7 @@ def of_contact(
     caller: Caller, contact_id: str, limit: int | None, cursor: str | None
 ) -> tuple[list[Entry], str | None]:
     """What stands on a contact, and the cursor of the next page."""
-    sight = Sight(caller)
+    seen = _Eyes(caller)
     start = read_cursor("timeline", 1, cursor)
     found, following = by_contact(
         table(),
@@ -37,7 +39,7 @@ def of_contact(
         contact_id,
         start[0] if start else None,
         limit or DEFAULT_LIMIT,
-        lambda kind, body: kind == "comment" or sight.may_see(body),
+        seen.may_see,
     )
     after = write_cursor("timeline", following) if following is not None else None
     return cast("list[Entry]", found), after
@@ -45,7 +47,7 @@ def of_contact(
 
 def of_task(caller: Caller, task_id: str, limit: int | None, cursor: str | None) -> tuple[list[Entry], str | None]:
     """What stands on a task: two lists in one order. The cursor says how far each was read."""
-    sight, count = Sight(caller), limit or DEFAULT_LIMIT
+    eyes, count = _Eyes(caller), limit or DEFAULT_LIMIT
     start = read_cursor("task-timeline", 2, cursor) or (None, None)
     tags, _ = tasks.tags_of(caller.tenant_id, task_id, count + 1, start[0])
     said, _ = comments.of_task(caller.tenant_id, task_id, count + 1, start[1])
@@ -53,15 +55,39 @@ def of_task(caller: Caller, task_id: str, limit: int | None, cursor: str | None)
     both.sort(key=lambda entry: (entry[1]["at"], entry[1]["id"]), reverse=True)
     shown = both[:count]
     if len(both) <= count:
-        return _seen(sight, shown), None
+        return eyes.seen(shown), None
     places = [start[0], start[1]]
     for kind, body in shown:
         places[0 if kind == "tag" else 1] = _place(kind, body)
-    return _seen(sight, shown), write_cursor("task-timeline", *places)
+    return eyes.seen(shown), write_cursor("task-timeline", *places)
 
 
-def _seen(sight: Sight, entries: list[Entry]) -> list[Entry]:
-    return [entry for entry in entries if entry[0] == "comment" or sight.may_see(entry[1])]
+class _Eyes:
+    """What a caller may see of tags and comments; a comment is for those who may see its call."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+        self._sight = Sight(caller)
+        self._calls: dict[str, bool] = {}
+
+    def may_see(self, kind: str, body: Body) -> bool:
+        """Whether an entry is for the caller."""
+        return self._may_see_call(body["call"]["id"]) if kind == "comment" else self._sight.may_see(body)
+
+    def seen(self, entries: list[Entry]) -> list[Entry]:
+        """Those that are."""
+        return [entry for entry in entries if self.may_see(*entry)]
+
+    def _may_see_call(self, call_id: str) -> bool:
+        if self._caller.role >= Role.ADMIN:
+            return True
+        if call_id not in self._calls:
+            try:
+                history.call(table(), self._caller, call_id)
+                self._calls[call_id] = True
+            except NotFoundError:
+                self._calls[call_id] = False
+        return self._calls[call_id]
 
 
 def _place(kind: str, body: Body) -> str:

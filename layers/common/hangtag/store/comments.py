@@ -14,6 +14,7 @@ from hangtag.store import outbox
 from hangtag.store.client import dynamodb, table
 from hangtag.store.clock import iso, now
 from hangtag.store.keys import DAY_SHARDS, key, shard
+from hangtag.store.paging import within
 
 WORD = "CALL-COMMENTS"
 SK = "COMMENT"
@@ -90,7 +91,9 @@ def place(comment: Mapping[str, Any]) -> str:
 
 
 def _of(pk: str, limit: int, before: str | None) -> tuple[list[Mapping[str, Any]], str | None]:
-    start: Any = {"ExclusiveStartKey": {"pk": {"S": pk}, "sk": {"S": before}}} if before is not None else {}
+    start: Any = {}
+    if before is not None:
+        start = {"ExclusiveStartKey": {"pk": {"S": pk}, "sk": {"S": within(key(SK, ""), before)}}}
     answer = dynamodb().query(
         TableName=table(),
         KeyConditionExpression="pk = :pk AND begins_with(sk, :comment)",

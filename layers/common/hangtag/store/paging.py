@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from hangtag.errors import BadInputError, FieldError
 from hangtag.store.keys import key
 from hangtag.store.models import Entry
 
@@ -22,6 +23,14 @@ class Page(Generic[T]):
     def map(self, change: Callable[[T], U]) -> "Page[U]":
         """The same page of other things."""
         return Page(tuple(change(item) for item in self.items), self.next)
+
+
+def within(prefix: str, place: str) -> str:
+    """A place of a list, from a cursor that anybody could have made. Raises BadInputError if it lies outside."""
+    if not place.startswith(prefix):
+        field = FieldError("cursor", "it is not a cursor of this list")
+        raise BadInputError("the cursor is not one of this list", (field,))
+    return place
 
 
 def children(model: type[E], tenant_id: str, word: str, limit: int, after: str | None) -> Page[E]:

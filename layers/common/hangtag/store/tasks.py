@@ -9,7 +9,7 @@ the contact's last tasks there by a consistent read.
 import json
 import math
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal
@@ -22,6 +22,7 @@ from hangtag.store import outbox
 from hangtag.store.client import dynamodb, table
 from hangtag.store.clock import iso, now
 from hangtag.store.keys import DAY_SHARDS, key, shard
+from hangtag.store.paging import within
 from hangtag.store.transact import ContestedError, persistently
 
 SK = "TASK"
@@ -215,14 +216,16 @@ def of_contact(tenant_id: str, contact_id: str, *, only_open: bool = False) -> I
         arguments = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
 
-def due(tenant_id: str, since: datetime, until: datetime, limit: int) -> list[Task]:
+def due(
+    tenant_id: str, since: datetime, until: datetime, limit: int, accept: Callable[[Task], bool] = lambda _: True
+) -> list[Task]:
     """The open tasks due from `since` (included) to `until` (excluded), the soonest first. Raises botocore's errors."""
     found: list[Task] = []
     day = since.date()
     while day <= until.date() and len(found) < limit:
         shards = (_due_on(tenant_id, day, number) for number in range(DAY_SHARDS))
         of_day = sorted((entry for entries in shards for entry in entries), key=lambda entry: entry[:2])
-        found += [task for at, task_id, task in of_day if iso(since) <= at < iso(until)]
+        found += [task for at, _, task in of_day if iso(since) <= at < iso(until) and accept(task)]
         day += timedelta(days=1)
     return found[:limit]
 
@@ -281,7 +284,7 @@ def tags_of(tenant_id: str, task_id: str, limit: int, before: str | None) -> tup
     arguments: Any = {}
     pk = key("T", tenant_id, SK, task_id)
     if before is not None:
-        arguments = {"ExclusiveStartKey": {"pk": {"S": pk}, "sk": {"S": before}}}
+        arguments = {"ExclusiveStartKey": {"pk": {"S": pk}, "sk": {"S": within(key("TAG", ""), before)}}}
     answer = dynamodb().query(
         TableName=table(),
         KeyConditionExpression=condition,

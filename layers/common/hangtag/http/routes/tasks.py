@@ -10,6 +10,7 @@ from hangtag.errors import BadInputError, FieldError, NotFoundError
 from hangtag.http import history
 from hangtag.http.caller import Role
 from hangtag.http.cards import Cards
+from hangtag.http.cursor import read_cursor, write_cursor
 from hangtag.http.paged import found_id
 from hangtag.http.service import Routes
 from hangtag.http.shapes import DEFAULT_LIMIT, UNSENT, Given, Id, Limit, Listed, PhoneOut, Taken, Text, is_id
@@ -113,8 +114,9 @@ def get_tasks(
     tenant_id = routes.tenant_id
     if contact_id is not None:
         found = tasks.of_contact(tenant_id, contact_id) if is_id(contact_id) else iter(())
-        shown = [task for task in found if status is None or task.status == status][: limit or DEFAULT_LIMIT]
-        return Listed[TaskOut](items=[TaskOut.model_validate(task.to_json()) for task in shown])
+        wanted = [task for task in found if status is None or task.status == status]
+        shown, following = _page("tasks-of-contact", wanted, limit, cursor)
+        return Listed[TaskOut](items=[TaskOut.model_validate(task.to_json()) for task in shown], next_cursor=following)
     times = history.between(since, until)
     return history.by_days(
         TaskOut,
@@ -146,6 +148,7 @@ def get_planner(
     until: To = None,
     assignee_id: str | None = None,
     limit: Limit | None = None,
+    cursor: str | None = None,
 ) -> Listed[PlannedTask]:
     """The open tasks that are due in a time, the soonest first, each with the contacts to call.
 
@@ -153,12 +156,24 @@ def get_planner(
     """
     tenant_id = routes.tenant_id
     span = history.ahead(since, until)
-    due = [
-        task
-        for task in tasks.due(tenant_id, span.since, span.until, MAX_PLANNED)
-        if assignee_id is None or task.assignee_id == assignee_id
-    ]
-    return Listed[PlannedTask](items=[_planned(tenant_id, task) for task in due[: limit or DEFAULT_LIMIT]])
+    due = tasks.due(
+        tenant_id,
+        span.since,
+        span.until,
+        MAX_PLANNED,
+        lambda task: assignee_id is None or task.assignee_id == assignee_id,
+    )
+    shown, following = _page("planner", due, limit, cursor)
+    return Listed[PlannedTask](items=[_planned(tenant_id, task) for task in shown], next_cursor=following)
+
+
+def _page(of: str, found: list[Task], limit: int | None, cursor: str | None) -> tuple[list[Task], str | None]:
+    """A page of a list that was read as a whole; the cursor names the last task of the page before."""
+    start = read_cursor(of, 1, cursor)
+    after = [task.id for task in found].index(start[0]) + 1 if start and start[0] in {one.id for one in found} else 0
+    shown = found[after : after + (limit or DEFAULT_LIMIT)]
+    more = after + len(shown) < len(found)
+    return shown, write_cursor(of, shown[-1].id) if more else None
 
 
 def _planned(tenant_id: str, task: Task) -> PlannedTask:
