@@ -39,7 +39,7 @@ def build_office(api: Api, plan: OfficePlan, name: str = "main") -> Office:
     )
     owner.put("/v1/settings/telephony", plan.settings_of(name))
     employees = _add_employees(owner, plan, integration["id"])
-    groups = _add_groups(owner, plan, employees)
+    groups = _add_groups(owner, plan, employees, name)
     contacts = _add_contacts(owner, plan, {**employees, **groups})
     tasks = _add_tasks(owner, plan, contacts)
     for line in plan.lines:
@@ -70,9 +70,9 @@ def _add_employees(owner: Api, plan: OfficePlan, integration_id: str) -> dict[st
     return ids
 
 
-def _add_groups(owner: Api, plan: OfficePlan, employees: Mapping[str, str]) -> dict[str, str]:
+def _add_groups(owner: Api, plan: OfficePlan, employees: Mapping[str, str], tenant: str) -> dict[str, str]:
     ids = {}
-    for group in plan.groups:
+    for group in (group for group in plan.groups if tenant in group.tenants):
         members = [employees[name] for name in group.members]
         ids[group.name] = owner.post("/v1/groups", {"name": group.name, "employee_ids": members})["id"]
     return ids
@@ -91,7 +91,7 @@ def _add_contacts(owner: Api, plan: OfficePlan, supervisors: Mapping[str, str]) 
     ids = {}
     for contact in plan.contacts:
         card: dict[str, object] = {"name": contact.name, "phones": list(contact.phones)}
-        if contact.supervisor is not None:
+        if contact.supervisor is not None and contact.supervisor in supervisors:
             card["supervisor_id"] = supervisors[contact.supervisor]
         ids[contact.name] = owner.post("/v1/contacts", card)["id"]
     return ids

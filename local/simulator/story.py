@@ -127,10 +127,11 @@ class PlannedEmployee(_Part):
 
 
 class PlannedGroup(_Part):
-    """A group of employees; `members` are their names."""
+    """A group of employees; `members` are their names, `tenants` those that have it."""
 
     name: str
     members: tuple[str, ...] = Field(min_length=1, strict=False)
+    tenants: tuple[Tenant, ...] = Field(default=TENANTS, strict=False)
 
 
 class PlannedTask(_Part):
@@ -142,7 +143,7 @@ class PlannedTask(_Part):
 
 
 class PlannedContact(_Part):
-    """A contact; `supervisor` is an employee's or a group's name."""
+    """A contact; `supervisor` is the name of an employee, or of a group where the tenant has it."""
 
     name: str
     phones: tuple[str, ...] = Field(min_length=1, strict=False)

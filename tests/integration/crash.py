@@ -18,7 +18,7 @@ from local.simulator.story import Story, fill
 from office_clone import Mould, Tenant, cast
 
 DEADLINE_SECONDS = 90.0
-POLL_SECONDS = 0.3
+POLL_SECONDS = 0.5
 # What only the arrival of a delivery gives, or the tenant's and the run's own ids.
 ARRIVAL = {"started_at", "answered_at", "ended_at", "first_at", "rang_at", "quiet_since", "call_id", "linked_call_id"}
 OF_THE_RUN = {"id", "call_id", "contact_id", "at", "revision"}

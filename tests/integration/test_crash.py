@@ -28,7 +28,7 @@ QUIET_PLAYINGS = 12
 MOST_RARE = 4
 PARAMETERS = {"HangupTimeoutSeconds": "20", "LogLevel": "WARNING"}
 
-pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(3000)]
 
 
 @dataclass(frozen=True, slots=True)

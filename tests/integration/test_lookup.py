@@ -58,7 +58,7 @@ def scene() -> Iterator[Scene]:
         ("79101234567", '{"contact_name": "Olga Smirnova", "responsible": 102}'),
         ("+7 (910) 123-45-67", '{"contact_name": "Olga Smirnova", "responsible": 102}'),
         ("8 495 765-43-21", '{"contact_name": "Romashka LLC", "responsible": 101}'),
-        ("+49 30 901820", '{"contact_name": "Nordwind GmbH", "responsible": 101}'),
+        ("+49 30 901820", '{"contact_name": "Nordwind GmbH"}'),
         ("79990000000", "{}"),
         ("", "{}"),
         ("anonymous", "{}"),
