@@ -4,6 +4,7 @@ Promise: after an acknowledgement, with no redelivery at all and nothing but the
 the same and there is exactly one tag. The proxy at the endpoint fails the call; the product has no hook for it.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -23,9 +24,12 @@ PROXY_PORT = 4612
 AT_ONCE = 32
 # A call may be missing from one playing because of a race (a batch seen early); it has to be met in one of these.
 PLAYINGS = 4
-# One that is not is played alone, so many times; if it never comes again, it was no call of an undisturbed run.
-QUIET_PLAYINGS = 12
-MOST_RARE = 4
+# One that is not is played with little beside it, so many times more, as long as there is time; if it never comes
+# again, only a race brings it forth, such as a message sent twice. Those are listed, and must be few.
+QUIET_PLAYINGS = 6
+QUIET_AT_ONCE = 4
+QUIET_SECONDS = 420.0
+MOST_RARE_SHARE = 0.05
 PARAMETERS = {"HangupTimeoutSeconds": "20", "LogLevel": "WARNING"}
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(3000)]
@@ -113,18 +117,25 @@ def test_every_aws_call_of_every_story_may_fail(stage: Stage, record_property: C
         # One at a time, so that no story meets a worker which does not know its tenant yet.
         cases = [case for story in stories for case in cases_of(stage, story)]
         found = list(pool.map(lambda case: play(stage, case, PLAYINGS), cases))
-    # A call that only a race brings forth, such as a message sent twice: now with nothing beside it, many times.
-    found = [finding if finding.met else play(stage, finding.case, QUIET_PLAYINGS) for finding in found]
+    until = time.monotonic() + QUIET_SECONDS
+
+    def again(finding: Finding) -> Finding:
+        if finding.met or time.monotonic() > until:
+            return finding
+        return play(stage, finding.case, QUIET_PLAYINGS)
+
+    with ThreadPoolExecutor(QUIET_AT_ONCE) as pool:
+        found = list(pool.map(again, found))
     rare = [finding for finding in found if not finding.met]
     failures = [str(finding) for finding in found if finding.met and finding.wrong]
     calls = {case.target.what for case in cases}
     printed = (
         f"crash test: {len(cases)} (story, k, side) of {len(stories)} stories, {len(calls)} kinds of calls; "
-        f"not of an undisturbed run after all, in {PLAYINGS + QUIET_PLAYINGS} more of them: {len(rare)}"
+        f"brought forth by a race once, and never met again: {len(rare)}"
     )
     record_property("printed", "\n".join([printed, *failures, *map(str, rare)]))
     assert any(what.startswith("states dynamodb") for what in calls)
     assert any(what.startswith("states lambda") for what in calls)
     assert not failures, "; ".join(failures)[:2000]
     assert given_up(stage.sqs) == {}
-    assert len(rare) <= MOST_RARE, "; ".join(map(str, rare))[:2000]
+    assert len(rare) <= MOST_RARE_SHARE * len(cases), "; ".join(map(str, rare))[:2000]
