@@ -2,10 +2,10 @@
 
 import importlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from hangtag.observability import logger
+from hangtag.batches import work_off
 
 # Which module works off a job. Each saves how far it came, and sends itself the job again when time is up.
 WORKERS = {
@@ -25,15 +25,11 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     def has_time() -> bool:
         return bool(context.get_remaining_time_in_millis() > MARGIN_MS)
 
-    failed = []
-    for record in event["Records"]:
+    def work(record: Mapping[str, Any]) -> None:
         message = json.loads(record["body"])
-        try:
-            _worker(message["job"])(message, has_time)
-        except Exception:
-            logger.exception("job failed", extra={"job": message.get("job")})
-            failed.append({"itemIdentifier": record["messageId"]})
-    return {"batchItemFailures": failed}
+        _worker(message["job"])(message, has_time)
+
+    return work_off(event["Records"], work)
 
 
 def _worker(job: str) -> Work:

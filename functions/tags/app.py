@@ -5,6 +5,7 @@ import os
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from hangtag.batches import work_off
 from hangtag.flow.emit import emit
 from hangtag.flow.fill import fill
 from hangtag.flow.meet import meet
@@ -22,25 +23,13 @@ HANGUP_TIMEOUT = timedelta(seconds=int(os.environ["HANGUP_TIMEOUT_SECONDS"]))
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """A task of the state machine (`emit`, `reconcile`), or a batch of the amend or the delivery queue."""
     if "Records" in event:
-        return batch(event["Records"])
+        return work_off(event["Records"], lambda record: work(json.loads(record["body"])))
     key = CallKey(event["pk"], event["sk"])
     if event["task"] == "reconcile":
         is_open = reconcile(TABLE, key, HANGUP_TIMEOUT)
         logger.info("reconciled", extra={"open": is_open})
         return {"open": is_open}
     return {"done": emit(TABLE, key, first=True)}
-
-
-def batch(records: list[dict[str, Any]]) -> dict[str, Any]:
-    """Work off messages; what fails comes again."""
-    failed = []
-    for record in records:
-        try:
-            work(json.loads(record["body"]))
-        except Exception:
-            logger.exception("message failed", extra={"record": record["messageId"]})
-            failed.append({"itemIdentifier": record["messageId"]})
-    return {"batchItemFailures": failed}
 
 
 def work(message: dict[str, Any]) -> None:

@@ -2,10 +2,11 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from hangtag.batches import work_off
 from hangtag.flow import settle as settling
 from hangtag.flow.sweep import sweep
 from hangtag.flow.talk import note_talk
@@ -38,31 +39,11 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         return {"swept": looked_at}
     records = event["Records"]
     if records[0]["eventSource"] == "aws:dynamodb":
-        return each(records, track, lambda record: record["dynamodb"]["SequenceNumber"])
-    return each(records, settle, lambda record: record["messageId"])
+        return work_off(records, track, lambda record: str(record["dynamodb"]["SequenceNumber"]), raise_if_all=True)
+    return work_off(records, settle, raise_if_all=True)
 
 
-def each(
-    records: list[dict[str, Any]],
-    work: Callable[[dict[str, Any]], None],
-    identify: Callable[[dict[str, Any]], str],
-) -> dict[str, Any]:
-    """Work through a batch and report what failed. Raises when all of it failed, so that all is retried."""
-    failed: list[str] = []
-    last: Exception | None = None
-    for record in records:
-        try:
-            work(record)
-        except Exception as error:
-            logger.exception("record failed", extra={"record": identify(record)})
-            failed.append(identify(record))
-            last = error
-    if last is not None and len(failed) == len(records):
-        raise last
-    return {"batchItemFailures": [{"itemIdentifier": name} for name in failed]}
-
-
-def track(record: dict[str, Any]) -> None:
+def track(record: Mapping[str, Any]) -> None:
     """One change that the stream tells of: a call's, a message's for an outside CRM, or a number's new contact."""
     image = record["dynamodb"].get("NewImage")
     if image is None:
@@ -111,7 +92,7 @@ def track_call(image: dict[str, Any]) -> None:
     )
 
 
-def settle(record: dict[str, Any]) -> None:
+def settle(record: Mapping[str, Any]) -> None:
     """A message that the tracker sent itself when the call went quiet."""
     message = json.loads(record["body"])
     settled = settling.settle(TABLE, calls.CallKey(message["pk"], message["sk"]), message["count"])

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hangtag.tags.conditions import Condition, LogicError, Scalar, fits, read_logic
+from hangtag.settings import ConditionRow, TypedField
+from hangtag.tags.conditions import Condition, LogicError, Scalar, facts_of, fits, read_logic, read_rows
 
 
 @pytest.mark.parametrize(
@@ -85,3 +86,20 @@ def test_any_line_is_either_read_or_refused_with_a_column_inside_of_it(line: str
 )
 def test_a_row_compares_as_people_would(facts: dict[str, Scalar], condition: Condition, expected: bool) -> None:
     assert fits(facts, [condition], None) is expected
+
+
+def test_a_free_field_never_hides_title_status_or_assignee() -> None:
+    fields = [
+        TypedField(name="title", value="another"),
+        TypedField(name="status", value="completed"),
+        TypedField(name="assignee", value="nobody"),
+        TypedField(name="Sum", type="number", value=5),
+    ]
+    known = facts_of("Sale", "open", None, fields)
+    assert known == {"title": "Sale", "status": "open", "assignee": None, "Sum": 5}
+
+
+def test_unequal_may_be_typed_in_two_ways() -> None:
+    rows = [ConditionRow(field="Sum", op=op, value=5) for op in ("=", "≠", "!=")]
+    assert [row.op for row in read_rows(rows)] == ["=", "≠", "≠"]
+    assert {(row.field, row.value) for row in read_rows(rows)} == {("Sum", 5)}

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hangtag.errors import BadInputError
-from hangtag.http.cursor import read_cursor, write_cursor
+from hangtag.http.cursor import MAX_PART, read_cursor, write_cursor
 
 PARTS = st.none() | st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=50)
 
@@ -19,6 +19,11 @@ def test_a_cursor_comes_back_as_it_went(parts: list[str | None]) -> None:
 def test_any_other_text_is_refused_and_nothing_else_happens(text: str) -> None:
     with pytest.raises(BadInputError):
         read_cursor("list", 1, text)
+
+
+def test_the_longest_cursor_comes_back_as_it_went() -> None:
+    parts = ["\U0001d49c" * MAX_PART] * 3
+    assert read_cursor("list", 3, write_cursor("list", *parts)) == tuple(parts)
 
 
 def test_a_cursor_of_another_list_is_refused() -> None:

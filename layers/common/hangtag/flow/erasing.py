@@ -204,10 +204,14 @@ class _Erasure:
 
     def _scrub_call(self, place: CallKey, person: _Person) -> None:
         for _ in range(_ATTEMPTS):
-            item = calls.read(self._table, place)
+            found = client.dynamodb().get_item(TableName=self._table, Key=place.item_key(), ConsistentRead=True)
+            raw: Item = found.get("Item", {})
+            item = calls.parse(raw)
             if item is None or not self._concerns(item, person):
                 return
-            if self._rewrite(item, person):
+            # The parsed item does not know under which names its events lie.
+            names = [name for name in raw if name.startswith(EVENT_PREFIX)]
+            if self._rewrite(item, names, person):
                 self._counts["call"] += 1
                 return
 
@@ -218,19 +222,17 @@ class _Erasure:
             return True
         return any(person.is_in(encode(event)) for event in item.events)
 
-    def _rewrite(self, item: CallItem, person: _Person) -> bool:
+    def _rewrite(self, item: CallItem, names: list[str], person: _Person) -> bool:
         """Take the number out of a call and each of its events; false if another event came meanwhile.
 
-        An event stays under its name, by which its doubles are known.
+        An event stays under its name, by which its doubles are known; `names` are in the order of the events.
         """
         # Its recording is the person's voice, whichever event brought it; extra data may be anything.
-        named = client.dynamodb().get_item(TableName=self._table, Key=item.key.item_key(), ConsistentRead=True)["Item"]
-        names = [name for name in named if name.startswith(EVENT_PREFIX)]
         cleaned = [
             replace(event, external="" if event.external is not None else None, recording=None, data={},
                     event_id=person.clean(event.event_id), leg=person.clean(event.leg),
                     linked_call_id=person.clean(event.linked_call_id), call_id=person.clean(event.call_id))
-            for event in calls_events(named)
+            for event in item.events
         ]  # fmt: skip
         sets = ["call_id = :call", *(f"#e{place} = :e{place}" for place in range(len(names)))]
         values: dict[str, Any] = {":call": {"S": person.clean(item.call_id)}, ":count": {"N": str(item.count)}}
@@ -249,7 +251,7 @@ class _Erasure:
                 ExpressionAttributeValues=values,
             )
         except ClientError as error:
-            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+            if not client.is_refused(error):
                 raise
             return False
         self._delete(key("T", self._tenant_id, "TAG", item.key.digest), "TAG", "tag")
@@ -312,12 +314,6 @@ class _Erasure:
     def _query(self, **arguments: Any) -> Iterator[Any]:
         for page in client.dynamodb().get_paginator("query").paginate(TableName=self._table, **arguments):
             yield from page["Items"]
-
-
-def calls_events(raw: Item) -> tuple[Any, ...]:
-    """The events of a call's item, in the order of their names."""
-    item = calls.parse(raw)
-    return item.events if item is not None else ()
 
 
 def _anonymous(body: Item, person: _Person) -> str:

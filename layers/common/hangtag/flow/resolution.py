@@ -13,7 +13,8 @@ from hangtag.calls.fold import Call
 from hangtag.phone import normalise
 from hangtag.settings import AttachSettings, MissedCallNotices
 from hangtag.store import roster, tenants
-from hangtag.tags import AttachRule, Condition, Definition, Person
+from hangtag.tags import AttachRule, Definition, Person
+from hangtag.tags.conditions import read_rows
 from hangtag.tags.definition import standard
 
 
@@ -89,8 +90,8 @@ class Resolution:
 
 def attach_rule(settings: AttachSettings) -> AttachRule:
     """The rule in the words of the domain."""
-    rows = (Condition(row.field, "=" if row.op == "=" else "≠", row.value) for row in settings.conditions)
-    return AttachRule(settings.to, settings.hidden, tuple(rows), settings.logic, settings.if_none)
+    rows = read_rows(settings.conditions)
+    return AttachRule(settings.to, settings.hidden, rows, settings.logic, settings.if_none)
 
 
 def resolve(

@@ -1,6 +1,6 @@
 """Cards of contacts and employees as they are shown: their numbers by the tenant's masks."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -21,19 +21,21 @@ class Cards:
 
     def contact(self, card: Mapping[str, Any]) -> ContactOut:
         """A contact's card from its JSON."""
-        return ContactOut.model_validate(self.matched(card))
+        (matched,) = self.matched([card])
+        return ContactOut.model_validate(matched)
 
     def employee(self, card: Mapping[str, Any]) -> EmployeeOut:
         """An employee's card from its JSON."""
         return EmployeeOut.model_validate(self.dressed(card))
 
-    def matched(self, card: Mapping[str, Any]) -> dict[str, Any]:
-        """The JSON of a contact's card, each number with `shown` and with the contact that it is matched to."""
-        holders = contacts.matched(self._tenant_id, [phone["e164"] for phone in card["phones"]])
-        dressed = self.dressed(card)
-        for phone in dressed["phones"]:
-            holder = holders.get(phone["e164"])
-            phone.update(matched=holder == card["id"], matched_contact_id=holder)
+    def matched(self, cards: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """The JSON of contacts' cards, each number with `shown` and with the contact that it is matched to."""
+        holders = contacts.matched(self._tenant_id, [phone["e164"] for card in cards for phone in card["phones"]])
+        dressed = [self.dressed(card) for card in cards]
+        for card in dressed:
+            for phone in card["phones"]:
+                holder = holders.get(phone["e164"])
+                phone.update(matched=holder == card["id"], matched_contact_id=holder)
         return dressed
 
     def dressed(self, card: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,13 +8,14 @@ from hangtag.errors import BadInputError, FieldError
 
 __all__ = ["read_cursor", "write_cursor"]
 
-MAX_LENGTH = 1024
 MAX_PART = 300
+# Three parts of characters that take four bytes each, in base64, and what stands around them.
+MAX_LENGTH = 5000
 
 
 def write_cursor(of: str, *parts: str | None) -> str:
     """A cursor of the list `of`."""
-    text = json.dumps([of, *parts], separators=(",", ":"))
+    text = json.dumps([of, *parts], separators=(",", ":"), ensure_ascii=False)
     return base64.urlsafe_b64encode(text.encode()).decode("ascii").rstrip("=")
 
 

@@ -1,7 +1,7 @@
 """What the desk lists: contacts, calls and tags, the newest first."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
@@ -161,25 +161,25 @@ def _view(item: call_items.CallItem) -> CallOut:
     return CallOut.model_validate(item.body if current else open_view(item))
 
 
-@dataclass(frozen=True, slots=True)
 class Tags:
-    """The tags that a caller may see. `type`: call, missed_call or None."""
+    """The tags that a caller may see. `tag_type`: call, missed_call or None."""
 
-    table: str
-    caller: Caller
-    type: str | None
-    sight: Sight
+    def __init__(self, table: str, caller: Caller, tag_type: str | None) -> None:
+        self._table = table
+        self._tenant_id = caller.tenant_id
+        self._type = tag_type
+        self._sight = Sight(caller)
 
     def one(self, tag_id: str) -> TagOut:
         """Raises NotFoundError, also for a tag that the caller may not see."""
-        found = tag_items.load(self.table, self.caller.tenant_id, tag_id)
+        found = tag_items.load(self._table, self._tenant_id, tag_id)
         if found is None or found.tag is None or not self._accept(found.tag):
             raise NotFoundError("there is no such tag")
         return TagOut.model_validate(found.tag)
 
     def of_call(self, call_id: str) -> Listed[TagOut]:
         """The tag of a call, if it has one."""
-        found = call_key(self.caller.tenant_id, call_id)
+        found = call_key(self._tenant_id, call_id)
         try:
             return Listed[TagOut](items=[self.one(found.digest)] if found else [])
         except NotFoundError:
@@ -191,8 +191,8 @@ class Tags:
         if not is_id(contact_id):
             return Listed[TagOut](items=[])
         found, following = by_contact(
-            self.table,
-            self.caller.tenant_id,
+            self._table,
+            self._tenant_id,
             contact_id,
             start[0] if start else None,
             limit or DEFAULT_LIMIT,
@@ -208,9 +208,7 @@ class Tags:
         start = read_cursor("task-tags", 1, cursor)
         if not is_id(task_id):
             return Listed[TagOut](items=[])
-        bodies, following = tasks.tags_of(
-            self.caller.tenant_id, task_id, limit or DEFAULT_LIMIT, start[0] if start else None
-        )
+        bodies, following = tasks.tags_of(self._tenant_id, task_id, limit or DEFAULT_LIMIT, start[0] if start else None)
         return Listed[TagOut](
             items=[TagOut.model_validate(body) for body in bodies if self._accept(body)],
             next_cursor=write_cursor("task-tags", following) if following else None,
@@ -220,8 +218,8 @@ class Tags:
         """The tags of a time."""
         return _days(
             TagOut,
-            self.table,
-            self.caller.tenant_id,
+            self._table,
+            self._tenant_id,
             "TAGS",
             times.span,
             limit,
@@ -230,9 +228,9 @@ class Tags:
         )
 
     def _accept(self, body: Body) -> bool:
-        if self.type is not None and body["type"] != self.type:
+        if self._type is not None and body["type"] != self._type:
             return False
-        return self.sight.may_see(body)
+        return self._sight.may_see(body)
 
 
 def by_days(
@@ -261,11 +259,12 @@ def _days(
     limit: int | None,
     cursor: str | None,
     accept: Callable[[Body], bool],
-    dress: Callable[[Body], Body] = lambda body: body,
+    dress: Callable[[list[Body]], Iterable[Body]] = lambda page: page,
 ) -> Listed[M]:
+    """`dress` adds to the bodies of a page what only the API shows."""
     bodies, following = by_day(table, tenant_id, word, span, _place(word, cursor), limit or DEFAULT_LIMIT, accept)
     after = write_cursor(word, following.day.isoformat(), following.before) if following else None
-    return Listed[M](items=[shape.model_validate(dress(body)) for body in bodies], next_cursor=after)
+    return Listed[M](items=[shape.model_validate(body) for body in dress(bodies)], next_cursor=after)
 
 
 def _place(word: str, cursor: str | None) -> Place | None:

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 from hangtag import secrets
 from hangtag.errors import BadInputError, ConflictError, FieldError, UnprocessableError
-from hangtag.store.client import dynamodb
+from hangtag.store.client import dynamodb, is_refused
 from hangtag.store.keys import digest, key
 
 __all__ = ["Once"]
@@ -76,7 +76,7 @@ class Once:
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except ClientError as error:
-            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+            if not is_refused(error):
                 raise
             return self._kept(error.response.get("Item", {}))
         return None

@@ -14,7 +14,7 @@ from typing import Any
 
 import jwt
 
-from hangtag.errors import NotFoundError, UnauthorizedError
+from hangtag.errors import UnauthorizedError
 from hangtag.http.jwks import IssuerKeys
 from hangtag.http.shapes import is_id
 from hangtag.observability import logger
@@ -132,11 +132,8 @@ def identify(token: str) -> Identity:
     found = issuer.read(token)
     if not tenants.is_open(found.tenant_id):
         raise _refusal("tenant")
-    if found.employee_id is not None:
-        try:
-            employees.get_employee(found.tenant_id, found.employee_id)
-        except NotFoundError:
-            raise _refusal("employee") from None
+    if found.employee_id is not None and not employees.exists(found.tenant_id, found.employee_id):
+        raise _refusal("employee")
     return found
 
 

@@ -7,11 +7,11 @@ from hangtag.calls.classify import TagType, classify
 from hangtag.errors import BadInputError, ConflictError, FieldError, NotFoundError, UnprocessableError
 from hangtag.flow.placing import choose
 from hangtag.flow.resolution import Resolution, attach_rule, resolve
-from hangtag.settings import AttachSettings, TaskTemplate, TelephonySettings
+from hangtag.settings import AttachSettings, TelephonySettings
 from hangtag.store import calls, employees, groups
 from hangtag.store.settings import Definitions
 from hangtag.tags import DefinedField, DefinitionError, LogicError, Why
-from hangtag.tags.conditions import Scalar, fits, read_logic
+from hangtag.tags.conditions import facts_of, fits, read_logic
 from hangtag.tags.definition import define, standard
 
 __all__ = ["check", "definitions_of", "preview"]
@@ -42,7 +42,7 @@ def _check_people(tenant_id: str, wanted: TelephonySettings) -> None:
     faults = [
         FieldError(field, "there is no such employee")
         for field, ids in named.items()
-        if not all(_is_employee(tenant_id, one) for one in ids)
+        if not all(employees.exists(tenant_id, one) for one in ids)
     ]
     supervisor = wanted.contacts.template.supervisor_id
     if supervisor is not None and not groups.is_supervisor(tenant_id, supervisor):
@@ -51,26 +51,14 @@ def _check_people(tenant_id: str, wanted: TelephonySettings) -> None:
         raise BadInputError("the rules name somebody who is not there", tuple(faults))
 
 
-def _is_employee(tenant_id: str, employee_id: str) -> bool:
-    try:
-        employees.get_employee(tenant_id, employee_id)
-    except NotFoundError:
-        return False
-    return True
-
-
 def _check_template(rule: AttachSettings) -> None:
     """A task made by a rule has to be one that the rule would find."""
     makes_tasks = rule.to == "new_task" or (rule.to == "last_task_matching" and rule.if_none == "create_task")
-    found = attach_rule(rule)
-    if makes_tasks and not fits(_facts(rule.task), found.conditions, found.logic):
+    template, found = rule.task, attach_rule(rule)
+    facts = facts_of(template.title, "open", template.assignee_id, template.fields)
+    if makes_tasks and not fits(facts, found.conditions, found.logic):
         field = FieldError("attach.task", "a task made from it does not meet the conditions")
         raise UnprocessableError("the template does not satisfy its own rule", (field,))
-
-
-def _facts(template: TaskTemplate) -> Mapping[str, Scalar]:
-    free = {held.name: held.value for held in template.fields}
-    return {**free, "title": template.title, "status": "open", "assignee": template.assignee_id}
 
 
 def definitions_of(fields: Mapping[TagType, Sequence[DefinedField]]) -> Definitions:

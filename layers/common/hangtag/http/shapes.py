@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
+from aws_lambda_powertools.event_handler.openapi.params import Query
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag
 
 from hangtag.settings import TelephonySettings
@@ -44,6 +45,9 @@ Id = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16,32}$", max_length=3
 ExtensionText = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z*._-]{1,32}$")]
 Email = Annotated[str, StringConstraints(pattern=r"^[^@\s]{1,64}@[^@\s]{1,255}$", max_length=320)]
 Limit = Annotated[int, Field(ge=1, le=MAX_LIMIT)]
+# The time that a list asks for: `history.between` reads it.
+From = Annotated[str | None, Query(alias="from", max_length=40)]
+To = Annotated[str | None, Query(alias="to", max_length=40)]
 Role = Literal["employee", "admin"]
 
 

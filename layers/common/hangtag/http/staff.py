@@ -67,12 +67,9 @@ def _deputy(tenant_id: str, employee_id: str | None, wanted: str | None) -> str 
     """Raises BadInputError for nobody, and for oneself."""
     if wanted is None:
         return None
-    try:
-        employees.get_employee(tenant_id, wanted)
-    except NotFoundError:
-        raise BadInputError(
-            "the deputy is not an employee of yours", (FieldError("deputy_id", "there is no such employee"),)
-        ) from None
+    if not employees.exists(tenant_id, wanted):
+        field = FieldError("deputy_id", "there is no such employee")
+        raise BadInputError("the deputy is not an employee of yours", (field,))
     if wanted == employee_id:
         raise BadInputError("nobody is their own deputy", (FieldError("deputy_id", "it is the employee's own"),))
     return wanted

@@ -13,7 +13,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from hangtag.store.client import dynamodb, table
+from hangtag.store.client import dynamodb, is_refused, table
 from hangtag.store.clock import iso
 from hangtag.store.keys import key
 from hangtag.store.outbox import Fault
@@ -241,7 +241,7 @@ def _read(tenant_id: str) -> Mapping[str, Any]:
 
 def _refused(error: ClientError) -> Mapping[str, Any]:
     """The item in the way of a condition; any other error is raised."""
-    if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+    if not is_refused(error):
         raise error
     item: Mapping[str, Any] = error.response.get("Item", {})
     return item

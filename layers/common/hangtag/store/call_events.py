@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from hangtag.calls.event import CallEvent, Kind, fit
+from hangtag.store.client import is_refused
 from hangtag.store.keys import LIVE_SHARDS, call_pk, call_sk, live_shard, shard
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ class _Write:
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except ClientError as error:
-            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+            if not is_refused(error):
                 raise
             return dict(error.response.get("Item", {}))
         return None

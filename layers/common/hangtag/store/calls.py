@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from hangtag.calls.event import CallEvent, decode, encode
 from hangtag.calls.fold import Call, fold
 from hangtag.store.call_events import EVENT_PREFIX, MAX_GENERATIONS
-from hangtag.store.client import dynamodb
+from hangtag.store.client import dynamodb, is_refused
 from hangtag.store.keys import DAY_SHARDS, LIVE_SHARDS, call_pk, call_sk, digest, key, live_shard, shard
 
 
@@ -237,9 +237,9 @@ def _update(
             **arguments,
         )
     except ClientError as error:
-        if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
-            return False
-        raise
+        if not is_refused(error):
+            raise
+        return False
     return True
 
 

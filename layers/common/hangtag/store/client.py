@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import botocore.session
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
@@ -34,6 +35,15 @@ def make(service: str, *, connect: float = 1.0, read: float = 3.0, attempts: int
 def dynamodb() -> "DynamoDBClient":
     """The table's client."""
     return cast("DynamoDBClient", make("dynamodb"))
+
+
+def is_refused(error: ClientError) -> bool:
+    """Whether a condition of a write failed; of a transaction, also whether another one held one of its items."""
+    code = error.response["Error"]["Code"]
+    if code == "TransactionCanceledException":
+        reasons: Any = error.response.get("CancellationReasons", [])
+        return any(reason.get("Code") in ("ConditionalCheckFailed", "TransactionConflict") for reason in reasons)
+    return bool(code == "ConditionalCheckFailedException")
 
 
 def table() -> str:

@@ -14,7 +14,7 @@ from hangtag.store import outbox
 from hangtag.store.client import dynamodb, table
 from hangtag.store.clock import iso, now
 from hangtag.store.keys import DAY_SHARDS, key, shard
-from hangtag.store.paging import within
+from hangtag.store.listing import of_partition
 
 WORD = "CALL-COMMENTS"
 SK = "COMMENT"
@@ -72,12 +72,12 @@ def add_comment(
 
 def of_call(tenant_id: str, call_id: str, limit: int, before: str | None) -> tuple[list[Mapping[str, Any]], str | None]:
     """The comments on a call, the newest first, and before which to go on. Raises botocore's errors."""
-    return _of(key("T", tenant_id, WORD, call_id), limit, before)
+    return of_partition(table(), partition(tenant_id, call_id), SK, limit, before)
 
 
 def of_task(tenant_id: str, task_id: str, limit: int, before: str | None) -> tuple[list[Mapping[str, Any]], str | None]:
     """The comments on a task, the newest first, and before which to go on. Raises botocore's errors."""
-    return _of(key("T", tenant_id, "TASK", task_id), limit, before)
+    return of_partition(table(), key("T", tenant_id, "TASK", task_id), SK, limit, before)
 
 
 def partition(tenant_id: str, call_id: str) -> str:
@@ -88,23 +88,6 @@ def partition(tenant_id: str, call_id: str) -> str:
 def place(comment: Mapping[str, Any]) -> str:
     """Where a comment stands in a list, from its JSON."""
     return key(SK, comment["at"], comment["id"])
-
-
-def _of(pk: str, limit: int, before: str | None) -> tuple[list[Mapping[str, Any]], str | None]:
-    start: Any = {}
-    if before is not None:
-        start = {"ExclusiveStartKey": {"pk": {"S": pk}, "sk": {"S": within(key(SK, ""), before)}}}
-    answer = dynamodb().query(
-        TableName=table(),
-        KeyConditionExpression="pk = :pk AND begins_with(sk, :comment)",
-        ExpressionAttributeValues={":pk": {"S": pk}, ":comment": {"S": key(SK, "")}},
-        ScanIndexForward=False,
-        ConsistentRead=True,
-        Limit=limit,
-        **start,
-    )
-    following = answer.get("LastEvaluatedKey", {}).get("sk", {}).get("S")
-    return [json.loads(item["body"]["S"]) for item in answer["Items"]], following
 
 
 def _items(tenant_id: str, comment: Comment) -> Iterator[dict[str, Any]]:

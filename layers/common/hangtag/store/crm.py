@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 
 from hangtag.store.audit import AuditItem
 from hangtag.store.cache import TtlCache
-from hangtag.store.client import dynamodb, table
+from hangtag.store.client import dynamodb, is_refused, table
 from hangtag.store.keys import key
 
 SK = "CRM"
@@ -84,8 +84,7 @@ def _write(tenant_id: str, change: dict[str, Any], noted: AuditItem) -> bool:
     try:
         dynamodb().transact_write_items(TransactItems=items)
     except ClientError as error:
-        codes = {reason.get("Code") for reason in error.response.get("CancellationReasons", [])}
-        if not codes & {"ConditionalCheckFailed", "TransactionConflict"}:
+        if not is_refused(error):
             raise
         return False
     _configs.forget(tenant_id)

@@ -8,9 +8,10 @@ from typing import Any
 from pynamodb.attributes import JSONAttribute, UnicodeAttribute, VersionAttribute
 
 from hangtag.errors import ConflictError, NotFoundError
+from hangtag.store import employees
 from hangtag.store.clock import iso, now
 from hangtag.store.keys import key
-from hangtag.store.models import EmployeeItem, Entry
+from hangtag.store.models import Entry
 from hangtag.store.paging import Page, children
 from hangtag.store.transact import ContestedError, RefusedError, persistently, transaction
 
@@ -91,7 +92,7 @@ def delete_group(tenant_id: str, group_id: str) -> None:
 
 def is_supervisor(tenant_id: str, supervisor_id: str) -> bool:
     """Whether an id is that of an employee or a group there is."""
-    return bool(members(tenant_id, supervisor_id)) or _find(tenant_id, supervisor_id) is not None
+    return _find(tenant_id, supervisor_id) is not None or employees.exists(tenant_id, supervisor_id)
 
 
 def members(tenant_id: str, supervisor_id: str) -> tuple[str, ...]:
@@ -99,11 +100,7 @@ def members(tenant_id: str, supervisor_id: str) -> tuple[str, ...]:
     group = _find(tenant_id, supervisor_id)
     if group is not None:
         return tuple(group.employee_ids)
-    try:
-        EmployeeItem.get(key("T", tenant_id), key("EMPLOYEE", supervisor_id))
-    except EmployeeItem.DoesNotExist:
-        return ()
-    return (supervisor_id,)
+    return (supervisor_id,) if employees.exists(tenant_id, supervisor_id) else ()
 
 
 def _find(tenant_id: str, group_id: str) -> GroupItem | None:

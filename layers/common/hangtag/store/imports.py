@@ -10,7 +10,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from hangtag.errors import NotFoundError
-from hangtag.store.client import dynamodb, table
+from hangtag.store.client import dynamodb, is_refused, table
 from hangtag.store.clock import iso, now
 from hangtag.store.keys import key
 from hangtag.store.paging import Page
@@ -106,7 +106,7 @@ def save(tenant_id: str, after: Import, before: Import) -> bool:
     try:
         dynamodb().put_item(**put)
     except ClientError as error:
-        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+        if not is_refused(error):
             raise
         return False
     return True

@@ -1,4 +1,4 @@
-"""Lists by day and by contact, the newest first, from the indexes."""
+"""Lists, the newest first: by day and by contact from the indexes, and those that lie in one partition."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -9,6 +9,7 @@ from typing import Any
 
 from hangtag.store.client import dynamodb
 from hangtag.store.keys import DAY_SHARDS, key
+from hangtag.store.paging import within
 
 # What one request may cost; a list that ends early for it goes on with its cursor.
 MAX_DAYS = 92
@@ -101,6 +102,27 @@ def by_contact(
         if len(shown) == limit or scanned == MAX_SCANNED:
             return shown, order
     return shown, None
+
+
+def of_partition(table: str, pk: str, word: str, limit: int, before: str | None) -> tuple[list[Body], str | None]:
+    """Up to `limit` bodies of a kind in one partition, and before which key to go on, by a consistent read.
+
+    `word` begins their sort keys, their time follows. Raises BadInputError for a key that is not of this list.
+    """
+    start: Any = {}
+    if before is not None:
+        start = {"ExclusiveStartKey": {"pk": {"S": pk}, "sk": {"S": within(key(word, ""), before)}}}
+    answer = dynamodb().query(
+        TableName=table,
+        KeyConditionExpression="pk = :pk AND begins_with(sk, :word)",
+        ExpressionAttributeValues={":pk": {"S": pk}, ":word": {"S": key(word, "")}},
+        ScanIndexForward=False,
+        ConsistentRead=True,
+        Limit=limit,
+        **start,
+    )
+    following = answer.get("LastEvaluatedKey", {}).get("sk", {}).get("S")
+    return [json.loads(item["body"]["S"]) for item in answer["Items"]], following
 
 
 def _entries(table: str, index: str, of: str, before: str | None, page: int) -> Iterator[tuple[str, str, Body]]:

@@ -13,7 +13,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from hangtag.errors import ConflictError, NotFoundError
-from hangtag.store.client import dynamodb, table
+from hangtag.store.client import dynamodb, is_refused, table
 from hangtag.store.keys import DAY_SHARDS, key, shard
 
 WORD = "MISSED"
@@ -171,7 +171,9 @@ def _replace(tenant_id: str, after: MissedCall, before: MissedCall) -> bool:
     try:
         dynamodb().put_item(**_put(tenant_id, after, before))
     except ClientError as error:
-        return _refused(error)
+        if not is_refused(error):
+            raise
+        return False
     return True
 
 
@@ -179,15 +181,10 @@ def _update_if(**arguments: Any) -> bool:
     try:
         dynamodb().update_item(TableName=table(), **arguments)
     except ClientError as error:
-        return _refused(error)
+        if not is_refused(error):
+            raise
+        return False
     return True
-
-
-def _refused(error: ClientError) -> bool:
-    """False for a condition that failed; anything else is raised."""
-    if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-        raise error
-    return False
 
 
 def _parse(item: Mapping[str, Any]) -> MissedCall:

@@ -20,7 +20,7 @@ from botocore.exceptions import ClientError
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 
 from hangtag.store import crm
-from hangtag.store.client import dynamodb, table
+from hangtag.store.client import dynamodb, is_refused, table
 from hangtag.store.clock import iso
 from hangtag.store.keys import DAY_SHARDS, digest, key, shard
 from hangtag.store.models import Entry
@@ -358,7 +358,7 @@ def redrive(tenant_id: str, outbox_id: str, now: datetime) -> bool:
             },
         )
     except ClientError as error:
-        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+        if not is_refused(error):
             raise
         return False
     return True
@@ -378,7 +378,7 @@ def _update(
             **names,
         )
     except ClientError as error:
-        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+        if not is_refused(error):
             raise
         return False
     return True

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from botocore.exceptions import ClientError
 
-from hangtag.store.client import dynamodb, table
+from hangtag.store.client import dynamodb, is_refused, table
 from hangtag.store.clock import iso, now
 from hangtag.store.keys import key
 
@@ -48,7 +48,7 @@ def note(tenant_id: str, integration_id: str, extensions: frozenset[str], call_d
                 },
             )
         except ClientError as error:
-            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+            if not is_refused(error):
                 raise
 
 

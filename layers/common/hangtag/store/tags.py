@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from hangtag.calls import SkipReason
 from hangtag.store.calls import CallKey
-from hangtag.store.client import dynamodb
+from hangtag.store.client import dynamodb, is_refused
 from hangtag.store.keys import DAY_SHARDS, key, shard
 from hangtag.tags import Tag
 
@@ -121,23 +121,11 @@ def write(table: str, emission: Emission, replacing: Emission | None, more: Sequ
         else:
             dynamodb().put_item(**put)
     except ClientError as error:
-        if _is_lost(error):
-            return False
-        raise
+        if not is_refused(error):
+            raise
+        # Somebody else was faster.
+        return False
     return True
-
-
-# Of a transaction: a condition failed, or another transaction held one of the items.
-_LOST = frozenset({"ConditionalCheckFailed", "TransactionConflict"})
-
-
-def _is_lost(error: ClientError) -> bool:
-    """Whether somebody else was faster."""
-    code = error.response["Error"]["Code"]
-    if code == "TransactionCanceledException":
-        reasons: Any = error.response.get("CancellationReasons", [])
-        return any(reason.get("Code") in _LOST for reason in reasons)
-    return bool(code == "ConditionalCheckFailedException")
 
 
 def _optional(name: str, value: str | None) -> dict[str, Any]:

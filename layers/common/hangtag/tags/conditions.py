@@ -5,9 +5,9 @@ every task fits.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 Scalar = str | int | float | bool | None
 Holds = Callable[[Sequence[bool]], bool]
@@ -30,6 +30,21 @@ class Condition:
         return same if self.op == "=" else not same
 
 
+class Row(Protocol):
+    """A row as an admin typed it: `≠` may be written `!=`."""
+
+    field: str
+    op: Literal["=", "≠", "!="]
+    value: Scalar
+
+
+class FreeField(Protocol):
+    """A free field of a task, as far as conditions look at it."""
+
+    name: str
+    value: Scalar
+
+
 class LogicError(ValueError):
     """A logic line that can't be understood. `column` counts characters from 1."""
 
@@ -44,6 +59,17 @@ class _Token:
     kind: str
     text: str
     column: int
+
+
+def read_rows(rows: Iterable[Row]) -> tuple[Condition, ...]:
+    """Typed rows as conditions, in their order."""
+    return tuple(Condition(row.field, "=" if row.op == "=" else "≠", row.value) for row in rows)
+
+
+def facts_of(title: str, status: str, assignee: str | None, fields: Iterable[FreeField]) -> dict[str, Scalar]:
+    """What conditions look at in a task. A free field never hides title, status or assignee."""
+    free = {field.name: field.value for field in fields}
+    return {**free, "title": title, "status": status, "assignee": assignee}
 
 
 def fits(facts: Mapping[str, Scalar], conditions: Sequence[Condition], logic: str | None) -> bool:

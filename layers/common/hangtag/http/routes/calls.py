@@ -9,13 +9,9 @@ from hangtag.http import shapes as api
 from hangtag.http.caller import Role
 from hangtag.http.paged import found_id
 from hangtag.http.service import Routes
-from hangtag.http.sight import Sight
 from hangtag.store.client import table
 
 __all__ = ["routes"]
-
-From = Annotated[str | None, Query(alias="from", max_length=40)]
-To = Annotated[str | None, Query(alias="to", max_length=40)]
 
 routes = Routes(Role.EMPLOYEE)
 
@@ -24,8 +20,8 @@ routes = Routes(Role.EMPLOYEE)
 def get_calls(
     integration_id: str | None = None,
     call_id: Annotated[str | None, Query(max_length=512)] = None,
-    since: From = None,
-    until: To = None,
+    since: api.From = None,
+    until: api.To = None,
     state: Annotated[str | None, Query(pattern="^(open|closed)$")] = None,
     employee_id: str | None = None,
     contact_id: str | None = None,
@@ -51,14 +47,14 @@ def get_tags(
     contact_id: str | None = None,
     task_id: str | None = None,
     call_id: str | None = None,
-    since: From = None,
-    until: To = None,
+    since: api.From = None,
+    until: api.To = None,
     type: Annotated[str | None, Query(pattern="^(call|missed_call)$")] = None,  # noqa: A002
     limit: api.Limit | None = None,
     cursor: str | None = None,
 ) -> api.Listed[api.TagOut]:
     """The tags of a contact, of a task, of a call, or of a time, the newest first."""
-    tags = history.Tags(table(), routes.caller, type, Sight(routes.caller))
+    tags = history.Tags(table(), routes.caller, type)
     if call_id is not None:
         return tags.of_call(call_id)
     if task_id is not None:
@@ -71,4 +67,4 @@ def get_tags(
 @routes.get("/v1/tags/<tag_id>")
 def get_tag(tag_id: str) -> api.TagOut:
     """One tag."""
-    return history.Tags(table(), routes.caller, None, Sight(routes.caller)).one(found_id(tag_id))
+    return history.Tags(table(), routes.caller, None).one(found_id(tag_id))

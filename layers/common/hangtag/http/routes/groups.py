@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from aws_lambda_powertools.event_handler import Response
 from pydantic import Field
 
-from hangtag.errors import BadInputError, FieldError, NotFoundError
+from hangtag.errors import BadInputError, FieldError
 from hangtag.http.caller import Role
 from hangtag.http.paged import children, found_id
 from hangtag.http.service import Routes
@@ -86,10 +86,7 @@ def delete_group(group_id: str) -> Response[str]:
 def _members(tenant_id: str, wanted: list[str]) -> tuple[str, ...]:
     """Each once. Raises BadInputError for somebody who is not there."""
     members = tuple(dict.fromkeys(wanted))
-    for employee_id in members:
-        try:
-            employees.get_employee(tenant_id, employee_id)
-        except NotFoundError:
-            field = FieldError("employee_ids", "there is no such employee")
-            raise BadInputError("a member is not an employee of yours", (field,)) from None
+    if not all(employees.exists(tenant_id, employee_id) for employee_id in members):
+        field = FieldError("employee_ids", "there is no such employee")
+        raise BadInputError("a member is not an employee of yours", (field,))
     return members

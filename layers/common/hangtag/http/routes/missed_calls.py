@@ -1,8 +1,6 @@
 """The queue of missed calls."""
 
-from typing import Annotated, Literal
-
-from aws_lambda_powertools.event_handler.openapi.params import Query
+from typing import Literal
 
 from hangtag.errors import NotFoundError
 from hangtag.flow.missed import number_of
@@ -11,7 +9,7 @@ from hangtag.http import history
 from hangtag.http.caller import Role
 from hangtag.http.paged import found_id
 from hangtag.http.service import Routes
-from hangtag.http.shapes import Given, Limit, Listed
+from hangtag.http.shapes import From, Given, Limit, Listed, To
 from hangtag.http.sight import Sight
 from hangtag.store import missed_calls, tags
 from hangtag.store.client import table
@@ -22,8 +20,6 @@ __all__ = ["routes"]
 
 routes = Routes(Role.EMPLOYEE)
 
-From = Annotated[str | None, Query(alias="from", max_length=40)]
-To = Annotated[str | None, Query(alias="to", max_length=40)]
 State = Literal["open", "returned", "resolved"]
 
 

@@ -1,0 +1,179 @@
+"""Tasks: free fields, due times, and the tasks that a template makes for calls."""
+
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any, Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hangtag.errors import BadInputError
+from hangtag.http.routes.tasks import checked
+from hangtag.settings import TaskTemplate, TypedField
+from hangtag.store.tasks import Task, check_fields, due_time, task_from_template
+
+Kind = Literal["string", "number", "boolean", "date"]
+# One right value and what looks like it but is not.
+RIGHT: dict[Kind, list[Any]] = {
+    "string": ["Deal", "", "5", "true"],
+    "number": [5, 5.5, -1, 0],
+    "boolean": [True, False],
+    "date": ["2026-03-02", "2026-03-02T09:30", "2026-03-02T09:30:00+03:00", "2026-03-02T09:30:00Z"],
+}
+WRONG: dict[Kind, list[Any]] = {
+    "string": [5, 5.5, True],
+    "number": ["5", True, float("inf"), float("-inf"), float("nan")],
+    "boolean": [0, 1, "true", ""],
+    "date": ["tomorrow", "02.03.2026", "2026-02-30", "", 20260302, True],
+}
+CREATED = "2026-03-02T09:30:00.000+00:00"
+
+
+def cases(values: dict[Kind, list[Any]]) -> list[tuple[Kind, Any]]:
+    return [(kind, value) for kind, held in values.items() for value in held]
+
+
+def field(name: str, kind: Kind = "string", value: Any = None) -> TypedField:
+    return TypedField(name=name, type=kind, value=value)
+
+
+def made(template: TaskTemplate, **more: Any) -> Task:
+    known: dict[str, Any] = {"contact": ("ivan", "Ivan"), "number": "+79101234567", **more}
+    return task_from_template(template, task_id="task", call_id="call", created_at=CREATED, **known)
+
+
+# ------------------------------------------------------------------ free fields
+
+
+@pytest.mark.parametrize(("kind", "value"), cases(RIGHT))
+def test_a_free_field_holds_a_value_of_its_type(kind: Kind, value: Any) -> None:
+    assert check_fields([field("Sum", kind, value)]) == ()
+
+
+@pytest.mark.parametrize(("kind", "value"), cases(WRONG))
+def test_a_value_that_is_not_of_its_fields_type_is_named_by_its_place(kind: Kind, value: Any) -> None:
+    (fault,) = check_fields([field("Object"), field("Sum", kind, value)])
+    assert (fault.field, fault.reason) == ("fields.1.value", f"it is no {kind}")
+
+
+@pytest.mark.parametrize("kind", RIGHT)
+def test_a_free_field_of_any_type_may_be_empty(kind: Kind) -> None:
+    assert check_fields([field("Sum", kind, None)]) == ()
+
+
+def test_a_name_may_not_come_twice_and_all_faults_are_told() -> None:
+    fields = [field("Sum", "number", 5), field("sum", "string", "5"), field("Sum", "date", "soon")]
+    assert [fault.field for fault in check_fields(fields)] == ["fields.2.name", "fields.2.value"]
+
+
+def test_the_api_names_every_fault_of_a_task_at_once() -> None:
+    sent = {"fields": [{"name": "Sum", "type": "number", "value": "5"}], "due_at": "tomorrow"}
+    with pytest.raises(BadInputError) as refused:
+        checked("tenant", sent)
+    assert [fault.field for fault in refused.value.fields] == ["fields.0.value", "due_at"]
+
+
+def test_the_api_takes_what_is_right_in_the_types_of_the_store() -> None:
+    sent = {"title": "Sale", "fields": [{"name": "Sum", "type": "number", "value": 5}], "due_at": "2026-03-02T09:30"}
+    known = {"title": "Sale", "fields": (field("Sum", "number", 5),), "due_at": "2026-03-02T09:30:00.000+00:00"}
+    assert checked("tenant", sent) == known
+    assert checked("tenant", {"due_at": None}) == {"due_at": None}
+
+
+# ------------------------------------------------------------------ due times
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("2026-03-02T09:30:00Z", "2026-03-02T09:30:00.000+00:00"),
+        ("2026-03-02T09:30:00+03:00", "2026-03-02T06:30:00.000+00:00"),
+        ("2026-03-02T01:30:00+03:00", "2026-03-01T22:30:00.000+00:00"),
+        ("2026-03-02T09:30", "2026-03-02T09:30:00.000+00:00"),
+        ("2026-03-02", "2026-03-02T00:00:00.000+00:00"),
+        ("2026-03-02T09:30:00.123456Z", "2026-03-02T09:30:00.123+00:00"),
+    ],
+)
+def test_a_due_time_is_kept_in_utc_and_without_an_offset_it_is_utc(text: str, kept: str) -> None:
+    assert due_time(text) == kept
+
+
+@pytest.mark.parametrize("text", ["", "tomorrow", "02.03.2026", "2026-02-30", "2026-03-02T25:00"])
+def test_what_is_no_time_is_no_due_time(text: str) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        due_time(text)
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_time_outside_of_the_calendar_is_refused_by_the_api(text: str) -> None:
+    with pytest.raises(OverflowError):
+        due_time(text)
+    with pytest.raises(BadInputError):
+        checked("tenant", {"due_at": text})
+
+
+MOMENTS = st.datetimes(
+    datetime(1900, 1, 1),
+    datetime(2200, 1, 1),
+    timezones=st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes))),
+)
+
+
+@given(MOMENTS, MOMENTS)
+def test_the_order_of_due_times_as_text_is_their_order_in_time(one: datetime, other: datetime) -> None:
+    first, second = sorted((one, other))
+    assert due_time(first.isoformat()) <= due_time(second.isoformat())
+    assert due_time(due_time(one.isoformat())) == due_time(one.isoformat())
+
+
+# ------------------------------------------------------------------ templates
+
+
+def test_a_template_makes_the_task_of_a_call() -> None:
+    fields = [field("Object", "string", "Deal")]
+    template = TaskTemplate(
+        title="Call {contact} at {number}",
+        assignee_id="a" * 16,
+        member_ids=["b" * 16],
+        due_in_minutes=90,
+        fields=fields,
+    )
+    assert made(template) == Task(
+        id="task",
+        title="Call Ivan at +79101234567",
+        contact_ids=("ivan",),
+        assignee_id="a" * 16,
+        member_ids=("b" * 16,),
+        status="open",
+        due_at="2026-03-02T11:00:00.000+00:00",
+        fields=tuple(fields),
+        created_at=CREATED,
+        call_id="call",
+    )
+
+
+def test_the_template_of_an_office_that_set_nothing_has_no_due_time() -> None:
+    task = made(TaskTemplate())
+    assert (task.title, task.due_at, task.assignee_id, task.people) == ("Call with Ivan", None, None, frozenset())
+
+
+def test_without_a_contact_the_number_stands_for_it_and_nobody_is_on_the_task() -> None:
+    task = made(TaskTemplate(), contact=None)
+    assert (task.title, task.contact_ids) == ("Call with +79101234567", ())
+
+
+def test_a_task_that_is_due_at_once_is_due_when_it_is_made() -> None:
+    assert made(TaskTemplate(due_in_minutes=0)).due_at == CREATED
+
+
+def test_a_title_is_cut_where_a_title_ends() -> None:
+    task = made(TaskTemplate(title="{contact} " * 20), contact=("ivan", "Ivan the Terrible"))
+    assert len(task.title) == 200
+
+
+def test_a_task_comes_back_from_json_as_it_was() -> None:
+    fields = [field("Sum", "number", 5.5), field("Paid", "boolean", False), field("Until", "date", "2026-03-02")]
+    task = made(TaskTemplate(due_in_minutes=5, member_ids=["b" * 16], fields=fields))
+    assert Task.from_json(task.to_json()) == task
+    assert task.due_at == due_time(task.due_at or "")
+    assert datetime.fromisoformat(task.due_at).tzinfo == UTC
