@@ -19,17 +19,16 @@ from standardwebhooks import Webhook
 
 import fake_crm
 from api_client import Answer, Office, open_office
+from calling import Line
 from fake_crm import DOWN, OK, FakeCrm, Message, Reply
-from hangtag import secrets
 from hangtag.crm import config, lookup
-from hangtag.crm.base import KnownContact, KnownTask, for_tenant
 from hangtag.flow import notify
 from hangtag.flow.deliver import deliver
 from hangtag.observability import logger
-from hangtag.settings import ConditionRow, MissedCallNotices
-from hangtag.store import audit, breaker, client, contacts, crm, employees, models, outbox, tasks, tenants
+from hangtag.settings import MissedCallNotices
+from hangtag.store import audit, breaker, client, contacts, crm, employees, outbox, tenants
 from hangtag.store.missed_calls import MissedCall
-from local.stack import Stack, running
+from local.stack import Stack
 
 pytestmark = pytest.mark.stack
 
@@ -40,36 +39,10 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.fixture(scope="module")
-def stack() -> Iterator[Stack]:
-    with running(port=PORT) as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def account(stack: Stack) -> Iterator[pytest.MonkeyPatch]:
-    """The embedded AWS in this process, as the functions find it: by their environment."""
-    function = stack.client("lambda").get_function_configuration(FunctionName=stack.functions["AdminFunction"])
-    wanted = {
-        "TABLE_NAME": stack.table,
-        "CREDENTIALS_KEY_ID": function["Environment"]["Variables"]["CREDENTIALS_KEY_ID"],
-        "AWS_ENDPOINT_URL": stack.endpoint,
-        "AWS_DEFAULT_REGION": stack.region,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "OUTBOUND_LOOPBACK": "true",
-    }
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in wanted.items():
-            patch.setenv(name, value)
-        fresh_clients()
-        yield patch
-    fresh_clients()
-
-
-def fresh_clients() -> None:
-    client.make.cache_clear()
-    secrets._kms.cache_clear()
-    models.Entry._connection = None
+def account(environment: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """The embedded AWS in this process, which may tell a CRM on this machine."""
+    environment.setenv("OUTBOUND_LOOPBACK", "true")
+    return environment
 
 
 @pytest.fixture(scope="module")
@@ -527,40 +500,58 @@ def test_a_crm_that_does_not_answer_within_two_seconds_is_not_waited_for_and_soo
     assert len(far.asked) == breaker.THRESHOLD
 
 
-def test_the_own_contacts_and_tasks_come_first_and_the_outside_crm_is_asked_for_the_rest(
-    quiet: str, far: FakeCrm
+ANSWERS = {
+    "contact.find": {"contact": {"external_id": "77", "name": "Иван", "supervisor_external": "Boss@example.com"}},
+    "task.last": {"task": {"external_id": "9", "title": "A deal of theirs"}},
+}
+
+
+def test_a_contact_and_a_task_of_the_outside_crm_are_kept_here_under_its_ids(
+    stack: Stack, office: Office, line: Line, far: FakeCrm
 ) -> None:
-    tenant = tenant_with(far)
-    here = for_tenant(tenant)
-    answers = {
-        "contact.find": {"contact": {"external_id": "77", "name": "Иван"}},
-        "task.last": {"task": {"external_id": "9", "title": "Outside"}},
-    }
-    far.answer = lambda message: Reply(body=json.dumps(answers[message.said["type"]]).encode())
-    own = here.create_contact("Anna", [("8 (495) 765-43-21", None)], None)
-    assert here.find_by_phone("+74957654321") == own
-    tasks.create_task(tenant, tasks.new_task(title="First", contact_ids=(own.id,)))
-    tasks.create_task(tenant, tasks.new_task(title="Second", contact_ids=(own.id,), status="completed"))
-    rows = [ConditionRow(field="title", op="!=", value="x")]
-    found = here.last_task(own, rows, "1")
-    assert found is not None
-    assert (found.title, found.external_id) == ("First", None)
-    assert far.asked == []
-    known = here.find_by_phone("8 495 123-45-67")
-    assert known == KnownContact(id=None, name="Иван", external_id="77")
-    assert here.last_task(known, rows, "1") == KnownTask(id=None, title="Outside", external_id="9")
-    assert [message.said["data"] for message in far.asked] == [
-        {"number": "+74951234567"},
-        {
-            "contact": {"external_id": "77"},
-            "conditions": [{"field": "title", "op": "!=", "value": "x"}],
-            "logic": "1",
-        },
-    ]
-    assert here.find_by_phone("anonymous") is None
-    config.disconnect(tenant, "owner")
-    assert for_tenant(tenant).find_by_phone("+74951234567") is None
-    assert len(far.asked) == 2
+    """An unknown number calls twice, and then the same person from another number: one contact, one task."""
+    far.answer = lambda message: Reply(body=json.dumps(ANSWERS.get(message.said["type"], {})).encode())
+    assert office.owner.put("/v1/settings/crm", {"kind": "webhook", "url": far.url}).status == 200
+    assert office.owner.put("/v1/settings/telephony", {"attach": {"to": "last_active_task"}}).status == 200
+    boss = office.owner.made("/v1/employees", {"name": "Boss", "email": "boss@example.com"})["id"]
+    numbers = ("74951234567", "74951234567", "74957654321")
+    tags = [line.talk(f"call-{place}", number) for place, number in enumerate(numbers)]
+    (contact_id,) = {tag["contact_id"] for tag in tags}
+    contact = office.owner.get(f"/v1/contacts/{contact_id}").json
+    assert (contact["name"], contact["external_id"], contact["supervisor_id"]) == ("Иван", "77", boss)
+    assert [phone["e164"] for phone in contact["phones"]] == ["+74951234567", "+74957654321"]
+    (task_id,) = {tag["task_id"] for tag in tags}
+    task = office.owner.get(f"/v1/tasks/{task_id}").json
+    assert (task["title"], task["external_id"], task["contact_ids"]) == ("A deal of theirs", "9", [contact_id])
+    told = {"contact.created": ("contact", "77"), "task.created": ("task", "9")}
+    for kind, (thing, external_id) in told.items():
+        (said,) = [one.said["data"][thing] for one in until_told(far, kind)]
+        assert said["external_id"] == external_id
+    (asked,) = [one.said["data"] for one in far.asked if one.said["type"] == "task.last"][:1]
+    assert asked == {"contact": {"external_id": "77"}, "conditions": [], "logic": None}
+
+
+def test_a_task_of_ours_comes_before_one_of_the_outside_crm(
+    stack: Stack, office: Office, line: Line, far: FakeCrm
+) -> None:
+    far.answer = lambda message: Reply(body=json.dumps(ANSWERS.get(message.said["type"], {})).encode())
+    assert office.owner.put("/v1/settings/crm", {"kind": "webhook", "url": far.url}).status == 200
+    assert office.owner.put("/v1/settings/telephony", {"attach": {"to": "last_active_task"}}).status == 200
+    card = {"name": "Olga", "phones": ["+74951234567"], "external_id": "77"}
+    contact_id = office.owner.made("/v1/contacts", card)["id"]
+    own = office.owner.made("/v1/tasks", {"title": "Ours", "contact_ids": [contact_id]})["id"]
+    assert line.talk("call", "74951234567")["task_id"] == own
+    assert "task.last" not in {message.said["type"] for message in far.asked}
+
+
+def until_told(far: FakeCrm, kind: str) -> list[Message]:
+    """The messages of a kind, once there is one; fails as `await_asked` does."""
+    count = 1
+    while True:
+        found = [message for message in far.await_asked(count) if message.said["type"] == kind]
+        if found:
+            return found
+        count = len(far.asked) + 1
 
 
 # ------------------------------------------------------------------ e-mail
@@ -622,11 +613,6 @@ def test_a_contacts_name_adds_no_header_to_the_mail(quiet: str) -> None:
 
 
 # ------------------------------------------------------------------ the API, and the whole way
-
-
-@pytest.fixture(scope="module")
-def office(stack: Stack) -> Office:
-    return open_office(stack.api, stack.operator_token)
 
 
 def refused(answer: Answer, status: int) -> None:

@@ -5,13 +5,18 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hangtag.calls.classify import TagType, Verdict
+from hangtag.crm import lookup
+from hangtag.errors import NotFoundError
 from hangtag.flow.resolution import Placed, Resolution, attach_rule
-from hangtag.store import calls, tasks
+from hangtag.store import calls, contacts, crm, tasks
 from hangtag.store.clock import iso, now
 from hangtag.store.keys import digest
-from hangtag.tags import Attachment, TaskFacts, attach
+from hangtag.tags import Attachment, TaskFacts, Why, attach
+from hangtag.tags.conditions import facts_of
 
 Write = Mapping[str, Any]
+# The contact has no such task here; a CRM outside may have one.
+_NONE_HERE = (Why.NO_ACTIVE_TASK, Why.NO_MATCHING_TASK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +36,14 @@ def place(item: calls.CallItem, verdict: Verdict, resolution: Resolution) -> Pla
         return Placement(Attachment(contact_id, placed.task_id, placed.hidden), resolution)
     attachment = choose(item, verdict, resolution)
     writes: tuple[Write, ...] = ()
-    if attachment.new_task:
+    task = _outside_task(item, resolution) if attachment.why in _NONE_HERE else None
+    if task is not None:
+        attachment = replace(attachment, task_id=task.id, new_task=False)
+        writes = () if tasks.exists(item.tenant_id, task.id) else tuple(tasks.puts(item.tenant_id, task))
+    elif attachment.new_task:
         task = _new_task(item, resolution)
-        writes = tuple(tasks.puts(item.tenant_id, task))
         attachment = replace(attachment, task_id=task.id)
+        writes = tuple(tasks.puts(item.tenant_id, task))
     if verdict.tag is TagType.CALL:
         resolution = replace(resolution, placed=Placed(attachment.task_id, attachment.hidden))
     return Placement(attachment, resolution, writes)
@@ -54,14 +63,36 @@ def choose(item: calls.CallItem, verdict: Verdict, resolution: Resolution) -> At
 
 
 def _tasks_of(tenant_id: str, contact_id: str) -> Iterator[TaskFacts]:
-    return (facts_of(task) for task in tasks.of_contact(tenant_id, contact_id))
+    for task in tasks.of_contact(tenant_id, contact_id):
+        facts = facts_of(task.title, task.status, task.assignee_id, task.fields)
+        yield TaskFacts(task.id, task.status == "open", facts)
 
 
-def facts_of(task: tasks.Task) -> TaskFacts:
-    """A task as rules look at it. A free field never hides title, status or assignee."""
-    free = {held.name: held.value for held in task.fields}
-    own = {"title": task.title, "status": task.status, "assignee": task.assignee_id}
-    return TaskFacts(task.id, task.status == "open", {**free, **own})
+def _outside_task(item: calls.CallItem, resolution: Resolution) -> tasks.Task | None:
+    """The last task that the CRM outside has of the contact, as one of ours; None if there is none, or in doubt.
+
+    Its id comes from that CRM's, so that it is one task here however many calls go to it.
+    """
+    if resolution.contact is None or crm.load(item.tenant_id) is None:
+        return None
+    try:
+        contact = contacts.get_contact(item.tenant_id, resolution.contact.id)
+    except NotFoundError:
+        return None
+    if contact.external_id is None:
+        return None
+    rule = resolution.attach
+    conditions = rule.conditions if rule.to == "last_task_matching" else ()
+    found = lookup.last_task(item.tenant_id, contact.external_id, conditions, rule.logic if conditions else None)
+    if found is None:
+        return None
+    return tasks.Task(
+        id=digest("external task", item.tenant_id, found.external_id),
+        title=found.title,
+        contact_ids=(contact.id,),
+        created_at=iso(now()),
+        external_id=found.external_id,
+    )
 
 
 def _new_task(item: calls.CallItem, resolution: Resolution) -> tasks.Task:

@@ -5,8 +5,9 @@ from dataclasses import replace
 from hangtag.calls.classify import classify
 from hangtag.calls.fold import Call
 from hangtag.crm import lookup
+from hangtag.crm.lookup import FoundContact
 from hangtag.flow.resolution import Resolution
-from hangtag.store import contacts
+from hangtag.store import contacts, employees
 from hangtag.tags import Person
 
 
@@ -25,10 +26,24 @@ def with_contact(tenant_id: str, origin: str, call: Call, resolution: Resolution
         tenant_id,
         resolution.number,
         name=outside.name if outside else resolution.unknown.name.replace("{number}", resolution.number),
-        supervisor_id=resolution.unknown.supervisor_id or known,
+        supervisor_id=_named(tenant_id, outside) or resolution.unknown.supervisor_id or known,
         origin=origin,
+        external_id=outside.external_id if outside else None,
     )
     return replace(resolution, contact=Person(made.id, made.name), supervisor_id=made.supervisor_id)
+
+
+def _named(tenant_id: str, outside: FoundContact | None) -> str | None:
+    """The employee whom the CRM outside names as responsible, by id or e-mail; None if it is nobody here."""
+    said = outside.supervisor_external if outside else None
+    if said is None:
+        return None
+    everybody = employees.everybody(tenant_id)
+    return next((one.id for one in everybody if said == one.id or _same_address(said, one.email)), None)
+
+
+def _same_address(said: str, email: str | None) -> bool:
+    return email is not None and said.casefold() == email.casefold()
 
 
 def with_supervisor(tenant_id: str, origin: str, call: Call, resolution: Resolution) -> Resolution:

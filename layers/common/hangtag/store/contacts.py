@@ -117,25 +117,34 @@ def create_unknown(
     name: str | None = None,
     supervisor_id: str | None = None,
     origin: str | None = None,
+    external_id: str | None = None,
 ) -> ContactRef:
     """The contact of a number: the one that has it, else a new one, named as the number if not otherwise.
 
     However many ask at once, one contact is made: its id is derived from the number, and the number is claimed
-    with it. `origin` is the digest of the call that makes it, which may give it its supervisor later.
+    with it. `origin` is the digest of the call that makes it, which may give it its supervisor later. If there is a
+    contact of that `external_id`, the number becomes one of its own instead.
     """
     phone = Phone(e164, e164, None)
     contact_id = digest("contact", tenant_id, e164)
-    contact = Contact(contact_id, name or e164, (phone,), supervisor_id, iso(now()))
+    contact = Contact(contact_id, name or e164, (phone,), supervisor_id, iso(now()), external_id)
 
     def attempt() -> ContactRef:
         winner = _claim(tenant_id, e164)
         if winner is not None:
             return ContactRef(winner.contact_id, winner.name, winner.supervisor_id)
+        known = find_by_external_id(tenant_id, external_id) if external_id is not None else None
+        if known is not None:
+            known = _update(tenant_id, known.id, {"phones": (*known.phones, phone)})
+            return ContactRef(known.id, known.name, known.supervisor_id)
         try:
             made = _create(tenant_id, contact, origin, strange=True)
         except IdTakenError:
             # By a contact that gave this number away since.
             made = _create(tenant_id, replace(contact, id=secrets.token_hex(16)), origin, strange=True)
+        except ConflictError as error:
+            # Another call made the contact of this external id at the same moment.
+            raise ContestedError from error
         return ContactRef(made.id, made.name, made.supervisor_id)
 
     return persistently(attempt)
@@ -331,6 +340,15 @@ def matched(tenant_id: str, wanted: Iterable[str]) -> dict[str, str]:
 def get_contact(tenant_id: str, contact_id: str) -> Contact:
     """Raises NotFoundError."""
     return _contact(_load(tenant_id, contact_id))
+
+
+def exists(tenant_id: str, contact_id: str) -> bool:
+    """Whether there is such a contact."""
+    try:
+        _load(tenant_id, contact_id)
+    except NotFoundError:
+        return False
+    return True
 
 
 def origin_of(tenant_id: str, contact_id: str) -> str | None:

@@ -19,10 +19,10 @@ from botocore.exceptions import ClientError
 from hangtag.errors import FieldError, NotFoundError
 from hangtag.settings import TaskTemplate, TypedField
 from hangtag.store import outbox
-from hangtag.store.client import dynamodb, table
+from hangtag.store.client import dynamodb, is_refused, table
 from hangtag.store.clock import iso, now
 from hangtag.store.keys import DAY_SHARDS, key, shard
-from hangtag.store.paging import within
+from hangtag.store.listing import of_partition
 from hangtag.store.transact import ContestedError, persistently
 
 SK = "TASK"
@@ -38,7 +38,10 @@ _PAGE = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """A task. Times are ISO 8601 in UTC; `call_id` is the call that it was made for, as the API calls it."""
+    """A task. Times are ISO 8601 in UTC; `call_id` is the call that it was made for, as the API calls it.
+
+    `external_id` is what the CRM outside calls it, if it is that CRM's.
+    """
 
     id: str
     title: str
@@ -50,6 +53,7 @@ class Task:
     fields: tuple[TypedField, ...] = ()
     created_at: str
     call_id: str | None = None
+    external_id: str | None = None
     version: int = 1
 
     @property
@@ -70,6 +74,7 @@ class Task:
             "fields": [field.model_dump() for field in self.fields],
             "created_at": self.created_at,
             "call_id": self.call_id,
+            "external_id": self.external_id,
         }
 
     @classmethod
@@ -280,22 +285,7 @@ def tag_puts(tenant_id: str, tag: Mapping[str, Any] | None, before: Mapping[str,
 
 def tags_of(tenant_id: str, task_id: str, limit: int, before: str | None) -> tuple[list[Mapping[str, Any]], str | None]:
     """The tags on a task, the newest first, as JSON; and before which key to go on. Raises botocore's errors."""
-    condition, values = "pk = :pk AND begins_with(sk, :tag)", {":tag": {"S": key("TAG", "")}}
-    arguments: Any = {}
-    pk = key("T", tenant_id, SK, task_id)
-    if before is not None:
-        arguments = {"ExclusiveStartKey": {"pk": {"S": pk}, "sk": {"S": within(key("TAG", ""), before)}}}
-    answer = dynamodb().query(
-        TableName=table(),
-        KeyConditionExpression=condition,
-        ExpressionAttributeValues={":pk": {"S": pk}, **values},
-        ScanIndexForward=False,
-        Limit=limit,
-        ConsistentRead=True,
-        **arguments,
-    )
-    following = answer.get("LastEvaluatedKey", {}).get("sk", {}).get("S")
-    return [json.loads(item["body"]["S"]) for item in answer["Items"]], following
+    return of_partition(table(), key("T", tenant_id, SK, task_id), "TAG", limit, before)
 
 
 def place_of_tag(tag: Mapping[str, Any]) -> str:
@@ -342,12 +332,9 @@ def _write(writes: list[Write]) -> None:
     try:
         dynamodb().transact_write_items(TransactItems=writes)  # type: ignore[arg-type]
     except ClientError as error:
-        if error.response["Error"]["Code"] != "TransactionCanceledException":
+        if not is_refused(error):
             raise
-        reasons: Any = error.response.get("CancellationReasons", [])
-        if {"ConditionalCheckFailed", "TransactionConflict"} & {reason.get("Code") for reason in reasons}:
-            raise ContestedError from error
-        raise
+        raise ContestedError from error
 
 
 def _is_due(task: Task) -> bool:
@@ -379,6 +366,9 @@ def _parse(item: Mapping[str, Any]) -> Task:
 
 
 def due_time(text: str) -> str:
-    """A due time as it is kept. Raises ValueError for what is no time in ISO 8601; without an offset it is UTC."""
+    """A due time as it is kept; without an offset it is UTC.
+
+    Raises ValueError for what is no time in ISO 8601, OverflowError for one that is outside of the calendar in UTC.
+    """
     moment = datetime.fromisoformat(text)
     return iso(moment if moment.tzinfo else moment.replace(tzinfo=UTC))

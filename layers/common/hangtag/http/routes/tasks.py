@@ -1,9 +1,8 @@
 """Tasks, and the planner."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, Literal
 
-from aws_lambda_powertools.event_handler.openapi.params import Query
 from pydantic import Field, StringConstraints
 
 from hangtag.errors import BadInputError, FieldError, NotFoundError
@@ -13,7 +12,7 @@ from hangtag.http.cards import Cards
 from hangtag.http.cursor import read_cursor, write_cursor
 from hangtag.http.paged import found_id
 from hangtag.http.service import Routes
-from hangtag.http.shapes import DEFAULT_LIMIT, UNSENT, Given, Id, Limit, Listed, PhoneOut, Taken, Text, is_id
+from hangtag.http.shapes import DEFAULT_LIMIT, UNSENT, From, Given, Id, Limit, Listed, PhoneOut, Taken, Text, To, is_id
 from hangtag.settings import MAX_FIELDS, MAX_MEMBERS, TypedField
 from hangtag.store import contacts, employees, tasks
 from hangtag.store.tasks import Task
@@ -28,8 +27,6 @@ MAX_PLANNED = 500
 
 Status = Literal["open", "completed", "cancelled"]
 Time = Annotated[str, StringConstraints(min_length=10, max_length=40)]
-From = Annotated[str | None, Query(alias="from", max_length=40)]
-To = Annotated[str | None, Query(alias="to", max_length=40)]
 ContactIds = Annotated[list[Id], Field(max_length=MAX_CONTACTS)]
 MemberIds = Annotated[list[Id], Field(max_length=MAX_MEMBERS)]
 Fields = Annotated[list[TypedField], Field(max_length=MAX_FIELDS)]
@@ -60,7 +57,7 @@ class TaskChange(Taken):
 
 
 class TaskOut(Given):
-    """A task. `call_id` is the call that it was made for."""
+    """A task. `call_id` is the call that it was made for, `external_id` what the CRM outside calls it, if it is its."""
 
     id: str
     title: str
@@ -72,6 +69,7 @@ class TaskOut(Given):
     fields: list[TypedField]
     created_at: str
     call_id: str | None
+    external_id: str | None = None
 
 
 class PlannedContact(Given):
@@ -214,19 +212,11 @@ def checked(tenant_id: str, sent: dict[str, Any]) -> dict[str, Any]:
 def _strangers(tenant_id: str, known: dict[str, Any]) -> Iterator[FieldError]:
     """Whom a task names who is not there."""
     for place, contact_id in enumerate(known.get("contact_ids", ())):
-        if not _is_there(contacts.get_contact, tenant_id, contact_id):
+        if not contacts.exists(tenant_id, contact_id):
             yield FieldError(f"contact_ids.{place}", "there is no such contact")
     for place, employee_id in enumerate(known.get("member_ids", ())):
-        if not _is_there(employees.get_employee, tenant_id, employee_id):
+        if not employees.exists(tenant_id, employee_id):
             yield FieldError(f"member_ids.{place}", "there is no such employee")
     assignee = known.get("assignee_id")
-    if assignee is not None and not _is_there(employees.get_employee, tenant_id, assignee):
+    if assignee is not None and not employees.exists(tenant_id, assignee):
         yield FieldError("assignee_id", "there is no such employee")
-
-
-def _is_there(load: Callable[[str, str], object], tenant_id: str, wanted: str) -> bool:
-    try:
-        load(tenant_id, wanted)
-    except NotFoundError:
-        return False
-    return True
