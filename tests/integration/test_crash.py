@@ -1,10 +1,16 @@
-"""The crash test: for every AWS call that a story takes, the story with that call failing.
+"""The crash test: for every AWS call that changes something, of every story, the story with that call failing.
+
+A write fails before it is sent, and again after it took effect, in each story. Of a read both are the same, since it
+changes nothing: each read (what is asked of what, and the how-manieth of its like in its story) fails once in as many
+stories as READ_IN says. HANGTAG_CRASH=all (`make crash`) fails each read of every story on both sides, too.
 
 Promise: after an acknowledgement, with no redelivery at all and nothing but the platform's own retries, the record is
 the same and there is exactly one tag. The proxy at the endpoint fails the call; the product has no hook for it.
 """
 
+import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -30,9 +36,12 @@ QUIET_PLAYINGS = 6
 QUIET_AT_ONCE = 4
 QUIET_SECONDS = 420.0
 MOST_RARE_SHARE = 0.05
+READ_IN = 4
+READS = ("GetItem", "BatchGetItem", "Query")
+EVERYTHING = os.environ.get("HANGTAG_CRASH") == "all"
 PARAMETERS = {"HangupTimeoutSeconds": "20", "LogLevel": "WARNING"}
 
-pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(3000)]
+pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(7200 if EVERYTHING else 3000)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +92,21 @@ def cases_of(stage: Stage, story: Story) -> list[Case]:
     return [Case(story, k, target, side, result) for k, target in enumerate(seen, start=1) for side in Side]
 
 
+def chosen(cases: list[Case]) -> list[Case]:
+    """The cases that are played: all writes, and of the reads those that the top of this file says."""
+    if EVERYTHING:
+        return cases
+    played: list[Case] = []
+    times: Counter[Signature] = Counter()
+    for case in cases:
+        if case.target.what.startswith(READS):
+            if case.side is not Side.BEFORE or times[case.target] >= READ_IN:
+                continue
+            times[case.target] += 1
+        played.append(case)
+    return played
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What came of a case. `met`: the call was met, and failed. `wrong` says what did not go well."""
@@ -115,7 +139,8 @@ def test_every_aws_call_of_every_story_may_fail(stage: Stage, record_property: C
     stories = load_stories()
     with ThreadPoolExecutor(AT_ONCE) as pool:
         # One at a time, so that no story meets a worker which does not know its tenant yet.
-        cases = [case for story in stories for case in cases_of(stage, story)]
+        known = [case for story in stories for case in cases_of(stage, story)]
+        cases = chosen(known)
         found = list(pool.map(lambda case: play(stage, case, PLAYINGS), cases))
     until = time.monotonic() + QUIET_SECONDS
 
@@ -129,9 +154,10 @@ def test_every_aws_call_of_every_story_may_fail(stage: Stage, record_property: C
     rare = [finding for finding in found if not finding.met]
     failures = [str(finding) for finding in found if finding.met and finding.wrong]
     calls = {case.target.what for case in cases}
+    assert calls == {case.target.what for case in known}
     printed = (
-        f"crash test: {len(cases)} (story, k, side) of {len(stories)} stories, {len(calls)} kinds of calls; "
-        f"brought forth by a race once, and never met again: {len(rare)}"
+        f"crash test: {len(cases)} of {len(known)} (story, k, side) of {len(stories)} stories, "
+        f"{len(calls)} kinds of calls; brought forth by a race once, and never met again: {len(rare)}"
     )
     record_property("printed", "\n".join([printed, *failures, *map(str, rare)]))
     assert any(what.startswith("states dynamodb") for what in calls)

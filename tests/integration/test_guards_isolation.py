@@ -174,6 +174,74 @@ def test_their_things_are_not_found(scene: Scene, role: str) -> None:
         assert answer.status in (400, 403, 404, 409, 422), (route.name, answer)
 
 
+def bodies_with_ids(ids: Mapping[str, str], extension: Iterator[int]) -> dict[str, Any]:
+    """For each route whose body takes ids, one that is right in all else, so that the ids are looked up."""
+    employee, contact = ids["employee_id"], ids["contact_id"]
+    people = {"assignee_id": employee, "member_ids": [employee]}
+    held = {"integration_id": ids["integration_id"], "extension": str(next(extension))}
+    hired = {"name": "Hired", "extensions": [held], "deputy_id": employee}
+    telephony = {
+        "attach": {"to": "new_task", "task": {"title": "Of a call", **people}},
+        "contacts": {"template": {"supervisor_id": ids["group_id"]}},
+        "notifications": {"missed_calls": {"employee_ids": [employee]}},
+    }
+    return {
+        "POST /v1/calls/{call_id}/comments": {"text": "text", "task_id": ids["task_id"]},
+        "POST /v1/calls/{call_id}/tasks": {"title": "Made", "contact_ids": [contact], **people},
+        "POST /v1/contacts": {"name": "Made", "phones": [], "supervisor_id": employee},
+        "PATCH /v1/contacts/{contact_id}": {"supervisor_id": ids["group_id"]},
+        "POST /v1/employees": hired,
+        "PATCH /v1/employees/{employee_id}": {"extensions": [held]},
+        "POST /v1/groups": {"name": "Made", "employee_ids": [employee]},
+        "PATCH /v1/groups/{group_id}": {"employee_ids": [employee]},
+        "PUT /v1/settings/telephony": telephony,
+        "POST /v1/settings/telephony/preview": {"call_id": ids["call_id"]},
+        "POST /v1/tasks": {"title": "Made", "contact_ids": [contact], **people},
+        "PATCH /v1/tasks/{task_id}": {"contact_ids": [contact], **people},
+        "POST /v1/tokens": {"employee_id": employee},
+    }
+
+
+def swapped(body: Any, ours: Mapping[str, str], theirs: Mapping[str, str]) -> Iterator[Any]:
+    """The body again and again, each time with one id of ours replaced by theirs."""
+    names = {value: name for name, value in ours.items()}
+    if isinstance(body, dict):
+        for key, inner in body.items():
+            yield from ({**body, key: other} for other in swapped(inner, ours, theirs))
+    elif isinstance(body, list):
+        for place, inner in enumerate(body):
+            yield from ([*body[:place], other, *body[place + 1 :]] for other in swapped(inner, ours, theirs))
+    elif body in names:
+        yield theirs[names[body]]
+
+
+def test_every_id_in_a_body_is_looked_up_in_ones_own_tenant(scene: Scene) -> None:
+    """With ours the request is taken, with theirs in any one place it is refused, and they are as before."""
+    ours, theirs = scene.ours.ids, scene.theirs.ids
+    extensions = iter(range(700, 800))
+    routes = {route.name: route for route in ROUTES}
+    known = bodies_with_ids(ours, extensions)
+    taking = {
+        route.name
+        for route in ROUTES
+        if route.body and "id of theirs" in json.dumps(list(bodies(route.body, dict.fromkeys(ours, "id of theirs"))))
+    }
+    assert taking == known.keys()
+    before = state_of(scene, scene.theirs)
+    owner = scene.callers["owner"]
+    for name in sorted(known):
+        route = routes[name]
+        body = bodies_with_ids(ours, extensions)[name]
+        answer = owner.send(route.method, route.address(ours), json=body)
+        assert answer.status < 300, (name, answer)
+        others = list(swapped(bodies_with_ids(ours, extensions)[name], ours, theirs))
+        assert others, name
+        for other in others:
+            answer = owner.send(route.method, route.address(ours), json=other)
+            assert answer.status in (400, 404), (name, other, answer)
+    assert state_of(scene, scene.theirs) == before
+
+
 def test_a_tenants_owner_gets_at_no_tenant_not_even_their_own(scene: Scene) -> None:
     for route in OPERATORS:
         for side in (scene.ours, scene.theirs):
