@@ -13,7 +13,7 @@ FUNCTIONS := $(wildcard functions/*/app.py)
 OLD_ENOUGH := -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Hangtag needs Python 3.11 or newer, this is %s: make PYTHON=/path/to/python" % sys.version.split()[0])'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test test-fast check format openapi bench bench-import build lock clean
+.PHONY: help setup demo up down test test-fast crash fuzz check format docs bench bench-import build lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 — /p' $(MAKEFILE_LIST)
@@ -49,6 +49,15 @@ test: setup $(SAM_VENV)/.stamp ## everything, slow tests included
 test-fast: setup ## what needs neither a stack nor a build
 	$(BIN)/python -m pytest -m "not stack and not build"
 
+crash: setup ## the crash test with every read of every story as well; takes an hour
+	HANGTAG_CRASH=all $(BIN)/python -m pytest --timeout 7200 tests/integration/test_crash.py
+
+fuzz: setup ## every provider's verify and parse, by coverage, SECONDS each (60)
+	@for provider in $$($(BIN)/python -c "from hangtag.providers import PROVIDERS as p; print(*{m: k for k, m in reversed(p.items())}.values())"); do \
+		mkdir -p .local/fuzz/$$provider; \
+		$(BIN)/python tests/fuzz/fuzz_provider.py $$provider .local/fuzz/$$provider -max_total_time=$(or $(SECONDS),60) -print_final_stats=1 || exit 1; \
+	done
+
 check: setup $(SAM_VENV)/.stamp ## style, types, layers, template and state machine
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -60,13 +69,15 @@ check: setup $(SAM_VENV)/.stamp ## style, types, layers, template and state mach
 	$(SAM) validate --lint
 	$(BIN)/python -m tools.asl_lint statemachines/*.asl.yaml
 	$(BIN)/python -m tools.openapi --check
+	$(BIN)/python -m tools.providers --check
 
 format: setup ## put the code into its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-openapi: setup ## write docs/openapi.json anew from the routes
+docs: setup ## write docs/openapi.json and docs/providers.md anew from the code
 	$(BIN)/python -m tools.openapi
+	$(BIN)/python -m tools.providers
 
 bench: setup ## what a call costs, as ratios and counts of one run
 	@PYTHONPATH=$(PYTHONPATH):tests/load:tests/integration $(BIN)/python tests/load/bench.py

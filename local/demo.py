@@ -31,10 +31,11 @@ from local.simulator import (
     Story,
     Verdict,
     build_office,
+    default_lines,
     load_office_plan,
     load_stories,
 )
-from local.simulator.story import TENANTS, StoryError
+from local.simulator.story import PROVIDER, TENANTS, StoryError
 
 HANGUP_TIMEOUT_SECONDS = 20
 # A running stack that waits longer for a hang-up can't show a lost one while somebody watches.
@@ -43,6 +44,8 @@ DEFAULT_TIMEOUT_SECONDS = 14400
 # Two minutes of talk pass in six seconds: well within the time limit for hang-ups.
 SPEED = 20.0
 AT_ONCE = 10
+# The tenant that has a PBX of every kind.
+MAIN = TENANTS[0]
 LANDS_WITHIN_SECONDS = 90.0
 LOOKS_EVERY_SECONDS = 1.0
 # Between two random calls.
@@ -136,10 +139,14 @@ class Show:
         plan = load_office_plan()
         stop = threading.Event()
         operator = Api(running.api, running.operator_token, stop=stop)
-        offices: dict[str, Office] = {name: build_office(operator, plan, name) for name in TENANTS}
+        providers = default_lines()
+        offices: dict[str, Office] = {
+            name: build_office(operator, plan, name, providers if name == MAIN else (PROVIDER,)) for name in TENANTS
+        }
         _say(f"{len(offices)} tenants with {len(plan.employees)} employees and {len(plan.contacts)} contacts each")
+        _say(f"the first of them has {len(providers)} PBXs: {', '.join(providers)}")
         return cls(
-            stories=_playable(running, load_stories()),
+            stories=_playable(running, [story for provider in providers for story in load_stories(provider)]),
             offices=offices,
             player=Player(PlayerConfig(speed=speed), stop),
             judge=Judge(running.api, offices, stop=stop),
@@ -194,8 +201,8 @@ class Show:
             return
         for delivery in run.refused:
             with self.lock:
-                self.failed.append(story.name)
-                _say(f"{story.name}: a delivery was refused: {delivery}")
+                self.failed.append(story.title)
+                _say(f"{story.title}: a delivery was refused: {delivery}")
         verdicts = self.judge.judge(
             run,
             within_seconds=self.lands_within,
@@ -248,7 +255,7 @@ def describe(verdict: Verdict) -> str:
     call: Mapping[str, Any] = verdict.call or {}
     direction = call.get("direction") or "?"
     number = mask(_values(verdict).get("Contact's number") or call.get("external") or "")
-    return f"{verdict.story:<37} {direction:<8} {number:<14} → {_left(verdict)}"
+    return f"{verdict.story:<44} {direction:<8} {number:<14} → {_left(verdict)}"
 
 
 def _values(verdict: Verdict) -> dict[str, Any]:

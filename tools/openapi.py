@@ -163,7 +163,7 @@ def main() -> int:
     old = FILE.read_text() if FILE.exists() else ""
     if old == new:
         return 0
-    print("docs/openapi.json is not what the code says (make openapi):", *_differences(old, new), sep="\n  ")
+    print("docs/openapi.json is not what the code says (make docs):", *_differences(old, new), sep="\n  ")
     return 1
 
 

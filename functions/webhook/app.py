@@ -18,6 +18,7 @@ from hangtag.providers.base import Reply, WebhookRequest
 
 SETTINGS = Settings(
     table=os.environ["TABLE_NAME"],
+    public_url=os.environ["PUBLIC_URL"],
     token_keys=os.environ["TOKEN_KEY"],
     fallback_queue_url=os.environ["FALLBACK_QUEUE_URL"],
     sweep_after=timedelta(seconds=int(os.environ["SWEEP_AFTER_SECONDS"])),
@@ -58,7 +59,12 @@ def _body(event: dict[str, Any]) -> bytes:
 
 
 def _response(reply: Reply) -> dict[str, Any]:
-    headers = {"content-type": reply.content_type, "cache-control": "no-store"}
+    headers = {
+        "content-type": reply.content_type,
+        "cache-control": "no-store",
+        "x-content-type-options": "nosniff",
+        **reply.headers,
+    }
     return {"statusCode": reply.status, "headers": headers, "body": reply.body}
 
 
@@ -67,7 +73,7 @@ def drain(records: list[dict[str, Any]]) -> dict[str, Any]:
     failed = []
     for record in records:
         try:
-            process(SETTINGS, Delivery.from_message(record["body"]))
+            process(SETTINGS, Delivery.from_message(record["body"], SETTINGS.token_keys))
         except Exception as error:
             kind = "the table refuses" if isinstance(error, REFUSED_BY_AWS) else "broken"
             logger.exception("parked delivery not taken in", extra={"why": kind})

@@ -1,13 +1,14 @@
 """A PBX made of stories: what PBXs post, played over HTTP, and the judging of what came of it.
 
-`story` reads the stories of `events/<provider>/`, `office` sets up the tenants they play in, `player` posts them
-(with `faults` on demand), `judge` compares the calls and tags in the API with what the story expects.
-`python -m local.simulator` plays by hand.
+`story` reads the stories of `events/<provider>/`, `office` sets up the tenants they play in, `player` posts them (with
+`faults` on demand; `pbx` signs them as the real PBXs do), `judge` compares the calls and tags in the API with what the
+story expects. `rest` holds fakes of the PBXs' own APIs. `python -m local.simulator` plays by hand.
 """
 
 from local.simulator.api import Api, ApiError
 from local.simulator.http import Backoff
 from local.simulator.judge import Judge, Verdict
+from local.simulator.lines import Line, default_lines
 from local.simulator.office import Office, build_office
 from local.simulator.player import Delivery, Player, PlayerConfig, Run, Target, Webhook
 from local.simulator.story import OfficePlan, Story, StoryError, load_office_plan, load_stories, load_story
@@ -18,6 +19,7 @@ __all__ = [
     "Backoff",
     "Delivery",
     "Judge",
+    "Line",
     "Office",
     "OfficePlan",
     "Player",
@@ -29,6 +31,7 @@ __all__ = [
     "Verdict",
     "Webhook",
     "build_office",
+    "default_lines",
     "load_office_plan",
     "load_stories",
     "load_story",

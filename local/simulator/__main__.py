@@ -6,6 +6,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from hangtag.providers.catalog import catalog
 from local.simulator.player import Player, PlayerConfig, Run, Target, Webhook
 from local.simulator.story import PROVIDER, Story, StoryError, choose, load_stories
 
@@ -31,9 +32,11 @@ def _parser() -> argparse.ArgumentParser:
     for command in (listing, playing):
         command.add_argument("--provider", default=PROVIDER, help="folder of stories")
     playing.add_argument("--url", required=True, help="the integration's webhook_url")
-    playing.add_argument("--token", required=True, help="its planfix_token")
+    playing.add_argument(
+        "--secret", action="append", default=[], metavar="NAME=VALUE", help="what the PBX signs with; may be repeated"
+    )
     playing.add_argument("--other-url", help="webhook_url of a second tenant, where a story has two")
-    playing.add_argument("--other-token", help="planfix_token of the second tenant")
+    playing.add_argument("--other-secret", action="append", default=[], metavar="NAME=VALUE", help="of the second")
     playing.add_argument("--story", action="append", metavar="NAME", help="may be repeated; or all (default)")
     playing.add_argument("--speed", type=float, default=1.0, help="1: real gaps; 10: ten times faster; 0: no gaps")
     playing.add_argument("--at-once", type=int, default=8, help="stories that run at the same time")
@@ -59,9 +62,9 @@ def play(given: argparse.Namespace) -> int:
     """Play the chosen stories and print each delivery with its reply."""
     named = given.story or ["all"]
     stories = choose(named, given.provider)
-    targets: dict[str, Target] = {"main": Webhook(webhook_url=given.url, planfix_token=given.token)}
-    if given.other_url and given.other_token:
-        targets["other"] = Webhook(webhook_url=given.other_url, planfix_token=given.other_token)
+    targets: dict[str, Target] = {"main": _webhook(given.provider, given.url, given.secret)}
+    if given.other_url:
+        targets["other"] = _webhook(given.provider, given.other_url, given.other_secret)
     playable = [story for story in stories if story.tenants <= set(targets)]
     for story in stories:
         if story not in playable:
@@ -73,6 +76,24 @@ def play(given: argparse.Namespace) -> int:
     sent = sum(len(run.deliveries) for run in runs)
     print(f"stories: {len(runs)}, deliveries: {sent}, refused: {refused}")
     return 1 if refused else 0
+
+
+def _webhook(provider: str, url: str, given: Sequence[str]) -> Webhook:
+    """Raises StoryError for a secret that is not NAME=VALUE, or one that the PBX can't do without."""
+    secrets = dict(one.split("=", 1) for one in given if "=" in one)
+    if len(secrets) != len(given):
+        raise StoryError("a secret is given as NAME=VALUE")
+    missing = [name for name in _needed(provider) if name not in secrets]
+    if missing:
+        raise StoryError(f"{provider} signs with: {', '.join(missing)}; give each with --secret")
+    return Webhook(provider=provider, webhook_url=url, secrets=secrets)
+
+
+def _needed(provider: str) -> Sequence[str]:
+    info = next((info for info in catalog() if info.key == provider), None)
+    if info is None:
+        raise StoryError(f"there is no provider {provider!r}")
+    return (*info.made_secrets, *(name for name in info.verified_with))
 
 
 def _config(given: argparse.Namespace) -> PlayerConfig:

@@ -60,15 +60,26 @@ class Sender:
         *,
         headers: Mapping[str, str] | None = None,
         form: Mapping[str, str] | None = None,
+        body: bytes | None = None,
         json: Any = None,
         query: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Send until it is answered with anything but 429 and 5xx, or the attempts are used up. Never raises."""
+        """Send until it is answered with anything but 429 and 5xx, or the attempts are used up. Never raises.
+
+        One of `form`, `body` and `json` at most.
+        """
         session = self._session(url)
         attempt = 1
         while True:
             answer, retry_after = _try(
-                session, attempt, method, url, headers=headers, data=form, json=json, params=query
+                session,
+                attempt,
+                method,
+                url,
+                headers=headers,
+                data=body if form is None else form,
+                json=json,
+                params=query,
             )
             passing = answer.status is None or answer.status == 429 or answer.status >= 500
             if not passing or attempt >= self._backoff.attempts:

@@ -80,7 +80,8 @@ class Judge:
         tags: list[Mapping[str, Any]] = []
         mismatches: list[str] = []
         try:
-            calls = _calls(self._apis[expected.tenant], office, call_id)
+            integration_id = office.lines[run.story.provider].integration_id
+            calls = _calls(self._apis[expected.tenant], integration_id, call_id)
             tags = _tags(self._apis[expected.tenant], calls, mismatches)
         except ApiError as error:
             mismatches.append(str(error))
@@ -91,7 +92,7 @@ class Judge:
                 told = self._recipients(expected.tenant, tags[0]["id"])
                 mismatches += recipient_mismatches(expected.recipients, people, told)
         return Verdict(
-            story=run.story.name,
+            story=run.story.title,
             expected=expected,
             call_id=call_id,
             call=calls[0] if calls else None,
@@ -107,8 +108,8 @@ class Judge:
             return []
 
 
-def _calls(api: Api, office: Office, call_id: str) -> list[Mapping[str, Any]]:
-    found = api.get("/v1/calls", integration_id=office.integration_id, call_id=call_id)
+def _calls(api: Api, integration_id: str, call_id: str) -> list[Mapping[str, Any]]:
+    found = api.get("/v1/calls", integration_id=integration_id, call_id=call_id)
     return list(found["items"])
 
 

@@ -1,44 +1,58 @@
 """Sets up the tenants that stories play in, through the public API alone."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import quote
 
 from local.simulator.api import Api
+from local.simulator.lines import Line
+from local.simulator.pbx import load
 from local.simulator.story import PROVIDER, OfficePlan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Office:
-    """One tenant with its office. `employees`, `contacts` and `tasks` map names to ids."""
+    """One tenant with its office. `employees`, `contacts` and `tasks` map names to ids, `lines` providers to theirs."""
 
     name: str
     tenant_id: str
     owner_token: str = field(repr=False)
-    integration_id: str
-    webhook_url: str = field(repr=False)
-    planfix_token: str = field(repr=False)
+    lines: Mapping[str, Line]
     employees: Mapping[str, str]
     contacts: Mapping[str, str]
     tasks: Mapping[str, str]
 
+    @property
+    def integration_id(self) -> str:
+        """Of the telephony API."""
+        return self.lines[PROVIDER].integration_id
 
-def build_office(api: Api, plan: OfficePlan, name: str = "main") -> Office:
+    @property
+    def webhook_url(self) -> str:
+        """Of the telephony API."""
+        return self.lines[PROVIDER].webhook_url
+
+    @property
+    def planfix_token(self) -> str:
+        """Of the telephony API."""
+        return self.lines[PROVIDER].secrets["planfix_token"]
+
+
+def build_office(api: Api, plan: OfficePlan, name: str = "main", providers: Sequence[str] = (PROVIDER,)) -> Office:
     """Make a tenant with the planned office; `api` has the operator's token. Raises ApiError.
 
-    `name` becomes part of the tenant's name, and says which rules it has; any number of tenants may share it.
+    `name` becomes part of the tenant's name, and says which rules it has; any number of tenants may share it. Every
+    employee has the same extension on the PBX of each of `providers`.
     """
     tenant = api.post(
         "/v1/tenants",
         {"name": f"Office {name}", "country": plan.country, "time_zone": plan.time_zone},
     )
     owner = api.as_token(tenant["owner_token"])
-    integration = owner.post(
-        "/v1/integrations",
-        {"provider": PROVIDER, "name": "Simulated PBX", "credentials": {}, "settings": {}},
-    )
+    lines = {provider: add_line(owner, provider) for provider in providers}
     owner.put("/v1/settings/telephony", plan.settings_of(name))
-    employees = _add_employees(owner, plan, integration["id"])
+    employees = _add_employees(owner, plan, [line.integration_id for line in lines.values()])
     groups = _add_groups(owner, plan, employees, name)
     contacts = _add_contacts(owner, plan, {**employees, **groups})
     tasks = _add_tasks(owner, plan, contacts)
@@ -48,23 +62,46 @@ def build_office(api: Api, plan: OfficePlan, name: str = "main") -> Office:
         name=name,
         tenant_id=tenant["id"],
         owner_token=tenant["owner_token"],
-        integration_id=integration["id"],
-        webhook_url=integration["webhook_url"],
-        planfix_token=integration["secrets"]["planfix_token"],
+        lines=lines,
         employees=employees,
         contacts=contacts,
         tasks=tasks,
     )
 
 
-def _add_employees(owner: Api, plan: OfficePlan, integration_id: str) -> dict[str, str]:
+def add_line(
+    owner: Api,
+    provider: str,
+    credentials: Mapping[str, str] | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> Line:
+    """Connect a simulated PBX; what is None is the simulated account's own. Raises ApiError."""
+    pbx = load(provider)
+    typed = dict(pbx.CREDENTIALS if credentials is None else credentials)
+    made = owner.post(
+        "/v1/integrations",
+        {
+            "provider": provider,
+            "name": f"Simulated {provider}",
+            "credentials": typed,
+            "settings": dict(pbx.SETTINGS if settings is None else settings),
+        },
+    )
+    return Line(
+        provider=provider,
+        integration_id=made["id"],
+        webhook_url=made["webhook_url"],
+        secrets={**typed, **made["secrets"]},
+    )
+
+
+def _add_employees(owner: Api, plan: OfficePlan, integration_ids: Sequence[str]) -> dict[str, str]:
     ids = {}
     for employee in plan.employees:
-        extension = {"integration_id": integration_id, "extension": employee.extension}
         card = {
             "name": employee.name,
             "phones": list(employee.phones),
-            "extensions": [extension],
+            "extensions": [{"integration_id": one, "extension": employee.extension} for one in integration_ids],
         }
         ids[employee.name] = owner.post("/v1/employees", card)["id"]
     return ids

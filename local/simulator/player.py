@@ -5,33 +5,36 @@ import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Protocol
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
 
 from local.simulator import faults
 from local.simulator.http import ONCE, Answer, Backoff, Sender
-from local.simulator.story import Event, Story, fill
-
-SECRET = "planfix_token"  # noqa: S105  (a field's name)
+from local.simulator.lines import Line
+from local.simulator.story import Event, Message, Story, message
 
 
 class Target(Protocol):
-    """Where a tenant's PBX posts to, and the secret that it adds. An `Office` is one."""
+    """A tenant whose PBXs take part, by their providers. An `Office` is one."""
 
     @property
-    def webhook_url(self) -> str:
-        """The URL."""
-
-    @property
-    def planfix_token(self) -> str:
-        """The secret."""
+    def lines(self) -> Mapping[str, Line]:
+        """The integrations."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Webhook:
     """A target that is given by hand."""
 
+    provider: str
     webhook_url: str = field(repr=False)
-    planfix_token: str = field(repr=False)
+    secrets: Mapping[str, str] = field(repr=False)
+
+    @property
+    def lines(self) -> Mapping[str, Line]:
+        """The one integration."""
+        line = Line(provider=self.provider, integration_id="", webhook_url=self.webhook_url, secrets=self.secrets)
+        return {self.provider: line}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,10 +63,10 @@ class PlayerConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """One copy of one event, as it was sent, and what came back. `fields` are without the secret."""
+    """One copy of one event, as it was sent, and what came back. `fields` are without secret and signature."""
 
     tenant: str
-    fields: Mapping[str, str]
+    fields: Mapping[str, Any]
     expected: int
     answer: Answer
 
@@ -73,7 +76,7 @@ class Delivery:
         return self.answer.status == self.expected
 
     def __str__(self) -> str:
-        said = " ".join(self.fields[name] for name in ("event", "ext") if self.fields.get(name))
+        said = " ".join(str(self.fields[name]) for name in ("event", "ext") if self.fields.get(name))
         answer = self.answer.status or self.answer.error
         tries = f" after {self.answer.attempts} attempts" if self.answer.attempts > 1 else ""
         return f"{said or self.fields.get('cmd', '?')} → {answer}{tries}"
@@ -122,10 +125,14 @@ class Player:
         played = faults.without_hangups(story) if self.config.drop_hangup else story
         made = {name: fresh_id() for name in story.placeholders} | dict(ids or {})
         deliveries: list[Delivery] = []
+        # A PBX with a clock of its own tells the times of life, however fast the story is played: it ends about now.
+        at = start = datetime.now(UTC) - timedelta(seconds=sum(event.after for event in played.events))
         for event in self._schedule(played):
             if self._stop.wait(self._gap(event)):
                 break
-            deliveries += self._deliver(event, targets[event.tenant], made)
+            at += timedelta(seconds=event.after)
+            line = targets[event.tenant].lines[played.provider]
+            deliveries += self._deliver(event, line, message(event, made, start, at))
         complete = not self._stop.is_set()
         return Run(story=played, ids=made, deliveries=tuple(deliveries), complete=complete)
 
@@ -136,13 +143,13 @@ class Player:
     def _gap(self, event: Event) -> float:
         return event.after / self.config.speed if self.config.speed else 0.0
 
-    def _deliver(self, event: Event, target: Target, ids: Mapping[str, str]) -> list[Delivery]:
-        fields = {name: fill(value, ids) for name, value in event.post.items()}
-        form = {SECRET: target.planfix_token, **fields}
+    def _deliver(self, event: Event, line: Line, sent: Message) -> list[Delivery]:
+        fields: Mapping[str, Any] = {**sent.query, **sent.post, **(sent.body or {})}
+        shown = {name: value for name, value in fields.items() if name != line.pbx.SECRET_FIELD}
 
         def send(_: int) -> Delivery:
-            answer = self._sender.send("POST", target.webhook_url, form=form)
-            shown = {name: value for name, value in fields.items() if name != SECRET}
+            signed = line.pbx.request(line.webhook_url, sent, line.secrets, datetime.now(UTC))
+            answer = self._sender.send(signed.method, signed.url, headers=signed.headers, body=signed.body)
             return Delivery(tenant=event.tenant, fields=shown, expected=event.reply, answer=answer)
 
         copies = self.config.concurrent

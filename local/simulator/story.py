@@ -1,13 +1,19 @@
 """Call stories and the office they play in, as `events/` holds them.
 
 A story is what one provider posts, event by event, and what has to come of it. `{call}`, `{call2}`, … stand for the
-PBX's call ids and are made anew for each run, so that a story can be played any number of times.
+PBX's call ids and are made anew for each run, so that a story can be played any number of times. `{time}` is when an
+event happens and `{start}` when the story began, in UTC; both take a form: `{time:iso}`, `{start:epoch}`, or one of
+strftime with a time zone before it: `{start:Europe/Moscow|%Y-%m-%d %H:%M:%S}`.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast, get_args
+from zoneinfo import ZoneInfo
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -22,6 +28,7 @@ NEW_TASK = "new"
 Tenant = Literal["main", "other", "deals", "private", "fresh"]
 TENANTS: tuple[Tenant, ...] = get_args(Tenant)
 _PLACEHOLDER = re.compile(r"\{(call\d*)\}")
+_MOMENT = re.compile(r"\{(time|start)(?::([^}]*))?\}")
 
 
 class StoryError(Exception):
@@ -37,13 +44,19 @@ class _Part(BaseModel):
 class Event(_Part):
     """One request of the PBX. `after` is the gap in seconds since the event before it, as a real PBX leaves it.
 
-    `post` holds the form's fields, but for the secret, which the player adds unless the story has its own. `hangup`
+    `post` holds the form's fields, `body` the JSON instead, `query` those of the address; `rest` is the path after the
+    webhook's token. Secrets and signatures are the simulated PBX's to add, unless the story has its own. `hangup`
     marks an end that the fault "hang-up lost" takes away. `reply` is the HTTP status that the PBX must get.
     """
 
     after: float = Field(default=0, ge=0, le=3600)
     tenant: Tenant = "main"
-    post: Mapping[str, str]
+    method: Literal["GET", "POST"] = "POST"
+    rest: str = ""
+    query: Mapping[str, str] = Field(default_factory=dict)
+    headers: Mapping[str, str] = Field(default_factory=dict)
+    post: Mapping[str, str] = Field(default_factory=dict)
+    body: Mapping[str, Any] | None = None
     hangup: bool = False
     reply: int = 200
 
@@ -92,19 +105,37 @@ class Expectation(_Part):
     recipients: tuple[str, ...] | None = Field(default=None, strict=False)
 
 
+class Told(_Part):
+    """What a provider says in other words than the telephony API: the own line, where the recording is.
+
+    `duration_known`: False where the provider never says how long a call was talked.
+    """
+
+    line: str | None = None
+    recording: str | None = None
+    recording_is_temporary: bool | None = None
+    duration_known: bool = True
+
+
 class StoryFile(_Part):
-    """The contents of one story's file."""
+    """The contents of one story's file.
+
+    Without `expect`, the same is expected as of the telephony API's story of that name, but for what is `told`
+    otherwise: by this provider, in this form.
+    """
 
     about: str = Field(min_length=1)
     source: str = Field(min_length=1)
     events: tuple[Event, ...] = Field(min_length=1, strict=False)
-    expect: tuple[Expectation, ...] = Field(min_length=1, strict=False)
+    expect: tuple[Expectation, ...] = Field(default=(), strict=False)
+    told: Told = Field(default_factory=Told)
 
 
 class Story(StoryFile):
     """A story with its name: `<name>.yaml` in the provider's folder."""
 
     name: str
+    provider: str = PROVIDER
 
     @property
     def tenants(self) -> frozenset[Tenant]:
@@ -114,8 +145,13 @@ class Story(StoryFile):
     @property
     def placeholders(self) -> frozenset[str]:
         """The names of the call ids that a run has to make: call, call2, …"""
-        texts = [value for event in self.events for value in event.post.values()]
+        texts = (text for event in self.events for text in _texts([event.post, event.query, event.body, event.rest]))
         return frozenset(name for text in texts for name in _PLACEHOLDER.findall(text))
+
+    @property
+    def title(self) -> str:
+        """The name, with the provider's before it where it is another than the telephony API."""
+        return self.name if self.provider == PROVIDER else f"{self.provider}/{self.name}"
 
 
 class PlannedEmployee(_Part):
@@ -181,6 +217,69 @@ class OfficePlan(_Part):
 PartT = TypeVar("PartT", bound=_Part)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One request of the PBX as it is to be sent, but for what signs it."""
+
+    method: str = "POST"
+    rest: str = ""
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    post: Mapping[str, str] = field(default_factory=dict)
+    body: Mapping[str, Any] | None = None
+
+
+def message(event: Event, ids: Mapping[str, str], start: datetime, at: datetime) -> Message:
+    """The request of an event, with this run's ids and times (UTC). Raises KeyError for an id that is not there."""
+
+    def filled(value: Any) -> Any:
+        return _filled(value, ids, {"start": start, "time": at})
+
+    return Message(
+        method=event.method,
+        rest=filled(event.rest),
+        query=filled(event.query),
+        headers=filled(event.headers),
+        post=filled(event.post),
+        body=filled(event.body),
+    )
+
+
+def _filled(value: Any, ids: Mapping[str, str], moments: Mapping[str, datetime]) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _filled(inner, ids, moments) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_filled(inner, ids, moments) for inner in value]
+    if not isinstance(value, str):
+        return value
+    whole = _MOMENT.fullmatch(value)
+    if whole is not None and whole.group(2) in ("integer", "milliseconds"):
+        seconds = moments[whole.group(1)].timestamp()
+        return int(seconds) if whole.group(2) == "integer" else int(seconds * 1000)
+    return fill(_MOMENT.sub(lambda found: _shown(moments[found.group(1)], found.group(2) or "iso"), value), ids)
+
+
+def _shown(moment: datetime, form: str) -> str:
+    """A time in one of the forms that the top of this file names."""
+    if form == "iso":
+        return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    if form == "epoch":
+        return str(int(moment.timestamp()))
+    zone, _, pattern = form.rpartition("|")
+    return moment.astimezone(ZoneInfo(zone) if zone else UTC).strftime(pattern)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _texts(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _texts(inner)
+    elif isinstance(value, str):
+        yield value
+
+
 def fill(text: str, ids: Mapping[str, str]) -> str:
     """The text with its placeholders replaced by this run's ids. Raises KeyError for one that has none."""
     return _PLACEHOLDER.sub(lambda found: ids[found.group(1)], text)
@@ -216,8 +315,33 @@ def choose(names: Iterable[str], provider: str = PROVIDER) -> tuple[Story, ...]:
 def _load(path: Path) -> Story:
     contents = _read(path)
     if isinstance(contents, dict):
-        contents = {**contents, "name": path.stem}
-    return _validate(Story, path, contents)
+        contents = {**contents, "name": path.stem, "provider": path.parent.name}
+    story = _validate(Story, path, contents)
+    if story.expect:
+        return story
+    model = EVENTS / PROVIDER / path.name
+    if not model.exists():
+        raise StoryError(f"{path}: it expects nothing, and the telephony API has no story of that name")
+    same = tuple(_as_told(story.told, expected) for expected in _model(model).expect)
+    return story.model_copy(update={"expect": same})
+
+
+@lru_cache(maxsize=256)
+def _model(path: Path) -> Story:
+    return _load(path)
+
+
+def _as_told(told: Told, expected: Expectation) -> Expectation:
+    """What is expected of the telephony API's call, where another provider tells it."""
+    changes: dict[str, object] = {
+        "recording": told.recording,
+        "recording_is_temporary": told.recording_is_temporary if told.recording else None,
+    }
+    if expected.tag is not None:
+        tag: dict[str, object] = {"line": told.line} if told.line is not None else {}
+        tag |= {} if told.duration_known else {"duration": None}
+        changes["tag"] = expected.tag.model_copy(update=tag)
+    return expected.model_copy(update=changes)
 
 
 def _read(path: Path) -> Any:

@@ -103,3 +103,10 @@ def open_office(url: str, operator_token: str, country: str = "RU") -> Office:
     anna = owner.made("/v1/employees", {"name": "Anna", "phones": ["+79100000101"], "extensions": [extension]})
     token = owner.made("/v1/tokens", {"employee_id": anna["id"]})["token"]
     return Office(operator, owner, operator.with_token(token), tenant["id"], integration, anna)
+
+
+def hire(office: Office, name: str, extension: str) -> tuple[str, Caller]:
+    """One more employee: the id, and the API with that employee's token."""
+    held = {"integration_id": office.integration["id"], "extension": extension}
+    made = office.owner.made("/v1/employees", {"name": name, "extensions": [held]})["id"]
+    return made, office.owner.with_token(office.owner.made("/v1/tokens", {"employee_id": made})["token"])

@@ -31,11 +31,6 @@ def stack(issuer: FakeIssuer) -> Iterator[Stack]:
         yield started
 
 
-@pytest.fixture
-def office(stack: Stack) -> Office:
-    return open_office(stack.api, stack.operator_token)
-
-
 def items(stack: Stack) -> list[dict[str, Any]]:
     pages = stack.client("dynamodb").get_paginator("scan").paginate(TableName=stack.table)
     return [item for page in pages for item in page["Items"]]

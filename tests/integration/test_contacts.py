@@ -1,57 +1,19 @@
 """Contacts: a number on several of them, own lines, another system's ids."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from api_client import Office, open_office
-from hangtag.store import client, contacts, models
+from api_client import Office
+from hangtag.store import contacts
 from hangtag.store.people import Phone
-from local.stack import Stack, running
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.usefixtures("environment")]
 
 PORT = 4634
 NUMBER = "+79990000001"
 DEADLINE_SECONDS = 60
-
-
-@pytest.fixture(scope="module")
-def stack() -> Iterator[Stack]:
-    with running(port=PORT) as started:
-        yield started
-
-
-@pytest.fixture(scope="module", autouse=True)
-def environment(stack: Stack) -> Iterator[None]:
-    """The store in this process, as the functions find it."""
-    wanted = {
-        "TABLE_NAME": stack.table,
-        "FILES_BUCKET": stack.files_bucket,
-        "JOBS_QUEUE_URL": stack.jobs_queue,
-        "AWS_ENDPOINT_URL": stack.endpoint,
-        "AWS_DEFAULT_REGION": stack.region,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-    }
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in wanted.items():
-            patch.setenv(name, value)
-        fresh_clients()
-        yield
-    fresh_clients()
-
-
-def fresh_clients() -> None:
-    client.make.cache_clear()
-    models.Entry._connection = None
-
-
-@pytest.fixture
-def office(stack: Stack) -> Office:
-    return open_office(stack.api, stack.operator_token)
 
 
 def make(office: Office, name: str, *phones: Any, **more: Any) -> Any:

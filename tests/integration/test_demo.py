@@ -21,7 +21,9 @@ def run_once(monkeypatch: pytest.MonkeyPatch, *stories: Story) -> int:
         return show
 
     monkeypatch.setenv("HANGTAG_PORT", str(PORT))
-    monkeypatch.setattr(demo, "load_stories", lambda: stories)
+    monkeypatch.setattr(
+        demo, "load_stories", lambda provider: [story for story in stories if story.provider == provider]
+    )
     monkeypatch.setattr(demo.Show, "prepare", staticmethod(prepare_impatiently))
     return demo.main(["--once"])
 
@@ -29,11 +31,12 @@ def run_once(monkeypatch: pytest.MonkeyPatch, *stories: Story) -> int:
 def test_the_demo_exits_zero_when_every_story_ends_as_it_says(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stories = (load_story("answered_incoming"), load_story("internal"))
+    stories = (load_story("answered_incoming"), load_story("internal"), load_story("missed_incoming", "zadarma"))
     assert run_once(monkeypatch, *stories) == 0
     printed = capsys.readouterr().out
     assert "→ Call incoming, Anna Petrova, contact Olga Smirnova, 62 s" in printed
     assert "→ no tag: internal" in printed
+    assert "zadarma/missed_incoming" in printed
 
 
 def test_the_demo_exits_non_zero_when_a_tag_is_not_what_its_story_expects(

@@ -1,7 +1,6 @@
 """The desk API on the real template: contacts, calls, tags."""
 
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -9,29 +8,12 @@ import pytest
 import requests
 
 from api_client import Answer, Office, open_office
-from local.stack import Stack, running
+from local.stack import Stack
 
 pytestmark = pytest.mark.stack
 
 PORT = 4604
 CALLER = "+79990000001"
-
-
-@pytest.fixture(scope="module")
-def stack() -> Iterator[Stack]:
-    with running(port=PORT) as started:
-        yield started
-
-
-@pytest.fixture
-def office(stack: Stack) -> Office:
-    return open_office(stack.api, stack.operator_token)
-
-
-@pytest.fixture(scope="module")
-def shared(stack: Stack) -> Office:
-    """An office for tests that leave nothing in it."""
-    return open_office(stack.api, stack.operator_token)
 
 
 @pytest.fixture(scope="module")

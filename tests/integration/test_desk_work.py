@@ -1,41 +1,16 @@
 """What employees do at the desk: tasks, the planner, comments, timelines; and what they may see."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from api_client import Caller, Office, open_office
+from api_client import Caller, Office, hire
 from calling import Line
-from local.stack import Stack, running
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
 PORT = 4625
-
-
-@pytest.fixture(scope="module")
-def stack() -> Iterator[Stack]:
-    with running(port=PORT) as started:
-        yield started
-
-
-@pytest.fixture
-def office(stack: Stack) -> Office:
-    return open_office(stack.api, stack.operator_token)
-
-
-@pytest.fixture
-def line(office: Office) -> Line:
-    return Line(office)
-
-
-def hire(office: Office, name: str, extension: str) -> tuple[str, Caller]:
-    """One more employee: the id, and the API with that employee's token."""
-    held = {"integration_id": office.integration["id"], "extension": extension}
-    made = office.owner.made("/v1/employees", {"name": name, "extensions": [held]})["id"]
-    return made, office.owner.with_token(office.owner.made("/v1/tokens", {"employee_id": made})["token"])
 
 
 def contact(office: Office, phone: str, **more: Any) -> str:

@@ -1,7 +1,6 @@
 """A call id that a PBX uses again, on the real table: an item is sealed a day after its last event."""
 
 import uuid
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,7 +9,6 @@ import pytest
 from hangtag.calls import CallEvent, Direction, Kind, Outcome
 from hangtag.store.call_events import Appended, Source, append
 from hangtag.store.calls import CallItem, call_key, parse
-from local import stack as local_stack
 from local.stack import Stack
 
 PORT = 4617
@@ -19,12 +17,6 @@ DAY = timedelta(hours=25)
 SOURCE = Source("nobody", "pbx", "telephony_api")
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
-
-
-@pytest.fixture(scope="module")
-def stack() -> Iterator[Stack]:
-    with local_stack.running(port=PORT) as running:
-        yield running
 
 
 class Line:

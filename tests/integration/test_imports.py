@@ -1,31 +1,18 @@
 """Importing contacts from CSV: stopped, run again, and without doubles."""
 
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import requests
 
-from api_client import Caller, Office, open_office
-from local.stack import Stack, running
+from api_client import Caller, Office
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
 PORT = 4624
 ROWS = 1500
 RUNS = ("running",)
-
-
-@pytest.fixture(scope="module")
-def stack() -> Iterator[Stack]:
-    with running(port=PORT) as started:
-        yield started
-
-
-@pytest.fixture
-def office(stack: Stack) -> Office:
-    return open_office(stack.api, stack.operator_token)
 
 
 def begin(owner: Caller, file: bytes) -> str:

@@ -1,13 +1,11 @@
 """One Lambda event per function, invoked on the stack as Lambda would."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from local import stack as local_stack
 from local.stack import Stack
 
 PORT = 4616
@@ -23,12 +21,6 @@ ANSWERS: dict[str, dict[str, Any]] = {
 }
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
-
-
-@pytest.fixture(scope="module")
-def stack() -> Iterator[Stack]:
-    with local_stack.running(port=PORT) as running:
-        yield running
 
 
 def test_every_function_has_an_event() -> None:

@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,7 +9,7 @@ import requests
 
 from api_client import Caller, Office, open_office
 from calling import Line
-from local.stack import Stack, running
+from local.stack import Stack
 
 pytestmark = pytest.mark.stack
 
@@ -18,12 +17,6 @@ PORT = 4637
 PHONE = "79105557701"
 OTHER = "79105557702"
 WITHIN_SECONDS = 60.0
-
-
-@pytest.fixture(scope="module")
-def stack() -> Iterator[Stack]:
-    with running(port=PORT) as started:
-        yield started
 
 
 @pytest.fixture

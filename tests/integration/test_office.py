@@ -4,7 +4,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -30,7 +30,6 @@ from hangtag.store import (
     hooks,
     integrations,
     lines,
-    models,
     roster,
     routing,
     settings,
@@ -38,10 +37,11 @@ from hangtag.store import (
     tokens,
 )
 from hangtag.store.employees import Employee, Extension
+from hangtag.store.hook_items import Needs
 from hangtag.store.keys import key
 from hangtag.store.people import Phone
 from hangtag.store.routing import Found, Router
-from local.stack import Stack, running
+from local.stack import Stack
 
 pytestmark = pytest.mark.stack
 
@@ -50,35 +50,10 @@ KEYS = "k" * 64
 T = TypeVar("T")
 
 
-@pytest.fixture(scope="module")
-def stack() -> Iterator[Stack]:
-    with running(port=PORT) as started:
-        yield started
-
-
 @pytest.fixture(scope="module", autouse=True)
-def table(stack: Stack) -> Iterator[str]:
-    """The store in this process, as the functions find it: by their environment."""
-    function = stack.client("lambda").get_function_configuration(FunctionName=stack.functions["AdminFunction"])
-    wanted = {
-        "TABLE_NAME": stack.table,
-        "CREDENTIALS_KEY_ID": function["Environment"]["Variables"]["CREDENTIALS_KEY_ID"],
-        "AWS_ENDPOINT_URL": stack.endpoint,
-        "AWS_DEFAULT_REGION": stack.region,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-    }
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in wanted.items():
-            patch.setenv(name, value)
-        fresh_clients()
-        yield stack.table
-    fresh_clients()
-
-
-def fresh_clients() -> None:
-    client.make.cache_clear()
-    models.Entry._connection = None
+def table(stack: Stack, environment: pytest.MonkeyPatch) -> str:
+    """The table that the store in this process works on."""
+    return stack.table
 
 
 @pytest.fixture
@@ -91,7 +66,7 @@ def tenant() -> str:
 def pbx(tenant: str) -> integrations.NewIntegration:
     wanted = {"pbx_token": "typed"}
     return integrations.create_integration(
-        tenant, "telephony_api", "PBX", wanted, {}, ("planfix_token",), KEYS, "owner"
+        tenant, "telephony_api", "PBX", wanted, {}, Needs(made_secrets=("planfix_token",)), KEYS, "owner"
     )
 
 
@@ -270,7 +245,7 @@ def test_an_erased_tenant_has_no_roster() -> None:
 def test_a_hook_says_whose_it_is_and_how_its_secret_is_checked(
     tenant: str, pbx: integrations.NewIntegration, table: str
 ) -> None:
-    found = hooks.find_hook(client.dynamodb(), table, token_hash(pbx.token))
+    found = hooks.find_hook(client.dynamodb(), table, token_hash(pbx.made.token))
     assert found is not None
     assert 86300 < found.set_up_until - time.time() <= 86400
     assert replace(found, set_up_until=0.0) == hooks.Hook(
@@ -278,13 +253,13 @@ def test_a_hook_says_whose_it_is_and_how_its_secret_is_checked(
         pbx.integration.id,
         "telephony_api",
         "RU",
-        {"planfix_token": (secret_hash(pbx.secrets["planfix_token"]),)},
+        {"planfix_token": (secret_hash(pbx.made.secrets["planfix_token"]),)},
     )
     assert hooks.find_hook(client.dynamodb(), table, token_hash("unknown")) is None
 
 
 def test_a_hook_that_expired_is_none(pbx: integrations.NewIntegration, table: str) -> None:
-    hashed = token_hash(pbx.token)
+    hashed = token_hash(pbx.made.token)
     client.dynamodb().update_item(
         TableName=table,
         Key={"pk": {"S": key("TOKEN", hashed)}, "sk": {"S": "HOOK"}},
@@ -300,8 +275,8 @@ def test_a_hook_is_read_once_a_minute(pbx: integrations.NewIntegration, table: s
     reader.meta.events.register("before-call.dynamodb.GetItem", lambda **_: reads.append(1), unique_id="count")
     try:
         for _ in range(5):
-            assert hooks.find_hook(reader, table, token_hash(pbx.token)) is not None
-            assert hooks.find_hook(reader, table, token_hash("nobody" + pbx.token)) is None
+            assert hooks.find_hook(reader, table, token_hash(pbx.made.token)) is not None
+            assert hooks.find_hook(reader, table, token_hash("nobody" + pbx.made.token)) is None
     finally:
         reader.meta.events.unregister("before-call.dynamodb.GetItem", unique_id="count")
     assert len(reads) == 2

@@ -31,6 +31,7 @@ def unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_with_neither_table_nor_queue_the_pbx_is_told_to_send_again() -> None:
     settings = Settings(
         table="table",
+        public_url="https://hooks.example.com",
         token_keys=KEY,
         fallback_queue_url=os.environ["AWS_ENDPOINT_URL"] + "/queue",
         sweep_after=timedelta(minutes=5),

@@ -1,49 +1,24 @@
 """The tenant's rules at work: contacts and supervisors, tags on tasks, tag definitions, the queue of missed calls."""
 
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
-from api_client import Answer, Caller, Office, open_office
+from api_client import Answer, Caller, Office, hire
 from calling import Line, until, values
-from local.stack import Stack, running
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
 PORT = 4623
 
 
-@pytest.fixture(scope="module")
-def stack() -> Iterator[Stack]:
-    with running(port=PORT) as started:
-        yield started
-
-
-@pytest.fixture
-def office(stack: Stack) -> Office:
-    return open_office(stack.api, stack.operator_token)
-
-
-@pytest.fixture
-def line(office: Office) -> Line:
-    return Line(office)
-
-
 def rules(office: Office, **changed: Any) -> None:
     """Set rules; calls are looked at again after a second."""
     answer = office.owner.put("/v1/settings/telephony", {"settle_seconds": 1, **changed})
     assert answer.status == 200, answer
-
-
-def hire(office: Office, name: str, extension: str) -> str:
-    """One more employee; the id."""
-    held = {"integration_id": office.integration["id"], "extension": extension}
-    made: str = office.owner.made("/v1/employees", {"name": name, "extensions": [held]})["id"]
-    return made
 
 
 def contacts(caller: Caller, phone: str) -> list[Any]:
@@ -69,7 +44,7 @@ def test_the_contact_of_an_unknown_caller_is_there_while_the_phone_rings(office:
 
 
 def test_the_supervisor_is_the_templates_else_who_answered_else_who_was_rung_first(office: Office, line: Line) -> None:
-    boris = hire(office, "Boris", "102")
+    boris, _ = hire(office, "Boris", "102")
     rules(office)
     for ext in ("101", "102"):
         line.ring("answered", "79035550102", ext)
@@ -224,7 +199,8 @@ def test_a_missed_call_is_open_until_somebody_talks_to_that_number_or_resolves_i
 
 
 def test_the_recipients_of_a_missed_call_are_those_of_the_rules(office: Office, line: Line) -> None:
-    boris, vera, gleb = (hire(office, name, ext) for name, ext in (("Boris", "102"), ("Vera", "103"), ("Gleb", "104")))
+    staff = {"Boris": "102", "Vera": "103", "Gleb": "104"}
+    boris, vera, gleb = (hire(office, name, extension)[0] for name, extension in staff.items())
     group = office.owner.made("/v1/groups", {"name": "Support", "employee_ids": [boris, vera]})["id"]
     office.employee.made("/v1/contacts", {"name": "Ivan", "phones": ["+79035550122"], "supervisor_id": group})
     notices = {"supervisor": True, "rung": True, "employee_ids": [gleb]}

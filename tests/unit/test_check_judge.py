@@ -15,7 +15,7 @@ from hangtag.check.heard import Heard, calls_of
 from hangtag.check.judge import Flow, awaits_record, failed, is_over, judge
 from hangtag.check.verdict import tag_lines
 from hangtag.providers.base import Accepted, WebhookRequest
-from hangtag.providers.telephony_api import receive
+from telephony import receive
 
 TOKEN = "secret"
 PAGE = Path(__file__).parents[2] / "docs" / "telephony-api.md"

@@ -53,7 +53,10 @@ def refusing(status: int, problem: dict[str, str]) -> Callable[[Asked], Reply]:
 
 def webhooks(server: Server) -> dict[str, Webhook]:
     return {
-        name: Webhook(webhook_url=f"{server.url}/{name}", planfix_token=f"secret-{name}") for name in ("main", "other")
+        name: Webhook(
+            provider="telephony_api", webhook_url=f"{server.url}/{name}", secrets={"planfix_token": f"secret-{name}"}
+        )
+        for name in ("main", "other")
     }
 
 
@@ -92,7 +95,7 @@ def test_events_of_two_tenants_go_to_their_webhooks_with_the_same_id() -> None:
 
 
 def test_a_story_of_two_tenants_needs_both_webhooks() -> None:
-    webhook = Webhook(webhook_url="http://127.0.0.1:9", planfix_token="x")
+    webhook = Webhook(provider="telephony_api", webhook_url="http://127.0.0.1:9", secrets={"planfix_token": "x"})
     with pytest.raises(KeyError, match="other"):
         Player().play(load_story("same_call_id_at_two_tenants"), {"main": webhook})
 
@@ -240,7 +243,7 @@ def test_the_command_line_plays_all_stories_that_one_webhook_is_enough_for(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     with serving(always_fine) as server:
-        assert main(["play", "--url", server.url, "--token", "t", "--speed", "0"]) == 0
+        assert main(["play", "--url", server.url, "--secret", "planfix_token=t", "--speed", "0"]) == 0
     said = capsys.readouterr().out
     assert "same_call_id_at_two_tenants: left out" in said
     assert ", refused: 0" in said
@@ -251,7 +254,7 @@ def test_the_command_line_fails_when_a_delivery_was_refused(
 ) -> None:
     chosen = ["--story", STORY.name, "--speed", "0", "--no-retry", "--duplicate", "2"]
     with serving(scripted(503)) as server:
-        assert main(["play", "--url", server.url, "--token", "t", *chosen]) == 1
+        assert main(["play", "--url", server.url, "--secret", "planfix_token=t", *chosen]) == 1
     assert "stories: 1, deliveries: 6, refused: 1" in capsys.readouterr().out
 
 
@@ -259,7 +262,7 @@ def test_the_command_line_fails_when_a_delivery_was_refused(
     "wrong", [["--story", "none"], ["--duplicate", "0"], ["--story", "same_call_id_at_two_tenants"]]
 )
 def test_the_command_line_says_what_is_wrong(wrong: list[str]) -> None:
-    assert main(["play", "--url", "http://127.0.0.1:9", "--token", "t", *wrong]) == 2
+    assert main(["play", "--url", "http://127.0.0.1:9", "--secret", "planfix_token=t", *wrong]) == 2
 
 
 def test_a_delivery_tells_its_tries() -> None:

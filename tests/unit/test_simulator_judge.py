@@ -12,6 +12,7 @@ from http_fake import Asked, Reply, serving
 from local import demo
 from local.simulator import Judge, Office, Player, Run, Verdict, load_story
 from local.simulator.compare import People, compare
+from local.simulator.lines import Line
 from local.simulator.story import Expectation
 
 STORY = load_story("answered_incoming")
@@ -120,9 +121,11 @@ OFFICE = Office(
     name="main",
     tenant_id="t1",
     owner_token="owner",
-    integration_id="i1",
-    webhook_url="https://hook",
-    planfix_token="pt",
+    lines={
+        "telephony_api": Line(
+            provider="telephony_api", integration_id="i1", webhook_url="https://hook", secrets={"planfix_token": "pt"}
+        )
+    },
     employees=PEOPLE.employees,
     contacts=PEOPLE.contacts,
     tasks=PEOPLE.tasks,
@@ -185,7 +188,8 @@ def test_the_demo_fails_if_a_tag_is_not_what_its_story_expects(
 ) -> None:
     story = STORY.model_copy(update={"expect": (expecting(duration),)})
     with serving(landing(after=0)) as server:
-        offices = {"main": replace(OFFICE, webhook_url=f"{server.url}/hook")}
+        here = replace(OFFICE.lines["telephony_api"], webhook_url=f"{server.url}/hook")
+        offices = {"main": replace(OFFICE, lines={"telephony_api": here})}
         stop = threading.Event()
         show = demo.Show(
             stories=[story],

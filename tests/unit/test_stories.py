@@ -1,34 +1,29 @@
 """The call stories of the telephony API: whole, sourced, and right by the domain alone."""
 
-import hashlib
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import urlencode
 
 import pytest
 
-from hangtag.calls import Call, CallEvent, SkipReason, Verdict, classify, fold
-from hangtag.flow.settle import settlement
+from hangtag.calls import Call, SkipReason, Verdict, classify
 from hangtag.phone import normalise
-from hangtag.providers.base import Accepted, WebhookRequest
-from hangtag.providers.telephony_api import receive
 from local.simulator import faults
 from local.simulator.story import (
     EVENTS,
     NEW_CONTACT,
+    PROVIDER,
     Event,
     Expectation,
     Story,
     StoryError,
-    Tenant,
     choose,
     fill,
     load_office_plan,
     load_stories,
     load_story,
 )
+from provider_stories import line
 
 PLAN = load_office_plan()
 STORIES = load_stories()
@@ -69,42 +64,10 @@ NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 each_story = pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
 
 
-def parsed(event: Event, at: datetime) -> CallEvent:
-    """An event as the provider's module reads it."""
-    form = {name: fill(value, IDS) for name, value in event.post.items()}
-    result = receive(
-        WebhookRequest(
-            method="POST",
-            path="/tel/api/***",
-            query="",
-            headers={"content-type": "application/x-www-form-urlencoded"},
-            body=urlencode({**form, "planfix_token": SECRET}).encode(),
-            arrived_at=at,
-        ),
-        {"planfix_token": (hashlib.sha256(SECRET.encode()).hexdigest(),)},
-    )
-    assert isinstance(result, Accepted), result
-    (call_event,) = result.events
-    return call_event
-
-
-def folded(events: Iterable[Event], *, gaps: bool = True) -> dict[tuple[Tenant, str], Call]:
-    """Every call that the events make, closed: settled where they leave it quiet, forced where they leave it open."""
-    at = NOON
-    by_call: dict[tuple[Tenant, str], list[CallEvent]] = defaultdict(list)
-    for number, event in enumerate(events):
-        at += timedelta(seconds=event.after if gaps else 0.01, microseconds=number)
-        call_event = parsed(event, at)
-        by_call[event.tenant, call_event.call_id].append(call_event)
-    calls = {}
-    for key, call_events in by_call.items():
-        call = fold(call_events)
-        if not call.closed:
-            forced = call.quiet_since is None
-            later = at + timedelta(hours=4) if forced else at + timedelta(seconds=1)
-            call = fold([*call_events, settlement(call, later, forced=forced)])
-        calls[key] = call
-    return calls
+def folded(events: Iterable[Event], *, gaps: bool = True) -> dict[tuple[str, str], Call]:
+    """Every call that the events make, closed."""
+    spaced = [event if gaps else event.model_copy(update={"after": 0.01}) for event in events]
+    return line(PROVIDER).folded(spaced)
 
 
 def judged(call: Call) -> Verdict:

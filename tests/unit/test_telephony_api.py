@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hangtag.calls import CallEvent, Direction, Kind, Outcome
-from hangtag.providers.base import Accepted, ContactCard, Office, Refused, WebhookRequest
-from hangtag.providers.telephony_api import receive
+from hangtag.providers.base import Accepted, ContactCard, Office, RefusedError, WebhookRequest
+from telephony import receive
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 SECRETS = {"planfix_token": (hashlib.sha256(TOKEN.encode()).hexdigest(),)}
@@ -28,7 +28,7 @@ EVENT = {
 }
 
 
-def post(body: bytes, content_type: str = "application/x-www-form-urlencoded") -> Accepted | Refused:
+def post(body: bytes, content_type: str = "application/x-www-form-urlencoded") -> Accepted | RefusedError:
     """Hand a body to the provider as the webhook would."""
     request = WebhookRequest(
         method="POST",
@@ -53,7 +53,7 @@ def said(fields: dict[str, str]) -> CallEvent:
 def refusal(fields: dict[str, str]) -> tuple[int, str, str]:
     """Status, error text and the admin's reason of a refused delivery."""
     result = post(urlencode(fields).encode())
-    assert isinstance(result, Refused)
+    assert isinstance(result, RefusedError)
     return result.reply.status, json.loads(result.reply.body)["error"], result.reason
 
 
@@ -198,13 +198,13 @@ def test_bad_parameters_are_refused_and_the_reason_never_shows_a_value(change: d
 )
 def test_what_is_no_form_is_refused(body: bytes) -> None:
     result = post(body)
-    assert isinstance(result, Refused)
+    assert isinstance(result, RefusedError)
     assert result.reply.status in (400, 401)
 
 
 def test_a_json_array_is_refused_as_no_form() -> None:
     result = post(b'["cmd","event"]', "application/json")
-    assert isinstance(result, Refused)
+    assert isinstance(result, RefusedError)
     assert (result.reply.status, "not JSON" in result.reason) == (400, True)
 
 
@@ -216,7 +216,7 @@ def test_a_byte_order_mark_is_passed_over() -> None:
 @given(st.binary(max_size=300), st.text(max_size=30))
 def test_nothing_that_can_be_posted_raises(body: bytes, content_type: str) -> None:
     """Promise: receive is total."""
-    assert isinstance(post(body, content_type), Refused)
+    assert isinstance(post(body, content_type), RefusedError)
 
 
 @given(st.dictionaries(st.sampled_from(sorted(EVENT)), st.text(max_size=80)))

@@ -1,5 +1,7 @@
 """What an admin typed to reach a PBX, encrypted with the stack's KMS key. Nothing here is ever logged.
 
+On the webhook's path where a PBX signs with such a secret: no boto3.
+
 Tenant and integration are the encryption context: a ciphertext moved to another tenant's item can't be opened.
 """
 
@@ -8,14 +10,12 @@ import json
 import os
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
-
-import boto3
-from botocore.config import Config
+from types import MappingProxyType
 
 from hangtag.errors import BadInputError
+from hangtag.store.client import make
 
-__all__ = ["decrypt", "encrypt"]
+__all__ = ["decrypt", "encrypt", "opened"]
 
 # What KMS encrypts in one piece.
 MAX_PLAIN_BYTES = 4096
@@ -29,7 +29,7 @@ def encrypt(tenant_id: str, integration_id: str, credentials: Mapping[str, str])
     plain = json.dumps(dict(credentials), ensure_ascii=False).encode()
     if len(plain) > MAX_PLAIN_BYTES:
         raise BadInputError("the credentials are over 4 KB together")
-    answer = _kms().encrypt(
+    answer = make("kms").encrypt(
         KeyId=os.environ["CREDENTIALS_KEY_ID"],
         Plaintext=plain,
         EncryptionContext=_context(tenant_id, integration_id),
@@ -39,20 +39,19 @@ def encrypt(tenant_id: str, integration_id: str, credentials: Mapping[str, str])
 
 def decrypt(tenant_id: str, integration_id: str, sealed: str) -> dict[str, str]:
     """The inverse of `encrypt`. Raises botocore's errors, also when the context is not the one of `encrypt`."""
-    answer = _kms().decrypt(
+    answer = make("kms").decrypt(
         KeyId=os.environ["CREDENTIALS_KEY_ID"],
         CiphertextBlob=base64.b64decode(sealed),
         EncryptionContext=_context(tenant_id, integration_id),
     )
-    opened: dict[str, str] = json.loads(answer["Plaintext"])
-    return opened
+    plain: dict[str, str] = json.loads(answer["Plaintext"])
+    return plain
 
 
-@lru_cache(maxsize=1)
-def _kms() -> Any:
-    """The client, kept for the life of the process. Off the webhook's path, so that boto3 costs nobody a start."""
-    limits = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3})
-    return boto3.client("kms", config=limits)
+@lru_cache(maxsize=2048)
+def opened(tenant_id: str, integration_id: str, sealed: str) -> Mapping[str, str]:
+    """The same, remembered for the life of the process: what a ciphertext holds never changes."""
+    return MappingProxyType(decrypt(tenant_id, integration_id, sealed))
 
 
 def _context(tenant_id: str, integration_id: str) -> dict[str, str]:

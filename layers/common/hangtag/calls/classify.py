@@ -69,7 +69,7 @@ def _reason_to_skip(  # noqa: PLR0911 - a row of the design's table each
         return SkipReason.INTERNAL
     if external_is_employee:
         return SkipReason.EMPLOYEE_NUMBER
-    if clicked and not any(leg.answered for leg in call.legs):
+    if clicked and not (call.picked_up or any(leg.answered for leg in call.legs)):
         return SkipReason.EMPLOYEE_NO_ANSWER
     if call.answered_by is not None:
         return None if call.answered_by in mapped else SkipReason.UNKNOWN_EXTENSION

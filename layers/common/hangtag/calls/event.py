@@ -13,9 +13,10 @@ ARRIVAL_GRAIN_SECONDS = 10
 
 
 class Kind(StrEnum):
-    """What happened."""
+    """What happened. `picked_up`: the employee's own phone was, in a call that rings it first; nobody talks yet."""
 
     RINGING = "ringing"
+    PICKED_UP = "picked_up"
     ANSWERED = "answered"
     TRANSFERRED = "transferred"
     ENDED = "ended"

@@ -27,7 +27,8 @@ class Call:
 
     `outcome` is None while the call is open. `answered_by` is the extension that talked (the last one, after a
     transfer). `rounds` is how many rings are known, `quiet_since` the last time anything changed, set when no leg
-    lives but the call may go on. `end_unknown`: closed by the time limit, the hang-up never came.
+    lives but the call may go on. `end_unknown`: closed by the time limit, the hang-up never came. `picked_up`: of a
+    call that rings the employee's own phone first, that phone was picked up.
     """
 
     call_id: str = ""
@@ -45,6 +46,7 @@ class Call:
     rounds: int = 0
     quiet_since: datetime | None = None
     end_unknown: bool = False
+    picked_up: bool = False
     linked_call_id: str | None = None
     recording: Recording | None = None
     data: Mapping[str, str] = field(default_factory=dict)
@@ -99,6 +101,7 @@ def fold(events: Iterable[CallEvent]) -> Call:
         rounds=rounds,
         quiet_since=_last_change(legs) if legs and not live and not closed else None,
         end_unknown=end_unknown,
+        picked_up=any(event.kind is Kind.PICKED_UP for event in ordered),
         linked_call_id=next((event.linked_call_id for event in ordered if event.linked_call_id), None),
         recording=_recording(ordered),
         data={name: value for event in ordered for name, value in event.data.items()},

@@ -144,12 +144,13 @@ def _end_losers(legs: Sequence[Leg]) -> list[Leg]:
 
 _RANK = {
     Kind.RINGING: 0,
-    Kind.ANSWERED: 1,
-    Kind.TRANSFERRED: 2,
-    Kind.ENDED: 3,
-    Kind.RECORDED: 4,
-    Kind.SUMMARY: 5,
-    Kind.SETTLED: 6,
+    Kind.PICKED_UP: 1,
+    Kind.ANSWERED: 2,
+    Kind.TRANSFERRED: 3,
+    Kind.ENDED: 4,
+    Kind.RECORDED: 5,
+    Kind.SUMMARY: 6,
+    Kind.SETTLED: 7,
 }
 
 

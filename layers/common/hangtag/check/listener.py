@@ -14,8 +14,9 @@ from urllib.parse import parse_qsl
 
 from hangtag.auth import secret_hash
 from hangtag.check.heard import Heard
-from hangtag.providers.base import Accepted, Office, Refused, Reply, WebhookRequest
-from hangtag.providers.telephony_api import MAX_FIELDS, SECRET, receive
+from hangtag.providers.base import Accepted, Office, RefusedError, Reply, Trust, WebhookRequest
+from hangtag.providers.reading import MAX_FIELDS
+from hangtag.providers.telephony_api import SECRET, parse, verify
 
 __all__ = ["Listener"]
 
@@ -38,7 +39,7 @@ class Listener:
         self, host: str, port: int, path: str, planfix_token: str, office: Office, told: Callable[[Heard], None]
     ) -> None:
         self._path = path
-        self._secrets = {SECRET: (secret_hash(planfix_token),)}
+        self._trust = Trust(hashes={SECRET: (secret_hash(planfix_token),)})
         self._office = office
         self._told = told
         self._heard: list[Heard] = []
@@ -106,10 +107,12 @@ class Listener:
         request = WebhookRequest(
             method=method, path=path, query=query, headers=headers, body=body, arrived_at=arrived_at
         )
-        result = receive(request, self._secrets)
-        if isinstance(result, Refused):
-            self._keep(Heard(status=result.reply.status, fields=_fields(body), refusal=result.reason))
-            return result.reply
+        try:
+            verify(request, self._trust)
+            result = parse(request, {})
+        except RefusedError as refused:
+            self._keep(Heard(status=refused.reply.status, fields=_fields(body), refusal=refused.reason))
+            return refused.reply
         reply = self._respond(result)
         event = result.events[0] if result.events else None
         self._keep(Heard(status=reply.status, fields=_fields(body), event=event))

@@ -17,8 +17,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from hangtag.auth import is_ours, token_hash
 from hangtag.flow import intake
 from hangtag.observability import logger
-from hangtag.providers import load
-from hangtag.providers.base import Accepted, ContactCard, Office, Refused, Reply, WebhookRequest
+from hangtag.providers import load, optional
+from hangtag.providers.base import Accepted, ContactCard, Office, RefusedError, Reply, WebhookRequest
 from hangtag.store import client, hooks
 from hangtag.store.call_events import Source
 
@@ -32,13 +32,18 @@ UNAVAILABLE = Reply(
 )
 # Said when a delivery is parked before it could be understood: no data, and success.
 PARKED = Reply(200, "{}")
+_UNKNOWN = "of a kind that is not known here; it was kept, and changed nothing"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What the receiving function is configured with. `token_keys`: the stack's keys, the first one signs."""
+    """What the receiving function is configured with. `token_keys`: the stack's keys, the first one signs.
+
+    `public_url` is where PBXs reach the stack: what some of them sign begins with it.
+    """
 
     table: str
+    public_url: str
     token_keys: str
     fallback_queue_url: str
     sweep_after: timedelta
@@ -52,8 +57,10 @@ class Delivery:
     token_hash: str
     request: WebhookRequest
 
-    def to_message(self) -> str:
-        """The delivery as a message of the fallback queue."""
+    def to_message(self, token_keys: str) -> str:
+        """The delivery as a message of the fallback queue. Its address, which holds the token, is sealed."""
+        from hangtag.flow.parked import seal
+
         request = self.request
         return json.dumps(
             {
@@ -65,12 +72,16 @@ class Delivery:
                 "headers": dict(request.headers),
                 "body": base64.b64encode(request.body).decode("ascii"),
                 "arrived_at": request.arrived_at.timestamp(),
+                "rest": request.rest,
+                "url": seal(request.url, token_keys),
             }
         )
 
     @classmethod
-    def from_message(cls, text: str) -> "Delivery":
+    def from_message(cls, text: str, token_keys: str) -> "Delivery":
         """The inverse of `to_message`."""
+        from hangtag.flow.parked import unseal
+
         said: Mapping[str, Any] = json.loads(text)
         return cls(
             provider=said["provider"],
@@ -82,6 +93,8 @@ class Delivery:
                 headers=said["headers"],
                 body=base64.b64decode(said["body"]),
                 arrived_at=datetime.fromtimestamp(said["arrived_at"], UTC),
+                rest=said.get("rest", ""),
+                url=unseal(said.get("url", ""), token_keys),
             ),
         )
 
@@ -94,9 +107,9 @@ def receive(settings: Settings, provider: str, token: str, request: WebhookReque
     """
     if not is_ours(token, "hook", settings.token_keys):
         return NOT_FOUND
-    # The token is part of the path; what is kept or parked must not hold it.
-    masked = request.path.replace(token, "***")
-    delivery = Delivery(provider=provider, token_hash=token_hash(token), request=replace(request, path=masked))
+    delivery = Delivery(
+        provider=provider, token_hash=token_hash(token), request=_addressed(settings, provider, token, request)
+    )
     try:
         return process(settings, delivery)
     except REFUSED_BY_AWS as error:
@@ -105,6 +118,15 @@ def receive(settings: Settings, provider: str, token: str, request: WebhookReque
         # A bug of ours must not lose the event: parked, it is tried again and ends in the dead letters.
         logger.exception("delivery failed", extra={"provider": provider, "error": type(error).__name__})
         return _park(settings, delivery, type(error).__name__)
+
+
+def _addressed(settings: Settings, provider: str, token: str, request: WebhookRequest) -> WebhookRequest:
+    """The request with the address that the PBX was given, and without the token where it is kept or parked."""
+    after = request.path.partition(token)[2]
+    query = f"?{request.query}" if request.query else ""
+    before = "tel/api" if provider == "telephony_api" else f"hooks/{provider}"
+    url = f"{settings.public_url.rstrip('/')}/{before}/{token}{after}{query}"
+    return replace(request, path=request.path.replace(token, "***"), rest=after.strip("/"), url=url)
 
 
 def process(settings: Settings, delivery: Delivery) -> Reply:
@@ -116,10 +138,17 @@ def process(settings: Settings, delivery: Delivery) -> Reply:
     source = Source(hook.tenant_id, hook.integration_id, hook.provider)
     request = delivery.request
     if len(request.body) > MAX_BODY_BYTES:
-        return _refuse(settings, source, delivery, Refused(TOO_LARGE, "the body is over 64 KB"))
-    result = load(hook.provider).receive(request, hook.secrets)
-    if isinstance(result, Refused):
-        return _refuse(settings, source, delivery, result)
+        return _refuse(settings, source, delivery, RefusedError("the body is over 64 KB", TOO_LARGE))
+    handshake = optional(hook.provider, "handshake")
+    greeting: Reply | None = handshake(request) if handshake is not None else None
+    if greeting is not None:
+        return _greet(settings, source, delivery, hook, greeting)
+    provider = load(hook.provider)
+    try:
+        provider.verify(request, hook.trust())
+        result = provider.parse(request, hook.settings)
+    except RefusedError as refused:
+        return _refuse(settings, source, delivery, refused)
     taken = intake.take_in(dynamodb, settings.table, source, result.events, request.arrived_at, settings.sweep_after)
     logger.info(
         "delivery accepted",
@@ -132,10 +161,19 @@ def process(settings: Settings, delivery: Delivery) -> Reply:
     )
     reply = _respond(settings, source, hook.country, result)
     wrong = intake.wrong(taken)
-    kept = "error" if wrong is not None else hook.keeps(time.time())
+    kept = "error" if wrong is not None else "unknown" if result.unknown else hook.keeps(time.time())
     if kept is not None:
-        _keep(settings, source, delivery, reply.status, wrong or intake.told(taken), kept, taken)
+        told = _UNKNOWN if result.unknown else intake.told(taken)
+        _keep(settings, source, delivery, reply.status, wrong or told, kept, taken)
     return reply
+
+
+def _greet(settings: Settings, source: Source, delivery: Delivery, hook: hooks.Hook, greeting: Reply) -> Reply:
+    """Answer what a PBX asks of an address before it uses it."""
+    kept = hook.keeps(time.time())
+    if kept is not None:
+        _keep(settings, source, delivery, greeting.status, "the PBX asked whether this address is ours", kept)
+    return greeting
 
 
 def _respond(settings: Settings, source: Source, country: str, result: Accepted) -> Reply:
@@ -160,7 +198,7 @@ def _respond(settings: Settings, source: Source, country: str, result: Accepted)
         return result.reply
 
 
-def _refuse(settings: Settings, source: Source, delivery: Delivery, refused: Refused) -> Reply:
+def _refuse(settings: Settings, source: Source, delivery: Delivery, refused: RefusedError) -> Reply:
     logger.info(
         "delivery refused",
         extra={
@@ -209,7 +247,9 @@ def _park(settings: Settings, delivery: Delivery, error: str) -> Reply:
     if len(delivery.request.body) > MAX_BODY_BYTES:
         return TOO_LARGE
     try:
-        client.make("sqs").send_message(QueueUrl=settings.fallback_queue_url, MessageBody=delivery.to_message())
+        client.make("sqs").send_message(
+            QueueUrl=settings.fallback_queue_url, MessageBody=delivery.to_message(settings.token_keys)
+        )
     except REFUSED_BY_AWS as worse:
         logger.error(
             "delivery neither stored nor parked",

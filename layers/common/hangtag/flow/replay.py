@@ -5,15 +5,15 @@ before have the digests they had, and change nothing; any other is left out. It 
 were masked when it was kept. Whoever may replay is an admin, who sees what it says. The PBX gets no answer.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hangtag.calls.event import CallEvent
 from hangtag.flow import intake
 from hangtag.providers import load
-from hangtag.providers.base import Refused, WebhookRequest
+from hangtag.providers.base import RefusedError, WebhookRequest
 from hangtag.store.call_events import Source
 from hangtag.store.deliveries import MASK, UNREADABLE, Delivery, Led
 
@@ -37,15 +37,24 @@ class Replayed:
 
 
 def replay(
-    client: "DynamoDBClient", table: str, source: Source, delivery: Delivery, sweep_after: timedelta
+    client: "DynamoDBClient",
+    table: str,
+    source: Source,
+    settings: Mapping[str, Any],
+    delivery: Delivery,
+    sweep_after: timedelta,
 ) -> Replayed:
-    """Run a delivery of this integration again. Raises botocore's errors; calling again is safe."""
+    """Run a delivery of this integration again; `settings` are its own. Raises botocore's errors.
+
+    Calling again is safe.
+    """
     if delivery.truncated:
         return Replayed(False, _CUT)
     request = _request(delivery)
-    result = load(source.provider).parse(request)
-    if isinstance(result, Refused):
-        return Replayed(False, result.reason)
+    try:
+        result = load(source.provider).parse(request, settings)
+    except RefusedError as refused:
+        return Replayed(False, refused.reason)
     left_out = [event for event in result.events if _is_masked(event) or _is_other(event, delivery)]
     whole = [event for event in result.events if event not in left_out]
     taken = intake.take_in(client, table, source, whole, request.arrived_at, sweep_after)
@@ -69,6 +78,7 @@ def _request(delivery: Delivery) -> WebhookRequest:
         headers=delivery.headers,
         body=delivery.body.encode(),
         arrived_at=datetime.fromisoformat(delivery.received_at),
+        rest=delivery.path.partition("***")[2].strip("/"),
     )
 
 

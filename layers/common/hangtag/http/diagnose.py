@@ -1,28 +1,26 @@
 """What is wrong with an integration, in words: its credentials, what came of it lately, and whether the PBX answers."""
 
-import socket
-import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from functools import partial
 
-from hangtag import outbound
-from hangtag.errors import BadInputError, HangtagError, UnreachableError
+from hangtag.errors import BadInputError, TooManyError, UnreachableError
+from hangtag.flow.pbx import Pbx, in_words, open_pbx, said
 from hangtag.http.integration_shapes import FindingOut, FindingsOut
 from hangtag.http.setup import credentials_of, info_of
 from hangtag.providers.base import Finding
-from hangtag.providers.registry import pinger
 from hangtag.store import deliveries, integrations
 from hangtag.store.client import dynamodb, table
 from hangtag.store.deliveries import ADDRESS, Delivery
+from hangtag.store.employees import by_extension
 from hangtag.store.integrations import Integration
 from hangtag.store.listing import Span, by_day
 
 __all__ = ["ask_pbx", "examine", "last_delivery_at"]
 
 # A request may take 30 seconds in all.
-PING_SECONDS = 8.0
-PING_BYTES = 64 * 1024
+ASK_SECONDS = 12.0
+# So many extensions that the PBX does not know are named.
+NAMED = 10
 # How far back the newest call is looked for: each day costs a few reads.
 CALLS_BACK = timedelta(days=1)
 # How many of the kept deliveries are looked through for one over the old address.
@@ -37,7 +35,11 @@ def examine(tenant_id: str, integration: Integration) -> FindingsOut:
     if integration.previous_url_until is not None:
         findings.append(_previous_url(tenant_id, integration, kept))
     findings.append(_extensions(tenant_id, integration.id))
-    findings += ask_pbx(integration.provider, credentials)
+    pbx = open_pbx(tenant_id, integration, seconds=ASK_SECONDS)
+    answers = ask_pbx(pbx)
+    findings += answers
+    if all(finding.ok for finding in answers):
+        findings += _unmapped(tenant_id, integration.id, pbx)
     return FindingsOut(
         ok=all(finding.ok for finding in findings),
         findings=[FindingOut.model_validate(finding, from_attributes=True) for finding in findings],
@@ -90,48 +92,31 @@ def _previous_url(tenant_id: str, integration: Integration, kept: list[Delivery]
 
 
 def _extensions(tenant_id: str, integration_id: str) -> Finding:
-    if integrations.has_extensions(tenant_id, integration_id):
+    if by_extension(tenant_id, integration_id):
         return Finding("extensions", True, "there are employees with an extension on this PBX")
     return Finding("extensions", False, "no employee has an extension on this PBX: its calls leave no tag")
 
 
-def ask_pbx(provider: str, credentials: Mapping[str, str]) -> list[Finding]:
+def ask_pbx(pbx: Pbx) -> list[Finding]:
     """What the PBX itself says, where it can be asked; in words, also why it was not reached."""
-    asking = pinger(provider)
-    if asking is None:
+    if not pbx.can("ping"):
+        return []
+    return [said(pbx.ping, "pbx")]
+
+
+def _unmapped(tenant_id: str, integration_id: str, pbx: Pbx) -> list[Finding]:
+    """Whether the extensions of our employees are those that the PBX knows, where it can be asked."""
+    held = by_extension(tenant_id, integration_id).keys()
+    if not pbx.can("extensions") or not held:
         return []
     try:
-        return [asking.ping(credentials, partial(outbound.send, seconds=PING_SECONDS, max_bytes=PING_BYTES))]
-    except (BadInputError, UnreachableError) as error:
-        return [Finding("pbx", False, _in_words(error))]
-
-
-def _in_words(error: HangtagError) -> str:
-    """Why a PBX was not reached."""
-    causes = list(_causes(error, set()))
-    if any(isinstance(cause, socket.gaierror) for cause in causes):
-        return "its name does not resolve: is it typed rightly?"
-    for cause in causes:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"its certificate is not valid (TLS): {cause.verify_message}"
-    if any(isinstance(cause, ssl.SSLError) for cause in causes):
-        return "it makes no secure connection (TLS) at this port"
-    if any(isinstance(cause, TimeoutError) for cause in causes):
-        return "it did not answer in time"
-    if isinstance(error, UnreachableError) and error.__cause__ is not None:
-        return "nothing answers there: is the port right, and does a firewall let us through?"
-    return error.message
-
-
-def _causes(error: BaseException, seen: set[int]) -> Iterator[BaseException]:
-    """An error and all that led to it; libraries hide it as a cause, as a context or as an argument."""
-    if id(error) in seen:
-        return
-    seen.add(id(error))
-    yield error
-    for other in (error.__cause__, error.__context__, getattr(error, "reason", None), *error.args):
-        if isinstance(other, BaseException):
-            yield from _causes(other, seen)
+        known = {one.extension for one in pbx.extensions()}
+    except (BadInputError, UnreachableError, TooManyError) as error:
+        return [Finding("extensions", False, f"the PBX did not tell its extensions: {in_words(error)}")]
+    strangers = sorted(held - known)
+    if not strangers:
+        return [Finding("extensions", True, "the PBX knows every extension of our employees")]
+    return [Finding("extensions", False, "the PBX does not know: " + ", ".join(strangers[:NAMED]))]
 
 
 def _newest_call_at(tenant_id: str, integration_id: str) -> datetime | None:

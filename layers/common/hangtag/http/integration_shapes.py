@@ -39,12 +39,13 @@ class IntegrationChange(Taken):
     """What changes of an integration; what is not sent stays.
 
     `credentials` are merged: each that is sent replaces the one of its name, null takes it away, the others stay.
-    `settings` are replaced.
+    `settings` are replaced. What the PBX still signs with credentials as they were before is taken for the overlap.
     """
 
     name: Text = UNSENT
     credentials: dict[str, Any] = UNSENT
     settings: dict[str, Any] = UNSENT
+    overlap_hours: Annotated[int, Field(ge=0, le=168)] = 24
 
 
 class IntegrationOut(Given):
@@ -69,15 +70,28 @@ class IntegrationDetailOut(IntegrationOut):
     last_delivery_at: datetime | None
 
 
+class FindingOut(Given):
+    """One thing that was looked at."""
+
+    what: Literal["credentials", "deliveries", "previous_url", "extensions", "pbx", "set_up"]
+    ok: bool
+    detail: str
+
+
 class NewIntegrationOut(Given):
-    """An integration just made, with its webhook's address and the PBX's secrets, shown once."""
+    """An integration just made, with its webhook's address and the PBX's secrets, shown once.
+
+    `instructions` are the steps to take at the PBX. `set_up` is what the PBX said when it was told the address; null
+    if it can't be told.
+    """
 
     id: str
     provider: str
     name: str
     webhook_url: str
     secrets: dict[str, str]
-    instructions: str
+    instructions: list[str]
+    set_up: FindingOut | None
     created_at: datetime
 
 
@@ -94,7 +108,8 @@ class RotatedOut(Given):
     id: str
     webhook_url: str
     secrets: dict[str, str]
-    instructions: str
+    instructions: list[str]
+    set_up: FindingOut | None
     previous_until: datetime | None
 
 
@@ -110,7 +125,7 @@ class LedOut(Given):
     `full`: its call has 200 events already; `left_out`: a replay could not be sure to say what the PBX said.
     """
 
-    kind: Literal["ringing", "answered", "transferred", "ended", "recorded", "summary", "settled"]
+    kind: Literal["ringing", "picked_up", "answered", "transferred", "ended", "recorded", "summary", "settled"]
     extension: str | None
     call_id: str | None
     result: Literal["stored", "duplicate", "full", "left_out"]
@@ -120,14 +135,15 @@ class DeliveryOut(Given):
     """A webhook request as it came, its secrets masked, and what it led to.
 
     `status` is what the PBX was told, `reason` why, in words. `kept` says why it is shown at all: something was wrong,
-    the address was new, or an admin watched. `truncated`: it was longer than what is kept of it.
+    it is of a kind that is not known, the address was new, or an admin watched. `truncated`: it was longer than what is
+    kept of it.
     """
 
     id: str
     received_at: datetime
     status: int
     reason: str
-    kept: Literal["set_up", "watched", "error"]
+    kept: Literal["set_up", "watched", "error", "unknown"]
     method: str
     path: str
     query: str
@@ -147,14 +163,6 @@ class ReplayOut(Given):
     events: list[LedOut]
 
 
-class FindingOut(Given):
-    """One thing that was looked at."""
-
-    what: Literal["credentials", "deliveries", "previous_url", "extensions", "pbx"]
-    ok: bool
-    detail: str
-
-
 class FindingsOut(Given):
     """Whether an integration works, and what of it does not."""
 
@@ -163,11 +171,12 @@ class FindingsOut(Given):
 
 
 class CredentialOut(Given):
-    """One thing that a PBX needs the admin to type."""
+    """One thing that a PBX needs the admin to type, or that can be set of it."""
 
     name: str
     required: bool
     secret: bool
+    type: Literal["string", "boolean", "integer"]
     description: str
 
 
@@ -177,5 +186,6 @@ class ProviderOut(Given):
     key: str
     name: str
     credentials: list[CredentialOut]
+    settings: list[CredentialOut]
     secrets: list[str]
     capabilities: list[str]

@@ -1,8 +1,8 @@
-"""The PBXs. A provider is one module, one folder of stories and one row of the docs.
+"""The PBXs. A provider is one module, the form of what it needs, one folder of stories and one row of the docs.
 
 A module is loaded by name when a request for it comes, so that one provider costs the others nothing.
 """
 
-from hangtag.providers.registry import PROVIDERS, load
+from hangtag.providers.registry import ABILITIES, PROVIDERS, abilities, load, optional
 
-__all__ = ["PROVIDERS", "load"]
+__all__ = ["ABILITIES", "PROVIDERS", "abilities", "load", "optional"]

@@ -1,22 +1,52 @@
-"""The interface of a provider: what the webhook hands it, what it gives back, and what it may be able to do besides.
+"""The interface of a provider: how its deliveries are verified and read, and what its PBX can be asked to do.
+
+A provider is a module with `verify` and `parse`, and with those of the other functions of `Provider`'s docstring that
+its PBX has; what it can do is read off from which of them are there (`hangtag.providers.registry.abilities`).
 
 Standard library only: it lies on the webhook's path.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from hangtag.calls.event import CallEvent
 
-# The names of secrets, each with the SHA-256 of every value that is good now: two while one is rotated.
-Secrets = Mapping[str, tuple[str, ...]]
+__all__ = [
+    "Accepted",
+    "Account",
+    "Click",
+    "ContactCard",
+    "Door",
+    "Finding",
+    "KnownExtension",
+    "Limit",
+    "Media",
+    "Office",
+    "Placed",
+    "Provider",
+    "RefusedError",
+    "Reply",
+    "Response",
+    "Token",
+    "Trust",
+    "UnreadableError",
+    "UnverifiedError",
+    "WebhookRequest",
+]
+
+
+# ------------------------------------------------------------------ what comes in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookRequest:
-    """A delivery as it came. Header names are in lower case, `arrived_at` is UTC."""
+    """A delivery as it came. Header names are in lower case; a header sent twice is joined by a comma.
+
+    `arrived_at` is UTC. `path` has no token in it, `rest` is what follows the token ("events/call"). `url` is the
+    address that the PBX was given, query and token included: from the stack's configuration, never from a header.
+    """
 
     method: str
     path: str
@@ -24,6 +54,19 @@ class WebhookRequest:
     headers: Mapping[str, str]
     body: bytes
     arrived_at: datetime
+    rest: str = ""
+    url: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trust:
+    """What a delivery is verified with: by name, every value that is good now, the newest first (two in a rotation).
+
+    `hashes` holds SHA-256 in hexadecimal of the secrets that Hangtag made, `credentials` what the admin typed.
+    """
+
+    hashes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    credentials: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +76,7 @@ class Reply:
     status: int
     body: str = ""
     content_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,35 +99,128 @@ class Office:
 class Accepted:
     """A delivery understood: the events to keep, and the reply once they are kept.
 
-    `respond`, if set, makes the reply from the tenant's office instead.
+    `respond`, if set, makes the reply from the tenant's office instead. `unknown`: it is of a kind that this version
+    does not know; it is kept for the admin to see.
     """
 
     events: tuple[CallEvent, ...] = ()
     reply: Reply = Reply(200)
     respond: Callable[[Office], Reply] | None = None
+    unknown: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class RefusedError(Exception):
     """A delivery refused. `reason` is for the tenant's admin, and holds nothing of the delivery's values."""
 
-    reply: Reply
-    reason: str
+    status = 400
+    title = "Bad Request"
+
+    def __init__(self, reason: str, reply: Reply | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        problem = f'{{"type":"about:blank","title":"{self.title}","status":{self.status}}}'
+        self.reply = reply or Reply(self.status, problem, "application/problem+json")
+
+
+class UnverifiedError(RefusedError):
+    """It is not from who it says: no signature, a wrong one, an old one."""
+
+    status = 401
+    title = "Unauthorized"
+
+
+class UnreadableError(RefusedError):
+    """It can't be read: no form, no JSON, a field missing or out of bounds."""
 
 
 class Provider(Protocol):
-    """A provider's module."""
+    """A provider's module.
 
-    def receive(self, request: WebhookRequest, secrets: Secrets) -> Accepted | Refused:
-        """Verify and parse one delivery. Never raises on what a PBX sent."""
+    Besides `verify` and `parse` it may have any of these; what its PBX lacks, it leaves out:
+
+    * `handshake(request: WebhookRequest) -> Reply | None` answers what a PBX asks of an address before it uses it;
+      nothing is verified before. None: it is no handshake.
+    * `originate(account: Account, click: Click, door: Door) -> Placed` rings the employee, then the contact.
+    * `recording(account: Account, reference: str, door: Door) -> Media` says where to fetch what an event named.
+    * `history(account: Account, since: datetime, until: datetime, door: Door) -> Iterator[CallEvent]` tells the calls
+      that began in that time (UTC), as events that the fold joins with those of the webhook: the same call ids and
+      legs.
+    * `extensions(account: Account, door: Door) -> tuple[KnownExtension, ...]` lists those that the PBX knows.
+    * `ping(account: Account, door: Door) -> Finding` asks the PBX whether it is there and knows us, changing nothing.
+    * `set_up(account: Account, secrets: Mapping[str, str], door: Door) -> Finding` tells the PBX the webhook's
+      address (`account.webhook_url`) and the secrets that were made for it.
+    * `LIMITS: Mapping[str, Limit]`, the PBX's own limits by the name that is given to `door.send`.
+    * `HOSTS: tuple[str, ...]`, the domains that its REST API lives on; empty where the admin types an address.
+
+    All but the first raise what `Door` raises, and BadInputError if the PBX refuses, in words for the admin.
+    """
+
+    def verify(self, request: WebhookRequest, trust: Trust) -> None:
+        """Raises UnverifiedError, or UnreadableError if it can't even be seen whether it is genuine; nothing else."""
         ...
 
-    def parse(self, request: WebhookRequest) -> Accepted | Refused:
-        """What `receive` does, without verifying: for a delivery that was kept, whose secrets are masked.
+    def parse(self, request: WebhookRequest, settings: Mapping[str, Any]) -> Accepted:
+        """What a delivery says, without verifying; `settings` are the integration's. Raises only UnreadableError.
 
-        Never raises on what a PBX sent.
+        It must not depend on secrets: a kept delivery, whose secrets are masked, is parsed again.
         """
         ...
+
+
+# ------------------------------------------------------------------ what goes out
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """The tenant's account at a PBX. `provider` is the key, which tells presets of one module apart.
+
+    `country` (ISO 3166, two letters) and `time_zone` (IANA) are the tenant's. `webhook_url` is "" where it is not
+    known: it is kept only for providers that must name it with every call that they place.
+    """
+
+    provider: str
+    credentials: Mapping[str, str] = field(repr=False)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    country: str = ""
+    time_zone: str = "UTC"
+    webhook_url: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Click:
+    """A call to place: ring `extension`, then `number`, written as this PBX wants it.
+
+    `line` is the own external number to show, if one was chosen. `reference` is ours, of at most 64 letters, digits
+    and dashes, the same if the same click is tried again.
+    """
+
+    extension: str
+    number: str
+    reference: str
+    line: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A call that a PBX took on. `call_id` is the one that its events will have; None where it does not say."""
+
+    call_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """Where a recording is to be fetched, with what headers; they go to the first hop only."""
+
+    url: str = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownExtension:
+    """An extension that a PBX knows, and whose it is there."""
+
+    extension: str
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +232,24 @@ class Finding:
     detail: str
 
 
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """So many requests in any so many seconds."""
+
+    count: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An access token that a PBX gave, and for how many seconds it is good."""
+
+    value: str = field(repr=False)
+    seconds: float
+
+
 class Response(Protocol):
-    """What a PBX answered."""
+    """What a PBX answered. Header names are in lower case."""
 
     @property
     def status(self) -> int:
@@ -104,22 +257,49 @@ class Response(Protocol):
         ...
 
     @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers."""
+        ...
+
+    @property
     def body(self) -> bytes:
-        """The body as it came."""
+        """The body, unpacked."""
         ...
 
 
-class Send(Protocol):
-    """The way out to a PBX. Raises BadInputError or UnreachableError, as `hangtag.outbound.send` does."""
+class Door(Protocol):
+    """The way out to one integration's PBX. It keeps the PBX's limits, and tries again what is safe."""
 
-    def __call__(self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None) -> Response:
-        """One request."""
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        limit: str = "",
+        safe: bool | None = None,
+    ) -> Response:
+        """One request, answered with any status but 429.
+
+        `limit` names one of the module's LIMITS. `safe`: it may be sent again after no answer or a 5xx (None: if it
+        is a GET). Raises BadInputError (the address is not allowed), UnreachableError (no answer), TooManyError (a
+        limit, the PBX's own included, leaves no time).
+        """
+        ...
+
+    def token(self, name: str, ask: Callable[[], Token]) -> str:
+        """The PBX's access token of that name, kept for all functions until shortly before it ends; else `ask`."""
+        ...
+
+    def forget(self, name: str) -> None:
+        """A token that the PBX refuses is not used again."""
         ...
 
 
-class Pings(Protocol):
-    """A provider's module that can ask its PBX whether it is there, and whether it knows us."""
+class Telling(Protocol):
+    """A provider's `history`."""
 
-    def ping(self, credentials: Mapping[str, str], send: Send) -> Finding:
-        """Ask the PBX with the integration's credentials, changing nothing there. What `send` raises passes."""
+    def __call__(self, account: Account, since: datetime, until: datetime, door: Door) -> Iterator[CallEvent]:
+        """As `Provider` says."""
         ...

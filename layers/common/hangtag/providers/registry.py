@@ -1,21 +1,50 @@
 """Which providers there are. Loading one imports only its module."""
 
 import importlib
-from typing import cast
+from typing import Any, cast
 
-from hangtag.providers.base import Pings, Provider
+from hangtag.providers.base import Provider
 
+__all__ = ["ABILITIES", "PROVIDERS", "abilities", "load", "optional"]
+
+# The provider's key, and its module; presets share one.
 PROVIDERS = {
-    "telephony_api": "hangtag.providers.telephony_api",
+    "telephony_api": "telephony_api",
+    "zadarma": "zadarma",
+    "novofon": "zadarma",
+    "twilio": "twilio",
+    "telnyx": "telnyx",
+    "freepbx": "freepbx",
+    "generic": "generic",
+    # The family of ITooLabs' REST API for CRMs.
+    "itoolabs": "itoolabs",
+    "megafon": "itoolabs",
+    "kcell": "itoolabs",
+    "moldcell": "itoolabs",
+    "beeline": "itoolabs",
+    "gravitel": "itoolabs",
+    "birlink": "itoolabs",
+    "vectortel": "itoolabs",
+    "transtelecom": "itoolabs",
+    "freedom": "itoolabs",
+    "sarkor": "itoolabs",
+    "viva": "itoolabs",
+    "domru": "itoolabs",
 }
+# What a provider's module may be able to do, by the name of the function.
+ABILITIES = ("originate", "recording", "history", "extensions", "ping", "set_up")
 
 
 def load(name: str) -> Provider:
     """The provider of that key. Raises KeyError if there is none."""
-    return cast("Provider", importlib.import_module(PROVIDERS[name]))
+    return cast("Provider", importlib.import_module(f"hangtag.providers.{PROVIDERS[name]}"))
 
 
-def pinger(name: str) -> Pings | None:
-    """The same provider, if it can ask its PBX whether it is there. Raises KeyError if there is no such provider."""
-    module = load(name)
-    return cast("Pings", module) if hasattr(module, "ping") else None
+def optional(name: str, function: str) -> Any:
+    """One of the functions that a provider may have, or None. Raises KeyError if there is no such provider."""
+    return getattr(load(name), function, None)
+
+
+def abilities(name: str) -> tuple[str, ...]:
+    """What a provider can do besides receiving events. Raises KeyError if there is no such provider."""
+    return tuple(ability for ability in ABILITIES if optional(name, ability) is not None)

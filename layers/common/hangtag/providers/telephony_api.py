@@ -6,19 +6,34 @@ on Planfix). `start`, `event_id`, `final` and TRANSFERRED with `second_callid` a
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
-from urllib.parse import parse_qsl, urlencode
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
 
-from hangtag.auth import secrets_match
-from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
-from hangtag.providers.base import Accepted, Finding, Office, Refused, Reply, Secrets, Send, WebhookRequest
+from hangtag.calls.event import CallEvent, Direction, Kind
+from hangtag.errors import BadInputError
+from hangtag.providers.base import (
+    Accepted,
+    Account,
+    Click,
+    Door,
+    Finding,
+    Office,
+    Placed,
+    Reply,
+    Trust,
+    UnreadableError,
+    UnverifiedError,
+    WebhookRequest,
+)
+from hangtag.providers.reading import believed, flag, form, is_one_of, moment, need, outcome, text, whole
 
 SECRET = "planfix_token"  # noqa: S105 - the name of the parameter
-MAX_FIELDS = 200
-MAX_CLOCK_SKEW = timedelta(days=2)
 # No number, name or id that a PBX means to send is longer; a link may be.
 _LIMITS = {"phone": 64, "ext": 32, "diversion": 64, "callid": 512, "second_callid": 512}
 _LIMITS |= {"event_id": 128, "start": 40, "duration": 10, "record_link": 2048}
+# How much of a PBX's own words is shown to the admin.
+_MAX_WORDS = 300
 
 _KINDS = {
     "INCOMING": Kind.RINGING,
@@ -27,114 +42,39 @@ _KINDS = {
     "TRANSFERRED": Kind.TRANSFERRED,
     "COMPLETED": Kind.ENDED,
 }
-# Keys are compared in lower case and without separators. "NotAvaliable" is sent by a client in the field.
-_OUTCOMES = {
-    "success": Outcome.SUCCESS,
-    "answered": Outcome.SUCCESS,
-    "missed": Outcome.MISSED,
-    "cancelled": Outcome.CANCELLED,
-    "canceled": Outcome.CANCELLED,
-    "cancel": Outcome.CANCELLED,
-    "busy": Outcome.BUSY,
-    "noanswer": Outcome.NO_ANSWER,
-    "notavailable": Outcome.UNAVAILABLE,
-    "notavaliable": Outcome.UNAVAILABLE,
-    "unavailable": Outcome.UNAVAILABLE,
-    "notfound": Outcome.UNAVAILABLE,
-    "notallowed": Outcome.NOT_ALLOWED,
-}
 
 
-class _InvalidError(Exception):
-    """A parameter is missing or can't be read; the message names it, never its value."""
+# ------------------------------------------------------------------ from the PBX
 
 
-def receive(request: WebhookRequest, secrets: Secrets) -> Accepted | Refused:
-    """Verify and parse one delivery of the telephony API."""
-    return _read(request, secrets)
+def verify(request: WebhookRequest, trust: Trust) -> None:
+    """The documented token in the body."""
+    if not is_one_of(_fields(request).get(SECRET, ""), trust.hashes.get(SECRET, ())):
+        raise UnverifiedError("wrong or missing planfix_token", _error(401, "Invalid token"))
 
 
-def parse(request: WebhookRequest) -> Accepted | Refused:
-    """Parse one delivery whose secret is not known any more."""
-    return _read(request, None)
-
-
-def _read(request: WebhookRequest, secrets: Secrets | None) -> Accepted | Refused:
+def parse(request: WebhookRequest, settings: Mapping[str, Any]) -> Accepted:  # noqa: ARG001 - all is in the request
+    """One command of the PBX."""
     try:
-        fields = _fields(request)
-        if secrets is not None and not _is_known(fields.get(SECRET, ""), secrets.get(SECRET, ())):
-            return Refused(_error(401, "Invalid token"), "wrong or missing planfix_token")
-        return _command(fields, request.arrived_at)
-    except _InvalidError as error:
-        return _invalid(str(error))
-
-
-def _is_known(given: str, hashes: tuple[str, ...]) -> bool:
-    return any(secrets_match(given, expected) for expected in hashes)
-
-
-def ping(credentials: Mapping[str, str], send: Send) -> Finding:
-    """Whether the PBX's address answers and takes the PBX's key.
-
-    The documented commands to a PBX are makeCall and setup, each of which does something. This one is unknown to it:
-    a PBX that follows the page answers 400 to who has its key, and 401 to who has not.
-    """
-    url = credentials.get("pbx_url", "")
-    if not url:
-        return Finding("pbx", True, "pbx_url is not entered: calls are received, but can't be clicked")
-    form = {"cmd": "ping"} | ({"token": credentials["pbx_token"]} if credentials.get("pbx_token") else {})
-    headers = {"content-type": "application/x-www-form-urlencoded"}
-    status = send("POST", url, headers=headers, body=urlencode(form).encode()).status
-    return Finding("pbx", *_judged(status, has_key="token" in form))
-
-
-def _judged(status: int, *, has_key: bool) -> tuple[bool, str]:
-    """What the status of a ping's answer says."""
-    if 300 <= status < 400:
-        return False, f"pbx_url redirects ({status}), which is not followed: enter the address that it leads to"
-    if status in (401, 403):
-        if has_key:
-            return False, f"the PBX answers, but refuses pbx_token ({status}): enter the key that it expects"
-        return False, f"the PBX answers, but asks for its key ({status}): enter it as pbx_token"
-    if status in (404, 410):
-        return False, f"there is nothing at pbx_url ({status}): compare it with the PBX's own settings"
-    if status >= 500:
-        return False, f"the PBX answers that it fails itself ({status})"
-    return True, f"the PBX answers ({status})"
+        return _command(_fields(request), request.arrived_at)
+    except UnreadableError as error:
+        raise _invalid(error) from None
 
 
 def _fields(request: WebhookRequest) -> dict[str, str]:
-    """The form's fields, each at most once. Raises _InvalidError for anything that is no such form."""
-    if "json" in request.headers.get("content-type", "").lower():
-        raise _InvalidError("the body must be form-encoded, not JSON")
     try:
-        text = request.body.decode("utf-8-sig")
-        if _has_broken_escape(text):
-            raise _InvalidError("the form encoding is broken")
-        pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
-    except ValueError:
-        raise _InvalidError("the body is no form in UTF-8") from None
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        raise _InvalidError("a parameter is given twice")
-    if any("\0" in name or "\0" in value for name, value in pairs):
-        raise _InvalidError("a parameter holds a NUL")
-    for name, limit in _LIMITS.items():
-        if len(fields.get(name, "")) > limit:
-            raise _InvalidError(f"{name} is longer than {limit} characters")
-    return fields
+        return form(request, _LIMITS)
+    except UnreadableError as error:
+        raise _invalid(error) from None
 
 
-def _has_broken_escape(text: str) -> bool:
-    """A percent sign that two hexadecimal digits do not follow; the parser would let it pass."""
-    for piece in text.split("%")[1:]:
-        if len(piece) < 2 or any(c not in "0123456789abcdefABCDEF" for c in piece[:2]):
-            return True
-    return False
+def _invalid(error: UnreadableError) -> UnreadableError:
+    """The same, answered as the documented errors are."""
+    return UnreadableError(error.reason, _error(400, "Invalid parameters"))
 
 
 def _command(fields: Mapping[str, str], arrived_at: datetime) -> Accepted:
-    command = _need(fields, "cmd")
+    command = need(fields, "cmd")
     if command == "event":
         return Accepted((_event(fields, arrived_at),))
     if command == "record":
@@ -143,32 +83,32 @@ def _command(fields: Mapping[str, str], arrived_at: datetime) -> Accepted:
         return _contact(fields)
     if command == "ping":
         return Accepted(respond=_ping)
-    raise _InvalidError("cmd is none of event, record, contact, ping")
+    raise UnreadableError("cmd is none of event, record, contact, ping")
 
 
 def _event(fields: Mapping[str, str], arrived_at: datetime) -> CallEvent:
-    name = _need(fields, "event").upper()
+    name = need(fields, "event").upper()
     kind = _KINDS.get(name)
     if kind is None:
-        raise _InvalidError("event is none of " + ", ".join(_KINDS))
+        raise UnreadableError("event is none of " + ", ".join(_KINDS))
     extension = fields.get("ext", "").strip()
     ended = kind is Kind.ENDED
     return CallEvent(
-        call_id=_need(fields, "callid"),
+        call_id=need(fields, "callid"),
         kind=kind,
         at=arrived_at,
         at_is_arrival=True,
         leg=extension,
-        direction=_direction(_need(fields, "type")),
+        direction=_direction(need(fields, "type")),
         external=_present(fields, "phone").strip(),
         line=fields.get("diversion", "").strip() or None,
         extension=extension or None,
-        outcome=_outcome(fields.get("status", "")) if ended else None,
-        talk_seconds=_seconds(fields, "duration") if ended else None,
+        outcome=outcome(text(fields, "status")) if ended else None,
+        talk_seconds=whole(fields, "duration") if ended else None,
         recording=(fields.get("record_link") or None) if ended else None,
-        final=_flag(fields, "final"),
+        final=flag(fields, "final"),
         linked_call_id=fields.get("second_callid") or None,
-        started_at=_start(fields.get("start", ""), arrived_at),
+        started_at=believed(moment(text(fields, "start")), arrived_at),
         event_id=fields.get("event_id") or None,
         data=_data(fields) if ended else {},
     )
@@ -176,12 +116,12 @@ def _event(fields: Mapping[str, str], arrived_at: datetime) -> CallEvent:
 
 def _record(fields: Mapping[str, str], arrived_at: datetime) -> CallEvent:
     return CallEvent(
-        call_id=_need(fields, "callid"),
+        call_id=need(fields, "callid"),
         kind=Kind.RECORDED,
         at=arrived_at,
         at_is_arrival=True,
-        recording=_need(fields, "record_link"),
-        recording_is_temporary=_flag(fields, "is_temp"),
+        recording=need(fields, "record_link", _LIMITS["record_link"]),
+        recording_is_temporary=flag(fields, "is_temp"),
         event_id=fields.get("event_id") or None,
     )
 
@@ -211,17 +151,10 @@ def _ping(office: Office) -> Reply:
     return Reply(200, json.dumps(answer))
 
 
-def _need(fields: Mapping[str, str], name: str) -> str:
-    value = fields.get(name, "").strip()
-    if not value:
-        raise _InvalidError(f"{name} is missing")
-    return value
-
-
 def _present(fields: Mapping[str, str], name: str) -> str:
     """A parameter that must be sent but may be empty: the number of a withheld caller."""
     if name not in fields:
-        raise _InvalidError(f"{name} is missing")
+        raise UnreadableError(f"{name} is missing")
     return fields[name]
 
 
@@ -229,47 +162,7 @@ def _direction(text: str) -> Direction:
     try:
         return {"in": Direction.IN, "out": Direction.OUT}[text.lower()]
     except KeyError:
-        raise _InvalidError("type is neither in nor out") from None
-
-
-def _outcome(status: str) -> Outcome | None:
-    """Lenient: no status says nothing, and an unknown one is a failure."""
-    word = "".join(character for character in status.lower() if character.isalpha())
-    return _OUTCOMES.get(word, Outcome.FAILED) if word else None
-
-
-def _seconds(fields: Mapping[str, str], name: str) -> int | None:
-    text = fields.get(name, "").strip()
-    if not text:
-        return None
-    if not (text.isascii() and text.isdigit()):
-        raise _InvalidError(f"{name} is no whole number of seconds")
-    return int(text)
-
-
-def _flag(fields: Mapping[str, str], name: str) -> bool:
-    return fields.get(name, "").strip().lower() in ("1", "true", "yes")
-
-
-def _start(text: str, arrived_at: datetime) -> datetime | None:
-    """When the call began: ISO 8601 with an offset, YYYYmmddTHHMMSSZ, or seconds since 1970; else ignored.
-
-    A clock that is off by more than two days is not believed.
-    """
-    started = _time(text.strip())
-    if started is None or abs(arrived_at - started) > MAX_CLOCK_SKEW:
-        return None
-    return started
-
-
-def _time(text: str) -> datetime | None:
-    try:
-        if text.isascii() and text.isdigit() and len(text) <= 10:
-            return datetime.fromtimestamp(int(text), UTC)
-        parsed = datetime.fromisoformat(text)
-    except (ValueError, OverflowError, OSError):
-        return None
-    return parsed.astimezone(UTC) if parsed.tzinfo else None
+        raise UnreadableError("type is neither in nor out") from None
 
 
 def _data(fields: Mapping[str, str]) -> dict[str, str]:
@@ -281,9 +174,79 @@ def _data(fields: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _invalid(reason: str) -> Refused:
-    return Refused(_error(400, "Invalid parameters"), reason)
-
-
 def _error(status: int, message: str) -> Reply:
     return Reply(status, json.dumps({"error": message}))
+
+
+# ------------------------------------------------------------------ to the PBX
+
+
+def originate(account: Account, click: Click, door: Door) -> Placed:
+    """The documented makeCall; its reply names no call."""
+    number = click.number.removeprefix("+")
+    if not (number.isascii() and number.isdigit()):
+        raise BadInputError("the number to call must be digits only")
+    _command_pbx(account, door, {"cmd": "makeCall", "from": click.extension, "to": number})
+    return Placed()
+
+
+def set_up(account: Account, secrets: Mapping[str, str], door: Door) -> Finding:
+    """The documented setup, with which a PBX configures itself; what it answers is for the admin to read."""
+    if not account.credentials.get("pbx_url"):
+        return Finding("set_up", True, "pbx_url is not entered: tell the PBX the address and the key yourself")
+    given = {"cmd": "setup", "planfix_token": secrets[SECRET], "planfix_url": account.webhook_url}
+    try:
+        _command_pbx(account, door, given)
+    except BadInputError as error:
+        return Finding("set_up", False, error.message)
+    return Finding("set_up", True, "the PBX took the address and the key")
+
+
+def ping(account: Account, door: Door) -> Finding:
+    """Whether the PBX's address answers and takes the PBX's key.
+
+    The documented commands to a PBX are makeCall and setup, each of which does something. This one is unknown to it:
+    a PBX that follows the page answers 400 to who has its key, and 401 to who has not.
+    """
+    if not account.credentials.get("pbx_url"):
+        return Finding("pbx", True, "pbx_url is not entered: calls are received, but can't be clicked")
+    status, _ = _post(account, door, {"cmd": "ping"}, safe=True)
+    return Finding("pbx", *_judged(status, has_key=bool(account.credentials.get("pbx_token"))))
+
+
+def _command_pbx(account: Account, door: Door, fields: Mapping[str, str]) -> None:
+    """Raises BadInputError with the PBX's own words if it answers anything but 200."""
+    if not account.credentials.get("pbx_url"):
+        raise BadInputError("pbx_url is not entered, so that this PBX can't be asked to do anything")
+    status, said = _post(account, door, fields)
+    if status != 200:
+        raise BadInputError(f"the PBX answered {status}: {said}" if said else f"the PBX answered {status}")
+
+
+def _post(account: Account, door: Door, fields: Mapping[str, str], *, safe: bool = False) -> tuple[int, str]:
+    """The PBX's status, and its words without what could disturb who reads them, the key included."""
+    key = account.credentials.get("pbx_token", "")
+    sent = dict(fields) | ({"token": key} if key else {})
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    answer = door.send(
+        "POST", account.credentials["pbx_url"], headers=headers, body=urlencode(sent).encode(), safe=safe
+    )
+    said = "".join(c if c.isprintable() else " " for c in answer.body[:4096].decode("utf-8", "replace"))
+    for secret in (key, fields.get(SECRET, "")):
+        said = said.replace(secret, "***") if secret else said
+    return answer.status, " ".join(said.split())[:_MAX_WORDS]
+
+
+def _judged(status: int, *, has_key: bool) -> tuple[bool, str]:
+    """What the status of a ping's answer says."""
+    if 300 <= status < 400:
+        return False, f"pbx_url redirects ({status}), which is not followed: enter the address that it leads to"
+    if status in (401, 403):
+        if has_key:
+            return False, f"the PBX answers, but refuses pbx_token ({status}): enter the key that it expects"
+        return False, f"the PBX answers, but asks for its key ({status}): enter it as pbx_token"
+    if status in (404, 410):
+        return False, f"there is nothing at pbx_url ({status}): compare it with the PBX's own settings"
+    if status >= 500:
+        return False, f"the PBX answers that it fails itself ({status})"
+    return True, f"the PBX answers ({status})"

@@ -180,10 +180,14 @@ def _make_id(moment: datetime) -> str:
 
 def mask_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """The headers without their secrets, and without what looks like a webhook's token; at most 40 of them."""
-    return {
-        _storable(name): MASK if _SECRET_HEADER.search(name) else _TOKEN.sub(MASK, _storable(value))
-        for name, value in list(headers.items())[:MAX_HEADERS]
-    }
+    return {_storable(name): _shown(name, value) for name, value in list(headers.items())[:MAX_HEADERS]}
+
+
+def _shown(name: str, value: str) -> str:
+    if _SECRET_HEADER.search(name):
+        return MASK
+    # A message's own id may be as long as a token; without it, a replay would be another event.
+    return _storable(value) if name == "webhook-id" else _TOKEN.sub(MASK, _storable(value))
 
 
 def _storable(text: str) -> str:

@@ -91,6 +91,15 @@ def get_employee(tenant_id: str, employee_id: str) -> Employee:
     return _employee(_load(tenant_id, employee_id))
 
 
+def exists(tenant_id: str, employee_id: str) -> bool:
+    """Whether there is such an employee."""
+    try:
+        _load(tenant_id, employee_id)
+    except NotFoundError:
+        return False
+    return True
+
+
 def list_employees(tenant_id: str, limit: int, after: str | None) -> Page[Employee]:
     """The tenant's employees by id; `after` is a page's `next`."""
     return children(EmployeeItem, tenant_id, SK, limit, after).map(_employee)
@@ -105,6 +114,16 @@ def everybody(tenant_id: str) -> Iterator[Employee]:
         if page.next is None:
             return
         after = page.next
+
+
+def by_extension(tenant_id: str, integration_id: str) -> dict[str, Employee]:
+    """The employees by the extensions that they have on an integration."""
+    return {
+        held.extension: employee
+        for employee in everybody(tenant_id)
+        for held in employee.extensions
+        if held.integration_id == integration_id
+    }
 
 
 def update_employee(tenant_id: str, employee_id: str, changes: Mapping[str, Any]) -> Employee:

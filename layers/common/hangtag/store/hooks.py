@@ -1,14 +1,17 @@
 """What the webhook reads: whose token it is. On its path: a client that the caller brings."""
 
+import json
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import ClientError
 
+from hangtag.providers.base import Trust
 from hangtag.store.cache import TtlCache
+from hangtag.store.client import is_refused
 from hangtag.store.keys import key
 
 if TYPE_CHECKING:
@@ -20,15 +23,16 @@ REMEMBERED_SECONDS = 60.0
 SET_UP_DELIVERIES = 20
 
 # Why a delivery is kept.
-Kept = Literal["set_up", "watched", "error"]
+Kept = Literal["set_up", "watched", "error", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
 class Hook:
     """What a webhook token stands for.
 
-    `secrets` maps the names of the integration's secrets to the SHA-256 of those that are good. Times are epoch
-    seconds: until when accepted deliveries are kept, because the token is new or an admin watches.
+    `secrets` maps the names of the integration's secrets to the SHA-256 of those that are good; `sealed` are encrypted
+    credentials that are good, the newest first. Times are epoch seconds: until when accepted deliveries are kept,
+    because the token is new or an admin watches.
     """
 
     tenant_id: str
@@ -36,8 +40,21 @@ class Hook:
     provider: str
     country: str
     secrets: Mapping[str, tuple[str, ...]]
+    sealed: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
     set_up_until: float = 0.0
     watched_until: float = 0.0
+
+    def trust(self) -> Trust:
+        """What this hook's deliveries are verified with. Raises botocore's errors."""
+        if not self.sealed:
+            return Trust(hashes=self.secrets)
+        from hangtag.secrets import opened
+
+        opens = [opened(self.tenant_id, self.integration_id, one) for one in self.sealed]
+        names = dict.fromkeys(name for one in opens for name in one)
+        credentials = {name: tuple(dict.fromkeys(one[name] for one in opens if name in one)) for name in names}
+        return Trust(hashes=self.secrets, credentials=credentials)
 
     def keeps(self, at: float) -> Kept | None:
         """Why a delivery of this time, in which nothing is wrong, is to be kept; None if it is not."""
@@ -73,9 +90,18 @@ def _read_hook(client: "DynamoDBClient", table: str, token_hash: str) -> Hook | 
         provider=item["provider"]["S"],
         country=item["country"]["S"],
         secrets=MappingProxyType(secrets),
+        sealed=tuple(_sealed(item, at)),
+        settings=MappingProxyType(json.loads(item.get("settings", {}).get("S", "{}"))),
         set_up_until=0.0 if is_set_up else _number(item, "set_up_until"),
         watched_until=_number(item, "watched_until"),
     )
+
+
+def _sealed(item: Any, at: float) -> Iterator[str]:
+    if "S" in item.get("sealed", {}):
+        yield item["sealed"]["S"]
+    if _number(item, "old_sealed_until") > at and "S" in item.get("old_sealed", {}):
+        yield item["old_sealed"]["S"]
 
 
 def count_set_up(client: "DynamoDBClient", table: str, token_hash: str) -> bool:
@@ -94,7 +120,7 @@ def count_set_up(client: "DynamoDBClient", table: str, token_hash: str) -> bool:
             ExpressionAttributeValues={":one": {"N": "1"}, ":enough": {"N": str(SET_UP_DELIVERIES)}},
         )
     except ClientError as error:
-        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+        if not is_refused(error):
             raise
         _hooks.forget(token_hash)
         return False

@@ -1,21 +1,21 @@
 """Integrations: a tenant's connections to PBXs, each with its webhook tokens: one, or two while it is rotated."""
 
 import secrets as random_source
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pynamodb.expressions.update import Action
-from pynamodb.models import Model
 
 from hangtag import secrets
-from hangtag.auth import make_token, secret_hash, token_hash
+from hangtag.auth import token_hash
 from hangtag.errors import ConflictError, NotFoundError
-from hangtag.store import audit, deliveries
+from hangtag.store import audit, deliveries, hook_items
 from hangtag.store.client import dynamodb
 from hangtag.store.clock import iso, now
-from hangtag.store.employees import list_employees
+from hangtag.store.employees import by_extension
+from hangtag.store.hook_items import HOOK_TOKEN, Made, Needs, hooks_of
 from hangtag.store.keys import key
 from hangtag.store.models import HookItem, IntegrationItem
 from hangtag.store.paging import Page, children
@@ -23,11 +23,8 @@ from hangtag.store.tenants import load_tenant
 from hangtag.store.transact import ContestedError, RefusedError, persistently, transaction
 
 SK = "INTEGRATION"
-# For so long the first deliveries of a new webhook address are kept.
-SET_UP = timedelta(hours=24)
 # How many of those who stand in the way are named.
 NAMED = 5
-_PAGE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,21 +50,31 @@ class Integration:
 
 @dataclass(frozen=True, slots=True)
 class NewIntegration:
-    """An integration just made, with what is shown this once: the webhook token and the secrets for the PBX."""
+    """An integration just made, with what is shown this once."""
 
     integration: Integration
-    token: str
-    secrets: Mapping[str, str]
+    made: Made
 
 
 @dataclass(frozen=True, slots=True)
 class Rotated:
-    """A new webhook token, and new secrets if they were asked for, shown this once; `old_until` is None for at once."""
+    """A new webhook token, and new secrets if they were asked for; `old_until` is None for at once."""
 
     integration: Integration
-    token: str
-    secrets: Mapping[str, str]
+    made: Made
     old_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """What an integration keeps encrypted: what the admin typed, and what was made for the PBX, by name.
+
+    `hook_token` is "" unless the PBX must be told the webhook's address with each call.
+    """
+
+    credentials: Mapping[str, str] = field(repr=False)
+    made: Mapping[str, str] = field(repr=False)
+    hook_token: str = field(repr=False)
 
 
 def create_integration(
@@ -76,46 +83,37 @@ def create_integration(
     name: str,
     credentials: Mapping[str, str],
     settings: Mapping[str, Any],
-    made_secrets: tuple[str, ...],
+    needs: Needs,
     token_keys: str,
     who: str,
 ) -> NewIntegration:
-    """A new integration with its webhook token, and a fresh secret of 128 bits for each name in `made_secrets`.
+    """A new integration with its webhook token and what else the provider needs made.
 
     `who` is written into the audit list. Raises NotFoundError (the tenant), BadInputError (too long credentials), and
     botocore's errors.
     """
     tenant = load_tenant(tenant_id)
-    made = Integration(random_source.token_hex(8), provider, name, settings, iso(now()))
-    token = make_token("hook", token_keys)
-    hashed = token_hash(token)
-    shown = _make_secrets(made_secrets)
+    integration = Integration(random_source.token_hex(8), provider, name, settings, iso(now()))
+    made = hook_items.make(needs, token_keys)
     item = IntegrationItem(
         key("T", tenant_id),
-        key(SK, made.id),
-        id=made.id,
+        key(SK, integration.id),
+        id=integration.id,
         provider=provider,
         name=name,
         settings=settings,
-        sealed=secrets.encrypt(tenant_id, made.id, credentials),
-        hook_hashes=[hashed],
-        created_at=made.created_at,
+        sealed=secrets.encrypt(tenant_id, integration.id, credentials),
+        sealed_made=hook_items.seal_made(tenant_id, integration.id, needs, made, made.keys),
+        hook_hashes=[token_hash(made.token)],
+        created_at=integration.created_at,
     )
-    hook = HookItem(
-        key("TOKEN", hashed),
-        "HOOK",
-        tenant_id=tenant_id,
-        integration_id=made.id,
-        provider=provider,
-        country=tenant.country,
-        secrets=_hashes(shown),
-        set_up_until=_epoch(now() + SET_UP),
-    )
+    trust = hook_items.sealed_trust(tenant_id, integration.id, needs, credentials, made.keys)
+    hook = hook_items.new_hook(tenant_id, item, tenant.country, made, trust, None)
     with transaction() as write:
         write.save(item, condition=IntegrationItem.pk.does_not_exist())
         write.save(hook, condition=HookItem.pk.does_not_exist())
-        write.save(audit.entry(tenant_id, who, "integration.created", made.id))
-    return NewIntegration(made, token, shown)
+        write.save(audit.entry(tenant_id, who, "integration.created", integration.id))
+    return NewIntegration(integration, made)
 
 
 def get_integration(tenant_id: str, integration_id: str) -> Integration:
@@ -133,6 +131,16 @@ def load_credentials(tenant_id: str, integration_id: str) -> dict[str, str]:
     return secrets.decrypt(tenant_id, integration_id, _item(tenant_id, integration_id).sealed)
 
 
+def load_secret(tenant_id: str, integration_id: str) -> Secret:
+    """All that is kept encrypted, in plain text. Raises NotFoundError and botocore's errors."""
+    return _secret(tenant_id, _item(tenant_id, integration_id))
+
+
+def _secret(tenant_id: str, item: IntegrationItem) -> Secret:
+    made = secrets.decrypt(tenant_id, item.id, item.sealed_made) if item.sealed_made else {}
+    return Secret(secrets.decrypt(tenant_id, item.id, item.sealed), made, made.pop(HOOK_TOKEN, ""))
+
+
 def current_address(tenant_id: str, integration_id: str) -> str:
     """The hash of the newest webhook token, "" if the integration is being deleted. Raises NotFoundError."""
     hashes: list[str] = _item(tenant_id, integration_id).hook_hashes
@@ -143,34 +151,47 @@ def update_integration(
     tenant_id: str,
     integration_id: str,
     who: str,
+    needs: Needs,
     *,
     name: str | None = None,
     settings: Mapping[str, Any] | None = None,
-    merge: Callable[[str, Mapping[str, str]], Mapping[str, str]] | None = None,
+    merge: Callable[[Mapping[str, str]], Mapping[str, str]] | None = None,
+    overlap: timedelta = timedelta(0),
 ) -> Integration:
-    """Change what is not None. `merge` makes the new credentials from the provider's key and those there are.
+    """Change what is not None. `merge` makes the new credentials from those there are.
 
-    Raises NotFoundError, BadInputError (too long credentials), what `merge` raises, and botocore's errors.
+    Deliveries that were signed with credentials as they were before are taken for `overlap`. Raises NotFoundError,
+    BadInputError (too long credentials), what `merge` raises, and botocore's errors.
     """
 
     def attempt() -> Integration:
         item = _item(tenant_id, integration_id)
         actions: list[Action] = []
+        told: list[Callable[[HookItem], list[Action]]] = []
         changed: list[str] = []
         if name is not None and name != item.name:
             actions.append(IntegrationItem.name.set(name))
             changed.append("name")
         if settings is not None and settings != item.settings:
             actions.append(IntegrationItem.settings.set(settings))
+            told.append(lambda _: [HookItem.settings.set(settings)])
             changed.append("settings")
         if merge is not None:
-            before = secrets.decrypt(tenant_id, integration_id, item.sealed)
-            after = merge(item.provider, before)
-            changed += [f"credentials.{one}" for one in sorted(_differing(before, after))]
+            kept = _secret(tenant_id, item)
+            after = merge(kept.credentials)
+            differing = _differing(kept.credentials, after)
+            changed += [f"credentials.{one}" for one in sorted(differing)]
             actions.append(IntegrationItem.sealed.set(secrets.encrypt(tenant_id, integration_id, after)))
+            if differing & set(needs.verified_with):
+                trust = hook_items.sealed_trust(tenant_id, integration_id, needs, after, kept.made)
+                until = _epoch(now() + overlap) if overlap else None
+                told.append(lambda hook: hook_items.change_trust(hook, trust, until))
         if changed:
             with _contested(), transaction() as write:
                 write.update(item, actions=actions, condition=IntegrationItem.sealed == item.sealed)
+                for hook in hooks_of(item.hook_hashes) if told else []:
+                    of_hook = [action for tell in told for action in tell(hook)]
+                    write.update(hook, actions=of_hook, condition=HookItem.pk.exists())
                 write.save(audit.entry(tenant_id, who, "integration.changed", integration_id, changed))
         return get_integration(tenant_id, integration_id)
 
@@ -178,9 +199,9 @@ def update_integration(
 
 
 def rotate_integration(
-    tenant_id: str, integration_id: str, who: str, overlap: timedelta, made_secrets: tuple[str, ...], token_keys: str
+    tenant_id: str, integration_id: str, who: str, overlap: timedelta, needs: Needs, token_keys: str, *, fresh: bool
 ) -> Rotated:
-    """A new webhook token, and fresh secrets of these names. The token and the secrets before live for `overlap`.
+    """A new webhook token, and fresh secrets and keys if `fresh`. The token and the secrets before live for `overlap`.
 
     No more than two tokens ever live: any older one stops at once. Raises NotFoundError.
     """
@@ -188,43 +209,38 @@ def rotate_integration(
     def attempt() -> Rotated:
         item = _item(tenant_id, integration_id)
         current = _newest_hook(item)
-        token = make_token("hook", token_keys)
-        hashed = token_hash(token)
-        shown = _make_secrets(made_secrets)
+        made = hook_items.make(needs, token_keys, secrets_too=fresh)
+        hashed = token_hash(made.token)
         until = now() + overlap if overlap else None
         old_until = _epoch(until) if until else None
-        new = HookItem(
-            key("TOKEN", hashed),
-            "HOOK",
-            tenant_id=tenant_id,
-            integration_id=integration_id,
-            provider=item.provider,
-            country=current.country,
-            set_up_until=_epoch(now() + SET_UP),
-            watched_until=current.watched_until,
-        )
-        _give_secrets(new, current, shown, old_until)
-        kept = item.hook_hashes[-1:] if until else []
+        kept = _secret(tenant_id, item)
+        keys = {**kept.made, **made.keys}
+        trust = hook_items.sealed_trust(tenant_id, integration_id, needs, kept.credentials, keys)
+        sealed_made = hook_items.seal_made(tenant_id, integration_id, needs, made, keys)
+        new = hook_items.new_hook(tenant_id, item, current.country, made, trust, current.watched_until)
+        hook_items.pass_on(new, current, made, trust, old_until)
+        living = item.hook_hashes[-1:] if until else []
         with _contested(), transaction() as write:
             for old in item.hook_hashes[:-1] if until else item.hook_hashes:
                 write.delete(HookItem(key("TOKEN", old), "HOOK"))
             if until:
                 # Whichever address and whichever secret the PBX is told first, both are good until then.
-                _give_secrets(current, current, shown, old_until)
+                hook_items.pass_on(current, current, made, trust, old_until)
                 current.expires_at = old_until
                 write.save(current, condition=HookItem.pk.exists())
             write.save(new, condition=HookItem.pk.does_not_exist())
             write.update(
                 item,
                 actions=[
-                    IntegrationItem.hook_hashes.set([*kept, hashed]),
+                    IntegrationItem.hook_hashes.set([*living, hashed]),
                     IntegrationItem.old_until.set(old_until) if old_until else IntegrationItem.old_until.remove(),
+                    *([IntegrationItem.sealed_made.set(sealed_made)] if sealed_made else []),
                 ],
-                condition=IntegrationItem.hook_hashes == item.hook_hashes,
+                condition=(IntegrationItem.hook_hashes == item.hook_hashes) & (IntegrationItem.sealed == item.sealed),
             )
-            changed = ["webhook_url", *(f"secrets.{name}" for name in shown)]
+            changed = ["webhook_url", *(f"secrets.{name}" for name in made.shown)]
             write.save(audit.entry(tenant_id, who, "integration.rotated", integration_id, changed))
-        return Rotated(get_integration(tenant_id, integration_id), token, shown, until)
+        return Rotated(get_integration(tenant_id, integration_id), made, until)
 
     return persistently(attempt)
 
@@ -235,7 +251,7 @@ def watch_integration(tenant_id: str, integration_id: str, who: str, until: date
     def attempt() -> Integration:
         item = _item(tenant_id, integration_id)
         with _contested(), transaction() as write:
-            for hook in _hooks(item):
+            for hook in hooks_of(item.hook_hashes):
                 write.update(hook, actions=[HookItem.watched_until.set(_epoch(until))], condition=HookItem.pk.exists())
             write.update(
                 item,
@@ -286,20 +302,7 @@ def delete_integration(table: str, tenant_id: str, integration_id: str, who: str
 
 def _holders(tenant_id: str, integration_id: str) -> list[str]:
     """The names of the employees who have an extension on an integration."""
-    names: list[str] = []
-    after: str | None = None
-    while True:
-        page = list_employees(tenant_id, _PAGE, after)
-        for one in page.items:
-            names += [one.name] if any(held.integration_id == integration_id for held in one.extensions) else []
-        if page.next is None:
-            return names
-        after = page.next
-
-
-def has_extensions(tenant_id: str, integration_id: str) -> bool:
-    """Whether any employee has an extension on an integration."""
-    return bool(_holders(tenant_id, integration_id))
+    return list(dict.fromkeys(one.name for one in by_extension(tenant_id, integration_id).values()))
 
 
 class _contested:  # noqa: N801 -- reads as a statement
@@ -313,51 +316,15 @@ class _contested:  # noqa: N801 -- reads as a statement
             raise ContestedError from error
 
 
-def _give_secrets(to: HookItem, current: HookItem, fresh: Mapping[str, str], old_until: int | None) -> None:
-    """The secrets of a hook after a rotation: the fresh ones, and until then those before; else as they are."""
-    if not fresh:
-        to.secrets = _plain(current.secrets)
-        to.old_secrets = _plain(current.old_secrets)
-        to.old_secrets_until = current.old_secrets_until
-        return
-    to.old_secrets = _plain(current.secrets) if old_until else None
-    to.old_secrets_until = old_until
-    to.secrets = _hashes(fresh)
-
-
-def _plain(kept: Any) -> Any:
-    """A map as PynamoDB read it, as it takes it again."""
-    return dict(kept.attribute_values) if kept is not None else None
-
-
-def _make_secrets(names: Sequence[str]) -> dict[str, str]:
-    return {name: random_source.token_hex(16) for name in names}
-
-
-def _hashes(shown: Mapping[str, str]) -> Any:
-    return {name: secret_hash(secret) for name, secret in shown.items()}
-
-
 def _differing(before: Mapping[str, str], after: Mapping[str, str]) -> set[str]:
     return {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
 
 
 def _newest_hook(item: IntegrationItem) -> HookItem:
-    found = _hooks(item)
+    found = hooks_of(item.hook_hashes)
     if not found:
         raise NotFoundError("the integration is being deleted")
     return found[-1]
-
-
-def _hooks(item: IntegrationItem) -> list[HookItem]:
-    """The hooks of an integration that are there, the newest last."""
-    found = []
-    for hashed in item.hook_hashes:
-        try:
-            found.append(HookItem.get(key("TOKEN", hashed), "HOOK", consistent_read=True))
-        except Model.DoesNotExist:
-            continue
-    return found
 
 
 def _item(tenant_id: str, integration_id: str) -> IntegrationItem:

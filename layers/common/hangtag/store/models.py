@@ -66,7 +66,8 @@ class IntegrationItem(Entry):
     """key("T", tenant) / key("INTEGRATION", id). `sealed` holds the credentials, encrypted.
 
     `hook_hashes` are the hashes of its webhook tokens, the newest last. `old_until` (epoch seconds) says when the one
-    before stops, and what a rotation replaced with it; `watched_until` until when deliveries are kept.
+    before stops, and what a rotation replaced with it; `watched_until` until when deliveries are kept. `sealed_made`
+    holds, encrypted, the keys that Hangtag made and, where the PBX must be told it with each call, the webhook's token.
     """
 
     kind = UnicodeAttribute(default="integration")
@@ -75,6 +76,7 @@ class IntegrationItem(Entry):
     name = UnicodeAttribute()
     settings: JSONAttribute = JSONAttribute()
     sealed = UnicodeAttribute()
+    sealed_made = UnicodeAttribute(null=True)
     hook_hashes: JSONAttribute = JSONAttribute()
     old_until = NumberAttribute(null=True)
     watched_until = NumberAttribute(null=True)
@@ -170,7 +172,9 @@ class ContactItem(Entry):
 class HookItem(Entry):
     """key("TOKEN", hash) / "HOOK": a webhook token. `secrets` maps names to SHA-256, times are epoch seconds.
 
-    `old_secrets` are those that a rotation replaced, good until `old_secrets_until`. Accepted deliveries are kept until
+    `old_secrets` are those that a rotation replaced, good until `old_secrets_until`. `sealed` holds, encrypted, the
+    credentials and keys that deliveries are verified with, `old_sealed` those before, good until `old_sealed_until`.
+    `settings` are the integration's, for what reads its deliveries. Accepted deliveries are kept until
     `watched_until`, and until `set_up_until` or until `set_up_kept` of them are.
     """
 
@@ -182,6 +186,10 @@ class HookItem(Entry):
     secrets: MapAttribute[str, str] = MapAttribute(default=dict)  # type: ignore[no-untyped-call]
     old_secrets: MapAttribute[str, str] = MapAttribute(null=True)  # type: ignore[no-untyped-call]
     old_secrets_until = NumberAttribute(null=True)
+    sealed = UnicodeAttribute(null=True)
+    old_sealed = UnicodeAttribute(null=True)
+    old_sealed_until = NumberAttribute(null=True)
+    settings: JSONAttribute = JSONAttribute(null=True)
     set_up_until = NumberAttribute(null=True)
     set_up_kept = NumberAttribute(null=True)
     watched_until = NumberAttribute(null=True)

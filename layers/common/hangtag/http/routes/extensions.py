@@ -1,5 +1,6 @@
 """The extensions of a PBX: whose they are, and those that rang and are nobody's."""
 
+from hangtag.flow.pbx import open_pbx
 from hangtag.http.caller import Role
 from hangtag.http.paged import found_id
 from hangtag.http.service import Routes
@@ -21,17 +22,41 @@ class ExtensionOut(Given):
     last_seen_at: str | None
 
 
+class PbxExtensionOut(Given):
+    """An extension that the PBX knows, under what name it does, and whose it is here."""
+
+    extension: str
+    name: str
+    employee_id: str | None
+    employee_name: str | None
+
+
+@routes.get("/v1/integrations/<integration_id>/pbx-extensions")
+def get_pbx_extensions(integration_id: str) -> Listed[PbxExtensionOut]:
+    """The extensions that the PBX itself knows; it is asked each time. 409: this PBX can't be asked."""
+    tenant_id = routes.tenant_id
+    found = integrations.get_integration(tenant_id, found_id(integration_id))
+    known = open_pbx(tenant_id, found).extensions()
+    mapped = employees.by_extension(tenant_id, found.id)
+    return Listed[PbxExtensionOut](
+        items=[
+            PbxExtensionOut(
+                extension=one.extension,
+                name=one.name,
+                employee_id=mapped[one.extension].id if one.extension in mapped else None,
+                employee_name=mapped[one.extension].name if one.extension in mapped else None,
+            )
+            for one in known
+        ]
+    )
+
+
 @routes.get("/v1/integrations/<integration_id>/extensions")
 def get_extensions(integration_id: str) -> Listed[ExtensionOut]:
     """The extensions that are mapped, then those that rang lately and are not: calls to them leave no tag."""
     tenant_id = routes.tenant_id
     found = integrations.get_integration(tenant_id, found_id(integration_id))
-    mapped = {
-        held.extension: employee
-        for employee in employees.everybody(tenant_id)
-        for held in employee.extensions
-        if held.integration_id == found.id
-    }
+    mapped = employees.by_extension(tenant_id, found.id)
     ours = [
         ExtensionOut(
             extension=extension,

@@ -148,7 +148,8 @@ def post_replay(integration_id: str, delivery_id: str) -> api.ReplayOut:
     found = integrations.get_integration(tenant_id, found_id(integration_id))
     kept = deliveries.find(dynamodb(), table(), tenant_id, found.id, found_id(delivery_id))
     sweep_after = timedelta(seconds=int(os.environ.get("SWEEP_AFTER_SECONDS", SWEEP_AFTER_SECONDS)))
-    done = replay(dynamodb(), table(), Source(tenant_id, found.id, found.provider), kept, sweep_after)
+    source = Source(tenant_id, found.id, found.provider)
+    done = replay(dynamodb(), table(), source, found.settings, kept, sweep_after)
     if any(one.result == "stored" for one in done.events):
         audit.note(tenant_id, routes.caller.name, "integration.replayed", found.id)
     return api.ReplayOut.model_validate(

@@ -1,0 +1,103 @@
+"""Where a request may go.
+
+Addresses come from tenants and PBXs, so that each is a try to reach what only this stack may reach: the name is
+resolved here, and every address that is not public is refused. Whoever connects uses the very address that was checked.
+
+OUTBOUND_LOOPBACK=true, which only the embedded stack sets, lets services be on this machine, and without encryption.
+"""
+
+import ipaddress
+import os
+import socket
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from hangtag.errors import BadInputError
+
+__all__ = ["Address", "Rule", "check", "check_url", "host_of", "is_public", "on_loopback", "resolve", "rule"]
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Rule = Callable[[Address], bool]
+
+# Below this only the web's own ports are a PBX's or a CRM's; mail, shells and name servers are not.
+_FIRST_FREE_PORT = 1024
+_WEB_PORTS = (80, 443)
+# Public for Python (for some versions of it), and yet ways into somebody's own network.
+_NOT_PUBLIC = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "192.0.0.0/24",
+        "192.88.99.0/24",
+        "64:ff9b::/96",
+        "64:ff9b:1::/48",
+        "2001::/32",
+        "2002::/16",
+        "5f00::/16",
+    )
+)
+
+
+def is_public(address: Address) -> bool:
+    """Whether an address is anybody's on the internet: not ours, not a link's, not one in disguise."""
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is not None:
+            return is_public(address.ipv4_mapped)
+        if address.scope_id is not None:
+            return False
+    if not address.is_global or address.is_multicast or address.is_reserved:
+        return False
+    return not any(address in network for network in _NOT_PUBLIC)
+
+
+def rule(allowed: Rule = is_public) -> Rule:
+    """Which addresses may be reached: those, and on the embedded stack this machine's."""
+    return (lambda address: address.is_loopback or allowed(address)) if on_loopback() else allowed
+
+
+def on_loopback() -> bool:
+    """Whether services may be on this machine."""
+    return os.environ.get("OUTBOUND_LOOPBACK") == "true"
+
+
+def check(url: str) -> None:
+    """Whether an address can be a service's, as far as that is seen without asking anybody. Raises BadInputError."""
+    check_url(url, plain=on_loopback())
+    try:
+        literal = ipaddress.ip_address(urlsplit(url).hostname or "")
+    except ValueError:
+        # A name; where it leads is looked at with each request.
+        return
+    if not rule()(literal):
+        raise BadInputError("the address leads into a private network")
+
+
+def check_url(url: str, *, plain: bool) -> None:
+    """Whether an address is one of the web, and names nobody's password. `plain` allows http. Raises BadInputError."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise BadInputError("the address can't be read") from None
+    if parts.scheme not in (("http", "https") if plain else ("https",)):
+        raise BadInputError("the address must begin with https://")
+    if not parts.hostname or parts.username is not None or parts.password is not None:
+        raise BadInputError("the address must name a host, and nobody's password")
+    if port is not None and port < _FIRST_FREE_PORT and port not in _WEB_PORTS:
+        raise BadInputError("the address names a port that is not the web's")
+
+
+def host_of(url: str) -> str:
+    """The host that an address names, in lower case and without the dot at its end; "" if it can't be read."""
+    try:
+        return (urlsplit(url).hostname or "").rstrip(".").lower()
+    except ValueError:
+        return ""
+
+
+def resolve(name: str, port: int, allowed: Rule) -> list[str]:
+    """The addresses of a name. Raises BadInputError if any of them is not allowed, OSError if there are none."""
+    found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
+    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    if not all(allowed(ipaddress.ip_address(address)) for address in addresses):
+        raise BadInputError("the address leads into a private network")
+    return addresses

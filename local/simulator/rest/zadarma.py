@@ -1,0 +1,110 @@
+"""Zadarma's REST API: signed paths, one JSON form for success and one for errors."""
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from local.simulator.rest.base import Asked, Reply
+
+_NOTIFICATIONS = (
+    "notify_start",
+    "notify_internal",
+    "notify_end",
+    "notify_out_start",
+    "notify_out_end",
+    "notify_answer",
+)
+
+
+class Api:
+    """One account. `rows` are its statistics, `extensions` its internal numbers, `set_up` what it was told."""
+
+    def __init__(self, credentials: Mapping[str, str]) -> None:
+        self._key, self._secret = credentials["api_key"], credentials["api_secret"]
+        self.rows: list[dict[str, Any]] = []
+        self.extensions: list[int] = [101, 102, 103, 104]
+        self.set_up: dict[str, str] = {}
+
+    def credentials(self, url: str) -> Mapping[str, str]:  # noqa: ARG002 - the address is a setting
+        """The account's credentials."""
+        return {"api_key": self._key, "api_secret": self._secret}
+
+    def settings(self, url: str) -> Mapping[str, Any]:
+        """The integration's settings."""
+        return {"api_url": url, "time_zone": "Europe/Moscow"}
+
+    def answer(self, asked: Asked) -> Reply:
+        """One request."""
+        encoded = asked.query if asked.method == "GET" else asked.body.decode()
+        if not hmac.compare_digest(asked.headers.get("authorization", ""), self._authorization(asked.path, encoded)):
+            return _error(401, "Not authorized")
+        fields = dict(parse_qsl(encoded))
+        routes = {
+            ("GET", "/v1/request/callback/"): self._callback,
+            ("GET", "/v1/pbx/record/request/"): self._record,
+            ("GET", "/v1/statistics/pbx/"): self._statistics,
+            ("GET", "/v1/pbx/internal/"): self._internal,
+            ("POST", "/v1/pbx/callinfo/url/"): self._url,
+            ("POST", "/v1/pbx/callinfo/notifications/"): self._notifications,
+        }
+        route = routes.get((asked.method, asked.path))
+        return route(fields) if route is not None else _error(404, "Method not found")
+
+    def _authorization(self, path: str, encoded: str) -> str:
+        ordered = urlencode(sorted(parse_qsl(encoded, keep_blank_values=True)))
+        signed = path + ordered + hashlib.md5(ordered.encode(), usedforsecurity=False).hexdigest()
+        hexadecimal = hmac.new(self._secret.encode(), signed.encode(), "sha1").hexdigest()
+        return f"{self._key}:{base64.b64encode(hexadecimal.encode()).decode()}"
+
+    def _callback(self, fields: Mapping[str, str]) -> Reply:
+        if not fields.get("from") or not fields.get("to", "").isdigit() or "predicted" in fields:
+            return _error(400, "Wrong parameters!")
+        return _success({"from": fields["from"], "to": fields["to"], "time": 1435573082})
+
+    def _record(self, fields: Mapping[str, str]) -> Reply:
+        if not 180 <= int(fields.get("lifetime", "1800")) <= 5184000 or not fields.get("call_id"):
+            return _error(400, "Wrong parameters!")
+        link = f"https://api.zadarma.com/v1/pbx/record/download/{fields['call_id']}.mp3"
+        return _success({"link": link, "lifetime_till": "2026-11-23 13:00:00"})
+
+    def _statistics(self, fields: Mapping[str, str]) -> Reply:
+        if fields.get("version") != "2" or fields.get("call_type") not in ("in", "out"):
+            return _error(400, "Wrong parameters!")
+        skip, limit = int(fields.get("skip", "0")), int(fields.get("limit", "1000"))
+        if limit > 1000:
+            return _error(400, "Wrong parameters!")
+        rows = [
+            {name: value for name, value in row.items() if name != "call_type"}
+            for row in self.rows
+            if row["call_type"] == fields["call_type"] and fields["start"] <= row["callstart"] < fields["end"]
+        ]
+        return _success(
+            {"start": fields["start"], "end": fields["end"], "version": 2, "stats": rows[skip : skip + limit]}
+        )
+
+    def _internal(self, _: Mapping[str, str]) -> Reply:
+        return _success({"pbx_id": 1234, "numbers": self.extensions})
+
+    def _url(self, fields: Mapping[str, str]) -> Reply:
+        if not fields.get("url"):
+            return _error(400, "Wrong parameters!")
+        self.set_up["url"] = fields["url"]
+        return _success({"url": fields["url"]})
+
+    def _notifications(self, fields: Mapping[str, str]) -> Reply:
+        known = {name: value for name, value in fields.items() if name in _NOTIFICATIONS}
+        if not known or any(value not in ("true", "false") for value in known.values()):
+            return _error(400, "Wrong parameters!")
+        self.set_up.update(known)
+        return _success(dict(known))
+
+
+def _success(more: Mapping[str, Any]) -> Reply:
+    return Reply(200, {"status": "success", **more})
+
+
+def _error(status: int, message: str) -> Reply:
+    return Reply(status, {"status": "error", "message": message})

@@ -1,0 +1,93 @@
+"""Coverage-guided fuzzing of one provider's `verify` and `parse`.
+
+`python tests/fuzz/fuzz_provider.py KEY CORPUS`, and then libFuzzer's own options, such as -runs=20000. The corpus is a
+folder; the messages of the provider's stories are put into it to begin with. Anything but the declared errors is a
+finding: libFuzzer prints it and exits with another code than 0. `make fuzz` runs all providers for a while.
+"""
+
+import sys
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import atheris
+
+with atheris.instrument_imports(include=["hangtag.providers"]):
+    from hangtag.providers import load
+    from hangtag.providers.base import Trust, UnreadableError, UnverifiedError, WebhookRequest
+
+from local.simulator.pbx import load as load_pbx
+from local.simulator.story import load_stories, message
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+URL = "https://hooks.example.com/hooks/x/token"
+CONTENT_TYPES = (
+    "application/x-www-form-urlencoded",
+    "application/json",
+    "application/x-www-form-urlencoded; charset=windows-1251",
+    "",
+)
+MADE = {"planfix_token": "p" * 32, "crm_token": "c" * 32, "signing_key": "whsec_" + "a" * 43 + "="}
+# A message and its headers, one after another; a body of a PBX holds no such byte.
+_BETWEEN = b"\xff"
+
+
+def seed(provider: str, corpus: Path) -> None:
+    """Put what the simulated PBX sends into the corpus."""
+    pbx = load_pbx(provider)
+    number = 0
+    for story in load_stories(provider):
+        for event in story.events:
+            sent = message(event, {"call": "A1", "call2": "B2"}, NOON, NOON)
+            signed = pbx.request(URL, sent, {**pbx.CREDENTIALS, **MADE}, NOON)
+            kind = 1 if signed.body.startswith(b"{") else 0
+            said = _BETWEEN.join([bytes([kind]), *_headers(dict(signed.headers)), signed.body])
+            (corpus / f"{number:03}").write_bytes(said)
+            number += 1
+
+
+def _headers(headers: dict[str, str]) -> list[bytes]:
+    return [f"{name}:{value}".encode() for name, value in sorted(headers.items()) if name.lower() != "content-type"]
+
+
+def request_of(data: bytes) -> WebhookRequest:
+    """Bytes as a delivery: the content type, headers, the body."""
+    kind, *headers, body = data.split(_BETWEEN) if _BETWEEN in data else (b"\0", data)
+    read = [header.decode("utf-8", "surrogateescape").partition(":") for header in headers]
+    content_type = CONTENT_TYPES[(kind[0] if kind else 0) % len(CONTENT_TYPES)]
+    return WebhookRequest(
+        method="GET" if kind[:1] == b"G" else "POST",
+        path="/hooks/x/***",
+        query=body.decode("utf-8", "replace") if kind[:1] == b"G" else "",
+        headers={"content-type": content_type} | {name.lower(): value for name, _, value in read},
+        body=body,
+        arrived_at=NOON,
+        url=URL,
+    )
+
+
+def main(provider: str, corpus: str, *options: str) -> None:
+    """Fuzz until a finding, or as long as the options of libFuzzer say."""
+    seed(provider, Path(corpus))
+    pbx = load_pbx(provider)
+    with atheris.instrument_imports(include=["hangtag.providers"]):
+        module = load(provider)
+    known = {**pbx.CREDENTIALS, **MADE}
+    trust = Trust(
+        hashes=dict.fromkeys(MADE, ("0" * 64,)), credentials={name: (value,) for name, value in known.items()}
+    )
+
+    def one(data: bytes) -> None:
+        request = request_of(data)
+        with suppress(UnverifiedError, UnreadableError):
+            module.verify(request, trust)
+        with suppress(UnreadableError):
+            for event in module.parse(request, pbx.SETTINGS).events:
+                event.digest()
+
+    atheris.Setup([sys.argv[0], corpus, *options], one)
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,75 @@
+"""Doors for tests of outgoing requests: straight to a fake on this machine, over real HTTP."""
+
+from collections.abc import Callable, Mapping
+
+from hangtag import outbound
+from hangtag.errors import TooManyError
+from hangtag.providers.base import Limit, Response, Token
+
+
+class PlainDoor:
+    """Sends once, keeps tokens, and knows no limits but the PBX's own 429."""
+
+    def __init__(self, seconds: float = 5.0) -> None:
+        self.tokens: dict[str, str] = {}
+        self._seconds = seconds
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        limit: str = "",
+        safe: bool | None = None,
+    ) -> Response:
+        answer = outbound.send(
+            method,
+            url,
+            headers=headers,
+            body=body,
+            seconds=self._seconds,
+            plain=True,
+            allowed=lambda address: address.is_loopback,
+        )
+        if answer.status == 429:
+            raise TooManyError("the PBX asks to slow down")
+        return answer
+
+    def token(self, name: str, ask: Callable[[], Token]) -> str:
+        if name not in self.tokens:
+            self.tokens[name] = ask().value
+        return self.tokens[name]
+
+    def forget(self, name: str) -> None:
+        self.tokens.pop(name, None)
+
+
+class NoLimits:
+    """A limiter that lets everything through, and remembers what it was told to hold."""
+
+    def __init__(self) -> None:
+        self.held: dict[str, float] = {}
+
+    def take(self, name: str, limit: Limit) -> float:
+        return 0.0
+
+    def hold(self, name: str, seconds: float) -> None:
+        self.held[name] = seconds
+
+
+class NoTokens:
+    """A store of tokens in memory."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, tuple[str, float]] = {}
+
+    def read(self, name: str) -> tuple[str, float] | None:
+        return self.kept.get(name)
+
+    def write(self, name: str, token: str, ends_at: float) -> None:
+        self.kept[name] = (token, ends_at)
+
+    def delete(self, name: str) -> None:
+        self.kept.pop(name, None)

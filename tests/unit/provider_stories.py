@@ -1,0 +1,140 @@
+"""Call stories as a provider's module reads them: signed by the simulated PBX, verified, parsed and folded."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from hangtag.calls import Call, CallEvent, fold
+from hangtag.flow.settle import settlement
+from hangtag.phone import normalise
+from hangtag.providers import load as load_provider
+from hangtag.providers.base import Accepted, Trust, WebhookRequest
+from hangtag.providers.catalog import ProviderInfo, catalog
+from local.simulator.pbx import Pbx, Request
+from local.simulator.pbx import load as load_pbx
+from local.simulator.story import Event, Message, Story, load_office_plan, message
+
+NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+IDS = {"call": "A1", "call2": "B2"}
+PUBLIC = "https://hooks.example.com"
+PLAN = load_office_plan()
+INFOS: Mapping[str, ProviderInfo] = {info.key: info for info in catalog()}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One integration of a provider: its simulated PBX, and what its deliveries are verified with."""
+
+    provider: str
+    pbx: Pbx
+    secrets: Mapping[str, str] = field(repr=False)
+
+    @property
+    def url(self) -> str:
+        """The webhook's address."""
+        return PUBLIC + INFOS[self.provider].webhook_path.format(token="T" * 40)
+
+    def trust(self, older: Mapping[str, str] | None = None) -> Trust:
+        """What verifies this line's deliveries; `older` are secrets of before a rotation that are still good."""
+        info, ages = INFOS[self.provider], [self.secrets, *([older] if older else [])]
+        hashes = {name: tuple(_sha256(age[name]) for age in ages) for name in info.made_secrets}
+        credentials = {name: tuple(age[name] for age in ages if name in age) for name in info.verified_with}
+        return Trust(hashes=hashes, credentials=credentials)
+
+    def signed(self, sent: Message, at: datetime = NOON) -> Request:
+        """The message as the PBX sends it."""
+        return self.pbx.request(self.url, sent, self.secrets, at)
+
+    def received(self, request: Request, at: datetime = NOON) -> WebhookRequest:
+        """The request as the webhook hands it on."""
+        parts = urlsplit(request.url)
+        token = "T" * 40
+        return WebhookRequest(
+            method=request.method,
+            path=parts.path.replace(token, "***"),
+            query=parts.query,
+            headers={name.lower(): value for name, value in request.headers.items()},
+            body=request.body,
+            arrived_at=at,
+            rest=parts.path.partition(token)[2].strip("/"),
+            url=request.url,
+        )
+
+    def accepted(self, request: Request, at: datetime = NOON) -> Accepted:
+        """Verify and parse; raises RefusedError."""
+        received = self.received(request, at)
+        provider = load_provider(self.provider)
+        provider.verify(received, self.trust())
+        return provider.parse(received, self.pbx.SETTINGS)
+
+    def folded(self, events: Iterable[Event]) -> dict[tuple[str, str], Call]:
+        """Every call of a story, closed: settled where it leaves it quiet, forced where it leaves it open."""
+        at = NOON
+        by_call: dict[tuple[str, str], list[CallEvent]] = defaultdict(list)
+        for number, event in enumerate(events):
+            at += timedelta(seconds=event.after, microseconds=number)
+            for told in self.accepted(self.signed(message(event, IDS, NOON, at), at), at).events:
+                by_call[event.tenant, told.call_id].append(told)
+        return {key: closed(told, at) for key, told in by_call.items()}
+
+
+def closed(events: list[CallEvent], at: datetime) -> Call:
+    """The record of a call once nothing comes any more."""
+    call = fold(events)
+    if call.closed:
+        return call
+    forced = call.quiet_since is None
+    later = at + timedelta(hours=4) if forced else at + timedelta(seconds=1)
+    return fold([*events, settlement(call, later, forced=forced)])
+
+
+def line(provider: str, *, other: bool = False) -> Line:
+    """A line of the provider; `other`: of another tenant, with other secrets."""
+    pbx, info = load_pbx(provider), INFOS[provider]
+    typed = pbx.OTHER_CREDENTIALS if other else pbx.CREDENTIALS
+    letter = "b" if other else "a"
+    made = dict.fromkeys(info.made_secrets, letter * 32)
+    keys = dict.fromkeys(info.made_keys, f"whsec_{letter * 43}=")
+    return Line(provider, pbx, {**typed, **made, **keys})
+
+
+def comparable(call: Call, not_given: Iterable[str] = ()) -> dict[str, Any]:
+    """What of a record is the same whichever PBX tells it: no ids of legs, numbers as E.164, times to the second."""
+
+    def seconds(moment: datetime | None) -> int | None:
+        return None if moment is None else round((moment - NOON).total_seconds())
+
+    def number(said: str | None) -> str | None:
+        read = normalise(said, PLAN.country) if said else None
+        return read.e164 if read else said
+
+    record = {
+        "direction": call.direction,
+        "external": number(call.external),
+        "line": number(call.line),
+        "closed": call.closed,
+        "outcome": call.outcome,
+        "started_at": seconds(call.started_at),
+        "answered_at": seconds(call.answered_at),
+        "ended_at": seconds(call.ended_at),
+        "talk_seconds": call.talk_seconds,
+        "answered_by": call.answered_by,
+        "extensions": sorted(set(call.extensions)),
+        "end_unknown": call.end_unknown,
+        "linked_call_id": call.linked_call_id,
+        "recording": call.recording is not None,
+    }
+    return {name: value for name, value in record.items() if name not in set(not_given)}
+
+
+def story_of(stories: Iterable[Story], name: str) -> Story:
+    """The story of that name."""
+    return next(story for story in stories if story.name == name)
+
+
+def _sha256(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

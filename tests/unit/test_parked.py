@@ -1,0 +1,70 @@
+"""Deliveries that wait on the fallback queue: whole again afterwards, and without a token that anybody could read."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hangtag.auth import make_token, token_hash
+from hangtag.flow.parked import seal, unseal
+from hangtag.flow.receive import Delivery, Settings, _addressed
+from hangtag.providers.base import WebhookRequest
+
+KEYS = "k" * 32
+SETTINGS = Settings(
+    table="t", public_url="https://hooks.example.com/", token_keys=KEYS, fallback_queue_url="q",
+    sweep_after=timedelta(minutes=5),
+)  # fmt: skip
+TOKEN = make_token("hook", KEYS)
+
+
+def request(provider: str = "twilio", rest: str = "", query: str = "", **more: str) -> WebhookRequest:
+    came = WebhookRequest(
+        method="POST",
+        path=f"/hooks/{provider}/{TOKEN}{rest}",
+        query=query,
+        headers={"content-type": "text/plain", **more},
+        body=b"\x00\xff body",
+        arrived_at=datetime(2026, 3, 1, 12, tzinfo=UTC),
+    )
+    return _addressed(SETTINGS, provider, TOKEN, came)
+
+
+def test_the_address_is_the_configured_one_with_path_and_query_as_they_came() -> None:
+    plain = request()
+    assert plain.url == f"https://hooks.example.com/hooks/twilio/{TOKEN}"
+    assert (plain.path, plain.rest) == ("/hooks/twilio/***", "")
+    more = request(rest="/events/call", query="leg=contact&x=%2B1", host="evil.example.com")
+    assert more.url == f"https://hooks.example.com/hooks/twilio/{TOKEN}/events/call?leg=contact&x=%2B1"
+    assert (more.path, more.rest) == ("/hooks/twilio/***/events/call", "events/call")
+    assert TOKEN not in repr(more)
+
+
+def test_a_parked_delivery_comes_back_whole_and_its_message_holds_no_token() -> None:
+    delivery = Delivery(provider="twilio", token_hash=token_hash(TOKEN), request=request(rest="/a", query="b=1"))
+    message = delivery.to_message(KEYS)
+    assert TOKEN not in message
+    assert Delivery.from_message(message, KEYS) == delivery
+
+
+def test_after_a_change_of_keys_the_old_one_still_opens_what_was_parked() -> None:
+    message = Delivery(provider="twilio", token_hash="h", request=request()).to_message(KEYS)
+    assert Delivery.from_message(message, f"new-key-of-the-stack,{KEYS}").request.url == request().url
+    # With neither, only what was sealed is lost.
+    lost = Delivery.from_message(message, "another key").request
+    assert lost == replace(request(), url="")
+
+
+def test_a_message_of_a_version_before_is_read() -> None:
+    said = json.loads(Delivery(provider="zadarma", token_hash="h", request=request()).to_message(KEYS))
+    for name in ("rest", "url"):
+        del said[name]
+    assert Delivery.from_message(json.dumps(said), KEYS).request.body == request().body
+
+
+@given(st.text(max_size=50))
+def test_what_is_sealed_is_unsealed_and_junk_is_nothing(text: str) -> None:
+    assert unseal(seal(text, KEYS), KEYS) == text
+    assert unseal(text, KEYS) == ""
