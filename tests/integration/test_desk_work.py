@@ -79,6 +79,14 @@ def test_the_tasks_of_a_contact_and_the_planner_are_paged(office: Office) -> Non
     rest = office.employee.get("/v1/planner", limit="2", cursor=first["next_cursor"]).json
     assert [entry["task"]["id"] for entry in first["items"] + rest["items"]] == made
     assert rest["next_cursor"] is None
+    # The list goes on where it was, although the task that stood there is done.
+    office.employee.patch(f"/v1/tasks/{made[1]}", {"status": "completed"})
+    rest = office.employee.get("/v1/planner", limit="2", cursor=first["next_cursor"]).json
+    assert [entry["task"]["id"] for entry in rest["items"]] == made[2:]
+    opened = office.employee.get("/v1/tasks", contact_id=ivan, status="open", limit="1").json
+    office.employee.patch(f"/v1/tasks/{made[2]}", {"status": "completed"})
+    rest = office.employee.get("/v1/tasks", contact_id=ivan, status="open", cursor=opened["next_cursor"]).json
+    assert [task["id"] for task in opened["items"] + rest["items"]] == [made[2], made[0]]
 
 
 @pytest.mark.parametrize("path", ["/v1/planner", "/v1/tasks", "/v1/calls", "/v1/tags", "/v1/missed-calls"])

@@ -9,7 +9,7 @@ from fault_proxy import FaultPlan, fault_proxy
 from local import stack as local_stack
 from local.simulator import Api, build_office, load_office_plan
 from office_clone import end_set_up
-from process import cpu_ratio, import_ratio
+from process import ED25519, SIGNED, cpu_ratio, import_ratio
 
 PORT = 4621
 PROXY_PORT = 4622
@@ -39,6 +39,9 @@ def main() -> int:
 
     start, cpu = import_ratio(), cpu_ratio()
     say("webhook's start / botocore's session and a DynamoDB client", start, IMPORT_TARGET)
+    signed, ed25519 = import_ratio(SIGNED), import_ratio(ED25519)
+    say("the same of a PBX that signs with a secret (KMS)", signed)
+    say("the same of a PBX that signs with Ed25519 (KMS, cryptography)", ed25519)
     say("webhook's own CPU / parsing and one HMAC of the same body", cpu)
     plan = FaultPlan()
     with fault_proxy(plan, upstream_port=PORT, port=PROXY_PORT) as endpoint, a_pbx(endpoint) as pbx:
@@ -56,7 +59,15 @@ def main() -> int:
             times[at_once] = (round(median, 3), round(worst, 3))
             say(f"hang-up to tag, calls at once: {at_once}; median, seconds", median)
             say(f"hang-up to tag, calls at once: {at_once}; worst, seconds", worst)
-    figures = {"import": start, "cpu": cpu, **table, "transitions": transitions, "hang_up_to_tag": times}
+    figures = {
+        "import": start,
+        "signed": signed,
+        "ed25519": ed25519,
+        "cpu": cpu,
+        **table,
+        "transitions": transitions,
+        "hang_up_to_tag": times,
+    }
     sys.stdout.write(as_text(figures) + "\n")
     if missed:
         sys.stdout.write("over target: " + "; ".join(missed) + "\n")

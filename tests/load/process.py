@@ -43,7 +43,17 @@ providers.load("telephony_api")
 """
 
 
-def import_ratio() -> float:
+# What a first delivery loads besides, of a PBX that signs with a secret, and of the one that signs with Ed25519.
+SIGNED = WEBHOOK.replace("telephony_api", "zadarma") + 'client.make("kms")\n'
+ED25519 = (
+    WEBHOOK.replace("telephony_api", "telnyx")
+    + """client.make("kms")
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+"""
+)
+
+
+def import_ratio(code: str = WEBHOOK) -> float:
     """The webhook's start against a bare DynamoDB client's: the median of pairs of fresh processes."""
     path = os.pathsep.join([str(ROOT / "functions" / "webhook"), str(ROOT / "layers" / "common")])
     environment = {**os.environ, **ENVIRONMENT, "PYTHONPATH": path}
@@ -53,8 +63,8 @@ def import_ratio() -> float:
         subprocess.run([sys.executable, "-c", code], env=environment, check=True)
         return time.perf_counter() - before
 
-    start(BARE), start(WEBHOOK)
-    return statistics.median(start(WEBHOOK) / start(BARE) for _ in range(PAIRS))
+    start(BARE), start(code)
+    return statistics.median(start(code) / start(BARE) for _ in range(PAIRS))
 
 
 def _cpu(work: Callable[[], object]) -> float:

@@ -66,10 +66,13 @@ def kinds(pbx: Line) -> list[Message]:
     """One message of each kind that differs in what its fields are: enough to try every byte of."""
     by_shape: dict[tuple[Any, ...], Message] = {}
     for sent in messages(pbx):
-        fields = {**sent.post, **(sent.body or {})}
-        named = tuple(str(fields.get(name)) for name in ("event", "cmd", "type"))
+        body = sent.body or {}
+        # Some put it into an envelope.
+        inner = body.get("data")
+        fields = {**sent.post, **body, **(inner if isinstance(inner, dict) else {})}
+        named = tuple(str(fields.get(name)) for name in ("event", "cmd", "type", "event_type", "CallStatus"))
         by_shape.setdefault((sent.rest, sent.method, named), sent)
-    return list(by_shape.values())[:6]
+    return list(by_shape.values())[:12]
 
 
 def verify(pbx: Line, request: Request, trust: Trust | None = None, later: float = 0) -> None:

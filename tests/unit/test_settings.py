@@ -6,6 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from hangtag import settings
+from hangtag.http import setup
 from hangtag.settings import TelephonySettings
 from hangtag.store import settings as stored
 
@@ -71,3 +72,19 @@ def test_what_is_no_rule_is_refused(wrong: dict[str, Any]) -> None:
 def test_rules_can_not_be_changed_in_place() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         TelephonySettings().settle_seconds = 5
+
+
+def test_a_form_can_be_drawn_from_what_a_provider_takes() -> None:
+    listed = {provider.key: provider for provider in setup.providers()}
+    kinds = {(key, field.name): field.type for key, one in listed.items() for field in one.settings}
+    assert kinds["zadarma", "api_url"] == "string"
+    assert kinds["zadarma", "time_zone"] == "string"
+    assert kinds["freepbx", "missed_by_request"] == "boolean"
+    assert kinds["twilio", "record_calls"] == "boolean"
+    secret = {(key, field.name) for key, one in listed.items() for field in one.credentials if field.secret}
+    assert {("zadarma", "api_secret"), ("twilio", "auth_token"), ("telnyx", "api_key")} <= secret
+    assert ("twilio", "account_sid") not in secret
+    for provider in listed.values():
+        fields = [*provider.credentials, *provider.settings]
+        assert all(field.description for field in fields), provider.key
+        assert "events" in provider.capabilities

@@ -7,8 +7,8 @@ from hangtag.calls.classify import TagType, classify
 from hangtag.errors import BadInputError, ConflictError, FieldError, NotFoundError, UnprocessableError
 from hangtag.flow.placing import choose
 from hangtag.flow.resolution import Resolution, attach_rule, resolve
-from hangtag.settings import AttachSettings, TelephonySettings
-from hangtag.store import calls, employees, groups
+from hangtag.settings import AttachSettings, TaskTemplate, TelephonySettings
+from hangtag.store import calls, employees, groups, tasks
 from hangtag.store.settings import Definitions
 from hangtag.tags import DefinedField, DefinitionError, LogicError, Why
 from hangtag.tags.conditions import facts_of, fits, read_logic
@@ -21,6 +21,7 @@ def check(tenant_id: str, wanted: TelephonySettings) -> None:
     """Raises BadInputError for what can't be understood or names nobody, UnprocessableError for what contradicts."""
     _check_logic(wanted.attach)
     _check_people(tenant_id, wanted)
+    _check_fields(wanted.attach.task)
     _check_template(wanted.attach)
 
 
@@ -49,6 +50,14 @@ def _check_people(tenant_id: str, wanted: TelephonySettings) -> None:
         faults.append(FieldError("contacts.template.supervisor_id", "there is no such employee or group"))
     if faults:
         raise BadInputError("the rules name somebody who is not there", tuple(faults))
+
+
+def _check_fields(template: TaskTemplate) -> None:
+    """The free fields of tasks that a rule makes are as those that an employee makes."""
+    faults = tasks.check_fields(template.fields)
+    if faults:
+        named = tuple(FieldError(f"attach.task.{fault.field}", fault.reason) for fault in faults)
+        raise BadInputError("a field of the task's template does not fit", named)
 
 
 def _check_template(rule: AttachSettings) -> None:

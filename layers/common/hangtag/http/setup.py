@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
@@ -60,17 +60,19 @@ def _fields(model: type[BaseModel]) -> list[CredentialOut]:
             name=name,
             required=field.is_required(),
             secret="SecretStr" in str(field.annotation),
-            type=_type(str(field.annotation)),
+            type=_type(field.annotation),
             description=field.description or "",
         )
         for name, field in model.model_fields.items()
     ]
 
 
-def _type(annotation: str) -> Literal["string", "boolean", "integer"]:
-    if "bool" in annotation:
+def _type(annotation: Any) -> Literal["string", "boolean", "integer"]:
+    """What a field is to a form; an optional one is what it is when it is there."""
+    kinds = {annotation, *get_args(annotation)}
+    if bool in kinds:
         return "boolean"
-    return "integer" if "int" in annotation else "string"
+    return "integer" if int in kinds else "string"
 
 
 def info_of(provider: str) -> ProviderInfo:

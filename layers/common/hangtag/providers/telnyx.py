@@ -53,7 +53,7 @@ _KINDS = {
     "call.hangup": Kind.ENDED,
 }
 _RECORDED = "call.recording.saved"
-# What else is sent and changes no call, as the library lists it, up to the last dot of a family.
+# What else is sent of calls, as the library lists it; it changes nothing here.
 _SILENT = re.compile(
     r"call\.(ai_gather\.\w+|analyzed|conversation\.\w+|conversation_insights\.\w+|cost|deepfake_detection\.\w+|"
     r"dequeued|dtmf\.\w+|enqueued|fork\.\w+|gather\.\w+|hold|unhold|machine\.[\w.]+|payment\.\w+|playback\.\w+|"
@@ -75,6 +75,8 @@ _WITHHELD = ("anonymous", "restricted", "private", "unavailable", "unknown", "bl
 # All of the call that the employee rang for, or was rung for, is one leg.
 _OUT = "out"
 _RING_SECONDS = 45
+# Telnyx knows a command_id again for a minute.
+_REMEMBERED = timedelta(seconds=50)
 _PAGE = 250
 _MOST_PAGES = 50
 # No call lasts longer at Telnyx; what is said of its end comes a little later.
@@ -166,7 +168,7 @@ def _told(data: object, arrived_at: datetime, settings: Mapping[str, Any]) -> tu
     if name == _RECORDED:
         return _recorded(data, arrived_at)
     if name in _KINDS:
-        return _events(_said(data, arrived_at), _Own(settings))
+        return _events(_said(data, arrived_at), _own(settings))
     return () if _SILENT.fullmatch(name) else None
 
 
@@ -213,7 +215,7 @@ def _state(said: object) -> Mapping[str, str]:
 
 
 def _recorded(data: Mapping[str, Any], arrived_at: datetime) -> tuple[CallEvent, ...]:
-    """Its own addresses are good for ten minutes, those that the account may ask Telnyx for until it is deleted."""
+    """By its id or a public address it can be had for as long as it is kept; other addresses die in ten minutes."""
     payload = _payload(data)
     lasting = text(payload, "recording_id") or _address(payload, "public_recording_urls")
     recording = lasting or _address(payload, "recording_urls")
@@ -233,27 +235,26 @@ def _recorded(data: Mapping[str, Any], arrived_at: datetime) -> tuple[CallEvent,
 
 
 def _address(fields: Mapping[str, Any], name: str) -> str:
-    """The first of two addresses by format; "" if there is none."""
+    """The first address of those by format; "" if there is none of the web: an account may have storage of its own."""
     addresses = fields.get(name)
-    if not isinstance(addresses, dict):
-        return ""
-    return text(addresses, "mp3", 4096) or text(addresses, "wav", 4096)
+    found = [text(addresses, form, 4096) for form in ("mp3", "wav")] if isinstance(addresses, dict) else []
+    return next((address for address in found if address.startswith("http")), "")
 
 
 # ------------------------------------------------------------------ whose leg it is
 
 
+@dataclass(frozen=True, slots=True)
 class _Own:
-    """The account's own numbers. If `lines` lists them, no other is one."""
+    """The account's own numbers, in digits. `all_known`: no other is one."""
 
-    def __init__(self, settings: Mapping[str, Any]) -> None:
-        lines = [_digits(line) for line in re.split(r"[,;\s]+", str(settings.get("lines") or "")) if line]
-        self.all_known = bool(lines)
-        self._numbers = {number for number in (*lines, _digits(str(settings.get("caller_id") or ""))) if number}
+    numbers: frozenset[str]
+    all_known: bool
 
-    def has(self, said: str) -> bool:
-        """Whether a number is one of them, however it is written."""
-        return _digits(said) in self._numbers
+
+def _own(settings: Mapping[str, Any]) -> _Own:
+    lines = {_digits(line) for line in str(settings.get("lines") or "").split(",")} - {""}
+    return _Own(frozenset(lines | {_digits(str(settings.get("caller_id") or ""))} - {""}), bool(lines))
 
 
 def _events(said: _Said, own: _Own) -> tuple[CallEvent, ...]:
@@ -273,9 +274,9 @@ def _events(said: _Said, own: _Own) -> tuple[CallEvent, ...]:
         return _of_employee(event, said)
     if _device(said.caller):
         return _of_calling_phone(event, said)
-    if own.has(called):
+    if _digits(_number(called)) in own.numbers:
         return _of_caller(event, said)
-    if own.has(said.caller):
+    if _digits(_number(said.caller)) in own.numbers:
         return _of_contact(event, said)
     # Between two numbers that are not known to be ours, only a caller's leg that Telnyx did not begin is looked for.
     return () if own.all_known or said.way == "outgoing" else _of_caller(event, said)
@@ -432,8 +433,8 @@ class Pending:
 def pending(request: WebhookRequest) -> Pending | None:
     """What a verified delivery asks us to do at Telnyx; None: nothing. Pure.
 
-    Of a fresh delivery only: one that is replayed is over. Doubles do no harm, for `connect` says the same
-    command_id of the same leg. Raises UnreadableError.
+    Of a fresh delivery only, never of one that is replayed. Doubles do no harm: `connect` says the same command_id of
+    the same leg, and once Telnyx may have forgotten that, the contact is not called any more. Raises UnreadableError.
     """
     data = json_object(request).get("data")
     if not isinstance(data, dict) or data.get("event_type") not in ("call.answered", "call.hangup"):
@@ -443,7 +444,8 @@ def pending(request: WebhookRequest) -> Pending | None:
     if state.get("d") != "out":
         return None
     number, line = _digits(state.get("n", "")), _digits(state.get("l", ""))
-    if (said.name, state.get("leg")) == ("call.answered", "employee") and said.control_id and number and line:
+    fresh = request.arrived_at - said.at < _REMEMBERED and said.control_id and number and line
+    if (said.name, state.get("leg")) == ("call.answered", "employee") and fresh:
         return Pending(
             do="dial",
             call_id=said.call_id,
@@ -497,7 +499,7 @@ def connect(account: Account, step: Pending, door: Door) -> Placed:
 
 
 def _dial(account: Account, door: Door, dial: Mapping[str, Any], state: Mapping[str, str], command: str) -> Placed:
-    """Call a leg. Telnyx ignores a second command of the same id, so that it may be sent again."""
+    """Call a leg. Telnyx ignores a second command of the same id for a minute, so that it may be sent again."""
     connection = account.credentials.get("connection_id")
     if not connection:
         raise BadInputError("connection_id is not entered: Telnyx calls through an application")
@@ -594,7 +596,7 @@ def _delivered(row: Mapping[str, Any], account: Account) -> Iterator[tuple[_Said
         if at is None or (connection and text(_payload(webhook), "connection_id") not in ("", connection)):
             return
         said = _said(webhook, at)
-        yield said, _events(said, _Own(account.settings))
+        yield said, _events(said, _own(account.settings))
     except UnreadableError:
         return
 
@@ -655,7 +657,7 @@ def _between(name: str, since: datetime, until: datetime) -> dict[str, str]:
 
 
 def _listed(account: Account, door: Door, name: str, asked: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
-    """All rows of a list, page by page; `meta` says how many pages there are."""
+    """All rows of a list, page by page, until `meta` says that it was the last, or a page is empty."""
     for page in range(1, _MOST_PAGES + 1):
         query = urlencode({**asked, "page[number]": page, "page[size]": _PAGE})
         answer = _answer(account, door, "GET", f"/v2/{name}?{query}")
@@ -664,7 +666,7 @@ def _listed(account: Account, door: Door, name: str, asked: Mapping[str, str]) -
             raise UnreachableError("Telnyx's answer holds no list")
         yield from (row for row in rows if isinstance(row, dict))
         pages = meta.get("total_pages") if isinstance(meta, dict) else None
-        if not rows or type(pages) is not int or page >= pages:
+        if not rows or (type(pages) is int and page >= pages):
             return
     raise UnreachableError(f"Telnyx's list has more than {_MOST_PAGES} pages: ask for a shorter time")
 

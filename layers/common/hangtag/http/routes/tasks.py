@@ -1,6 +1,7 @@
 """Tasks, and the planner."""
 
-from collections.abc import Iterable, Iterator
+import operator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
@@ -24,6 +25,8 @@ routes = Routes(Role.EMPLOYEE)
 MAX_CONTACTS = 20
 # How far the planner looks at once.
 MAX_PLANNED = 500
+# Where a task stands in a list.
+Place = tuple[str, str]
 
 Status = Literal["open", "completed", "cancelled"]
 Time = Annotated[str, StringConstraints(min_length=10, max_length=40)]
@@ -113,7 +116,7 @@ def get_tasks(
     if contact_id is not None:
         found = tasks.of_contact(tenant_id, contact_id) if is_id(contact_id) else iter(())
         wanted = [task for task in found if status is None or task.status == status]
-        shown, following = _page("tasks-of-contact", wanted, limit, cursor)
+        shown, following = _page("tasks-of-contact", wanted, _created, operator.lt, limit, cursor)
         return Listed[TaskOut](items=[TaskOut.model_validate(task.to_json()) for task in shown], next_cursor=following)
     times = history.between(since, until)
     return history.by_days(
@@ -161,21 +164,40 @@ def get_planner(
         MAX_PLANNED,
         lambda task: assignee_id is None or task.assignee_id == assignee_id,
     )
-    shown, following = _page("planner", due, limit, cursor)
-    return Listed[PlannedTask](items=[_planned(tenant_id, task) for task in shown], next_cursor=following)
+    shown, following = _page("planner", due, _due, operator.gt, limit, cursor)
+    cards = Cards(tenant_id)
+    return Listed[PlannedTask](items=[_planned(tenant_id, task, cards) for task in shown], next_cursor=following)
 
 
-def _page(of: str, found: list[Task], limit: int | None, cursor: str | None) -> tuple[list[Task], str | None]:
-    """A page of a list that was read as a whole; the cursor names the last task of the page before."""
-    start = read_cursor(of, 1, cursor)
-    after = [task.id for task in found].index(start[0]) + 1 if start and start[0] in {one.id for one in found} else 0
-    shown = found[after : after + (limit or DEFAULT_LIMIT)]
-    more = after + len(shown) < len(found)
-    return shown, write_cursor(of, shown[-1].id) if more else None
+def _created(task: Task) -> Place:
+    return task.created_at, task.id
 
 
-def _planned(tenant_id: str, task: Task) -> PlannedTask:
-    people = _contacts(tenant_id, task.contact_ids, Cards(tenant_id))
+def _due(task: Task) -> Place:
+    return task.due_at or "", task.id
+
+
+def _page(
+    of: str,
+    found: list[Task],
+    place: Callable[[Task], Place],
+    is_after: Callable[[Place, Place], bool],
+    limit: int | None,
+    cursor: str | None,
+) -> tuple[list[Task], str | None]:
+    """A page of a list that was read as a whole.
+
+    The cursor holds the place of the last task of the page before, so that it goes on there although that task is done.
+    """
+    start = read_cursor(of, 2, cursor)
+    after = (start[0] or "", start[1] or "") if start is not None else None
+    left = found if after is None else [task for task in found if is_after(place(task), after)]
+    shown = left[: limit or DEFAULT_LIMIT]
+    return shown, write_cursor(of, *place(shown[-1])) if len(shown) < len(left) else None
+
+
+def _planned(tenant_id: str, task: Task, cards: Cards) -> PlannedTask:
+    people = _contacts(tenant_id, task.contact_ids, cards)
     return PlannedTask(task=TaskOut.model_validate(task.to_json()), contacts=list(people))
 
 

@@ -57,7 +57,7 @@ class TelnyxSettings(ApiSettings):
     lines: str | None = Field(
         default=None,
         max_length=2048,
-        pattern=r"^[0-9+ ,]+$",
+        pattern=r"^\+[1-9][0-9]{6,14}( *, *\+[1-9][0-9]{6,14})*$",
         description="All own numbers, with commas between them: legs between other numbers are then left out",
     )
     record_calls: bool = Field(default=True, description="Record calls that are placed by a click")
