@@ -34,7 +34,7 @@ from hangtag.providers.base import (
     UnverifiedError,
     WebhookRequest,
 )
-from hangtag.providers.reading import believed, json_object, moment, same, text
+from hangtag.providers.reading import believed, json_object, json_of, moment, same, text
 
 __all__ = ["HOSTS", "extensions", "history", "key_of", "originate", "parse", "ping", "recording", "verify"]
 
@@ -374,10 +374,7 @@ def _ask(
 
 
 def _object(body: bytes) -> dict[str, Any]:
-    try:
-        said = json.loads(body)
-    except (ValueError, RecursionError):
-        said = None
+    said = json_of(body)
     if not isinstance(said, dict):
         raise UnreachableError("the bridge's answer is no JSON object")
     return said

@@ -39,6 +39,7 @@ from hangtag.providers.reading import (
     is_json,
     is_one_of,
     json_object,
+    json_of,
     moment,
     need,
     outcome,
@@ -235,16 +236,16 @@ def originate(account: Account, click: Click, door: Door) -> Placed:
 def _call_id(body: bytes) -> str | None:
     """The older API answers with the bare id, the other with an object; one with neither is no answer."""
     said = body[:1024].decode("utf-8", "replace").strip()
-    try:
-        read = json.loads(said) if said else None
-    except (ValueError, RecursionError):
-        read = said
-    found = read.get("callid") if isinstance(read, dict) else read
-    if found is None and not isinstance(read, dict):
+    found = json_of(said)
+    if isinstance(found, dict):
+        found = found.get("callid")
+    elif found is None and said != "null":
+        found = said
+    if found is None or found == "":
         return None
-    if not isinstance(found, str | int | None) or (isinstance(found, str) and not _is_id(found)):
-        raise UnreachableError("the VATS answered, and nothing that can be read")
-    return str(found) if found else None
+    if isinstance(found, int) or (isinstance(found, str) and _is_id(found)):
+        return str(found)
+    raise UnreachableError("the VATS answered, and nothing that can be read")
 
 
 def _is_id(said: str) -> bool:
@@ -359,19 +360,14 @@ def _checked(answer: Response, key: str) -> Response:
 
 def _words(body: bytes, key: str) -> str:
     """The VATS's own words, without digits: they may be a number."""
-    try:
-        said = str(json.loads(body).get("error", ""))
-    except (ValueError, RecursionError, AttributeError):
-        return ""
+    read = json_of(body)
+    said = str(read.get("error", "")) if isinstance(read, dict) else ""
     kept = "".join("" if c.isdigit() else c if c.isprintable() else " " for c in said.replace(key, "***"))
     return " ".join(kept.split())[:_MAX_WORDS]
 
 
 def _list(answer: Response) -> list[Mapping[str, Any]]:
-    try:
-        said = json.loads(answer.body)
-    except (ValueError, RecursionError):
-        said = None
+    said = json_of(answer.body)
     rows = said.get("items", said.get("data")) if isinstance(said, dict) else said
     if not isinstance(rows, list):
         raise UnreachableError("the VATS's answer holds no list")

@@ -25,6 +25,7 @@ __all__ = [
     "is_json",
     "is_one_of",
     "json_object",
+    "json_of",
     "moment",
     "need",
     "outcome",
@@ -72,6 +73,14 @@ def json_object(request: WebhookRequest) -> dict[str, Any]:
     if not isinstance(said, dict):
         raise UnreadableError("the body is no JSON object")
     return said
+
+
+def json_of(body: bytes | str) -> Any:
+    """What a PBX's answer says as JSON; None if it is none."""
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _decoded(request: WebhookRequest) -> str:

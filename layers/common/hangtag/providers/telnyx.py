@@ -37,7 +37,7 @@ from hangtag.providers.base import (
     UnverifiedError,
     WebhookRequest,
 )
-from hangtag.providers.reading import believed, json_object, moment, need, text
+from hangtag.providers.reading import believed, json_object, json_of, moment, need, text
 
 HOSTS = ("telnyx.com",)
 # The library's own, both ways.
@@ -710,10 +710,7 @@ def _answer(
         body = json.dumps(asked).encode()
     base = str(account.settings.get("api_url") or _BASE).rstrip("/")
     answer = door.send(method, base + path, headers=headers, body=body, safe=safe)
-    try:
-        said = json.loads(answer.body)
-    except (ValueError, RecursionError):
-        said = None
+    said = json_of(answer.body)
     if answer.status == 401:
         raise BadInputError("Telnyx does not take the api_key (401)")
     if not isinstance(said, dict):

@@ -9,7 +9,6 @@ outright by the query of the callback's address, which is signed too: `direction
 import base64
 import hashlib
 import hmac
-import json
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -34,7 +33,18 @@ from hangtag.providers.base import (
     UnverifiedError,
     WebhookRequest,
 )
-from hangtag.providers.reading import MAX_FIELDS, believed, is_json, json_object, moment, need, query, same, text
+from hangtag.providers.reading import (
+    MAX_FIELDS,
+    believed,
+    is_json,
+    json_object,
+    json_of,
+    moment,
+    need,
+    query,
+    same,
+    text,
+)
 
 HOSTS = ("twilio.com",)
 # A new account places one call a second.
@@ -601,10 +611,7 @@ def _ask(
         headers["content-type"] = "application/x-www-form-urlencoded"
         body = urlencode(form).encode()
     answer = door.send(method, base + path, headers=headers, body=body, limit=limit)
-    try:
-        said = json.loads(answer.body)
-    except (ValueError, RecursionError):
-        said = None
+    said = json_of(answer.body)
     if answer.status == 401:
         key = "API key" if _has_api_key(account) and not as_owner else "account_sid and auth_token"
         raise BadInputError(f"Twilio does not take the {key} (401)")

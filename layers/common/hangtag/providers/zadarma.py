@@ -7,7 +7,6 @@ user-api-py-v1) and its OpenAPI file (zadarma/openapi). Where its prose differs 
 import base64
 import hashlib
 import hmac
-import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -31,7 +30,7 @@ from hangtag.providers.base import (
     UnverifiedError,
     WebhookRequest,
 )
-from hangtag.providers.reading import believed, flag, form, moment, need, query, same, text, whole, zone
+from hangtag.providers.reading import believed, flag, form, json_of, moment, need, query, same, text, whole, zone
 
 HOSTS = ("zadarma.com", "novofon.com")
 LIMITS = {"": Limit(100, 60), "statistics": Limit(3, 60)}
@@ -311,10 +310,7 @@ def _ask(
 
 
 def _read(status: int, body: bytes) -> Mapping[str, Any]:
-    try:
-        said = json.loads(body)
-    except (ValueError, RecursionError):
-        said = None
+    said = json_of(body)
     if not isinstance(said, dict):
         raise UnreachableError(f"Zadarma answered {status}, and nothing that can be read")
     if status == 200 and said.get("status") == "success":
