@@ -2,14 +2,15 @@
 
 A story is what one provider posts, event by event, and what has to come of it. `{call}`, `{call2}`, … stand for the
 PBX's call ids and are made anew for each run, so that a story can be played any number of times. `{time}` is when an
-event happens and `{start}` when the story began, in UTC; both take a form: `{time:iso}`, `{start:epoch}`, or one of
-strftime with a time zone before it: `{start:Europe/Moscow|%Y-%m-%d %H:%M:%S}`.
+event happens, `{start}` when the story began, and `{start+30}` half a minute later, in UTC. All take a form:
+`{time:iso}`, `{start:epoch}`, or one of strftime with a time zone before it:
+`{start:Europe/Moscow|%Y-%m-%d %H:%M:%S}`.
 """
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast, get_args
@@ -28,7 +29,7 @@ NEW_TASK = "new"
 Tenant = Literal["main", "other", "deals", "private", "fresh"]
 TENANTS: tuple[Tenant, ...] = get_args(Tenant)
 _PLACEHOLDER = re.compile(r"\{(call\d*)\}")
-_MOMENT = re.compile(r"\{(time|start)(?::([^}]*))?\}")
+_MOMENT = re.compile(r"\{(time|start)([+-]\d+)?(?::([^}]*))?\}")
 
 
 class StoryError(Exception):
@@ -252,11 +253,15 @@ def _filled(value: Any, ids: Mapping[str, str], moments: Mapping[str, datetime])
         return [_filled(inner, ids, moments) for inner in value]
     if not isinstance(value, str):
         return value
+
+    def moment(found: re.Match[str]) -> datetime:
+        return moments[found.group(1)] + timedelta(seconds=int(found.group(2) or 0))
+
     whole = _MOMENT.fullmatch(value)
-    if whole is not None and whole.group(2) in ("integer", "milliseconds"):
-        seconds = moments[whole.group(1)].timestamp()
-        return int(seconds) if whole.group(2) == "integer" else int(seconds * 1000)
-    return fill(_MOMENT.sub(lambda found: _shown(moments[found.group(1)], found.group(2) or "iso"), value), ids)
+    if whole is not None and whole.group(3) in ("integer", "milliseconds"):
+        seconds = moment(whole).timestamp()
+        return int(seconds) if whole.group(3) == "integer" else int(seconds * 1000)
+    return fill(_MOMENT.sub(lambda found: _shown(moment(found), found.group(3) or "iso"), value), ids)
 
 
 def _shown(moment: datetime, form: str) -> str:

@@ -17,8 +17,8 @@ from hangtag.providers.base import Account, Click, ContactCard, Office, Trust, U
 from hangtag.providers.catalog import catalog
 from local.simulator.rest import Fault, Reply, Server, serving
 from local.simulator.rest.itoolabs import Api
-from local.simulator.story import load_stories
-from provider_stories import NOON, comparable, line
+from local.simulator.story import load_stories, message
+from provider_stories import IDS, NOON, comparable, line
 
 CLICK = Click(extension="101", number="+74957654321", reference="r")
 EVENT = {"cmd": "event", "type": "INCOMING", "callid": "c1", "phone": "79101234567", "user": "anna", "ext": "101"}
@@ -248,11 +248,14 @@ def test_the_history_of_the_api_adds_nothing_to_what_the_webhook_told(name: str)
     calls = ours.folded(story.events)
     rows = []
     for one in story.events:
-        said: dict[str, Any] = {**one.post, **(one.body or {})}
+        sent = message(one, IDS, NOON, NOON)
+        said: dict[str, Any] = {**sent.post, **(sent.body or {})}
         if said.get("cmd") == "history":
             more = {"status": said["status"], "duration": said["duration"], "record": said.get("link")}
             who = {"client": said["phone"], "user": said.get("user"), "ext": said.get("ext"), "type": said["type"]}
-            rows.append(row(**more, **who, diversion=said["diversion"]))
+            where = {"diversion": said["diversion"], "start": said["start"], "uid": said["callid"]}
+            rows.append(row(**more, **who, **where))
+    assert rows
     with asking() as (account, api, _):
         api.rows = rows
         span = (NOON - timedelta(hours=1), NOON + timedelta(hours=1))
@@ -264,9 +267,6 @@ def test_the_history_of_the_api_adds_nothing_to_what_the_webhook_told(name: str)
 
 
 def _events(ours: Any, events: Any, call_id: str) -> list[CallEvent]:
-    from local.simulator.story import message
-    from provider_stories import IDS
-
     at = NOON
     found: list[CallEvent] = []
     for number, event in enumerate(events):
