@@ -137,9 +137,9 @@ def test_the_responsible_persons_number_is_answered() -> None:
     "contacts",
     [
         {},
-        {"79101234567": replace(VERA, responsible=None)},
-        {"79101234567": replace(VERA, responsible="")},
-        {"79101234567": replace(VERA, responsible="101")},
+        {"79101234567": VERA._replace(responsible=None)},
+        {"79101234567": VERA._replace(responsible="")},
+        {"79101234567": VERA._replace(responsible="101")},
     ],
     ids=["nobody has the number", "nobody is responsible", "without an extension", "the one that was called itself"],
 )

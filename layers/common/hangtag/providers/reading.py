@@ -9,13 +9,15 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from hangtag.auth import secrets_match
 from hangtag.calls.event import Direction, Outcome
 from hangtag.providers.base import UnreadableError, WebhookRequest
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 __all__ = [
     "MAX_CLOCK_SKEW",
@@ -207,7 +209,7 @@ def outcome(status: str, direction: Direction | None = None) -> Outcome | None:
 # ------------------------------------------------------------------ times
 
 
-def moment(said: str, zone_of_clock: ZoneInfo | None = None) -> datetime | None:
+def moment(said: str, zone_of_clock: "ZoneInfo | None" = None) -> datetime | None:
     """A time as PBXs write it, in UTC; None if it can't be read, or has no zone and none is given.
 
     ISO 8601, YYYYmmddTHHMMSSZ, "YYYY-MM-DD HH:MM:SS", RFC 2822, seconds or milliseconds since 1970.
@@ -231,8 +233,11 @@ def believed(said: datetime | None, arrived_at: datetime) -> datetime | None:
 
 
 @lru_cache(maxsize=256)
-def zone(name: str) -> ZoneInfo | None:
+def zone(name: str) -> "ZoneInfo | None":
     """The time zone of that IANA name; None if there is none."""
+    # Few PBXs need it, and all would pay for it at the start.
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
