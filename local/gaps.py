@@ -37,8 +37,10 @@ def bridge() -> Bridged:
     lambdas: Any = importlib.import_module("ministack.services.lambda_svc")
     tables: Any = importlib.import_module("ministack.services.dynamodb")
     machines: Any = importlib.import_module("ministack.services.stepfunctions")
+    workers: Any = importlib.import_module("ministack.core.lambda_runtime")
     lambdas._ESM_BACKOFF_SECONDS = RETRY_SECONDS
     wait_for_a_worker(lambdas)
+    keep_workers_that_raised(workers)
     keep_what_functions_print(lambdas)
     look_at_queues_often(lambdas)
     keep_stream_records(tables)
@@ -72,6 +74,45 @@ def wait_for_a_worker(lambdas: Any) -> None:
 
     lambdas._acquire_execution_slot = acquire_or_wait
     lambdas._release_execution_slot = release_and_tell
+
+
+def keep_workers_that_raised(workers: Any) -> None:
+    """A worker whose handler raised is ended, and the next call pays for a cold start. AWS keeps its environment.
+
+    The end is put off until it is known why the call failed: one that ran out of time, or died, has to go.
+    """
+    invoke, signal, collect = workers.Worker.invoke, workers._signal, workers._collect
+    put_off = threading.local()
+
+    def invoke_and_keep(worker: Any, *arguments: Any, **named: Any) -> Any:
+        put_off.process, put_off.active = None, True
+        try:
+            result = invoke(worker, *arguments, **named)
+        finally:
+            put_off.active = False
+        process = put_off.process
+        if process is None:
+            return result
+        # Only the handler's own exception has a traceback.
+        if "trace" in result and process.poll() is None:
+            worker._proc = process
+        else:
+            signal(process)
+            collect(process, time.monotonic() + workers._REAP_GRACE)
+        return result
+
+    def signal_later(process: Any) -> None:
+        if getattr(put_off, "active", False):
+            put_off.process = process
+        else:
+            signal(process)
+
+    def collect_later(process: Any, deadline: float) -> None:
+        if not getattr(put_off, "active", False):
+            collect(process, deadline)
+
+    workers.Worker.invoke = invoke_and_keep
+    workers._signal, workers._collect = signal_later, collect_later
 
 
 def look_at_queues_often(lambdas: Any) -> None:

@@ -232,8 +232,8 @@ def test_a_wrong_rotation_or_watch_is_refused(shared: Office) -> None:
 
 
 def test_a_kept_delivery_says_what_came_and_what_it_led_to(office: Office) -> None:
-    assert ring(office, "c-1").status_code == 200
-    assert ring(office, "c-1").status_code == 200
+    assert ring(office, "c-1", event_id="e-1").status_code == 200
+    assert ring(office, "c-1", event_id="e-1").status_code == 200
     assert post(office, cmd="contact", phone="79990000001").status_code == 200
     asked, double, first = kept(office)
     (call,) = office.owner.get("/v1/calls", integration_id=office.integration["id"], call_id="c-1").json["items"]
