@@ -53,8 +53,8 @@ def deploy(place: Place, parameters: Mapping[str, str]) -> Deployed:
 
 def _deploy(place: Place, parameters: Mapping[str, str]) -> Deployed:
     # Here, services outside are this machine's own: fakes of CRMs and PBXs.
-    given = {"PublicUrl": place.api, "OutboundLoopback": "true", **parameters}
-    template = transform(ROOT, lambda name, body: _upload(place, name, body))
+    given = {"PublicUrl": place.api, "LiveUrl": place.live, "OutboundLoopback": "true", **parameters}
+    template = transform(ROOT, lambda name, body: _upload(place, name, body), place.connections)
     wanted = sign(template, given)
     stack = _describe(place)
     if stack.get("StackStatus") not in _GOOD or _outputs(stack).get(DIGEST_OUTPUT) != wanted:

@@ -40,8 +40,8 @@ def bridge() -> Bridged:
     workers: Any = importlib.import_module("ministack.core.lambda_runtime")
     lambdas._ESM_BACKOFF_SECONDS = RETRY_SECONDS
     wait_for_a_worker(lambdas)
+    keep_what_functions_print(workers)
     keep_workers_that_raised(workers)
-    keep_what_functions_print(lambdas)
     look_at_queues_often(lambdas)
     keep_stream_records(tables)
     lambdas._poll_dynamodb_streams = StreamReader(lambdas, tables, RETRY_SECONDS).poll
@@ -126,19 +126,19 @@ def look_at_queues_often(lambdas: Any) -> None:
     threading.Thread(target=tick, daemon=True, name="hangtag-tick").start()
 
 
-def keep_what_functions_print(lambdas: Any) -> None:
-    """Functions' output is kept in the runtime's memory alone; here it goes to a file too."""
-    execute = lambdas._execute_function_dispatch
+def keep_what_functions_print(workers: Any) -> None:
+    """Functions' output is kept in the runtime's memory alone, if at all; here it goes to a file too."""
+    invoke = workers.Worker.invoke
 
-    def execute_and_log(*arguments: Any) -> Any:
-        result = execute(*arguments)
+    def invoke_and_log(*arguments: Any, **named: Any) -> Any:
+        result = invoke(*arguments, **named)
         if result.get("log"):
             functions_log.info(result["log"])
-        if result.get("error"):
-            functions_log.error("%s", result.get("body"))
+        if result.get("status") == "error":
+            functions_log.error("%s", result.get("trace") or result.get("error"))
         return result
 
-    lambdas._execute_function_dispatch = execute_and_log
+    workers.Worker.invoke = invoke_and_log
 
 
 def keep_stream_records(tables: Any) -> None:

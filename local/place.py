@@ -14,6 +14,8 @@ REGION = "us-east-1"
 ACCOUNT = "000000000000"
 STACK_NAME = "hangtag"
 API_ID = "hangtag"
+LIVE_API_ID = "hangtag-live"
+LIVE_STAGE = "live"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,16 @@ class Place:
     def api(self) -> str:
         """The base URL of Hangtag's API; the same for every run."""
         return f"{self.endpoint}/_aws/execute-api/{API_ID}"
+
+    @property
+    def connections(self) -> str:
+        """Where functions reach the connections of the live channel."""
+        return f"{self.endpoint}/_aws/execute-api/{LIVE_API_ID}/{LIVE_STAGE}"
+
+    @property
+    def live(self) -> str:
+        """The URL of the live channel; the same for every run."""
+        return self.connections.replace("http://", "ws://")
 
 
 class LocalError(Exception):

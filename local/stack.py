@@ -43,7 +43,7 @@ class Stack:
 
     api: str
     console: str | None
-    live: str | None
+    live: str
     operator_token: str = field(repr=False)
     table: str
     state_machine: str
@@ -57,6 +57,7 @@ class Stack:
     amend_queue: str
     delivery_queue: str
     jobs_queue: str
+    originate_queue: str
     files_bucket: str
     functions: Mapping[str, str]
     parameters: Mapping[str, str]
@@ -155,7 +156,7 @@ def _deploy(place: Place, parameters: Mapping[str, str], environment: Mapping[st
     return Stack(
         api=outputs["ApiUrl"],
         console=None,
-        live=None,
+        live=outputs["LiveUrl"],
         operator_token=secret["SecretString"],
         table=outputs["TableName"],
         state_machine=outputs["StateMachineArn"],
@@ -169,6 +170,7 @@ def _deploy(place: Place, parameters: Mapping[str, str], environment: Mapping[st
         amend_queue=outputs["AmendQueueUrl"],
         delivery_queue=outputs["DeliveryQueueUrl"],
         jobs_queue=outputs["JobsQueueUrl"],
+        originate_queue=outputs["OriginateQueueUrl"],
         files_bucket=outputs["FilesBucketName"],
         functions=dict(deployed.functions),
         parameters=dict(parameters),

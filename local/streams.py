@@ -3,7 +3,8 @@
 That one ignores partial-batch replies and the retry count, and works through one record after the
 other, so a record that always fails stops all calls. Here the changes of one item stay in order,
 those of different items run beside each other, and what fails too often goes to the mapping's
-destination. Batches hold one record, which spares bisecting (see `transform`).
+destination. Where a function answers which records of a batch failed, batches hold one record, which
+spares reading that (see `transform`); others get what waits for them, up to their batch's size.
 """
 
 import json
@@ -23,10 +24,28 @@ LONGEST_REST_SECONDS = 10.0
 logger = logging.getLogger("local.streams")
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One record, its absolute position in the stream, and the key of the item that it is of."""
+
+    position: int
+    item: str
+    record: Any
+
+
+# The changes that a function is given at once.
+Batch = list[Change]
+
+
 @dataclass(slots=True)
 class Progress:
-    """What one mapping does with its stream's records, by their absolute position."""
+    """What one mapping does with its stream's records, by their absolute position.
 
+    `items` has the key of each record that was looked at, None for one that the mapping does not want.
+    """
+
+    running: int = 0
+    items: dict[int, str | None] = field(default_factory=dict)
     done: set[int] = field(default_factory=set)
     tries: Counter[int] = field(default_factory=Counter)
     busy: set[str] = field(default_factory=set)
@@ -72,10 +91,8 @@ class StreamReader:
             first = self._first_unfinished(mapping, progress)
             records = self._tables.stream_records_since(table, first, WINDOW)
             chosen = self._choose(mapping, progress, first, records)
-        for position, item, record in chosen:
-            self._lambdas._dispatch_esm_batch(
-                mapping["UUID"], self._work, mapping, function, progress, position, item, record
-            )
+        for batch in chosen:
+            self._lambdas._dispatch_esm_batch(mapping["UUID"], self._work, mapping, function, progress, batch)
         return bool(chosen)
 
     def _first_unfinished(self, mapping: Any, progress: Progress) -> int:
@@ -86,52 +103,81 @@ class StreamReader:
             first: int = max(positions.get(mapping["UUID"], horizon), horizon)
             while first in progress.done:
                 progress.done.remove(first)
+                progress.items.pop(first, None)
                 first += 1
             positions[mapping["UUID"]] = first
         return first
 
-    def _choose(self, mapping: Any, progress: Progress, first: int, records: list[Any]) -> list[tuple[int, str, Any]]:
-        """The records to start now: of each item the first unfinished one, if it is its turn."""
-        chosen = []
-        waiting: set[str] = set()
-        now = time.monotonic()
+    def _choose(self, mapping: Any, progress: Progress, first: int, records: list[Any]) -> list[Batch]:
+        """The batches to start now: of each item the changes that are next, if it is its turn."""
+        size = int(mapping.get("BatchSize", 1))
+        chosen: list[Batch] = []
+        waiting = {item for item, until in progress.rest_until.items() if until > time.monotonic()}
         for position, record in enumerate(records, first):
-            if position in progress.done:
+            if len(progress.busy) >= WIDTH * size:
+                break
+            item = None if position in progress.done else self._item(mapping, progress, position, record)
+            if item is None or item in waiting or item in progress.busy:
                 continue
-            if not self._lambdas._apply_filter_criteria([record], mapping):
-                progress.done.add(position)
-                continue
-            item = json.dumps(record["dynamodb"]["Keys"], sort_keys=True)
-            if item in waiting or len(progress.busy) >= WIDTH:
-                continue
-            waiting.add(item)
-            if item not in progress.busy and progress.rest_until.get(item, 0.0) <= now:
-                progress.busy.add(item)
-                chosen.append((position, item, record))
+            if not chosen or len(chosen[-1]) >= size:
+                # A batch that is closed keeps its items to itself.
+                progress.busy.update(change.item for batch in chosen for change in batch)
+                if progress.running + len(chosen) >= WIDTH or item in progress.busy:
+                    continue
+                chosen.append([])
+            chosen[-1].append(Change(position, item, record))
+            if size == 1:
+                waiting.add(item)
+        progress.busy.update(change.item for batch in chosen for change in batch)
+        progress.running += len(chosen)
         return chosen
 
-    def _work(self, mapping: Any, function: Any, progress: Progress, position: int, item: str, record: Any) -> None:
-        result = self._lambdas._execute_function(function, {"Records": [record]})
+    def _item(self, mapping: Any, progress: Progress, position: int, record: Any) -> str | None:
+        """The key of the item that a record is of; None if the mapping's filter leaves it out."""
+        if position not in progress.items:
+            wanted = self._lambdas._apply_filter_criteria([record], mapping)
+            progress.items[position] = json.dumps(record["dynamodb"]["Keys"], sort_keys=True) if wanted else None
+            if not wanted:
+                progress.done.add(position)
+        return progress.items[position]
+
+    def _work(self, mapping: Any, function: Any, progress: Progress, batch: Batch) -> None:
+        records = [change.record for change in batch]
+        result = self._lambdas._execute_function(function, {"Records": records})
         body = result.get("body")
         failed = bool(result.get("error") or (isinstance(body, dict) and body.get("batchItemFailures")))
         with self._lock:
-            progress.busy.discard(item)
-            if failed and not self._is_given_up(mapping, progress, position, record):
-                rest = self._rest_seconds * 2 ** (progress.tries[position] - 1)
-                progress.rest_until[item] = time.monotonic() + min(rest, LONGEST_REST_SECONDS)
-                logger.warning("change %d failed: %s", position, body)
-                return
-            progress.tries.pop(position, None)
-            progress.rest_until.pop(item, None)
-            progress.done.add(position)
+            progress.running -= 1
+            progress.busy.difference_update(change.item for change in batch)
+            over = [
+                change
+                for change in batch
+                if not failed or self._is_given_up(mapping, progress, change.position, change.record)
+            ]
+            for change in over:
+                progress.tries.pop(change.position, None)
+                progress.rest_until.pop(change.item, None)
+                progress.done.add(change.position)
+            for change in batch:
+                if change not in over:
+                    rest = self._rest_seconds * 2 ** (progress.tries[change.position] - 1)
+                    progress.rest_until[change.item] = time.monotonic() + min(rest, LONGEST_REST_SECONDS)
             self._first_unfinished(mapping, progress)
-        if failed:
-            logger.error("change %d was given up: %s", position, body)
+        named = ", ".join(str(change.position) for change in batch)
+        if not failed:
+            logger.info("change %s was read", named)
+            return
+        logger.warning("change %s failed: %s", named, body)
+        if over:
+            logger.error("change %s was given up: %s", ", ".join(str(change.position) for change in over), body)
             self._lambdas._send_ddb_stream_failure_record(
-                mapping, function, [record], mapping["EventSourceArn"], result, "RetryAttemptsExhausted"
+                mapping,
+                function,
+                [change.record for change in over],
+                mapping["EventSourceArn"],
+                result,
+                "RetryAttemptsExhausted",
             )
-        else:
-            logger.info("change %d was read", position)
 
     @staticmethod
     def _is_given_up(mapping: Any, progress: Progress, position: int, record: Any) -> bool:

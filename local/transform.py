@@ -22,7 +22,7 @@ from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
 
-from local.place import API_ID, REGION, LocalError
+from local.place import API_ID, LIVE_API_ID, REGION, LocalError
 
 Template = dict[str, Any]
 # Takes a bundle's name and bytes, puts it where the runtime reads it; returns (bucket, key).
@@ -37,8 +37,11 @@ ZIP_DATE = (2000, 1, 1, 0, 0, 0)
 DIGEST_OUTPUT = "LocalDigest"
 
 
-def transform(root: Path, upload: Upload) -> Template:
-    """Translate the template of the checkout at `root`; code is uploaded on the way."""
+def transform(root: Path, upload: Upload, connections_url: str) -> Template:
+    """Translate the template of the checkout at `root`; code is uploaded on the way.
+
+    `connections_url` is where functions reach the connections of the live channel.
+    """
     source: Template = yaml_parse((root / "template.yaml").read_text())
     machines = definitions(source, root)
     bundle_code(source, root, upload)
@@ -47,7 +50,8 @@ def transform(root: Path, upload: Upload) -> Template:
     read_stream_one_by_one(template)
     retry_messages_sooner(template)
     leave_out_punctuation(template)
-    pin_api_id(template)
+    pin_api_ids(template)
+    reach_connections(template, connections_url)
     return template
 
 
@@ -132,7 +136,7 @@ def read_stream_one_by_one(template: Template) -> None:
     In a batch of one, a failure is the whole batch's.
     """
     for properties in resources(template, "AWS::Lambda::EventSourceMapping").values():
-        if "StartingPosition" in properties:
+        if "StartingPosition" in properties and "FunctionResponseTypes" in properties:
             properties["BatchSize"] = 1
 
 
@@ -151,10 +155,19 @@ def leave_out_punctuation(template: Template) -> None:
             wanted["ExcludeCharacters"] = string.punctuation
 
 
-def pin_api_id(template: Template) -> None:
-    """The API's id is part of its URL; pinned, webhook URLs stay good over `down` and `up`."""
+def pin_api_ids(template: Template) -> None:
+    """An API's id is part of its URL; pinned, webhook URLs stay good over `down` and `up`."""
     for properties in resources(template, "AWS::ApiGatewayV2::Api").values():
-        properties.setdefault("Tags", {})["ms-custom-id"] = API_ID
+        is_live = properties["ProtocolType"] == "WEBSOCKET"
+        properties.setdefault("Tags", {})["ms-custom-id"] = LIVE_API_ID if is_live else API_ID
+
+
+def reach_connections(template: Template, url: str) -> None:
+    """On AWS an API's connections are reached at a host of its own; here they have a path."""
+    for properties in resources(template, "AWS::Lambda::Function").values():
+        variables = properties.get("Environment", {}).get("Variables", {})
+        if "CONNECTIONS_URL" in variables:
+            variables["CONNECTIONS_URL"] = url
 
 
 def sign(template: Template, parameters: dict[str, str]) -> str:

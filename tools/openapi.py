@@ -10,7 +10,7 @@ from typing import Any
 
 ROOT = Path(__file__).parent.parent
 FILE = ROOT / "docs" / "openapi.json"
-FUNCTIONS = ("admin", "desk")
+FUNCTIONS = ("admin", "desk", "originate")
 # Read when a function's module is imported; nothing of AWS is asked.
 _ENVIRONMENT = {"TABLE_NAME": "none", "TOKEN_KEY": "none", "AWS_DEFAULT_REGION": "us-east-1"}
 # What any route may answer instead: errors.py, as problem+json.
@@ -36,6 +36,7 @@ _PROBLEM = {
         "title": {"type": "string"},
         "status": {"type": "integer"},
         "detail": {"type": "string"},
+        "tel": {"type": "string", "description": "A link that dials the number from another phone (RFC 3966)."},
         "errors": {
             "type": "array",
             "items": {

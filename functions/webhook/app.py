@@ -21,6 +21,7 @@ SETTINGS = Settings(
     public_url=os.environ["PUBLIC_URL"],
     token_keys=os.environ["TOKEN_KEY"],
     fallback_queue_url=os.environ["FALLBACK_QUEUE_URL"],
+    originate_queue_url=os.environ["ORIGINATE_QUEUE_URL"],
     sweep_after=timedelta(seconds=int(os.environ["SWEEP_AFTER_SECONDS"])),
 )
 

@@ -11,6 +11,7 @@ import requests
 TIMEOUT_SECONDS = 60
 # The embedded runtime refuses what is over its concurrency.
 BUSY = 429
+PROBLEM = "application/problem+json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,8 @@ class Caller:
             headers.setdefault("authorization", f"Bearer {self.token}")
         while True:
             answer = requests.request(method, self.url + path, headers=headers, timeout=TIMEOUT_SECONDS, **request)
-            if answer.status_code != BUSY:
+            # The API says so itself in a form of its own.
+            if answer.status_code != BUSY or answer.headers["content-type"] == PROBLEM:
                 break
             time.sleep(0.05)
         return Answer(answer.status_code, json.loads(answer.text) if answer.text else None, answer.headers)

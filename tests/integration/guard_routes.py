@@ -13,7 +13,9 @@ _PARAMETER = re.compile(r"\{(\w+)\}")
 ANYONES = {"GET /v1/me"}
 OWNERS = {"POST /v1/tokens/owner", "POST /v1/exports", "GET /v1/exports/{export_id}"}
 OPERATORS = re.compile(r"\w+ /v1/tenants")
-EMPLOYEES = re.compile(r"(GET|POST|PATCH) /v1/(contacts|calls|tasks|tags|planner|missed-calls)(?![\w-])|GET /v1/masks$")
+EMPLOYEES = re.compile(
+    r"(GET|POST|PUT|PATCH) /v1/(contacts|calls|tasks|tags|planner|missed-calls|live-tickets)(?![\w-])|GET /v1/masks$"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,9 @@ import requests
 
 from api_client import Caller, Office, open_office
 from calling import Line
+from listening import listening
+from local.simulator.rest import Fault, Reply, serving
+from local.simulator.rest.telephony_api import Api
 from local.stack import Stack
 
 pytestmark = pytest.mark.stack
@@ -35,9 +38,25 @@ def seed(office: Office) -> Office:
     line.talk("leaving-other", OTHER)
     task = {"title": f"Call +{PHONE} back", "contact_ids": [talk["contact_id"]], "due_at": "2026-06-01T09:00:00Z"}
     made = owner.made("/v1/tasks", task)
+    click(office, PHONE, "leaving-click")
     owner.made(f"/v1/calls/{talk['call_id']}/comments", {"text": "Wants a call", "task_id": made["id"]})
     owner.made(f"/v1/calls/{talk['call_id']}/comments", {"text": "Nice"})
     return office
+
+
+def click(office: Office, number: str, call_id: str) -> None:
+    """A call that an employee started, and one that came to nothing, both watched by a browser."""
+    place, api, line = f"/v1/integrations/{office.integration['id']}", Api({}), Line(office)
+    with serving(api) as server, listening(office.employee) as browser:
+        assert office.owner.patch(place, {"credentials": dict(api.credentials(server.url))}).status == 200
+        server.faults.append(Fault(Reply(400)))
+        assert office.employee.post("/v1/calls", {"to": number}).status == 202
+        browser.call("ended")
+        assert office.employee.post("/v1/calls", {"to": number}).status == 202
+        for event in ("OUTGOING", "ACCEPTED", "COMPLETED"):
+            told = {"status": "Success", "duration": "3"} if event == "COMPLETED" else {}
+            line.event(call_id, event, number, type="out", **told)
+        assert line.call(call_id)["clicked"]
 
 
 def finished(caller: Caller, path: str) -> Any:
@@ -86,7 +105,7 @@ def test_an_export_holds_a_line_for_everything_and_no_secret(office: Office) -> 
         "missed_call", "audit",
     }  # fmt: skip
     count = {kind: sum(row["kind"] == kind for row in rows) for kind in kinds}
-    assert [count[kind] for kind in ("contact", "call", "tag", "task", "comment")] == [2, 3, 3, 1, 2]
+    assert [count[kind] for kind in ("contact", "call", "tag", "task", "comment")] == [2, 4, 4, 1, 2]
     text = json.dumps(rows)
     assert "pbx-key-of-the-tenant" not in text
     assert office.integration["secrets"]["planfix_token"] not in text
@@ -100,8 +119,8 @@ def test_an_erased_number_is_nowhere_any_more_and_the_rest_stays(stack: Stack, o
     started = office.owner.made("/v1/erasures", {"number": "+7 (910) 555-77-01"})
     receipt = finished(office.owner, f"/v1/erasures/{started['id']}")
     assert receipt["counts"]["contact"] == 1
-    assert receipt["counts"]["call"] == 2
-    assert receipt["counts"]["tag"] == 2
+    assert receipt["counts"]["call"] == 3
+    assert receipt["counts"]["tag"] == 3
     assert receipt["counts"]["comment"] == 2
     assert receipt["counts"]["missed_call"] == 1
     assert receipt["finished_at"]
@@ -112,7 +131,8 @@ def test_an_erased_number_is_nowhere_any_more_and_the_rest_stays(stack: Stack, o
 
     after = {item["id"]: item for item in office.owner.get("/v1/calls", limit="50").json["items"]}
     assert after.keys() == before.keys()
-    assert sorted(item["external"] for item in after.values()) == ["", "", OTHER]
+    assert all(office.owner.get(f"/v1/calls/{one}").status == 200 for one in after)
+    assert sorted(item["external"] for item in after.values()) == ["", "", "", OTHER]
     assert len(office.owner.get("/v1/contacts").json["items"]) == 1
     assert len(office.owner.get("/v1/tags").json["items"]) == 1
     (task,) = office.owner.get("/v1/tasks").json["items"]
@@ -134,7 +154,8 @@ def test_nothing_is_left_of_an_erased_tenant(stack: Stack, office: Office) -> No
     exported(office)
     assert len(items_with(stack, office.tenant_id)) > 20
     deadline = time.monotonic() + WITHIN_SECONDS
-    while office.operator.send("DELETE", f"/v1/tenants/{office.tenant_id}").status == 202:
-        assert time.monotonic() < deadline
+    with listening(office.employee):
+        while office.operator.send("DELETE", f"/v1/tenants/{office.tenant_id}").status == 202:
+            assert time.monotonic() < deadline
     assert items_with(stack, office.tenant_id) == []
     assert not [name for name in files(stack) if office.tenant_id in name]

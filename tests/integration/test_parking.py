@@ -34,6 +34,7 @@ def test_with_neither_table_nor_queue_the_pbx_is_told_to_send_again() -> None:
         public_url="https://hooks.example.com",
         token_keys=KEY,
         fallback_queue_url=os.environ["AWS_ENDPOINT_URL"] + "/queue",
+        originate_queue_url=os.environ["AWS_ENDPOINT_URL"] + "/originate",
         sweep_after=timedelta(minutes=5),
     )
     token = make_token("hook", KEY)

@@ -20,6 +20,7 @@ ENVIRONMENT = {
     "TABLE_NAME": "table",
     "TOKEN_KEY": "0" * 64,
     "FALLBACK_QUEUE_URL": "https://sqs.example/fallback",
+    "ORIGINATE_QUEUE_URL": "https://sqs.example/originate",
     "SWEEP_AFTER_SECONDS": "300",
     "CREDENTIALS_KEY_ID": "key",
     "PUBLIC_URL": "https://api.example",

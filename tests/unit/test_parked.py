@@ -15,7 +15,7 @@ from hangtag.providers.base import WebhookRequest
 KEYS = "k" * 32
 SETTINGS = Settings(
     table="t", public_url="https://hooks.example.com/", token_keys=KEYS, fallback_queue_url="q",
-    sweep_after=timedelta(minutes=5),
+    originate_queue_url="o", sweep_after=timedelta(minutes=5),
 )  # fmt: skip
 TOKEN = make_token("hook", KEYS)
 

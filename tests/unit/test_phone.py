@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hangtag.phone import is_short, normalise
+from hangtag.phone import country_of, dialled, is_emergency, is_premium, is_short, normalise
 
 COUNTRIES = ("RU", "KZ", "BY", "UA", "RO", "DE", "US", "GB", "BR", "IN")
 
@@ -150,3 +150,41 @@ def test_reading_what_was_read_changes_nothing(national: str, country: str) -> N
 )
 def test_a_short_number_has_two_to_four_digits_and_no_plus(raw: str, short: bool) -> None:
     assert is_short(raw) is short
+
+
+@pytest.mark.parametrize(
+    ("e164", "country", "form", "dialled_as"),
+    [
+        ("+79101234567", "RU", None, "+79101234567"),
+        ("+79101234567", "RU", "e164", "+79101234567"),
+        ("+79101234567", "RU", "international", "79101234567"),
+        ("+79101234567", "RU", "national", "89101234567"),
+        ("+442037691880", "RU", "national", "810442037691880"),
+        ("+442037691880", "GB", "national", "02037691880"),
+        ("+442037691880", "us", "national", "011442037691880"),
+        ("+12025550123", "US", "national", "12025550123"),
+    ],
+)
+def test_a_number_is_dialled_as_a_pbx_in_a_country_wants_it(
+    e164: str, country: str, form: str | None, dialled_as: str
+) -> None:
+    assert dialled(e164, country, form) == dialled_as
+
+
+@pytest.mark.parametrize(
+    ("raw", "country", "emergency"),
+    [
+        ("112", "RU", True),
+        (" 01 ", "RU", True),
+        ("911", "us", True),
+        ("tel:112", "DE", True),
+        ("+79101234567", "RU", False),
+    ],
+)
+def test_emergency_numbers_are_known(raw: str, country: str, emergency: bool) -> None:
+    assert is_emergency(raw, country) is emergency
+
+
+def test_a_number_has_a_country_unless_it_is_of_a_satellite_and_may_be_dear() -> None:
+    assert [country_of(one) for one in ("+79101234567", "+77011234567", "+881612345678")] == ["RU", "KZ", None]
+    assert [is_premium(one) for one in ("+78091234567", "+19002345678", "+79101234567")] == [True, True, False]

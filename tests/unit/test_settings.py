@@ -31,10 +31,12 @@ def test_the_defaults_are_those_of_the_design() -> None:
         "contacts": {"create_unknown": "always", "template": {"name": "{number}", "supervisor_id": None}},
         "routing": {"mode": "on"},
         "notifications": {
+            "supervisor_window": True,
             "missed_calls": {"supervisor": True, "rung": False, "employee_ids": [], "email": False},
         },
         "masks": [],
         "visibility": {"calls": "all"},
+        "calling": {"countries": None, "premium": False, "employee_per_minute": 10, "tenant_per_minute": 120},
     }
 
 

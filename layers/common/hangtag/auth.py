@@ -14,7 +14,7 @@ from typing import Literal
 
 __all__ = ["Purpose", "is_ours", "make_token", "secret_hash", "secrets_match", "token_hash"]
 
-Purpose = Literal["hook", "api"]
+Purpose = Literal["hook", "api", "live"]
 
 _RANDOM_BYTES = 18
 _MAC_BYTES = 12

@@ -7,9 +7,11 @@
     ├── NotFoundError            nothing there, for this tenant
     ├── MethodNotAllowedError    the address exists, the method there does not
     ├── ConflictError            it would break a rule that holds between things (a number has one contact)
+    │   └── NoPhoneError         nothing here can ring the employee's phone; the number is to be dialled by hand
     ├── TooLargeError            the body is over the limit
     ├── UnsupportedMediaError    the body is no JSON
     ├── UnprocessableError       well formed, but contradicts what was sent before under the same key
+    │   └── NotCalledError       the tenant's rules do not let this number be called by a click
     ├── TooManyError             slow down
     ├── UnreachableError         a service outside did not answer, or not as it should
     └── UnavailableError         the table or another service of AWS refuses; trying again may help
@@ -29,6 +31,8 @@ __all__ = [
     "ForbiddenError",
     "HangtagError",
     "MethodNotAllowedError",
+    "NoPhoneError",
+    "NotCalledError",
     "NotFoundError",
     "TooLargeError",
     "TooManyError",
@@ -50,7 +54,9 @@ class FieldError:
 
 
 class HangtagError(Exception):
-    """Base of all. `fields` says which fields are to blame, if any are."""
+    """Base of all. `fields` says which fields are to blame, if any are; `tel` is a link to dial instead."""
+
+    tel: str | None = None
 
     def __init__(self, message: str = "", fields: tuple[FieldError, ...] = ()) -> None:
         super().__init__(message)
@@ -82,6 +88,14 @@ class ConflictError(HangtagError):
     """A rule between things would break, or somebody changed the same thing at the same moment."""
 
 
+class NoPhoneError(ConflictError):
+    """Nothing here can ring the employee's phone. `tel` is the link that calls the number from another."""
+
+    def __init__(self, message: str, tel: str) -> None:
+        super().__init__(message)
+        self.tel = tel
+
+
 class TooLargeError(HangtagError):
     """The body is over the limit."""
 
@@ -92,6 +106,14 @@ class UnsupportedMediaError(HangtagError):
 
 class UnprocessableError(HangtagError):
     """An Idempotency-Key came again with another request."""
+
+
+class NotCalledError(UnprocessableError):
+    """The tenant's rules, or common sense, do not let this number be called by a click."""
+
+    def __init__(self, message: str, tel: str | None = None) -> None:
+        super().__init__(message, (FieldError("to", message),))
+        self.tel = tel
 
 
 class TooManyError(HangtagError):
@@ -115,9 +137,11 @@ STATUS: Mapping[type[HangtagError], tuple[int, str]] = MappingProxyType(
         NotFoundError: (404, "Not Found"),
         MethodNotAllowedError: (405, "Method Not Allowed"),
         ConflictError: (409, "Conflict"),
+        NoPhoneError: (409, "Conflict"),
         TooLargeError: (413, "Content Too Large"),
         UnsupportedMediaError: (415, "Unsupported Media Type"),
         UnprocessableError: (422, "Unprocessable Content"),
+        NotCalledError: (422, "Unprocessable Content"),
         TooManyError: (429, "Too Many Requests"),
         UnreachableError: (502, "Bad Gateway"),
         UnavailableError: (503, "Service Unavailable"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from phonenumbers import PhoneNumber
 
-__all__ = ["Number", "is_short", "normalise"]
+__all__ = ["Number", "country_of", "dialled", "is_emergency", "is_premium", "is_short", "normalise"]
 
 MAX_LENGTH = 64
 _SCHEME = re.compile(r"(?:sips?|tel):([^@;]*)", re.IGNORECASE)
@@ -133,3 +133,41 @@ def _parse(text: str, country: str | None, *, lenient: bool = False) -> "PhoneNu
     possible = phonenumbers.is_possible_number_with_reason(number)
     fits = possible == phonenumbers.ValidationResult.IS_POSSIBLE
     return number if lenient and fits else None
+
+
+def is_emergency(raw: str, country: str) -> bool:
+    """Whether a number, dialled as it is in a country, reaches the police, an ambulance or the like."""
+    from phonenumbers import shortnumberinfo
+
+    return bool(shortnumberinfo.connects_to_emergency_number(_strip(raw), country.upper()))
+
+
+def country_of(e164: str) -> str | None:
+    """The country (ISO 3166, two letters) of a number; None for satellites and the like, which belong to none."""
+    import phonenumbers
+
+    region = phonenumbers.region_code_for_number(phonenumbers.parse(e164, None))
+    return None if region is None or region == "001" else str(region)
+
+
+def is_premium(e164: str) -> bool:
+    """Whether who calls the number pays more than for an ordinary call."""
+    import phonenumbers
+
+    kind = phonenumbers.number_type(phonenumbers.parse(e164, None))
+    return bool(kind == phonenumbers.PhoneNumberType.PREMIUM_RATE)
+
+
+def dialled(e164: str, country: str, form: str | None) -> str:
+    """A number as a PBX in a country dials it: `form` is e164 (or None), international (no plus) or national.
+
+    In the national form, a number abroad has the country's international prefix before it.
+    """
+    if form == "international":
+        return e164.removeprefix("+")
+    if form != "national":
+        return e164
+    import phonenumbers
+
+    number = phonenumbers.parse(e164, None)
+    return _digits(phonenumbers.format_out_of_country_calling_number(number, country.upper()))

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 __all__ = [
     "AttachSettings",
+    "CallingSettings",
     "ConditionRow",
     "ContactSettings",
     "ContactTemplate",
@@ -109,8 +110,9 @@ class MissedCallNotices(_Rules):
 
 
 class NotificationSettings(_Rules):
-    """What employees are told of."""
+    """What employees are told of. `supervisor_window`: the supervisor of a contact sees that others talk to it."""
 
+    supervisor_window: bool = True
     missed_calls: MissedCallNotices = MissedCallNotices()
 
 
@@ -119,6 +121,20 @@ class MaskRow(_Rules):
 
     type: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40)]
     mask: Annotated[str, StringConstraints(min_length=1, max_length=64, pattern="#")]
+
+
+class CallingSettings(_Rules):
+    """Whom employees may call by a click, and how often. `countries` are two-letter codes; null is all of them.
+
+    Emergency numbers are never called by a click.
+    """
+
+    countries: list[Annotated[str, StringConstraints(pattern="^[A-Z]{2}$")]] | None = Field(
+        default=None, max_length=250
+    )
+    premium: bool = False
+    employee_per_minute: int = Field(default=10, ge=1, le=60)
+    tenant_per_minute: int = Field(default=120, ge=1, le=6000)
 
 
 class VisibilitySettings(_Rules):
@@ -137,3 +153,4 @@ class TelephonySettings(_Rules):
     notifications: NotificationSettings = NotificationSettings()
     masks: list[MaskRow] = Field(default_factory=list, max_length=20)
     visibility: VisibilitySettings = VisibilitySettings()
+    calling: CallingSettings = CallingSettings()

@@ -60,6 +60,11 @@ def classify(
     return Verdict(TagType.MISSED_CALL, direction, None)
 
 
+def is_private(call: Call, *, mapped: Set[str], external_is_employee: bool) -> bool:
+    """Whether a call is among employees, so that no window opens for anybody."""
+    return external_is_employee or call.direction is Direction.INTERNAL or is_internal(call.external, mapped)
+
+
 def _reason_to_skip(  # noqa: PLR0911 - a row of the design's table each
     call: Call, mapped: Set[str], external_is_employee: bool, clicked: bool
 ) -> SkipReason | None:

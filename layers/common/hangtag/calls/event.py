@@ -55,6 +55,7 @@ class CallEvent:
     the whole call began, if the provider says so. `recording` is a URL or the provider's reference. `legs` is set on
     `settled` events only: how many legs were known when the call was settled; `forced` settles even legs that never
     ended. `event_id` is the provider's own id of the event, used only to tell a double from a second event.
+    `reference` is ours of the click that began the call, where the PBX gives it back.
     """
 
     call_id: str
@@ -76,6 +77,7 @@ class CallEvent:
     legs: int | None = None
     forced: bool = False
     event_id: str | None = None
+    reference: str | None = None
     data: Mapping[str, str] = field(default_factory=dict)
 
     def digest(self) -> str:
@@ -112,6 +114,7 @@ _NAMES = {
     "legs": "n",
     "forced": "fo",
     "event_id": "id",
+    "reference": "rf",
 }
 
 
@@ -193,6 +196,7 @@ def decode(call_id: str, text: str) -> CallEvent:
         legs=fields.get("n"),
         forced=fields.get("fo", False),
         event_id=fields.get("id"),
+        reference=fields.get("rf"),
         data=fields.get("data", {}),
     )
 

@@ -28,7 +28,8 @@ class Call:
     `outcome` is None while the call is open. `answered_by` is the extension that talked (the last one, after a
     transfer). `rounds` is how many rings are known, `quiet_since` the last time anything changed, set when no leg
     lives but the call may go on. `end_unknown`: closed by the time limit, the hang-up never came. `picked_up`: of a
-    call that rings the employee's own phone first, that phone was picked up.
+    call that rings the employee's own phone first, that phone was picked up. `reference` is ours of the click that
+    began it, where the PBX gave it back.
     """
 
     call_id: str = ""
@@ -48,6 +49,7 @@ class Call:
     end_unknown: bool = False
     picked_up: bool = False
     linked_call_id: str | None = None
+    reference: str | None = None
     recording: Recording | None = None
     data: Mapping[str, str] = field(default_factory=dict)
 
@@ -103,6 +105,7 @@ def fold(events: Iterable[CallEvent]) -> Call:
         end_unknown=end_unknown,
         picked_up=any(event.kind is Kind.PICKED_UP for event in ordered),
         linked_call_id=next((event.linked_call_id for event in ordered if event.linked_call_id), None),
+        reference=next((event.reference for event in ordered if event.reference), None),
         recording=_recording(ordered),
         data={name: value for event in ordered for name, value in event.data.items()},
     )

@@ -8,6 +8,7 @@ from typing import Any
 from hangtag.calls import Call, Verdict, classify
 from hangtag.errors import NotFoundError
 from hangtag.flow import missed
+from hangtag.flow.clicked import joined
 from hangtag.flow.placing import Placement, place
 from hangtag.flow.resolution import Resolution, from_json, resolve, to_json
 from hangtag.flow.unknown import with_contact, with_supervisor
@@ -67,8 +68,9 @@ def emit(table: str, key: calls.CallKey, *, first: bool, fill: bool = False) -> 
 def _emit(table: str, item: calls.CallItem, call: Call, *, fill: bool) -> str | None:
     """One round; None if it was lost."""
     record = call.digest()
+    item = joined(table, item, call)
     kept = tags.load(table, item.tenant_id, item.key.digest)
-    if kept is None or kept.record != record or (fill and kept.awaits):
+    if kept is None or kept.record != record or (fill and kept.awaits) or _is_elsewhere(item, kept):
         draft = compose(item, call, kept, fill=fill)
         missed.before_tag(item.tenant_id, draft.tag, draft.resolution)
         if not tags.write(table, draft.emission, replacing=kept, more=draft.writes):
@@ -86,11 +88,22 @@ def _emit(table: str, item: calls.CallItem, call: Call, *, fill: bool) -> str | 
     return "skipped" if emission.tag is None else "tagged"
 
 
+def _is_elsewhere(item: calls.CallItem, kept: tags.Emission) -> bool:
+    """Whether the tag stands elsewhere than on the task that somebody chose for the call since."""
+    on = kept.tag["task_id"] if kept.tag else item.from_task
+    return item.from_task not in (None, on) and tasks.exists(item.tenant_id, item.from_task or "")
+
+
 def compose(item: calls.CallItem, call: Call, kept: tags.Emission | None, *, fill: bool = False) -> Draft:
     """The next revision of a call's tag, or of there being none; may make the contact of an unknown caller."""
     frozen = from_json(kept.resolution) if kept else None
     resolution = resolve(item.tenant_id, item.integration_id, call, frozen, fill=fill)
-    verdict = classify(call, mapped=resolution.mapped, external_is_employee=resolution.external_is_employee)
+    verdict = classify(
+        call,
+        mapped=resolution.mapped,
+        external_is_employee=resolution.external_is_employee,
+        clicked=item.click_id is not None,
+    )
     if verdict.tag is None:
         return _draft(item, call, kept, verdict, resolution, None)
     resolution = with_contact(item.tenant_id, item.key.digest, call, resolution, over=True)
@@ -116,11 +129,12 @@ def _draft(
     resolution, queued = missed.queue(item, call, tag, resolution, kept)
     person = resolution.person_of(call.answered_by)
     revision = kept.revision + 1 if kept else 1
-    call_id = calls.public_id(item.integration_id, item.key)
     people = resolution.people_of(call)
     shown = None
     if tag is not None:
-        shown = tags.tag_view(tag, tag_id=item.key.digest, call_id=call_id, revision=revision, employee_ids=people)
+        shown = tags.tag_view(
+            tag, tag_id=item.key.digest, call_id=item.public_id, revision=revision, employee_ids=people
+        )
     emission = tags.Emission(
         tenant_id=item.tenant_id,
         id=item.key.digest,

@@ -1,7 +1,7 @@
 """The job that erases whoever has a number: may be repeated at any time, and goes on where it stopped.
 
-Erased are the contacts that hold the number, their tags and comments, missed calls, messages not yet delivered, kept
-deliveries, and exports. Calls stay, for reports, without the number, recording and data; tasks stay, without the
+Erased are the contacts that hold the number, their tags and comments, missed calls, clicks, messages not yet delivered,
+kept deliveries, and exports. Calls stay, for reports, without the number, recording and data; tasks stay, without the
 contact, and without the number where it stands in a title. With a contact go all of its numbers that no other has.
 
 The contacts go last: until then, every repetition finds by them what else has to go. The job's message is the only
@@ -24,7 +24,7 @@ from hangtag.calls.fold import fold
 from hangtag.errors import NotFoundError
 from hangtag.flow.scrub import Scrubber
 from hangtag.observability import logger
-from hangtag.store import audit, calls, client, comments, contacts, erasures, missed_calls, tasks, tenants
+from hangtag.store import audit, calls, clicks, client, comments, contacts, erasures, missed_calls, tasks, tenants
 from hangtag.store.call_events import EVENT_PREFIX
 from hangtag.store.calls import CallItem, CallKey
 from hangtag.store.clock import iso, now
@@ -32,7 +32,7 @@ from hangtag.store.keys import DAY_SHARDS, key
 
 _CLOCK = timedelta(days=3)
 _ATTEMPTS = 8
-LISTS = ("CALLS", "TAGS", "COMMENTS", "TASKS", "OUTBOX", *map(missed_calls.word, missed_calls.STATES))
+LISTS = ("CALLS", clicks.LIST, "TAGS", "COMMENTS", "TASKS", "OUTBOX", *map(missed_calls.word, missed_calls.STATES))
 Item = Mapping[str, Any]
 
 
@@ -93,6 +93,7 @@ class _Erasure:
             day -= timedelta(days=1)
         for call in calls.live_calls(self._table, self._tenant_id):
             self._scrub_call(call, person)
+        self._erase_windows(person)
         self._erase_deliveries(person)
         self._erase_exports()
         for contact in contacts_by_id.values():
@@ -176,6 +177,8 @@ class _Erasure:
             if body["task_id"]:
                 self._delete(key("T", self._tenant_id, "TASK", body["task_id"]), comments.place(body), None)
             self._delete(*place, "comment")
+        elif word == clicks.LIST:
+            clicks.erase(self._tenant_id, body["id"])
         else:
             self._delete(*place, "missed_call")
 
@@ -258,6 +261,14 @@ class _Erasure:
         return True
 
     # -------------------------------------------------------------- the rest
+
+    def _erase_windows(self, person: _Person) -> None:
+        """What browsers were last told of calls."""
+        of = key("T", self._tenant_id, "LIVE")
+        for found in self._partition(of):
+            text = found["body"]["S"]
+            if person.is_in(text) or any(contact_id in text for contact_id in person.contact_ids):
+                self._delete(of, found["sk"]["S"], None)
 
     def _erase_deliveries(self, person: _Person) -> None:
         own = key("T", self._tenant_id)

@@ -5,6 +5,7 @@ A message to the tags function, not a part of the tracker: an outside CRM may be
 
 from hangtag.calls.fold import Call
 from hangtag.errors import NotFoundError
+from hangtag.flow.clicked import joined
 from hangtag.flow.resolution import resolve
 from hangtag.flow.unknown import may_be_met, with_contact
 from hangtag.observability import logger
@@ -18,6 +19,7 @@ def meet(table: str, key: calls.CallKey) -> bool:
     if item is None or call is None or call.closed or _is_met(item, call):
         return False
     try:
+        item = joined(table, item, call)
         resolution = resolve(item.tenant_id, item.integration_id, call, None)
         unknown = resolution.contact is None
         if may_be_met(call, resolution):

@@ -55,7 +55,7 @@ def _missed(
     supervisors = groups.members(item.tenant_id, resolution.supervisor_id) if resolution.supervisor_id else ()
     return MissedCall(
         id=item.key.digest,
-        call_id=calls.public_id(item.integration_id, item.key),
+        call_id=item.public_id,
         at=at_of(tag),
         number=number_of(resolution),
         line=call.line,

@@ -18,7 +18,7 @@ from hangtag.store.limits import TableLimiter
 from hangtag.store.pbx_tokens import TablePbxTokens
 from hangtag.store.tenants import load_tenant
 
-__all__ = ["Pbx", "hosts", "in_words", "open_pbx", "said", "webhook_url"]
+__all__ = ["Pbx", "causes", "hosts", "in_words", "open_pbx", "said", "webhook_url"]
 
 DEFAULT_SECONDS = 20.0
 
@@ -121,19 +121,24 @@ def said(ask: Callable[[], Finding], what: str) -> Finding:
 
 def in_words(error: HangtagError) -> str:
     """Why a PBX was not reached."""
-    causes = list(_causes(error, set()))
-    if any(isinstance(cause, socket.gaierror) for cause in causes):
+    found = causes(error)
+    if any(isinstance(cause, socket.gaierror) for cause in found):
         return "its name does not resolve: is it typed rightly?"
-    for cause in causes:
+    for cause in found:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return f"its certificate is not valid (TLS): {cause.verify_message}"
-    if any(isinstance(cause, ssl.SSLError) for cause in causes):
+    if any(isinstance(cause, ssl.SSLError) for cause in found):
         return "it makes no secure connection (TLS) at this port"
-    if any(isinstance(cause, TimeoutError) for cause in causes):
+    if any(isinstance(cause, TimeoutError) for cause in found):
         return "it did not answer in time"
     if isinstance(error, UnreachableError) and error.__cause__ is not None:
         return "nothing answers there: is the port right, and does a firewall let us through?"
     return error.message
+
+
+def causes(error: BaseException) -> list[BaseException]:
+    """An error and all that led to it."""
+    return list(_causes(error, set()))
 
 
 def _causes(error: BaseException, seen: set[int]) -> Iterator[BaseException]:

@@ -29,10 +29,14 @@ class Placement:
 
 
 def place(item: calls.CallItem, verdict: Verdict, resolution: Resolution) -> Placement:
-    """Where the tag of a call goes. A Call stays where it was put first. Raises botocore's errors."""
+    """Where the tag of a call goes. A Call stays where it was put first, unless a task was chosen for it since.
+
+    Raises botocore's errors.
+    """
     contact_id = resolution.contact.id if resolution.contact else None
-    if verdict.tag is TagType.CALL and resolution.placed is not None:
-        placed = resolution.placed
+    placed = resolution.placed
+    chosen = item.from_task not in (None, placed.task_id if placed else None)
+    if verdict.tag is TagType.CALL and placed is not None and not chosen:
         return Placement(Attachment(contact_id, placed.task_id, placed.hidden), resolution)
     attachment = choose(item, verdict, resolution)
     writes: tuple[Write, ...] = ()
@@ -103,6 +107,6 @@ def _new_task(item: calls.CallItem, resolution: Resolution) -> tasks.Task:
         task_id=digest("task", item.tenant_id, item.key.digest),
         contact=(contact.id, contact.name) if contact else None,
         number=resolution.number or "",
-        call_id=calls.public_id(item.integration_id, item.key),
+        call_id=item.public_id,
         created_at=iso(now()),
     )

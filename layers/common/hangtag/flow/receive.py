@@ -8,7 +8,7 @@ import base64
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -46,6 +46,7 @@ class Settings:
     public_url: str
     token_keys: str
     fallback_queue_url: str
+    originate_queue_url: str
     sweep_after: timedelta
 
 
@@ -149,6 +150,7 @@ def process(settings: Settings, delivery: Delivery) -> Reply:
         result = provider.parse(request, hook.settings)
     except RefusedError as refused:
         return _refuse(settings, source, delivery, refused)
+    _go_on(settings, source, request)
     taken = intake.take_in(dynamodb, settings.table, source, result.events, request.arrived_at, settings.sweep_after)
     logger.info(
         "delivery accepted",
@@ -166,6 +168,20 @@ def process(settings: Settings, delivery: Delivery) -> Reply:
         told = _UNKNOWN if result.unknown else intake.told(taken)
         _keep(settings, source, delivery, reply.status, wrong or told, kept, taken)
     return reply
+
+
+def _go_on(settings: Settings, source: Source, request: WebhookRequest) -> None:
+    """Have the next step of a click taken, where a PBX waits for it. Raises when the queue refuses.
+
+    A delivery that comes twice is no harm: the adapter sees to it that its PBX does the same thing once.
+    """
+    pending = optional(source.provider, "pending")
+    step = pending(request) if pending is not None else None
+    if step is None:
+        return
+    body = {"task": "connect", "tenant": source.tenant_id, "integration": source.integration_id}
+    message = json.dumps(body | {"step": asdict(step)})
+    client.make("sqs").send_message(QueueUrl=settings.originate_queue_url, MessageBody=message)
 
 
 def _greet(settings: Settings, source: Source, delivery: Delivery, hook: hooks.Hook, greeting: Reply) -> Reply:

@@ -36,7 +36,7 @@ def decide(item: CallItem, call: Call, create_unknown: str) -> Actions:
     An execution tags the call for the first time; once a tag was written, differences are amendments. A task token
     on the item means that an execution waits there; it is let go as soon as the call is closed.
     """
-    current = call.closed and item.emitted == call.digest()
+    current = call.closed and item.emitted == call.digest() and not item.is_misplaced
     waiting = item.execution == item.execution_name
     return Actions(
         start=not waiting and not current,

@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from hangtag.calls import Call
-from hangtag.store import calls, tags
+from hangtag.calls.event import Direction, Outcome
+from hangtag.store import calls, clicks, tags
 
 
 def call_view(item: calls.CallItem, call: Call, emission: tags.Emission | None) -> dict[str, Any]:
@@ -12,9 +13,11 @@ def call_view(item: calls.CallItem, call: Call, emission: tags.Emission | None) 
     recording = call.recording
     tagged = emission is not None and emission.tag is not None
     return {
-        "id": calls.public_id(item.integration_id, item.key),
+        "id": item.public_id,
         "integration_id": item.integration_id,
         "provider": item.provider,
+        "clicked": item.click_id is not None,
+        "reason": None,
         "call_id": item.call_id,
         "direction": call.direction,
         "external": call.external,
@@ -45,6 +48,7 @@ def call_view(item: calls.CallItem, call: Call, emission: tags.Emission | None) 
         "task_id": emission.tag["task_id"] if emission and emission.tag else None,
         "hidden": bool(emission and emission.tag and emission.tag["hidden"]),
         "tag_id": emission.id if emission and tagged else None,
+        "tag_type": emission.tag["type"] if emission and emission.tag else None,
         "skip_reason": emission.skip if emission else None,
     }
 
@@ -54,8 +58,44 @@ def open_view(item: calls.CallItem) -> dict[str, Any]:
     fresh = call_view(item, item.fold(), None)
     if item.body is None:
         return fresh | {"contact_id": item.met.contact_id if item.met else None}
-    known = ("employee_id", "employee_ids", "contact_id", "task_id", "hidden", "tag_id", "skip_reason")
+    known = ("employee_id", "employee_ids", "contact_id", "task_id", "hidden", "tag_id", "tag_type", "skip_reason")
     return fresh | {name: item.body[name] for name in known if name in item.body}
+
+
+def click_view(click: clicks.Click) -> dict[str, Any]:
+    """A call that was asked for, as long as its PBX has not told of it."""
+    failed = click.state is clicks.State.FAILED
+    return {
+        "id": click.public_id,
+        "integration_id": click.integration_id,
+        "provider": click.provider,
+        "clicked": True,
+        "reason": click.reason,
+        "call_id": None,
+        "direction": Direction.OUT,
+        "external": click.number,
+        "line": click.line,
+        "state": "closed" if failed else "open",
+        "outcome": Outcome.FAILED if failed else None,
+        "started_at": click.at,
+        "answered_at": None,
+        "ended_at": None,
+        "talk_seconds": None,
+        "answered_by": None,
+        "legs": [],
+        "end_unknown": False,
+        "linked_call_id": None,
+        "recording": None,
+        "data": {},
+        "employee_id": click.employee_id,
+        "employee_ids": [click.employee_id],
+        "contact_id": click.contact_id,
+        "task_id": click.task_id,
+        "hidden": False,
+        "tag_id": None,
+        "tag_type": None,
+        "skip_reason": None,
+    }
 
 
 def _iso(moment: datetime | None) -> str | None:

@@ -10,14 +10,14 @@ from typing import TypeVar
 from pydantic import BaseModel
 
 from hangtag.errors import BadInputError, FieldError, NotFoundError
-from hangtag.flow.view import open_view
+from hangtag.flow.view import click_view, open_view
 from hangtag.http.caller import Caller
 from hangtag.http.cards import Cards
 from hangtag.http.cursor import read_cursor, write_cursor
 from hangtag.http.shapes import DEFAULT_LIMIT, CallOut, ContactOut, Listed, TagOut, is_id
 from hangtag.http.sight import Sight
 from hangtag.store import calls as call_items
-from hangtag.store import client, tasks
+from hangtag.store import clicks, client, tasks
 from hangtag.store import tags as tag_items
 from hangtag.store.listing import Body, Place, Span, by_contact, by_day
 from hangtag.store.tenants import get_tenant
@@ -36,7 +36,7 @@ _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 _LATEST = datetime(9000, 1, 1, tzinfo=UTC)
 # A PBX's clock may be ahead.
 _AHEAD = timedelta(days=2)
-_CALL_ID = re.compile(r"[0-9a-f]{16}\.[0-9a-f]{32}\.\d{4}", re.ASCII)
+_CALL_ID = re.compile(r"[0-9a-f]{16}\.[0-9a-f]{32}\.(\d{4}|click)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ def call(table: str, caller: Caller, public_id: str) -> CallOut:
     """One call by its id here. Raises NotFoundError, also for a call that the caller may not see."""
     found = call_key(caller.tenant_id, public_id)
     item = call_items.read(table, found) if found else None
-    shown = _view(item) if item else None
+    shown = _view(item) if item else _clicked(caller.tenant_id, public_id)
     if shown is None or not Sight(caller).may_see(shown.model_dump()):
         raise NotFoundError("there is no such call")
     return shown
@@ -153,7 +153,16 @@ def call_key(tenant_id: str, public_id: str) -> call_items.CallKey | None:
     """The key of a call of this tenant from its id here; None if it can be no such id."""
     if not _CALL_ID.fullmatch(public_id):
         return None
-    return call_items.from_public_id(tenant_id, public_id)
+    return clicks.place_of(tenant_id, public_id)
+
+
+def _clicked(tenant_id: str, public_id: str) -> CallOut | None:
+    """A call that was asked for, of which the PBX did not tell yet."""
+    click_id = call_items.click_of(public_id)
+    click = clicks.find(tenant_id, click_id) if click_id and _CALL_ID.fullmatch(public_id) else None
+    if click is None or click.public_id != public_id:
+        return None
+    return CallOut.model_validate(click_view(click))
 
 
 def _view(item: call_items.CallItem) -> CallOut:

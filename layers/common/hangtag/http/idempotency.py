@@ -19,7 +19,7 @@ from hangtag.errors import BadInputError, ConflictError, FieldError, Unprocessab
 from hangtag.store.client import dynamodb, is_refused
 from hangtag.store.keys import digest, key
 
-__all__ = ["Once"]
+__all__ = ["Once", "check_key"]
 
 KEPT_SECONDS = 24 * 3600
 # The longest that a function may run.
@@ -28,14 +28,19 @@ MAX_KEY = 255
 SK = "IDEMPOTENCY"
 
 
+def check_key(caller_key: str) -> None:
+    """Raises BadInputError."""
+    printable = caller_key.isascii() and caller_key.isprintable()
+    if not printable or not 0 < len(caller_key) <= MAX_KEY:
+        field = FieldError("Idempotency-Key", f"1 to {MAX_KEY} visible ASCII characters")
+        raise BadInputError("the Idempotency-Key is not valid", (field,))
+
+
 class Once:
     """One deed under one key. `scope` is the tenant's id, or "" for the operator."""
 
     def __init__(self, scope: str, what: str, caller_key: str, payload: Any, *, sealed: bool) -> None:
-        printable = caller_key.isascii() and caller_key.isprintable()
-        if not printable or not 0 < len(caller_key) <= MAX_KEY:
-            field = FieldError("Idempotency-Key", f"1 to {MAX_KEY} visible ASCII characters")
-            raise BadInputError("the Idempotency-Key is not valid", (field,))
+        check_key(caller_key)
         owner = ("T", scope) if scope else ("OPERATOR",)
         self._scope = scope or "operator"
         self._key = {"pk": {"S": key(*owner, SK, digest(what, caller_key))}, "sk": {"S": SK}}

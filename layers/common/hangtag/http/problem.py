@@ -21,6 +21,8 @@ def problem(error: HangtagError, headers: Mapping[str, str] | None = None) -> di
         said["detail"] = error.message
     if error.fields:
         said["errors"] = [{"field": fault.field, "reason": fault.reason} for fault in error.fields[:_MAX_FIELDS]]
+    if error.tel:
+        said["tel"] = error.tel
     all_headers = {"content-type": CONTENT_TYPE, **(headers or {})}
     if isinstance(error, UnauthorizedError):
         all_headers["www-authenticate"] = "Bearer"

@@ -26,7 +26,7 @@ from hangtag.errors import (
 )
 from hangtag.http.body import read_object
 from hangtag.http.caller import Caller, Role, authenticate, require
-from hangtag.http.idempotency import Once
+from hangtag.http.idempotency import Once, check_key
 from hangtag.http.problem import problem, validation_fields
 from hangtag.observability import logger
 
@@ -70,6 +70,14 @@ class Routes(APIGatewayHttpRouter):
     def tenant_id(self) -> str:
         """The caller's tenant."""
         return self.caller.tenant_id
+
+    @property
+    def idempotency_key(self) -> str | None:
+        """What the caller sent to have a POST carried out once, if anything. Raises BadInputError."""
+        key: str | None = self.context["idempotency_key"]
+        if key is not None:
+            check_key(key)
+        return key
 
     def once(self, what: str, work: Callable[[], BaseModel], *, sealed: bool = False) -> dict[str, Any]:
         """Carry out a POST, once for each Idempotency-Key of the caller's; `sealed` keeps a secret answer encrypted.

@@ -250,12 +250,14 @@ class RecordingOut(Shown):
 
 
 class CallOut(Shown):
-    """A call. Times are UTC."""
+    """A call. Times are UTC. `clicked`: it was started here; `reason` says why such a call did not come about."""
 
     id: str
     integration_id: str
     provider: str
-    call_id: str
+    clicked: bool = False
+    reason: str | None = None
+    call_id: str | None
     direction: str | None
     external: str | None
     line: str | None
@@ -277,6 +279,7 @@ class CallOut(Shown):
     task_id: str | None = None
     hidden: bool = False
     tag_id: str | None
+    tag_type: str | None = None
     skip_reason: str | None
 
 

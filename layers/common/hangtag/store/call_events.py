@@ -110,12 +110,14 @@ class _Write:
             ":kind": {"S": "call"},
             ":shard": {"S": live_shard(shard(self.pk, LIVE_SHARDS))},
             ":due": {"S": self.due_at.astimezone(UTC).isoformat(timespec="seconds")},
+            ":first": {"N": f"{self.arrived_at.timestamp():.3f}"},
             ":one": {"N": "1"},
             ":max": {"N": str(MAX_EVENTS)},
         }
         update = (
             "SET #event = :event, call_id = :call, tenant_id = :tenant, integration_id = :integration,"
-            " provider = :provider, kind = :kind, live_shard = :shard, live_due = :due"
+            " provider = :provider, kind = :kind, live_shard = :shard, live_due = :due,"
+            " first_at = if_not_exists(first_at, :first)"
         )
         condition = "attribute_not_exists(#event) AND (attribute_not_exists(n) OR n < :max)"
         if not sealed:

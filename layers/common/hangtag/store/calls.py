@@ -14,6 +14,9 @@ from hangtag.store.call_events import EVENT_PREFIX, MAX_GENERATIONS
 from hangtag.store.client import dynamodb, is_refused
 from hangtag.store.keys import DAY_SHARDS, LIVE_SHARDS, call_pk, call_sk, digest, key, live_shard, shard
 
+# Ends the id of a clicked call, where others have their generation.
+CLICK = "click"
+
 
 @dataclass(frozen=True, slots=True)
 class CallKey:
@@ -49,6 +52,8 @@ class CallItem:
     """A call's item. `count` is how many events it holds, `emitted` the digest of the record last tagged.
 
     `from_task` is the task that the call was made from. `met` is what is known of the other party while it rings.
+    `click_id` is the click that began the call, once it is known. `first_at` is when the first of its events arrived,
+    by our clock.
     """
 
     key: CallKey
@@ -67,11 +72,26 @@ class CallItem:
     has_next: bool
     from_task: str | None = None
     met: "Met | None" = None
+    click_id: str | None = None
+    first_at: datetime | None = None
+
+    @property
+    def public_id(self) -> str:
+        """The call's id in the API: a clicked call keeps the one that its click was given."""
+        if self.click_id is not None:
+            return clicked_id(self.integration_id, self.click_id)
+        return public_id(self.integration_id, self.key)
 
     @property
     def execution_name(self) -> str:
         """The execution that should wait for this call."""
         return f"{self.key.digest}-{self.attempt}"
+
+    @property
+    def is_misplaced(self) -> bool:
+        """Whether the tag was put elsewhere than on the task that somebody chose since."""
+        tagged = self.body is not None and self.body.get("tag_id") is not None
+        return tagged and self.from_task not in (None, (self.body or {}).get("task_id"))
 
     def fold(self) -> Call:
         """The record of the call, as its events tell it now."""
@@ -102,6 +122,8 @@ def parse(raw: Mapping[str, Any]) -> CallItem | None:
         has_next="next" in raw,
         from_task=raw.get("task_id", {}).get("S"),
         met=Met(**json.loads(raw["met"]["S"])) if "met" in raw else None,
+        click_id=raw.get("click", {}).get("S"),
+        first_at=datetime.fromtimestamp(float(raw["first_at"]["N"]), UTC) if "first_at" in raw else None,
     )
 
 
@@ -113,6 +135,17 @@ def call_key(tenant_id: str, integration_id: str, call_id: str, generation: int 
 def public_id(integration_id: str, call: CallKey) -> str:
     """A call's id in the API: integration, digest of the PBX's id, generation. Opaque to callers."""
     return f"{integration_id}.{call.pk.rsplit('#', 1)[1]}.{call.sk.rsplit('#', 1)[1]}"
+
+
+def clicked_id(integration_id: str, click_id: str) -> str:
+    """The id in the API of a call that a click began; known before the PBX says anything of it."""
+    return f"{integration_id}.{click_id}.{CLICK}"
+
+
+def click_of(public: str) -> str | None:
+    """The click in a call's id, if it has such a one."""
+    parts = public.split(".")
+    return parts[1] if len(parts) == 3 and parts[2] == CLICK else None
 
 
 def from_public_id(tenant_id: str, public: str) -> CallKey | None:
@@ -188,6 +221,24 @@ def meet(table: str, call: CallKey, met: Met) -> bool:
     """Note who the other party is; false if the call is gone. Raises botocore's errors."""
     values = {":met": {"S": json.dumps(asdict(met))}}
     return _update(table, call, "SET met = :met", "attribute_exists(pk)", {}, values)
+
+
+def be_clicked(table: str, call: CallKey, click_id: str, task_id: str | None) -> bool:
+    """Note that a click began the call, and from which task; false if the call is gone or another click's.
+
+    Raises botocore's errors.
+    """
+    update, values = "SET click = :click", {":click": {"S": click_id}}
+    if task_id is not None:
+        update += ", task_id = if_not_exists(task_id, :task)"
+        values[":task"] = {"S": task_id}
+    condition = "attribute_exists(pk) AND (attribute_not_exists(click) OR click = :click)"
+    return _update(table, call, update, condition, {}, values)
+
+
+def put_on_task(table: str, call: CallKey, task_id: str) -> bool:
+    """Say to which task the call's tag goes; false if the call is gone. Raises botocore's errors."""
+    return _update(table, call, "SET task_id = :task", "attribute_exists(pk)", {}, {":task": {"S": task_id}})
 
 
 def raise_attempt(table: str, item: CallItem, due: datetime) -> bool:

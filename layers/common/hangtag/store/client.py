@@ -18,8 +18,10 @@ def _session() -> botocore.session.Session:
 
 
 @lru_cache(maxsize=8)
-def make(service: str, *, connect: float = 1.0, read: float = 3.0, attempts: int = 3) -> Any:
-    """A client of a service, kept for the life of the process.
+def make(
+    service: str, *, connect: float = 1.0, read: float = 3.0, attempts: int = 3, endpoint: str | None = None
+) -> Any:
+    """A client of a service, kept for the life of the process. `endpoint` is of those that have one for each API.
 
     Its time limits (seconds) are short: all callers are retried by the platform, or fail open.
     """
@@ -29,7 +31,7 @@ def make(service: str, *, connect: float = 1.0, read: float = 3.0, attempts: int
         retries={"mode": "standard", "total_max_attempts": attempts},
         tcp_keepalive=True,
     )
-    return _session().create_client(service, config=config)
+    return _session().create_client(service, config=config, endpoint_url=endpoint)
 
 
 def dynamodb() -> "DynamoDBClient":

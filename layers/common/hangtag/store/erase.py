@@ -16,7 +16,7 @@ from typing import Any
 
 from hangtag.calls.classify import TagType
 from hangtag.errors import UnavailableError
-from hangtag.store import files, missed_calls, tenant_list
+from hangtag.store import clicks, files, missed_calls, tenant_list
 from hangtag.store.calls import CallKey, live_calls
 from hangtag.store.client import dynamodb
 from hangtag.store.keys import DAY_SHARDS, key
@@ -125,10 +125,14 @@ def _of_people_and_pbxs(table: str, tenant_id: str) -> Iterator[Key]:
     own = key("T", tenant_id)
     for item in _partition(table, own, key("EMPLOYEE", "")):
         yield from _claims_of_employee(tenant_id, item)
+    for item in _partition(table, own, key("LIVE", "")):
+        for connection_id in item.get("connections", {}).get("SS", ()):
+            yield key("CONN", connection_id), "CONN"
     for item in _partition(table, own, key("INTEGRATION", "")):
         for word in ("DELIVERY", "SEEN"):
             yield from _all(table, key("T", tenant_id, word, item["id"]["S"]))
-    yield from _all(table, key("T", tenant_id, "BUSY"))
+    for word in ("BUSY", "CLICKING", "LIVE"):
+        yield from _all(table, key("T", tenant_id, word))
 
 
 def _of_own_partition(table: str, tenant_id: str) -> Iterator[Key]:
@@ -147,7 +151,16 @@ def _claims_of_employee(tenant_id: str, item: Any) -> Iterator[Key]:
 
 
 # What stands in the index of days, by the word of its list.
-WORDS = ("CONTACTS", "CALLS", "TAGS", "TASKS", "OUTBOX", "COMMENTS", *map(missed_calls.word, missed_calls.STATES))
+WORDS = (
+    "CONTACTS",
+    "CALLS",
+    clicks.LIST,
+    "TAGS",
+    "TASKS",
+    "OUTBOX",
+    "COMMENTS",
+    *map(missed_calls.word, missed_calls.STATES),
+)
 
 
 def _of_day(table: str, tenant_id: str, day: date) -> Iterator[Key]:

@@ -1,14 +1,11 @@
 """Who is who in a call, by one batched read."""
 
-import os
-import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hangtag.errors import UnavailableError
 from hangtag.phone import normalise
-from hangtag.store.client import dynamodb
+from hangtag.store.batch import read_all
 from hangtag.store.contacts import ContactRef
 from hangtag.store.keys import key
 from hangtag.store.settings import Definitions, parse, parse_definitions
@@ -16,10 +13,6 @@ from hangtag.store.tenants import get_tenant
 
 if TYPE_CHECKING:
     from hangtag.settings import TelephonySettings
-
-BATCH = 100
-ATTEMPTS = 5
-_FIRST_PAUSE_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +37,7 @@ class Roster:
     contact: ContactRef | None
     own_line: bool
     line_name: str | None
+    line_color: str | None
     settings: "TelephonySettings"
     definitions: Definitions
     country: str
@@ -70,7 +64,7 @@ def resolve(
     as_line = (own, key("LINE", number)) if number else None
     if phone and as_line:
         wanted += [(phone, "EMPLOYEE"), (phone, "CONTACT"), as_line]
-    found = _read(wanted)
+    found = read_all(wanted)
     own_line = as_line in found
     contact = found.get((phone, "CONTACT")) if phone and not own_line else None
     rules = found.get((own, "SETTINGS"), {})
@@ -85,6 +79,7 @@ def resolve(
         contact=_contact(contact) if contact else None,
         own_line=own_line,
         line_name=_text(named, "name"),
+        line_color=named.get("color", {}).get("S") if named is not None else None,
         settings=parse(rules),
         definitions=parse_definitions(rules),
         country=tenant.country,
@@ -107,25 +102,3 @@ def _spellings(line: str | None, country: str) -> list[str]:
 
 def _text(item: Mapping[str, Any] | None, name: str) -> str | None:
     return item[name]["S"] if item is not None else None
-
-
-def _read(wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Any]:
-    """The items that exist, by their keys."""
-    table = os.environ["TABLE_NAME"]
-    pending: list[Any] = [{"pk": {"S": pk}, "sk": {"S": sk}} for pk, sk in dict.fromkeys(wanted)]
-    found = {}
-    for attempt in range(ATTEMPTS + len(pending) // BATCH):
-        batch, rest = pending[:BATCH], pending[BATCH:]
-        # Consistent: a contact made a moment ago must be found, else another would be made.
-        request: Any = {table: {"Keys": batch, "ConsistentRead": True}}
-        answer = dynamodb().batch_get_item(RequestItems=request)
-        for item in answer["Responses"].get(table, []):
-            found[item["pk"]["S"], item["sk"]["S"]] = item
-        unread: Any = answer.get("UnprocessedKeys", {})
-        left = unread.get(table, {}).get("Keys", [])
-        pending = left + rest
-        if not pending:
-            return found
-        if left:
-            time.sleep(_FIRST_PAUSE_SECONDS * 2**attempt)
-    raise UnavailableError("the table leaves reads unanswered")

@@ -11,7 +11,7 @@ from hangtag.http.paged import found_id
 from hangtag.http.routes.tasks import TaskIn, TaskOut, checked
 from hangtag.http.service import Routes
 from hangtag.http.shapes import CallOut, Given, Id, Limit, Listed, TagOut, Taken
-from hangtag.store import comments, contacts, tasks
+from hangtag.store import calls, comments, contacts, tasks
 from hangtag.store.client import table
 from hangtag.store.comments import CallFacts
 
@@ -106,6 +106,24 @@ def post_task(call_id: str, task: TaskIn) -> TaskOut:
         return TaskOut.model_validate(made.to_json())
 
     return TaskOut.model_validate(routes.once(f"tasks {call_id}", work))
+
+
+class AttachIn(Taken):
+    """The task that a call belongs to."""
+
+    task_id: Id
+
+
+@routes.put("/v1/calls/<call_id>/task")
+def put_call_task(call_id: str, wanted: AttachIn) -> CallOut:
+    """Put a call on a task, while it goes on or after: its tag goes there, whatever the tenant's rule is."""
+    call, tenant_id = _call(call_id), routes.tenant_id
+    place = history.call_key(tenant_id, call.id)
+    if not tasks.exists(tenant_id, wanted.task_id):
+        raise BadInputError("there is no such task", (FieldError("task_id", "there is no such task"),))
+    if place is None or not calls.put_on_task(table(), place, wanted.task_id):
+        raise ConflictError("the PBX has not told of the call yet; try again when it rings")
+    return CallOut.model_validate({**call.model_dump(), "task_id": wanted.task_id})
 
 
 @routes.get("/v1/contacts/<contact_id>/timeline")

@@ -2,12 +2,20 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-__all__ = ["ApiSettings", "Credentials", "IntegrationSettings", "ProviderInfo", "TimeZone", "Unsigned"]
+__all__ = [
+    "ApiSettings",
+    "Credentials",
+    "DialSettings",
+    "IntegrationSettings",
+    "ProviderInfo",
+    "TimeZone",
+    "Unsigned",
+]
 
 MAX_ADDRESS = 2048
 
@@ -33,6 +41,19 @@ class IntegrationSettings(BaseModel):
     """What may be set of an integration, of whatever provider; a provider may add to it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DialSettings(IntegrationSettings):
+    """The same of a PBX that dials what it is told; those in the cloud take E.164 only."""
+
+    dial_format: Literal["e164", "international", "national"] | None = Field(
+        default=None,
+        description="How numbers are written for this PBX: +79101234567, 79101234567 or 89101234567; empty: as it is "
+        "usual there",
+    )
+    dial_prefix: Annotated[str, StringConstraints(pattern=r"^[0-9*#]{0,8}$")] = Field(
+        default="", description="What is dialled before a number to get a line out, such as 9"
+    )
 
 
 class ApiSettings(IntegrationSettings):

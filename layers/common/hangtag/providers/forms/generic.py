@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from hangtag.providers.forms.base import MAX_ADDRESS, Credentials, ProviderInfo
+from hangtag.providers.forms.base import MAX_ADDRESS, Credentials, DialSettings, ProviderInfo
 from hangtag.providers.generic import key_of
 
 __all__ = ["INFOS"]
@@ -43,6 +43,7 @@ INFOS = (
         key="generic",
         name="A bridge of your own",
         credentials=GenericCredentials,
+        settings=DialSettings,
         verified_with=("signing_key",),
         made_keys=("signing_key",),
         instructions=_instructions,

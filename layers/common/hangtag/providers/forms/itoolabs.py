@@ -2,7 +2,7 @@
 
 from pydantic import Field, SecretStr
 
-from hangtag.providers.forms.base import MAX_ADDRESS, Credentials, ProviderInfo, Unsigned
+from hangtag.providers.forms.base import MAX_ADDRESS, Credentials, DialSettings, ProviderInfo, Unsigned
 
 __all__ = ["INFOS"]
 
@@ -53,6 +53,7 @@ def _info(key: str, name: str) -> ProviderInfo:
         key=key,
         name=name,
         credentials=ItoolabsCredentials,
+        settings=DialSettings,
         made_secrets=("crm_token",),
         instructions=_instructions,
         signs="`crm_token` in the body",

@@ -2,7 +2,7 @@
 
 from pydantic import Field, SecretStr
 
-from hangtag.providers.forms.base import MAX_ADDRESS, Credentials, ProviderInfo, Unsigned
+from hangtag.providers.forms.base import MAX_ADDRESS, Credentials, DialSettings, ProviderInfo, Unsigned
 
 __all__ = ["INFOS"]
 
@@ -27,6 +27,7 @@ INFOS = (
         key="telephony_api",
         name="Telephony API",
         credentials=TelephonyApiCredentials,
+        settings=DialSettings,
         made_secrets=("planfix_token",),
         instructions=_instructions,
         signs="`planfix_token` in the body",

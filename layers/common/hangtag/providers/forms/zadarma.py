@@ -2,7 +2,7 @@
 
 from pydantic import Field, SecretStr
 
-from hangtag.providers.forms.base import ApiSettings, Credentials, ProviderInfo, TimeZone, Unsigned
+from hangtag.providers.forms.base import ApiSettings, Credentials, DialSettings, ProviderInfo, TimeZone, Unsigned
 
 __all__ = ["INFOS"]
 
@@ -14,7 +14,7 @@ class ZadarmaCredentials(Credentials):
     api_secret: SecretStr = Field(min_length=1, max_length=256, description="Secret of the API")
 
 
-class ZadarmaSettings(ApiSettings):
+class ZadarmaSettings(ApiSettings, DialSettings):
     """The account's clock has no zone of its own in what the PBX sends."""
 
     time_zone: TimeZone | None = Field(

@@ -1,0 +1,35 @@
+"""Click to call: takes clicks over the API, and has the PBXs ring, one message at a time."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from hangtag.batches import work_off
+from hangtag.http.routes import clicks
+from hangtag.http.service import Api
+from hangtag.observability import logger
+
+app = Api(clicks.routes)
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """A request of the HTTP API, or a batch of the originate queue."""
+    if "Records" in event:
+        return work_off(event["Records"], work)
+    return app.handle(event, context)
+
+
+def work(record: Mapping[str, Any]) -> None:
+    """One message: a click to be placed or closed, or the second step of a PBX that has two."""
+    # The API's answer does not wait for what talks to PBXs to be loaded.
+    from hangtag.flow import originate
+
+    message = json.loads(record["body"])
+    if message["task"] == "place":
+        state = originate.place(message["tenant"], message["click"], datetime.now(UTC))
+        logger.info("asked", extra={"click": message["click"], "state": state})
+    elif message["task"] == "close":
+        originate.close(message["tenant"], message["click"], datetime.now(UTC))
+    else:
+        originate.connect(message)

@@ -1,0 +1,94 @@
+"""A browser of the live channel for tests: keeps what it is told, and waits for what should come."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
+
+from api_client import Caller
+
+WITHIN_SECONDS = 60.0
+
+Message = dict[str, Any]
+
+
+class Listener:
+    """One connection. What it was told is in `messages`, in the order in which it came."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self._socket = socket
+        self._came = threading.Condition()
+        self.messages: list[Message] = []
+        self.closed = False
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        try:
+            for frame in self._socket:
+                with self._came:
+                    self.messages.append(json.loads(frame))
+                    self._came.notify_all()
+        except ConnectionClosed:
+            pass
+        with self._came:
+            self.closed = True
+            self._came.notify_all()
+
+    def say(self, kind: str) -> None:
+        """Send a message of that type."""
+        self._socket.send(json.dumps({"type": kind}))
+
+    def until(self, accept: Callable[[Message], bool]) -> Message:
+        """The first message that is accepted, once it came."""
+
+        def found() -> Message | None:
+            return next((message for message in self.messages if accept(message)), None)
+
+        with self._came:
+            assert self._came.wait_for(lambda: found() is not None, WITHIN_SECONDS), self.messages
+        return found() or {}
+
+    def until_closed(self) -> None:
+        """Wait until the other side closed the connection."""
+        with self._came:
+            assert self._came.wait_for(lambda: self.closed, WITHIN_SECONDS)
+
+    def call(self, state: str, **wanted: Any) -> Message:
+        """What it was told of a call, once that has the state, and these of its fields."""
+
+        def fits(message: Message) -> bool:
+            told = message.get("call", {})
+            return told.get("state") == state and all(told.get(name) == value for name, value in wanted.items())
+
+        return dict(self.until(fits)["call"])
+
+    def states(self) -> list[str]:
+        """The states of all calls that it was told, each once where one follows itself."""
+        told = [message["call"]["state"] for message in self.messages if message["type"] == "call"]
+        return [state for place, state in enumerate(told) if place == 0 or told[place - 1] != state]
+
+    def all(self) -> list[Message]:
+        """What it was told until now; what was sent before this has arrived."""
+        before = sum(message["type"] == "pong" for message in self.messages)
+        self.say("ping")
+        with self._came:
+            arrived = self._came.wait_for(
+                lambda: sum(message["type"] == "pong" for message in self.messages) > before, WITHIN_SECONDS
+            )
+            assert arrived, self.messages
+        return [message for message in self.messages if message["type"] not in ("pong", "synced")]
+
+
+@contextmanager
+def listening(caller: Caller) -> Iterator[Listener]:
+    """The live channel of who has that token, for as long as the context lasts; all open calls were told."""
+    ticket = caller.made("/v1/live-tickets", {})
+    with connect(ticket["url"]) as socket:
+        listener = Listener(socket)
+        listener.until(lambda message: message["type"] == "synced")
+        yield listener

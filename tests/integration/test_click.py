@@ -1,0 +1,402 @@
+"""Click to call through the telephony API: whom, from where, how often, and what comes of it."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from api_client import Answer, Caller, Office, hire, open_office
+from calling import Line
+from hangtag.flow import originate
+from hangtag.store import calls, clicks
+from listening import listening
+from local.simulator.rest import Fault, Reply, Server, serving
+from local.simulator.rest.telephony_api import Api
+from local.stack import Stack
+
+PORT = 4664
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
+
+OLGA = "+79035550301"
+IGOR = "+79035550302"
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """An office whose PBX can be asked to call, and that PBX."""
+
+    office: Office
+    line: Line
+    server: Server
+
+    @property
+    def asked(self) -> list[dict[str, str]]:
+        """The calls that the PBX was asked for: from whom, to whom."""
+        told = [asked.form for asked in self.server.asked if asked.form.get("cmd") == "makeCall"]
+        return [{"from": form["from"], "to": form["to"]} for form in told]
+
+    def click(self, caller: Caller | None = None, key: str | None = None, **wanted: Any) -> Answer:
+        """POST /v1/calls."""
+        headers = {"Idempotency-Key": key} if key else {}
+        return (caller or self.office.employee).post("/v1/calls", wanted, **headers)
+
+    def clicked(self, caller: Caller | None = None, key: str | None = None, **wanted: Any) -> str:
+        """The same, taken; the call's id."""
+        answer = self.click(caller, key, **wanted)
+        assert answer.status == 202, answer
+        return str(answer.json["call_id"])
+
+    def until(self, call_id: str, /, **wanted: Any) -> dict[str, Any]:
+        """The call, once these fields of it are as wanted."""
+        clock = threading.Event()
+        found: Any = None
+        for _ in range(600):
+            found = self.office.owner.get(f"/v1/calls/{call_id}").json
+            if all(found[name] == value for name, value in wanted.items()):
+                return dict(found)
+            # Nothing tells a client of the API that something changed; it asks again.
+            clock.wait(0.1)
+        raise AssertionError(found)
+
+    def until_asked(self, count: int) -> None:
+        """Wait until the PBX was asked so often."""
+        clock = threading.Event()
+        for _ in range(600):
+            if len(self.asked) >= count:
+                return
+            clock.wait(0.05)
+        raise AssertionError(self.asked)
+
+
+@pytest.fixture
+def desk(stack: Stack) -> Iterator[Desk]:
+    api = Api({})
+    with serving(api) as server:
+        office = open_office(stack.api, stack.operator_token)
+        changed = office.owner.patch(
+            f"/v1/integrations/{office.integration['id']}", {"credentials": dict(api.credentials(server.url))}
+        )
+        assert changed.status == 200, changed
+        yield Desk(office, Line(office), server)
+
+
+def out(desk: Desk, call_id: str, event: str, number: str = OLGA, ext: str = "101", **more: str) -> None:
+    """What the PBX posts of an outgoing call."""
+    desk.line.event(call_id, event, number.removeprefix("+"), ext, type="out", **more)
+
+
+def contact(desk: Desk, name: str = "Olga", number: str = OLGA, **more: Any) -> Any:
+    return desk.office.owner.made("/v1/contacts", {"name": name, "phones": [number], **more})
+
+
+# ------------------------------------------------------------------ one call
+
+
+def test_a_click_becomes_the_call_that_the_pbx_reports_and_one_tag(desk: Desk) -> None:
+    olga = contact(desk)
+    with listening(desk.office.employee) as browser:
+        call_id = desk.clicked(contact_id=olga["id"])
+        placing = browser.call("placing")
+        assert (placing["id"], placing["clicked"], placing["contact"]["name"]) == (call_id, True, "Olga")
+        desk.until_asked(1)
+        assert desk.asked == [{"from": "101", "to": OLGA.removeprefix("+")}]
+        out(desk, "p1", "OUTGOING")
+        assert browser.call("ringing")["id"] == call_id
+        out(desk, "p1", "ACCEPTED")
+        assert browser.call("answered")["clicked"]
+        out(desk, "p1", "COMPLETED", status="Success", duration="9")
+        tag = desk.line.tag("p1")
+        assert (tag["type"], tag["direction"], tag["call_id"]) == ("call", "out", call_id)
+        browser.call("ended", tag={"id": tag["id"], "type": "call"})
+        assert {message["call"]["id"] for message in browser.all()} == {call_id}
+    shown = desk.until(call_id, state="closed")
+    assert (shown["call_id"], shown["clicked"], shown["contact_id"]) == ("p1", True, olga["id"])
+    listed = desk.office.owner.get("/v1/calls").json["items"]
+    assert [call["id"] for call in listed] == [call_id]
+    assert len(desk.office.owner.get("/v1/tags").json["items"]) == 1
+    assert desk.office.owner.get("/v1/tags", call_id=call_id).json["items"] == [tag]
+
+
+def test_a_call_that_is_started_from_a_task_keeps_it_answered_or_not(desk: Desk) -> None:
+    olga = contact(desk)
+    task = desk.office.owner.made("/v1/tasks", {"title": "Deal", "contact_ids": [olga["id"]]})
+    for number, (status, kind) in enumerate((("Success", "call"), ("Busy", "missed_call"))):
+        call_id = desk.clicked(task_id=task["id"])
+        out(desk, f"p{number}", "OUTGOING")
+        # In a click this says that the employee picked up.
+        out(desk, f"p{number}", "ACCEPTED")
+        out(desk, f"p{number}", "COMPLETED", status=status, duration="0")
+        tag = desk.line.tag(f"p{number}")
+        assert (tag["call_id"], tag["type"], tag["task_id"]) == (call_id, kind, task["id"])
+        assert tag["contact_id"] == olga["id"]
+
+
+def test_the_number_is_written_as_the_pbx_wants_it(desk: Desk) -> None:
+    place = f"/v1/integrations/{desk.office.integration['id']}"
+    forms: list[tuple[dict[str, str], str]] = [
+        ({"dial_format": "national"}, "89035550301"),
+        ({"dial_format": "international", "dial_prefix": "9"}, "979035550301"),
+    ]
+    for number, (settings, dialled) in enumerate(forms):
+        assert desk.office.owner.patch(place, {"settings": settings}).status == 200
+        call_id = desk.clicked(to="8 (903) 555-03-01")
+        desk.until_asked(number + 1)
+        assert desk.asked[-1]["to"] == dialled
+        # The PBX may tell the number as it was given.
+        out(desk, f"p{number}", "OUTGOING", dialled)
+        assert desk.until(call_id, call_id=f"p{number}")["clicked"]
+        out(desk, f"p{number}", "COMPLETED", dialled, status="Busy", duration="0")
+        desk.line.call(f"p{number}")
+    assert desk.office.owner.patch(place, {"settings": {"dial_prefix": "+"}}).status == 400
+
+
+# ------------------------------------------------------------------ from where
+
+
+def test_the_last_line_used_with_the_contact_is_used_again_else_the_first_extension(stack: Stack, desk: Desk) -> None:
+    owner, olga = desk.office.owner, contact(desk)
+    api = Api({})
+    with serving(api) as server:
+        second = owner.made(
+            "/v1/integrations",
+            {"provider": "telephony_api", "name": "2", "credentials": dict(api.credentials(server.url))},
+        )
+        held = [*desk.office.anna["extensions"], {"integration_id": second["id"], "extension": "201"}]
+        assert owner.patch(f"/v1/employees/{desk.office.anna['id']}", {"extensions": held}).status == 200
+        assert desk.click(contact_id=olga["id"]).json["extension"] == "101"
+        # The contact called by the second PBX meanwhile.
+        other = Line(replace(desk.office, integration=second), "74951230002")
+        other.talk("in1", OLGA.removeprefix("+"), "201", final="1")
+        answer = desk.click(contact_id=olga["id"]).json
+        assert (answer["extension"], answer["integration_id"]) == ("201", second["id"])
+        assert answer["line"] == "74951230002"
+        # Another contact still has the default, and a choice outweighs both.
+        chosen = desk.click(to=IGOR, integration_id=second["id"])
+        assert chosen.status == 409, chosen
+        assert "rung" in chosen.json["detail"]
+
+
+def test_without_a_phone_that_can_be_rung_the_answer_is_a_link_to_dial(desk: Desk) -> None:
+    owner = desk.office.owner
+    bare = owner.made("/v1/employees", {"name": "Boris"})["id"]
+    boris = owner.with_token(owner.made("/v1/tokens", {"employee_id": bare})["token"])
+    deaf = owner.made("/v1/integrations", {"provider": "freepbx", "name": "F"})
+    held = [{"integration_id": deaf["id"], "extension": "102"}]
+    unable = owner.made("/v1/employees", {"name": "Vera", "extensions": held})["id"]
+    vera = owner.with_token(owner.made("/v1/tokens", {"employee_id": unable})["token"])
+    for caller, why in ((boris, "no extension"), (vera, "can't be asked"), (owner, "no employee's")):
+        answer = desk.click(caller, to=OLGA)
+        assert (answer.status, answer.media, answer.json.get("tel")) == (409, "application/problem+json", f"tel:{OLGA}")
+        assert why in answer.json["detail"]
+    assert desk.asked == []
+
+
+# ------------------------------------------------------------------ whether
+
+
+def test_what_can_not_be_called_is_refused_in_words(desk: Desk) -> None:
+    nobody = desk.office.owner.made("/v1/contacts", {"name": "Without a number"})
+    for wanted in ({"to": "hello"}, {"to": "205"}, {}, {"contact_id": nobody["id"]}, {"contact_id": "0" * 32}):
+        answer = desk.click(**wanted)
+        assert (answer.status, bool(answer.json["errors"])) == (400, True), (wanted, answer)
+    assert desk.click(task_id="0" * 32).status == 400
+    assert desk.asked == []
+
+
+def test_emergency_and_premium_numbers_and_other_countries_are_refused(desk: Desk) -> None:
+    for number in ("112", " 01 ", "+7 809 123-45-67"):
+        answer = desk.click(to=number)
+        assert (answer.status, answer.json["errors"][0]["field"]) == (422, "to"), (number, answer)
+    assert desk.click(to="112").json["tel"] == "tel:112"
+    rule = {"countries": ["RU", "KZ"], "premium": True}
+    assert desk.office.owner.put("/v1/settings/telephony", {"calling": rule}).status == 200
+    for number, status in (("+442037691880", 422), ("+881612345678", 422), ("+7 809 123-45-67", 202)):
+        assert desk.click(to=number).status == status, number
+
+
+def test_an_employee_and_a_tenant_can_not_run_away(desk: Desk) -> None:
+    rule = {"employee_per_minute": 2, "tenant_per_minute": 4}
+    assert desk.office.owner.put("/v1/settings/telephony", {"calling": rule}).status == 200
+    _, boris = hire(desk.office, "Boris", "102")
+    _, vera = hire(desk.office, "Vera", "103")
+    # Half of a limit may come at once.
+    assert [desk.click(caller, to=OLGA).status for caller in (desk.office.employee, boris, vera)] == [202, 202, 429]
+    refused = desk.click(vera, to=OLGA)
+    assert (refused.status, "try again in" in refused.json["detail"]) == (429, True)
+
+
+# ------------------------------------------------------------------ once
+
+
+def test_the_same_key_is_one_call_and_a_double_click_is_none(desk: Desk) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: desk.click(key="k-1", to=OLGA), range(8)))
+    assert {answer.status for answer in answers} == {202}
+    assert len({answer.json["call_id"] for answer in answers}) == 1
+    desk.until_asked(1)
+    second = desk.click(key="k-2", to=OLGA)
+    assert (second.status, "rung" in second.json["detail"]) == (409, True)
+    assert desk.click(to=OLGA).status == 409
+    assert desk.click(key="k-1", to=IGOR).status == 422
+    # Another employee's key of the same name is another's.
+    _, boris = hire(desk.office, "Boris", "102")
+    assert desk.click(boris, key="k-1", to=OLGA).status == 202
+    desk.until_asked(2)
+    assert sorted(call["from"] for call in desk.asked) == ["101", "102"]
+    # Long after, with the call over, the key still is that call.
+    out(desk, "p1", "OUTGOING")
+    out(desk, "p1", "COMPLETED", status="Busy", duration="0")
+    desk.line.call("p1")
+    assert desk.click(key="k-1", to=OLGA).json["state"] == "matched"
+    assert len(desk.asked) == 2
+
+
+def test_a_message_that_is_delivered_twice_rings_once(desk: Desk, environment: pytest.MonkeyPatch) -> None:
+    call_id = desk.clicked(to=OLGA)
+    desk.until_asked(1)
+    click_id = calls.click_of(call_id) or ""
+    assert originate.place(desk.office.tenant_id, click_id, datetime.now(UTC)) is None
+    assert len(desk.asked) == 1
+
+
+# ------------------------------------------------------------------ what goes wrong
+
+
+def test_what_the_pbx_refuses_is_said_in_its_words(desk: Desk) -> None:
+    desk.server.faults.append(Fault(Reply(400, {"error": "user 101 is not registered"})))
+    with listening(desk.office.employee) as browser:
+        call_id = desk.clicked(to=OLGA)
+        told = browser.call("ended")
+        assert (told["id"], told["outcome"]) == (call_id, "failed")
+        assert "user 101 is not registered" in told["reason"]
+    shown = desk.until(call_id, state="closed")
+    assert (shown["outcome"], shown["reason"]) == ("failed", told["reason"])
+    # The phone is free for another try at once.
+    desk.clicked(to=OLGA)
+
+
+def test_a_pbx_that_is_not_there_is_told_apart_from_one_that_gives_no_answer(desk: Desk) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    gone = {"credentials": {"pbx_url": f"http://127.0.0.1:{port}/planfix_api.php"}}
+    place = f"/v1/integrations/{desk.office.integration['id']}"
+    before = {"credentials": {"pbx_url": f"{desk.server.url}/planfix_api.php"}}
+    assert desk.office.owner.patch(place, gone).status == 200
+    shown = desk.until(desk.clicked(to=OLGA), state="closed")
+    assert shown["reason"].startswith("the PBX was not reached")
+    assert desk.office.owner.patch(place, before).status == 200
+    desk.server.faults.append(Fault(None))
+    call_id = desk.clicked(to=OLGA)
+    desk.until_asked(1)
+    # It placed the call after all, and tells of it before its answer is given up.
+    out(desk, "p1", "OUTGOING")
+    out(desk, "p1", "ACCEPTED")
+    out(desk, "p1", "COMPLETED", status="Success", duration="5")
+    tag = desk.line.tag("p1")
+    assert (tag["call_id"], tag["type"]) == (call_id, "call")
+    assert len(desk.asked) == 1
+
+
+def test_a_click_of_which_the_pbx_never_tells_is_closed_with_the_reason(
+    desk: Desk, environment: pytest.MonkeyPatch
+) -> None:
+    with listening(desk.office.employee) as browser:
+        call_id = desk.clicked(to=OLGA)
+        click_id, tenant_id = calls.click_of(call_id) or "", desk.office.tenant_id
+        desk.until_asked(1)
+        at = datetime.now(UTC)
+        assert not originate.close(tenant_id, click_id, at)
+        assert originate.close(tenant_id, click_id, at + clicks.WINDOW + timedelta(seconds=1))
+        assert browser.call("ended")["reason"] == "the PBX did not tell of the call"
+    assert desk.until(call_id, state="closed")["outcome"] == "failed"
+    assert desk.office.owner.get("/v1/tags").json["items"] == []
+
+
+def test_a_click_that_was_held_up_does_not_ring_the_phone_long_after(
+    desk: Desk, environment: pytest.MonkeyPatch
+) -> None:
+    desk.server.faults.append(Fault(Reply(400, {"error": "no"})))
+    first = clicks.load(desk.office.tenant_id, calls.click_of(desk.clicked(to=OLGA)) or "")
+    desk.until(first.public_id, state="closed")
+    late = replace(first, id="f" * 32, state=clicks.State.WAITING, reason=None)
+    clicks.begin(late)
+    state = originate.place(late.tenant_id, late.id, datetime.now(UTC) + originate.LATEST)
+    assert state is clicks.State.FAILED
+    assert "could not be started in time" in desk.until(late.public_id, state="closed")["reason"]
+    assert len(desk.asked) == 1
+
+
+# ------------------------------------------------------------------ never the wrong one
+
+
+def test_clicks_of_two_employees_to_one_number_at_once_are_told_apart(desk: Desk) -> None:
+    _, boris = hire(desk.office, "Boris", "102")
+    mine, his = desk.clicked(to=OLGA), desk.clicked(boris, to=OLGA)
+    # His comes first, and both are under way together.
+    out(desk, "p2", "OUTGOING", ext="102")
+    out(desk, "p1", "OUTGOING", ext="101")
+    for call_id, ext in (("p1", "101"), ("p2", "102")):
+        out(desk, call_id, "ACCEPTED", ext=ext)
+        out(desk, call_id, "COMPLETED", ext=ext, status="Success", duration="3")
+    assert desk.line.tag("p1")["call_id"] == mine
+    assert desk.line.tag("p2")["call_id"] == his
+
+
+def test_a_call_that_was_there_before_the_click_is_not_taken_for_it(desk: Desk) -> None:
+    # Dialled by hand, to the same number from the same phone; it ends only after the click.
+    out(desk, "by-hand", "OUTGOING")
+    out(desk, "by-hand", "ACCEPTED")
+    before = desk.line.call("by-hand", state="open")
+    clicked = desk.clicked(to=OLGA)
+    out(desk, "by-hand", "COMPLETED", status="Success", duration="3")
+    assert desk.line.tag("by-hand")["call_id"] == before["id"]
+    assert not desk.line.call("by-hand")["clicked"]
+    out(desk, "p1", "OUTGOING")
+    out(desk, "p1", "COMPLETED", status="Busy", duration="0")
+    assert desk.line.call("p1")["id"] == clicked
+
+
+def test_calls_to_another_number_of_another_direction_or_of_another_phone_are_not_the_clicks(desk: Desk) -> None:
+    hire(desk.office, "Boris", "102")
+    clicked = desk.clicked(to=OLGA)
+    out(desk, "other-number", "OUTGOING", IGOR)
+    out(desk, "other-phone", "OUTGOING", ext="102")
+    desk.line.ring("incoming", OLGA.removeprefix("+"))
+    for call_id in ("other-number", "other-phone", "incoming"):
+        number = IGOR if call_id == "other-number" else OLGA
+        ext = "102" if call_id == "other-phone" else "101"
+        kind = "in" if call_id == "incoming" else "out"
+        desk.line.event(
+            call_id, "COMPLETED", number.removeprefix("+"), ext, type=kind, status="Busy", duration="0", final="1"
+        )
+        assert not desk.line.call(call_id)["clicked"]
+    out(desk, "p1", "OUTGOING")
+    assert desk.until(clicked, call_id="p1")["clicked"]
+
+
+def test_one_click_is_one_call_although_the_pbx_reports_two_that_fit(desk: Desk) -> None:
+    clicked = desk.clicked(to=OLGA)
+    out(desk, "p1", "OUTGOING")
+    assert desk.until(clicked, call_id="p1")
+    out(desk, "p2", "OUTGOING")
+    out(desk, "p1", "ACCEPTED")
+    for call_id in ("p2", "p1"):
+        out(desk, call_id, "COMPLETED", status="Busy", duration="0")
+    assert desk.line.tag("p1")["call_id"] == clicked
+    assert not desk.line.call("p2")["clicked"]
+
+
+def test_an_employees_clicks_are_seen_by_who_may_see_their_calls(desk: Desk) -> None:
+    _, boris = hire(desk.office, "Boris", "102")
+    call_id = desk.clicked(to=OLGA)
+    assert boris.get(f"/v1/calls/{call_id}").status == 200
+    own = {"visibility": {"calls": "own"}}
+    assert desk.office.owner.put("/v1/settings/telephony", own).status == 200
+    assert boris.get(f"/v1/calls/{call_id}").status == 404
+    assert desk.office.employee.get(f"/v1/calls/{call_id}").status == 200

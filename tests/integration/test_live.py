@@ -1,0 +1,400 @@
+"""The live channel: windows that open, follow a call and close; and what goes wrong with browsers."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+
+from api_client import Office, hire, open_office
+from calling import Line, until
+from hangtag.auth import token_hash
+from hangtag.store import live
+from hangtag.store.client import dynamodb, table
+from hangtag.store.keys import key
+from listening import listening
+from local.stack import Stack
+
+PORT = 4663
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
+
+OUTSIDE = "79035550201"
+
+
+def rules(office: Office, **changed: Any) -> None:
+    assert office.owner.put("/v1/settings/telephony", {"settle_seconds": 1, **changed}).status == 200
+
+
+def known(office: Office, name: str = "Olga", **more: Any) -> Any:
+    return office.owner.made("/v1/contacts", {"name": name, "phones": [f"+{OUTSIDE}"], **more})
+
+
+def closing(office: Office, line: Line, call_id: str, ext: str = "101") -> None:
+    """The call is over, and has its tag: whatever is told of it was told, or is on its way."""
+    line.hang_up(call_id, OUTSIDE, ext, final="1")
+    line.call(call_id)
+
+
+# ------------------------------------------------------------------ a window
+
+
+def test_a_window_opens_with_the_contacts_card_follows_the_call_and_is_there_after_a_reload(
+    office: Office, line: Line
+) -> None:
+    contact = known(office)
+    named = {"name": "Main office", "color": "#336699"}
+    assert office.owner.put("/v1/lines/+74951230001", named).status == 200
+    with listening(office.employee) as browser:
+        line.ring("c1", OUTSIDE)
+        ringing = browser.call("ringing")
+        assert ringing["contact"] == {"id": contact["id"], "name": "Olga"}
+        assert ringing["line"] == {"number": "74951230001", **named}
+        assert (ringing["number"], ringing["direction"], ringing["extension"]) == (f"+{OUTSIDE}", "in", "101")
+        with listening(office.employee) as reloaded:
+            assert reloaded.messages[0]["call"] == ringing
+            line.answer("c1", OUTSIDE)
+            for one in (browser, reloaded):
+                answered = one.call("answered")
+                assert answered["employee"] == {"id": office.anna["id"], "name": "Anna"}
+                assert answered["seq"] > ringing["seq"]
+        closing(office, line, "c1")
+        ended = browser.call("ended")
+        assert ended["outcome"] == "success"
+        tag = line.tag("c1")
+        assert browser.call("ended", tag={"id": tag["id"], "type": "call"})["id"] == ringing["id"] == tag["call_id"]
+        assert browser.states() == ["ringing", "answered", "ended"]
+    with listening(office.employee) as later:
+        assert later.all() == []
+
+
+def test_an_unknown_caller_is_shown_by_number_and_as_a_contact_once_there_is_one(office: Office, line: Line) -> None:
+    with listening(office.employee) as browser:
+        line.ring("c1", "79035550299")
+        assert browser.call("ringing")["number"] == "+79035550299"
+        browser.until(lambda message: bool(message.get("call", {}).get("contact")))
+
+
+def test_a_call_that_the_employee_dials_by_hand_opens_a_window_too(office: Office, line: Line) -> None:
+    known(office)
+    with listening(office.employee) as browser:
+        line.event("c1", "OUTGOING", OUTSIDE, type="out")
+        told = browser.call("ringing")
+        assert (told["direction"], told["contact"]["name"], told["clicked"]) == ("out", "Olga", False)
+
+
+def test_a_number_that_is_withheld_has_a_window_without_a_number(office: Office, line: Line) -> None:
+    with listening(office.employee) as browser:
+        line.ring("c1", "")
+        told = browser.call("ringing")
+        assert (told["number"], told["contact"]) == (None, None)
+
+
+# ------------------------------------------------------------------ whose window
+
+
+def test_the_windows_of_a_group_vanish_for_the_others_when_one_answers(office: Office, line: Line) -> None:
+    known(office)
+    _, boris = hire(office, "Boris", "102")
+    _, vera = hire(office, "Vera", "103")
+    with listening(office.employee) as anna, listening(boris) as first, listening(vera) as uninvolved:
+        for ext in ("101", "102"):
+            line.ring("c1", OUTSIDE, ext)
+        anna.call("ringing")
+        first.call("ringing")
+        line.answer("c1", OUTSIDE, "102")
+        assert first.call("answered")["employee"]["name"] == "Boris"
+        assert anna.call("taken")["employee"]["name"] == "Boris"
+        closing(office, line, "c1", "102")
+        first.call("ended")
+        anna.call("ended")
+        assert uninvolved.all() == []
+
+
+def test_two_tabs_and_two_devices_are_told_alike(office: Office, line: Line) -> None:
+    with listening(office.employee) as one, listening(office.employee) as other:
+        line.ring("c1", OUTSIDE)
+        assert one.call("ringing")["id"] == other.call("ringing")["id"]
+        line.answer("c1", OUTSIDE)
+        assert one.call("answered")["seq"] == other.call("answered")["seq"]
+
+
+def test_the_contacts_supervisor_watches_unless_that_is_switched_off(office: Office, line: Line) -> None:
+    boris_id, boris = hire(office, "Boris", "102")
+    known(office, supervisor_id=boris_id)
+    with listening(boris) as watching, listening(office.employee) as browser:
+        line.ring("c1", OUTSIDE)
+        assert watching.call("watching")["extension"] is None
+        line.answer("c1", OUTSIDE)
+        assert watching.call("watching", employee={"id": office.anna["id"], "name": "Anna"})
+        closing(office, line, "c1")
+        watching.call("ended")
+        rules(office, notifications={"supervisor_window": False})
+        line.ring("c2", OUTSIDE)
+        browser.call("ringing", id=line.call("c2", state="open")["id"])
+        closing(office, line, "c2")
+        second = line.call("c2")["id"]
+        browser.call("ended", id=second)
+        assert all(message["call"]["id"] != second for message in watching.all() if message["type"] == "call")
+
+
+def test_the_supervisor_may_be_a_group_all_of_whom_watch(office: Office, line: Line) -> None:
+    boris_id, boris = hire(office, "Boris", "102")
+    vera_id, vera = hire(office, "Vera", "103")
+    group = office.owner.made("/v1/groups", {"name": "Sales", "employee_ids": [boris_id, vera_id]})
+    known(office, supervisor_id=group["id"])
+    with listening(boris) as first, listening(vera) as second:
+        line.ring("c1", OUTSIDE, "103")
+        first.call("watching")
+        # Whose own phone rings is rung, and does not watch.
+        second.call("ringing")
+        assert second.states() == ["ringing"]
+
+
+def test_an_extension_that_moves_to_another_employee_takes_the_window_with_it(office: Office, line: Line) -> None:
+    boris_id, boris = hire(office, "Boris", "102")
+    held = office.anna["extensions"]
+    with listening(office.employee) as anna, listening(boris) as other:
+        line.ring("c1", OUTSIDE)
+        anna.call("ringing")
+        assert office.owner.patch(f"/v1/employees/{office.anna['id']}", {"extensions": []}).status == 200
+        assert office.owner.patch(f"/v1/employees/{boris_id}", {"extensions": held}).status == 200
+        line.answer("c1", OUTSIDE)
+        anna.call("gone")
+        assert other.call("answered")["employee"]["name"] == "Boris"
+        assert [message["call"]["state"] for message in anna.all()][-1] == "gone"
+
+
+def test_calls_among_employees_and_of_unknown_extensions_are_told_to_nobody(office: Office, line: Line) -> None:
+    boris_id, boris = hire(office, "Boris", "102")
+    office.owner.patch(f"/v1/employees/{boris_id}", {"phones": ["+79100000102"]})
+    with listening(office.employee) as anna, listening(boris) as other:
+        # An extension, an employee's own number, an extension that is nobody's.
+        for call_id, phone, ext in (("c1", "102", "101"), ("c2", "79100000102", "101"), ("c3", OUTSIDE, "199")):
+            line.ring(call_id, phone, ext)
+            line.answer(call_id, phone, ext)
+            line.hang_up(call_id, phone, ext, final="1")
+        reasons = [line.call(call_id)["skip_reason"] for call_id in ("c1", "c2", "c3")]
+        assert reasons == ["internal", "employee_number", "unknown_extension"]
+        # One that is told, so that what came before it would have come.
+        line.ring("c4", OUTSIDE)
+        told = anna.call("ringing")["id"]
+        assert {message["call"]["id"] for message in anna.all()} == {told}
+        assert other.all() == []
+
+
+def test_a_hidden_tag_is_told_only_to_those_on_its_task(office: Office, line: Line) -> None:
+    boris_id, boris = hire(office, "Boris", "102")
+    contact = known(office, supervisor_id=boris_id)
+    task = {"title": "Deal", "contact_ids": [contact["id"]], "assignee_id": boris_id}
+    made = office.owner.made("/v1/tasks", task)
+    rules(office, attach={"to": "last_active_task", "hidden": True})
+    with listening(office.employee) as anna, listening(boris) as on_task:
+        tag = line.talk("c1", OUTSIDE, final="1")
+        assert tag["hidden"]
+        assert on_task.call("ended", tag={"id": tag["id"], "type": "call"})["task_id"] == made["id"]
+        anna.call("ended")
+        told = [message["call"] for message in anna.all()]
+        assert {(call["task_id"], call["tag"] is None) for call in told} == {(None, True)}
+
+
+def test_a_missed_call_is_told_to_its_recipients_and_to_nobody_else(office: Office, line: Line) -> None:
+    boris_id, boris = hire(office, "Boris", "102")
+    contact = known(office, supervisor_id=boris_id)
+    rules(office, notifications={"supervisor_window": False})
+    with listening(office.employee) as anna, listening(boris) as recipient:
+        tag = line.missed("c1", OUTSIDE)
+        told = recipient.until(lambda message: message["type"] == "missed_call")["missed_call"]
+        assert (told["id"], told["contact_id"], told["recipients"]) == (tag["id"], contact["id"], [boris_id])
+        anna.call("ended", outcome="missed")
+        assert all(message["type"] == "call" for message in anna.all())
+        assert all(message["type"] == "missed_call" for message in recipient.all())
+
+
+# ------------------------------------------------------------------ browsers
+
+
+def test_a_ticket_lets_in_once_and_nothing_else_does(office: Office) -> None:
+    url = office.employee.made("/v1/live-tickets", {})["url"]
+    token = url.rpartition("=")[2]
+    with connect(url):
+        pass
+    bare = url.partition("?")[0]
+    for wrong in (url, bare, f"{bare}?ticket=", f"{bare}?ticket={office.employee.token}", f"{url[:-1]}x"):
+        with pytest.raises(InvalidStatus), connect(wrong):
+            pass
+    assert token not in (office.employee.token or "")
+    refused = office.owner.post("/v1/live-tickets", {})
+    assert (refused.status, refused.media) == (409, "application/problem+json")
+
+
+def test_a_ticket_that_is_late_lets_nobody_in(office: Office, environment: pytest.MonkeyPatch) -> None:
+    url = office.employee.made("/v1/live-tickets", {})["url"]
+    hashed = token_hash(url.rpartition("=")[2])
+    place: Any = {"pk": {"S": key("TICKET", hashed)}, "sk": {"S": "TICKET"}}
+    dynamodb().update_item(
+        TableName=table(),
+        Key=place,
+        UpdateExpression="SET expires_at = :past",
+        ExpressionAttributeValues={":past": {"N": "1"}},
+    )
+    with pytest.raises(InvalidStatus), connect(url):
+        pass
+
+
+def test_what_a_browser_says_is_answered_or_refused_in_words(office: Office) -> None:
+    with listening(office.employee) as browser:
+        browser.say("ping")
+        browser.until(lambda message: message["type"] == "pong")
+        before = len(browser.messages)
+        browser.say("sync")
+        browser.until(lambda message: message["type"] == "synced" and len(browser.messages) > before)
+        for junk in ("{", "[]", '"ping"', '{"type": 5}', "x" * 5000, "[" * 4000):
+            browser._socket.send(junk)
+        browser.until(lambda _: sum(message["type"] == "error" for message in browser.messages) == 6)
+
+
+def test_a_connection_that_died_silently_is_cleaned_up(
+    office: Office, line: Line, environment: pytest.MonkeyPatch
+) -> None:
+    tenant_id, anna = office.tenant_id, office.anna["id"]
+    with listening(office.employee) as browser:
+        dead = live.Connection("died-without-a-word", tenant_id, anna)
+        live.connect(dead)
+        assert dead in live.connections(tenant_id, [anna])
+        line.ring("c1", OUTSIDE)
+        browser.call("ringing")
+        browser.all()
+        line.answer("c1", OUTSIDE)
+        browser.call("answered")
+        assert [one.id for one in live.connections(tenant_id, [anna])] != []
+        assert dead not in live.connections(tenant_id, [anna])
+        assert live.find_connection(dead.id) is None
+
+
+def test_a_connection_that_is_closed_is_forgotten(office: Office, environment: pytest.MonkeyPatch) -> None:
+    with listening(office.employee):
+        assert len(live.connections(office.tenant_id, [office.anna["id"]])) == 1
+    _until(lambda: live.connections(office.tenant_id, [office.anna["id"]]) == ())
+
+
+def test_a_deleted_employees_connection_is_closed_with_its_next_ping(office: Office) -> None:
+    boris_id, boris = hire(office, "Boris", "102")
+    with listening(boris) as browser:
+        assert office.owner.send("DELETE", f"/v1/employees/{boris_id}").status == 204
+        browser.say("ping")
+        browser.until_closed()
+
+
+def test_a_push_that_hangs_does_not_hold_up_the_tag(stack: Stack, office: Office, line: Line) -> None:
+    known(office)
+    with listening(office.employee) as browser:
+        with nobody_answers() as url, environment_of(stack, "LiveFunction", CONNECTIONS_URL=url):
+            line.talk("c1", OUTSIDE, final="1")
+        # What was lost is healed by what comes next.
+        line.ring("c2", OUTSIDE)
+        browser.call("ringing")
+
+
+def test_a_flood_of_events_for_one_call_is_coalesced(office: Office, line: Line) -> None:
+    known(office)
+    with listening(office.employee) as browser:
+
+        def again(number: int) -> None:
+            line.ring("c1", OUTSIDE, event_id=f"double-{number}")
+
+        with ThreadPoolExecutor(10) as pool:
+            list(pool.map(again, range(100)))
+        line.answer("c1", OUTSIDE)
+        browser.call("answered")
+        closing(office, line, "c1")
+        browser.call("ended")
+        told = [message for message in browser.all() if message["type"] == "call"]
+        # Ringing, answered, ended and the tag; the time of the first ring may be put right once or twice.
+        assert len(told) <= 8, told
+
+
+def test_what_one_tenant_is_told_no_other_is(stack: Stack, office: Office, line: Line) -> None:
+    other = open_office(stack.api, stack.operator_token)
+    with listening(office.employee) as mine, listening(other.employee) as theirs:
+        line.ring("c1", OUTSIDE)
+        mine.call("ringing")
+        Line(other).ring("c1", OUTSIDE)
+        theirs.call("ringing")
+        ids = [{message["call"]["id"] for message in one.all()} for one in (mine, theirs)]
+        assert [len(one) for one in ids] == [1, 1]
+        assert ids[0].isdisjoint(ids[1])
+
+
+# ------------------------------------------------------------------ from the window
+
+
+def test_from_the_window_a_contact_is_made_a_comment_written_and_a_task_begun(office: Office, line: Line) -> None:
+    rules(office, contacts={"create_unknown": "never"})
+    with listening(office.employee) as browser:
+        line.ring("c1", OUTSIDE)
+        line.answer("c1", OUTSIDE)
+        call_id = browser.call("answered")["id"]
+        contact = office.employee.made("/v1/contacts", {"name": "Saved meanwhile", "phones": [f"+{OUTSIDE}"]})
+        task = office.employee.made(
+            f"/v1/calls/{call_id}/tasks", {"title": "Send the offer", "contact_ids": [contact["id"]]}
+        )
+        comment = {"text": "wants a discount", "task_id": task["id"]}
+        office.employee.made(f"/v1/calls/{call_id}/comments", comment)
+        put = office.employee.put(f"/v1/calls/{call_id}/task", {"task_id": task["id"]})
+        assert (put.status, put.json["task_id"]) == (200, task["id"])
+        closing(office, line, "c1")
+        tag = line.tag("c1")
+        assert (tag["contact_id"], tag["task_id"]) == (contact["id"], task["id"])
+        browser.call("ended", task_id=task["id"], tag={"id": tag["id"], "type": "call"})
+
+
+def test_a_call_that_was_tagged_is_put_on_a_task_afterwards(office: Office, line: Line) -> None:
+    contact = known(office)
+    task = office.owner.made("/v1/tasks", {"title": "Deal", "contact_ids": [contact["id"]]})
+    tag = line.talk("c1", OUTSIDE, final="1")
+    assert tag["task_id"] is None
+    call_id = tag["call_id"]
+    put = office.employee.put(f"/v1/calls/{call_id}/task", {"task_id": task["id"]})
+    assert put.status == 200
+    assert line.tag("c1", revision=2)["task_id"] == task["id"]
+    assert until(office.owner, "/v1/tags", {"task_id": task["id"]}, lambda found: bool(found["id"] == tag["id"]))
+    missing = office.employee.put(f"/v1/calls/{call_id}/task", {"task_id": "0" * 32})
+    assert missing.status == 400
+
+
+# ------------------------------------------------------------------ what breaks things
+
+
+@contextmanager
+def nobody_answers() -> Iterator[str]:
+    """An address that takes connections, and never says anything."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+@contextmanager
+def environment_of(stack: Stack, function: str, **changed: str) -> Iterator[None]:
+    """A function with some of its environment changed."""
+    functions, name = stack.client("lambda"), stack.functions[function]
+    before = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    functions.update_function_configuration(FunctionName=name, Environment={"Variables": before | changed})
+    try:
+        yield
+    finally:
+        functions.update_function_configuration(FunctionName=name, Environment={"Variables": before})
+
+
+def _until(accept: Any) -> None:
+    clock = threading.Event()
+    for _ in range(300):
+        if accept():
+            return
+        # Nothing tells of it; this looks again a little later.
+        clock.wait(0.1)
+    raise AssertionError(accept())
