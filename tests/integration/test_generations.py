@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hangtag.calls import CallEvent, Direction, Kind, Outcome
+from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
 from hangtag.store.call_events import Appended, Source, append
 from hangtag.store.calls import CallItem, call_key, parse
 from local.stack import Stack

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from hangtag.calls import Call, CallEvent, fold
+from hangtag.calls.event import CallEvent
+from hangtag.calls.fold import Call, fold
 from hangtag.flow.settle import settlement
 from hangtag.phone import normalise
 from hangtag.providers import load as load_provider

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from calls_helpers import event
-from hangtag.calls import Call, CallEvent, Direction, Kind, Outcome, classify, fold
-from hangtag.calls.classify import TagType
+from hangtag.calls.classify import TagType, classify
+from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
+from hangtag.calls.fold import Call, fold
 from hangtag.tags import AttachRule, Condition, Person, Setting, TaskFacts, attach, build_tag
 
 LINES = (Path(__file__).parent / "attach_table.txt").read_text().splitlines()

@@ -3,17 +3,9 @@
 import pytest
 
 from calls_helpers import event
-from hangtag.calls import (
-    Call,
-    CallEvent,
-    Direction,
-    Kind,
-    Outcome,
-    SkipReason,
-    TagType,
-    classify,
-    fold,
-)
+from hangtag.calls.classify import SkipReason, TagType, classify
+from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
+from hangtag.calls.fold import Call, fold
 
 
 def call_of(*events: CallEvent) -> Call:

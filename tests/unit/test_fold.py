@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from calls_helpers import NOON, event
-from hangtag.calls import Call, CallEvent, Direction, Kind, Outcome, fold
+from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
+from hangtag.calls.fold import Call, fold
 from hangtag.flow.settle import settlement
 
 

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from call_strategies import CALLS, EVENTS
 from calls_helpers import NOON
-from hangtag.calls import CallEvent, Kind, Outcome, classify, fold
-from hangtag.calls.event import MAX_EVENT_BYTES, decode, encode
+from hangtag.calls.classify import classify
+from hangtag.calls.event import MAX_EVENT_BYTES, CallEvent, Kind, Outcome, decode, encode
+from hangtag.calls.fold import fold
 
 
 def doubles_removed(events: list[CallEvent]) -> list[CallEvent]:

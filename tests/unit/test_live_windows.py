@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from call_strategies import call_events
 from calls_helpers import event
-from hangtag.calls import CallEvent, Direction, Kind, Outcome, fold
+from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
+from hangtag.calls.fold import fold
 from hangtag.flow.live import Window, windows
 from hangtag.settings import TelephonySettings
 from hangtag.store.roster import EmployeeRef, Roster

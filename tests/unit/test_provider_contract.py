@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hangtag.calls import CallEvent
+from hangtag.calls.event import CallEvent
 from hangtag.providers import PROVIDERS, load
 from hangtag.providers.base import Accepted, RefusedError, Trust, UnreadableError, UnverifiedError, WebhookRequest
 from hangtag.store.deliveries import mask_headers

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from hangtag.calls import Call, SkipReason, Verdict, classify
+from hangtag.calls.classify import SkipReason, Verdict, classify
+from hangtag.calls.fold import Call
 from hangtag.phone import normalise
 from local.simulator import faults
 from local.simulator.story import (

@@ -3,8 +3,9 @@
 import pytest
 
 from calls_helpers import event
-from hangtag.calls import Kind, Outcome, classify, fold
-from hangtag.calls.classify import TagType
+from hangtag.calls.classify import TagType, classify
+from hangtag.calls.event import Kind, Outcome
+from hangtag.calls.fold import fold
 from hangtag.tags import Attachment, DefinedField, DefinitionError, Setting, build_tag
 from hangtag.tags.definition import define, fields_of, standard
 

@@ -5,8 +5,9 @@ from datetime import timedelta
 import pytest
 
 from calls_helpers import NOON, event
-from hangtag.calls import Call, Kind, Outcome, classify, fold
-from hangtag.calls.classify import TagType
+from hangtag.calls.classify import TagType, classify
+from hangtag.calls.event import Kind, Outcome
+from hangtag.calls.fold import Call, fold
 from hangtag.tags import Attachment, AttachRule, Person, Setting, attach, build_tag
 
 CALL_ORDER = [

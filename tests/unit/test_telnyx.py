@@ -22,8 +22,9 @@ from telnyx.lib import webhook_verification
 from telnyx.types.call_dial_params import CallDialParams
 
 from doors import PlainDoor
-from hangtag.calls import Call, CallEvent, Direction, Kind, Outcome, fold
 from hangtag.calls.classify import SkipReason, classify
+from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
+from hangtag.calls.fold import Call, fold
 from hangtag.errors import BadInputError, TooManyError, UnreachableError
 from hangtag.providers import telnyx
 from hangtag.providers.base import (

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from calls_helpers import event
-from hangtag.calls import CallEvent, Direction, Kind, Outcome
+from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
 from hangtag.flow.track import Actions, decide
 from hangtag.store.calls import CallItem, CallKey, Met
 

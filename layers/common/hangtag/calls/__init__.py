@@ -1,20 +1,4 @@
-"""The domain: call events, their fold into one call, and which tag the call deserves. Pure: no AWS, no HTTP."""
+"""The domain: call events (`event`), their fold into one call (`fold`), and which tag it deserves (`classify`).
 
-from hangtag.calls.classify import SkipReason, TagType, Verdict, classify
-from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
-from hangtag.calls.fold import Call, Leg, Recording, fold
-
-__all__ = [
-    "Call",
-    "CallEvent",
-    "Direction",
-    "Kind",
-    "Leg",
-    "Outcome",
-    "Recording",
-    "SkipReason",
-    "TagType",
-    "Verdict",
-    "classify",
-    "fold",
-]
+Pure: no AWS, no HTTP. The webhook needs events only, so nothing is imported here.
+"""

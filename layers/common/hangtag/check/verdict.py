@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from hangtag.calls import Call, CallEvent, Kind, classify, fold
+from hangtag.calls.classify import classify
+from hangtag.calls.event import CallEvent, Kind
+from hangtag.calls.fold import Call, fold
 from hangtag.tags import AttachRule, Person, Setting, Tag, attach, build_tag
 
 __all__ = ["tag_lines"]

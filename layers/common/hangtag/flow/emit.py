@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from hangtag.calls import Call, Verdict, classify
+from hangtag.calls.classify import Verdict, classify
+from hangtag.calls.fold import Call
 from hangtag.errors import NotFoundError
 from hangtag.flow import missed
 from hangtag.flow.clicked import joined

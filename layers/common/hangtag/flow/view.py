@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from hangtag.calls import Call
 from hangtag.calls.event import Direction, Outcome
+from hangtag.calls.fold import Call
 from hangtag.store import calls, clicks, tags
 
 

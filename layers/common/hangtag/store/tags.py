@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from botocore.exceptions import ClientError
 
-from hangtag.calls import SkipReason
+from hangtag.calls.classify import SkipReason
 from hangtag.store.calls import CallKey
 from hangtag.store.client import dynamodb, is_refused
 from hangtag.store.keys import DAY_SHARDS, key, shard
