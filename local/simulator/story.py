@@ -122,7 +122,8 @@ class StoryFile(_Part):
     """The contents of one story's file.
 
     Without `expect`, the same is expected as of the telephony API's story of that name, but for what is `told`
-    otherwise: by this provider, in this form.
+    otherwise: by this provider, in this form. `clicked` is why there is no tag if a click began the call: its events
+    are the same as of one that was dialled by hand, and mean something else.
     """
 
     about: str = Field(min_length=1)
@@ -130,6 +131,7 @@ class StoryFile(_Part):
     events: tuple[Event, ...] = Field(min_length=1, strict=False)
     expect: tuple[Expectation, ...] = Field(default=(), strict=False)
     told: Told = Field(default_factory=Told)
+    clicked: Literal["employee_no_answer"] | None = None
 
 
 class Story(StoryFile):

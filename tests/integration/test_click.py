@@ -186,7 +186,7 @@ def test_without_a_phone_that_can_be_rung_the_answer_is_a_link_to_dial(desk: Des
     owner = desk.office.owner
     bare = owner.made("/v1/employees", {"name": "Boris"})["id"]
     boris = owner.with_token(owner.made("/v1/tokens", {"employee_id": bare})["token"])
-    deaf = owner.made("/v1/integrations", {"provider": "freepbx", "name": "F"})
+    deaf = owner.made("/v1/integrations", {"provider": "telephony_api", "name": "Without an address"})
     held = [{"integration_id": deaf["id"], "extension": "102"}]
     unable = owner.made("/v1/employees", {"name": "Vera", "extensions": held})["id"]
     vera = owner.with_token(owner.made("/v1/tokens", {"employee_id": unable})["token"])

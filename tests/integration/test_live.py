@@ -1,5 +1,6 @@
 """The live channel: windows that open, follow a call and close; and what goes wrong with browsers."""
 
+import asyncio
 import socket
 import threading
 from collections.abc import Iterator
@@ -8,12 +9,14 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+import requests
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from api_client import Office, hire, open_office
 from calling import Line, until
 from hangtag.auth import token_hash
+from hangtag.live_client import LiveClient, Timing
 from hangtag.store import live
 from hangtag.store.client import dynamodb, table
 from hangtag.store.keys import key
@@ -329,6 +332,44 @@ def test_what_one_tenant_is_told_no_other_is(stack: Stack, office: Office, line:
         ids = [{message["call"]["id"] for message in one.all()} for one in (mine, theirs)]
         assert [len(one) for one in ids] == [1, 1]
         assert ids[0].isdisjoint(ids[1])
+
+
+def test_the_python_client_follows_a_call_over_a_connection_that_is_cut(
+    stack: Stack, office: Office, line: Line
+) -> None:
+    contact = known(office)
+
+    async def follow() -> list[tuple[str, str]]:
+        seen: list[tuple[str, str]] = []
+        async with LiveClient(stack.api, office.employee.token, timing=Timing(first_pause=0.05)) as client:
+            await asyncio.to_thread(line.ring, "c1", OUTSIDE)
+            async for change in client:
+                assert change.call is not None
+                if (change.kind, change.call.state) in seen:
+                    continue
+                seen.append((change.kind, change.call.state))
+                if change.call.state == "ringing":
+                    assert change.call.contact is not None
+                    assert (change.call.contact.id, list(client.calls)) == (contact["id"], [change.call.id])
+                    # As a net that breaks would.
+                    await asyncio.to_thread(cut, stack, office)
+                    await asyncio.to_thread(line.answer, "c1", OUTSIDE)
+                elif change.call.state == "answered":
+                    await asyncio.to_thread(line.hang_up, "c1", OUTSIDE, final="1")
+                else:
+                    return seen
+        raise AssertionError(seen)
+
+    assert asyncio.run(asyncio.wait_for(follow(), 60)) == [("call", "ringing"), ("call", "answered"), ("call", "ended")]
+
+
+def cut(stack: Stack, office: Office) -> None:
+    """End the connections of the office's employee from outside."""
+    place = {"pk": {"S": key("T", office.tenant_id)}, "sk": {"S": key("LIVE", office.anna["id"])}}
+    found = stack.client("dynamodb").get_item(TableName=stack.table, Key=place, ConsistentRead=True)
+    for connection_id in found["Item"]["connections"]["SS"]:
+        url = f"{stack.live.replace('ws://', 'http://')}/@connections/{connection_id}"
+        assert requests.delete(url, timeout=30).status_code < 300
 
 
 # ------------------------------------------------------------------ from the window

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from calls_helpers import event
-from hangtag.calls.classify import TagType, classify
+from hangtag.calls.classify import PickUp, TagType, classify
 from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
 from hangtag.calls.fold import Call, fold
 from hangtag.tags import AttachRule, Condition, Person, Setting, TaskFacts, attach, build_tag
@@ -74,7 +74,7 @@ def test_the_table_is_whole() -> None:
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: "-".join(list(row.values())[:4]))
 def test_a_row_of_the_table(row: dict[str, str]) -> None:
     call, mapped, is_employee, clicked = call_of(row)
-    verdict = classify(call, mapped=mapped, external_is_employee=is_employee, clicked=clicked)
+    verdict = classify(call, mapped=mapped, external_is_employee=is_employee, clicked=PickUp.TOLD if clicked else None)
     assert (verdict.tag or "-", verdict.skip or "-") == (row["tag"], row["skip_reason"])
     if verdict.tag is None:
         return

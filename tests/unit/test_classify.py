@@ -3,7 +3,7 @@
 import pytest
 
 from calls_helpers import event
-from hangtag.calls.classify import SkipReason, TagType, classify
+from hangtag.calls.classify import PickUp, SkipReason, TagType, classify
 from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
 from hangtag.calls.fold import Call, fold
 
@@ -80,8 +80,22 @@ def test_an_employees_own_number_leaves_no_tag_whatever_became_of_the_call() -> 
         assert verdict.skip is SkipReason.EMPLOYEE_NUMBER
 
 
-@pytest.mark.parametrize("clicked", [False, True])
-def test_an_unanswered_click_is_skipped_because_the_employees_own_phone_rang_first(clicked: bool) -> None:
-    call = story(Direction.OUT, OUTSIDE, Outcome.NO_ANSWER)
+@pytest.mark.parametrize(
+    ("clicked", "outcome", "skipped"),
+    [
+        (None, Outcome.NO_ANSWER, False),
+        (PickUp.TOLD, Outcome.NO_ANSWER, True),
+        (PickUp.TOLD, Outcome.BUSY, True),
+        (PickUp.ACCEPTED, Outcome.NO_ANSWER, True),
+        (PickUp.ACCEPTED, Outcome.CANCELLED, True),
+        # It was the other party's phone that was busy: the employee's was taken.
+        (PickUp.ACCEPTED, Outcome.BUSY, False),
+        (PickUp.ACCEPTED, Outcome.UNAVAILABLE, False),
+    ],
+)
+def test_a_click_that_the_employee_did_not_pick_up_is_skipped_as_far_as_the_pbx_tells(
+    clicked: PickUp | None, outcome: Outcome, skipped: bool
+) -> None:
+    call = story(Direction.OUT, OUTSIDE, outcome)
     verdict = classify(call, mapped={"101"}, external_is_employee=False, clicked=clicked)
-    assert (verdict.skip is SkipReason.EMPLOYEE_NO_ANSWER) is clicked
+    assert (verdict.skip is SkipReason.EMPLOYEE_NO_ANSWER) is skipped

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from call_strategies import CALLS, EVENTS
 from calls_helpers import NOON
-from hangtag.calls.classify import classify
+from hangtag.calls.classify import PickUp, classify
 from hangtag.calls.event import MAX_EVENT_BYTES, CallEvent, Kind, Outcome, decode, encode
 from hangtag.calls.fold import fold
 
@@ -64,9 +64,9 @@ def test_an_open_call_has_no_outcome_and_no_duration_is_negative(events: list[Ca
     assert call.quiet_since is None or not call.closed
 
 
-@given(CALLS, st.sets(st.sampled_from(["101", "102", "103"])), st.booleans(), st.booleans())
+@given(CALLS, st.sets(st.sampled_from(["101", "102", "103"])), st.booleans(), st.none() | st.sampled_from(PickUp))
 def test_every_closed_call_gets_either_a_tag_or_a_reason(
-    events: list[CallEvent], mapped: set[str], employee: bool, clicked: bool
+    events: list[CallEvent], mapped: set[str], employee: bool, clicked: PickUp | None
 ) -> None:
     """Promise: classify is total, and says exactly one of the two things."""
     call = fold(events)

@@ -86,7 +86,7 @@ class Api:
         if not set(form.get("StatusCallbackEvent", [])) <= set(_EVENTS):
             return _error(400, 21626, "Invalid status callback event")
         callbacks = [*form.get("StatusCallback", []), *_callbacks(form.get("Twiml", [""])[0])]
-        if not all(urlsplit(url).scheme == "https" and urlsplit(url).hostname for url in callbacks):
+        if not all(urlsplit(url).scheme in ("https", "http") and urlsplit(url).hostname for url in callbacks):
             return _error(400, 21205, "Url is not a valid URL")
         return None if callbacks else _error(400, 21205, "Url parameter is required.")
 

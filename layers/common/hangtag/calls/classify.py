@@ -27,6 +27,20 @@ class SkipReason(StrEnum):
     INCOMPLETE = "incomplete"
 
 
+class PickUp(StrEnum):
+    """How a PBX tells, in a call that rings the employee first, that the employee picked up.
+
+    told: by an event of its own. accepted: by the one that says of other calls that they were answered.
+    """
+
+    TOLD = "told"
+    ACCEPTED = "accepted"
+
+
+# An outgoing call that ended so may never have got beyond the employee's own phone.
+_NOT_TAKEN = (Outcome.NO_ANSWER, Outcome.MISSED, Outcome.CANCELLED)
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """Either a tag with its direction, or a reason to skip. Exactly one of `tag` and `skip` is set."""
@@ -41,13 +55,14 @@ def classify(
     *,
     mapped: Set[str],
     external_is_employee: bool,
-    clicked: bool = False,
+    clicked: PickUp | None = None,
 ) -> Verdict:
     """Judge a closed call.
 
     `mapped` are the extensions of this integration that belong to an employee, as far as the call concerns them
     (those that rang, and the other party's number). `external_is_employee`: the other party's number is on an
-    employee's card. `clicked`: started by click to call, so that the employee's own phone rang first.
+    employee's card. `clicked`: started by click to call, so that the employee's own phone rang first, and how this PBX
+    tells that it was picked up; None also for a PBX that does not tell.
     """
     reason = _reason_to_skip(call, mapped, external_is_employee, clicked)
     if reason is not None:
@@ -66,7 +81,7 @@ def is_private(call: Call, *, mapped: Set[str], external_is_employee: bool) -> b
 
 
 def _reason_to_skip(  # noqa: PLR0911 - a row of the design's table each
-    call: Call, mapped: Set[str], external_is_employee: bool, clicked: bool
+    call: Call, mapped: Set[str], external_is_employee: bool, clicked: PickUp | None
 ) -> SkipReason | None:
     if not call.legs:
         return SkipReason.INCOMPLETE
@@ -74,7 +89,7 @@ def _reason_to_skip(  # noqa: PLR0911 - a row of the design's table each
         return SkipReason.INTERNAL
     if external_is_employee:
         return SkipReason.EMPLOYEE_NUMBER
-    if clicked and not (call.picked_up or any(leg.answered for leg in call.legs)):
+    if clicked is not None and not _picked_up(call, clicked):
         return SkipReason.EMPLOYEE_NO_ANSWER
     if call.answered_by is not None:
         return None if call.answered_by in mapped else SkipReason.UNKNOWN_EXTENSION
@@ -82,6 +97,13 @@ def _reason_to_skip(  # noqa: PLR0911 - a row of the design's table each
     if (rung or call.direction is Direction.OUT) and not mapped & set(rung):
         return SkipReason.UNKNOWN_EXTENSION
     return None
+
+
+def _picked_up(call: Call, how: PickUp) -> bool:
+    """Whether the employee's own phone was; a PBX without an event for it says so also by why nobody was reached."""
+    if call.picked_up or any(leg.answered for leg in call.legs):
+        return True
+    return how is PickUp.ACCEPTED and call.outcome not in _NOT_TAKEN
 
 
 def is_internal(external: str | None, mapped: Set[str]) -> bool:

@@ -37,7 +37,7 @@ __all__ = ["Wanted", "begin"]
 # Why an employee's phone can't be rung.
 NO_EMPLOYEE = "your token is no employee's, so that there is no phone of yours to ring first"
 NO_EXTENSION = "you have no extension at a PBX: an admin adds it to your card"
-NO_ORIGINATE = "the PBX of your extension can't be asked to call"
+NO_ORIGINATE = "the PBX of your extension can't be asked to call: an admin enters what it needs for that"
 # How many of a contact's entries are looked at for the last line used with it.
 _LOOKED_AT = 20
 
@@ -254,8 +254,17 @@ def _able(tenant_id: str, held: list[employees.Extension]) -> Iterator[_Phone]:
             integration = integrations.get_integration(tenant_id, one.integration_id)
         except NotFoundError:
             continue
-        if optional(integration.provider, "originate") is not None:
+        if optional(integration.provider, "originate") is not None and _has_credentials(tenant_id, integration):
             yield _Phone(one.extension, integration, None)
+
+
+def _has_credentials(tenant_id: str, integration: integrations.Integration) -> bool:
+    """Whether the admin entered what this PBX needs to be asked to call."""
+    needed = optional(integration.provider, "ORIGINATES_WITH") or ()
+    if not needed:
+        return True
+    typed = integrations.load_credentials(tenant_id, integration.id)
+    return all(typed.get(name) for name in needed)
 
 
 def _used_with(tenant_id: str, contact: contacts.Contact | None) -> Iterator[tuple[str, str | None]]:

@@ -9,16 +9,18 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
+from hangtag.calls.classify import PickUp
 from hangtag.calls.event import Direction
 from hangtag.calls.fold import Call
 from hangtag.observability import logger
 from hangtag.phone import normalise
+from hangtag.providers import optional
 from hangtag.store import calls, clicks
 from hangtag.store.calls import CallItem
 from hangtag.store.clicks import Click
 from hangtag.store.tenants import get_tenant
 
-__all__ = ["joined"]
+__all__ = ["joined", "pick_up"]
 
 _HEX_DIGITS = 32
 
@@ -41,6 +43,12 @@ def joined(table: str, item: CallItem, call: Call) -> CallItem:
         logger.info("clicked", extra={"tenant": item.tenant_id, "click": click.id})
         return replace(item, click_id=click.id, from_task=item.from_task or click.task_id)
     return item
+
+
+def pick_up(item: CallItem) -> PickUp | None:
+    """Of a clicked call: how its PBX tells that the employee picked up, if it does."""
+    told = optional(item.provider, "PICK_UP") if item.click_id is not None else None
+    return PickUp(told) if told is not None else None
 
 
 def _candidates(item: CallItem, call: Call) -> Iterator[Click]:

@@ -9,7 +9,7 @@ from hangtag.calls.classify import Verdict, classify
 from hangtag.calls.fold import Call
 from hangtag.errors import NotFoundError
 from hangtag.flow import missed
-from hangtag.flow.clicked import joined
+from hangtag.flow.clicked import joined, pick_up
 from hangtag.flow.placing import Placement, place
 from hangtag.flow.resolution import Resolution, from_json, resolve, to_json
 from hangtag.flow.unknown import with_contact, with_supervisor
@@ -103,7 +103,7 @@ def compose(item: calls.CallItem, call: Call, kept: tags.Emission | None, *, fil
         call,
         mapped=resolution.mapped,
         external_is_employee=resolution.external_is_employee,
-        clicked=item.click_id is not None,
+        clicked=pick_up(item),
     )
     if verdict.tag is None:
         return _draft(item, call, kept, verdict, resolution, None)

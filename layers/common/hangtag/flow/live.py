@@ -21,6 +21,7 @@ from hangtag.phone import normalise
 from hangtag.store import calls, clicks, groups, live, roster, tasks, tenants
 from hangtag.store.calls import CallItem
 from hangtag.store.clicks import Click, State
+from hangtag.store.clock import now
 from hangtag.store.live import Connection, Said
 from hangtag.store.roster import Roster
 
@@ -236,7 +237,13 @@ def _saying(call_id: str, view: View, before: Said | None) -> Said | None:
         return None
     if before is not None and (before.shared, before.people) == (view.shared, people):
         return None
-    return Said(call_id, before.seq + 1 if before else 1, view.open, view.shared, people)
+    return Said(call_id, _next(before), view.open, view.shared, people)
+
+
+def _next(before: Said | None) -> int:
+    """The number after what was said before; from the clock, so that it goes on although that was forgotten."""
+    clock = round(now().timestamp() * 1000)
+    return max(clock, before.seq + 1) if before else clock
 
 
 def _send(tenant_id: str, saying: Said, before: Said | None, push: Push) -> int:
@@ -254,7 +261,7 @@ def _send(tenant_id: str, saying: Said, before: Said | None, push: Push) -> int:
 
 def _take_back(tenant_id: str, said: Said, push: Push) -> int:
     people = {person: {**own, "state": Window.GONE} for person, own in said.people.items()}
-    over = Said(said.call_id, said.seq + 1, False, said.shared, people)
+    over = Said(said.call_id, _next(said), False, said.shared, people)
     live.forget(tenant_id, said.call_id)
     return _send(tenant_id, over, said, push)
 

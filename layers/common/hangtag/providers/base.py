@@ -143,6 +143,13 @@ class Provider(Protocol):
     * `handshake(request: WebhookRequest) -> Reply | None` answers what a PBX asks of an address before it uses it;
       nothing is verified before. None: it is no handshake.
     * `originate(account: Account, click: Click, door: Door) -> Placed` rings the employee, then the contact.
+    * `PICK_UP: str` with it: how events tell that the employee picked up, `told` or `accepted`, as
+      `hangtag.calls.classify.PickUp` says; left out where they don't.
+    * `ORIGINATES_WITH: tuple[str, ...]`, the credentials without which it can't originate.
+    * `pending(request: WebhookRequest) -> Pending | None` and `connect(account: Account, step: Pending, door: Door) ->
+      Placed`, of a PBX that calls the contact only when it is told that the employee picked up: what a verified
+      delivery asks to be done next (`Pending` is the module's own dataclass, of texts), and the doing of it. Doubles
+      must do no harm.
     * `recording(account: Account, reference: str, door: Door) -> Media` says where to fetch what an event named.
     * `history(account: Account, since: datetime, until: datetime, door: Door) -> Iterator[CallEvent]` tells the calls
       that began in that time (UTC), as events that the fold joins with those of the webhook: the same call ids and

@@ -20,9 +20,9 @@ from hangtag.providers.base import (
     WebhookRequest,
 )
 from hangtag.providers.reading import is_json, is_one_of, json_object, need, text
-from hangtag.providers.telephony_api import SECRET, originate, ping, set_up
+from hangtag.providers.telephony_api import ORIGINATES_WITH, PICK_UP, SECRET, originate, ping, set_up
 
-__all__ = ["HOSTS", "originate", "parse", "ping", "set_up", "verify"]
+__all__ = ["HOSTS", "ORIGINATES_WITH", "PICK_UP", "originate", "parse", "ping", "set_up", "verify"]
 
 # The admin types the PBX's address, if it has one: plain FreePBX can't be asked to call.
 HOSTS: tuple[str, ...] = ()

@@ -36,10 +36,26 @@ from hangtag.providers.base import (
 )
 from hangtag.providers.reading import believed, json_object, json_of, moment, same, text
 
-__all__ = ["HOSTS", "extensions", "history", "key_of", "originate", "parse", "ping", "recording", "verify"]
+__all__ = [
+    "HOSTS",
+    "ORIGINATES_WITH",
+    "PICK_UP",
+    "extensions",
+    "history",
+    "key_of",
+    "originate",
+    "parse",
+    "ping",
+    "recording",
+    "verify",
+]
 
 # The admin types the bridge's address.
 HOSTS: tuple[str, ...] = ()
+# How it tells, in a click, that the employee picked up.
+PICK_UP = "told"
+# Without these it can't be asked to call.
+ORIGINATES_WITH = ("bridge_url", "bridge_key")
 
 KEY = "signing_key"
 TOLERANCE_SECONDS = 300
@@ -191,6 +207,7 @@ def _event(said: Mapping[str, Any], arrived_at: datetime | None, event_id: str |
         linked_call_id=_text(said, "linked_call_id") or None,
         started_at=_time(said, "started_at", arrived_at),
         event_id=event_id,
+        reference=_text(said, "reference") or None,
         data=_data(said),
     )
 

@@ -50,6 +50,10 @@ from hangtag.providers.reading import (
 
 # The admin types the VATS's address.
 HOSTS: tuple[str, ...] = ()
+# How it tells, in a click, that the employee picked up.
+PICK_UP = "accepted"
+# Without these it can't be asked to call.
+ORIGINATES_WITH = ("pbx_url", "api_key")
 # The vendor names no limit.
 LIMITS = {"": Limit(60, 60)}
 

@@ -29,6 +29,10 @@ from hangtag.providers.base import (
 from hangtag.providers.reading import believed, flag, form, is_one_of, moment, need, outcome, text, whole
 
 SECRET = "planfix_token"  # noqa: S105 - the name of the parameter
+# How it tells, in a click, that the employee picked up.
+PICK_UP = "accepted"
+# Without these it can't be asked to call.
+ORIGINATES_WITH = ("pbx_url",)
 # No number, name or id that a PBX means to send is longer; a link may be.
 _LIMITS = {"phone": 64, "ext": 32, "diversion": 64, "callid": 512, "second_callid": 512}
 _LIMITS |= {"event_id": 128, "start": 40, "duration": 10, "record_link": 2048}

@@ -40,6 +40,10 @@ from hangtag.providers.base import (
 from hangtag.providers.reading import believed, json_object, json_of, moment, need, text
 
 HOSTS = ("telnyx.com",)
+# How it tells, in a click, that the employee picked up.
+PICK_UP = "told"
+# Without these it can't be asked to call.
+ORIGINATES_WITH = ("api_key", "connection_id")
 # The library's own, both ways.
 TOLERANCE_SECONDS = 300
 

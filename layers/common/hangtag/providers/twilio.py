@@ -47,6 +47,8 @@ from hangtag.providers.reading import (
 )
 
 HOSTS = ("twilio.com",)
+# How it tells, in a click, that the employee picked up.
+PICK_UP = "told"
 # A new account places one call a second.
 LIMITS = {"calls": Limit(1, 1)}
 

@@ -33,6 +33,8 @@ from hangtag.providers.base import (
 from hangtag.providers.reading import believed, flag, form, json_of, moment, need, query, same, text, whole, zone
 
 HOSTS = ("zadarma.com", "novofon.com")
+# Without these it can't be asked to call.
+ORIGINATES_WITH = ("api_key",)
 LIMITS = {"": Limit(100, 60), "statistics": Limit(3, 60)}
 
 _BASES = {"zadarma": "https://api.zadarma.com", "novofon": "https://api.novofon.com"}

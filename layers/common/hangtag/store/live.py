@@ -56,7 +56,7 @@ class Connection:
 class Said:
     """What was last said of a call: to each employee what concerns them alone, to all of them the rest.
 
-    `seq` counts what was said of the call, from 1. `open`: somebody's window is up.
+    `seq` grows with everything that is said of the call. `open`: somebody's window is up.
     """
 
     call_id: str

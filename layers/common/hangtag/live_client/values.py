@@ -1,0 +1,204 @@
+"""What a program gets from the live channel, and how it is read. Pure.
+
+A newer server may say more: what is not known here stands in `body`, and a value of an unexpected kind is left out.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, Literal
+
+__all__ = ["Call", "CallTag", "Change", "Line", "Missed", "Party", "Signal", "read"]
+
+# All other states, also those of a newer server, are those of a call that has a window.
+_CLOSED = frozenset({"taken", "gone", "ended"})
+_TAKEN_AWAY = frozenset({"taken", "gone"})
+
+
+class Signal(StrEnum):
+    """Messages that speak of the channel itself."""
+
+    SYNCED = "synced"
+    PONG = "pong"
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """A contact, or an employee."""
+
+    id: str
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The office's number that the call came over. `color` is #rrggbb."""
+
+    number: str
+    name: str | None
+    color: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CallTag:
+    """The tag that the call became. `type` is call or missed_call."""
+
+    id: str
+    type: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A call as the employee's window shows it. `seq` grows with each message of the call.
+
+    `state`: placing (a click is on its way to the PBX), ringing, answered, watching (others have a call with a contact
+    that the employee supervises), taken (another employee answered), gone (it is not the employee's any more), ended.
+    Times are in UTC. `body` is all that the server said.
+    """
+
+    id: str
+    seq: int
+    state: str
+    direction: str | None = None
+    number: str | None = None
+    extension: str | None = None
+    line: Line | None = None
+    contact: Party | None = None
+    employee: Party | None = None
+    task_id: str | None = None
+    clicked: bool = False
+    reason: str | None = None
+    outcome: str | None = None
+    started_at: datetime | None = None
+    answered_at: datetime | None = None
+    ended_at: datetime | None = None
+    talk_seconds: int | None = None
+    tag: CallTag | None = None
+    body: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def open(self) -> bool:
+        """Whether the call has a window."""
+        return self.state not in _CLOSED
+
+    @property
+    def taken_away(self) -> bool:
+        """Whether the window closes, though the call may go on."""
+        return self.state in _TAKEN_AWAY
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """A missed call, as its message says it."""
+
+    id: str
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One piece of news.
+
+    call: `call` is how it stands now; an ended one keeps its window for as long as the program likes, and may change
+    once more, when its tag is there. gone: the window of `call` closes; its state is taken or gone. missed_call:
+    `missed_call` is the missed call as the API shows it, told once.
+    """
+
+    kind: Literal["call", "missed_call", "gone"]
+    call: Call | None = None
+    missed_call: Mapping[str, Any] | None = None
+
+
+def read(frame: str | bytes) -> Call | Missed | Signal | None:
+    """What a frame says; None for what is unknown or can't be read."""
+    try:
+        said = json.loads(frame) if isinstance(frame, str) else None
+    except (ValueError, RecursionError):
+        return None
+    match said:
+        case {"type": "call", "call": dict(body)}:
+            return _call(body)
+        case {"type": "missed_call", "missed_call": dict(body)}:
+            return _missed(body)
+        case {"type": "synced" | "pong" as word}:
+            return Signal(word)
+    return None
+
+
+def _call(body: dict[str, Any]) -> Call | None:
+    call_id, seq, state = _text(body.get("id")), _whole(body.get("seq")), _text(body.get("state"))
+    if not call_id or seq is None or not state:
+        return None
+    return Call(
+        id=call_id,
+        seq=seq,
+        state=state,
+        direction=_text(body.get("direction")),
+        number=_text(body.get("number")),
+        extension=_text(body.get("extension")),
+        line=_line(body.get("line")),
+        contact=_party(body.get("contact")),
+        employee=_party(body.get("employee")),
+        task_id=_text(body.get("task_id")),
+        clicked=body.get("clicked") is True,
+        reason=_text(body.get("reason")),
+        outcome=_text(body.get("outcome")),
+        started_at=_time(body.get("started_at")),
+        answered_at=_time(body.get("answered_at")),
+        ended_at=_time(body.get("ended_at")),
+        talk_seconds=_whole(body.get("talk_seconds")),
+        tag=_tag(body.get("tag")),
+        body=_frozen(body),
+    )
+
+
+def _missed(body: dict[str, Any]) -> Missed | None:
+    missed_id = _text(body.get("id"))
+    return Missed(missed_id, _frozen(body)) if missed_id else None
+
+
+def _line(body: Any) -> Line | None:
+    match body:
+        case {"number": str(number)}:
+            return Line(number, _text(body.get("name")), _text(body.get("color")))
+    return None
+
+
+def _party(body: Any) -> Party | None:
+    match body:
+        case {"id": str(party_id)}:
+            return Party(party_id, _text(body.get("name")))
+    return None
+
+
+def _tag(body: Any) -> CallTag | None:
+    match body:
+        case {"id": str(tag_id)}:
+            return CallTag(tag_id, _text(body.get("type")))
+    return None
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _whole(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _time(value: object) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(value) if isinstance(value, str) else None
+        # The year 1 with an offset has no UTC.
+        return at and (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, dict):
+        return MappingProxyType({name: _frozen(part) for name, part in value.items()})
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value

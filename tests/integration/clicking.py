@@ -1,0 +1,162 @@
+"""A PBX that takes a click over its REST API, and then tells of the call as its stories do.
+
+The API is the fake of `local.simulator.rest`; what it tells is signed and posted as the simulated PBX does. Telnyx
+calls the contact only when Hangtag says so, as the real one.
+"""
+
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import requests
+
+from local.simulator.lines import Line
+from local.simulator.player import fresh_id
+from local.simulator.rest import Asked, Reply, Rest, Server, load, serving
+from local.simulator.story import Message, Story, load_story, message
+
+WITHIN_SECONDS = 60.0
+
+
+def is_click(asked: Asked) -> bool:
+    """Whether a request asks a PBX, of whatever provider, to ring an employee."""
+    if asked.path == "/v1/request/callback/" or asked.path.endswith("/makecall"):
+        return True
+    if asked.method == "POST" and asked.path.endswith("/Calls.json"):
+        return True
+    if asked.path == "/v2/calls":
+        return "link_to" not in asked.json
+    if asked.headers.get("content-type", "").startswith("application/json"):
+        return bool(asked.json.get("command") == "call")
+    return asked.form.get("cmd") == "makeCall"
+
+
+def named_call(reply: Reply) -> str | None:
+    """The call's id in an answer, where it names one."""
+    said = json.loads(reply.encoded() or b"null")
+    if not isinstance(said, dict):
+        return None
+    found = said.get("sid") or said.get("callid") or said.get("call_id") or said.get("data", {}).get("call_session_id")
+    return str(found) if found else None
+
+
+@dataclass(slots=True)
+class ClickedPbx:
+    """The PBX, for one click at a time. `story` is what becomes of it; None: it is never told. `lost`: its answer is.
+
+    `calls` are the ids of the calls that it placed.
+    """
+
+    provider: str
+    api: Rest
+    story: str | None = None
+    lost: bool = False
+    line: Line | None = None
+    calls: list[str] = field(default_factory=list)
+    server: Server = field(default_factory=lambda: Server(""))
+    _threads: list[threading.Thread] = field(default_factory=list)
+    _failed: list[BaseException] = field(default_factory=list)
+    _second: threading.Event = field(default_factory=threading.Event)
+    _legs: list[tuple[str, str]] = field(default_factory=list)
+    _over: threading.Event = field(default_factory=threading.Event)
+
+    def credentials(self, url: str) -> Mapping[str, str]:
+        """See `Rest`."""
+        return self.api.credentials(url)
+
+    def settings(self, url: str) -> Mapping[str, Any]:
+        """See `Rest`."""
+        return self.api.settings(url)
+
+    def answer(self, asked: Asked) -> Reply:
+        """See `Rest`; a click that is taken is carried out beside."""
+        reply = self.api.answer(asked)
+        if reply.status >= 300:
+            return reply
+        if asked.path == "/v2/calls":
+            # Telnyx: each leg is a command of its own.
+            leg = (json.loads(reply.encoded())["data"]["call_control_id"], asked.json["client_state"])
+            if "link_to" in asked.json:
+                self._legs.append(leg)
+                self._second.set()
+            else:
+                self._legs = [leg]
+                self._second.clear()
+        if is_click(asked):
+            self._place(named_call(reply) or fresh_id())
+            if self.lost:
+                self._over.wait(WITHIN_SECONDS)
+        return reply
+
+    def _place(self, call_id: str) -> None:
+        self.calls.append(call_id)
+        if self.story is None:
+            return
+        found = load_story(self.story, self.provider)
+        thread = threading.Thread(target=self._tell, args=(found, call_id), daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _tell(self, story: Story, call_id: str) -> None:
+        try:
+            self._post_all(story, call_id)
+        except BaseException as error:
+            self._failed.append(error)
+
+    def _post_all(self, story: Story, call_id: str) -> None:
+        assert self.line is not None
+        ids = {name: fresh_id() for name in story.placeholders} | {"call": call_id}
+        start = datetime.now(UTC)
+        controls: list[str] = []
+        for event in story.events:
+            sent = self._as_asked(message(event, ids, start, datetime.now(UTC)), controls)
+            signed = self.line.pbx.request(self.line.webhook_url, sent, self.line.secrets, datetime.now(UTC))
+            answer = requests.request(
+                signed.method, signed.url, headers=dict(signed.headers), data=signed.body, timeout=WITHIN_SECONDS
+            )
+            assert answer.status_code == event.reply, (story.name, answer.status_code, answer.text)
+
+    def _as_asked(self, sent: Message, controls: list[str]) -> Message:
+        """Telnyx sends back what each leg was asked for with; its second leg is there once it was asked for."""
+        payload = (sent.body or {}).get("data", {}).get("payload", {})
+        control = payload.get("call_control_id")
+        if control is None:
+            return sent
+        if control not in controls:
+            controls.append(control)
+        place = controls.index(control)
+        if place == 1:
+            assert self._second.wait(WITHIN_SECONDS), "the contact was never called"
+        own, state = self._legs[place]
+        changed = {**payload, "call_control_id": own, "client_state": state}
+        body = {**(sent.body or {}), "data": {**(sent.body or {})["data"], "payload": changed}}
+        return replace(sent, body=body)
+
+    def done(self) -> None:
+        """Wait until all that is to be told was told. Raises what went wrong."""
+        for thread in self._threads:
+            thread.join(WITHIN_SECONDS)
+            assert not thread.is_alive()
+        self._threads.clear()
+        if self._failed:
+            raise self._failed.pop()
+
+    def close(self) -> None:
+        """Let go of answers that are held back."""
+        self._over.set()
+
+
+@contextmanager
+def clickable(provider: str, typed: Mapping[str, str]) -> Iterator[ClickedPbx]:
+    """A provider's PBX, for as long as the context lasts; `typed` are its credentials."""
+    pbx = ClickedPbx(provider, load(provider)(typed))
+    with serving(pbx) as server:
+        pbx.server = server
+        try:
+            yield pbx
+        finally:
+            pbx.close()

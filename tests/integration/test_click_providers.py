@@ -1,0 +1,193 @@
+"""Click to call with each PBX that can be asked, against the fake of its API: from the click to the one tag.
+
+The PBX rings the employee, then the contact, and tells of it as its stories do, with its own signature; of the same
+events a click may make something else than a call dialled by hand, as `clicked` of a story says.
+"""
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from api_client import Answer, Caller
+from clicking import ClickedPbx, clickable
+from hangtag.providers import PROVIDERS, optional
+from listening import listening
+from local.simulator import Api, load_office_plan
+from local.simulator.office import Office, build_office
+from local.simulator.pbx import load
+from local.simulator.rest import Fault, Reply
+from local.simulator.story import load_story
+from local.stack import Stack
+
+PORT = 4665
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
+
+# One provider of each module: presets of one speak alike.
+ABLE = sorted({module: key for key, module in reversed(PROVIDERS.items()) if optional(key, "originate")}.values())
+each_provider = pytest.mark.parametrize("provider", ABLE)
+
+# What becomes of a click: the story, whose phone is clicked, whom it calls.
+ANSWERED = ("outgoing_answered", "Boris Orlov", "+79101234567")
+BUSY = ("outgoing_busy", "Anna Petrova", "+74957654321")
+NO_ANSWER = ("outgoing_no_answer", "Vera Sokolova", "+74957654321")
+NOT_PICKED_UP = ("click_employee_no_answer", "Anna Petrova", "+74957654321")
+# Where a PBX says in its own way that the employee picked up.
+OTHERS = {
+    ("generic", "outgoing_busy"): "click_busy",
+    ("generic", "outgoing_answered"): "outgoing_answered",
+}
+CASES = [
+    *((provider, *ANSWERED) for provider in ABLE),
+    *((provider, *BUSY) for provider in ABLE),
+    *((provider, *NO_ANSWER) for provider in ABLE),
+    ("generic", "click_answered", "Anna Petrova", "+79101234567"),
+    ("generic", "click_no_answer", "Vera Sokolova", "+74957654321"),
+    ("twilio", *NOT_PICKED_UP),
+    ("telnyx", *NOT_PICKED_UP),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """An office with the planned people, who have their extensions at every PBX."""
+
+    stack: Stack
+    office: Office
+    pbxs: Mapping[str, ClickedPbx]
+
+    @property
+    def owner(self) -> Caller:
+        return Caller(self.stack.api, self.office.owner_token)
+
+    def employee(self, name: str) -> Caller:
+        """The API for an employee."""
+        token = self.owner.made("/v1/tokens", {"employee_id": self.office.employees[name]})["token"]
+        return self.owner.with_token(token)
+
+    def until(self, call_id: str, accept: Any) -> dict[str, Any]:
+        """The call, once it is accepted."""
+        clock = threading.Event()
+        found: Any = None
+        for _ in range(600):
+            found = self.owner.get(f"/v1/calls/{call_id}").json
+            if accept(found):
+                return dict(found)
+            # Nothing tells a client of the API that something changed; it asks again.
+            clock.wait(0.1)
+        raise AssertionError(found)
+
+    def judged(self, call_id: str) -> dict[str, Any]:
+        """The call, once it has its tag, or the reason for none."""
+        return self.until(call_id, lambda call: call["tag_id"] or call["skip_reason"])
+
+
+@pytest.fixture(scope="module")
+def scene(stack: Stack) -> Iterator[Scene]:
+    office = build_office(Api(stack.api, stack.operator_token), load_office_plan(), providers=ABLE)
+    owner = Caller(stack.api, office.owner_token)
+    rules = owner.get("/v1/settings/telephony").json
+    often = {**rules, "calling": {**rules["calling"], "employee_per_minute": 60}}
+    assert owner.put("/v1/settings/telephony", often).status == 200
+    with ExitStack() as contexts:
+        pbxs = {provider: contexts.enter_context(connected(owner, office, provider)) for provider in ABLE}
+        yield Scene(stack, office, pbxs)
+
+
+@contextmanager
+def connected(owner: Caller, office: Office, provider: str) -> Iterator[ClickedPbx]:
+    """The PBX of one integration, whose API the integration is pointed at."""
+    line = office.lines[provider]
+    with clickable(provider, load(provider).CREDENTIALS) as pbx:
+        credentials = dict(pbx.credentials(pbx.server.url))
+        wanted = {"credentials": credentials, "settings": dict(pbx.settings(pbx.server.url)), "overlap_hours": 0}
+        changed = owner.patch(f"/v1/integrations/{line.integration_id}", wanted)
+        assert changed.status == 200, changed
+        pbx.line = replace(line, secrets={**line.secrets, **credentials})
+        yield pbx
+
+
+def clicked(scene: Scene, provider: str, caller: Caller, number: str, key: str | None = None) -> Answer:
+    """POST /v1/calls by that PBX."""
+    headers = {"Idempotency-Key": key} if key else {}
+    wanted = {"to": number, "integration_id": scene.office.lines[provider].integration_id}
+    return caller.post("/v1/calls", wanted, **headers)
+
+
+def taken(answer: Answer) -> str:
+    assert answer.status == 202, answer
+    return str(answer.json["call_id"])
+
+
+@pytest.mark.parametrize(("provider", "story", "who", "number"), CASES)
+def test_a_click_rings_the_employee_then_the_contact_and_is_one_call_and_at_most_one_tag(
+    scene: Scene, provider: str, story: str, who: str, number: str
+) -> None:
+    name = OTHERS.get((provider, story), story)
+    told = load_story(name, provider)
+    expected = (told if told.expect else load_story(name)).expect[0]
+    caller = scene.employee(who)
+    pbx = scene.pbxs[provider]
+    pbx.story, before = name, len(pbx.calls)
+    with listening(caller) as browser:
+        call_id = taken(clicked(scene, provider, caller, number))
+        assert browser.call("placing")["id"] == call_id
+        call = scene.judged(call_id)
+        pbx.done()
+        assert browser.call("ended")["id"] == call_id
+        assert {message["call"]["id"] for message in browser.all() if message["type"] == "call"} == {call_id}
+        assert len(pbx.calls) == before + 1
+    assert (call["id"], call["call_id"], call["clicked"]) == (call_id, pbx.calls[-1], True)
+    assert (call["skip_reason"], bool(call["tag_id"])) == (told.clicked, told.clicked is None)
+    if told.clicked is None:
+        assert expected.tag is not None
+        (tag,) = scene.owner.get("/v1/tags", call_id=call_id).json["items"]
+        assert (tag["type"], tag["direction"]) == (expected.tag.type, "out")
+        assert tag["contact_id"] is not None
+
+
+# What each PBX's own refusal looks like; its words are the admin's, and reach who clicked.
+REFUSALS = {
+    "telephony_api": Reply(400, {"error": "user is not registered"}),
+    "freepbx": Reply(400, {"error": "user is not registered"}),
+    "itoolabs": Reply(400, {"error": "user is not registered"}),
+    "zadarma": Reply(400, {"status": "error", "message": "user is not registered"}),
+    "twilio": Reply(400, {"code": 21211, "message": "user is not registered", "status": 400}),
+    "telnyx": Reply(422, {"errors": [{"code": "10016", "title": "user is not registered", "detail": "-"}]}),
+    "generic": Reply(422, {"error": "user is not registered"}),
+}
+
+
+@each_provider
+def test_what_a_pbx_refuses_is_told_and_leaves_nothing(scene: Scene, provider: str) -> None:
+    caller = scene.employee("Anna Petrova")
+    pbx = scene.pbxs[provider]
+    before = len(pbx.calls)
+    with listening(caller) as browser:
+        pbx.server.faults.append(Fault(REFUSALS[provider]))
+        call_id = taken(clicked(scene, provider, caller, "+79101234567"))
+        told = browser.call("ended")
+        assert (told["id"], told["outcome"], told["tag"]) == (call_id, "failed", None)
+        assert told["reason"]
+        assert len(pbx.calls) == before
+    shown = scene.until(call_id, lambda call: call["state"] == "closed")
+    assert (shown["reason"], shown["tag_id"]) == (told["reason"], None)
+
+
+@each_provider
+def test_a_call_whose_answer_was_lost_is_placed_once_and_found_again(scene: Scene, provider: str) -> None:
+    caller = scene.employee("Boris Orlov")
+    pbx = scene.pbxs[provider]
+    pbx.story, pbx.lost, before = "outgoing_answered", True, len(pbx.calls)
+    answers = [clicked(scene, provider, caller, "+79101234567", key=f"lost-{provider}") for _ in range(3)]
+    (call_id,) = {taken(answer) for answer in answers}
+    call = scene.judged(call_id)
+    pbx.done()
+    pbx.lost = False
+    assert (call["call_id"], len(pbx.calls)) == (pbx.calls[-1], before + 1)
+    (tag,) = scene.owner.get("/v1/tags", call_id=call_id).json["items"]
+    assert tag["type"] == "call"
