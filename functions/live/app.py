@@ -10,6 +10,7 @@ from hangtag.flow import live as flow
 from hangtag.flow.push import ApiGateway
 from hangtag.observability import logger
 from hangtag.store import calls, clicks, employees, live
+from hangtag.store.clock import now
 
 TABLE = os.environ["TABLE_NAME"]
 PUSH = ApiGateway()
@@ -45,7 +46,7 @@ def connect(connection_id: str, event: Mapping[str, Any]) -> dict[str, Any]:
     found = live.take_ticket(token) if is_ours(token, "live", os.environ["TOKEN_KEY"]) else None
     if found is None:
         return {"statusCode": 401}
-    live.connect(live.Connection(connection_id, *found))
+    live.connect(live.Connection(connection_id, *found), now())
     logger.info("connected", extra={"tenant": found[0]})
     return {"statusCode": 200}
 
@@ -108,5 +109,5 @@ def tell(image: Mapping[str, Any]) -> None:
         # The key says whose it is: T, tenant, MISSED, number.
         sent = flow.tell_missed(image["pk"]["S"].split("#")[1], json.loads(image["body"]["S"]), PUSH)
     elif sk == "CONN":
-        sent = flow.replay(live.parse_connection(image), PUSH)
+        sent = flow.welcome(live.parse_connection(image), PUSH)
     logger.info("told", extra={"of": sk.partition("#")[0], "messages": sent})

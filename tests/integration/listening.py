@@ -81,7 +81,7 @@ class Listener:
                 lambda: sum(message["type"] == "pong" for message in self.messages) > before, WITHIN_SECONDS
             )
             assert arrived, self.messages
-        return [message for message in self.messages if message["type"] not in ("pong", "synced")]
+        return [message for message in self.messages if message["type"] not in ("pong", "synced", "hello")]
 
 
 @contextmanager

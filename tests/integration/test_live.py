@@ -6,10 +6,10 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-import requests
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
@@ -21,6 +21,7 @@ from hangtag.store import live
 from hangtag.store.client import dynamodb, table
 from hangtag.store.keys import key
 from listening import listening
+from local.deploy import client
 from local.stack import Stack
 
 PORT = 4663
@@ -60,7 +61,7 @@ def test_a_window_opens_with_the_contacts_card_follows_the_call_and_is_there_aft
         assert ringing["line"] == {"number": "74951230001", **named}
         assert (ringing["number"], ringing["direction"], ringing["extension"]) == (f"+{OUTSIDE}", "in", "101")
         with listening(office.employee) as reloaded:
-            assert reloaded.messages[0]["call"] == ringing
+            assert [message["call"] for message in reloaded.all()] == [ringing]
             line.answer("c1", OUTSIDE)
             for one in (browser, reloaded):
                 answered = one.call("answered")
@@ -114,8 +115,9 @@ def test_the_windows_of_a_group_vanish_for_the_others_when_one_answers(office: O
         assert first.call("answered")["employee"]["name"] == "Boris"
         assert anna.call("taken")["employee"]["name"] == "Boris"
         closing(office, line, "c1", "102")
-        first.call("ended")
-        anna.call("ended")
+        first.call("ended", tag={"id": line.call("c1")["tag_id"], "type": "call"})
+        anna.all()
+        assert anna.states() == ["ringing", "taken"]
         assert uninvolved.all() == []
 
 
@@ -268,7 +270,7 @@ def test_a_connection_that_died_silently_is_cleaned_up(
     tenant_id, anna = office.tenant_id, office.anna["id"]
     with listening(office.employee) as browser:
         dead = live.Connection("died-without-a-word", tenant_id, anna)
-        live.connect(dead)
+        live.connect(dead, datetime.now(UTC) - timedelta(minutes=1))
         assert dead in live.connections(tenant_id, [anna])
         line.ring("c1", OUTSIDE)
         browser.call("ringing")
@@ -341,16 +343,16 @@ def test_the_python_client_follows_a_call_over_a_connection_that_is_cut(
 
     async def follow() -> list[tuple[str, str]]:
         seen: list[tuple[str, str]] = []
-        async with LiveClient(stack.api, office.employee.token, timing=Timing(first_pause=0.05)) as client:
+        async with LiveClient(stack.api, office.employee.token, timing=Timing(first_pause=0.05)) as browser:
             await asyncio.to_thread(line.ring, "c1", OUTSIDE)
-            async for change in client:
+            async for change in browser:
                 assert change.call is not None
                 if (change.kind, change.call.state) in seen:
                     continue
                 seen.append((change.kind, change.call.state))
                 if change.call.state == "ringing":
                     assert change.call.contact is not None
-                    assert (change.call.contact.id, list(client.calls)) == (contact["id"], [change.call.id])
+                    assert (change.call.contact.id, list(browser.calls)) == (contact["id"], [change.call.id])
                     # As a net that breaks would.
                     await asyncio.to_thread(cut, stack, office)
                     await asyncio.to_thread(line.answer, "c1", OUTSIDE)
@@ -367,9 +369,9 @@ def cut(stack: Stack, office: Office) -> None:
     """End the connections of the office's employee from outside."""
     place = {"pk": {"S": key("T", office.tenant_id)}, "sk": {"S": key("LIVE", office.anna["id"])}}
     found = stack.client("dynamodb").get_item(TableName=stack.table, Key=place, ConsistentRead=True)
+    gateway = client(stack.live.replace("ws://", "http://"), "apigatewaymanagementapi")
     for connection_id in found["Item"]["connections"]["SS"]:
-        url = f"{stack.live.replace('ws://', 'http://')}/@connections/{connection_id}"
-        assert requests.delete(url, timeout=30).status_code < 300
+        gateway.delete_connection(ConnectionId=connection_id)
 
 
 # ------------------------------------------------------------------ from the window

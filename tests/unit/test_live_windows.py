@@ -60,6 +60,8 @@ ROWS: list[tuple[str, list[CallEvent], dict[str, str]]] = [
     ("one of them is nobody's", [rings("199"), rings("101")], {"a": "ringing"}),
     ("nobody's phone answered", [rings("199"), rings("101"), answers("199")], {"a": "taken"}),
     ("it is over", [rings("101"), answers("101"), ends("101", Outcome.SUCCESS)], {"a": "ended"}),
+    ("it is over, and another had it",
+     [rings("101"), rings("102"), answers("102"), ends("102", Outcome.SUCCESS)], {"a": "taken", "b": "ended"}),
     ("nobody took it",
      [rings("101"), rings("102"), ends("101", Outcome.MISSED), ends("102", Outcome.MISSED, final=True)],
      {"a": "ended", "b": "ended"}),
@@ -104,5 +106,5 @@ def test_whatever_is_told_only_those_with_a_phone_in_it_see_a_call_and_a_closed_
     seen = windows(call, OFFICE, ())
     assert seen.keys() <= {OFFICE.employees[one].id for one in call.extensions if one in OFFICE.employees}
     if call.closed:
-        assert {window for window, _ in seen.values()} <= {Window.ENDED}
+        assert {window for window, _ in seen.values()} <= {Window.ENDED, Window.TAKEN}
     assert sum(window is Window.ANSWERED for window, _ in seen.values()) <= len(call.legs)

@@ -25,7 +25,7 @@ from hangtag.store.clock import now
 from hangtag.store.live import Connection, Said
 from hangtag.store.roster import Roster
 
-__all__ = ["Window", "follow_call", "follow_click", "replay", "tell_missed", "windows"]
+__all__ = ["Window", "follow_call", "follow_click", "replay", "tell_missed", "welcome", "windows"]
 
 _ROUNDS = 3
 
@@ -49,6 +49,8 @@ class Window(StrEnum):
 
 # Of an employee with several phones the first of these counts.
 _RANK = (Window.ANSWERED, Window.RINGING, Window.TAKEN, Window.GONE)
+_CLOSED = (Window.TAKEN, Window.GONE)
+_NOWHERE = {"task_id": None, "tag": None}
 _UP = (Window.PLACING, Window.RINGING, Window.ANSWERED, Window.WATCHING)
 
 
@@ -83,7 +85,12 @@ def windows(call: Call, office: Roster, supervisors: Iterable[str]) -> dict[str,
         if before is None or _RANK.index(window) < _RANK.index(before[0]):
             seen[person.id] = (window, leg.extension)
     if call.closed:
-        seen = {person: (Window.ENDED, extension) for person, (_, extension) in seen.items()}
+        talked = office.employees.get(call.answered_by or "")
+        had_it = seen.keys() if call.answered_by is None else {talked.id} if talked else set()
+        seen = {
+            person: (Window.ENDED if person in had_it else Window.TAKEN, extension)
+            for person, (_, extension) in seen.items()
+        }
     if seen:
         watching = Window.ENDED if call.closed else Window.WATCHING
         seen |= {person: (watching, None) for person in supervisors if person not in seen}
@@ -143,7 +150,7 @@ def _view_of_call(item: CallItem, call: Call) -> View:
     }
     placed = _placed(item, people)
     own = {
-        person: {"state": window, "extension": extension, **placed[person]}
+        person: {"state": window, "extension": extension, **(placed[person] if window not in _CLOSED else _NOWHERE)}
         for person, (window, extension) in people.items()
     }
     return View(shared, own)
@@ -170,7 +177,7 @@ def _placed(item: CallItem, people: Iterable[str]) -> dict[str, dict[str, Any]]:
             on_task = tasks.get_task(item.tenant_id, task_id).people
         except NotFoundError:
             on_task = frozenset()
-    return {person: whole if person in on_task else {"task_id": None, "tag": None} for person in people}
+    return {person: whole if person in on_task else _NOWHERE for person in people}
 
 
 # ------------------------------------------------------------------ clicks
@@ -232,7 +239,7 @@ def _saying(call_id: str, view: View, before: Said | None) -> Said | None:
     people = {person: dict(own) for person, own in view.people.items()}
     for person, own in (before.people if before else {}).items():
         if person not in people:
-            people[person] = {**own, "state": Window.GONE}
+            people[person] = {**own, "state": Window.GONE, **_NOWHERE}
     if not people:
         return None
     if before is not None and (before.shared, before.people) == (view.shared, people):
@@ -253,7 +260,7 @@ def _send(tenant_id: str, saying: Said, before: Said | None, push: Push) -> int:
     wanted = [
         person
         for person, own in saying.people.items()
-        if told.get(person) != own or (new and own["state"] not in (Window.GONE, Window.TAKEN))
+        if told.get(person) != own or (new and own["state"] not in _CLOSED)
     ]
     found = live.connections(tenant_id, wanted)
     return push.send([(connection, saying.message(connection.employee_id)) for connection in found])
@@ -273,6 +280,14 @@ def tell_missed(tenant_id: str, missed: Mapping[str, Any], push: Push) -> int:
     found = live.connections(tenant_id, missed["recipients"])
     message = {"type": "missed_call", "missed_call": dict(missed)}
     return push.send([(connection, message) for connection in found])
+
+
+def welcome(connection: Connection, push: Push) -> int:
+    """Tell a new connection all open calls, once it can be told anything. Raises botocore's errors.
+
+    What happens from then on is sent to it; what happened before is read after that.
+    """
+    return replay(connection, push) if push.reaches(connection) else 0
 
 
 def replay(connection: Connection, push: Push) -> int:

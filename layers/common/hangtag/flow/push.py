@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from hangtag.observability import logger
 from hangtag.store import client, live
+from hangtag.store.clock import now
 from hangtag.store.live import Connection
 
 __all__ = ["ApiGateway", "Push"]
@@ -26,6 +28,15 @@ class Push(Protocol):
     def send(self, messages: Sequence[tuple[Connection, Message]]) -> int:
         """Send each message, those of one connection in order; how many arrived. Never raises."""
         ...
+
+    def reaches(self, connection: Connection) -> bool:
+        """Wait until a new connection can be sent messages; false if it went before. Never raises."""
+        ...
+
+
+# A new connection stands after its $connect was answered; how often it is tried, and how long between, in seconds.
+_TRIES = 40
+_BETWEEN = 0.05
 
 
 class ApiGateway:
@@ -51,7 +62,7 @@ class ApiGateway:
             except ClientError as error:
                 code = error.response["Error"]["Code"]
                 if code in (_GONE, "410"):
-                    _forget(connection)
+                    _forget_unless_new(connection)
                 else:
                     logger.warning("not pushed", extra={"tenant": connection.tenant_id, "error": code})
                 return sent
@@ -61,6 +72,23 @@ class ApiGateway:
             sent += 1
         return sent
 
+    def reaches(self, connection: Connection) -> bool:
+        """See `Push`."""
+        for _ in range(_TRIES):
+            try:
+                _api().post_to_connection(ConnectionId=connection.id, Data=b'{"type":"hello"}')
+            except ClientError as error:
+                if error.response["Error"]["Code"] not in (_GONE, "410"):
+                    break
+                # Nothing tells when it stands.
+                time.sleep(_BETWEEN)
+            except BotoCoreError:
+                break
+            else:
+                return True
+        logger.info("not reached", extra={"tenant": connection.tenant_id})
+        return False
+
     def close(self, connection: Connection) -> None:
         """End a connection, and forget it. Never raises."""
         try:
@@ -68,6 +96,17 @@ class ApiGateway:
         except (ClientError, BotoCoreError) as error:
             logger.info("not closed", extra={"tenant": connection.tenant_id, "error": type(error).__name__})
         _forget(connection)
+
+
+def _forget_unless_new(connection: Connection) -> None:
+    """A connection that is just being made is told nothing yet, and all open calls once it stands."""
+    try:
+        if live.is_new(connection.id, now()):
+            return
+    except (ClientError, BotoCoreError) as error:
+        logger.warning("connection not looked up", extra={"error": type(error).__name__})
+        return
+    _forget(connection)
 
 
 def _forget(connection: Connection) -> None:

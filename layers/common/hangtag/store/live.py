@@ -29,6 +29,8 @@ TICKET_LIVES = timedelta(seconds=30)
 # API Gateway ends a connection after two hours.
 _CONNECTION_KEPT = timedelta(hours=2, minutes=15)
 _SAID_KEPT = timedelta(days=1)
+# Between the ticket's being taken and the first message that can be sent.
+_NEW_SECONDS = 15
 # A tenant whose employees did not connect for so long is not looked after any more.
 _IN_USE = timedelta(days=7)
 
@@ -129,9 +131,9 @@ def in_use(tenant_id: str) -> bool:
 # ------------------------------------------------------------------ connections
 
 
-def connect(connection: Connection) -> None:
-    """Register a connection. Raises botocore's errors."""
-    until = now() + _CONNECTION_KEPT
+def connect(connection: Connection, at: datetime) -> None:
+    """Register a connection that is made at that time, UTC. Raises botocore's errors."""
+    until = at + _CONNECTION_KEPT
     dynamodb().update_item(
         TableName=table(),
         Key=_of_employee(connection.tenant_id, connection.employee_id),
@@ -147,6 +149,7 @@ def connect(connection: Connection) -> None:
         until,
         {
             "id": {"S": connection.id},
+            "at": _epoch(at),
             "tenant_id": {"S": connection.tenant_id},
             "employee_id": {"S": connection.employee_id},
         },
@@ -159,6 +162,13 @@ def find_connection(connection_id: str) -> Connection | None:
         TableName=table(), Key=_place((key("CONN", connection_id), "CONN")), ConsistentRead=True
     )
     return parse_connection(found["Item"]) if "Item" in found else None
+
+
+def is_new(connection_id: str, at: datetime) -> bool:
+    """Whether a connection was made so lately that it may not stand yet. Raises botocore's errors."""
+    place = _place((key("CONN", connection_id), "CONN"))
+    item = dynamodb().get_item(TableName=table(), Key=place, ConsistentRead=True).get("Item", {})
+    return at.timestamp() - float(item.get("at", {}).get("N", 0)) < _NEW_SECONDS
 
 
 def parse_connection(item: Mapping[str, Any]) -> Connection:

@@ -1,0 +1,207 @@
+"""200 employees of 20 tenants listen while 500 calls are played: each is told exactly what concerns them."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import requests
+from websockets.asyncio.client import ClientConnection, connect
+
+from api_client import Caller
+from calling import until
+from crowd import (
+    EMPLOYEES_OWN,
+    EXTENSIONS,
+    KINDS,
+    KNOWN,
+    SUPERVISOR,
+    Heard,
+    Played,
+    faults,
+    is_whole,
+    plan,
+    wanted,
+)
+from local.stack import Stack
+
+PORT = 4666
+TENANTS = 4
+CALLS_EACH = 25
+SEED = 20261123
+AT_ONCE = 12
+WITHIN_SECONDS = 60.0
+
+pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(900)]
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """One of them: its PBX's address and secret, and each extension's owner."""
+
+    owner: Caller
+    webhook_url: str
+    secret: str
+    integration_id: str
+    ids: frozenset[str]
+    employees: Mapping[str, Caller]
+
+    def post(self, form: Mapping[str, str]) -> None:
+        answer = requests.post(self.webhook_url, data={"planfix_token": self.secret, **form}, timeout=120)
+        assert answer.status_code == 200, (answer.status_code, answer.text)
+
+
+def made(stack: Stack, number: int) -> Tenant:
+    """A tenant like all others."""
+    operator = Caller(stack.api, stack.operator_token)
+    tenant = operator.made("/v1/tenants", {"name": "Acme", "country": "RU"})
+    owner = operator.with_token(tenant["owner_token"])
+    rules = {"settle_seconds": 1, "contacts": {"create_unknown": "never"}}
+    assert owner.put("/v1/settings/telephony", rules).status == 200
+    pbx = owner.made("/v1/integrations", {"provider": "telephony_api", "name": "PBX"})
+    employees, ids = {}, {tenant["id"], pbx["id"]}
+    for extension in EXTENSIONS:
+        held = [{"integration_id": pbx["id"], "extension": extension}]
+        phones = [EMPLOYEES_OWN] if extension == SUPERVISOR else []
+        card = {"name": f"Employee {extension}", "extensions": held, "phones": phones}
+        employee_id = owner.made("/v1/employees", card)["id"]
+        ids.add(employee_id)
+        if extension == SUPERVISOR:
+            card = {"name": "Olga", "phones": [f"+{KNOWN}"], "supervisor_id": employee_id}
+            ids.add(owner.made("/v1/contacts", card)["id"])
+        token = owner.made("/v1/tokens", {"employee_id": employee_id})["token"]
+        employees[extension] = owner.with_token(token)
+    secret = pbx["secrets"]["planfix_token"]
+    return Tenant(owner, pbx["webhook_url"], secret, pbx["id"], frozenset(ids), employees)
+
+
+@dataclass(slots=True)
+class Ear:
+    """One connection, and what it must be told."""
+
+    tenant: int
+    extension: str
+    socket: ClientConnection
+    states: dict[str, tuple[str, ...]]
+    missed: set[str]
+    named: Mapping[str, str]
+    heard: Heard = field(default_factory=Heard)
+    whole: asyncio.Event = field(default_factory=asyncio.Event)
+    pong: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def listen(self) -> None:
+        """Take in what comes, until the connection is closed."""
+        async for text in self.socket:
+            message = json.loads(text)
+            if message["type"] == "pong":
+                self.pong.set()
+            self.heard.take(message, str(text), self.named)
+            if is_whole(self.heard, self.states, self.missed):
+                self.whole.set()
+
+
+def ids_of_calls(tenant: Tenant, calls: list[Played]) -> dict[str, str]:
+    """The calls' ids in the API → the PBX's; they hold digests of those, and the integration's id."""
+    from hangtag.store.calls import call_key, public_id
+
+    return {
+        public_id(tenant.integration_id, call_key("t", tenant.integration_id, call.call_id)): call.call_id
+        for call in calls
+    }
+
+
+async def played(tenants: list[Tenant], calls: list[Played]) -> list[Ear]:
+    """Connect everybody, some of them twice, play the calls, and wait until nothing more can come."""
+    loop = asyncio.get_running_loop()
+    named = [ids_of_calls(tenant, calls) for tenant in tenants]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        async with AsyncExitStack() as sockets:
+            ears: list[Ear] = []
+            for number, tenant in enumerate(tenants):
+                for extension, caller in tenant.employees.items():
+                    for _ in range(2 if extension in (EXTENSIONS[0], SUPERVISOR) else 1):
+                        ticket = await loop.run_in_executor(pool, caller.made, "/v1/live-tickets", {})
+                        socket = await sockets.enter_async_context(connect(ticket["url"], open_timeout=60))
+                        states, missed = wanted(calls, number, extension)
+                        ears.append(Ear(number, extension, socket, states, missed, named[number]))
+            listening = [asyncio.create_task(ear.listen()) for ear in ears]
+            await asyncio.gather(*(loop.run_in_executor(pool, play, tenants[call.tenant], call) for call in calls))
+            waiting = [ear.whole.wait() for ear in ears if ear.states or ear.missed]
+            # Whoever misses something is named by the judge.
+            await asyncio.wait([asyncio.create_task(one) for one in waiting], timeout=WITHIN_SECONDS)
+            # Every call has its tag, or the reason for none: nothing is to be told any more but what is on its way.
+            await asyncio.gather(*(loop.run_in_executor(pool, judged, tenants[call.tenant], call) for call in calls))
+            for ear in ears:
+                await ear.socket.send('{"type": "ping"}')
+            await asyncio.gather(*(asyncio.wait_for(ear.pong.wait(), WITHIN_SECONDS) for ear in ears))
+        await asyncio.gather(*listening)
+    return ears
+
+
+def play(tenant: Tenant, call: Played) -> None:
+    for form in call.deliveries():
+        tenant.post(form)
+
+
+def judged(tenant: Tenant, call: Played) -> None:
+    place = {"integration_id": tenant.integration_id, "call_id": call.call_id}
+    until(tenant.owner, "/v1/calls", place, lambda found: bool(found["tag_id"] or found["skip_reason"]))
+
+
+def test_two_hundred_employees_are_each_told_of_their_own_calls_and_of_no_others(stack: Stack) -> None:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        tenants = list(pool.map(lambda number: made(stack, number), range(TENANTS)))
+    calls = plan(TENANTS, CALLS_EACH, SEED)
+    assert len(calls) > 5
+    ears = asyncio.run(played(tenants, calls))
+    assert len({(ear.tenant, ear.extension) for ear in ears}) > 5
+    wrong = [
+        fault
+        for ear in ears
+        for fault in faults(
+            f"{ear.extension} of tenant {ear.tenant}",
+            ear.heard,
+            ear.states,
+            ear.missed,
+            set().union(*(tenant.ids for number, tenant in enumerate(tenants) if number != ear.tenant)),
+        )
+    ]
+    assert not wrong, "\n".join(wrong[:10])
+
+
+# ------------------------------------------------------------------ the judge itself
+
+
+def a_whole_day() -> tuple[Heard, dict[str, tuple[str, ...]], set[str]]:
+    """What one employee must hear of a small plan, and that heard just so."""
+    calls = plan(1, 2 * len(KINDS), SEED)
+    states, missed = wanted(calls, 0, SUPERVISOR)
+    heard = Heard()
+    for call, told in states.items():
+        heard.states[call] = list(enumerate(told))
+    heard.missed = set(missed)
+    return heard, states, missed
+
+
+@pytest.mark.parametrize("fault", ["none", "lost", "another's", "backwards", "unknown state", "missed", "foreign"])
+def test_the_judge_finds_what_is_wrong(fault: str) -> None:
+    heard, states, missed = a_whole_day()
+    call = next(iter(states))
+    if fault == "lost":
+        heard.states[call].pop()
+    elif fault == "another's":
+        heard.states["call-of-others"].append((1, "ringing"))
+    elif fault == "backwards":
+        heard.states[call].append((0, heard.states[call][-1][1]))
+    elif fault == "unknown state":
+        heard.states[call].insert(0, (-1, "answered"))
+    elif fault == "missed":
+        heard.missed.add("call-of-others")
+    elif fault == "foreign":
+        heard.ids.add("f" * 16)
+    found: list[Any] = list(faults("somebody", heard, states, missed, {"f" * 16}))
+    assert bool(found) == (fault != "none")
