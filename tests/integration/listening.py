@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -23,6 +24,8 @@ class Listener:
         self._socket = socket
         self._came = threading.Condition()
         self.messages: list[Message] = []
+        # When each came, by time.perf_counter.
+        self.arrivals: list[float] = []
         self.closed = False
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
@@ -30,7 +33,9 @@ class Listener:
     def _read(self) -> None:
         try:
             for frame in self._socket:
+                arrived = time.perf_counter()
                 with self._came:
+                    self.arrivals.append(arrived)
                     self.messages.append(json.loads(frame))
                     self._came.notify_all()
         except ConnectionClosed:

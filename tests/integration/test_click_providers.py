@@ -8,9 +8,11 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import requests
 
 from api_client import Answer, Caller
 from clicking import ClickedPbx, clickable
@@ -20,7 +22,7 @@ from local.simulator import Api, load_office_plan
 from local.simulator.office import Office, build_office
 from local.simulator.pbx import load
 from local.simulator.rest import Fault, Reply
-from local.simulator.story import load_story
+from local.simulator.story import Message, load_story
 from local.stack import Stack
 
 PORT = 4665
@@ -143,6 +145,7 @@ def test_a_click_rings_the_employee_then_the_contact_and_is_one_call_and_at_most
         assert len(pbx.calls) == before + 1
     assert (call["id"], call["call_id"], call["clicked"]) == (call_id, pbx.calls[-1], True)
     assert (call["skip_reason"], bool(call["tag_id"])) == (told.clicked, told.clicked is None)
+    assert (call["reason"] is None) == (told.clicked is None)
     if told.clicked is None:
         assert expected.tag is not None
         (tag,) = scene.owner.get("/v1/tags", call_id=call_id).json["items"]
@@ -176,6 +179,23 @@ def test_what_a_pbx_refuses_is_told_and_leaves_nothing(scene: Scene, provider: s
         assert len(pbx.calls) == before
     shown = scene.until(call_id, lambda call: call["state"] == "closed")
     assert (shown["reason"], shown["tag_id"]) == (told["reason"], None)
+
+
+def test_our_reference_is_enough_where_the_pbx_gives_it_back(scene: Scene) -> None:
+    caller, pbx = scene.employee("Anna Petrova"), scene.pbxs["generic"]
+    assert pbx.line is not None
+    pbx.story, pbx.lost = None, True
+    call_id = taken(clicked(scene, "generic", caller, "+79101234567"))
+    reference = call_id.split(".")[1]
+    # The bridge tells another number than it was given, and its answer with the call's id was lost.
+    told = {"call_id": "by-reference", "direction": "out", "extension": "101", "external": "+79990001122"}
+    for event in ({"type": "ringing"}, {"type": "ended", "outcome": "busy", "final": True}):
+        sent = Message(body={**told, **event, "reference": reference})
+        signed = pbx.line.pbx.request(pbx.line.webhook_url, sent, pbx.line.secrets, datetime.now(UTC))
+        answer = requests.request(signed.method, signed.url, headers=dict(signed.headers), data=signed.body, timeout=60)
+        assert answer.status_code == 200, answer.text
+    assert scene.judged(call_id)["call_id"] == "by-reference"
+    pbx.lost = False
 
 
 @each_provider

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 from calls import Pbx, as_text, hang_up_to_tag, make_pbx, table_calls_per_webhook, transitions_per_call
 from fault_proxy import FaultPlan, fault_proxy
+from live import browsers, calls_per_message, post_to_message
 from local import stack as local_stack
 from local.simulator import Api, build_office, load_office_plan
 from office_clone import end_set_up
@@ -50,6 +51,11 @@ def main() -> int:
         say("table reads a webhook, warm", table["reads"], 0)
         transitions = transitions_per_call(pbx)
         say("state transitions of a normal call", transitions, 2)
+        with browsers(pbx, 1) as one:
+            extension, browser = next(iter(one.items()))
+            message = calls_per_message(pbx, plan, extension, browser)
+        say("table writes from a POST to the window, the webhook's included", message["writes"])
+        say("table reads from a POST to the window (consistent, known contact)", message["reads"])
     times = {}
     with a_pbx() as pbx:
         # Started workers are what AWS would have, too.
@@ -59,6 +65,14 @@ def main() -> int:
             times[at_once] = (round(median, 3), round(worst, 3))
             say(f"hang-up to tag, calls at once: {at_once}; median, seconds", median)
             say(f"hang-up to tag, calls at once: {at_once}; worst, seconds", worst)
+        windows = {}
+        with browsers(pbx, 100) as all_browsers:
+            post_to_message(pbx, all_browsers, 20, 1)
+            for at_once, rounds in ((1, 30), (20, 5), (100, 3)):
+                took = post_to_message(pbx, all_browsers, at_once, rounds)
+                windows[at_once] = (took.count, round(took.median, 3), round(took.p99, 3))
+                say(f"POST to window, calls at once: {at_once}; median of {took.count}, seconds", took.median)
+                say(f"POST to window, calls at once: {at_once}; 99th percentile, seconds", took.p99)
     figures = {
         "import": start,
         "signed": signed,
@@ -67,6 +81,8 @@ def main() -> int:
         **table,
         "transitions": transitions,
         "hang_up_to_tag": times,
+        "message": message,
+        "post_to_window": windows,
     }
     sys.stdout.write(as_text(figures) + "\n")
     if missed:

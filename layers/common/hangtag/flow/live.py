@@ -141,7 +141,7 @@ def _view_of_call(item: CallItem, call: Call) -> View:
         "contact": {"id": contact.id, "name": contact.name} if contact else None,
         "employee": {"id": answered.id, "name": answered.name} if answered else None,
         "clicked": item.click_id is not None,
-        "reason": None,
+        "reason": (item.body or {}).get("reason"),
         "outcome": call.outcome,
         "started_at": _iso(call.started_at),
         "answered_at": _iso(call.answered_at),

@@ -3,9 +3,13 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from hangtag.calls.classify import SkipReason
 from hangtag.calls.event import Direction, Outcome
 from hangtag.calls.fold import Call
 from hangtag.store import calls, clicks, tags
+
+# Why a call that an employee started did not come about.
+NOT_PICKED_UP = "the employee's own phone was not picked up"
 
 
 def call_view(item: calls.CallItem, call: Call, emission: tags.Emission | None) -> dict[str, Any]:
@@ -17,7 +21,7 @@ def call_view(item: calls.CallItem, call: Call, emission: tags.Emission | None) 
         "integration_id": item.integration_id,
         "provider": item.provider,
         "clicked": item.click_id is not None,
-        "reason": None,
+        "reason": NOT_PICKED_UP if emission and emission.skip is SkipReason.EMPLOYEE_NO_ANSWER else None,
         "call_id": item.call_id,
         "direction": call.direction,
         "external": call.external,
@@ -58,7 +62,17 @@ def open_view(item: calls.CallItem) -> dict[str, Any]:
     fresh = call_view(item, item.fold(), None)
     if item.body is None:
         return fresh | {"contact_id": item.met.contact_id if item.met else None}
-    known = ("employee_id", "employee_ids", "contact_id", "task_id", "hidden", "tag_id", "tag_type", "skip_reason")
+    known = (
+        "reason",
+        "employee_id",
+        "employee_ids",
+        "contact_id",
+        "task_id",
+        "hidden",
+        "tag_id",
+        "tag_type",
+        "skip_reason",
+    )
     return fresh | {name: item.body[name] for name in known if name in item.body}
 
 
