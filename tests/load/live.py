@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from api_client import Caller
-from calls import Pbx
+from calls import Pbx, switched_off
 from fault_proxy import FaultPlan, Run
 from hangtag.auth import token_hash
 from listening import Listener, listening
@@ -92,26 +92,14 @@ def calls_per_message(pbx: Pbx, plan: FaultPlan, extension: str, browser: Listen
 
     The tracker is switched off meanwhile: what it asks is not on the way. Messages go past the proxy; there is one.
     """
-    lambdas = pbx.stack.client("lambda")
-    (mapping,) = [
-        found
-        for found in lambdas.list_event_source_mappings(FunctionName=pbx.stack.functions["TrackerFunction"])[
-            "EventSourceMappings"
-        ]
-        if "StartingPosition" in found and ":dynamodb:" in found["EventSourceArn"]
-    ]
     token = pbx.office.webhook_url.rsplit("/", 1)[1]
     alone = threading.Barrier(1)
     for _ in range(3):
         _ring(pbx, extension, browser, alone)
-    lambdas.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
-    try:
-        call_id, seen = uuid.uuid4().hex, len(browser.messages)
-        run = Run((pbx.office.tenant_id, token_hash(token)))
-        with plan.watch(run):
-            pbx.post(call_id, "INCOMING", ext=extension)
-            browser.until(lambda _: any(_is_ringing(message) for message in browser.messages[seen:]))
-            counts = Counter(signature.what.split()[0] for signature in run.seen)
-    finally:
-        lambdas.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
+    seen = len(browser.messages)
+    run = Run((pbx.office.tenant_id, token_hash(token)))
+    with switched_off(pbx, plan, "TrackerFunction"), plan.watch(run):
+        pbx.post(uuid.uuid4().hex, "INCOMING", ext=extension)
+        browser.until(lambda _: any(_is_ringing(message) for message in browser.messages[seen:]))
+        counts = Counter(signature.what.split()[0] for signature in run.seen)
     return {"reads": sum(counts[name] for name in _READS), "writes": sum(counts[name] for name in _WRITES)}

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode
 
 ROOT = Path(__file__).parents[2]
-PAIRS = 11
+PAIRS = 15
 ROUNDS = 2000
 
 ENVIRONMENT = {

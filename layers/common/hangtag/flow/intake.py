@@ -5,9 +5,8 @@ that is kept is imported there.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from hangtag.calls.event import CallEvent
 from hangtag.store.call_events import Appended, Joined, Source, append
@@ -18,8 +17,7 @@ if TYPE_CHECKING:
     from hangtag.store.deliveries import Led
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(NamedTuple):
     """One event, and where it went."""
 
     event: CallEvent

@@ -8,9 +8,9 @@ import base64
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -35,8 +35,7 @@ PARKED = Reply(200, "{}")
 _UNKNOWN = "of a kind that is not known here; it was kept, and changed nothing"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(NamedTuple):
     """What the receiving function is configured with. `token_keys`: the stack's keys, the first one signs.
 
     `public_url` is where PBXs reach the stack: what some of them sign begins with it.
@@ -50,8 +49,7 @@ class Settings:
     sweep_after: timedelta
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
+class Delivery(NamedTuple):
     """One webhook request. Its token is held as a hash only, so that a parked delivery does not spread it."""
 
     provider: str

@@ -3,10 +3,9 @@
 Lies on the webhook's path: standard library and a client that the caller brings.
 """
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
@@ -32,8 +31,7 @@ class Appended(Enum):
     FULL = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Joined:
+class Joined(NamedTuple):
     """Where an event went: into which generation of its call; `cut` if it was too long to be kept whole."""
 
     verdict: Appended
@@ -41,8 +39,7 @@ class Joined:
     cut: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """Whose PBX speaks."""
 
     tenant_id: str
@@ -83,8 +80,7 @@ def append(
     return Joined(Appended.FULL, MAX_GENERATIONS - 1, cut)
 
 
-@dataclass(frozen=True, slots=True)
-class _Write:
+class _Write(NamedTuple):
     client: "DynamoDBClient"
     table: str
     pk: str
