@@ -331,7 +331,7 @@ def test_another_tenants_calls_and_tags_are_not_there(busy: Office, shared: Offi
         ("DELETE", "/v1/contacts", 405),
         ("PUT", "/v1/contacts/x", 405),
         ("POST", "/v1/tags", 405),
-        ("POST", "/v1/calls", 405),
+        ("PUT", "/v1/calls", 405),
         ("GET", "/v1/contacts/x/timeline", 404),
         ("GET", "/v1/contacts/TENANT", 404),
         ("GET", "/v1/contacts/%2e%2e", 404),

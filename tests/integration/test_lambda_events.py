@@ -17,6 +17,8 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "tags": {"done": "gone"},
     "admin": {"statusCode": 401},
     "desk": {"statusCode": 401},
+    "originate": {"statusCode": 401},
+    "live": {"statusCode": 401},
     "jobs": {"batchItemFailures": []},
 }
 
