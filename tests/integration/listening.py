@@ -93,7 +93,8 @@ class Listener:
 def listening(caller: Caller) -> Iterator[Listener]:
     """The live channel of who has that token, for as long as the context lasts; all open calls were told."""
     ticket = caller.made("/v1/live-tickets", {})
-    with connect(ticket["url"]) as socket:
+    # A busy machine answers late.
+    with connect(ticket["url"], open_timeout=WITHIN_SECONDS, ping_interval=None) as socket:
         listener = Listener(socket)
         listener.until(lambda message: message["type"] == "synced")
         yield listener

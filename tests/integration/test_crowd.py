@@ -125,7 +125,9 @@ async def played(tenants: list[Tenant], calls: list[Played]) -> list[Ear]:
                 for extension, caller in tenant.employees.items():
                     for _ in range(2 if extension in (EXTENSIONS[0], SUPERVISOR) else 1):
                         ticket = await loop.run_in_executor(pool, caller.made, "/v1/live-tickets", {})
-                        socket = await sockets.enter_async_context(connect(ticket["url"], open_timeout=60))
+                        socket = await sockets.enter_async_context(
+                            connect(ticket["url"], open_timeout=60, ping_interval=None)
+                        )
                         states, missed = wanted(calls, number, extension)
                         ears.append(Ear(number, extension, socket, states, missed, named[number]))
             listening = [asyncio.create_task(ear.listen()) for ear in ears]
