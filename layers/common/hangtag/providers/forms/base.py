@@ -51,8 +51,8 @@ class DialSettings(IntegrationSettings):
         description="How numbers are written for this PBX: +79101234567, 79101234567 or 89101234567; empty: as it is "
         "usual there",
     )
-    dial_prefix: Annotated[str, StringConstraints(pattern=r"^[0-9*#]{0,8}$")] = Field(
-        default="", description="What is dialled before a number to get a line out, such as 9"
+    dial_prefix: Annotated[str, StringConstraints(pattern=r"^[0-9*#]{1,8}$")] | None = Field(
+        default=None, description="What is dialled before a number to get a line out, such as 9"
     )
 
 
