@@ -231,6 +231,9 @@ def test_every_id_in_a_body_is_looked_up_in_ones_own_tenant(scene: Scene) -> Non
     }
     assert taking == known.keys()
     before = state_of(scene, scene.theirs)
+    # A PBX that can be asked to call.
+    address = {"credentials": {"pbx_url": "https://pbx.example/api"}}
+    assert scene.callers["owner"].patch(f"/v1/integrations/{ours['integration_id']}", address).status == 200
     for name in sorted(known):
         route = routes[name]
         # Only an employee has a phone to call from.

@@ -101,8 +101,9 @@ def connect(message: Mapping[str, Any]) -> bool:
 
 
 def _fail(click: Click, reason: str) -> State:
-    clicks.advance(click, State.FAILED, State.WAITING, State.PLACING, reason=reason)
+    # First: who is told that it failed may try again at once.
     clicks.free_slot(click)
+    clicks.advance(click, State.FAILED, State.WAITING, State.PLACING, reason=reason)
     logger.info("click failed", extra={"tenant": click.tenant_id, "click": click.id})
     return State.FAILED
 
