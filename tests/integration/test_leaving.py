@@ -50,8 +50,9 @@ def click(office: Office, number: str, call_id: str) -> None:
     with serving(api) as server, listening(office.employee) as browser:
         assert office.owner.patch(place, {"credentials": dict(api.credentials(server.url))}).status == 200
         server.faults.append(Fault(Reply(400)))
-        assert office.employee.post("/v1/calls", {"to": number}).status == 202
-        browser.call("ended")
+        refused = office.employee.post("/v1/calls", {"to": number})
+        assert refused.status == 202
+        browser.call("ended", id=refused.json["call_id"])
         assert office.employee.post("/v1/calls", {"to": number}).status == 202
         for event in ("OUTGOING", "ACCEPTED", "COMPLETED"):
             told = {"status": "Success", "duration": "3"} if event == "COMPLETED" else {}
