@@ -40,6 +40,8 @@ def joined(table: str, item: CallItem, call: Call) -> CallItem:
             continue
         if not calls.be_clicked(table, item.key, click.id, click.task_id):
             continue
+        # Only now: until the call says so itself, others find its click by the slot.
+        clicks.free_slot(click)
         logger.info("clicked", extra={"tenant": item.tenant_id, "click": click.id})
         return replace(item, click_id=click.id, from_task=item.from_task or click.task_id)
     return item

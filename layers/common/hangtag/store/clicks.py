@@ -193,16 +193,13 @@ def candidates(tenant_id: str, integration_id: str, call_id: str, extensions: It
 
 def claim(click: Click, call: CallKey) -> bool:
     """Say which call a click became, once and for all; false if it became another. Raises botocore's errors."""
-    done = _update(
+    return _update(
         _key(click.tenant_id, click.id),
         "SET #state = :matched, call_pk = :pk, call_sk = :sk REMOVE expires_at, reason",
         "attribute_exists(pk) AND (attribute_not_exists(call_pk) OR (call_pk = :pk AND call_sk = :sk))",
         {":matched": {"S": State.MATCHED}, ":pk": {"S": call.pk}, ":sk": {"S": call.sk}},
         {"#state": "state"},
     )
-    if done:
-        free_slot(click)
-    return done
 
 
 def erase(tenant_id: str, click_id: str) -> None:
