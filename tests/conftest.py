@@ -1,6 +1,7 @@
 """What all tests share."""
 
 import os
+import signal
 
 import pytest
 from hypothesis import settings
@@ -11,6 +12,10 @@ pytest_plugins = ["log_guard"]
 # How long an example takes says nothing on a busy machine. CI repeats itself; elsewhere new examples are tried.
 settings.register_profile("hangtag", deadline=None, derandomize="CI" in os.environ, print_blob=True)
 settings.load_profile("hangtag")
+
+# What a shell starts in the background ignores Ctrl-C, and so would all that it starts; tests press it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No test may meet an account that whoever runs it is signed in to.
 for name in [name for name in os.environ if name.startswith("AWS_") and name != "AWS_CA_BUNDLE"]:

@@ -1,5 +1,6 @@
 """Click to call through the telephony API: whom, from where, how often, and what comes of it."""
 
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import pytest
 from api_client import Answer, Caller, Office, hire, open_office
 from calling import Line
 from hangtag.flow import originate
+from hangtag.flow.clicked import joined
 from hangtag.store import calls, clicks
 from listening import listening
 from local.simulator.rest import Fault, Reply, Server, serving
@@ -390,6 +392,20 @@ def test_one_click_is_one_call_although_the_pbx_reports_two_that_fit(desk: Desk)
         out(desk, call_id, "COMPLETED", status="Busy", duration="0")
     assert desk.line.tag("p1")["call_id"] == clicked
     assert not desk.line.call("p2")["clicked"]
+
+
+def test_who_read_the_call_before_it_was_found_to_be_the_clicks_finds_it_too(
+    desk: Desk, environment: pytest.MonkeyPatch
+) -> None:
+    task = desk.office.owner.made("/v1/tasks", {"title": "Offer", "contact_ids": [contact(desk)["id"]]})
+    clicked = desk.clicked(task_id=task["id"])
+    out(desk, "p1", "OUTGOING")
+    desk.until(clicked, call_id="p1")
+    item = calls.read_newest(os.environ["TABLE_NAME"], desk.office.tenant_id, desk.office.integration["id"], "p1")
+    assert item is not None
+    before = replace(item, click_id=None, from_task=None)
+    found = joined(os.environ["TABLE_NAME"], before, before.fold())
+    assert (found.click_id, found.from_task) == (calls.click_of(clicked), task["id"])
 
 
 def test_an_employees_clicks_are_seen_by_who_may_see_their_calls(desk: Desk) -> None:

@@ -44,7 +44,11 @@ def joined(table: str, item: CallItem, call: Call) -> CallItem:
         clicks.free_slot(click)
         logger.info("clicked", extra={"tenant": item.tenant_id, "click": click.id})
         return replace(item, click_id=click.id, from_task=item.from_task or click.task_id)
-    return item
+    # Somebody else may have found it since the item was read, and freed the slot: then the call says it.
+    newest = calls.read(table, item.key)
+    if newest is None or newest.click_id is None:
+        return item
+    return replace(item, click_id=newest.click_id, from_task=item.from_task or newest.from_task)
 
 
 def pick_up(item: CallItem) -> PickUp | None:

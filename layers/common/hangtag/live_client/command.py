@@ -4,9 +4,10 @@ import argparse
 import asyncio
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -41,7 +42,7 @@ def _run(parser: argparse.ArgumentParser, given: argparse.Namespace) -> int:
         tickets = _once_answered(ApiTickets(given.api, _token(given.token_file)), given.api)
         with _told_on(sys.stderr.write):
             asyncio.run(_watch(tickets, lambda text: print(text, flush=True)))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         return 0
     except BrokenPipeError:
         # Nobody reads on.
@@ -53,9 +54,21 @@ def _run(parser: argparse.ArgumentParser, given: argparse.Namespace) -> int:
 
 
 async def _watch(tickets: Tickets, say: Callable[[str], None]) -> None:
+    _end_on_interrupt()
     async with LiveClient(ticket=tickets) as live:
         async for change in live:
             say(line(change, datetime.now().astimezone()))
+
+
+def _end_on_interrupt() -> None:
+    """Have Ctrl-C cancel the running task, also while nothing happens.
+
+    The loop's own handler of it only sets a flag; if that is just before the loop goes to sleep, it sleeps on.
+    """
+    task = asyncio.current_task()
+    # The loops of Windows have no such handlers; there KeyboardInterrupt is raised.
+    with suppress(NotImplementedError):
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, lambda: task.cancel() if task else None)
 
 
 def _once_answered(tickets: Tickets, api_url: str) -> Tickets:
