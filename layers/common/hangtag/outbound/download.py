@@ -11,12 +11,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
-from urllib.parse import urljoin
 
 import requests
 
 from hangtag.errors import TooLargeError, UnreachableError
-from hangtag.outbound.address import Rule, is_public, rule
+from hangtag.outbound.address import Rule, is_public, next_hop, rule
 from hangtag.outbound.http import PACKINGS, REDIRECTS, opened
 
 __all__ = ["PIECE_BYTES", "Download"]
@@ -58,7 +57,7 @@ class Download:
                 self.answered = {name.lower(): value for name, value in response.headers.items()}
                 return self
             self._stack.close()
-            url, headers = urljoin(url, target), {}
+            url, headers = next_hop(url, target), {}
         raise UnreachableError("the address leads to too many others")
 
     def __exit__(

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urljoin
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -20,7 +19,7 @@ from urllib3.exceptions import HTTPError, NewConnectionError
 from urllib3.util import Timeout
 
 from hangtag.errors import UnreachableError
-from hangtag.outbound.address import Rule, check_url, is_public, on_loopback, resolve, rule
+from hangtag.outbound.address import Rule, check_url, is_public, next_hop, on_loopback, resolve, rule
 
 __all__ = ["MAX_BYTES", "PACKINGS", "REDIRECTS", "Answer", "opened", "send"]
 
@@ -28,6 +27,7 @@ CONNECT_SECONDS = 3.0
 MAX_BYTES = 1024 * 1024
 _CHUNK = 64 * 1024
 REDIRECTS = (301, 302, 303, 307, 308)
+_NO_ANSWER = (requests.RequestException, HTTPError, OSError, UnicodeError)
 # gzip's header, zlib's or none: deflate is sent in both ways.
 PACKINGS = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 
@@ -65,7 +65,7 @@ def send(
         target = answer.headers.get("location", "")
         if method != "GET" or answer.status not in REDIRECTS or not target or hop == hops:
             return answer
-        url = urljoin(url, target)
+        url = next_hop(url, target)
     raise AssertionError("the last hop returns")
 
 
@@ -110,7 +110,7 @@ def opened(
         for scheme in ("http://", "https://"):
             session.mount(scheme, _Adapter(allowed))
         try:
-            with session.request(
+            response = session.request(
                 method,
                 url,
                 headers={"accept-encoding": "identity"} | dict(headers or {}),
@@ -118,9 +118,14 @@ def opened(
                 timeout=limits,
                 allow_redirects=False,
                 stream=True,
-            ) as response:
+            )
+        except (*_NO_ANSWER, ValueError) as error:
+            # requests looks at where a redirect leads although it is not to follow it.
+            raise UnreachableError("the service did not answer") from error
+        try:
+            with response:
                 yield response
-        except (requests.RequestException, HTTPError, OSError, UnicodeError) as error:
+        except _NO_ANSWER as error:
             raise UnreachableError("the service did not answer") from error
 
 
