@@ -14,7 +14,10 @@ pytestmark = [pytest.mark.build, pytest.mark.slow]
 
 ROOT = Path(__file__).parents[2]
 SAM = ROOT / ".venv-sam" / "bin" / "sam"
-FUNCTIONS = {f"{name}Function" for name in ("Webhook", "Tracker", "Tags", "Admin", "Desk", "Jobs", "Originate", "Live")}
+FUNCTIONS = {
+    f"{name}Function"
+    for name in ("Webhook", "Tracker", "Tags", "Admin", "Desk", "Jobs", "Originate", "Live", "Recordings")
+}
 BUILD_WITHIN_SECONDS = 540
 
 

@@ -126,7 +126,7 @@ def _try(item: CallItem, recording: Recording, kept: Kept, now: datetime) -> flo
         fetched = _finished(place) or fetch_once(item, recording, place, SECONDS)
     except FailedError as error:
         return _put_off(item, recording.id, trying, error, now)
-    recordings.watch(Pointer(item.key, recording.id), now + REVIEW)
+    recordings.watch(Pointer(item.key, recording.id), _next_review(item, now))
     done = replace(
         trying, state=KeptState.KEPT, due=None, reason=None,
         place=fetched.place, size=fetched.size, media_type=fetched.media_type,
@@ -260,6 +260,11 @@ def expires_at(item: CallItem, days: int | None) -> datetime | None:
     return begun + timedelta(days=days) if begun is not None and days is not None else None
 
 
+def _next_review(item: CallItem, now: datetime) -> datetime:
+    end = expires_at(item, load_settings(table(), item.tenant_id).recordings.retention_days)
+    return min(now + REVIEW, end) if end is not None and end > now else now + REVIEW
+
+
 def review(pointer: Pointer, now: datetime) -> bool:
     """Look at a copy: whether its time was up. If so it is deleted, else looked at again. Raises botocore's errors."""
     item = calls.read(table(), pointer.call)
@@ -269,7 +274,7 @@ def review(pointer: Pointer, now: datetime) -> bool:
         return False
     end = expires_at(item, load_settings(table(), item.tenant_id).recordings.retention_days)
     if kept.held or end is None or end > now:
-        recordings.watch(pointer, min(now + REVIEW, end) if end and not kept.held and end > now else now + REVIEW)
+        recordings.watch(pointer, _next_review(item, now))
         return False
     after = replace(kept, state=KeptState.EXPIRED, place=None)
     if not note(pointer.call, pointer.recording_id, kept, after):
