@@ -1,4 +1,4 @@
-"""What takes longer than a request: imports, exports, erasures."""
+"""What takes longer than a request: imports, exports, erasures, and asking PBXs for their histories."""
 
 import importlib
 import json
@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from hangtag.batches import work_off
+from hangtag.observability import logger
 
 # Which module works off a job. Each saves how far it came, and sends itself the job again when time is up.
 WORKERS = {
     "import": "hangtag.flow.importing",
     "export": "hangtag.flow.exporting",
     "erase": "hangtag.flow.erasing",
+    "compare": "hangtag.flow.history",
 }
 # What a job leaves of its function's time to save how far it came.
 MARGIN_MS = 30_000
@@ -20,10 +22,15 @@ Work = Callable[[dict[str, Any], Callable[[], bool]], None]
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """A batch of the jobs queue."""
+    """A batch of the jobs queue, or the schedule's wish to have all PBXs' histories compared."""
 
     def has_time() -> bool:
         return bool(context.get_remaining_time_in_millis() > MARGIN_MS)
+
+    if event.get("source") == "hangtag.compare":
+        asked = importlib.import_module(WORKERS["compare"]).ask_all(has_time)
+        logger.info("histories are to be compared", extra={"integrations": asked})
+        return {"asked": asked}
 
     def work(record: Mapping[str, Any]) -> None:
         message = json.loads(record["body"])

@@ -9,7 +9,6 @@ from hangtag.batches import work_off
 from hangtag.flow.emit import emit
 from hangtag.flow.fill import fill
 from hangtag.flow.meet import meet
-from hangtag.flow.reconcile import reconcile
 from hangtag.observability import logger
 from hangtag.store import client
 from hangtag.store.calls import CallKey
@@ -26,6 +25,9 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         return work_off(event["Records"], lambda record: work(json.loads(record["body"])))
     key = CallKey(event["pk"], event["sk"])
     if event["task"] == "reconcile":
+        # Loaded by the few calls that need it: it brings what talks to PBXs.
+        from hangtag.flow.reconcile import reconcile
+
         is_open = reconcile(TABLE, key, HANGUP_TIMEOUT)
         logger.info("reconciled", extra={"open": is_open})
         return {"open": is_open}

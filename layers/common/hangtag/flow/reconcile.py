@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+from hangtag.flow.history import tell_one
 from hangtag.flow.settle import settlement
 from hangtag.observability import logger
 from hangtag.store import calls
@@ -13,8 +14,8 @@ LONGEST_CALL = timedelta(hours=24)
 def reconcile(table: str, key: calls.CallKey, hangup_timeout: timedelta) -> bool:
     """Whether the call is still open. If not, and its end is unknown, it is settled from what is known.
 
-    A call that had an event in the later half of the time limit goes on, for at most 24 hours in all: the wait began
-    with its first event. Raises botocore's errors.
+    The PBX's history is asked first. A call that had an event in the later half of the time limit goes on, for at most
+    24 hours in all: the wait began with its first event. Raises botocore's errors.
     """
     item = calls.read(table, key)
     if item is None:
@@ -23,6 +24,10 @@ def reconcile(table: str, key: calls.CallKey, hangup_timeout: timedelta) -> bool
     if call.closed:
         return False
     now = datetime.now(UTC)
+    if tell_one(item):
+        # The tracker takes it from there; what is open still is waited for.
+        told = calls.read(table, key)
+        return told is not None and not told.fold().closed
     if not item.events or not _may_go_on(item, now, hangup_timeout):
         settled = calls.settle(table, item, settlement(call, now, forced=True))
         logger.info("hang-up never came", extra={"tenant": item.tenant_id, "settled": settled})

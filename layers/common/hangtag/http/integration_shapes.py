@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import AwareDatetime, Field, StringConstraints
 
 from hangtag.http.shapes import UNSENT, Given, Taken, Text
 
@@ -65,9 +65,43 @@ class IntegrationOut(Given):
 
 
 class IntegrationDetailOut(IntegrationOut):
-    """One integration. `last_delivery_at` is the latest that is known of: a delivery that was kept, or a call."""
+    """One integration. `last_delivery_at` is the latest that is known of: a delivery that was kept, or a call.
+
+    `history` says how far the PBX's history was compared; null if it has none.
+    """
 
     last_delivery_at: datetime | None
+    history: "HistoryOut | None" = None
+
+
+class HistoryOut(Given):
+    """How far a PBX's history was compared with what its webhooks told.
+
+    `compared_until`: all calls that began before were. `compared_at`: when it was tried last; `error` says why that
+    failed.
+    """
+
+    compared_until: datetime | None
+    compared_at: datetime | None
+    error: str | None
+
+
+class RecoveredOut(Given):
+    """A call that lacked something until the PBX's history was asked: all of it, its end, who answered, its recording,
+    or details. `at`: when that was found.
+    """
+
+    call_id: str
+    missing: Literal["call", "end", "answer", "recording", "details"]
+    started_at: datetime | None
+    at: datetime
+
+
+class RecoverIn(Taken):
+    """The time whose calls are to be compared: those that began from `from` to `to`, at most 7 days."""
+
+    since: AwareDatetime = Field(alias="from")
+    until: AwareDatetime = Field(alias="to")
 
 
 class FindingOut(Given):

@@ -12,11 +12,9 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
-import requests
-
 from hangtag.errors import TooLargeError, UnreachableError
 from hangtag.outbound.address import Rule, is_public, next_hop, rule
-from hangtag.outbound.http import PACKINGS, REDIRECTS, opened
+from hangtag.outbound.http import PACKINGS, REDIRECTS, Response, opened
 
 __all__ = ["PIECE_BYTES", "Download"]
 
@@ -43,7 +41,7 @@ class Download:
     status: int = 0
     answered: Mapping[str, str] = field(default_factory=dict)
     _deadline: float = 0.0
-    _response: requests.Response | None = None
+    _response: Response | None = None
     _stack: ExitStack = field(default_factory=ExitStack)
 
     def __enter__(self) -> Self:
@@ -65,7 +63,7 @@ class Download:
     ) -> bool | None:
         return self._stack.__exit__(kind, error, trace)
 
-    def _open(self, url: str, headers: Mapping[str, str]) -> requests.Response:
+    def _open(self, url: str, headers: Mapping[str, str]) -> Response:
         return self._stack.enter_context(
             opened("GET", url, headers, None, self._deadline, plain=self.plain, allowed=rule(self.allowed))
         )

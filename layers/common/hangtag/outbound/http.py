@@ -21,7 +21,9 @@ from urllib3.util import Timeout
 from hangtag.errors import UnreachableError
 from hangtag.outbound.address import Rule, check_url, is_public, next_hop, on_loopback, resolve, rule
 
-__all__ = ["MAX_BYTES", "PACKINGS", "REDIRECTS", "Answer", "opened", "send"]
+__all__ = ["MAX_BYTES", "PACKINGS", "REDIRECTS", "Answer", "Response", "opened", "send"]
+
+Response = requests.Response
 
 CONNECT_SECONDS = 3.0
 MAX_BYTES = 1024 * 1024

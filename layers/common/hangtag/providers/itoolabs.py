@@ -171,7 +171,8 @@ def _history_fields(fields: Mapping[str, Any]) -> Mapping[str, Any]:
 def _told(row: Mapping[str, Any], arrived_at: datetime | None) -> CallEvent:
     """The last word on a call. That somebody is named does not mean that they answered: the status alone says so.
 
-    Its time is start and talk together, which is never later than the hang-up itself. Raises UnreadableError.
+    Its time is start, wait and talk together; older PBXs tell no wait, then it is earlier than the hang-up itself.
+    Raises UnreadableError.
     """
     said = text(row, "type").lower()
     direction = _DIRECTIONS.get("in" if said == "missed" else said)
@@ -181,11 +182,11 @@ def _told(row: Mapping[str, Any], arrived_at: datetime | None) -> CallEvent:
     elif found in (Outcome.CANCELLED, Outcome.MISSED):
         # Of an outgoing call it has no other word for who did not answer.
         found = Outcome.NO_ANSWER
-    talked = whole(row, "duration") or 0
+    talked, waited = whole(row, "duration") or 0, whole(row, "wait") or 0
     started_at = moment(text(row, "start"))
     if arrived_at is not None:
         started_at = believed(started_at, arrived_at)
-    at = started_at + timedelta(seconds=talked) if started_at is not None else arrived_at
+    at = started_at + timedelta(seconds=waited + talked) if started_at is not None else arrived_at
     if at is None:
         raise UnreadableError("start is missing, or no time")
     return CallEvent(

@@ -1,16 +1,18 @@
-"""Reading many items at once."""
+"""Reading, and deleting, many items at once."""
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from hangtag.errors import UnavailableError
 from hangtag.store.client import dynamodb
 
-__all__ = ["read_all"]
+__all__ = ["delete_partition", "read_all"]
 
 BATCH = 100
+# What BatchWriteItem takes.
+WRITE_BATCH = 25
 ATTEMPTS = 5
 _FIRST_PAUSE_SECONDS = 0.05
 
@@ -35,3 +37,24 @@ def read_all(wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Any]:
         if left:
             time.sleep(_FIRST_PAUSE_SECONDS * 2**attempt)
     raise UnavailableError("the table leaves reads unanswered")
+
+
+def delete_partition(pk: str, has_time: Callable[[], bool]) -> bool:
+    """Delete all items of a partition; false when time ran out before. Raises botocore's errors."""
+    table = os.environ["TABLE_NAME"]
+    while has_time():
+        answer = dynamodb().query(
+            TableName=table,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": pk}},
+            ProjectionExpression="pk, sk",
+            ConsistentRead=True,
+            Limit=WRITE_BATCH,
+        )
+        if not answer["Items"]:
+            return True
+        # What is left undone is found again by the next query.
+        dynamodb().batch_write_item(
+            RequestItems={table: [{"DeleteRequest": {"Key": item}} for item in answer["Items"]]}
+        )
+    return False

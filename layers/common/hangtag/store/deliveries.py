@@ -40,8 +40,6 @@ BURST = 10
 PER_SECOND = 1.0
 MAX_BUCKETS = 10_000
 SK = "DELIVERY"
-# What BatchWriteItem takes.
-BATCH = 25
 
 # Bounded, so that no body takes long.
 _WORD = r"[\w.\-\[\]%]{0,64}"
@@ -238,25 +236,12 @@ def recent(
     return [_delivery(item) for item in answer["Items"]], last.removeprefix(key(SK, "")) if last else None
 
 
-def purge(
-    client: "DynamoDBClient", table: str, tenant_id: str, integration_id: str, has_time: Callable[[], bool]
-) -> bool:
+def purge(tenant_id: str, integration_id: str, has_time: Callable[[], bool]) -> bool:
     """Delete all deliveries of an integration; false when time ran out before. Raises botocore's errors."""
-    pk = key("T", tenant_id, SK, integration_id)
-    while has_time():
-        answer = client.query(
-            TableName=table,
-            KeyConditionExpression="pk = :pk",
-            ExpressionAttributeValues={":pk": {"S": pk}},
-            ProjectionExpression="pk, sk",
-            ConsistentRead=True,
-            Limit=BATCH,
-        )
-        if not answer["Items"]:
-            return True
-        # What is left undone is found again by the next query.
-        client.batch_write_item(RequestItems={table: [{"DeleteRequest": {"Key": item}} for item in answer["Items"]]})
-    return False
+    # Loaded by those who delete.
+    from hangtag.store.batch import delete_partition
+
+    return delete_partition(key("T", tenant_id, SK, integration_id), has_time)
 
 
 def find(client: "DynamoDBClient", table: str, tenant_id: str, integration_id: str, delivery_id: str) -> Delivery:

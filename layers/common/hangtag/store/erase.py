@@ -129,7 +129,7 @@ def _of_people_and_pbxs(table: str, tenant_id: str) -> Iterator[Key]:
         for connection_id in item.get("connections", {}).get("SS", ()):
             yield key("CONN", connection_id), "CONN"
     for item in _partition(table, own, key("INTEGRATION", "")):
-        for word in ("DELIVERY", "SEEN"):
+        for word in ("DELIVERY", "SEEN", "RECOVERED"):
             yield from _all(table, key("T", tenant_id, word, item["id"]["S"]))
     for word in ("BUSY", "CLICKING", "LIVE"):
         yield from _all(table, key("T", tenant_id, word))

@@ -11,8 +11,7 @@ from pynamodb.expressions.update import Action
 from hangtag import secrets
 from hangtag.auth import token_hash
 from hangtag.errors import ConflictError, NotFoundError
-from hangtag.store import audit, deliveries, hook_items
-from hangtag.store.client import dynamodb
+from hangtag.store import audit, compared, deliveries, hook_items
 from hangtag.store.clock import iso, now
 from hangtag.store.employees import by_extension
 from hangtag.store.hook_items import HOOK_TOKEN, Made, Needs, hooks_of
@@ -264,7 +263,7 @@ def watch_integration(tenant_id: str, integration_id: str, who: str, until: date
     return persistently(attempt)
 
 
-def delete_integration(table: str, tenant_id: str, integration_id: str, who: str, has_time: Callable[[], bool]) -> bool:
+def delete_integration(tenant_id: str, integration_id: str, who: str, has_time: Callable[[], bool]) -> bool:
     """Delete an integration and its kept deliveries; calls and tags stay. False when time ran out: call it again.
 
     Its webhook addresses die first. Raises NotFoundError, and ConflictError naming the employees who have an extension
@@ -287,7 +286,9 @@ def delete_integration(table: str, tenant_id: str, integration_id: str, who: str
             )
 
     persistently(silence)
-    if not deliveries.purge(dynamodb(), table, tenant_id, integration_id, has_time):
+    if not deliveries.purge(tenant_id, integration_id, has_time):
+        return False
+    if not compared.purge(tenant_id, integration_id, has_time):
         return False
 
     def remove() -> None:

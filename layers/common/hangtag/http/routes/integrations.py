@@ -7,6 +7,7 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 
 from hangtag.errors import BadInputError, FieldError
+from hangtag.flow import history
 from hangtag.flow.replay import replay
 from hangtag.http import diagnose, setup
 from hangtag.http import integration_shapes as api
@@ -15,7 +16,8 @@ from hangtag.http.cursor import read_cursor, write_cursor
 from hangtag.http.paged import children, found_id
 from hangtag.http.service import Routes
 from hangtag.http.shapes import Limit, Listed, is_id
-from hangtag.store import audit, deliveries, integrations
+from hangtag.providers import optional
+from hangtag.store import audit, compared, deliveries, integrations
 from hangtag.store.call_events import Source
 from hangtag.store.client import dynamodb, table
 from hangtag.store.clock import now
@@ -84,7 +86,6 @@ def patch_integration(integration_id: str, integration: api.IntegrationChange) -
 def delete_integration(integration_id: str) -> Response[Any]:
     """Disconnect a PBX; its calls stay. 204: it is gone. 202: time was up, send it again until it answers 204."""
     done = integrations.delete_integration(
-        table(),
         routes.tenant_id,
         found_id(integration_id),
         routes.caller.name,
@@ -163,9 +164,44 @@ def post_replay(integration_id: str, delivery_id: str) -> api.ReplayOut:
     )
 
 
+@routes.get("/v1/integrations/<integration_id>/recovered")
+def get_recovered(
+    integration_id: str, limit: Limit | None = None, cursor: str | None = None
+) -> Listed[api.RecoveredOut]:
+    """The calls of the last 30 days of which webhooks were lost, found again in the PBX's history, the newest first."""
+    found = integrations.get_integration(routes.tenant_id, found_id(integration_id))
+    return children(
+        "recovered",
+        api.RecoveredOut,
+        limit,
+        cursor,
+        lambda count, before: compared.recent(routes.tenant_id, found.id, count, before),
+    )
+
+
+@routes.post("/v1/integrations/<integration_id>/recover", status_code=202)
+def post_recover(integration_id: str, recover: api.RecoverIn) -> api.HistoryOut:
+    """Compare a time with the PBX's history now; the last hours and days are compared without being asked."""
+    if not timedelta(0) < recover.until - recover.since <= history.FARTHEST:
+        field = FieldError("to", "it is not after from, or more than 7 days later")
+        raise BadInputError("a time of at most 7 days is needed", (field,))
+    found = integrations.get_integration(routes.tenant_id, found_id(integration_id))
+    history.ask_for(routes.tenant_id, found, history.Span(recover.since, recover.until))
+    audit.note(routes.tenant_id, routes.caller.name, "integration.recovering", found.id)
+    return _history(found.id)
+
+
 def _detail(found: integrations.Integration) -> api.IntegrationDetailOut:
     last = diagnose.last_delivery_at(routes.tenant_id, found.id)
-    return api.IntegrationDetailOut.model_validate({**found.to_json(), "last_delivery_at": last})
+    has_history = optional(found.provider, "history") is not None
+    shown = {"last_delivery_at": last, "history": _history(found.id) if has_history else None}
+    return api.IntegrationDetailOut.model_validate({**found.to_json(), **shown})
+
+
+def _history(integration_id: str) -> api.HistoryOut:
+    stands = compared.load(routes.tenant_id, integration_id)
+    said = {"compared_until": stands.until, "compared_at": stands.at, "error": stands.error}
+    return api.HistoryOut.model_validate(said)
 
 
 def _before(cursor: str | None) -> str | None:
