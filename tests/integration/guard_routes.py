@@ -15,6 +15,7 @@ OWNERS = {"POST /v1/tokens/owner", "POST /v1/exports", "GET /v1/exports/{export_
 OPERATORS = re.compile(r"\w+ /v1/tenants")
 EMPLOYEES = re.compile(
     r"(GET|POST|PUT|PATCH) /v1/(contacts|calls|tasks|tags|planner|missed-calls|live-tickets)(?![\w-])|GET /v1/masks$"
+    r"|GET /v1/reports/"
 )
 
 

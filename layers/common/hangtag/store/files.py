@@ -6,7 +6,7 @@ from typing import Any
 
 from hangtag.store import client
 
-FOLDERS = ("imports", "exports")
+FOLDERS = ("imports", "exports", "reports")
 
 
 def erase_files(tenant_id: str, has_time: Callable[[], bool]) -> bool:
