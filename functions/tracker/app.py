@@ -92,6 +92,7 @@ def track_call(image: dict[str, Any]) -> None:
             "succeed": actions.succeed,
             "settle": actions.settle,
             "amend": actions.amend,
+            "recordings": len(actions.recordings),
         },
     )
 

@@ -71,6 +71,15 @@ class Line:
         place = {"integration_id": self.office.integration["id"], "call_id": call_id}
         return until(self.office.owner, "/v1/calls", place, there)
 
+    def recording(self, call_id: str, *states: str) -> dict[str, Any]:
+        """The call's last recording, once it is in one of these states."""
+        place = {"integration_id": self.office.integration["id"], "call_id": call_id}
+
+        def there(call: dict[str, Any]) -> bool:
+            return call["recording"] is not None and call["recording"]["state"] in states
+
+        return dict(until(self.office.owner, "/v1/calls", place, there)["recording"])
+
     def tag(self, call_id: str, revision: int = 1) -> dict[str, Any]:
         """The call's tag, once it has that revision."""
         call = self.call(call_id)

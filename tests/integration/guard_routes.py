@@ -14,6 +14,7 @@ ANYONES = {"GET /v1/me"}
 OWNERS = {"POST /v1/tokens/owner", "POST /v1/exports", "GET /v1/exports/{export_id}"}
 OPERATORS = re.compile(r"\w+ /v1/tenants")
 EMPLOYEES = re.compile(
+    r"(?!.*/recordings/)"
     r"(GET|POST|PUT|PATCH) /v1/(contacts|calls|tasks|tags|planner|missed-calls|live-tickets)(?![\w-])|GET /v1/masks$"
     r"|GET /v1/reports/"
 )

@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.build, pytest.mark.slow]
 
 ROOT = Path(__file__).parents[2]
 SAM = ROOT / ".venv-sam" / "bin" / "sam"
-_NAMES = ("Webhook", "Tracker", "Tags", "Admin", "Desk", "Jobs", "Originate", "Live", "Reports")
+_NAMES = ("Webhook", "Tracker", "Tags", "Admin", "Desk", "Jobs", "Originate", "Live", "Recordings", "Reports")
 FUNCTIONS = {f"{name}Function" for name in _NAMES}
 BUILD_WITHIN_SECONDS = 540
 

@@ -72,6 +72,8 @@ def stage() -> Iterator[Stage]:
     ):
         # Windows are told beside, hold up nothing when they fail (test_live.py), and none of these tenants has one.
         switch_off(stack, "LiveFunction")
+        # What becomes of a recording is beside the tag too (test_recordings.py); no server has those of the stories.
+        switch_off(stack, "RecordingsFunction")
         api, plan_of_office = Api(stack.api, stack.operator_token), load_office_plan()
         offices = {name: build_office(api, plan_of_office, name) for name in TENANTS}
         dynamodb = stack.client("dynamodb")
@@ -85,7 +87,7 @@ def stage() -> Iterator[Stage]:
 
 
 def switch_off(stack: Stack, function: str) -> None:
-    """Let a function read the table's stream no more."""
+    """Let nothing lead to a function any more, but the API."""
     lambdas, name = stack.client("lambda"), stack.functions[function]
     for mapping in lambdas.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]:
         lambdas.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)

@@ -52,6 +52,11 @@ def furnish(office: Office, mark: str) -> Side:
     assert owner.put("/v1/lines/74951230001", {"name": f"{mark} line"}).status == 200
     owner.patch(f"/v1/employees/{office.anna['id']}", {"name": f"{mark} Anna"})
     tag = line.talk("same-call", PHONE)
+    # One that nothing is done about, so that it stays as it is.
+    rules = owner.get("/v1/settings/telephony").json
+    assert owner.put("/v1/settings/telephony", {**rules, "recordings": {"keep": "nothing"}}).status == 200
+    line.post(cmd="record", callid="same-call", record_link=f"https://pbx.example/{mark}.mp3")
+    recording = line.recording("same-call", "not_kept")
     missed = line.missed("same-missed", PHONE)
     task = owner.made("/v1/tasks", {"title": "Same title", "contact_ids": [tag["contact_id"]]})
     comment = {"text": f"{mark} comment", "task_id": task["id"]}
@@ -63,7 +68,7 @@ def furnish(office: Office, mark: str) -> Side:
         "call_id": tag["call_id"], "tag_id": tag["id"], "contact_id": tag["contact_id"], "task_id": task["id"],
         "missed_call_id": missed["id"], "comment_id": made["id"], "group_id": group["id"],
         "employee_id": office.anna["id"], "integration_id": office.integration["id"],
-        "delivery_id": deliveries[0]["id"], "tenant_id": office.tenant_id,
+        "recording_id": recording["id"], "delivery_id": deliveries[0]["id"], "tenant_id": office.tenant_id,
         "token_id": next(one["id"] for one in tokens if one["employee_id"]),
         "erasure_id": done(owner, "/v1/erasures", {"number": "+79105550000"}),
         "export_id": done(owner, "/v1/exports", {}),

@@ -19,6 +19,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "desk": {"statusCode": 401},
     "originate": {"statusCode": 401},
     "live": {"statusCode": 401},
+    "recordings": {"looked_at": 0, "expired": 0},
     "reports": {"hours": 0},
     "jobs": {"batchItemFailures": []},
 }

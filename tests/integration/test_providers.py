@@ -79,7 +79,9 @@ def test_a_pbx_that_asks_whether_the_address_is_ours_is_answered(shared: Office)
     assert answer.headers["x-content-type-options"] == "nosniff"
     # Any other question is one that is not signed.
     assert requests.get(made["webhook_url"], timeout=60).status_code == 401
-    assert requests.get(made["webhook_url"][:-1] + "x", params={"zd_echo": "1"}, timeout=60).status_code == 404
+    address = made["webhook_url"]
+    forged = address[:-1] + ("y" if address.endswith("x") else "x")
+    assert requests.get(forged, params={"zd_echo": "1"}, timeout=60).status_code == 404
 
 
 def test_what_is_signed_with_the_typed_secret_is_taken_and_nothing_else(shared: Office) -> None:

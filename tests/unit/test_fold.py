@@ -178,6 +178,24 @@ def test_a_lasting_recording_is_worth_more_than_a_temporary_one() -> None:
     assert call.recording.url == "https://pbx/keep"
 
 
+def test_all_recordings_are_kept_in_the_order_in_which_they_were_named() -> None:
+    events = [event(Kind.RECORDED, at, "", recording=f"https://pbx/{at}") for at in (90, 70, 80)]
+    again = event(Kind.SUMMARY, 95, "", recording="https://pbx/70", outcome=Outcome.SUCCESS)
+    assert [one.url for one in fold(events).recordings] == ["https://pbx/70", "https://pbx/80", "https://pbx/90"]
+    # Named again, it is the last, and still one.
+    assert [one.url for one in fold([*events, again]).recordings] == [
+        "https://pbx/80",
+        "https://pbx/90",
+        "https://pbx/70",
+    ]
+
+
+def test_an_address_that_was_called_lasting_once_is() -> None:
+    fleeting = event(Kind.RECORDED, 80, "", recording="https://pbx/1", recording_is_temporary=True)
+    lasting = event(Kind.RECORDED, 70, "", recording="https://pbx/1")
+    assert [one.temporary for one in fold([lasting, fleeting]).recordings] == [False]
+
+
 def test_a_recording_alone_neither_closes_nor_settles_a_call() -> None:
     call = fold([event(Kind.RECORDED, 70, "", recording="https://pbx/1")])
     assert (call.closed, call.quiet_since) == (False, None)

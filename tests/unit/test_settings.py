@@ -37,6 +37,7 @@ def test_the_defaults_are_those_of_the_design() -> None:
         "masks": [],
         "visibility": {"calls": "all"},
         "calling": {"countries": None, "premium": False, "employee_per_minute": 10, "tenant_per_minute": 120},
+        "recordings": {"keep": "copy", "retention_days": None},
     }
 
 

@@ -75,7 +75,7 @@ def test_a_call_and_tag_as_expected_have_no_mismatch() -> None:
         ({"state": "open"}, [tag()], "state: expected 'closed', found 'open'"),
         ({"outcome": "missed"}, [tag()], "outcome"),
         ({"skip_reason": "internal"}, [tag()], "skip_reason"),
-        ({"recording": {"url": "x", "temporary": False}}, [tag()], "recording: expected None"),
+        ({"recording": {"id": "x", "temporary": False}}, [tag()], "recording: expected None"),
         ({"tag_id": None}, [], "expected one tag, there are 0"),
         ({}, [tag(), tag()], "expected one tag, there are 2"),
         ({}, [tag(call_id="another")], "call_id of the tag"),

@@ -8,6 +8,7 @@ from calls_helpers import event
 from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
 from hangtag.flow.track import Actions, decide
 from hangtag.store.calls import CallItem, CallKey, Met
+from hangtag.store.kept import Kept, KeptState
 
 RINGING = event(Kind.RINGING, 0)
 MISSED = event(Kind.ENDED, 20, outcome=Outcome.MISSED)
@@ -71,7 +72,12 @@ def test_a_change_after_the_tag_amends_it_and_starts_nothing_that_waits() -> Non
     tagged = item(RINGING, HUNG_UP, waiting=True, emitted=True)
     recorded = event(Kind.RECORDED, 90, "", recording="https://pbx/1")
     changed = replace(tagged, events=(*tagged.events, recorded), count=3)
-    assert decide(changed, changed.fold(), "always") == Actions(amend=True)
+    call = changed.fold()
+    (recording,) = call.recordings
+    assert decide(changed, call, "always") == Actions(amend=True, recordings=(recording.id,))
+    # Once something became of the recording, nobody is asked for it again.
+    looked_at = replace(changed, recordings={recording.id: Kept(state=KeptState.WAITING)})
+    assert decide(looked_at, call, "always") == Actions(amend=True)
 
 
 def test_a_token_that_came_after_the_tag_is_let_go() -> None:

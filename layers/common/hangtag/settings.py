@@ -13,6 +13,7 @@ __all__ = [
     "MaskRow",
     "MissedCallNotices",
     "NotificationSettings",
+    "RecordingSettings",
     "RoutingSettings",
     "TaskTemplate",
     "TelephonySettings",
@@ -137,6 +138,17 @@ class CallingSettings(_Rules):
     tenant_per_minute: int = Field(default=120, ge=1, le=6000)
 
 
+class RecordingSettings(_Rules):
+    """What is done with recordings. copy: a copy is kept. link: the PBX's address is. ask: the PBX is asked for one at
+    each play. nothing: they are not touched. One that its PBX keeps for a moment only is copied, but for `nothing`.
+
+    `retention_days`: how long after its call a copy is kept, and can be heard; null is for ever.
+    """
+
+    keep: Literal["copy", "link", "ask", "nothing"] = "copy"
+    retention_days: int | None = Field(default=None, ge=1, le=3650)
+
+
 class VisibilitySettings(_Rules):
     """What employees see: all calls, or those that they took part in, supervise, or share a task with."""
 
@@ -154,3 +166,4 @@ class TelephonySettings(_Rules):
     masks: list[MaskRow] = Field(default_factory=list, max_length=20)
     visibility: VisibilitySettings = VisibilitySettings()
     calling: CallingSettings = CallingSettings()
+    recordings: RecordingSettings = RecordingSettings()

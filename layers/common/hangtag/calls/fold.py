@@ -20,6 +20,11 @@ class Recording:
     url: str
     temporary: bool
 
+    @property
+    def id(self) -> str:
+        """16 hexadecimal characters: which of a call's recordings it is."""
+        return hashlib.sha256(self.url.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
@@ -50,8 +55,13 @@ class Call:
     picked_up: bool = False
     linked_call_id: str | None = None
     reference: str | None = None
-    recording: Recording | None = None
+    recordings: tuple[Recording, ...] = ()
     data: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def recording(self) -> Recording | None:
+        """The last one that the PBX named."""
+        return self.recordings[-1] if self.recordings else None
 
     @property
     def extensions(self) -> tuple[str, ...]:
@@ -106,7 +116,7 @@ def fold(events: Iterable[CallEvent]) -> Call:
         picked_up=any(event.kind is Kind.PICKED_UP for event in ordered),
         linked_call_id=next((event.linked_call_id for event in ordered if event.linked_call_id), None),
         reference=next((event.reference for event in ordered if event.reference), None),
-        recording=_recording(ordered),
+        recordings=_recordings(ordered),
         data={name: value for event in ordered for name, value in event.data.items()},
     )
 
@@ -212,10 +222,13 @@ def _last_change(legs: Sequence[Leg]) -> datetime:
     return max(leg.ended_at or leg.first_at for leg in legs)
 
 
-def _recording(ordered: Sequence[CallEvent]) -> Recording | None:
-    """The last one that the PBX named; a lasting address is worth more than a temporary one."""
-    known = [event for event in ordered if event.recording]
-    best = max(known, key=lambda event: (not event.recording_is_temporary, order(event)), default=None)
-    if best is None or best.recording is None:
-        return None
-    return Recording(best.recording, best.recording_is_temporary)
+def _recordings(ordered: Sequence[CallEvent]) -> tuple[Recording, ...]:
+    """All that the PBX named, in the order in which it last did; temporary addresses only for want of others."""
+    named: dict[str, Recording] = {}
+    for event in ordered:
+        if event.recording:
+            before = named.pop(event.recording, None)
+            temporary = event.recording_is_temporary and (before is None or before.temporary)
+            named[event.recording] = Recording(event.recording, temporary)
+    lasting = tuple(one for one in named.values() if not one.temporary)
+    return lasting or tuple(named.values())

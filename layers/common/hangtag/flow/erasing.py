@@ -1,8 +1,9 @@
 """The job that erases whoever has a number: may be repeated at any time, and goes on where it stopped.
 
 Erased are the contacts that hold the number, their tags and comments, missed calls, clicks, messages not yet delivered,
-kept deliveries, and exports. Calls stay, for reports, without the number, recording and data; tasks stay, without the
-contact, and without the number where it stands in a title. With a contact go all of its numbers that no other has.
+kept deliveries, recordings that are not held, and exports. Calls stay, for reports, without the number and the data;
+tasks stay, without the contact, and without the number where it stands in a title. With a contact go all of its numbers
+that no other has.
 
 The contacts go last: until then, every repetition finds by them what else has to go. The job's message is the only
 place that holds the number; the receipt has a digest of it.
@@ -19,15 +20,29 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from hangtag.calls.event import encode
-from hangtag.calls.fold import fold
+from hangtag.calls.event import CallEvent, encode
+from hangtag.calls.fold import Recording, fold
 from hangtag.errors import NotFoundError
 from hangtag.flow.scrub import Scrubber
+from hangtag.flow.view import recordings_view
 from hangtag.observability import logger
-from hangtag.store import audit, calls, clicks, client, comments, contacts, erasures, missed_calls, tasks, tenants
+from hangtag.store import (
+    audit,
+    calls,
+    clicks,
+    client,
+    comments,
+    contacts,
+    erasures,
+    missed_calls,
+    recordings,
+    tasks,
+    tenants,
+)
 from hangtag.store.call_events import EVENT_PREFIX
 from hangtag.store.calls import CallItem, CallKey
 from hangtag.store.clock import iso, now
+from hangtag.store.kept import PREFIX as KEPT_PREFIX
 from hangtag.store.keys import DAY_SHARDS, key
 
 _CLOCK = timedelta(days=3)
@@ -231,8 +246,13 @@ class _Erasure:
         An event stays under its name, by which its doubles are known; `names` are in the order of the events.
         """
         # Its recording is the person's voice, whichever event brought it; extra data may be anything.
+        gone = {one: kept for one, kept in item.recordings.items() if not kept.held}
+        for kept in gone.values():
+            if kept.place is not None:
+                recordings.delete(kept.place)
         cleaned = [
-            replace(event, external="" if event.external is not None else None, recording=None, data={},
+            replace(event, external="" if event.external is not None else None,
+                    recording=event.recording if _is_held(event, item) else None, data={},
                     event_id=person.clean(event.event_id), leg=person.clean(event.leg),
                     linked_call_id=person.clean(event.linked_call_id), call_id=person.clean(event.call_id))
             for event in item.events
@@ -240,17 +260,20 @@ class _Erasure:
         sets = ["call_id = :call", *(f"#e{place} = :e{place}" for place in range(len(names)))]
         values: dict[str, Any] = {":call": {"S": person.clean(item.call_id)}, ":count": {"N": str(item.count)}}
         values |= {f":e{place}": {"S": encode(event)} for place, event in enumerate(cleaned)}
+        removed = {f"#r{place}": KEPT_PREFIX + one for place, one in enumerate(gone)}
         if item.emitted is not None and item.body is not None:
             # The same call as before, so that nobody tags it again.
             sets += ["emitted = :emitted", "body = :body"]
-            values |= {":emitted": {"S": fold(cleaned).digest()}, ":body": {"S": _anonymous(item.body, person)}}
+            record = fold(cleaned)
+            body = {**_anonymous(item.body, person), **recordings_view(item, record)}
+            values |= {":emitted": {"S": record.digest()}, ":body": {"S": json.dumps(body, ensure_ascii=False)}}
         try:
             client.dynamodb().update_item(
                 TableName=self._table,
                 Key=item.key.item_key(),
-                UpdateExpression=f"SET {', '.join(sets)} REMOVE met",
+                UpdateExpression=f"SET {', '.join(sets)} REMOVE {', '.join(('met', *removed))}",
                 ConditionExpression="n = :count",
-                ExpressionAttributeNames={f"#e{place}": name for place, name in enumerate(names)},
+                ExpressionAttributeNames={f"#e{place}": name for place, name in enumerate(names)} | removed,
                 ExpressionAttributeValues=values,
             )
         except ClientError as error:
@@ -327,7 +350,15 @@ class _Erasure:
             yield from page["Items"]
 
 
-def _anonymous(body: Item, person: _Person) -> str:
+def _anonymous(body: Item, person: _Person) -> dict[str, Any]:
     """A call as the API shows it, without whoever called."""
-    nobody: dict[str, Any] = {"external": "", "recording": None, "data": {}, "contact_id": None, "tag_id": None}
-    return json.dumps({**person.clean(dict(body)), **nobody}, ensure_ascii=False)
+    nobody: dict[str, Any] = {"external": "", "data": {}, "contact_id": None, "tag_id": None}
+    return {**person.clean(dict(body)), **nobody}
+
+
+def _is_held(event: CallEvent, item: CallItem) -> bool:
+    """Whether an event names a recording that is not to be deleted."""
+    if not event.recording:
+        return False
+    kept = item.recordings.get(Recording(event.recording, event.recording_is_temporary).id)
+    return kept is not None and kept.held

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from hangtag.calls.event import Direction
 from hangtag.calls.fold import Call
+from hangtag.flow.recorded import ask_for
 from hangtag.observability import logger
 from hangtag.store import client
 from hangtag.store.calls import CallItem
@@ -28,6 +29,7 @@ class Actions:
     succeed: bool = False
     settle: bool = False
     amend: bool = False
+    recordings: tuple[str, ...] = ()
 
 
 def decide(item: CallItem, call: Call, create_unknown: str) -> Actions:
@@ -45,6 +47,8 @@ def decide(item: CallItem, call: Call, create_unknown: str) -> Actions:
         settle=call.quiet_since is not None,
         # A current tag on a live call: an event that changed nothing came, the emission has to say so.
         amend=call.closed and item.emitted is not None and (not current or item.live_due is not None),
+        # Once looked at, the item says what became of it.
+        recordings=tuple(one.id for one in call.recordings if one.id not in item.recordings),
     )
 
 
@@ -84,6 +88,8 @@ def act(machinery: Machinery, item: CallItem, actions: Actions, settle_seconds: 
         _send(machinery.settle_queue_url, message, delay=settle_seconds)
     if actions.amend:
         _send(machinery.amend_queue_url, _key(item), delay=0)
+    for recording_id in actions.recordings:
+        ask_for(item.key, recording_id)
 
 
 def fill_later(machinery: Machinery, tenant_id: str, number: str) -> None:

@@ -5,8 +5,9 @@ from typing import Any
 
 from hangtag.calls.classify import SkipReason
 from hangtag.calls.event import Direction, Outcome
-from hangtag.calls.fold import Call
+from hangtag.calls.fold import Call, Recording
 from hangtag.store import calls, clicks, tags
+from hangtag.store.kept import Kept, KeptState
 
 # Why a call that an employee started did not come about.
 NOT_PICKED_UP = "the employee's own phone was not picked up"
@@ -14,7 +15,6 @@ NOT_PICKED_UP = "the employee's own phone was not picked up"
 
 def call_view(item: calls.CallItem, call: Call, emission: tags.Emission | None) -> dict[str, Any]:
     """The JSON of a call; who and why are known once it was emitted. Times are ISO 8601 in UTC."""
-    recording = call.recording
     tagged = emission is not None and emission.tag is not None
     return {
         "id": item.public_id,
@@ -44,7 +44,7 @@ def call_view(item: calls.CallItem, call: Call, emission: tags.Emission | None) 
         ],
         "end_unknown": call.end_unknown,
         "linked_call_id": call.linked_call_id,
-        "recording": {"url": recording.url, "temporary": recording.temporary} if recording else None,
+        **recordings_view(item, call),
         "data": dict(call.data),
         "employee_id": emission.employee_id if emission else None,
         "employee_ids": list(emission.employee_ids) if emission else [],
@@ -54,6 +54,24 @@ def call_view(item: calls.CallItem, call: Call, emission: tags.Emission | None) 
         "tag_id": emission.id if emission and tagged else None,
         "tag_type": emission.tag["type"] if emission and emission.tag else None,
         "skip_reason": emission.skip if emission else None,
+    }
+
+
+def recordings_view(item: calls.CallItem, call: Call) -> dict[str, Any]:
+    """What a call's JSON says of its recordings: all, and the last once more. Where a PBX has them is not in it."""
+    shown = [_recording(one, item.recordings.get(one.id)) for one in call.recordings]
+    return {"recording": shown[-1] if shown else None, "recordings": shown}
+
+
+def _recording(recording: Recording, kept: Kept | None) -> dict[str, Any]:
+    return {
+        "id": recording.id,
+        "temporary": recording.temporary,
+        "state": kept.state if kept else KeptState.WAITING,
+        "reason": kept.reason if kept else None,
+        "size": kept.size if kept else None,
+        "media_type": kept.media_type if kept else None,
+        "held": kept.held if kept else False,
     }
 
 
@@ -100,6 +118,7 @@ def click_view(click: clicks.Click) -> dict[str, Any]:
         "end_unknown": False,
         "linked_call_id": None,
         "recording": None,
+        "recordings": [],
         "data": {},
         "employee_id": click.employee_id,
         "employee_ids": [click.employee_id],

@@ -9,7 +9,18 @@ from pydantic import Field
 from hangtag.http.shapes import Given
 from hangtag.reports.report import Numbers
 
-__all__ = ["BeforeOut", "Direction", "FirstDay", "GroupOut", "LastDay", "NumbersOut", "ReportOut", "RowOut", "StepOut"]
+__all__ = [
+    "BeforeOut",
+    "Direction",
+    "FileOut",
+    "FirstDay",
+    "GroupOut",
+    "LastDay",
+    "NumbersOut",
+    "ReportOut",
+    "RowOut",
+    "StepOut",
+]
 
 _DAY = r"^\d{4}-\d{2}-\d{2}$"
 FirstDay = Annotated[str | None, Query(alias="from", pattern=_DAY)]
@@ -114,3 +125,13 @@ class ReportOut(Given):
     steps: list[StepOut]
     rows: list[RowOut]
     next_cursor: str | None
+
+
+class FileOut(Given):
+    """A report as a file. `url` is where it may be fetched until `expires_at`."""
+
+    report: str
+    from_: str = Field(alias="from")
+    to: str
+    url: str
+    expires_at: str

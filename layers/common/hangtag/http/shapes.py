@@ -243,10 +243,17 @@ class LegOut(Shown):
 
 
 class RecordingOut(Shown):
-    """Where a recording is."""
+    """A recording of a call. `size` is in bytes; `reason` says why it is not there yet, or not at all; a `held` one is
+    not to be deleted.
+    """
 
-    url: str
+    id: str
     temporary: bool
+    state: Literal["waiting", "kept", "linked", "on_request", "not_kept", "failed", "expired", "erased"]
+    reason: str | None = None
+    size: int | None = None
+    media_type: str | None = None
+    held: bool = False
 
 
 class CallOut(Shown):
@@ -272,6 +279,7 @@ class CallOut(Shown):
     end_unknown: bool
     linked_call_id: str | None
     recording: RecordingOut | None
+    recordings: list[RecordingOut] = Field(default_factory=list)
     data: dict[str, str]
     employee_id: str | None
     employee_ids: list[str] = Field(default_factory=list)

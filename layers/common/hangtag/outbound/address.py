@@ -10,11 +10,22 @@ import ipaddress
 import os
 import socket
 from collections.abc import Callable
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from hangtag.errors import BadInputError
 
-__all__ = ["Address", "Rule", "check", "check_url", "host_of", "is_public", "on_loopback", "resolve", "rule"]
+__all__ = [
+    "Address",
+    "Rule",
+    "check",
+    "check_url",
+    "host_of",
+    "is_public",
+    "next_hop",
+    "on_loopback",
+    "resolve",
+    "rule",
+]
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Rule = Callable[[Address], bool]
@@ -84,6 +95,14 @@ def check_url(url: str, *, plain: bool) -> None:
         raise BadInputError("the address must name a host, and nobody's password")
     if port is not None and port < _FIRST_FREE_PORT and port not in _WEB_PORTS:
         raise BadInputError("the address names a port that is not the web's")
+
+
+def next_hop(url: str, target: str) -> str:
+    """Where a redirect leads. Raises BadInputError if that can't be read."""
+    try:
+        return urljoin(url, target)
+    except ValueError:
+        raise BadInputError("the address can't be read") from None
 
 
 def host_of(url: str) -> str:

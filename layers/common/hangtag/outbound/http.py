@@ -6,11 +6,10 @@ Proxies and .netrc are not read; of an answer that is packed no more is unpacked
 import socket
 import time
 import zlib
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urljoin
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -20,16 +19,17 @@ from urllib3.exceptions import HTTPError, NewConnectionError
 from urllib3.util import Timeout
 
 from hangtag.errors import UnreachableError
-from hangtag.outbound.address import Rule, check_url, is_public, on_loopback, resolve, rule
+from hangtag.outbound.address import Rule, check_url, is_public, next_hop, on_loopback, resolve, rule
 
-__all__ = ["MAX_BYTES", "Answer", "send"]
+__all__ = ["MAX_BYTES", "PACKINGS", "REDIRECTS", "Answer", "opened", "send"]
 
 CONNECT_SECONDS = 3.0
 MAX_BYTES = 1024 * 1024
 _CHUNK = 64 * 1024
-_REDIRECTS = (301, 302, 303, 307, 308)
+REDIRECTS = (301, 302, 303, 307, 308)
+_NO_ANSWER = (requests.RequestException, HTTPError, OSError, UnicodeError)
 # gzip's header, zlib's or none: deflate is sent in both ways.
-_PACKINGS = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
+PACKINGS = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +63,9 @@ def send(
     for hop in range(hops + 1):
         answer = _hop(method, url, headers if hop == 0 else None, body, deadline, max_bytes, plain, rule(allowed))
         target = answer.headers.get("location", "")
-        if method != "GET" or answer.status not in _REDIRECTS or not target or hop == hops:
+        if method != "GET" or answer.status not in REDIRECTS or not target or hop == hops:
             return answer
-        url = urljoin(url, target)
+        url = next_hop(url, target)
     raise AssertionError("the last hop returns")
 
 
@@ -79,6 +79,27 @@ def _hop(
     plain: bool,
     allowed: Rule,
 ) -> Answer:
+    with opened(method, url, headers, body, deadline, plain=plain, allowed=allowed) as response:
+        content = _read(response, deadline, max_bytes)
+    kept = {name.lower(): value for name, value in response.headers.items()}
+    return Answer(response.status_code, kept, _unpacked(content, kept.get("content-encoding", ""), max_bytes))
+
+
+@contextmanager
+def opened(
+    method: str,
+    url: str,
+    headers: Mapping[str, str] | None,
+    body: bytes | None,
+    deadline: float,
+    *,
+    plain: bool,
+    allowed: Rule,
+) -> Iterator[requests.Response]:
+    """One request to a checked address, whose answer's body is still to be read; `deadline` is of `time.monotonic()`.
+
+    What goes wrong in reading it is raised as it is by the request: UnreachableError. Raises BadInputError.
+    """
     check_url(url, plain=plain or on_loopback())
     seconds = deadline - time.monotonic()
     if seconds <= 0:
@@ -98,11 +119,14 @@ def _hop(
                 allow_redirects=False,
                 stream=True,
             )
-            content = _read(response, deadline, max_bytes)
-        except (requests.RequestException, HTTPError, OSError, UnicodeError) as error:
+        except (*_NO_ANSWER, ValueError) as error:
+            # requests looks at where a redirect leads although it is not to follow it.
             raise UnreachableError("the service did not answer") from error
-    kept = {name.lower(): value for name, value in response.headers.items()}
-    return Answer(response.status_code, kept, _unpacked(content, kept.get("content-encoding", ""), max_bytes))
+        try:
+            with response:
+                yield response
+        except _NO_ANSWER as error:
+            raise UnreachableError("the service did not answer") from error
 
 
 def _read(response: requests.Response, deadline: float, max_bytes: int) -> bytes:
@@ -123,10 +147,10 @@ def _unpacked(content: bytes, packing: str, max_bytes: int) -> bytes:
     form = packing.strip().lower()
     if form in ("", "identity") or not content:
         return content
-    if form not in _PACKINGS:
+    if form not in PACKINGS:
         raise UnreachableError("the service packs its answer in an unknown way")
     try:
-        unpacking = zlib.decompressobj(_PACKINGS[form])
+        unpacking = zlib.decompressobj(PACKINGS[form])
         whole = unpacking.decompress(content, max_bytes)
     except zlib.error:
         raise UnreachableError("the service's answer can't be unpacked") from None

@@ -151,6 +151,8 @@ class Provider(Protocol):
       delivery asks to be done next (`Pending` is the module's own dataclass, of texts), and the doing of it. Doubles
       must do no harm.
     * `recording(account: Account, reference: str, door: Door) -> Media` says where to fetch what an event named.
+    * `RECORDING_AFTER: float` with it or without: so many seconds after it was named a recording can be fetched.
+    * `MEDIA_HOSTS: tuple[str, ...]`, the domains that recordings are fetched from; left out where they may be anywhere.
     * `history(account: Account, since: datetime, until: datetime, door: Door) -> Iterator[CallEvent]` tells the calls
       that began in that time (UTC), as events that the fold joins with those of the webhook: the same call ids and
       legs.

@@ -40,6 +40,9 @@ from hangtag.providers.base import (
 from hangtag.providers.reading import believed, json_object, json_of, moment, need, text
 
 HOSTS = ("telnyx.com",)
+# Its addresses are signed ones of S3, which are good for ten minutes.
+MEDIA_HOSTS = ("telnyx.com", "amazonaws.com")
+RECORDING_AFTER = 0.0
 # How it tells, in a click, that the employee picked up.
 PICK_UP = "told"
 # Without these it can't be asked to call.

@@ -47,6 +47,9 @@ from hangtag.providers.reading import (
 )
 
 HOSTS = ("twilio.com",)
+MEDIA_HOSTS = HOSTS
+# It is told of once it is there.
+RECORDING_AFTER = 0.0
 # How it tells, in a click, that the employee picked up.
 PICK_UP = "told"
 # A new account places one call a second.

@@ -33,6 +33,9 @@ from hangtag.providers.base import (
 from hangtag.providers.reading import believed, flag, form, json_of, moment, need, query, same, text, whole, zone
 
 HOSTS = ("zadarma.com", "novofon.com")
+MEDIA_HOSTS = HOSTS
+# The vendor's client for PHP says 40 seconds after the end of the call.
+RECORDING_AFTER = 40.0
 # Without these it can't be asked to call.
 ORIGINATES_WITH = ("api_key",)
 LIMITS = {"": Limit(100, 60), "statistics": Limit(3, 60)}

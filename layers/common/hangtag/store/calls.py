@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +12,8 @@ from hangtag.calls.event import CallEvent, decode, encode
 from hangtag.calls.fold import Call, fold
 from hangtag.store.call_events import EVENT_PREFIX, MAX_GENERATIONS
 from hangtag.store.client import dynamodb, is_refused
+from hangtag.store.kept import PREFIX as KEPT_PREFIX
+from hangtag.store.kept import Kept, read_kept
 from hangtag.store.keys import DAY_SHARDS, LIVE_SHARDS, call_pk, call_sk, digest, key, live_shard, shard
 
 # Ends the id of a clicked call, where others have their generation.
@@ -53,7 +55,7 @@ class CallItem:
 
     `from_task` is the task that the call was made from. `met` is what is known of the other party while it rings.
     `click_id` is the click that began the call, once it is known. `first_at` is when the first of its events arrived,
-    by our clock.
+    by our clock. `recordings` says what became of each recording, by its id; `recordings_count` counts the changes.
     """
 
     key: CallKey
@@ -74,6 +76,8 @@ class CallItem:
     met: "Met | None" = None
     click_id: str | None = None
     first_at: datetime | None = None
+    recordings: Mapping[str, Kept] = field(default_factory=dict)
+    recordings_count: int = 0
 
     @property
     def public_id(self) -> str:
@@ -124,6 +128,8 @@ def parse(raw: Mapping[str, Any]) -> CallItem | None:
         met=Met(**json.loads(raw["met"]["S"])) if "met" in raw else None,
         click_id=raw.get("click", {}).get("S"),
         first_at=datetime.fromtimestamp(float(raw["first_at"]["N"]), UTC) if "first_at" in raw else None,
+        recordings=read_kept(raw),
+        recordings_count=int(raw.get("kept_n", {}).get("N", "0")),
     )
 
 
@@ -195,7 +201,8 @@ def settle(table: str, item: CallItem, event: CallEvent) -> bool:
 def mark_emitted(table: str, item: CallItem, record: str, body: Mapping[str, Any]) -> bool:
     """Say that the tag is current, and take the call off the list of live ones; False if an event came since.
 
-    A closed call gets its index keys here. `body` is the call as the API shows it.
+    False too if something became of a recording since: `body`, the call as the API shows it, would not say it. A closed
+    call gets its index keys here.
     """
     started = str(body["started_at"] or "")
     day = (started or datetime.now(UTC).isoformat())[:10]
@@ -205,9 +212,10 @@ def mark_emitted(table: str, item: CallItem, record: str, body: Mapping[str, Any
         item.key,
         "SET emitted = :record, body = :body, day_key = :day, day_order = :order"
         " REMOVE live_shard, live_due, task_token",
-        "n = :count",
+        f"n = :count AND {_same_recordings(item)}",
         {},
         {
+            **_recordings_seen(item),
             ":record": {"S": record},
             ":body": {"S": json.dumps(body, ensure_ascii=False)},
             ":day": {"S": key("T", item.tenant_id, "CALLS", day, str(bucket))},
@@ -215,6 +223,31 @@ def mark_emitted(table: str, item: CallItem, record: str, body: Mapping[str, Any
             ":count": {"N": str(item.count)},
         },
     )
+
+
+def note_recording(table: str, item: CallItem, recording_id: str, after: Kept, view: Mapping[str, Any] | None) -> bool:
+    """Say what became of a recording; False if something else did meanwhile, or the call was changed.
+
+    `view` is the call as the API shows it from then on, None if it was not tagged yet. Raises botocore's errors.
+    """
+    name = KEPT_PREFIX + recording_id
+    update, condition = "SET #kept = :kept", f"attribute_exists(pk) AND {_same_recordings(item)}"
+    values: dict[str, Any] = {":kept": {"S": after.to_text()}, ":one": {"N": "1"}, **_recordings_seen(item)}
+    if view is not None and item.emitted is not None:
+        update += ", body = :body"
+        condition += " AND emitted = :emitted"
+        values |= {":body": {"S": json.dumps(view, ensure_ascii=False)}, ":emitted": {"S": item.emitted}}
+    else:
+        condition += " AND attribute_not_exists(emitted)"
+    return _update(table, item.key, f"{update} ADD kept_n :one", condition, {"#kept": name}, values)
+
+
+def _same_recordings(item: CallItem) -> str:
+    return "kept_n = :kept_n" if item.recordings_count else "attribute_not_exists(kept_n)"
+
+
+def _recordings_seen(item: CallItem) -> dict[str, Any]:
+    return {":kept_n": {"N": str(item.recordings_count)}} if item.recordings_count else {}
 
 
 def meet(table: str, call: CallKey, met: Met) -> bool:

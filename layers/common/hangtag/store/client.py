@@ -30,6 +30,8 @@ def make(
         read_timeout=read,
         retries={"mode": "standard", "total_max_attempts": attempts},
         tcp_keepalive=True,
+        # Links are signed as all else is; of itself botocore signs them in the old way, which newer regions refuse.
+        signature_version="s3v4" if service == "s3" else None,
     )
     return _session().create_client(service, config=config, endpoint_url=endpoint)
 

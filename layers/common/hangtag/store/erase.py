@@ -17,7 +17,7 @@ from typing import Any
 
 from hangtag.calls.classify import TagType
 from hangtag.errors import UnavailableError
-from hangtag.store import clicks, files, missed_calls, report_first, report_marks, report_sums, tenant_list
+from hangtag.store import clicks, files, missed_calls, recordings, report_first, report_marks, report_sums, tenant_list
 from hangtag.store.calls import CallKey, live_calls
 from hangtag.store.client import dynamodb
 from hangtag.store.keys import DAY_SHARDS, key
@@ -63,7 +63,7 @@ def erase(table: str, tenant_id: str, created_at: str, day: date | None, has_tim
     ]
     if not all(_delete(table, step, has_time) for step in steps) or not has_time():
         return Progress(False, day)
-    if not files.erase_files(tenant_id, has_time):
+    if not files.erase_files(tenant_id, has_time) or not recordings.erase_tenant(tenant_id, has_time):
         return Progress(False, day)
     own = key("T", tenant_id)
     last = [(own, "SETTINGS"), tenant_list.place(tenant_id, created_at), (own, "TENANT")]

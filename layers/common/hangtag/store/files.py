@@ -17,15 +17,18 @@ def erase_files(tenant_id: str, has_time: Callable[[], bool]) -> bool:
     bucket = os.environ.get("FILES_BUCKET")
     if not bucket:
         return True
+    return all(erase_prefix(bucket, f"{folder}/{tenant_id}/", has_time) for folder in FOLDERS)
+
+
+def erase_prefix(bucket: str, prefix: str, has_time: Callable[[], bool]) -> bool:
+    """Delete all whose key begins so, also what is being written; false when time ran out. Raises botocore's errors."""
     s3 = client.make("s3")
-    for folder in FOLDERS:
-        prefix = f"{folder}/{tenant_id}/"
-        for upload in _listed(s3.list_multipart_uploads, bucket, prefix, "Uploads"):
-            s3.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
-        for found in _listed(s3.list_objects_v2, bucket, prefix, "Contents"):
-            if not has_time():
-                return False
-            s3.delete_object(Bucket=bucket, Key=found["Key"])
+    for upload in _listed(s3.list_multipart_uploads, bucket, prefix, "Uploads"):
+        s3.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+    for found in _listed(s3.list_objects_v2, bucket, prefix, "Contents"):
+        if not has_time():
+            return False
+        s3.delete_object(Bucket=bucket, Key=found["Key"])
     return True
 
 

@@ -7,7 +7,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from hangtag.http import report_file, reporting
 from hangtag.http.caller import Role
-from hangtag.http.report_shapes import Direction, FirstDay, LastDay, ReportOut
+from hangtag.http.report_shapes import Direction, FileOut, FirstDay, LastDay, ReportOut
 from hangtag.http.service import Routes
 from hangtag.http.shapes import Limit
 from hangtag.reports.report import Filters, Kind
@@ -45,7 +45,7 @@ def _add(kind: Kind) -> None:
         step: Literal["day", "week"] | None = None,
         limit: Limit | None = None,
         cursor: str | None = None,
-    ) -> Response[ReportOut]:
+    ) -> Response[ReportOut | FileOut]:
         filters = Filters(employee_id, contact_id, line, integration_id, direction)
         wanted = reporting.asked(routes.caller, kind, first, last, filters)
         if report_file.is_wanted(routes.current_event.headers.get("accept", "")):

@@ -1,0 +1,190 @@
+"""Files from outside: of bounded size and time, over checked addresses only, in pieces."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from ipaddress import ip_address
+from typing import Any
+
+import pytest
+
+from hangtag import outbound
+from hangtag.errors import BadInputError, TooLargeError, UnreachableError
+from hangtag.flow.audio import media_type
+from hangtag.outbound.download import PIECE_BYTES, Download
+from local.simulator.media import (
+    MediaServer,
+    Serve,
+    audio,
+    bomb,
+    cut_off,
+    drip,
+    endless,
+    file,
+    in_turn,
+    media,
+    packed,
+    status,
+    to,
+    tone,
+)
+
+MEGABYTE = 1_000_000
+PRIVATE = ("http://169.254.169.254/latest/meta-data", "http://10.0.0.1/", "http://[::ffff:169.254.169.254]/")
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[MediaServer]:
+    """A PBX's server; as on the embedded stack, this machine may be reached."""
+    monkeypatch.setenv("OUTBOUND_LOOPBACK", "true")
+    with media() as made:
+        yield made
+
+
+def read(url: str, **options: Any) -> bytes:
+    with Download(url, **{"seconds": 20.0, **options}) as download:
+        assert download.status == 200
+        return b"".join(download.pieces())
+
+
+def test_a_file_comes_in_pieces_and_whole(server: MediaServer) -> None:
+    body = tone(30)
+    with Download(server.put("/a.wav", file(body))) as download:
+        pieces = list(download.pieces())
+    assert b"".join(pieces) == body
+    assert len(pieces) > 1
+    assert max(map(len, pieces)) <= PIECE_BYTES
+
+
+def test_what_is_packed_is_unpacked(server: MediaServer) -> None:
+    assert read(server.put("/a.wav", packed(tone()))) == tone()
+
+
+@pytest.mark.parametrize(
+    ("serve", "error", "words"),
+    [
+        (endless(2000 * MEGABYTE, declared=2000 * MEGABYTE), TooLargeError, "too long"),
+        (endless(2000 * MEGABYTE), TooLargeError, "too long"),
+        (bomb(50 * MEGABYTE), TooLargeError, "too long"),
+        (cut_off(tone()), UnreachableError, "did not answer|cut off"),
+        (file(b"\x1f\x8b\x08nonsense", **{"content-encoding": "gzip"}), UnreachableError, "unpacked"),
+        (file(tone(), **{"content-encoding": "br"}), UnreachableError, "unknown way"),
+    ],
+    ids=["declared", "endless", "bomb", "cut-off", "broken", "unknown-packing"],
+)
+def test_what_is_too_long_or_broken_is_given_up(
+    server: MediaServer, serve: Serve, error: type[Exception], words: str
+) -> None:
+    url = server.put("/a.mp3", serve)
+    with pytest.raises(error, match=words):
+        read(url, max_bytes=3 * MEGABYTE)
+
+
+def test_what_drips_is_given_up_in_time(server: MediaServer) -> None:
+    over = threading.Event()
+    url, begun = server.put("/a.mp3", drip(over)), time.monotonic()
+    with pytest.raises(UnreachableError):
+        read(url, seconds=0.5)
+    over.set()
+    # It would go on for ever.
+    assert time.monotonic() - begun < 15
+
+
+def test_redirects_are_followed_and_credentials_stay_at_the_first_hop(server: MediaServer) -> None:
+    end = server.put("/a.wav", audio())
+    url = server.put("/1", to("/2"))
+    server.put("/2", to(end, 307))
+    assert read(url, headers={"x-api-key": "secret"}) == tone()
+    assert [asked.headers.get("x-api-key") for asked in server.asked] == ["secret", None, None]
+
+
+@pytest.mark.parametrize("target", PRIVATE)
+@pytest.mark.parametrize("hop", range(5))
+def test_a_redirect_into_a_private_network_is_refused_at_each_hop(server: MediaServer, hop: int, target: str) -> None:
+    for number in range(hop):
+        server.put(f"/{number}", to(f"/{number + 1}"))
+    server.put(f"/{hop}", to(target))
+    with pytest.raises(BadInputError, match="private"):
+        read(f"{server.url}/0")
+    assert len(server.asked) == hop + 1
+
+
+def test_redirects_that_go_round_end(server: MediaServer) -> None:
+    with pytest.raises(UnreachableError, match="too many"):
+        read(server.put("/round", to("/round")))
+
+
+@pytest.mark.parametrize(
+    "target", ["file:///etc/passwd", "gopher://127.0.0.1/", "http://user:key@127.0.0.1/", "//[bad"]
+)
+def test_a_redirect_to_what_is_no_address_of_the_web_is_refused(server: MediaServer, target: str) -> None:
+    with pytest.raises((BadInputError, UnreachableError)):
+        read(server.put("/1", to(target)))
+    assert len(server.asked) == 1
+
+
+def test_a_name_that_changes_its_address_between_look_ups_does_not_lead_inside(
+    server: MediaServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = int(server.url.rpartition(":")[2])
+    answers = iter(["127.0.0.1", "10.0.0.1"])
+
+    def look_up(name: str, *rest: Any, **more: Any) -> Any:
+        # An address is looked up too, and is itself.
+        found = next(answers) if name == "pbx.example" else name
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (found, port))]
+
+    connected: list[str] = []
+    connect = socket.socket.connect
+
+    def note(self: socket.socket, address: Any) -> None:
+        connected.append(address[0])
+        connect(self, address)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    monkeypatch.setattr(socket.socket, "connect", note)
+    # It redirects to itself, so that its name is looked up once more.
+    server.put("/1", in_turn(to(f"http://pbx.example:{port}/2"), audio()))
+    with pytest.raises(BadInputError, match="private"):
+        read(f"http://pbx.example:{port}/1")
+    assert set(connected) <= {"127.0.0.1"}
+
+
+def test_an_error_is_told_by_its_status(server: MediaServer) -> None:
+    with Download(server.put("/1", status(503, retry_after="30"))) as download:
+        assert (download.status, download.answered["retry-after"]) == (503, "30")
+
+
+def test_without_encryption_only_where_it_is_allowed() -> None:
+    with pytest.raises(BadInputError, match="https"), Download("http://pbx.example/1.mp3"):
+        pass
+    assert not outbound.is_public(ip_address("127.0.0.1"))
+
+
+@pytest.mark.parametrize(
+    ("head", "kind"),
+    [
+        (tone()[:16], "audio/wav"),
+        (b"ID3\x04\x00\x00\x00\x00\x00\x00\x00\x00", "audio/mpeg"),
+        (b"\xff\xfb\x90\x44", "audio/mpeg"),
+        (b"\xff\xf3\x40\xc0", "audio/mpeg"),
+        (b"\xff\xf1\x50\x80", "audio/aac"),
+        (b"OggS\x00\x02", "audio/ogg"),
+        (b"fLaC", "audio/flac"),
+        (b"#!AMR\n", "audio/amr"),
+        (b"\x00\x00\x00\x20ftypM4A ", "audio/mp4"),
+        (b"\x1aE\xdf\xa3", "audio/webm"),
+        (b"<!doctype html>", None),
+        (b'{"error":"x"}', None),
+        (b"RIFF\x00\x00\x00\x00AVI LIST", None),
+        (b"%PDF-1.7", None),
+        (b"PK\x03\x04", None),
+        (b"\xff\xd8\xff\xe0", None),
+        (b"\xff\xff\xff\xff", None),
+        (b"\xff", None),
+        (b"", None),
+    ],
+)
+def test_audio_is_known_by_how_it_begins(head: bytes, kind: str | None) -> None:
+    assert media_type(head) == kind
