@@ -102,6 +102,8 @@ def save(table: str, place: Key, packed: bytes, before: Kept, stamp: str | None 
     if stamp is not None:
         values["stamp"] = {"S": stamp}
     if not _put_if(table, place, values, before.version):
+        for number in range(1, len(rest) + 1):
+            _delete(table, (place[0], _part_sk(place, version, token, number)))
         return False
     if rest or before.token:
         _drop_parts(table, place, version)
@@ -181,7 +183,11 @@ def _drop_parts(table: str, place: Key, version: int) -> None:
     """Take away the parts of older versions."""
     for sk in _part_keys(table, place):
         if int(sk.split("#")[2]) < version:
-            dynamodb().delete_item(TableName=table, Key={"pk": {"S": place[0]}, "sk": {"S": sk}})
+            _delete(table, (place[0], sk))
+
+
+def _delete(table: str, place: Key) -> None:
+    dynamodb().delete_item(TableName=table, Key={"pk": {"S": place[0]}, "sk": {"S": place[1]}})
 
 
 def _put(table: str, place: Key, values: Mapping[str, Any]) -> None:
