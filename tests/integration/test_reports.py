@@ -141,7 +141,7 @@ def test_a_file_has_the_columns_of_the_report_and_no_formulas(stack: Stack, offi
     assert {row[3] for row in rows[1:]} == shown
     assert [row[3] for row in rows[1:]] == [f"'{name}" if name[0] in "=+-@" else name for name in sorted(names)]
     assert {(row[4], row[5], row[6]) for row in rows[1:]} == {("Anna", "incoming", "0.15")}
-    assert f"reports/{office.tenant_id}/" in url
+    assert f"exports/{office.tenant_id}/reports/" in url
     assert "X-Amz-Expires=900" in url or "Expires=" in url
 
 

@@ -16,9 +16,14 @@ PART_BYTES = 8 * 1024 * 1024
 LINK_SECONDS = 900
 
 
+def folder(tenant_id: str) -> str:
+    """What the keys of a tenant's files begin with: they lie among its exports, and go with these."""
+    return f"exports/{tenant_id}/reports/"
+
+
 def object_key(tenant_id: str) -> str:
     """A new file's place in the bucket."""
-    return f"reports/{tenant_id}/{secrets.token_hex(16)}.csv"
+    return f"{folder(tenant_id)}{secrets.token_hex(16)}.csv"
 
 
 def write(table: str, asked: Asked) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from hangtag.store import client
 
-FOLDERS = ("imports", "exports", "reports")
+FOLDERS = ("imports", "exports")
 
 
 def erase_files(tenant_id: str, has_time: Callable[[], bool]) -> bool:

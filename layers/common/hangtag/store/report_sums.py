@@ -9,13 +9,14 @@ current.
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from botocore.exceptions import ClientError
 
 from hangtag.reports import sums
+from hangtag.reports.facts import Group
 from hangtag.reports.sums import Aggregate
 from hangtag.store import batch
 from hangtag.store.client import dynamodb, is_refused
@@ -110,6 +111,28 @@ def save(table: str, place: Key, packed: bytes, before: Kept, stamp: str | None 
     return True
 
 
+def forget(table: str, tenant_id: str, day: date, contact_ids: frozenset[str]) -> None:
+    """Take contacts out of the sums of a UTC day's hours; what was made of these goes. Raises botocore's errors."""
+    pk = partition(tenant_id, day)
+    hours = [datetime.combine(day, time(number), UTC) for number in range(24)]
+    places = {hour_place(tenant_id, hour): hour for hour in hours}
+    for place, kept in load(places).items():
+        aggregate = kept.aggregate
+        if any(group.contact in contact_ids for group in aggregate):
+            without = sums.moved(aggregate, lambda group: _without(group, contact_ids))
+            # If its hour is being summed up at this moment, that is because its calls lost them, too.
+            if save(table, place, sums.dump(without), kept):
+                tell_version(table, tenant_id, places[place], kept.version + 1)
+    for sk in _keys(table, pk, key("DAY", "")):
+        for part in _part_keys(table, (pk, sk)):
+            _delete(table, (pk, part))
+        _delete(table, (pk, sk))
+
+
+def _without(group: Group, contact_ids: frozenset[str]) -> Group:
+    return group._replace(contact=None) if group.contact in contact_ids else group
+
+
 def versions(tenant_id: str, days: Iterable[date]) -> dict[datetime, int]:
     """The versions of all hours of UTC days that have sums. Raises botocore's errors."""
     found = batch.read_all((partition(tenant_id, day), VERSIONS) for day in days)
@@ -168,11 +191,15 @@ def _joined(head: Any, parts: list[Any]) -> Kept:
 
 
 def _part_keys(table: str, place: Key) -> list[str]:
+    return _keys(table, place[0], key("PART", place[1], ""))
+
+
+def _keys(table: str, pk: str, prefix: str) -> list[str]:
     query = dynamodb().get_paginator("query")
     pages = query.paginate(
         TableName=table,
-        KeyConditionExpression="pk = :pk AND begins_with(sk, :part)",
-        ExpressionAttributeValues={":pk": {"S": place[0]}, ":part": {"S": key("PART", place[1], "")}},
+        KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
+        ExpressionAttributeValues={":pk": {"S": pk}, ":prefix": {"S": prefix}},
         ProjectionExpression="sk",
         ConsistentRead=True,
     )
