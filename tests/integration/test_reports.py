@@ -4,6 +4,7 @@ import csv
 import io
 import random
 import time
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -22,7 +23,7 @@ from hangtag.flow import reporting
 from hangtag.reports import sums
 from hangtag.reports.facts import Beside
 from hangtag.reports.report import Kind
-from hangtag.store import client, report_sums
+from hangtag.store import client, report_marks, report_sums
 from hangtag.store.keys import key
 from hangtag.store.report_marks import hour_of
 from local.stack import Stack
@@ -357,3 +358,142 @@ def test_a_refresh_after_one_changed_call_does_not_grow_with_the_calls_of_other_
             assert reporting.rebuild(stack.table, office.tenant_id, HOUR)
         costs.append(sorted(seen))
     assert costs[0] == costs[1], costs
+
+
+def test_an_erased_number_is_in_no_report_and_no_file(stack: Stack, office: Office, line: Line) -> None:
+    contact = office.employee.made("/v1/contacts", {"name": "Ivan", "phones": ["+79035550861"]})["id"]
+    line.talk("e-1", "79035550861")
+    awaited(stack, office.owner, "calls-by-contact", calls_are(1))
+    csv_of(office.owner, "calls-by-contact")
+    assert traces(stack, contact), "it is in none to begin with"
+    erasure = office.owner.made("/v1/erasures", {"number": "+79035550861"})["id"]
+    deadline = time.monotonic() + WITHIN_SECONDS
+    while office.owner.get(f"/v1/erasures/{erasure}").json["state"] != "done":
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert traces(stack, contact) == []
+    assert files_of(stack, office) == []
+    # What somebody sums up afterwards has it no more, either.
+    said = awaited(stack, office.owner, "calls-by-contact", lambda said: said["groups"][0]["key"] is None)
+    assert said["totals"]["calls"] == 1
+    assert traces(stack, contact) == []
+
+
+def traces(stack: Stack, *ids: str) -> list[str]:
+    """Where ids stand in what is kept for reports, packed or not."""
+    pages = client.dynamodb().get_paginator("scan").paginate(TableName=stack.table)
+    found = []
+    for item in (item for page in pages for item in page["Items"]):
+        if not item.get("kind", {}).get("S", "").startswith("report_"):
+            continue
+        packed = item.get("packed", {}).get("B", b"")
+        text = str(item) + (zlib.decompress(packed).decode() if packed else "")
+        found += [item["sk"]["S"] for one_ in ids if one_ in text]
+    return found
+
+
+def files_of(stack: Stack, office: Office) -> list[str]:
+    found = stack.client("s3").list_objects_v2(Bucket=stack.files_bucket).get("Contents", [])
+    return [file["Key"] for file in found if office.tenant_id in file["Key"]]
+
+
+def test_nothing_of_reports_is_left_of_an_erased_tenant(stack: Stack, office: Office, line: Line) -> None:
+    line.talk("t-1", "79035550862")
+    awaited(stack, office.owner, "calls-by-contact", calls_are(1))
+    csv_of(office.owner, "calls-by-contact")
+    deadline = time.monotonic() + WITHIN_SECONDS
+    while office.operator.send("DELETE", f"/v1/tenants/{office.tenant_id}").status == 202:
+        assert time.monotonic() < deadline
+    pages = client.dynamodb().get_paginator("scan").paginate(TableName=stack.table)
+    left = [item["sk"]["S"] for page in pages for item in page["Items"] if office.tenant_id in str(item)]
+    assert left == []
+    assert files_of(stack, office) == []
+    # A mark that comes late goes, and leaves nothing.
+    report_marks.mark(stack.table, office.tenant_id, HOUR, datetime.now(UTC))
+    sum_up(stack)
+    assert marked(stack, office) == []
+
+
+def marked(stack: Stack, office: Office) -> list[dict[str, Any]]:
+    answer = client.dynamodb().query(
+        TableName=stack.table,
+        KeyConditionExpression="pk = :pk",
+        ExpressionAttributeValues={":pk": {"S": report_marks.partition(office.tenant_id)}},
+    )
+    return [dict(item) for item in answer["Items"]]
+
+
+def test_a_mark_goes_after_a_second_look_unless_it_was_renewed_meanwhile(stack: Stack, office: Office) -> None:
+    # Far off, so that the schedule, which runs beside, leaves it alone.
+    table, then = stack.table, datetime(2099, 3, 10, 12, tzinfo=UTC)
+    report_marks.mark(table, office.tenant_id, HOUR, then)
+
+    def due(at: datetime) -> list[report_marks.Mark]:
+        return [mark for mark in report_marks.due(table, at) if mark.tenant_id == office.tenant_id]
+
+    assert due(then + timedelta(seconds=59)) == []
+    (first,) = due(then + timedelta(seconds=60))
+    assert (first.hour, first.again) == (HOUR, False)
+    # Renewed while its hour was being summed up: it is due again in a minute, as a new one.
+    report_marks.mark(table, office.tenant_id, HOUR, then + timedelta(seconds=61))
+    report_marks.settle(table, first, then + timedelta(seconds=62))
+    assert due(then + timedelta(seconds=121)) == []
+    (second,) = due(then + timedelta(seconds=122))
+    assert (second.again, second.version) == (False, 2)
+    report_marks.settle(table, second, then + timedelta(seconds=123))
+    assert due(then + timedelta(minutes=11)) == []
+    (third,) = due(then + timedelta(minutes=13))
+    assert third.again
+    # A change in between is not left for later.
+    report_marks.mark(table, office.tenant_id, HOUR, then + timedelta(minutes=4))
+    (fourth,) = due(then + timedelta(minutes=5))
+    assert not fourth.again
+    report_marks.settle(table, third, then + timedelta(minutes=13))
+    for minutes in (14, 25):
+        (left,) = due(then + timedelta(minutes=minutes))
+        report_marks.settle(table, left, then + timedelta(minutes=minutes))
+    assert marked(stack, office) == []
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"from": "2026-13-01"},
+        {"from": "today"},
+        {"from": "2026-03-02", "to": "2026-03-01"},
+        {"from": "2024-01-01", "to": "2026-01-01"},
+        {"to": "0001-01-01"},
+        {"direction": "sideways"},
+        {"step": "year"},
+        {"cursor": "nonsense"},
+        {"limit": "0"},
+    ],
+)
+def test_what_is_no_report_is_refused(shared: Office, asked: dict[str, str]) -> None:
+    assert shared.owner.get("/v1/reports/calls-by-contact", **asked).status == 400
+
+
+def test_rows_come_page_by_page_and_steps_by_day_and_week(stack: Stack, office: Office) -> None:
+    calls = some(office, 40)
+    seed(stack, office, calls)
+    asked = {"from": "2026-03-09", "to": "2026-03-15", "step": "day"}
+    said = awaited(stack, office.owner, "calls-by-contact", calls_are(counted(calls)), **asked)
+    by_day = {one_["from"]: one_["numbers"]["calls"] for one_ in said["steps"]}
+    assert list(by_day) == [f"2026-03-{day:02d}" for day in range(9, 16)]
+    assert by_day["2026-03-10"] == sum(by_day.values()) == counted(calls)
+    rows: list[Any] = []
+    cursor = None
+    while True:
+        more: dict[str, str] = {"cursor": cursor} if cursor else {}
+        page = office.owner.get("/v1/reports/calls-by-contact", limit="7", **asked, **more).json
+        assert len(page["rows"]) <= 7
+        rows += page["rows"]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+    assert {row["call_id"] for row in rows} == {call.body["id"] for call in calls if call.body["tag_type"]}
+    assert [(row["date"], row["time_from"]) for row in rows] == sorted(
+        ((row["date"], row["time_from"]) for row in rows), reverse=True
+    )
+    week = office.owner.get("/v1/reports/calls-by-contact", **{**asked, "step": "week"}).json
+    assert [(one_["from"], one_["numbers"]) for one_ in week["steps"]] == [("2026-03-09", said["totals"])]
