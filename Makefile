@@ -80,7 +80,7 @@ docs: setup ## write docs/openapi.json and docs/providers.md anew from the code
 	$(BIN)/python -m tools.providers
 
 bench: setup ## what a call costs, as ratios and counts of one run
-	@PYTHONPATH=$(PYTHONPATH):tests/load:tests/integration $(BIN)/python tests/load/bench.py
+	@PYTHONPATH=$(PYTHONPATH):tests/load:tests/integration:tests/unit $(BIN)/python tests/load/bench.py
 
 bench-import: setup ## 100 000 contacts from a file, stopped on the way; takes minutes
 	@PYTHONPATH=$(PYTHONPATH):tests/load:tests/integration $(BIN)/python tests/load/importing.py

@@ -10,7 +10,7 @@ from typing import Any
 
 ROOT = Path(__file__).parent.parent
 FILE = ROOT / "docs" / "openapi.json"
-FUNCTIONS = ("admin", "desk", "originate", "recordings")
+FUNCTIONS = ("admin", "desk", "originate", "recordings", "reports")
 # Read when a function's module is imported; nothing of AWS is asked.
 _ENVIRONMENT = {"TABLE_NAME": "none", "TOKEN_KEY": "none", "AWS_DEFAULT_REGION": "us-east-1"}
 # What any route may answer instead: errors.py, as problem+json.

@@ -8,6 +8,7 @@ from typing import Any
 
 from hangtag.batches import work_off
 from hangtag.flow import settle as settling
+from hangtag.flow.report_marking import note_change
 from hangtag.flow.sweep import sweep
 from hangtag.flow.talk import note_talk
 from hangtag.flow.track import Machinery, act, decide, deliver, fill_later
@@ -44,13 +45,16 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def track(record: Mapping[str, Any]) -> None:
-    """One change that the stream tells of: a call's, a message's for an outside CRM, or a number's new contact."""
+    """One change of the stream: of a call, a missed call, a message for an outside CRM, or a number's new contact."""
     image = record["dynamodb"].get("NewImage")
     if image is None:
         return
     sk = image["sk"]["S"]
     if sk.startswith("CALL#"):
         track_call(image)
+        note_change(TABLE, record)
+    elif sk.startswith("MISSED#"):
+        note_change(TABLE, record)
     elif sk.startswith("OUTBOX"):
         deliver(MACHINERY, image["tenant_id"]["S"], image["id"]["S"])
     elif "claimed" in image:

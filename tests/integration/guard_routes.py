@@ -16,6 +16,7 @@ OPERATORS = re.compile(r"\w+ /v1/tenants")
 EMPLOYEES = re.compile(
     r"(?!.*/recordings/)"
     r"(GET|POST|PUT|PATCH) /v1/(contacts|calls|tasks|tags|planner|missed-calls|live-tickets)(?![\w-])|GET /v1/masks$"
+    r"|GET /v1/reports/"
 )
 
 

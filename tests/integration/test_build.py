@@ -14,10 +14,8 @@ pytestmark = [pytest.mark.build, pytest.mark.slow]
 
 ROOT = Path(__file__).parents[2]
 SAM = ROOT / ".venv-sam" / "bin" / "sam"
-FUNCTIONS = {
-    f"{name}Function"
-    for name in ("Webhook", "Tracker", "Tags", "Admin", "Desk", "Jobs", "Originate", "Live", "Recordings")
-}
+_NAMES = ("Webhook", "Tracker", "Tags", "Admin", "Desk", "Jobs", "Originate", "Live", "Recordings", "Reports")
+FUNCTIONS = {f"{name}Function" for name in _NAMES}
 BUILD_WITHIN_SECONDS = 540
 
 

@@ -20,6 +20,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "originate": {"statusCode": 401},
     "live": {"statusCode": 401},
     "recordings": {"looked_at": 0, "expired": 0},
+    "reports": {"hours": 0},
     "jobs": {"batchItemFailures": []},
 }
 

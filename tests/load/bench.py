@@ -1,8 +1,9 @@
 """`make bench`: what a call costs; each figure is a ratio or a count of this run. Exits 1 if one is over its target."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 
 from calls import Pbx, as_text, hang_up_to_tag, make_pbx, table_calls_per_webhook, transitions_per_call
 from fault_proxy import FaultPlan, fault_proxy
@@ -11,10 +12,12 @@ from local import stack as local_stack
 from local.simulator import Api, build_office, load_office_plan
 from office_clone import end_set_up
 from process import ED25519, SIGNED, cpu_ratio, import_ratio
+from reports import lone_table, refreshes
 
 PORT = 4621
 PROXY_PORT = 4622
 IMPORT_TARGET = 1.4
+REFRESH_WRITES = 6
 
 
 @contextmanager
@@ -27,6 +30,21 @@ def a_pbx(fault_endpoint: str | None = None) -> Iterator[Pbx]:
         yield make_pbx(stack, office)
 
 
+def report_costs(say: Callable[[str, float, float | None], None]) -> dict[str, dict[str, int]]:
+    """What refreshes of reports cost, for days of ever more calls."""
+    costs = {}
+    with local_stack.running(port=PORT) as stack, lone_table(stack) as table_name:
+        for size, busiest, what, cost in refreshes(table_name, "0" * 16):
+            costs[f"{size} {what}"] = asdict(cost)
+            where = f"a refresh ({what}), {size} calls a day, {busiest} in its hour"
+            # The hour's sums, and their version; more only for sums that take more than one item, and for new callers.
+            say(f"{where}: writes", cost.writes, None if what == "first" else REFRESH_WRITES)
+            say(f"{where}: reads", cost.reads, None)
+            say(f"{where}: kilobytes written", cost.bytes_written / 1024, None)
+            say(f"{where}: kilobytes read", cost.bytes_read / 1024, None)
+    return costs
+
+
 def main() -> int:
     """Measure, print, and compare with the targets."""
     missed = []
@@ -35,7 +53,7 @@ def main() -> int:
         if target is not None and figure > target:
             missed.append(what)
         aim = "" if target is None else f"   (target: at most {target:g})"
-        sys.stdout.write(f"{what:<68} {figure:8.2f}{aim}\n")
+        sys.stdout.write(f"{what:<84} {figure:8.2f}{aim}\n")
         sys.stdout.flush()
 
     start, cpu = import_ratio(), cpu_ratio()
@@ -73,6 +91,7 @@ def main() -> int:
                 windows[at_once] = (took.count, round(took.median, 3), round(took.p99, 3))
                 say(f"POST to window, calls at once: {at_once}; median of {took.count}, seconds", took.median)
                 say(f"POST to window, calls at once: {at_once}; 99th percentile, seconds", took.p99)
+    costs = report_costs(say)
     figures = {
         "import": start,
         "signed": signed,
@@ -83,6 +102,7 @@ def main() -> int:
         "hang_up_to_tag": times,
         "message": message,
         "post_to_window": windows,
+        "reports": costs,
     }
     sys.stdout.write(as_text(figures) + "\n")
     if missed:

@@ -1,9 +1,9 @@
 """The job that erases whoever has a number: may be repeated at any time, and goes on where it stopped.
 
 Erased are the contacts that hold the number, their tags and comments, missed calls, clicks, messages not yet delivered,
-kept deliveries, recordings that are not held, and exports. Calls stay, for reports, without the number and the data;
-tasks stay, without the contact, and without the number where it stands in a title. With a contact go all of its numbers
-that no other has.
+kept deliveries, recordings that are not held, exports and files of reports. Calls stay, for reports, without the number
+and the data; tasks stay, without the contact, and without the number where it stands in a title. With a contact go all
+of its numbers that no other has.
 
 The contacts go last: until then, every repetition finds by them what else has to go. The job's message is the only
 place that holds the number; the receipt has a digest of it.
@@ -23,6 +23,7 @@ from botocore.exceptions import ClientError
 from hangtag.calls.event import CallEvent, encode
 from hangtag.calls.fold import Recording, fold
 from hangtag.errors import NotFoundError
+from hangtag.flow import report_file
 from hangtag.flow.scrub import Scrubber
 from hangtag.flow.view import recordings_view
 from hangtag.observability import logger
@@ -34,8 +35,11 @@ from hangtag.store import (
     comments,
     contacts,
     erasures,
+    files,
     missed_calls,
     recordings,
+    report_first,
+    report_sums,
     tasks,
     tenants,
 )
@@ -105,12 +109,15 @@ class _Erasure:
                 self._save(day)
                 return False
             self._erase_day(day, person)
+            report_sums.forget(self._table, self._tenant_id, day, person.contact_ids)
             day -= timedelta(days=1)
         for call in calls.live_calls(self._table, self._tenant_id):
             self._scrub_call(call, person)
         self._erase_windows(person)
         self._erase_deliveries(person)
         self._erase_exports()
+        # So do files of reports.
+        files.erase_prefix(os.environ["FILES_BUCKET"], report_file.folder(self._tenant_id), lambda: True)
         for contact in contacts_by_id.values():
             self._erase_contact(contact)
         for number in {scrubber.e164 for scrubber in person.scrubbers}:
@@ -315,6 +322,7 @@ class _Erasure:
 
     def _erase_contact(self, contact: Item) -> None:
         tasks.forget_contact(self._tenant_id, contact["id"])
+        self._delete(*report_first.place(self._tenant_id, contact["id"]), None)
         of = key("T", self._tenant_id, "CONTACT", contact["id"])
         for found in self._partition(of):
             if found["sk"]["S"] != contacts.SK:

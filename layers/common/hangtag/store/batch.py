@@ -21,7 +21,9 @@ def read_all(wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Any]:
     """The items that exist, by their keys, consistently. Raises UnavailableError and botocore's errors."""
     table = os.environ["TABLE_NAME"]
     pending: list[Any] = [{"pk": {"S": pk}, "sk": {"S": sk}} for pk, sk in dict.fromkeys(wanted)]
-    found = {}
+    found: dict[tuple[str, str], Any] = {}
+    if not pending:
+        return found
     for attempt in range(ATTEMPTS + len(pending) // BATCH):
         batch, rest = pending[:BATCH], pending[BATCH:]
         # Consistent: a contact made a moment ago must be found, else another would be made.

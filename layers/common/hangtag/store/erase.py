@@ -2,9 +2,10 @@
 
 What is found: the tenant's own partition (integrations, employees, groups, lines, settings, tokens), and from there the
 webhook and API tokens, the claims of extensions and numbers, and the deliveries; what stands in the index of days
-(contacts, calls, tags, tasks, missed calls, messages for outside CRMs), each with all of its partition; live calls by
-their index; and the partitions that a tenant has one of. Whoever adds a kind of item must add it here; a test looks at
-the whole table. Idempotency records hold answers only, and expire within a day.
+(contacts, calls, tags, tasks, missed calls, messages for outside CRMs, who called first), each with all of its
+partition; the sums of reports, which have a partition for each day; live calls by their index; and the partitions that
+a tenant has one of. Whoever adds a kind of item must add it here; a test looks at the whole table. Idempotency records
+hold answers only, and expire within a day.
 """
 
 import json
@@ -16,7 +17,7 @@ from typing import Any
 
 from hangtag.calls.classify import TagType
 from hangtag.errors import UnavailableError
-from hangtag.store import clicks, files, missed_calls, recordings, tenant_list
+from hangtag.store import clicks, files, missed_calls, recordings, report_first, report_marks, report_sums, tenant_list
 from hangtag.store.calls import CallKey, live_calls
 from hangtag.store.client import dynamodb
 from hangtag.store.keys import DAY_SHARDS, key
@@ -131,7 +132,7 @@ def _of_people_and_pbxs(table: str, tenant_id: str) -> Iterator[Key]:
     for item in _partition(table, own, key("INTEGRATION", "")):
         for word in ("DELIVERY", "SEEN", "RECOVERED"):
             yield from _all(table, key("T", tenant_id, word, item["id"]["S"]))
-    for word in ("BUSY", "CLICKING", "LIVE"):
+    for word in ("BUSY", "CLICKING", "LIVE", report_marks.WORD):
         yield from _all(table, key("T", tenant_id, word))
 
 
@@ -159,6 +160,7 @@ WORDS = (
     "TASKS",
     "OUTBOX",
     "COMMENTS",
+    report_first.LIST,
     *map(missed_calls.word, missed_calls.STATES),
 )
 
@@ -168,6 +170,7 @@ def _of_day(table: str, tenant_id: str, day: date) -> Iterator[Key]:
         for number in range(DAY_SHARDS):
             of_day = key("T", tenant_id, word, day.isoformat(), str(number))
             yield from _of_index(table, tenant_id, of_day)
+    yield from _all(table, report_sums.partition(tenant_id, day))
 
 
 def _of_index(table: str, tenant_id: str, of_day: str) -> Iterator[Key]:

@@ -1,0 +1,58 @@
+"""Reports on calls."""
+
+from typing import Annotated, Literal
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.openapi.params import Query
+
+from hangtag.http import report_file, reporting
+from hangtag.http.caller import Role
+from hangtag.http.report_shapes import Direction, FileOut, FirstDay, LastDay, ReportOut
+from hangtag.http.service import Routes
+from hangtag.http.shapes import Limit
+from hangtag.reports.report import Filters, Kind
+from hangtag.store.client import table
+
+__all__ = ["routes"]
+
+routes = Routes(Role.EMPLOYEE)
+
+_SUMMARIES = {
+    Kind.BY_CONTACT: "Calls by contact",
+    Kind.BY_EMPLOYEE: "Calls by employee",
+    Kind.MISSED: "Missed calls, by day",
+    Kind.BY_LINE: "Calls by line",
+    Kind.BY_HOUR: "Calls by hour of the week",
+}
+_DESCRIPTION = (
+    "Of the tenant's days from `from` to `to`, the current week if they are not said. Employees see the calls that they"
+    " took part in. `compare` adds the period before, `step` each day or week. With `Accept: text/csv` the answer leads"
+    " to a file of all calls of the report."
+)
+
+
+def _add(kind: Kind) -> None:
+    @routes.get(f"/v1/reports/{kind}", summary=_SUMMARIES[kind], description=_DESCRIPTION)
+    def get_report(
+        first: FirstDay = None,
+        last: LastDay = None,
+        employee_id: str | None = None,
+        contact_id: str | None = None,
+        line: Annotated[str | None, Query(max_length=64)] = None,
+        integration_id: str | None = None,
+        direction: Direction | None = None,
+        compare: bool = False,
+        step: Literal["day", "week"] | None = None,
+        limit: Limit | None = None,
+        cursor: str | None = None,
+    ) -> Response[ReportOut | FileOut]:
+        filters = Filters(employee_id, contact_id, line, integration_id, direction)
+        wanted = reporting.asked(routes.caller, kind, first, last, filters)
+        if report_file.is_wanted(routes.current_event.headers.get("accept", "")):
+            return report_file.answer(table(), wanted)
+        said = reporting.answer(table(), wanted, compare=compare, step=step, limit=limit, cursor=cursor)
+        return Response(status_code=200, content_type="application/json", body=said)
+
+
+for _kind in Kind:
+    _add(_kind)

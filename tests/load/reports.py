@@ -1,0 +1,125 @@
+"""What a refresh of reports costs as the work grows: requests and capacity, for hours of ever more calls.
+
+Calls are put straight into the table, and only what this process asks for is counted.
+"""
+
+import os
+import random
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from unittest.mock import patch
+
+from generated_calls import People, call_item, one, people, put_all
+from hangtag.flow import reporting
+from hangtag.store import client
+from local.stack import Stack
+
+DAY = datetime(2026, 3, 10, tzinfo=UTC)
+# The busiest hour of a day of this many calls, as a part of the day.
+BUSIEST = 0.12
+CALLS_A_DAY = (1_000, 10_000, 100_000)
+WRITERS = 8
+_WRITES = ("PutItem", "UpdateItem", "DeleteItem")
+
+
+@dataclass(slots=True)
+class Cost:
+    """Requests to the table, and the bytes that they brought or took: names and values, as DynamoDB counts them."""
+
+    reads: int = 0
+    writes: int = 0
+    bytes_read: int = 0
+    bytes_written: int = 0
+
+
+@contextmanager
+def counted() -> Iterator[Cost]:
+    """What this process asks the table for meanwhile."""
+    cost, events = Cost(), client.dynamodb().meta.events
+
+    def ask(params: Mapping[str, Any], model: Any, **_: Any) -> None:
+        if model.name in _WRITES:
+            cost.writes += 1
+            cost.bytes_written += _size(params.get("Item", {}))
+
+    def note(model: Any, parsed: Mapping[str, Any], **_: Any) -> None:
+        if model.name not in _WRITES:
+            cost.reads += 1
+            several = parsed.get("Responses", {"": parsed.get("Items", [parsed.get("Item", {})])})
+            cost.bytes_read += sum(_size(item) for found in several.values() for item in found)
+
+    events.register("provide-client-params.dynamodb", ask)
+    events.register("after-call.dynamodb", note)
+    try:
+        yield cost
+    finally:
+        events.unregister("provide-client-params.dynamodb", ask)
+        events.unregister("after-call.dynamodb", note)
+
+
+def _size(item: Mapping[str, Any]) -> int:
+    """Bytes of an item in DynamoDB's form."""
+    return sum(len(name) + len(next(iter(value.values()))) for name, value in item.items() if "BOOL" not in value)
+
+
+@contextmanager
+def lone_table(stack: Stack) -> Iterator[str]:
+    """The stack's table, for this process; nobody reads its stream."""
+    lambdas = stack.client("lambda")
+    for function in ("TrackerFunction", "LiveFunction"):
+        found = lambdas.list_event_source_mappings(FunctionName=stack.functions[function])["EventSourceMappings"]
+        for mapping in (source["UUID"] for source in found if ":dynamodb:" in source["EventSourceArn"]):
+            lambdas.update_event_source_mapping(UUID=mapping, Enabled=False)
+    place = {
+        "TABLE_NAME": stack.table,
+        "AWS_ENDPOINT_URL": stack.endpoint,
+        "AWS_DEFAULT_REGION": stack.region,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+    }
+    with patch.dict(os.environ, place):
+        client.make.cache_clear()
+        yield stack.table
+    client.make.cache_clear()
+
+
+def refreshes(table: str, tenant_id: str) -> Iterator[tuple[int, int, str, Cost]]:
+    """For each size of a day: calls a day, calls of its busiest hour, what was done, and its cost.
+
+    Each size has a day of its own, of which only the busiest hour is there: no other has a part in its refresh.
+    """
+    chance = random.Random(20260310)  # noqa: S311
+    known = people(chance, contacts=5_000, employees=50)
+    for number, size in enumerate(CALLS_A_DAY):
+        hour = DAY + timedelta(days=number, hours=10)
+        busiest = round(size * BUSIEST)
+        calls = list(_calls(chance, known, hour, busiest))
+        _put(table, tenant_id, calls)
+        with counted() as cost:
+            assert reporting.rebuild(table, tenant_id, hour)
+        yield size, busiest, "first", cost
+        changed = next(call for call in calls if call["tag_type"] == "call")
+        changed["talk_seconds"] += 60
+        _put(table, tenant_id, [changed])
+        with counted() as cost:
+            assert reporting.rebuild(table, tenant_id, hour)
+        yield size, busiest, "one changed", cost
+        with counted() as cost:
+            assert reporting.rebuild(table, tenant_id, hour)
+        yield size, busiest, "none changed", cost
+
+
+def _calls(chance: random.Random, known: People, hour: datetime, count: int) -> Iterator[dict[str, Any]]:
+    for number in range(count):
+        yield one(chance, known, hour, timedelta(hours=1), number).body
+
+
+def _put(table: str, tenant_id: str, calls: list[dict[str, Any]]) -> None:
+    wanted = [call_item(tenant_id, body) for body in calls]
+    parts = [wanted[start::WRITERS] for start in range(min(WRITERS, len(wanted)))]
+    with ThreadPoolExecutor(WRITERS) as pool:
+        list(pool.map(lambda part: put_all(client.dynamodb(), table, part), parts))
