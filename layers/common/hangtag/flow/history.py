@@ -200,7 +200,7 @@ def work(message: Mapping[str, Any], has_time: Callable[[], bool]) -> None:
     except HangtagError as problem:
         after = replace(stands, error=in_words(problem))
     finally:
-        compared.finish(tenant_id, integration_id, after)
+        compared.finish(tenant_id, integration_id, replace(after, at=iso(datetime.now(UTC))))
     told = {"tenant": tenant_id, "integration": integration_id, "recovered": recovered, "ok": after.error is None}
     logger.info("compared", extra=told)
 

@@ -77,7 +77,7 @@ class IntegrationDetailOut(IntegrationOut):
 class HistoryOut(Given):
     """How far a PBX's history was compared with what its webhooks told.
 
-    `compared_until`: all calls that began before were. `compared_at`: when it was tried last; `error` says why that
+    `compared_until`: all calls that began before were. `compared_at`: when the last try ended; `error` says why that
     failed.
     """
 

@@ -6,14 +6,13 @@ key("RECOVERED", at, call's digest) is one call that had lacked something, for 3
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from hangtag.store.batch import delete_partition
 from hangtag.store.client import dynamodb, is_refused, table
-from hangtag.store.clock import iso
 from hangtag.store.keys import key
 from hangtag.store.paging import Page
 
@@ -28,7 +27,7 @@ class Compared:
     """How it stands with one integration. Times are ISO 8601 in UTC.
 
     `until`: all calls that began before were compared, once. `whole_at`: when the last days were looked at again.
-    `at`: when it was tried last; `error` says in words why that failed.
+    `at`: when the last try ended; `error` says in words why that failed.
     """
 
     until: str | None = None
@@ -63,13 +62,11 @@ def begin(tenant_id: str, integration_id: str, now: datetime, lease: timedelta) 
         answer = dynamodb().update_item(
             TableName=table(),
             Key=_key(tenant_id, integration_id),
-            UpdateExpression="SET leased_until = :until, #at = :at, kind = :kind",
+            UpdateExpression="SET leased_until = :until, kind = :kind",
             ConditionExpression="attribute_not_exists(leased_until) OR leased_until < :now",
-            ExpressionAttributeNames={"#at": "at"},
             ExpressionAttributeValues={
                 ":until": {"N": str((now + lease).timestamp())},
                 ":now": {"N": str(now.timestamp())},
-                ":at": {"S": iso(now)},
                 ":kind": {"S": "compared"},
             },
             ReturnValues="ALL_NEW",
@@ -83,7 +80,7 @@ def begin(tenant_id: str, integration_id: str, now: datetime, lease: timedelta) 
 
 def finish(tenant_id: str, integration_id: str, stands: Compared) -> None:
     """Say how it stands, and let others compare; nothing if the integration is gone. Raises botocore's errors."""
-    said = {"until": stands.until, "whole_at": stands.whole_at, "error": stands.error}
+    said = {"until": stands.until, "whole_at": stands.whole_at, "error": stands.error, "at": stands.at}
     sets = {name: value for name, value in said.items() if value is not None}
     gone = [name for name, value in said.items() if value is None]
     update = f"REMOVE {', '.join(('leased_until', *(f'#{name}' for name in gone)))}"
@@ -144,11 +141,6 @@ def purge(tenant_id: str, integration_id: str, has_time: Callable[[], bool]) -> 
     """Delete all of an integration; false when time ran out before. Raises botocore's errors."""
     dynamodb().delete_item(TableName=table(), Key=_key(tenant_id, integration_id))
     return delete_partition(key("T", tenant_id, WORD, integration_id), has_time)
-
-
-def moment(at: datetime) -> str:
-    """A time as it is kept here."""
-    return iso(at.astimezone(UTC))
 
 
 def _compared(item: Any) -> Compared:
