@@ -111,7 +111,7 @@ def _add(whole: dict[str, Any], part: dict[str, Any]) -> None:
 
 def _operation(path: str, method: str, operation: dict[str, Any]) -> dict[str, Any]:
     """One route, with our errors in place of the framework's, and the header that any POST takes."""
-    succeeds = {status: said for status, said in operation["responses"].items() if status.startswith("2")}
+    succeeds = {status: said for status, said in operation["responses"].items() if status[0] in "23"}
     if "204" in succeeds:
         succeeds["204"] = {"description": "Done; there is nothing to say"}
     errors = {status: {"$ref": f"#/components/responses/Problem{status}"} for status in _ERRORS}

@@ -1,4 +1,4 @@
-"""What takes longer than a request: imports, exports, erasures, and asking PBXs for their histories."""
+"""What takes longer than a request: imports, exports, erasures, files of reports, asking PBXs for their histories."""
 
 import importlib
 import json
@@ -14,6 +14,7 @@ WORKERS = {
     "export": "hangtag.flow.exporting",
     "erase": "hangtag.flow.erasing",
     "compare": "hangtag.flow.history",
+    "report": "hangtag.flow.report_job",
 }
 # What a job leaves of its function's time to save how far it came.
 MARGIN_MS = 30_000

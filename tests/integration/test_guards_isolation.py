@@ -74,7 +74,7 @@ def furnish(office: Office, mark: str) -> Side:
         "export_id": done(owner, "/v1/exports", {}),
         # What none of the lists has a value for.
         "letter_id": "0123456789abcdef0123456789abcdef", "import_id": "0123456789abcdef0123456789abcdef",
-        "number": "74951230001",
+        "number": "74951230001", "file_id": written(owner),
     }  # fmt: skip
     return Side(office, ids)
 
@@ -85,6 +85,18 @@ def done(owner: Caller, path: str, body: Any) -> str:
     deadline = time.monotonic() + WITHIN_SECONDS
     while owner.get(f"{path}/{made_id}").json["state"] == "running":
         assert time.monotonic() < deadline, path
+        # Nothing tells a client of the API that something changed; it asks again.
+        time.sleep(0.1)
+    return made_id
+
+
+def written(owner: Caller) -> str:
+    """Have a report's file written by a job; its id."""
+    headers = {"accept": "text/csv", "prefer": "respond-async"}
+    made_id: str = owner.send("GET", "/v1/reports/calls-by-contact", headers=headers).json["id"]
+    deadline = time.monotonic() + WITHIN_SECONDS
+    while owner.get(f"/v1/reports/files/{made_id}").json["state"] == "running":
+        assert time.monotonic() < deadline
         # Nothing tells a client of the API that something changed; it asks again.
         time.sleep(0.1)
     return made_id

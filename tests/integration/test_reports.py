@@ -146,6 +146,37 @@ def test_a_file_has_the_columns_of_the_report_and_no_formulas(stack: Stack, offi
     assert "X-Amz-Expires=900" in url or "Expires=" in url
 
 
+def file_later(caller: Caller, kind: str, **asked: str) -> dict[str, Any]:
+    """A report's file that a job writes, once it is done."""
+    headers = {"accept": "text/csv", "prefer": "respond-async"}
+    answer = caller.send("GET", f"/v1/reports/{kind}", params=asked, headers=headers)
+    assert (answer.status, answer.json["state"]) == (202, "running"), answer
+    place = answer.headers["location"]
+    assert place == f"/v1/reports/files/{answer.json['id']}"
+    deadline = time.monotonic() + WITHIN_SECONDS
+    while (said := caller.get(place).json)["state"] == "running":
+        assert time.monotonic() < deadline, said
+        time.sleep(0.1)
+    return dict(said)
+
+
+def test_a_file_that_takes_long_is_written_by_a_job_for_the_eyes_of_who_asked(stack: Stack, office: Office) -> None:
+    calls = some(office, 60)
+    seed(stack, office, calls)
+    awaited(stack, office.owner, "calls-by-line", calls_are(counted(calls)), **PLACES)
+    _, boris = hire(office, "Boris", "102")
+    for caller in (office.owner, office.employee):
+        at_once, _ = csv_of(caller, "calls-by-contact", **PLACES)
+        said = file_later(caller, "calls-by-contact", **PLACES)
+        assert (said["state"], said["from"], said["to"]) == ("done", PLACES["from"], PLACES["to"])
+        text = requests.get(said["url"], timeout=60).content.decode("utf-8-sig")
+        assert list(csv.reader(io.StringIO(text))) == at_once
+        for other in (boris, *({office.owner, office.employee} - {caller})):
+            assert other.get(f"/v1/reports/files/{said['id']}").status == 404
+    assert len(at_once) > 1
+    assert office.owner.get(f"/v1/reports/files/{'0' * 32}").status == 404
+
+
 def test_employees_see_their_own_calls_and_hidden_ones_only_of_their_tasks(stack: Stack, office: Office) -> None:
     boris_id, boris = hire(office, "Boris", "102")
     task = office.owner.made("/v1/tasks", {"title": "Secret", "member_ids": [boris_id]})["id"]
@@ -365,6 +396,7 @@ def test_an_erased_number_is_in_no_report_and_no_file(stack: Stack, office: Offi
     line.talk("e-1", "79035550861")
     awaited(stack, office.owner, "calls-by-contact", calls_are(1))
     csv_of(office.owner, "calls-by-contact")
+    later = file_later(office.owner, "calls-by-contact")["id"]
     assert traces(stack, contact), "it is in none to begin with"
     erasure = office.owner.made("/v1/erasures", {"number": "+79035550861"})["id"]
     deadline = time.monotonic() + WITHIN_SECONDS
@@ -373,6 +405,7 @@ def test_an_erased_number_is_in_no_report_and_no_file(stack: Stack, office: Offi
         time.sleep(0.1)
     assert traces(stack, contact) == []
     assert files_of(stack, office) == []
+    assert office.owner.get(f"/v1/reports/files/{later}").status == 404
     # What somebody sums up afterwards has it no more, either.
     said = awaited(stack, office.owner, "calls-by-contact", lambda said: said["groups"][0]["key"] is None)
     assert said["totals"]["calls"] == 1

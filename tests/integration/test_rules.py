@@ -2,6 +2,8 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from itertools import permutations
+from secrets import token_hex
 from typing import Any
 from urllib.parse import quote
 
@@ -9,6 +11,11 @@ import pytest
 
 from api_client import Answer, Caller, Office, hire
 from calling import Line, until, values
+from hangtag.flow.missed import after_tag
+from hangtag.flow.resolution import Resolution
+from hangtag.store import missed_calls
+from hangtag.store.missed_calls import MissedCall
+from local.stack import Stack
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
@@ -201,6 +208,33 @@ def test_a_missed_call_is_open_until_somebody_talks_to_that_number_or_resolves_i
     assert (done["state"], done["resolved_by"]) == ("resolved", f"employee:{office.anna['id']}")
     assert office.employee.get(path).json["items"] == []
     assert [missed["id"] for missed in office.employee.get(path, state="resolved").json["items"]] == [second["id"]]
+
+
+@pytest.mark.usefixtures("environment")
+@pytest.mark.parametrize("order", list(permutations(range(4))))
+def test_a_missed_call_is_returned_by_the_first_talk_after_it_in_whatever_order_they_are_heard_of(
+    stack: Stack, order: tuple[int, ...]
+) -> None:
+    tenant_id, number = token_hex(8), "+79035550129"
+    resolution = Resolution(number=number, readable=True)
+    before, missed, first, second = (f"2026-03-01T12:{minute}:00+00:00" for minute in ("00", "05", "10", "15"))
+
+    def hear(at: str) -> None:
+        """As the emission of a tag does."""
+        if at == missed:
+            call: dict[str, Any] = {"call_id": "missed", "line": None, "contact_id": None, "rung": (), "recipients": ()}
+            writes = missed_calls.puts(tenant_id, MissedCall(id="m", at=at, number=number, **call), None)
+            stack.client("dynamodb").transact_write_items(TransactItems=list(writes))
+        else:
+            missed_calls.note_talk(tenant_id, number, f"talk at {at}", at)
+        tag = {"type": "missed_call" if at == missed else "call", "call_id": f"talk at {at}", "at": at}
+        after_tag(tenant_id, {**tag, "direction": "in"}, resolution)
+
+    for place in order:
+        hear((before, missed, first, second)[place])
+    found = missed_calls.load(tenant_id, number, "m")
+    assert found is not None
+    assert (found.state, found.returned_at, found.returned_by_call_id) == ("returned", first, f"talk at {first}")
 
 
 def test_the_recipients_of_a_missed_call_are_those_of_the_rules(office: Office, line: Line) -> None:

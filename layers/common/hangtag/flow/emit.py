@@ -73,7 +73,7 @@ def _emit(table: str, item: calls.CallItem, call: Call, *, fill: bool) -> str | 
     kept = tags.load(table, item.tenant_id, item.key.digest)
     if kept is None or kept.record != record or (fill and kept.awaits) or _is_elsewhere(item, kept):
         draft = compose(item, call, kept, fill=fill)
-        missed.before_tag(item.tenant_id, draft.tag, draft.resolution)
+        missed.before_tag(item, draft.tag, draft.resolution)
         if not tags.write(table, draft.emission, replacing=kept, more=draft.writes):
             return None
         emission = draft.emission

@@ -38,6 +38,7 @@ from hangtag.store import (
     files,
     missed_calls,
     recordings,
+    report_files,
     report_first,
     report_sums,
     tasks,
@@ -116,12 +117,14 @@ class _Erasure:
         self._erase_windows(person)
         self._erase_deliveries(person)
         self._erase_exports()
-        # So do files of reports.
+        # So do files of reports; a job that is writing one finds its item gone, and deletes it.
+        for found in self._partition(key("T", self._tenant_id), key(report_files.WORD, "")):
+            self._delete(found["pk"]["S"], found["sk"]["S"], None)
         files.erase_prefix(os.environ["FILES_BUCKET"], report_file.folder(self._tenant_id), lambda: True)
         for contact in contacts_by_id.values():
             self._erase_contact(contact)
         for number in {scrubber.e164 for scrubber in person.scrubbers}:
-            # Beside its missed calls there is when somebody last talked to it.
+            # Beside its missed calls there is when somebody talked to it.
             self._erase_partition(key("T", self._tenant_id, missed_calls.WORD, number), None)
         self._finish()
         return True

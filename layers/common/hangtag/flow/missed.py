@@ -11,7 +11,7 @@ from hangtag.calls.fold import Call
 from hangtag.flow import notify
 from hangtag.flow.resolution import Resolution
 from hangtag.store import calls, groups, missed_calls, tags
-from hangtag.store.missed_calls import MissedCall
+from hangtag.store.missed_calls import MissedCall, Talk
 from hangtag.tags import Tag
 
 Writes = tuple[Mapping[str, Any], ...]
@@ -65,18 +65,18 @@ def _missed(
     )
 
 
-def before_tag(tenant_id: str, tag: Tag | None, resolution: Resolution) -> None:
+def before_tag(item: calls.CallItem, tag: Tag | None, resolution: Resolution) -> None:
     """Say that somebody talked to the number, before the tag is written.
 
     A missed call of that number, put on the queue meanwhile, either sees this or is seen by `after_tag`.
     """
     number = number_of(resolution)
     if tag is not None and tag.type is TagType.CALL and number:
-        missed_calls.note_talk(tenant_id, number, at_of(tag))
+        missed_calls.note_talk(item.tenant_id, number, item.public_id, at_of(tag))
 
 
 def after_tag(tenant_id: str, tag: Mapping[str, Any], resolution: Resolution) -> None:
-    """Mark what was returned: by the call of this tag, or by one that came in between. May be repeated.
+    """Mark what was returned: by the call of this tag, or by one that was heard of before. May be repeated.
 
     `tag` is its JSON.
     """
@@ -84,8 +84,8 @@ def after_tag(tenant_id: str, tag: Mapping[str, Any], resolution: Resolution) ->
     if not number:
         return
     if tag["type"] == TagType.CALL:
-        missed_calls.return_all(tenant_id, number, tag["call_id"], tag["at"])
+        missed_calls.return_all(tenant_id, number, Talk(tag["call_id"], tag["at"]))
         return
-    talked_at = missed_calls.talked_at(tenant_id, number) if tag["direction"] == Direction.IN else None
-    if talked_at is not None and talked_at > tag["at"]:
-        missed_calls.return_all(tenant_id, number, None, talked_at)
+    talk = missed_calls.first_talk(tenant_id, number, tag["at"]) if tag["direction"] == Direction.IN else None
+    if talk is not None:
+        missed_calls.return_all(tenant_id, number, talk)

@@ -1,8 +1,15 @@
 """A report as a CSV file in the bucket: the columns of its calls, ordered by group, then date, then type."""
 
+import json
 import os
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import astuple
+from heapq import merge
+from itertools import chain
+from tempfile import TemporaryFile
+from typing import IO
 
 from hangtag.flow import report_rows
 from hangtag.flow.report_rows import Asked, Row
@@ -10,10 +17,14 @@ from hangtag.reports import sheet
 from hangtag.reports.report import Kind
 from hangtag.store import client
 
+__all__ = ["HEAD", "LINK_SECONDS", "delete", "in_order", "link", "write"]
+
 HEAD = ("Date", "From", "To", "Contact", "Employee", "Type", "Duration, min", "Recording")
 # S3 takes at least 5 MB in each part but the last.
 PART_BYTES = 8 * 1024 * 1024
 LINK_SECONDS = 900
+# So many rows are sorted at once; what is more is kept in files meanwhile, each sorted, which are then merged.
+RUN_ROWS = 20_000
 
 
 def folder(tenant_id: str) -> str:
@@ -26,12 +37,43 @@ def object_key(tenant_id: str) -> str:
     return f"{folder(tenant_id)}{secrets.token_hex(16)}.csv"
 
 
-def write(table: str, asked: Asked) -> str:
-    """Write the file; an address from which it may be fetched for 15 minutes. Raises botocore's errors."""
-    rows = sorted(report_rows.every(table, asked, lambda: True), key=lambda row: _order(asked.kind, row))
+def write(table: str, asked: Asked, has_time: Callable[[], bool]) -> str:
+    """Write the file, in bounded memory; its name in the bucket. Nothing is left of one that was not finished.
+
+    Raises TimeoutError when there is no time left, and botocore's errors.
+    """
     name = object_key(asked.tenant_id)
-    _upload(name, sheet.lines(HEAD, (_cells(row) for row in rows)))
-    return link(asked, name)
+    with ExitStack() as held:
+        rows = in_order(asked.kind, report_rows.every(table, asked, has_time), held, RUN_ROWS)
+        _upload(name, sheet.lines(HEAD, (_cells(row) for row in rows)), has_time)
+    return name
+
+
+def in_order(kind: Kind, rows: Iterable[Row], held: ExitStack, run_rows: int) -> Iterator[Row]:
+    """The rows as files have them. At most `run_rows` are in memory; `held` keeps the others until it is closed."""
+    runs: list[IO[str]] = []
+    run: list[Row] = []
+    for row in rows:
+        run.append(row)
+        if len(run) == run_rows:
+            runs.append(_kept(kind, run, held))
+            run = []
+    run.sort(key=lambda row: _order(kind, row))
+    return merge(*map(_read, runs), run, key=lambda row: _order(kind, row))
+
+
+def _kept(kind: Kind, run: list[Row], held: ExitStack) -> IO[str]:
+    file = held.enter_context(TemporaryFile("w+", encoding="utf-8"))  # noqa: SIM115 - `held` closes it
+    for row in sorted(run, key=lambda row: _order(kind, row)):
+        file.write(json.dumps(astuple(row)) + "\n")
+    file.seek(0)
+    return file
+
+
+def _read(file: IO[str]) -> Iterator[Row]:
+    names = Row.__slots__
+    for line in file:
+        yield Row(**dict(zip(names, json.loads(line), strict=True)))
 
 
 def _order(kind: Kind, row: Row) -> tuple[str, ...]:
@@ -58,7 +100,7 @@ def _cells(row: Row) -> tuple[sheet.Cell, ...]:
     )
 
 
-def _upload(name: str, lines: Iterable[bytes]) -> None:
+def _upload(name: str, lines: Iterable[bytes], has_time: Callable[[], bool]) -> None:
     place = {"Bucket": os.environ["FILES_BUCKET"], "Key": name}
     s3 = client.make("s3", read=30.0)
     parts = _parts(lines)
@@ -69,16 +111,16 @@ def _upload(name: str, lines: Iterable[bytes]) -> None:
         return
     upload = s3.create_multipart_upload(**place, ContentType="text/csv; charset=utf-8")["UploadId"]
     done = []
-    for number, part in enumerate(_chained(first, second, parts), start=1):
-        said = s3.upload_part(**place, UploadId=upload, PartNumber=number, Body=part)
-        done.append({"PartNumber": number, "ETag": said["ETag"]})
-    s3.complete_multipart_upload(**place, UploadId=upload, MultipartUpload={"Parts": done})
-
-
-def _chained(first: bytes, second: bytes, rest: Iterable[bytes]) -> Iterator[bytes]:
-    yield first
-    yield second
-    yield from rest
+    try:
+        for number, part in enumerate(chain((first, second), parts), start=1):
+            if not has_time():
+                raise TimeoutError
+            said = s3.upload_part(**place, UploadId=upload, PartNumber=number, Body=part)
+            done.append({"PartNumber": number, "ETag": said["ETag"]})
+        s3.complete_multipart_upload(**place, UploadId=upload, MultipartUpload={"Parts": done})
+    except BaseException:
+        s3.abort_multipart_upload(**place, UploadId=upload)
+        raise
 
 
 def _parts(lines: Iterable[bytes]) -> Iterator[bytes]:
@@ -92,12 +134,16 @@ def _parts(lines: Iterable[bytes]) -> Iterator[bytes]:
         yield bytes(held)
 
 
-def link(asked: Asked, name: str) -> str:
+def delete(name: str) -> None:
+    """Delete a file. Raises botocore's errors."""
+    client.make("s3").delete_object(Bucket=os.environ["FILES_BUCKET"], Key=name)
+
+
+def link(name: str, kind: str, first: str, last: str) -> str:
     """An address from which a file may be fetched for 15 minutes, under a name that says what it is."""
-    shown = f"{asked.kind}-{asked.period.first}-{asked.period.last}.csv"
     place = {
         "Bucket": os.environ["FILES_BUCKET"],
         "Key": name,
-        "ResponseContentDisposition": f'attachment; filename="{shown}"',
+        "ResponseContentDisposition": f'attachment; filename="{kind}-{first}-{last}.csv"',
     }
     return str(client.make("s3").generate_presigned_url("get_object", Params=place, ExpiresIn=LINK_SECONDS))

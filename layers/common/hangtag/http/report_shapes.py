@@ -128,10 +128,16 @@ class ReportOut(Given):
 
 
 class FileOut(Given):
-    """A report as a file. `url` is where it may be fetched until `expires_at`."""
+    """A report as a file.
 
+    `url` is where it may be fetched until `expires_at`, once it is done. `id` is that of a file that takes longer than
+    the request; `failed` means that it took too long: ask for fewer days.
+    """
+
+    id: str | None
+    state: Literal["running", "done", "failed"]
     report: str
     from_: str = Field(alias="from")
     to: str
-    url: str
-    expires_at: str
+    url: str | None
+    expires_at: str | None

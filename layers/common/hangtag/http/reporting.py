@@ -4,20 +4,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import date, timedelta
 
-from hangtag.errors import BadInputError, FieldError, NotFoundError
+from hangtag.errors import BadInputError, FieldError
 from hangtag.flow import report_rows, reporting
 from hangtag.flow.report_rows import Asked
+from hangtag.flow.report_viewer import viewer_of
 from hangtag.http.caller import Caller, Role
 from hangtag.http.cursor import read_cursor, write_cursor
 from hangtag.http.report_shapes import BeforeOut, GroupOut, NumbersOut, ReportOut, RowOut, StepOut
 from hangtag.http.shapes import DEFAULT_LIMIT
 from hangtag.reports import report
 from hangtag.reports.facts import Group, Sums
-from hangtag.reports.report import Filters, Kind, Numbers, Period, Viewer
-from hangtag.store import report_names, tasks
+from hangtag.reports.report import Filters, Kind, Numbers, Period
+from hangtag.store import report_names
 from hangtag.store.listing import Place
 
-__all__ = ["answer", "asked", "period_of", "viewer_of"]
+__all__ = ["answer", "asked", "period_of"]
 
 MAX_DAYS = 366
 MAX_GROUPS = 1000
@@ -29,7 +30,8 @@ def asked(caller: Caller, kind: Kind, first: str | None, last: str | None, filte
     """What a caller asks for, in the tenant's time zone. Raises BadInputError for days that can't be."""
     zone = reporting.zone_of(caller.tenant_id)
     period = period_of(first, last, reporting.today(zone))
-    return Asked(caller.tenant_id, kind, period, zone, filters, viewer_of(caller))
+    viewer = viewer_of(caller.tenant_id, caller.employee_id, is_admin=caller.role >= Role.ADMIN)
+    return Asked(caller.tenant_id, kind, period, zone, filters, viewer)
 
 
 def period_of(first: str | None, last: str | None, today: date) -> Period:
@@ -63,21 +65,6 @@ def _day(name: str, text: str) -> date:
 
 def _wrong(name: str, why: str) -> BadInputError:
     return BadInputError("the days of a report can't be read", (FieldError(name, why),))
-
-
-def viewer_of(caller: Caller) -> Viewer:
-    """Who asks, as reports know them; what tasks they are on is remembered for the length of the request."""
-    known: dict[str, bool] = {}
-
-    def is_on_task(task_id: str) -> bool:
-        if task_id not in known:
-            try:
-                known[task_id] = caller.employee_id in tasks.get_task(caller.tenant_id, task_id).people
-            except NotFoundError:
-                known[task_id] = False
-        return known[task_id]
-
-    return Viewer(caller.role >= Role.ADMIN, caller.employee_id, is_on_task)
 
 
 def answer(

@@ -1,27 +1,29 @@
 """Missed calls to be worked off: open, returned (somebody talked to that number later), resolved.
 
-All missed calls of a number lie in one partition, beside the last time that somebody talked to it: key("T", tenant,
-"MISSED", number) / key("MISSED", tag) and "TALKED". Incoming ones only; the tag is the record, this is the queue.
+All missed calls of a number lie in one partition, beside the calls of the last days in which somebody talked to it:
+key("T", tenant, "MISSED", number) / key("MISSED", tag) and key("TALKED", time). Incoming ones only; the tag is the
+record, this is the queue. A missed call is returned by the first talk after it, in whatever order the two are heard of.
 """
 
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
+from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
 from hangtag.errors import ConflictError, NotFoundError
 from hangtag.store.client import dynamodb, is_refused, table
+from hangtag.store.clock import now
 from hangtag.store.keys import DAY_SHARDS, key, shard
 
 WORD = "MISSED"
 OPEN, RETURNED, RESOLVED = "open", "returned", "resolved"
 STATES = (OPEN, RETURNED, RESOLVED)
 _TALKED = "TALKED"
-# For a missed call whose tag is written only after that of the call that returned it.
-TALK_KEPT = timedelta(days=7)
+# For a missed call whose tag is written only after that of the call that returned it: PBXs' histories tell late.
+TALK_KEPT = timedelta(days=8)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +56,13 @@ class MissedCall:
         """The inverse of `to_json`."""
         lists = {"rung": tuple(said["rung"]), "recipients": tuple(said["recipients"])}
         return cls(**{**said, **lists})
+
+
+class Talk(NamedTuple):
+    """A call in which somebody talked to a number, and when it was: ISO 8601 in UTC, whole seconds."""
+
+    call_id: str
+    at: str
 
 
 def word(state: str) -> str:
@@ -93,31 +102,43 @@ def resolve(tenant_id: str, number: str, missed_id: str, who: str, at: str) -> M
     return after
 
 
-def note_talk(tenant_id: str, number: str, at: str) -> None:
-    """Remember for some days that somebody talked to a number at that time; an earlier time changes nothing."""
-    until = int((datetime.fromisoformat(at) + TALK_KEPT).timestamp())
-    _update_if(
-        Key={"pk": {"S": _pk(tenant_id, number)}, "sk": {"S": _TALKED}},
-        UpdateExpression="SET talked_at = :at, kind = :kind, expires_at = :until",
-        ConditionExpression="attribute_not_exists(talked_at) OR talked_at < :at",
-        ExpressionAttributeValues={":at": {"S": at}, ":kind": {"S": "talked"}, ":until": {"N": str(until)}},
+def note_talk(tenant_id: str, number: str, call_id: str, at: str) -> None:
+    """Remember for some days that somebody talked to a number at that time. Raises botocore's errors."""
+    item: Any = {
+        "pk": {"S": _pk(tenant_id, number)},
+        "sk": {"S": key(_TALKED, at)},
+        "kind": {"S": "talked"},
+        "call_id": {"S": call_id},
+        "expires_at": {"N": str(int((now() + TALK_KEPT).timestamp()))},
+    }
+    dynamodb().put_item(TableName=table(), Item=item)
+
+
+def first_talk(tenant_id: str, number: str, after: str) -> Talk | None:
+    """The first time after that when somebody talked to a number. Raises botocore's errors."""
+    # What follows a time in a key sorts behind it, and before the next second.
+    begin, end = f"{key(_TALKED, after)}!", f"{key(_TALKED, '')}~"
+    found = dynamodb().query(
+        TableName=table(),
+        KeyConditionExpression="pk = :pk AND sk BETWEEN :begin AND :end",
+        ExpressionAttributeValues={":pk": {"S": _pk(tenant_id, number)}, ":begin": {"S": begin}, ":end": {"S": end}},
+        Limit=1,
+        ConsistentRead=True,
     )
+    return next((Talk(item["call_id"]["S"], item["sk"]["S"].split("#", 1)[1]) for item in found["Items"]), None)
 
 
-def talked_at(tenant_id: str, number: str) -> str | None:
-    """When somebody last talked to a number. Raises botocore's errors."""
-    place: Any = {"pk": {"S": _pk(tenant_id, number)}, "sk": {"S": _TALKED}}
-    found = dynamodb().get_item(TableName=table(), Key=place, ConsistentRead=True)
-    return found["Item"]["talked_at"]["S"] if "Item" in found else None
+def return_all(tenant_id: str, number: str, talk: Talk) -> int:
+    """Mark the missed calls of a number before that talk as returned by it, but for those that an earlier one returned.
 
-
-def return_all(tenant_id: str, number: str, call_id: str | None, at: str) -> int:
-    """Mark the open missed calls of a number before that time as returned; how many there were."""
+    How many there were. Raises botocore's errors.
+    """
     count = 0
     for missed in _of_number(tenant_id, number):
-        if missed.state != OPEN or missed.at >= at:
+        waits = missed.state == OPEN or (missed.state == RETURNED and talk.at < (missed.returned_at or talk.at))
+        if not waits or missed.at >= talk.at:
             continue
-        after = replace(missed, state=RETURNED, returned_by_call_id=call_id, returned_at=at)
+        after = replace(missed, state=RETURNED, returned_by_call_id=talk.call_id, returned_at=talk.at)
         # If somebody resolves it this very moment, that stands.
         count += _replace(tenant_id, after, missed)
     return count
@@ -170,16 +191,6 @@ def _put(tenant_id: str, missed: MissedCall, before: MissedCall | None) -> dict[
 def _replace(tenant_id: str, after: MissedCall, before: MissedCall) -> bool:
     try:
         dynamodb().put_item(**_put(tenant_id, after, before))
-    except ClientError as error:
-        if not is_refused(error):
-            raise
-        return False
-    return True
-
-
-def _update_if(**arguments: Any) -> bool:
-    try:
-        dynamodb().update_item(TableName=table(), **arguments)
     except ClientError as error:
         if not is_refused(error):
             raise

@@ -1,12 +1,13 @@
 """Reports on calls."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from hangtag.http import report_file, reporting
 from hangtag.http.caller import Role
+from hangtag.http.paged import found_id
 from hangtag.http.report_shapes import Direction, FileOut, FirstDay, LastDay, ReportOut
 from hangtag.http.service import Routes
 from hangtag.http.shapes import Limit
@@ -27,12 +28,17 @@ _SUMMARIES = {
 _DESCRIPTION = (
     "Of the tenant's days from `from` to `to`, the current week if they are not said. Employees see the calls that they"
     " took part in. `compare` adds the period before, `step` each day or week. With `Accept: text/csv` the answer leads"
-    " to a file of all calls of the report."
+    " to a file of all calls of the report: 303 to the file, or 202 to where it will be, if there are many."
 )
+_ANSWERS: dict[int, Any] = {
+    200: {"description": "The report", "content": {"application/json": {"model": ReportOut}}},
+    202: {"description": "Its file is being written", "content": {"application/json": {"model": FileOut}}},
+    303: {"description": "Its file", "content": {"application/json": {"model": FileOut}}},
+}
 
 
 def _add(kind: Kind) -> None:
-    @routes.get(f"/v1/reports/{kind}", summary=_SUMMARIES[kind], description=_DESCRIPTION)
+    @routes.get(f"/v1/reports/{kind}", summary=_SUMMARIES[kind], description=_DESCRIPTION, responses=_ANSWERS)
     def get_report(
         first: FirstDay = None,
         last: LastDay = None,
@@ -48,11 +54,19 @@ def _add(kind: Kind) -> None:
     ) -> Response[ReportOut | FileOut]:
         filters = Filters(employee_id, contact_id, line, integration_id, direction)
         wanted = reporting.asked(routes.caller, kind, first, last, filters)
-        if report_file.is_wanted(routes.current_event.headers.get("accept", "")):
-            return report_file.answer(table(), wanted)
+        headers = routes.current_event.headers
+        if report_file.is_wanted(headers.get("accept", "")):
+            at_once = not report_file.later(headers.get("prefer", ""))
+            return report_file.answer(table(), wanted, routes.caller, at_once=at_once)
         said = reporting.answer(table(), wanted, compare=compare, step=step, limit=limit, cursor=cursor)
         return Response(status_code=200, content_type="application/json", body=said)
 
 
 for _kind in Kind:
     _add(_kind)
+
+
+@routes.get("/v1/reports/files/<file_id>")
+def get_report_file(file_id: str) -> FileOut:
+    """A report's file that took longer than its request: how far it is, and once it is done, where it lies."""
+    return report_file.show(routes.caller, found_id(file_id))

@@ -1,0 +1,115 @@
+"""Files of reports are sorted in bounded memory, whatever their size, and given up when time is up."""
+
+import random
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import asdict
+from typing import Any
+
+import pytest
+
+from hangtag.flow import report_file
+from hangtag.flow.report_file import in_order
+from hangtag.flow.report_rows import Row
+from hangtag.reports.report import Kind
+from hangtag.store import client
+
+
+def row(number: int, **said: Any) -> Row:
+    made: dict[str, Any] = {
+        "call_id": f"c-{number:06d}", "date": f"2026-03-{1 + number % 28:02d}", "time_from": "12:00:00",
+        "time_to": "12:01:00", "contact_id": f"id-{number % 7}", "contact": f"Contact {number % 7}",
+        "employee_id": None, "employee": None, "type": "incoming", "minutes": 1.5, "recording": None,
+    }  # fmt: skip
+    return Row(**{**made, **said})
+
+
+def shuffled(count: int) -> list[Row]:
+    chance = random.Random(5)  # noqa: S311 - no secret
+    rows = [row(number) for number in range(count)]
+    rows += [row(count, contact=None, contact_id=None), row(count + 1, contact="Ünal\n\u2028 & Co")]
+    chance.shuffle(rows)
+    return rows
+
+
+def sorted_by_hand(kind: Kind, rows: list[Row]) -> list[str]:
+    if kind is Kind.BY_CONTACT:
+        rows = sorted(rows, key=lambda one: (one.contact or "", one.contact_id or "", one.date, one.call_id))
+    else:
+        rows = sorted(rows, key=lambda one: (one.date, one.time_from, one.call_id))
+    return [one.call_id for one in rows]
+
+
+@pytest.mark.parametrize("kind", [Kind.BY_CONTACT, Kind.MISSED])
+@pytest.mark.parametrize("run_rows", [1, 7, 100, 1000])
+def test_rows_come_in_order_however_few_fit_into_memory(kind: Kind, run_rows: int) -> None:
+    rows = shuffled(300)
+    with ExitStack() as held:
+        found = list(in_order(kind, rows, held, run_rows))
+    assert sorted(found, key=lambda one: one.call_id) == sorted(rows, key=lambda one: one.call_id)
+    assert [one.call_id for one in found] == sorted_by_hand(kind, rows)
+
+
+def test_no_more_rows_are_in_memory_than_may_be() -> None:
+    alive = 0
+    most = 0
+
+    class Counted(Row):
+        """A row that is counted while it is held."""
+
+        def __del__(self) -> None:
+            nonlocal alive
+            alive -= 1
+
+    def made() -> Iterator[Row]:
+        nonlocal alive, most
+        for one in shuffled(2000):
+            alive += 1
+            most = max(most, alive)
+            yield Counted(**asdict(one))
+
+    with ExitStack() as held:
+        assert sum(1 for _ in in_order(Kind.BY_CONTACT, made(), held, 50)) == 2002
+    assert most <= 52
+
+
+class Bucket:
+    """What S3 is asked for; the third part fails if it is to."""
+
+    def __init__(self, fails_at: int = 0) -> None:
+        self.asked: list[str] = []
+        self._fails_at = fails_at
+
+    def __getattr__(self, name: str) -> Any:
+        def ask(**arguments: Any) -> dict[str, str]:
+            self.asked.append(name)
+            if arguments.get("PartNumber") == self._fails_at:
+                raise OSError("the network is down")
+            return {"UploadId": "u-1", "ETag": "e"}
+
+        return ask
+
+
+@pytest.mark.parametrize(
+    ("times", "fails_at", "error", "asked"),
+    [
+        (3, 0, None, ["create_multipart_upload", *["upload_part"] * 3, "complete_multipart_upload"]),
+        (1, 0, TimeoutError, ["create_multipart_upload", "upload_part", "abort_multipart_upload"]),
+        (3, 2, OSError, ["create_multipart_upload", *["upload_part"] * 2, "abort_multipart_upload"]),
+    ],
+)
+def test_nothing_is_left_of_a_file_that_was_not_finished(
+    monkeypatch: pytest.MonkeyPatch, times: int, fails_at: int, error: type[Exception] | None, asked: list[str]
+) -> None:
+    bucket = Bucket(fails_at)
+    monkeypatch.setenv("FILES_BUCKET", "files")
+    monkeypatch.setattr(report_file, "PART_BYTES", 10)
+    monkeypatch.setattr(client, "make", lambda *_, **__: bucket)
+    left = iter([True] * times + [False] * 5)
+    lines = [b"123456789\n"] * 3
+    if error is None:
+        report_file._upload("name", lines, lambda: next(left))
+    else:
+        with pytest.raises(error):
+            report_file._upload("name", lines, lambda: next(left))
+    assert bucket.asked == asked
