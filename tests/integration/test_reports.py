@@ -397,27 +397,27 @@ def test_an_erased_number_is_in_no_report_and_no_file(stack: Stack, office: Offi
     awaited(stack, office.owner, "calls-by-contact", calls_are(1))
     csv_of(office.owner, "calls-by-contact")
     later = file_later(office.owner, "calls-by-contact")["id"]
-    assert traces(stack, contact), "it is in none to begin with"
+    assert traces(stack, office, contact), "it is in none to begin with"
     erasure = office.owner.made("/v1/erasures", {"number": "+79035550861"})["id"]
     deadline = time.monotonic() + WITHIN_SECONDS
     while office.owner.get(f"/v1/erasures/{erasure}").json["state"] != "done":
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    assert traces(stack, contact) == []
+    assert traces(stack, office, contact) == []
     assert files_of(stack, office) == []
     assert office.owner.get(f"/v1/reports/files/{later}").status == 404
     # What somebody sums up afterwards has it no more, either.
     said = awaited(stack, office.owner, "calls-by-contact", lambda said: said["groups"][0]["key"] is None)
     assert said["totals"]["calls"] == 1
-    assert traces(stack, contact) == []
+    assert traces(stack, office, contact) == []
 
 
-def traces(stack: Stack, *ids: str) -> list[str]:
-    """Where ids stand in what is kept for reports, packed or not."""
+def traces(stack: Stack, office: Office, *ids: str) -> list[str]:
+    """Where ids stand in what is kept for an office's reports, packed or not."""
     pages = client.dynamodb().get_paginator("scan").paginate(TableName=stack.table)
     found = []
     for item in (item for page in pages for item in page["Items"]):
-        if not item.get("kind", {}).get("S", "").startswith("report_"):
+        if not item["kind"]["S"].startswith("report_") or office.tenant_id not in item["pk"]["S"]:
             continue
         packed = item.get("packed", {}).get("B", b"")
         text = str(item) + (zlib.decompress(packed).decode() if packed else "")

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
-from hangtag.errors import ConflictError, NotFoundError
+from hangtag.errors import ConflictError, NotFoundError, UnavailableError
 from hangtag.store.client import dynamodb, is_refused, table
 from hangtag.store.clock import now
 from hangtag.store.keys import DAY_SHARDS, key, shard
@@ -24,6 +24,7 @@ STATES = (OPEN, RETURNED, RESOLVED)
 _TALKED = "TALKED"
 # For a missed call whose tag is written only after that of the call that returned it: PBXs' histories tell late.
 TALK_KEPT = timedelta(days=8)
+_ATTEMPTS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,20 +129,29 @@ def first_talk(tenant_id: str, number: str, after: str) -> Talk | None:
     return next((Talk(item["call_id"]["S"], item["sk"]["S"].split("#", 1)[1]) for item in found["Items"]), None)
 
 
-def return_all(tenant_id: str, number: str, talk: Talk) -> int:
+def return_all(tenant_id: str, number: str, talk: Talk) -> None:
     """Mark the missed calls of a number before that talk as returned by it, but for those that an earlier one returned.
 
-    How many there were. Raises botocore's errors.
+    Raises UnavailableError when others change one of them all the time, and botocore's errors.
     """
-    count = 0
-    for missed in _of_number(tenant_id, number):
-        waits = missed.state == OPEN or (missed.state == RETURNED and talk.at < (missed.returned_at or talk.at))
-        if not waits or missed.at >= talk.at:
-            continue
-        after = replace(missed, state=RETURNED, returned_by_call_id=talk.call_id, returned_at=talk.at)
-        # If somebody resolves it this very moment, that stands.
-        count += _replace(tenant_id, after, missed)
-    return count
+    for found in _of_number(tenant_id, number):
+        missed: MissedCall | None = found
+        for _ in range(_ATTEMPTS):
+            if missed is None or not _waits_for(missed, talk):
+                break
+            after = replace(missed, state=RETURNED, returned_by_call_id=talk.call_id, returned_at=talk.at)
+            if _replace(tenant_id, after, missed):
+                break
+            # Another talk returned it this very moment, or somebody resolved it.
+            missed = load(tenant_id, number, missed.id)
+        else:
+            raise UnavailableError("a missed call is changed by others all the time")
+
+
+def _waits_for(missed: MissedCall, talk: Talk) -> bool:
+    """Whether a talk returns a missed call: it is the first one after it that is known."""
+    first = missed.state == OPEN or (missed.state == RETURNED and talk.at < (missed.returned_at or talk.at))
+    return first and missed.at < talk.at
 
 
 def _of_number(tenant_id: str, number: str) -> Iterator[MissedCall]:
