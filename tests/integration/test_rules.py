@@ -14,7 +14,7 @@ from calling import Line, until, values
 from hangtag.flow.missed import after_tag
 from hangtag.flow.resolution import Resolution
 from hangtag.store import missed_calls
-from hangtag.store.missed_calls import MissedCall
+from hangtag.store.missed_calls import MissedCall, Talk
 from local.stack import Stack
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
@@ -235,6 +235,22 @@ def test_a_missed_call_is_returned_by_the_first_talk_after_it_in_whatever_order_
     found = missed_calls.load(tenant_id, number, "m")
     assert found is not None
     assert (found.state, found.returned_at, found.returned_by_call_id) == ("returned", first, f"talk at {first}")
+
+
+@pytest.mark.usefixtures("environment")
+def test_of_talks_that_return_a_missed_call_at_once_the_first_stands(stack: Stack) -> None:
+    tenant_id, number = token_hex(8), "+79035550130"
+    call: dict[str, Any] = {"call_id": "missed", "line": None, "contact_id": None, "rung": (), "recipients": ()}
+    writes = missed_calls.puts(
+        tenant_id, MissedCall(id="m", at="2026-03-01T12:00:00+00:00", number=number, **call), None
+    )
+    stack.client("dynamodb").transact_write_items(TransactItems=list(writes))
+    talks = [Talk(f"talk {minute}", f"2026-03-01T12:{minute:02d}:00+00:00") for minute in range(8, 0, -1)]
+    with ThreadPoolExecutor(len(talks)) as pool:
+        list(pool.map(lambda talk: missed_calls.return_all(tenant_id, number, talk), talks))
+    found = missed_calls.load(tenant_id, number, "m")
+    assert found is not None
+    assert found.returned_by_call_id == "talk 1"
 
 
 def test_the_recipients_of_a_missed_call_are_those_of_the_rules(office: Office, line: Line) -> None:
