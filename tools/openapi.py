@@ -96,7 +96,8 @@ def _part(function: str) -> dict[str, Any]:
     for route in module.app.all_routes():
         # The framework does not read docstrings.
         said = " ".join((route.func.__doc__ or "").split())
-        part["paths"][route.openapi_path][route.method.lower()]["summary"] = said
+        operation = part["paths"][route.openapi_path][route.method.lower()]
+        operation["summary"] = said or operation["summary"]
     return part
 
 
@@ -105,8 +106,10 @@ def _add(whole: dict[str, Any], part: dict[str, Any]) -> None:
         at = whole["paths"].setdefault(path, {})
         for method, operation in methods.items():
             at[method] = _operation(path, method, operation)
-    schemas = part.get("components", {}).get("schemas", {})
-    whole["components"]["schemas"] |= {name: shape for name, shape in schemas.items() if name not in _UNUSED}
+    schemas = whole["components"]["schemas"]
+    for name, shape in part.get("components", {}).get("schemas", {}).items():
+        if name not in _UNUSED and schemas.setdefault(name, shape) != shape:
+            raise ValueError(f"two functions have a shape called {name}, and they are not the same")
 
 
 def _operation(path: str, method: str, operation: dict[str, Any]) -> dict[str, Any]:

@@ -113,7 +113,10 @@ def _telnyx(api: Any, started: datetime, sent: Sequence[Sent]) -> None:  # noqa:
         at = one.at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         said = body["data"]["payload"]
         if body["data"]["event_type"] == "call.recording.saved":
-            kept = {"id": said.get("recording_id", f"r-{len(rows)}"), "call_session_id": said["call_session_id"]}
+            kept = {
+                "id": said.get("recording_id", f"rec-{said['call_session_id']}"),
+                "call_session_id": said["call_session_id"],
+            }
             kept |= {"record_type": "recording", "status": "completed", "created_at": at}
             api.lists["recordings"].append(kept)
         row = {"id": f"d-{len(rows)}", "record_type": "webhook_delivery", "status": "delivered"}

@@ -39,7 +39,7 @@ WITHIN_SECONDS = 150.0
 SEED = 20261123
 LOST = 0.1
 # Each story of a provider is told so often.
-TIMES = 3
+TIMES = 2
 # What the histories do not carry; why says the table of `tests/unit/test_history.py`.
 NOT_CARRIED: Mapping[str, frozenset[str]] = {
     "zadarma": frozenset({"legs", "line", "External line", "External line name", "Time"}),
@@ -337,14 +337,14 @@ def test_a_pbx_that_says_no_is_asked_again_and_the_admin_reads_why(places: tuple
     _, lost = places
     pbx = lost.pbxs["generic"]
     since, until = hours()
-    pbx.server.faults.append(Fault(Reply(403, {"error": "the key is not good any more"})))
+    pbx.server.faults.append(Fault(Reply(422, {"error": "the archive is being moved"})))
     lost.recover("generic", since, until)
     path = f"/v1/integrations/{lost.integration('generic')}"
     deadline, clock = time.monotonic() + WITHIN_SECONDS, threading.Event()
     while not (error := lost.owner.get(path).json["history"]["error"]):
         assert time.monotonic() < deadline
         clock.wait(0.1)
-    assert "the key is not good any more" in error
+    assert "the archive is being moved" in error
     lost.recover("generic", since, until)
     while lost.owner.get(path).json["history"]["error"]:
         assert time.monotonic() < deadline

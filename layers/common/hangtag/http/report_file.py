@@ -9,7 +9,7 @@ from hangtag.errors import NotFoundError
 from hangtag.flow import report_file, report_job
 from hangtag.flow.report_rows import Asked
 from hangtag.http.caller import Caller, Role
-from hangtag.http.report_shapes import FileOut, ReportOut
+from hangtag.http.report_shapes import ReportFileOut, ReportOut
 from hangtag.store import report_files
 from hangtag.store.clock import iso, now
 from hangtag.store.report_files import ReportFileItem
@@ -34,7 +34,7 @@ def _words(header: str) -> list[str]:
     return [part.partition(";")[0].strip().lower() for part in header.split(",")]
 
 
-def answer(table: str, wanted: Asked, caller: Caller, *, at_once: bool) -> Response[ReportOut | FileOut]:
+def answer(table: str, wanted: Asked, caller: Caller, *, at_once: bool) -> Response[ReportOut | ReportFileOut]:
     """303 to the file, whose address is in the JSON too; 202 if a job writes it, which takes its time."""
     ends = time.monotonic() + SECONDS
     try:
@@ -50,7 +50,7 @@ def answer(table: str, wanted: Asked, caller: Caller, *, at_once: bool) -> Respo
     return Response(status_code=303, content_type="application/json", body=said, headers={"location": said.url or ""})
 
 
-def show(caller: Caller, file_id: str) -> FileOut:
+def show(caller: Caller, file_id: str) -> ReportFileOut:
     """How far a file is, for whoever asked for it. Raises NotFoundError."""
     item = report_files.load(caller.tenant_id, file_id)
     if item.who != caller.name or (item.sees_all and caller.role < Role.ADMIN):
@@ -58,12 +58,12 @@ def show(caller: Caller, file_id: str) -> FileOut:
     return _said(item)
 
 
-def _said(item: ReportFileItem) -> FileOut:
+def _said(item: ReportFileItem) -> ReportFileOut:
     return _shown(item.id, item.report, (item.first, item.last), item.state, item.name)
 
 
-def _shown(file_id: str | None, kind: str, days: tuple[str, str], state: str, name: str | None) -> FileOut:
+def _shown(file_id: str | None, kind: str, days: tuple[str, str], state: str, name: str | None) -> ReportFileOut:
     expires = iso(now() + timedelta(seconds=report_file.LINK_SECONDS)) if name else None
     url = report_file.link(name, kind, *days) if name else None
     said = {"id": file_id, "state": state, "report": kind, "from": days[0], "to": days[1]}
-    return FileOut.model_validate({**said, "url": url, "expires_at": expires})
+    return ReportFileOut.model_validate({**said, "url": url, "expires_at": expires})

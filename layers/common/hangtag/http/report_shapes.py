@@ -10,16 +10,16 @@ from hangtag.http.shapes import Given
 from hangtag.reports.report import Numbers
 
 __all__ = [
-    "BeforeOut",
     "Direction",
-    "FileOut",
     "FirstDay",
-    "GroupOut",
     "LastDay",
-    "NumbersOut",
+    "ReportBeforeOut",
+    "ReportFileOut",
+    "ReportGroupOut",
+    "ReportNumbersOut",
     "ReportOut",
-    "RowOut",
-    "StepOut",
+    "ReportRowOut",
+    "ReportStepOut",
 ]
 
 _DAY = r"^\d{4}-\d{2}-\d{2}$"
@@ -28,7 +28,7 @@ LastDay = Annotated[str | None, Query(alias="to", pattern=_DAY)]
 Direction = Literal["in", "out"]
 
 
-class NumbersOut(Given):
+class ReportNumbersOut(Given):
     """What is said of some calls.
 
     `missed` are incoming, `unreached` outgoing ones. `answer_rate` is a part of the incoming, from 0 to 1.
@@ -53,7 +53,7 @@ class NumbersOut(Given):
     seconds_to_return: float | None
 
     @classmethod
-    def of(cls, said: Numbers) -> "NumbersOut":
+    def of(cls, said: Numbers) -> "ReportNumbersOut":
         """Numbers as they are shown."""
         return cls(
             **asdict(said),
@@ -64,7 +64,7 @@ class NumbersOut(Given):
         )
 
 
-class GroupOut(Given):
+class ReportGroupOut(Given):
     """One group: a contact, an employee, a line (`key` null: unknown), a day, or an hour of the week as in `mon-09`.
 
     `before` is the same group in the period before, if it was asked for.
@@ -72,26 +72,26 @@ class GroupOut(Given):
 
     key: str | None
     name: str | None
-    numbers: NumbersOut
-    before: NumbersOut | None = None
+    numbers: ReportNumbersOut
+    before: ReportNumbersOut | None = None
 
 
-class StepOut(Given):
+class ReportStepOut(Given):
     """One day, or a week by its Monday."""
 
     from_: str = Field(alias="from")
-    numbers: NumbersOut
+    numbers: ReportNumbersOut
 
 
-class BeforeOut(Given):
+class ReportBeforeOut(Given):
     """The period of the same length just before."""
 
     from_: str = Field(alias="from")
     to: str
-    totals: NumbersOut
+    totals: ReportNumbersOut
 
 
-class RowOut(Given):
+class ReportRowOut(Given):
     """One call. Dates and times are of the tenant's clock; `recording` is where the API gives its recording."""
 
     call_id: str
@@ -118,16 +118,16 @@ class ReportOut(Given):
     from_: str = Field(alias="from")
     to: str
     time_zone: str
-    totals: NumbersOut
-    before: BeforeOut | None
-    groups: list[GroupOut]
+    totals: ReportNumbersOut
+    before: ReportBeforeOut | None
+    groups: list[ReportGroupOut]
     groups_left: int
-    steps: list[StepOut]
-    rows: list[RowOut]
+    steps: list[ReportStepOut]
+    rows: list[ReportRowOut]
     next_cursor: str | None
 
 
-class FileOut(Given):
+class ReportFileOut(Given):
     """A report as a file.
 
     `url` is where it may be fetched until `expires_at`, once it is done. `id` is that of a file that takes longer than

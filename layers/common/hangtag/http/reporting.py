@@ -10,7 +10,14 @@ from hangtag.flow.report_rows import Asked
 from hangtag.flow.report_viewer import viewer_of
 from hangtag.http.caller import Caller, Role
 from hangtag.http.cursor import read_cursor, write_cursor
-from hangtag.http.report_shapes import BeforeOut, GroupOut, NumbersOut, ReportOut, RowOut, StepOut
+from hangtag.http.report_shapes import (
+    ReportBeforeOut,
+    ReportGroupOut,
+    ReportNumbersOut,
+    ReportOut,
+    ReportRowOut,
+    ReportStepOut,
+)
 from hangtag.http.shapes import DEFAULT_LIMIT
 from hangtag.reports import report
 from hangtag.reports.facts import Group, Sums
@@ -88,15 +95,15 @@ def answer(
             "totals": _total(picked),
             "before": _before(wanted.period.before, earlier) if earlier is not None else None,
             "groups": [
-                GroupOut(key=name, name=names(name), numbers=NumbersOut.of(said), before=_said(was.get(name)))
+                ReportGroupOut(key=name, name=names(name), numbers=_said(said), before=_said(was.get(name)))
                 for name, said in groups[:MAX_GROUPS]
             ],
             "groups_left": max(0, len(groups) - MAX_GROUPS),
             "steps": [
-                StepOut.model_validate({"from": begins.isoformat(), "numbers": NumbersOut.of(said)})
+                ReportStepOut.model_validate({"from": begins.isoformat(), "numbers": _said(said)})
                 for begins, said in sorted(steps.items())
             ],
-            "rows": [RowOut.model_validate(asdict(row)) for row in rows],
+            "rows": [ReportRowOut.model_validate(asdict(row)) for row in rows],
             "next_cursor": write_cursor(_list(wanted.kind), following.day.isoformat(), following.before)
             if following
             else None,
@@ -111,17 +118,21 @@ def _picked(table: str, wanted: Asked, period: Period) -> Picked:
     }
 
 
-def _total(picked: Picked) -> NumbersOut:
-    return NumbersOut.of(report.numbers(pair for aggregate in picked.values() for pair in aggregate.items()))
+def _total(picked: Picked) -> ReportNumbersOut:
+    return ReportNumbersOut.of(report.numbers(pair for aggregate in picked.values() for pair in aggregate.items()))
 
 
-def _before(period: Period, picked: Picked) -> BeforeOut:
+def _before(period: Period, picked: Picked) -> ReportBeforeOut:
     days = {"from": period.first.isoformat(), "to": period.last.isoformat()}
-    return BeforeOut.model_validate({**days, "totals": _total(picked)})
+    return ReportBeforeOut.model_validate({**days, "totals": _total(picked)})
 
 
-def _said(numbers: Numbers | None) -> NumbersOut | None:
-    return NumbersOut.of(numbers) if numbers is not None else None
+def _said(numbers: Numbers) -> ReportNumbersOut:
+    return ReportNumbersOut.of(numbers)
+
+
+def _said_before(numbers: Numbers | None) -> ReportNumbersOut | None:
+    return _said(numbers) if numbers is not None else None
 
 
 def _names(wanted: Asked, keys: list[str | None]) -> Callable[[str | None], str | None]:

@@ -8,7 +8,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 from hangtag.http import report_file, reporting
 from hangtag.http.caller import Role
 from hangtag.http.paged import found_id
-from hangtag.http.report_shapes import Direction, FileOut, FirstDay, LastDay, ReportOut
+from hangtag.http.report_shapes import Direction, FirstDay, LastDay, ReportFileOut, ReportOut
 from hangtag.http.service import Routes
 from hangtag.http.shapes import Limit
 from hangtag.reports.report import Filters, Kind
@@ -32,8 +32,8 @@ _DESCRIPTION = (
 )
 _ANSWERS: dict[int, Any] = {
     200: {"description": "The report", "content": {"application/json": {"model": ReportOut}}},
-    202: {"description": "Its file is being written", "content": {"application/json": {"model": FileOut}}},
-    303: {"description": "Its file", "content": {"application/json": {"model": FileOut}}},
+    202: {"description": "Its file is being written", "content": {"application/json": {"model": ReportFileOut}}},
+    303: {"description": "Its file", "content": {"application/json": {"model": ReportFileOut}}},
 }
 
 
@@ -51,7 +51,7 @@ def _add(kind: Kind) -> None:
         step: Literal["day", "week"] | None = None,
         limit: Limit | None = None,
         cursor: str | None = None,
-    ) -> Response[ReportOut | FileOut]:
+    ) -> Response[ReportOut | ReportFileOut]:
         filters = Filters(employee_id, contact_id, line, integration_id, direction)
         wanted = reporting.asked(routes.caller, kind, first, last, filters)
         headers = routes.current_event.headers
@@ -67,6 +67,6 @@ for _kind in Kind:
 
 
 @routes.get("/v1/reports/files/<file_id>")
-def get_report_file(file_id: str) -> FileOut:
+def get_report_file(file_id: str) -> ReportFileOut:
     """A report's file that took longer than its request: how far it is, and once it is done, where it lies."""
     return report_file.show(routes.caller, found_id(file_id))
