@@ -95,7 +95,7 @@ def answer(
             "totals": _total(picked),
             "before": _before(wanted.period.before, earlier) if earlier is not None else None,
             "groups": [
-                ReportGroupOut(key=name, name=names(name), numbers=_said(said), before=_said(was.get(name)))
+                ReportGroupOut(key=name, name=names(name), numbers=_said(said), before=_said_before(was.get(name)))
                 for name, said in groups[:MAX_GROUPS]
             ],
             "groups_left": max(0, len(groups) - MAX_GROUPS),
