@@ -10,6 +10,7 @@ import http.client
 import json
 import re
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -17,6 +18,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+# Seconds; the runtime keeps idle connections longer.
+KEPT_SECONDS = 30.0
 
 
 class Side(StrEnum):
@@ -135,8 +139,13 @@ def _change(said: Mapping[str, Any]) -> str:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # An answer goes out in one piece, at once.
+    wbufsize = -1
+    disable_nagle_algorithm = True
     plan: FaultPlan
     upstream: tuple[str, int]
+    _asking: http.client.HTTPConnection | None = None
+    _asked_at = 0.0
 
     def log_message(self, *_: object) -> None:
         """Silence: the tests print what matters."""
@@ -165,13 +174,29 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(status, answer, answer_headers)
 
     def _ask(self, body: bytes, headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
-        connection = http.client.HTTPConnection(*self.upstream, timeout=60)
+        """Ask the runtime, over the connection of the last request if that was just now: it closes idle ones."""
+        if self._asking is None or time.monotonic() - self._asked_at > KEPT_SECONDS:
+            self._hang_up()
+            self._asking = http.client.HTTPConnection(*self.upstream, timeout=60)
         try:
-            connection.request(self.command, self.path, body, headers)
-            response = connection.getresponse()
-            return response.status, dict(response.getheaders()), response.read()
-        finally:
-            connection.close()
+            self._asking.request(self.command, self.path, body, headers)
+            response = self._asking.getresponse()
+            answer = response.status, dict(response.getheaders()), response.read()
+        except BaseException:
+            self._hang_up()
+            raise
+        self._asked_at = time.monotonic()
+        return answer
+
+    def _hang_up(self) -> None:
+        if self._asking is not None:
+            self._asking.close()
+            self._asking = None
+
+    def finish(self) -> None:
+        """The client is gone."""
+        self._hang_up()
+        super().finish()
 
     def _state_machine(self, text: str) -> None:
         """The state machine asks before, and again after, each call of its own: 500 is yes, fail."""
