@@ -76,7 +76,7 @@ def document() -> dict[str, Any]:
         },
     }
     for name in FUNCTIONS:
-        _add(whole, _part(name))
+        join(whole, _part(name))
     whole["paths"] = dict(sorted(whole["paths"].items()))
     whole["components"]["schemas"] = dict(sorted(whole["components"]["schemas"].items()))
     return whole
@@ -101,7 +101,8 @@ def _part(function: str) -> dict[str, Any]:
     return part
 
 
-def _add(whole: dict[str, Any], part: dict[str, Any]) -> None:
+def join(whole: dict[str, Any], part: dict[str, Any]) -> None:
+    """Add one function's document to the whole. Raises ValueError for another shape of a name that is taken."""
     for path, methods in part["paths"].items():
         at = whole["paths"].setdefault(path, {})
         for method, operation in methods.items():
