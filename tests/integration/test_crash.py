@@ -25,6 +25,7 @@ from local.simulator import Api, Office, Story, build_office, load_office_plan, 
 from local.simulator.story import TENANTS
 from local.stack import Stack
 from office_clone import Mould, Tenant, take_mould
+from schedules import stop_schedule
 
 PORT = 4611
 PROXY_PORT = 4612
@@ -95,18 +96,6 @@ def switch_off(stack: Stack, function: str) -> None:
     lambdas, name = stack.client("lambda"), stack.functions[function]
     for mapping in lambdas.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]:
         lambdas.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
-
-
-def stop_schedule(stack: Stack, target: str) -> None:
-    """Let a rule that invokes its target by the clock rest."""
-    events = stack.client("events")
-    names = [rule["Name"] for rule in events.list_rules()["Rules"]]
-    found = [
-        name for name in names if target in {one["Id"] for one in events.list_targets_by_rule(Rule=name)["Targets"]}
-    ]
-    assert found
-    for name in found:
-        events.disable_rule(Name=name)
 
 
 def tenant_of(office: Office) -> Tenant:

@@ -284,7 +284,10 @@ def test_a_stream_without_end_is_given_up_within_bounded_memory(
     workers = {pid: forget_peak(pid) for pid in workers_of(stack, "RecordingsFunction")}
     recorded(line, "endless", server.put("/endless.mp3", endless(2000 * MEGABYTE)))
     assert line.recording("endless", "failed")["reason"] == "it is over 256 MB"
-    grown = max(peak_of(pid) - before for pid, before in workers.items())
+    # The runtime may have put another worker in place of one that was idle.
+    usual = max(workers.values())
+    peaks = {pid: peak for pid in workers_of(stack, "RecordingsFunction") if (peak := peak_of(pid))}
+    grown = max(peak - workers.get(pid, usual) for pid, peak in peaks.items())
     said = f"recordings: one of 256 MB took {grown / MEGABYTE:.0f} MB of memory more than the function had"
     record_property("printed", said)
     assert grown <= MOST_GROWTH
@@ -312,9 +315,11 @@ def forget_peak(pid: int) -> int:
 
 
 def peak_of(pid: int) -> int:
-    """The most memory that a process had, in bytes."""
-    (line,) = (line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmHWM"))
-    return int(line.split()[1]) * 1024
+    """The most memory that a process had, in bytes; 0 if it is gone."""
+    with suppress(FileNotFoundError):
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM")), 0)
+    return 0
 
 
 def test_what_drips_is_given_up_in_time(line: Line, server: MediaServer, bucket: Bucket) -> None:

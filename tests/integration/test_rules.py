@@ -11,9 +11,11 @@ import pytest
 
 from api_client import Answer, Caller, Office, hire
 from calling import Line, until, values
+from hangtag.flow.emit import emit
 from hangtag.flow.missed import after_tag
 from hangtag.flow.resolution import Resolution
-from hangtag.store import missed_calls
+from hangtag.store import calls, missed_calls
+from hangtag.store.calls import call_key
 from hangtag.store.missed_calls import MissedCall, Talk
 from local.stack import Stack
 
@@ -189,6 +191,27 @@ def test_a_tenants_own_tag_definition_is_kept_in_order_and_refused_by_position(o
     own[3] = {"name": "Field 4", "type": "string"}
     (fault,) = refused(office.owner.put("/v1/settings/tags", {"call": own}), 422)
     assert fault == {"field": "call.4", "reason": "the type must be number, not string"}
+
+
+@pytest.mark.usefixtures("environment")
+def test_an_execution_that_finds_the_call_open_again_sees_its_end_that_comes_this_moment(
+    stack: Stack, office: Office, line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phone = "79035550140"
+    line.ring("open-again", phone)
+    line.answer("open-again", phone)
+    place = call_key(office.tenant_id, office.integration["id"], "open-again", 0)
+    raise_attempt = calls.raise_attempt
+
+    def end_first(*arguments: Any) -> bool:
+        """Between what the execution read and what it does about it, the hang-up comes."""
+        monkeypatch.setattr(calls, "raise_attempt", raise_attempt)
+        line.hang_up("open-again", phone)
+        return raise_attempt(*arguments)
+
+    monkeypatch.setattr(calls, "raise_attempt", end_first)
+    assert emit(stack.table, place, first=True) == "tagged"
+    assert line.tag("open-again")["revision"] == 1
 
 
 # ------------------------------------------------------------------ missed calls

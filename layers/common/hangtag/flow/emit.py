@@ -50,8 +50,9 @@ def emit(table: str, key: calls.CallKey, *, first: bool, fill: bool = False) -> 
             return "gone"
         call = item.fold()
         if not call.closed:
-            if first:
-                calls.raise_attempt(table, item, datetime.now(UTC))
+            if first and not calls.raise_attempt(table, item, datetime.now(UTC)):
+                # An event came in between: perhaps the call is over now, and nobody else waits for that.
+                continue
             return "open"
         try:
             done = _emit(table, item, call, fill=fill)
