@@ -137,11 +137,13 @@ def test_a_click_rings_the_employee_then_the_contact_and_is_one_call_and_at_most
     pbx.story, before = name, len(pbx.calls)
     with listening(caller) as browser:
         call_id = taken(clicked(scene, provider, caller, number))
-        assert browser.call("placing")["id"] == call_id
+        browser.call("placing", id=call_id)
         call = scene.judged(call_id)
         pbx.done()
-        assert browser.call("ended")["id"] == call_id
-        assert {message["call"]["id"] for message in browser.all() if message["type"] == "call"} == {call_id}
+        browser.call("ended", id=call_id)
+        # The end of an earlier call of theirs may be told late; a window is open for this one alone.
+        told_of = [message["call"] for message in browser.all() if message["type"] == "call"]
+        assert {one["id"] for one in told_of if one["state"] not in ("ended", "taken", "gone")} == {call_id}
         assert len(pbx.calls) == before + 1
     assert (call["id"], call["call_id"], call["clicked"]) == (call_id, pbx.calls[-1], True)
     assert (call["skip_reason"], bool(call["tag_id"])) == (told.clicked, told.clicked is None)
@@ -173,8 +175,8 @@ def test_what_a_pbx_refuses_is_told_and_leaves_nothing(scene: Scene, provider: s
     with listening(caller) as browser:
         pbx.server.faults.append(Fault(REFUSALS[provider]))
         call_id = taken(clicked(scene, provider, caller, "+79101234567"))
-        told = browser.call("ended")
-        assert (told["id"], told["outcome"], told["tag"]) == (call_id, "failed", None)
+        told = browser.call("ended", id=call_id)
+        assert (told["outcome"], told["tag"]) == ("failed", None)
         assert told["reason"]
         assert len(pbx.calls) == before
     shown = scene.until(call_id, lambda call: call["state"] == "closed")
