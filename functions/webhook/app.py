@@ -46,6 +46,7 @@ def _request(event: dict[str, Any]) -> WebhookRequest:
         headers={name.lower(): value for name, value in event.get("headers", {}).items()},
         body=_body(event),
         arrived_at=datetime.fromtimestamp(event["requestContext"]["timeEpoch"] / 1000, UTC),
+        source_ip=http.get("sourceIp", ""),
     )
 
 

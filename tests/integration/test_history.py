@@ -25,7 +25,7 @@ from hangtag.store.calls import call_key
 from local.simulator import Api, load_office_plan
 from local.simulator.lines import Line
 from local.simulator.office import Office, build_office
-from local.simulator.past import Sent, remember
+from local.simulator.past import Sent
 from local.simulator.pbx import load
 from local.simulator.player import fresh_id
 from local.simulator.rest import Fault, Reply, Server, generic, serving
@@ -259,7 +259,7 @@ def test_the_time_limit_of_a_call_asks_the_pbx_how_it_ended(places: tuple[Place,
     started = datetime.now(UTC) - timedelta(minutes=3)
     story = load_story("outgoing_answered", provider)
     ids, sent = told(story, started)
-    remember(provider, lost.pbxs[provider].api, started, sent)
+    lost.pbxs[provider].api.remember(started, sent)
     for one in sent:
         heard.pbxs[provider].post(one)
     # The hang-up, and all after it, is lost.
@@ -301,7 +301,7 @@ def test_a_day_that_lost_a_tenth_of_its_webhooks_is_as_if_it_had_lost_none(
             else:
                 lost.pbxs[provider].post(one)
         for place in places:
-            remember(provider, place.pbxs[provider].api, started, sent)
+            place.pbxs[provider].api.remember(started, sent)
     assert dropped > 5
     for place in places:
         place.recover(provider, since, until)
@@ -325,7 +325,7 @@ def test_the_schedule_finds_what_was_lost_since_a_pbx_was_connected(places: tupl
     ids, sent = told(load_story("missed_incoming", "generic"), started)
     for one in sent:
         heard.pbxs["generic"].post(one)
-    remember("generic", lost.pbxs["generic"].api, started, sent)
+    lost.pbxs["generic"].api.remember(started, sent)
     answer = lost.stack.invoke("JobsFunction", {"source": "hangtag.compare"})
     assert answer["asked"] >= 2 * len(ABLE)
     wait_until_same("generic", heard, lost, [ids["call"]])

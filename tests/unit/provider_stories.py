@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+from hangtag.auth import make_token
 from hangtag.calls.event import CallEvent
 from hangtag.calls.fold import Call, fold
 from hangtag.flow.settle import settlement
@@ -22,6 +23,8 @@ from local.simulator.story import Event, Message, Story, load_office_plan, messa
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 IDS = {"call": "A1", "call2": "B2"}
 PUBLIC = "https://hooks.example.com"
+KEYS = "k" * 32
+TOKEN = make_token("hook", KEYS)
 PLAN = load_office_plan()
 INFOS: Mapping[str, ProviderInfo] = {info.key: info for info in catalog()}
 
@@ -37,7 +40,7 @@ class Line:
     @property
     def url(self) -> str:
         """The webhook's address."""
-        return PUBLIC + INFOS[self.provider].webhook_path.format(token="T" * 40)
+        return PUBLIC + INFOS[self.provider].webhook_path.format(token=TOKEN)
 
     def trust(self, older: Mapping[str, str] | None = None) -> Trust:
         """What verifies this line's deliveries; `older` are secrets of before a rotation that are still good."""
@@ -53,16 +56,16 @@ class Line:
     def received(self, request: Request, at: datetime = NOON) -> WebhookRequest:
         """The request as the webhook hands it on."""
         parts = urlsplit(request.url)
-        token = "T" * 40
         return WebhookRequest(
             method=request.method,
-            path=parts.path.replace(token, "***"),
+            path=parts.path.replace(TOKEN, "***"),
             query=parts.query,
             headers={name.lower(): value for name, value in request.headers.items()},
             body=request.body,
             arrived_at=at,
-            rest=parts.path.partition(token)[2].strip("/"),
+            rest=parts.path.partition(TOKEN)[2].strip("/"),
             url=request.url,
+            source_ip=request.source_ip,
         )
 
     def accepted(self, request: Request, at: datetime = NOON) -> Accepted:

@@ -28,6 +28,7 @@ def request(provider: str = "twilio", rest: str = "", query: str = "", **more: s
         headers={"content-type": "text/plain", **more},
         body=b"\x00\xff body",
         arrived_at=datetime(2026, 3, 1, 12, tzinfo=UTC),
+        source_ip="192.0.2.7",
     )
     return _addressed(SETTINGS, provider, TOKEN, came)
 
@@ -59,7 +60,7 @@ def test_after_a_change_of_keys_the_old_one_still_opens_what_was_parked() -> Non
 
 def test_a_message_of_a_version_before_is_read() -> None:
     said = json.loads(Delivery(provider="zadarma", token_hash="h", request=request()).to_message(KEYS))
-    for name in ("rest", "url"):
+    for name in ("rest", "url", "source_ip"):
         del said[name]
     assert Delivery.from_message(json.dumps(said), KEYS).request.body == request().body
 

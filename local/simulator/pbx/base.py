@@ -36,12 +36,16 @@ JSON = "application/json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One request as it goes over the wire. `url` is whole, with the webhook's token and the query."""
+    """One request as it goes over the wire. `url` is whole, with the webhook's token and the query.
+
+    `source_ip` is where the real PBX would send it from; it is not what a server on this machine sees.
+    """
 
     method: str
     url: str = field(repr=False)
     headers: Mapping[str, str]
     body: bytes = b""
+    source_ip: str = "192.0.2.1"
 
 
 class Pbx(Protocol):
@@ -52,7 +56,8 @@ class Pbx(Protocol):
     SETTINGS: Mapping[str, Any]
     # The same of an account of another tenant: another secret in each place, nothing else different.
     OTHER_CREDENTIALS: Mapping[str, str]
-    # Where the signature, or the secret, is: a header, or a field of the body; the other one is "".
+    # Where the signature, or the secret, is: a header, or a field of the body; the other one is "". Both are "" where
+    # a delivery proves nothing, and the webhook's address is all that is secret: its form then says so.
     SIGNATURE_HEADER: str
     SECRET_FIELD: str
     # How old or early a delivery may be, in seconds; None: this PBX signs no time, so that old ones can't be told.

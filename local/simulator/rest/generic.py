@@ -3,9 +3,11 @@
 import base64
 import hmac
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
+from local.simulator.past import Sent, iso
 from local.simulator.rest.base import Asked, Reply
 
 PATH = "/hangtag"
@@ -33,6 +35,15 @@ class Api:
     def settings(self, url: str) -> Mapping[str, Any]:  # noqa: ARG002 - the address is a credential
         """The integration's settings."""
         return {}
+
+    def remember(self, started: datetime, sent: Sequence[Sent]) -> None:
+        """Have its history know the calls of a story that began then."""
+        begun: dict[str, str] = {}
+        for one in sent:
+            body: Any = one.message.body or {}
+            for event in body.get("events", [body]):
+                begun.setdefault(event["call_id"], iso(one.at if begun else started))
+                self.events.append({"at": iso(one.at), **event, "started_at": begun[event["call_id"]]})
 
     def answer(self, asked: Asked) -> Reply:
         """One command."""

@@ -2,9 +2,11 @@
 
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
+from local.simulator.past import Sent
 from local.simulator.rest.base import Asked, Reply
 
 _KEY = "vats-key-0123456789abcdef"
@@ -32,6 +34,24 @@ class Api:
     def settings(self, url: str) -> Mapping[str, Any]:  # noqa: ARG002 - the address is typed
         """The integration's settings."""
         return {}
+
+    def remember(self, started: datetime, sent: Sequence[Sent]) -> None:  # noqa: ARG002 - the events say it
+        """Have its history know the calls of a story that began then."""
+        ended: dict[str, datetime] = {}
+        for one in sent:
+            said: dict[str, Any] = {**one.message.post, **(one.message.body or {})}
+            if said.get("type") in ("COMPLETED", "TRANSFERRED"):
+                ended[said["callid"]] = one.at
+            if said.get("cmd") != "history":
+                continue
+            row = {"uid": said["callid"], "type": said["type"], "status": said["status"], "client": said["phone"]}
+            row |= {"user": said.get("user"), "ext": said.get("ext"), "diversion": said["diversion"]}
+            row |= {"start": said["start"], "duration": said["duration"], "record": said.get("link")}
+            if said["callid"] in ended:
+                # Of a missed call it tells no wait.
+                begun = datetime.strptime(said["start"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+                row["wait"] = round((ended[said["callid"]] - begun).total_seconds()) - int(said["duration"])
+            self.rows.append(row)
 
     def answer(self, asked: Asked) -> Reply:
         """One request, of either API."""

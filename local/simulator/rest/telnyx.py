@@ -4,11 +4,12 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import unquote
 
+from local.simulator.past import Sent
 from local.simulator.rest.base import Asked, Reply
 
 _NUMBER = re.compile(r"\+[1-9]\d{6,14}")
@@ -77,6 +78,23 @@ class Api:
         """The integration's settings."""
         self._url = url
         return {"api_url": url, "sip_domain": "acme.sip.telnyx.com", "caller_id": self.numbers[0]}
+
+    def remember(self, started: datetime, sent: Sequence[Sent]) -> None:  # noqa: ARG002 - the events say it
+        """Have its history know the calls of a story that began then."""
+        rows = self.lists["webhook_deliveries"]
+        for one in sent:
+            body: Any = one.message.body or {}
+            at = one.at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+            said = body["data"]["payload"]
+            if body["data"]["event_type"] == "call.recording.saved":
+                kept = {
+                    "id": said.get("recording_id", f"rec-{said['call_session_id']}"),
+                    "call_session_id": said["call_session_id"],
+                }
+                kept |= {"record_type": "recording", "status": "completed", "created_at": at}
+                self.lists["recordings"].append(kept)
+            row = {"id": f"d-{len(rows)}", "record_type": "webhook_delivery", "status": "delivered"}
+            rows.append({**row, "started_at": at, "finished_at": at, "webhook": body["data"]})
 
     def answer(self, asked: Asked) -> Reply:
         """One request."""

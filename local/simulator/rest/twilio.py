@@ -2,13 +2,14 @@
 
 import base64
 import re
-from collections.abc import Mapping
-from datetime import datetime
-from email.utils import parsedate_to_datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 from xml.etree import ElementTree as ET
 
+from local.simulator.past import Sent, post_of
 from local.simulator.rest.base import Asked, Reply
 
 _EVENTS = ("initiated", "ringing", "answered", "completed")
@@ -37,6 +38,34 @@ class Api:
     def settings(self, url: str) -> Mapping[str, Any]:
         """The integration's settings."""
         return {"api_url": url, "sip_domain": "acme.sip.twilio.com", "caller_id": self.numbers[0]}
+
+    def remember(self, started: datetime, sent: Sequence[Sent]) -> None:
+        """Have its history know the calls of a story that began then."""
+        calls: dict[str, dict[str, Any]] = {}
+        for one in sent:
+            said, when = post_of(one), format_datetime(one.at)
+            if "RecordingStatus" in said:
+                self.recordings.append(
+                    {"sid": said["RecordingSid"], "call_sid": said["CallSid"], "status": "completed",
+                     "date_created": when, "media_url": said["RecordingUrl"], "uri": "/2010-04-01/x.json"}
+                )  # fmt: skip
+                continue
+            # The first leg is the call; others may be told only when they end.
+            late = one.at - timedelta(seconds=int(said.get("CallDuration", "0")))
+            begun = format_datetime(late if said.get("ParentCallSid") else started)
+            row = calls.setdefault(
+                said["CallSid"],
+                {
+                    "sid": said["CallSid"], "parent_call_sid": said.get("ParentCallSid"),
+                    "direction": said["Direction"], "from": said["From"], "to": said["To"].removeprefix("sip:"),
+                    "forwarded_from": None,
+                    "date_created": begun, "start_time": begun, "duration": None,
+                },
+            )  # fmt: skip
+            if said["CallStatus"] == "in-progress":
+                row["start_time"] = when
+            row |= {"status": said["CallStatus"], "end_time": when, "duration": said.get("CallDuration")}
+        self.calls += calls.values()
 
     def answer(self, asked: Asked) -> Reply:
         """One request."""

@@ -3,10 +3,12 @@
 import base64
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
+from local.simulator.past import Sent, post_of
 from local.simulator.rest.base import Asked, Reply
 
 _NOTIFICATIONS = (
@@ -35,6 +37,31 @@ class Api:
     def settings(self, url: str) -> Mapping[str, Any]:
         """The integration's settings."""
         return {"api_url": url, "time_zone": "Europe/Moscow"}
+
+    def remember(self, started: datetime, sent: Sequence[Sent]) -> None:  # noqa: ARG002 - the events say it
+        """Have its history know the calls of a story that began then."""
+        recorded = {
+            said["pbx_call_id"]: said["call_id_with_rec"] for said in map(post_of, sent) if "call_id_with_rec" in said
+        }
+        for said in map(post_of, sent):
+            if said["event"] not in ("NOTIFY_END", "NOTIFY_OUT_END"):
+                continue
+            out, call_id = said["event"] == "NOTIFY_OUT_END", said["pbx_call_id"]
+            destination = said["destination"] if out else said.get("internal", "")
+            self.rows.append(
+                {
+                    "call_type": "out" if out else "in",
+                    "call_id": recorded.get(call_id, ""),
+                    "sip": said["internal"] if out else "",
+                    "callstart": said["call_start"],
+                    "clid": said["caller_id"],
+                    "destination": destination,
+                    "disposition": said["disposition"],
+                    "seconds": int(said["duration"]),
+                    "is_recorded": "true" if call_id in recorded else "false",
+                    "pbx_call_id": call_id,
+                }
+            )
 
     def answer(self, asked: Asked) -> Reply:
         """One request."""

@@ -73,6 +73,7 @@ class Delivery(NamedTuple):
                 "arrived_at": request.arrived_at.timestamp(),
                 "rest": request.rest,
                 "url": seal(request.url, token_keys),
+                "source_ip": request.source_ip,
             }
         )
 
@@ -94,6 +95,7 @@ class Delivery(NamedTuple):
                 arrived_at=datetime.fromtimestamp(said["arrived_at"], UTC),
                 rest=said.get("rest", ""),
                 url=unseal(said.get("url", ""), token_keys),
+                source_ip=said.get("source_ip", ""),
             ),
         )
 

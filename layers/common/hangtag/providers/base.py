@@ -48,6 +48,7 @@ class WebhookRequest:
 
     `arrived_at` is UTC. `path` has no token in it, `rest` is what follows the token ("events/call"). `url` is the
     address that the PBX was given, query and token included: from the stack's configuration, never from a header.
+    `source_ip` is who opened the connection, as API Gateway saw it, never from a header; "" where it is not known.
     """
 
     method: str
@@ -58,6 +59,7 @@ class WebhookRequest:
     arrived_at: datetime
     rest: str = ""
     url: str = field(default="", repr=False)
+    source_ip: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
