@@ -114,7 +114,7 @@ def test_what_a_provider_says_it_can_do_works_against_its_api(provider: str, abi
         assert type(result) is kinds.get(ability, Finding)
         if isinstance(result, Finding):
             assert result.ok, result
-            assert result.what in ("pbx", "set_up")
+            assert result.what in ("pbx", "set_up", "look_after")
         if ability == "extensions":
             assert all(isinstance(one, KnownExtension) and one.extension for one in result)
         # Recordings of some PBXs are at an address that is known already.

@@ -32,7 +32,7 @@ PROVIDERS = {
     "domru": "itoolabs",
 }
 # What a provider's module may be able to do, by the name of the function.
-ABILITIES = ("originate", "recording", "history", "extensions", "ping", "set_up")
+ABILITIES = ("originate", "recording", "history", "extensions", "ping", "set_up", "look_after")
 
 
 def load(name: str) -> Provider:
