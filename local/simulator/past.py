@@ -120,6 +120,30 @@ def _telnyx(api: Any, started: datetime, sent: Sequence[Sent]) -> None:  # noqa:
         rows.append({**row, "started_at": at, "finished_at": at, "webhook": body["data"]})
 
 
+def _vonage(api: Any, started: datetime, sent: Sequence[Sent]) -> None:  # noqa: ARG001 - the events say it
+    legs: dict[str, dict[str, Any]] = {}
+    for one in sent:
+        said: Any = one.message.body or {}
+        if "status" not in said or "uuid" not in said:
+            continue
+        at = one.at.strftime("%Y-%m-%dT%H:%M:%S.000Z")
+        row = legs.setdefault(
+            said["uuid"],
+            {"uuid": said["uuid"], "conversation_uuid": said["conversation_uuid"], "direction": said["direction"],
+             "start_time": None, "end_time": None, "from": _endpoint(said["from"]), "to": _endpoint(said["to"])},
+        )  # fmt: skip
+        row |= {"status": said["status"], "duration": said.get("duration", "0"), "detail": said.get("detail")}
+        if said["status"] == "answered":
+            row["start_time"] = at
+        elif said["status"] not in ("started", "ringing"):
+            row["end_time"] = at
+    api.calls += legs.values()
+
+
+def _endpoint(said: str) -> dict[str, str]:
+    return {"type": "sip", "uri": said} if ":" in said else {"type": "phone", "number": said}
+
+
 def _post(sent: Sent) -> Mapping[str, Any]:
     return sent.message.post
 
@@ -134,4 +158,5 @@ PASTS: Mapping[str, Callable[[Any, datetime, Sequence[Sent]], None]] = {
     "zadarma": _zadarma,
     "twilio": _twilio,
     "telnyx": _telnyx,
+    "vonage": _vonage,
 }
