@@ -376,7 +376,7 @@ def _device(said: str) -> str:
         return ""
     found = _DEVICE.fullmatch(said.strip())
     name = found[1] if found is not None else ""
-    return "" if name.lower() in _WITHHELD else name
+    return "" if name.strip("0").lower() in _WITHHELD else name
 
 
 def _digits(said: str) -> str:
