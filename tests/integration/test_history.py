@@ -47,8 +47,8 @@ NOT_CARRIED: Mapping[str, frozenset[str]] = {
     # A transfer within a call, and with it what both talked, is known by the webhook alone.
     "twilio": frozenset({"legs", "talk_seconds", "Duration", "Time"}),
     "telnyx": frozenset(),
-    # The same; nor does its list tell of the ringing, and of recordings.
-    "vonage": frozenset({"legs", "talk_seconds", "Duration", "Time", "started_at", "recordings"}),
+    # The same; nor are recordings in a list.
+    "vonage": frozenset({"legs", "talk_seconds", "Duration", "Time", "recordings"}),
     "generic": frozenset(),
 }
 # Of a report's numbers, likewise.

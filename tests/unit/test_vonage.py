@@ -633,6 +633,12 @@ def test_a_leg_that_came_in_says_which_way_the_call_went() -> None:
     assert (dialled.direction, dialled.outcome, dialled.answered_by) == (Direction.OUT, Outcome.SUCCESS, "101")
 
 
+def test_a_leg_of_a_call_that_began_before_is_no_call_of_its_own() -> None:
+    before = {"start_time": "2026-03-01T09:59:50.000Z", "end_time": "2026-03-01T10:00:40.000Z"}
+    rang = {"start_time": None, "end_time": "2026-03-01T10:00:30.000Z", "status": "unanswered", "duration": "0"}
+    assert past([row(CALLER, **before), row(EMPLOYEE, **rang)]) == []
+
+
 def test_a_leg_to_a_phone_alone_is_no_call_unless_nobody_picked_up() -> None:
     """It talked with a leg that went on in another conversation: which way it went is told nowhere."""
     assert past([row(EMPLOYEE)]) == []

@@ -93,8 +93,8 @@ _OUT = "out"
 _RING_SECONDS = 30
 _PAGE = 100
 _MOST_PAGES = 100
-# How much later than a call its last leg may begin.
-_LATER = timedelta(hours=1)
+# How long a call may be: so much later than its first leg its last may begin.
+_LONGEST = timedelta(hours=2)
 _NOBODY = "Nobody can take your call now. Please call again later."
 
 
@@ -515,7 +515,8 @@ def ping(account: Account, door: Door) -> Finding:
 def history(account: Account, since: datetime, until: datetime, door: Door) -> Iterator[CallEvent]:
     """The ends of all legs of the calls that began in that time; recordings are in no list."""
     calls: dict[str, list[_Said]] = defaultdict(list)
-    for row in _listed(account, door, since, until + _LATER):
+    # Of a call that began before, a leg alone would look like a call of its own.
+    for row in _listed(account, door, since - _LONGEST, until + _LONGEST):
         said = _row(row)
         if said is not None:
             calls[said.call_id].append(said)
