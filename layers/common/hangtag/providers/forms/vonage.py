@@ -120,6 +120,8 @@ INFOS = (
             "that a connected leg's webhooks hold the conversation_uuid of the leg that it is connected to",
             "that `from` and `to` of a SIP phone are its SIP address",
             "how a withheld number is written",
+            "that `disconnected` is followed by `completed`: it changes nothing by itself",
+            "which leg a `transfer` names, and that its later webhooks hold the other conversation",
             "what the list of calls gives as the end of a leg that nobody answered, and that start_time is the answer",
             "which errors the REST API answers with, by status",
         ),
