@@ -51,6 +51,7 @@ CASES = [
     ("generic", "click_no_answer", "Vera Sokolova", "+74957654321"),
     ("twilio", *NOT_PICKED_UP),
     ("telnyx", *NOT_PICKED_UP),
+    ("vonage", *NOT_PICKED_UP),
 ]
 
 
@@ -163,6 +164,7 @@ REFUSALS = {
     "zadarma": Reply(400, {"status": "error", "message": "user is not registered"}),
     "twilio": Reply(400, {"code": 21211, "message": "user is not registered", "status": 400}),
     "telnyx": Reply(422, {"errors": [{"code": "10016", "title": "user is not registered", "detail": "-"}]}),
+    "vonage": Reply(400, {"title": "user is not registered", "type": "about:blank"}),
     "generic": Reply(422, {"error": "user is not registered"}),
 }
 

@@ -47,6 +47,8 @@ NOT_CARRIED: Mapping[str, frozenset[str]] = {
     # A transfer within a call, and with it what both talked, is known by the webhook alone.
     "twilio": frozenset({"legs", "talk_seconds", "Duration", "Time"}),
     "telnyx": frozenset(),
+    # The same; nor are recordings in a list.
+    "vonage": frozenset({"legs", "talk_seconds", "Duration", "Time", "recordings"}),
     "generic": frozenset(),
 }
 # Of a report's numbers, likewise.
@@ -55,6 +57,7 @@ NUMBERS_NOT_CARRIED: Mapping[str, frozenset[str]] = {
     "itoolabs": frozenset({"timed", "answer_ms", "seconds_to_answer"}),
     "twilio": frozenset({"answer_ms", "seconds_to_answer", "talk_seconds", "talk_minutes"}),
     "telnyx": frozenset(),
+    "vonage": frozenset({"timed", "answer_ms", "seconds_to_answer", "talk_seconds", "talk_minutes"}),
     "generic": frozenset(),
 }
 REPORTS = ("calls-by-contact", "calls-by-employee", "missed-calls", "calls-by-line", "calls-by-hour")

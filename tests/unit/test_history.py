@@ -36,11 +36,16 @@ NOT_CARRIED: Mapping[str, frozenset[str]] = {
     "twilio": frozenset({"legs"}),
     # The webhooks themselves.
     "telnyx": frozenset(),
+    # Every leg, but neither its ringing nor the recordings, which are in no list.
+    "vonage": frozenset({"legs", "recordings", "started_at"}),
     # As the bridge remembers them: the events themselves.
     "generic": frozenset(),
 }
-# That one employee handed the call to another is in Twilio's webhook alone: so what both talked is not added up.
-NOT_CARRIED_OF_A_STORY = {("twilio", "transfer_within_call"): frozenset({"talk_seconds", "answered_at"})}
+# That one employee handed the call to another is in the webhook alone: so what both talked is not added up.
+NOT_CARRIED_OF_A_STORY = {
+    ("twilio", "transfer_within_call"): frozenset({"talk_seconds", "answered_at"}),
+    ("vonage", "transfer_within_call"): frozenset({"talk_seconds", "answered_at"}),
+}
 
 ABLE = sorted({module: key for key, module in reversed(PROVIDERS.items()) if optional(key, "history")}.values())
 STORIES = [

@@ -1,6 +1,8 @@
 """Integrations without AWS: what a PBX that is asked answers, what is kept of a delivery, what can be replayed."""
 
+import json
 import socket
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -205,6 +207,33 @@ def test_while_secrets_are_rotated_both_are_good_and_no_other() -> None:
 
 
 # ------------------------------------------------------------------ what is kept
+
+
+@pytest.mark.parametrize(
+    ("claims", "kept"),
+    [
+        (b'{"jti":"c5ba8f24","api_key":"a1b2c3d"}', {"jti": "c5ba8f24"}),
+        (b'{"jti":"' + b"j" * 128 + b'"}', {"jti": "j" * 128}),
+        (b'{"jti":"' + b"j" * 129 + b'"}', None),
+        (b'{"jti":""}', None),
+        (b'{"jti":7}', None),
+        (b'{"sub":"x"}', None),
+        (b'["jti"]', None),
+        (b"[" * 2000, None),
+        (b"\xff", None),
+    ],
+)
+def test_of_a_signed_token_its_id_is_kept_and_nothing_else(claims: bytes, kept: dict[str, str] | None) -> None:
+    middle = urlsafe_b64encode(claims).decode().rstrip("=")
+    shown = mask_headers({"authorization": f"Bearer eyJhbGciOiJIUzI1NiJ9.{middle}.c2lnbmF0dXJl"})["authorization"]
+    if kept is None:
+        assert shown == "***"
+        return
+    scheme, head, left, signature = shown.replace(" ", ".").split(".")
+    assert (scheme, head, signature) == ("Bearer", "***", "***")
+    assert json.loads(urlsafe_b64decode(left + "=" * (-len(left) % 4))) == kept
+    # The same again: what is kept is masked once more when it is shown.
+    assert mask_headers({"authorization": shown})["authorization"] == shown
 
 
 def test_headers_are_kept_without_what_is_secret_and_within_limits() -> None:

@@ -14,6 +14,7 @@ PROVIDERS = {
     "novofon": "zadarma",
     "twilio": "twilio",
     "telnyx": "telnyx",
+    "vonage": "vonage",
     "freepbx": "freepbx",
     "generic": "generic",
     # The family of ITooLabs' REST API for CRMs.

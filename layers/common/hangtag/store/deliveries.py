@@ -5,6 +5,7 @@ Their secrets are masked before they are written, so that nobody ever reads them
 only admins get to see deliveries. The webhook writes them: this loads no PynamoDB.
 """
 
+import base64
 import json
 import re
 import secrets
@@ -32,6 +33,9 @@ MAX_PATH = 512
 MAX_QUERY = 4096
 MAX_HEADERS = 40
 MAX_HEADER = 256
+MAX_JWT = 4096
+# With it, what is left of a token fits into a header that is kept.
+MAX_JTI = 128
 KEPT = timedelta(days=7)
 # How much of the hash of a webhook token tells one address of an integration from another.
 ADDRESS = 16
@@ -183,9 +187,26 @@ def mask_headers(headers: Mapping[str, str]) -> dict[str, str]:
 
 def _shown(name: str, value: str) -> str:
     if _SECRET_HEADER.search(name):
-        return MASK
+        return _identified(value) or MASK
     # A message's own id may be as long as a token; without it, a replay would be another event.
     return _storable(value) if name == "webhook-id" else _TOKEN.sub(MASK, _storable(value))
+
+
+def _identified(value: str) -> str:
+    """A JWT's id alone, in the form of one: without it, a replay would be another event. "" if it has none."""
+    scheme, _, token = value.partition(" ")
+    parts = token.split(".")
+    if scheme.lower() != "bearer" or len(parts) != 3 or len(token) > MAX_JWT:
+        return ""
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except (ValueError, RecursionError):
+        return ""
+    jti = claims.get("jti") if isinstance(claims, dict) else None
+    if not isinstance(jti, str) or not 0 < len(jti) <= MAX_JTI:
+        return ""
+    kept = base64.urlsafe_b64encode(json.dumps({"jti": jti}).encode()).decode().rstrip("=")
+    return f"Bearer {MASK}.{kept}.{MASK}"
 
 
 def _storable(text: str) -> str:

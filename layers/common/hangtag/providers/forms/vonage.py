@@ -1,0 +1,135 @@
+"""What Vonage needs of the admin."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, SecretStr
+
+from hangtag.providers.forms.base import ApiSettings, Credentials, ProviderInfo, Unsigned
+
+__all__ = ["INFOS"]
+
+_FEWEST_BITS = 2048
+
+
+def _a_private_key(typed: SecretStr) -> SecretStr:
+    # Loading a key takes a library that no other form needs.
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    try:
+        key = load_pem_private_key(typed.get_secret_value().encode(), None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        key = None
+    if not isinstance(key, RSAPrivateKey) or key.key_size < _FEWEST_BITS:
+        raise ValueError("it must be the whole text of private.key: an RSA key in PEM of 2048 bits or more")
+    return typed
+
+
+class VonageCredentials(Credentials):
+    """The secret that webhooks are signed with, and the application that calls are placed through."""
+
+    api_key: str = Field(
+        pattern=r"^[0-9A-Za-z]{4,64}$", description="API key of the account, as the dashboard shows it"
+    )
+    signature_secret: SecretStr = Field(
+        min_length=8, max_length=256, description="Signature secret of the account, which is not the API secret"
+    )
+    application_id: str | None = Field(
+        default=None,
+        pattern=r"^[0-9A-Fa-f-]{36}$",
+        description="Id of the application, for outgoing calls, recordings and history",
+    )
+    private_key: Annotated[SecretStr, AfterValidator(_a_private_key)] | None = Field(
+        default=None, max_length=8192, description="Private key of that application: the text of private.key"
+    )
+
+
+class VonageSettings(ApiSettings):
+    """Where employees are called, who is rung, and what contacts see."""
+
+    sip_domain: str | None = Field(
+        default=None,
+        max_length=253,
+        pattern=r"^[0-9A-Za-z.-]+$",
+        description="Domain of the employees' SIP phones; empty: they use the vendor's apps, by user name",
+    )
+    caller_id: str | None = Field(
+        default=None,
+        pattern=r"^\+[1-9][0-9]{6,14}$",
+        description="Number shown to contacts where no line is chosen: one of the account's",
+    )
+    ring: str | None = Field(
+        default=None,
+        max_length=256,
+        pattern=r"^[\w.*-]{1,64}( *, *[\w.*-]{1,64})*$",
+        description="Extensions that are rung for an incoming call, one after another, with commas between them; who "
+        "is responsible for the contact is rung before",
+    )
+    record_calls: bool = Field(default=True, description="Record calls that Hangtag connects")
+
+
+def _instructions(webhook_url: str) -> tuple[str, ...]:
+    return (
+        "Open API Settings in the dashboard, and enter the API key and the signature secret here as api_key and "
+        "signature_secret.",
+        "At the application, under Capabilities → Voice, switch signed webhooks on, and enter this address as event "
+        f"URL, by POST: {webhook_url}",
+        "To have Hangtag ring the responsible employee, enter the same address as answer URL, by GET, and the "
+        "extensions to ring here as ring.",
+        "If an application of your own answers calls, give each connect action this eventUrl, with the called number "
+        f"as line, in digits: {webhook_url}?direction=in&line=74951230001&extension=101",
+        "In the NCCO of calls that employees' phones make, give the connect action this eventUrl: "
+        f"{webhook_url}?direction=out&leg=contact&extension=101",
+        f"To have recordings, give the record action this eventUrl: {webhook_url}",
+        "If your NCCO connects another employee after the first has talked, add transferred_from to that eventUrl: "
+        "the uuid of the leg before.",
+        "To call by a click, enter the application's id and private key, caller_id, and sip_domain if employees have "
+        "SIP phones; the user is the extension.",
+        "A webhook without a token is refused with 401. Vonage leaves the token out when it fails itself; such a call "
+        "is found again in the list of calls.",
+    )
+
+
+INFOS = (
+    ProviderInfo(
+        key="vonage",
+        name="Vonage",
+        credentials=VonageCredentials,
+        settings=VonageSettings,
+        verified_with=("signature_secret", "api_key"),
+        callbacks=True,
+        instructions=_instructions,
+        signs="header `Authorization`: a JWT by HS256 under the signature secret; its iat must be within 300 seconds, "
+        "payload_hash the SHA-256 of the body, api_key the account's, and jti is the delivery's id",
+        unsigned=Unsigned(
+            "the query of the webhook's address, and all of the answer webhook, which has no body",
+            "the address can't be guessed, a token is good for one body and five minutes, and the answer webhook "
+            "changes nothing",
+        ),
+        lacks={
+            "parallel_group_answered_by_second": "a connect action rings one phone at a time: a group is rung in turn",
+            "transfer_to_linked_call": "a leg that moves to another conversation is not said to be whose: the two "
+            "calls are linked, and no more is known",
+        },
+        unconfirmed=(
+            "for how long a token is good: 300 seconds are taken",
+            "whether a delivery that is sent again has the same jti, and whether 401 has it sent again: the "
+            "documentation asks for 5xx where a token is missing, and Hangtag answers no 5xx for what a caller sent",
+            "whether the answer webhook by GET has payload_hash, and of what: of nothing, or of the query",
+            "that a connected leg's webhooks hold the conversation_uuid of the leg that it is connected to",
+            "that `from` and `to` of a SIP phone are its SIP address",
+            "how a withheld number is written",
+            "that `disconnected` is followed by `completed`: it changes nothing by itself",
+            "which leg a `transfer` names, and that its later webhooks hold the other conversation",
+            "what the list of calls gives as the end of a leg that nobody answered, and that start_time is the answer",
+            "which errors the REST API answers with, by status",
+        ),
+        sources=(
+            "Nexmo/nexmo-developer: webhook-reference, ncco-reference, signed-webhooks, recording",
+            "vonage 4.9.1, vonage-jwt 1.1.5 and vonage-voice 1.5.1 (the vendor's Python libraries)",
+            "APIs-guru/openapi-directory: nexmo.com/voice/1.3.8, of calls and their list",
+            "developer.vonage.com/voice/voice-api/webhook-reference",
+        ),
+    ),
+)
