@@ -1,5 +1,7 @@
 """What webhooks lost, found again: a PBX's history is compared with the calls, and what is missing joins them.
 
+The same job sees to it that PBXs go on posting that stop of their own accord (`look_after`).
+
 The history tells calls as events of the same fold, so nothing is doubled: they are added only to calls whose record
 they would change, by the same conditional write as a webhook's, and the tracker does the rest.
 """
@@ -16,9 +18,10 @@ from hangtag.calls.event import CallEvent, Kind
 from hangtag.calls.fold import Call, fold
 from hangtag.errors import ConflictError, HangtagError, NotFoundError
 from hangtag.flow.intake import take_in
-from hangtag.flow.pbx import Pbx, in_words, open_pbx
+from hangtag.flow.pbx import Pbx, in_words, open_pbx, said
 from hangtag.observability import logger
 from hangtag.providers import PROVIDERS, optional
+from hangtag.providers.base import Finding
 from hangtag.store import calls, client, compared, tenant_list
 from hangtag.store.call_events import SEAL_AFTER, Appended, Source
 from hangtag.store.calls import CallItem
@@ -190,12 +193,15 @@ def work(message: Mapping[str, Any], has_time: Callable[[], bool]) -> None:
     after, recovered = stands, 0
     try:
         pbx = open_pbx(tenant_id, integration, seconds=ASKING_SECONDS)
-        source = Source(tenant_id, integration_id, integration.provider)
-        found, came = compare(pbx, source, span, now, has_time)
-        recovered = len(found)
-        after = replace(stands if chosen else _after(stands, came, now), error=None)
-        if came < span.until:
-            _again({**message, "since": iso(came), "until": iso(span.until)}, 0)
+        if pbx.can("look_after"):
+            stands = after = replace(stands, looked_after=_looked_after(pbx, tenant_id, integration_id))
+        if pbx.can("history"):
+            source = Source(tenant_id, integration_id, integration.provider)
+            found, came = compare(pbx, source, span, now, has_time)
+            recovered = len(found)
+            after = replace(stands if chosen else _after(stands, came, now), error=None)
+            if came < span.until:
+                _again({**message, "since": iso(came), "until": iso(span.until)}, 0)
     except NotFoundError:
         # Erased meanwhile.
         return
@@ -205,6 +211,14 @@ def work(message: Mapping[str, Any], has_time: Callable[[], bool]) -> None:
         compared.finish(tenant_id, integration_id, replace(after, at=iso(datetime.now(UTC))))
     told = {"tenant": tenant_id, "integration": integration_id, "recovered": recovered, "ok": after.error is None}
     logger.info("compared", extra=told)
+
+
+def _looked_after(pbx: Pbx, tenant_id: str, integration_id: str) -> Finding:
+    """See to it that the PBX goes on posting, in words for the admin. Raises botocore's errors."""
+    found = said(pbx.look_after, "look_after")
+    if not found.ok:
+        logger.warning("a PBX may have stopped posting", extra={"tenant": tenant_id, "integration": integration_id})
+    return found
 
 
 def _chosen(message: Mapping[str, Any]) -> Span:
@@ -235,7 +249,10 @@ def _after(stands: Compared, came: datetime, now: datetime) -> Compared:
 
 
 def ask_all(has_time: Callable[[], bool]) -> int:
-    """Have every integration compared whose PBX has a history; how many. Raises botocore's errors."""
+    """Have every integration compared whose PBX has a history, or must be looked after; how many.
+
+    Raises botocore's errors.
+    """
     sent, before = 0, None
     while has_time():
         tenants = tenant_list.list_ids(_PAGE, before)
@@ -252,7 +269,7 @@ def _ask(tenant_id: str) -> int:
     while True:
         page = list_integrations(tenant_id, _PAGE, after)
         for one in page.items:
-            if one.provider in PROVIDERS and optional(one.provider, "history") is not None:
+            if one.provider in PROVIDERS and any(optional(one.provider, name) for name in ("history", "look_after")):
                 _again({"job": "compare", "tenant": tenant_id, "integration": one.id}, 0)
                 sent += 1
         if page.next is None:

@@ -8,7 +8,7 @@ from hangtag.flow.pbx import Pbx, in_words, open_pbx, said
 from hangtag.http.integration_shapes import FindingOut, FindingsOut
 from hangtag.http.setup import credentials_of, info_of
 from hangtag.providers.base import Finding
-from hangtag.store import deliveries, integrations
+from hangtag.store import compared, deliveries, integrations
 from hangtag.store.client import dynamodb, table
 from hangtag.store.deliveries import ADDRESS, Delivery
 from hangtag.store.employees import by_extension
@@ -35,6 +35,8 @@ def examine(tenant_id: str, integration: Integration) -> FindingsOut:
     if integration.previous_url_until is not None:
         findings.append(_previous_url(tenant_id, integration, kept))
     findings.append(_extensions(tenant_id, integration.id))
+    looked_after = compared.load(tenant_id, integration.id).looked_after
+    findings += [looked_after] if looked_after is not None else []
     pbx = open_pbx(tenant_id, integration, seconds=ASK_SECONDS)
     answers = ask_pbx(pbx)
     findings += answers

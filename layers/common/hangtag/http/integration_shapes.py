@@ -67,11 +67,13 @@ class IntegrationOut(Given):
 class IntegrationDetailOut(IntegrationOut):
     """One integration. `last_delivery_at` is the latest that is known of: a delivery that was kept, or a call.
 
-    `history` says how far the PBX's history was compared; null if it has none.
+    `history` says how far the PBX's history was compared; null if it has none. `look_after` is what came of seeing to
+    it that the PBX goes on posting; null if it goes on by itself, or was not asked yet.
     """
 
     last_delivery_at: datetime | None
     history: "HistoryOut | None" = None
+    look_after: "FindingOut | None" = None
 
 
 class HistoryOut(Given):
@@ -107,7 +109,7 @@ class RecoverIn(Taken):
 class FindingOut(Given):
     """One thing that was looked at."""
 
-    what: Literal["credentials", "deliveries", "previous_url", "extensions", "pbx", "set_up"]
+    what: Literal["credentials", "deliveries", "previous_url", "extensions", "pbx", "set_up", "look_after"]
     ok: bool
     detail: str
 

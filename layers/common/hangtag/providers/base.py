@@ -164,7 +164,7 @@ class Provider(Protocol):
       address (`account.webhook_url`) and the secrets that were made for it.
     * `look_after(account: Account, door: Door) -> Finding`, of a PBX that stops posting of its own accord unless it is
       told to go on: sees to it that it still posts to `account.webhook_url`, renewing or making anew what `set_up`
-      made. Asked each hour; where all is well it changes nothing.
+      made. Asked each quarter of an hour; where all is well it changes nothing.
     * `LIMITS: Mapping[str, Limit]`, the PBX's own limits by the name that is given to `door.send`.
     * `HOSTS: tuple[str, ...]`, the domains that its REST API lives on; empty where the admin types an address.
 

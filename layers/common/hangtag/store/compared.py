@@ -1,4 +1,4 @@
-"""How far each PBX's history was compared with what its webhooks told, and what was found missing.
+"""What the clock asks of each PBX: how far its history was compared with what its webhooks told, what was missing.
 
 key("T", tenant) / key("COMPARED", integration) says how far. key("T", tenant, "RECOVERED", integration) /
 key("RECOVERED", at, call's digest) is one call that had lacked something, for 30 days. None holds a number.
@@ -11,6 +11,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from hangtag.providers.base import Finding
 from hangtag.store.batch import delete_partition
 from hangtag.store.client import dynamodb, is_refused, table
 from hangtag.store.keys import key
@@ -27,13 +28,15 @@ class Compared:
     """How it stands with one integration. Times are ISO 8601 in UTC.
 
     `until`: all calls that began before were compared, once. `whole_at`: when the last days were looked at again.
-    `at`: when the last try ended; `error` says in words why that failed.
+    `at`: when the last try ended; `error` says in words why that failed. `looked_after` is what came of seeing to it
+    that the PBX goes on posting, where it must be seen to.
     """
 
     until: str | None = None
     whole_at: str | None = None
     at: str | None = None
     error: str | None = None
+    looked_after: Finding | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,10 @@ def begin(tenant_id: str, integration_id: str, now: datetime, lease: timedelta) 
 def finish(tenant_id: str, integration_id: str, stands: Compared) -> None:
     """Say how it stands, and let others compare; nothing if the integration is gone. Raises botocore's errors."""
     said = {"until": stands.until, "whole_at": stands.whole_at, "error": stands.error, "at": stands.at}
+    if stands.looked_after is not None:
+        said["well" if stands.looked_after.ok else "trouble"] = stands.looked_after.detail
+        said.setdefault("well", None)
+        said.setdefault("trouble", None)
     sets = {name: value for name, value in said.items() if value is not None}
     gone = [name for name, value in said.items() if value is None]
     update = f"REMOVE {', '.join(('leased_until', *(f'#{name}' for name in gone)))}"
@@ -145,7 +152,10 @@ def purge(tenant_id: str, integration_id: str, has_time: Callable[[], bool]) -> 
 
 def _compared(item: Any) -> Compared:
     said = {name: item[name]["S"] for name in ("until", "whole_at", "at", "error") if name in item}
-    return Compared(**said)
+    found = next(
+        (Finding("look_after", name == "well", item[name]["S"]) for name in ("well", "trouble") if name in item), None
+    )
+    return Compared(**said, looked_after=found)
 
 
 def _recovered(item: Any) -> Recovered:

@@ -188,18 +188,22 @@ def post_recover(integration_id: str, recover: api.RecoverIn) -> api.HistoryOut:
     found = integrations.get_integration(routes.tenant_id, found_id(integration_id))
     history.ask_for(routes.tenant_id, found, history.Span(recover.since, recover.until))
     audit.note(routes.tenant_id, routes.caller.name, "integration.recovering", found.id)
-    return _history(found.id)
+    return _history(compared.load(routes.tenant_id, found.id))
 
 
 def _detail(found: integrations.Integration) -> api.IntegrationDetailOut:
     last = diagnose.last_delivery_at(routes.tenant_id, found.id)
+    stands = compared.load(routes.tenant_id, found.id)
     has_history = optional(found.provider, "history") is not None
-    shown = {"last_delivery_at": last, "history": _history(found.id) if has_history else None}
+    shown = {
+        "last_delivery_at": last,
+        "history": _history(stands) if has_history else None,
+        "look_after": stands.looked_after._asdict() if stands.looked_after else None,
+    }
     return api.IntegrationDetailOut.model_validate({**found.to_json(), **shown})
 
 
-def _history(integration_id: str) -> api.HistoryOut:
-    stands = compared.load(routes.tenant_id, integration_id)
+def _history(stands: compared.Compared) -> api.HistoryOut:
     said = {"compared_until": stands.until, "compared_at": stands.at, "error": stands.error}
     return api.HistoryOut.model_validate(said)
 
