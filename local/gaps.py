@@ -3,6 +3,7 @@
 They reach into its internals, so `up` insists on that very version.
 """
 
+import asyncio
 import importlib
 import json
 import logging
@@ -12,6 +13,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from local.streams import StreamReader
@@ -43,6 +45,8 @@ def bridge() -> Bridged:
     keep_what_functions_print(workers)
     keep_workers_that_raised(workers)
     look_at_queues_often(lambdas)
+    let_connections_rest(importlib.import_module("ministack.services.apigateway"))
+    read_conditions_once(tables)
     keep_stream_records(tables)
     lambdas._poll_dynamodb_streams = StreamReader(lambdas, tables, RETRY_SECONDS).poll
     new_token_for_each_attempt(machines)
@@ -124,6 +128,47 @@ def look_at_queues_often(lambdas: Any) -> None:
             lambdas._esm_wake.set()
 
     threading.Thread(target=tick, daemon=True, name="hangtag-tick").start()
+
+
+def let_connections_rest(gateway: Any) -> None:
+    """The runtime looks at each connection of the live channel twice a second; hundreds of them took half a core.
+
+    Here what is to be sent wakes it, and so does the end, which it saw half a second late.
+    """
+
+    class Closing(asyncio.Event):
+        """That a connection closes; who waits for something to send is told."""
+
+        def __init__(self, outbox: "asyncio.Queue[Any]") -> None:
+            super().__init__()
+            self._outbox = outbox
+
+        def set(self) -> None:
+            super().set()
+            self._outbox.put_nowait(None)
+
+    class Asyncio:
+        """The module, as the gateway finds it: a connection makes its queue, then its event, in one go."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(asyncio, name)
+
+        def Queue(self) -> "asyncio.Queue[Any]":  # noqa: N802 - the names are given
+            self._outbox: asyncio.Queue[Any] = asyncio.Queue()
+            return self._outbox
+
+        def Event(self) -> Closing:  # noqa: N802
+            return Closing(self._outbox)
+
+        async def wait_for(self, awaitable: Any, timeout: float) -> Any:  # noqa: ARG002
+            return await awaitable
+
+    gateway.asyncio = Asyncio()
+
+
+def read_conditions_once(tables: Any) -> None:
+    """Conditions are written in few ways, and the runtime parses each anew for every write."""
+    tables._condition_syntax_error = lru_cache(maxsize=1024)(tables._condition_syntax_error)
 
 
 def keep_what_functions_print(workers: Any) -> None:

@@ -30,6 +30,8 @@ def is_click(asked: Asked) -> bool:
         return True
     if asked.path == "/v2/calls":
         return "link_to" not in asked.json
+    if (asked.method, asked.path) == ("POST", "/v1/calls"):
+        return True
     if asked.headers.get("content-type", "").startswith("application/json"):
         return bool(asked.json.get("command") == "call")
     return asked.form.get("cmd") == "makeCall"
@@ -40,7 +42,8 @@ def named_call(reply: Reply) -> str | None:
     said = json.loads(reply.encoded() or b"null")
     if not isinstance(said, dict):
         return None
-    found = said.get("sid") or said.get("callid") or said.get("call_id") or said.get("data", {}).get("call_session_id")
+    names = ("sid", "callid", "call_id", "conversation_uuid")
+    found = next((said[name] for name in names if said.get(name)), None) or said.get("data", {}).get("call_session_id")
     return str(found) if found else None
 
 

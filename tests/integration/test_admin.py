@@ -157,7 +157,7 @@ def test_a_token_is_good_for_a_year(shared: Office) -> None:
 def test_secrets_are_shown_once_and_kept_as_hashes_or_encrypted(stack: Stack, office: Office) -> None:
     shown = office.owner.get(f"/v1/integrations/{office.integration['id']}").json
     ours = {"id", "provider", "name", "settings", "created_at", "previous_url_until", "watched_until"}
-    assert set(shown) == ours | {"last_delivery_at", "history"}
+    assert set(shown) == ours | {"last_delivery_at", "history", "look_after"}
     listed = office.owner.get("/v1/integrations").json
     assert listed == {"items": [{name: shown[name] for name in ours}], "next_cursor": None}
     kept = json.dumps(items(stack), default=str)

@@ -3,7 +3,7 @@
 import pytest
 
 from local import demo
-from local.simulator import Story, load_story
+from local.simulator import Story, default_lines, load_story
 from local.stack import Stack
 
 PORT = 4618
@@ -37,6 +37,20 @@ def test_the_demo_exits_zero_when_every_story_ends_as_it_says(
     assert "→ Call incoming, Anna Petrova, contact Olga Smirnova, 62 s" in printed
     assert "→ no tag: internal" in printed
     assert "zadarma/missed_incoming" in printed
+
+
+def test_the_demo_places_calls_from_every_kind_of_pbx_into_one_tenant(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stories = [load_story("answered_incoming", provider) for provider in default_lines()]
+    assert len(stories) >= 7
+    assert {event.tenant for story in stories for event in story.events} == {demo.MAIN}
+    assert run_once(monkeypatch, *stories) == 0
+    printed = capsys.readouterr().out
+    assert f"the first of them has {len(stories)} PBXs: {', '.join(default_lines())}" in printed
+    for story in stories:
+        (line,) = [line for line in printed.splitlines() if f"  {story.title} " in line]
+        assert "→ Call incoming, Anna Petrova, contact Olga Smirnova" in line
 
 
 def test_the_demo_exits_non_zero_when_a_tag_is_not_what_its_story_expects(
