@@ -101,6 +101,23 @@ def test_a_tag_without_a_contact_gets_one_once_a_contact_with_that_number_appear
     assert line.tag("c1")["contact_id"] == made["id"]
 
 
+def test_a_line_that_is_told_only_after_the_tag_was_written_is_named_then(office: Office, line: Line) -> None:
+    """So is a number (test_history.py): the telephony API always has one."""
+    path = f"/v1/lines/{quote('+74951230001', safe='')}"
+    office.owner.put(path, {"name": "Main office"})
+    for event in ("INCOMING", "ACCEPTED", "COMPLETED"):
+        line.event("c1", event, "79035550108", status="Success", duration="9", diversion="")
+    shown = values(line.tag("c1"))
+    assert (shown["External line"], shown["External line name"]) == ("", "")
+    line.hang_up("c1", "79035550108")
+    shown = values(line.tag("c1", revision=2))
+    assert (shown["External line"], shown["External line name"]) == ("74951230001", "Main office")
+    # Once: what the line is called later does not reach it.
+    office.owner.put(path, {"name": "Front desk"})
+    line.post(cmd="record", callid="c1", is_temp="0", record_link="https://pbx.example.com/c1.mp3")
+    assert values(line.tag("c1", revision=3))["External line name"] == "Main office"
+
+
 def test_an_own_line_is_never_a_contact(office: Office, line: Line) -> None:
     office.owner.put(f"/v1/lines/{quote('+74951230009', safe='')}", {"name": "Second office"})
     assert line.talk("c1", "74951230009")["contact_id"] is None

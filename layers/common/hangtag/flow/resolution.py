@@ -40,7 +40,8 @@ class Resolution:
     """Who is who in one call, and by which rules.
 
     `employees` maps every extension that was looked up, also the unmapped ones. `own_line`: the other party's number
-    is one of the tenant's lines. `told`: the missed call was told to those who want to know.
+    is one of the tenant's lines. `line` is the line whose name was looked up; None if it was not known. `told`: the
+    missed call was told to those who want to know.
     """
 
     employees: Mapping[str, Person | None] = field(default_factory=dict)
@@ -50,6 +51,7 @@ class Resolution:
     external_is_employee: bool = False
     contact: Person | None = None
     supervisor_id: str | None = None
+    line: str | None = None
     line_name: str | None = None
     attach: AttachSettings = field(default_factory=AttachSettings)
     unknown: Unknown = field(default_factory=Unknown)
@@ -104,8 +106,7 @@ def resolve(
     wanted = set(call.extensions)
     if call.external and (call.external.isdigit() and len(call.external) <= 8):
         wanted.add(call.external)
-    fill = fill and frozen is not None and frozen.fillable
-    if frozen is not None and not fill and wanted <= set(frozen.employees):
+    if frozen is not None and not _lacks(frozen, call, fill=fill) and wanted <= set(frozen.employees):
         return frozen
     tenant = tenants.get_tenant(tenant_id)
     number = normalise(call.external or "", tenant.country)
@@ -120,7 +121,19 @@ def resolve(
     supervisor_id = found.contact.supervisor_id if found.contact else None
     if frozen is not None:
         more = replace(frozen, employees={**looked_up, **frozen.employees})
-        return replace(more, contact=contact, supervisor_id=supervisor_id) if fill else more
+        if _has_new_line(frozen, call):
+            more = replace(more, line=call.line, line_name=found.line_name)
+        if _has_new_number(frozen, call):
+            more = replace(
+                more,
+                number=e164 or call.external,
+                readable=e164 is not None,
+                own_line=found.own_line,
+                external_is_employee=found.employee_of_number is not None,
+            )
+        elif not (fill and frozen.fillable):
+            return more
+        return replace(more, contact=contact, supervisor_id=supervisor_id)
     settings = found.settings
     template = settings.contacts.template
     return Resolution(
@@ -131,6 +144,7 @@ def resolve(
         external_is_employee=found.employee_of_number is not None,
         contact=contact,
         supervisor_id=supervisor_id,
+        line=call.line,
         line_name=found.line_name,
         attach=settings.attach,
         unknown=Unknown(
@@ -140,6 +154,20 @@ def resolve(
         definitions=found.definitions,
         time_zone=found.time_zone,
     )
+
+
+def _lacks(frozen: Resolution, call: Call, *, fill: bool) -> bool:
+    """Whether something of the call was not known when its tag was written, or a contact may be there now."""
+    return _has_new_number(frozen, call) or _has_new_line(frozen, call) or (fill and frozen.fillable)
+
+
+def _has_new_number(frozen: Resolution, call: Call) -> bool:
+    """Whether a number is told now, where none was, or a word for one that is withheld."""
+    return bool(call.external) and not frozen.readable and call.external != frozen.number
+
+
+def _has_new_line(frozen: Resolution, call: Call) -> bool:
+    return call.line is not None and frozen.line is None
 
 
 def to_json(resolution: Resolution) -> dict[str, Any]:
@@ -152,6 +180,7 @@ def to_json(resolution: Resolution) -> dict[str, Any]:
         "external_is_employee": resolution.external_is_employee,
         "contact": _person_json(resolution.contact),
         "supervisor_id": resolution.supervisor_id,
+        "line": resolution.line,
         "line_name": resolution.line_name,
         # What is as by default need not be kept with every tag.
         "attach": resolution.attach.model_dump(exclude_defaults=True),
@@ -180,6 +209,8 @@ def from_json(said: Mapping[str, Any]) -> Resolution:
         external_is_employee=said["external_is_employee"],
         contact=_person(said["contact"]),
         supervisor_id=said.get("supervisor_id"),
+        # Of a tag of an earlier version it is not known whether it was.
+        line=said.get("line", ""),
         line_name=said["line_name"],
         attach=AttachSettings.model_validate(said["attach"]),
         unknown=Unknown(**unknown),
