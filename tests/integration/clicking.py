@@ -24,7 +24,7 @@ WITHIN_SECONDS = 60.0
 
 def is_click(asked: Asked) -> bool:
     """Whether a request asks a PBX, of whatever provider, to ring an employee."""
-    if asked.path == "/v1/request/callback/" or asked.path.endswith("/makecall"):
+    if asked.path in ("/v1/request/callback/", "/callback/outward_call") or asked.path.endswith("/makecall"):
         return True
     if asked.method == "POST" and asked.path.endswith("/Calls.json"):
         return True

@@ -49,6 +49,7 @@ NOT_CARRIED: Mapping[str, frozenset[str]] = {
     "telnyx": frozenset(),
     # The same; nor are recordings in a list.
     "vonage": frozenset({"legs", "talk_seconds", "Duration", "Time", "recordings"}),
+    "ringostat": frozenset({"legs"}),
     "generic": frozenset(),
 }
 # Of a report's numbers, likewise.
@@ -58,6 +59,7 @@ NUMBERS_NOT_CARRIED: Mapping[str, frozenset[str]] = {
     "twilio": frozenset({"answer_ms", "seconds_to_answer", "talk_seconds", "talk_minutes"}),
     "telnyx": frozenset(),
     "vonage": frozenset({"timed", "answer_ms", "seconds_to_answer", "talk_seconds", "talk_minutes"}),
+    "ringostat": frozenset(),
     "generic": frozenset(),
 }
 REPORTS = ("calls-by-contact", "calls-by-employee", "missed-calls", "calls-by-line", "calls-by-hour")

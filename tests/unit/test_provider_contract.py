@@ -104,6 +104,8 @@ def proves_nothing(pbx: Line) -> bool:
 
 def with_proof(pbx: Line, sent: Iterable[Message]) -> Iterator[Message]:
     """Those that prove where they are from. That others prove nothing is listed."""
+    if proves_nothing(pbx):
+        return
     for one in sent:
         if pbx.pbx.SIGNATURE_HEADER or pbx.pbx.SECRET_FIELD.encode() in pbx.signed(one).body:
             yield one

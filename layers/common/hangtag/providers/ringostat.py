@@ -1,0 +1,258 @@
+"""Ringostat: webhooks whose parameters the admin chooses, after the template that the set-up guide gives.
+
+The moments of a call, the API's paths and the names of the call log's fields are from the vendor's help
+(help.ringostat.com, articles 6313229, 6559993, 6312685, 6312678 and 6313081), how the fields are filled from clients in
+the field. Nothing is signed, and what fails is not sent again: the address is the secret, the call log fills the gaps.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
+from hangtag.errors import BadInputError, UnreachableError
+from hangtag.providers.base import (
+    Accepted,
+    Account,
+    Click,
+    Door,
+    Finding,
+    Limit,
+    Media,
+    Placed,
+    Response,
+    Trust,
+    UnreadableError,
+    WebhookRequest,
+)
+from hangtag.providers.reading import (
+    believed,
+    form,
+    is_json,
+    json_object,
+    json_of,
+    moment,
+    need,
+    query,
+    text,
+    whole,
+    zone,
+)
+
+HOSTS = ("ringostat.net", "ringostat.com")
+# Without it the project can't be asked to call.
+ORIGINATES_WITH = ("auth_key",)
+# The vendor names no limit.
+LIMITS = {"": Limit(60, 60)}
+
+_BASE = "https://api.ringostat.net"
+_LIMITS = {"uniqueid": 256, "caller": 128, "dst": 128, "connected_with": 128, "outbound_number": 64}
+_LIMITS |= {"disposition": 64, "calldate": 40, "billsec": 10, "waittime": 10, "recording": 2048, "event": 32}
+# What the address of each webhook says after `event=`: the direction, and what happened.
+_MOMENTS = {
+    "before_call": (Direction.IN, Kind.RINGING),
+    "forwarding": (Direction.IN, Kind.RINGING),
+    "taken": (Direction.IN, Kind.ANSWERED),
+    "after_call": (Direction.IN, Kind.ENDED),
+    "before_outgoing": (Direction.OUT, Kind.RINGING),
+    "after_outgoing": (Direction.OUT, Kind.ENDED),
+}
+# In upper case, with spaces. Two of them say besides that a call which was answered counts, or counts no more, as a
+# lead.
+_DISPOSITIONS = {
+    "ANSWERED": Outcome.SUCCESS,
+    "PROPER": Outcome.SUCCESS,
+    "REPEATED": Outcome.SUCCESS,
+    "NO ANSWER": Outcome.NO_ANSWER,
+    "CLIENT NO ANSWER": Outcome.NO_ANSWER,
+    "BUSY": Outcome.BUSY,
+    "DECLINE": Outcome.BUSY,
+    "FAILED": Outcome.FAILED,
+    "FAILED FORBIDDEN DESTINATION": Outcome.NOT_ALLOWED,
+}
+_FIELDS = "uniqueid,calldate,call_type,caller,dst,outbound_number,connected_with,disposition,billsec,waittime,recording"
+_STAMP = "%Y-%m-%d %H:%M:%S"
+# The call log gives no more rows at once, and says nothing if there are more.
+MAX_ROWS = 6500
+_SHORTEST_SPAN = timedelta(minutes=1)
+_MAX_WORDS = 200
+
+
+# ------------------------------------------------------------------ from the PBX
+
+
+def verify(request: WebhookRequest, trust: Trust) -> None:
+    """Nothing of a delivery proves where it is from: whoever has the address is believed."""
+
+
+def parse(request: WebhookRequest, settings: Mapping[str, Any]) -> Accepted:
+    """One webhook; `event` in the query says which, whatever method and format the admin chose."""
+    fields = {**_body(request), **query(request, _LIMITS)}
+    known = _MOMENTS.get(text(fields, "event"))
+    if known is None:
+        need(fields, "event")
+        return Accepted(unknown=True)
+    direction, kind = known
+    clock = zone(str(settings.get("time_zone") or ""))
+    return Accepted((_event(fields, direction, kind, request.arrived_at, clock),))
+
+
+def _body(request: WebhookRequest) -> Mapping[str, Any]:
+    if request.method == "GET" or not request.body:
+        return {}
+    return json_object(request) if is_json(request) else form(request, _LIMITS)
+
+
+def _event(fields: Mapping[str, Any], direction: Direction, kind: Kind, arrived_at: datetime, clock: Any) -> CallEvent:
+    ended = kind is Kind.ENDED
+    extension = _extension(fields, direction)
+    found = _outcome(text(fields, "disposition"), direction) if ended else None
+    return CallEvent(
+        call_id=need(fields, "uniqueid", _LIMITS["uniqueid"]),
+        kind=kind,
+        at=arrived_at,
+        at_is_arrival=True,
+        leg=extension or "",
+        direction=direction,
+        external=_number(fields, "dst" if direction is Direction.OUT else "caller"),
+        line=_line(fields, direction),
+        extension=extension,
+        outcome=found,
+        talk_seconds=((whole(fields, "billsec") or 0) if found is Outcome.SUCCESS else 0) if ended else None,
+        recording=(text(fields, "recording", _LIMITS["recording"]) or None) if ended else None,
+        final=ended,
+        started_at=believed(moment(text(fields, "calldate"), clock), arrived_at),
+    )
+
+
+def _extension(fields: Mapping[str, Any], direction: Direction) -> str | None:
+    """Whose phone: of an incoming call what it was connected with, of an outgoing one the caller. SIP logins alike."""
+    said = text(fields, "caller" if direction is Direction.OUT else "connected_with", _LIMITS["caller"])
+    return said.removeprefix("SIP/") or None
+
+
+def _line(fields: Mapping[str, Any], direction: Direction) -> str | None:
+    name = "outbound_number" if direction is Direction.OUT else "dst"
+    return text(fields, name, _LIMITS[name]) or None
+
+
+def _number(fields: Mapping[str, Any], name: str) -> str:
+    """A number; "" where the caller withholds it."""
+    said = text(fields, name, _LIMITS[name])
+    return said if any(character in "123456789" for character in said) else ""
+
+
+def _outcome(disposition: str, direction: Direction) -> Outcome | None:
+    """What the call log's status says; what it has no word for in Hangtag did not come about."""
+    if not disposition:
+        return None
+    word = " ".join(disposition.upper().replace("_", " ").replace("+", " ").split())
+    found = _DISPOSITIONS.get(word, Outcome.FAILED)
+    return Outcome.MISSED if direction is Direction.IN and found is not Outcome.SUCCESS else found
+
+
+# ------------------------------------------------------------------ to the PBX
+
+
+def originate(account: Account, click: Click, door: Door) -> Placed:
+    """The simple callback: it rings `extension` first, then `destination`. Its answer names no call."""
+    numbers = {"extension": click.extension, "destination": click.number.removeprefix("+")}
+    headers = {**_headers(account), "content-type": "application/x-www-form-urlencoded"}
+    answer = door.send(
+        "POST", _url(account, "/callback/outward_call"), headers=headers, body=urlencode(numbers).encode(), safe=False
+    )
+    said = json_of(_checked(answer).body)
+    if isinstance(said, dict) and said.get("error"):
+        raise BadInputError(f"Ringostat refused it: {_words(said)}")
+    return Placed()
+
+
+def recording(account: Account, reference: str, door: Door) -> Media:  # noqa: ARG001 - the address is known
+    """The address that the call log has; it needs no key."""
+    return Media(reference)
+
+
+def history(account: Account, since: datetime, until: datetime, door: Door) -> Iterator[CallEvent]:
+    """The call log of that time, in the project's clock; rows that can't be read are left out."""
+    clock = zone(str(account.settings.get("time_zone") or account.time_zone)) or zone("UTC")
+    for row in _rows(account, door, since.astimezone(clock), until.astimezone(clock)):
+        told = _told(row, clock)
+        if told is not None:
+            yield told
+
+
+def _rows(account: Account, door: Door, begin: datetime, end: datetime) -> Iterator[Mapping[str, Any]]:
+    """The rows of that time; where there may be more than the log gives at once, of each half of it."""
+    asked = urlencode(
+        {"export_type": "json", "from": begin.strftime(_STAMP), "to": end.strftime(_STAMP), "fields": _FIELDS}
+    )
+    answer = _checked(door.send("GET", _url(account, f"/calls/list?{asked}"), headers=_headers(account)))
+    rows = json_of(answer.body)
+    if not isinstance(rows, list):
+        raise UnreachableError("Ringostat's call log holds no list")
+    if len(rows) < MAX_ROWS or end - begin <= _SHORTEST_SPAN:
+        yield from (row for row in rows if isinstance(row, dict))
+        return
+    middle = begin + (end - begin) / 2
+    yield from _rows(account, door, begin, middle)
+    # Both ends of a span belong to it, to the second.
+    yield from _rows(account, door, middle + timedelta(seconds=1), end)
+
+
+def _told(row: Mapping[str, Any], clock: Any) -> CallEvent | None:
+    """One row as the last word on its call; None if it can't be read."""
+    try:
+        direction = Direction.OUT if text(row, "call_type").lower().endswith("out") else Direction.IN
+        started_at = moment(need(row, "calldate"), clock)
+        if started_at is None:
+            return None
+        event = _event(row, direction, Kind.ENDED, started_at, clock)
+        taken = (whole(row, "waittime") or 0) + (event.talk_seconds or 0)
+    except UnreadableError:
+        return None
+    return replace(event, at=started_at + timedelta(seconds=taken), at_is_arrival=False)
+
+
+def ping(account: Account, door: Door) -> Finding:
+    """Whether the API takes the key: the SIP accounts that are online are asked for, which changes nothing."""
+    online = json_of(_checked(door.send("GET", _url(account, "/sipstatus/online"), headers=_headers(account))).body)
+    if not isinstance(online, list):
+        raise UnreachableError("Ringostat's answer holds no list of SIP accounts")
+    return Finding("pbx", True, f"it answers, and {len(online)} of its SIP accounts are online")
+
+
+def _headers(account: Account) -> dict[str, str]:
+    key = account.credentials.get("auth_key", "")
+    if not key:
+        raise BadInputError("auth_key is needed to ask Ringostat")
+    return {"auth-key": key, "accept": "application/json"}
+
+
+def _url(account: Account, path: str) -> str:
+    return str(account.settings.get("api_url") or _BASE).rstrip("/") + path
+
+
+def _checked(answer: Response) -> Response:
+    """The answer, if it is a success. Raises BadInputError in words for the admin, UnreachableError."""
+    status = answer.status
+    if status == 200:
+        return answer
+    if status >= 500:
+        raise UnreachableError(f"Ringostat answers that it fails itself ({status})")
+    if status in (401, 403):
+        raise BadInputError(f"Ringostat does not take auth_key ({status})")
+    words = _words(json_of(answer.body))
+    raise BadInputError(f"Ringostat refused it ({status}): {words}" if words else f"Ringostat refused it ({status})")
+
+
+def _words(said: Any) -> str:
+    """Ringostat's own words, without digits: they may be a number."""
+    if not isinstance(said, dict):
+        return ""
+    error = said.get("error") or said.get("message") or ""
+    if isinstance(error, dict):
+        error = error.get("message", "")
+    kept = "".join("" if c.isdigit() else c if c.isprintable() else " " for c in str(error))
+    return " ".join(kept.split())[:_MAX_WORDS]
