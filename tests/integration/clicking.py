@@ -10,41 +10,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import requests
 
 from local.simulator.lines import Line
 from local.simulator.player import fresh_id
-from local.simulator.rest import Asked, Reply, Rest, Server, load, serving
+from local.simulator.rest import Asked, Reply, Rest, Server, TakesClicks, load, serving
 from local.simulator.story import Message, Story, load_story, message
 
 WITHIN_SECONDS = 60.0
-
-
-def is_click(asked: Asked) -> bool:
-    """Whether a request asks a PBX, of whatever provider, to ring an employee."""
-    if asked.path in ("/v1/request/callback/", "/callback/outward_call") or asked.path.endswith("/makecall"):
-        return True
-    if asked.method == "POST" and asked.path.endswith("/Calls.json"):
-        return True
-    if asked.path == "/v2/calls":
-        return "link_to" not in asked.json
-    if (asked.method, asked.path) == ("POST", "/v1/calls"):
-        return True
-    if asked.headers.get("content-type", "").startswith("application/json"):
-        return bool(asked.json.get("command") == "call")
-    return asked.form.get("cmd") == "makeCall"
-
-
-def named_call(reply: Reply) -> str | None:
-    """The call's id in an answer, where it names one."""
-    said = json.loads(reply.encoded() or b"null")
-    if not isinstance(said, dict):
-        return None
-    names = ("sid", "callid", "call_id", "conversation_uuid")
-    found = next((said[name] for name in names if said.get(name)), None) or said.get("data", {}).get("call_session_id")
-    return str(found) if found else None
 
 
 @dataclass(slots=True)
@@ -89,8 +64,9 @@ class ClickedPbx:
             else:
                 self._legs = [leg]
                 self._second.clear()
-        if is_click(asked):
-            self._place(named_call(reply) or fresh_id())
+        named = cast("TakesClicks", self.api).clicked(asked, reply)
+        if named is not None:
+            self._place(named or fresh_id())
             if self.lost:
                 self._over.wait(WITHIN_SECONDS)
         return reply

@@ -59,7 +59,7 @@ NUMBERS_NOT_CARRIED: Mapping[str, frozenset[str]] = {
     "twilio": frozenset({"answer_ms", "seconds_to_answer", "talk_seconds", "talk_minutes"}),
     "telnyx": frozenset(),
     "vonage": frozenset({"timed", "answer_ms", "seconds_to_answer", "talk_seconds", "talk_minutes"}),
-    "ringostat": frozenset(),
+    "ringostat": frozenset({"timed", "answer_ms", "seconds_to_answer"}),
     "generic": frozenset(),
 }
 REPORTS = ("calls-by-contact", "calls-by-employee", "missed-calls", "calls-by-line", "calls-by-hour")

@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from hangtag.providers.registry import PROVIDERS
 
-__all__ = ["Asked", "Fault", "Reply", "Rest", "Server", "load", "serving"]
+__all__ = ["Asked", "Fault", "Reply", "Rest", "Server", "TakesClicks", "load", "serving"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +81,17 @@ class Rest(Protocol):
 
     def answer(self, asked: Asked) -> Reply:
         """What the API says: 401 to a wrong signature, 404 to a wrong path, 400 to wrong parameters."""
+        ...
+
+
+class TakesClicks(Protocol):
+    """What the fake of a PBX that can be asked to call says besides."""
+
+    def clicked(self, asked: Asked, reply: Reply) -> str | None:
+        """The id of the call that a request, answered with success, had it place: "" where it names none.
+
+        None: the request asked for something else, or for a further leg.
+        """
         ...
 
 

@@ -45,6 +45,10 @@ class Api:
                 begun.setdefault(event["call_id"], iso(one.at if begun else started))
                 self.events.append({"at": iso(one.at), **event, "started_at": begun[event["call_id"]]})
 
+    def clicked(self, asked: Asked, reply: Reply) -> str | None:
+        """See `TakesClicks`."""
+        return str(reply.body["call_id"]) if asked.json.get("command") == "call" else None
+
     def answer(self, asked: Asked) -> Reply:
         """One command."""
         if asked.path != PATH or asked.method != "POST":

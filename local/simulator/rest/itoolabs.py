@@ -53,6 +53,12 @@ class Api:
                 row["wait"] = round((ended[said["callid"]] - begun).total_seconds()) - int(said["duration"])
             self.rows.append(row)
 
+    def clicked(self, asked: Asked, reply: Reply) -> str | None:
+        """See `TakesClicks`."""
+        if asked.path.endswith("/makecall"):
+            return str(reply.body["callid"])
+        return str(reply.body) if asked.path == _LEGACY and asked.form.get("cmd") == "makeCall" else None
+
     def answer(self, asked: Asked) -> Reply:
         """One request, of either API."""
         if asked.path == _LEGACY:

@@ -43,6 +43,10 @@ class Api:
             row["calldate"] = started.astimezone(ZoneInfo(ZONE)).strftime(_FORMAT)
             self.rows.append(row)
 
+    def clicked(self, asked: Asked, reply: Reply) -> str | None:  # noqa: ARG002 - it names no call
+        """See `TakesClicks`."""
+        return "" if asked.path == "/callback/outward_call" else None
+
     def answer(self, asked: Asked) -> Reply:
         """One request."""
         if not hmac.compare_digest(asked.headers.get("auth-key", "").encode(), self._key.encode()):

@@ -96,6 +96,10 @@ class Api:
             row = {"id": f"d-{len(rows)}", "record_type": "webhook_delivery", "status": "delivered"}
             rows.append({**row, "started_at": at, "finished_at": at, "webhook": body["data"]})
 
+    def clicked(self, asked: Asked, reply: Reply) -> str | None:
+        """See `TakesClicks`."""
+        return str(reply.body["data"]["call_session_id"]) if _is_first_leg(asked) else None
+
     def answer(self, asked: Asked) -> Reply:
         """One request."""
         if asked.headers.get("authorization") != f"Bearer {self._typed['api_key']}":
@@ -217,3 +221,7 @@ def _is_state(said: str) -> bool:
 def _error(status: int, code: str, title: str) -> Reply:
     meta = {"url": f"https://developers.telnyx.com/docs/overview/errors/{code}"}
     return Reply(status, {"errors": [{"code": code, "title": title, "detail": title, "meta": meta}]})
+
+
+def _is_first_leg(asked: Asked) -> bool:
+    return (asked.method, asked.path) == ("POST", "/v2/calls") and "link_to" not in asked.json

@@ -67,6 +67,10 @@ class Api:
             row |= {"status": said["CallStatus"], "end_time": when, "duration": said.get("CallDuration")}
         self.calls += calls.values()
 
+    def clicked(self, asked: Asked, reply: Reply) -> str | None:
+        """See `TakesClicks`."""
+        return str(reply.body["sid"]) if asked.method == "POST" and asked.path.endswith("/Calls.json") else None
+
     def answer(self, asked: Asked) -> Reply:
         """One request."""
         as_owner = self._is(asked, "account_sid", "auth_token")

@@ -62,6 +62,10 @@ class Api:
                 row["end_time"] = at
         self.calls += legs.values()
 
+    def clicked(self, asked: Asked, reply: Reply) -> str | None:
+        """See `TakesClicks`."""
+        return str(reply.body["conversation_uuid"]) if (asked.method, asked.path) == ("POST", "/v1/calls") else None
+
     def answer(self, asked: Asked) -> Reply:
         """One request."""
         if not self._is_ours(asked.headers.get("authorization", "")):

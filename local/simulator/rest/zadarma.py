@@ -63,6 +63,10 @@ class Api:
                 }
             )
 
+    def clicked(self, asked: Asked, reply: Reply) -> str | None:  # noqa: ARG002 - it names no call
+        """See `TakesClicks`."""
+        return "" if asked.path == "/v1/request/callback/" else None
+
     def answer(self, asked: Asked) -> Reply:
         """One request."""
         encoded = asked.query if asked.method == "GET" else asked.body.decode()

@@ -6,9 +6,8 @@ the field. Nothing is signed, and what fails is not sent again: the address is t
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
@@ -40,6 +39,9 @@ from hangtag.providers.reading import (
     whole,
     zone,
 )
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 HOSTS = ("ringostat.net", "ringostat.com")
 # Without it the project can't be asked to call.
@@ -105,25 +107,31 @@ def _body(request: WebhookRequest) -> Mapping[str, Any]:
     return json_object(request) if is_json(request) else form(request, _LIMITS)
 
 
-def _event(fields: Mapping[str, Any], direction: Direction, kind: Kind, arrived_at: datetime, clock: Any) -> CallEvent:
+def _event(
+    fields: Mapping[str, Any], direction: Direction, kind: Kind, arrived_at: datetime, clock: "ZoneInfo | None"
+) -> CallEvent:
+    """What the fields say. An end is timed by the call log's own clock, if it says when the call began."""
     ended = kind is Kind.ENDED
     extension = _extension(fields, direction)
     found = _outcome(text(fields, "disposition"), direction) if ended else None
+    talked = (whole(fields, "billsec") or 0) if found is Outcome.SUCCESS else 0
+    began = believed(moment(text(fields, "calldate"), clock), arrived_at)
+    known = began + timedelta(seconds=(whole(fields, "waittime") or 0) + talked) if began and ended else None
     return CallEvent(
         call_id=need(fields, "uniqueid", _LIMITS["uniqueid"]),
         kind=kind,
-        at=arrived_at,
-        at_is_arrival=True,
+        at=known or arrived_at,
+        at_is_arrival=known is None,
         leg=extension or "",
         direction=direction,
         external=_number(fields, "dst" if direction is Direction.OUT else "caller"),
         line=_line(fields, direction),
         extension=extension,
         outcome=found,
-        talk_seconds=((whole(fields, "billsec") or 0) if found is Outcome.SUCCESS else 0) if ended else None,
+        talk_seconds=talked if ended else None,
         recording=(text(fields, "recording", _LIMITS["recording"]) or None) if ended else None,
         final=ended,
-        started_at=believed(moment(text(fields, "calldate"), clock), arrived_at),
+        started_at=began,
     )
 
 
@@ -201,18 +209,14 @@ def _rows(account: Account, door: Door, begin: datetime, end: datetime) -> Itera
     yield from _rows(account, door, middle + timedelta(seconds=1), end)
 
 
-def _told(row: Mapping[str, Any], clock: Any) -> CallEvent | None:
+def _told(row: Mapping[str, Any], clock: "ZoneInfo | None") -> CallEvent | None:
     """One row as the last word on its call; None if it can't be read."""
     try:
         direction = Direction.OUT if text(row, "call_type").lower().endswith("out") else Direction.IN
-        started_at = moment(need(row, "calldate"), clock)
-        if started_at is None:
-            return None
-        event = _event(row, direction, Kind.ENDED, started_at, clock)
-        taken = (whole(row, "waittime") or 0) + (event.talk_seconds or 0)
+        began = moment(need(row, "calldate"), clock)
+        return _event(row, direction, Kind.ENDED, began, clock) if began is not None else None
     except UnreadableError:
         return None
-    return replace(event, at=started_at + timedelta(seconds=taken), at_is_arrival=False)
 
 
 def ping(account: Account, door: Door) -> Finding:
