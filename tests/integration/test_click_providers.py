@@ -165,6 +165,7 @@ REFUSALS = {
     "twilio": Reply(400, {"code": 21211, "message": "user is not registered", "status": 400}),
     "telnyx": Reply(422, {"errors": [{"code": "10016", "title": "user is not registered", "detail": "-"}]}),
     "vonage": Reply(400, {"title": "user is not registered", "type": "about:blank"}),
+    "binotel": Reply(200, {"status": "error", "code": "104", "message": "user is not registered"}),
     "ringostat": Reply(400, {"error": "user is not registered"}),
     "generic": Reply(422, {"error": "user is not registered"}),
 }

@@ -50,6 +50,8 @@ NOT_CARRIED: Mapping[str, frozenset[str]] = {
     # The same; nor are recordings in a list.
     "vonage": frozenset({"legs", "talk_seconds", "Duration", "Time", "recordings"}),
     "ringostat": frozenset({"legs"}),
+    # Of the hang-up only its arrival is known, but for the end that is told besides.
+    "binotel": frozenset({"legs", "Time"}),
     "generic": frozenset(),
 }
 # Of a report's numbers, likewise.
@@ -60,6 +62,7 @@ NUMBERS_NOT_CARRIED: Mapping[str, frozenset[str]] = {
     "telnyx": frozenset(),
     "vonage": frozenset({"timed", "answer_ms", "seconds_to_answer", "talk_seconds", "talk_minutes"}),
     "ringostat": frozenset({"timed", "answer_ms", "seconds_to_answer"}),
+    "binotel": frozenset({"timed", "answer_ms", "seconds_to_answer"}),
     "generic": frozenset(),
 }
 REPORTS = ("calls-by-contact", "calls-by-employee", "missed-calls", "calls-by-line", "calls-by-hour")

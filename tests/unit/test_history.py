@@ -40,6 +40,8 @@ NOT_CARRIED: Mapping[str, frozenset[str]] = {
     "vonage": frozenset({"legs", "recordings", "started_at"}),
     # One row a call: whose phones rang, and that nobody answered at one of them, is left out.
     "ringostat": frozenset({"legs"}),
+    # One row a call, likewise.
+    "binotel": frozenset({"legs"}),
     # As the bridge remembers them: the events themselves.
     "generic": frozenset(),
 }

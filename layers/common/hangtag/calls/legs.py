@@ -44,8 +44,40 @@ def fold_legs(ordered: Sequence[CallEvent], direction: Direction | None) -> tupl
     for event in ordered:
         if event.kind in LIFECYCLE:
             by_leg[event.leg].append(event)
-    legs = [_fold_leg(key, events, direction) for key, events in by_leg.items()]
+    whole = [event for event in by_leg.get("", ()) if event.kind is Kind.ENDED and event.final]
+    legs = _end_all([_fold_leg(key, events, direction) for key, events in by_leg.items()], by_leg, whole, direction)
     return tuple(sorted(_end_losers(legs), key=lambda leg: (leg.first_at, leg.key)))
+
+
+def _end_all(
+    legs: Sequence[Leg],
+    by_leg: Mapping[str, Sequence[CallEvent]],
+    whole: Sequence[CallEvent],
+    direction: Direction | None,
+) -> list[Leg]:
+    """End the legs that live when the PBX says that the call is over, and names none: it speaks of them all.
+
+    Whoever was answered talked; then the end is theirs, and no part of its own.
+    """
+    if not whole:
+        return list(legs)
+    talked = any(leg.answered for leg in legs if leg.key) and any(end.outcome is Outcome.SUCCESS for end in whole)
+    ended = []
+    for leg in legs:
+        if leg.key and leg.live:
+            ends = [_of_leg(end, leg) for end in whole]
+            ended.append(_fold_leg(leg.key, sorted([*by_leg[leg.key], *ends], key=order), direction))
+        elif leg.key or not talked:
+            ended.append(leg)
+        elif left := [event for event in by_leg[""] if event not in whole]:
+            ended.append(_fold_leg("", left, direction))
+    return ended
+
+
+def _of_leg(end: CallEvent, leg: Leg) -> CallEvent:
+    lost = end.outcome is Outcome.SUCCESS and not leg.answered
+    told = replace(end, leg=leg.key, extension=leg.extension)
+    return replace(told, outcome=Outcome.CANCELLED, talk_seconds=0) if lost else told
 
 
 def _fold_leg(key: str, events: Sequence[CallEvent], direction: Direction | None) -> Leg:

@@ -18,6 +18,7 @@ PROVIDERS = {
     "freepbx": "freepbx",
     "generic": "generic",
     "ringostat": "ringostat",
+    "binotel": "binotel",
     # The family of ITooLabs' REST API for CRMs.
     "itoolabs": "itoolabs",
     "megafon": "itoolabs",

@@ -1,0 +1,314 @@
+"""Binotel: forms named by requestType, posted from published addresses; nothing is signed.
+
+Requests and fields as in clients that Binotel's customers published (sashalenz/binotel-api, denostr/binotel-api), the
+addresses from developers.binotel.ua. REST API 4.0: JSON both ways, key and secret in each body, errors with status 200.
+"""
+
+import ipaddress
+import json
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
+from hangtag.errors import BadInputError, UnreachableError
+from hangtag.providers.base import (
+    Accepted,
+    Account,
+    Click,
+    Door,
+    Finding,
+    KnownExtension,
+    Limit,
+    Media,
+    Office,
+    Placed,
+    Reply,
+    Trust,
+    UnreadableError,
+    UnverifiedError,
+    WebhookRequest,
+)
+from hangtag.providers.reading import believed, form, is_json, json_object, json_of, moment, need, same, text, whole
+
+HOSTS = ("binotel.com", "binotel.ua")
+# Without these it can't be asked to call.
+ORIGINATES_WITH = ("key", "secret")
+# The vendor names no limit.
+LIMITS = {"": Limit(60, 60)}
+
+# The servers that the vendor names: requests are served if they are from these only.
+ADDRESSES = (
+    *(f"194.88.218.{number}" for number in (114, 116, 117, 118, 119, 120)),
+    *(f"194.88.219.{number}" for number in (67, 70, 71, 72, *range(78, 90), 92)),
+    *(f"185.100.66.{number}" for number in (145, 146, 147)),
+)
+_BASE = "https://api.binotel.com"
+_LIMITS = {"generalCallID": 64, "externalNumber": 64, "internalNumber": 32, "pbxNumber": 64}
+_KINDS = {
+    "receivedTheCall": Kind.RINGING,
+    "answeredTheCall": Kind.ANSWERED,
+    # It names whom the call goes to.
+    "transferredTheCall": Kind.RINGING,
+    "hangupTheCall": Kind.ENDED,
+}
+# They are sent without the company's id.
+_NAMELESS = ("hangupTheCall", "apiCallCompleted")
+_LOOK_UPS = ("apiCallSettings", "gettingCallSettings")
+_DIRECTIONS = {"0": Direction.IN, "1": Direction.OUT}
+# What is still going on is no end.
+_GOING_ON = ("ONLINE", "CALLING")
+_DISPOSITIONS = {
+    "ANSWER": Outcome.SUCCESS,
+    "TRANSFER": Outcome.SUCCESS,
+    "BUSY": Outcome.BUSY,
+    "NOANSWER": Outcome.NO_ANSWER,
+    "CANCEL": Outcome.CANCELLED,
+    "CHANUNAVAIL": Outcome.UNAVAILABLE,
+    "VM": Outcome.NO_ANSWER,
+    "VM-SUCCESS": Outcome.NO_ANSWER,
+}
+# recordingStatus of a call that has no recording.
+_NOT_RECORDED = ("", "0", "none", "no", "false", "disabled")
+_DONE = Reply(200, '{"status":"success"}')
+_UKRAINE = "+380"
+# One request tells of a day at most.
+_HISTORY_SPAN = timedelta(hours=24)
+_MAX_WORDS = 200
+
+
+# ------------------------------------------------------------------ from the PBX
+
+
+def verify(request: WebhookRequest, trust: Trust) -> None:
+    """From one of Binotel's addresses, and of the tenant's company where the request names one."""
+    companies = [company for company in trust.credentials.get("company_id", ()) if company]
+    if not companies:
+        raise UnverifiedError("company_id is not entered")
+    if not _is_from(request.source_ip, trust.credentials.get("source_addresses", ())):
+        raise UnverifiedError("not from an address of Binotel: if it has new ones, enter them as source_addresses")
+    fields = _fields(request)
+    company = text(fields, "companyID")
+    if (company or text(fields, "requestType") not in _NAMELESS) and not same(company, companies):
+        raise UnverifiedError("wrong or missing companyID: is company_id the one of this account?")
+
+
+def _is_from(address: str, lists: tuple[str, ...]) -> bool:
+    """Whether an address is in one of these lists, networks among them; without any, in the vendor's."""
+    try:
+        known = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    entered = [one for listed in lists for one in listed.replace(",", " ").split()]
+    return any(known in ipaddress.ip_network(one, strict=False) for one in entered or ADDRESSES)
+
+
+def parse(request: WebhookRequest, settings: Mapping[str, Any]) -> Accepted:  # noqa: ARG001 - all is in the request
+    """One request."""
+    fields = _fields(request)
+    name = need(fields, "requestType")
+    if name in _LOOK_UPS:
+        return _contact(fields)
+    if name == "apiCallCompleted":
+        return Accepted(_completed(_details(fields), request.arrived_at), _DONE)
+    kind = _KINDS.get(name)
+    if kind is None:
+        return Accepted(reply=_DONE, unknown=True)
+    event = _event(fields, kind, request.arrived_at)
+    return Accepted((event,) if event is not None else (), _DONE)
+
+
+def _fields(request: WebhookRequest) -> Mapping[str, Any]:
+    return json_object(request) if is_json(request) else form(request, _LIMITS)
+
+
+def _event(fields: Mapping[str, Any], kind: Kind, arrived_at: datetime) -> CallEvent | None:
+    """What a request on the way says; a hang-up names nobody, and speaks of the whole call."""
+    ended = kind is Kind.ENDED
+    disposition = text(fields, "disposition")
+    if ended and disposition.upper() in _GOING_ON:
+        return None
+    direction = _DIRECTIONS.get(text(fields, "callType"))
+    found = _outcome(disposition, direction) if ended else None
+    extension = text(fields, "internalNumber", _LIMITS["internalNumber"]) or None
+    return CallEvent(
+        call_id=need(fields, "generalCallID", _LIMITS["generalCallID"]),
+        kind=kind,
+        at=arrived_at,
+        at_is_arrival=True,
+        leg=extension or "",
+        direction=direction,
+        external=text(fields, "externalNumber", _LIMITS["externalNumber"]) if "externalNumber" in fields else None,
+        line=text(fields, "pbxNumber", _LIMITS["pbxNumber"]) or None,
+        extension=extension,
+        outcome=found,
+        talk_seconds=((whole(fields, "billsec") or 0) if found is Outcome.SUCCESS else 0) if ended else None,
+        final=ended,
+    )
+
+
+def _details(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """callDetails, as JSON or as a form of PHP: callDetails[startTime], callDetails[pbxNumberData][number]."""
+    said = fields.get("callDetails")
+    if isinstance(said, dict):
+        return said
+    begins = "callDetails["
+    found: dict[str, Any] = {}
+    for name, value in fields.items():
+        if not name.startswith(begins) or not name.endswith("]"):
+            continue
+        outer, _, inner = name[len(begins) : -1].partition("][")
+        if not inner:
+            found[outer] = value
+        elif isinstance(found.setdefault(outer, {}), dict):
+            found[outer][inner] = value
+    return found
+
+
+def _completed(details: Mapping[str, Any], arrived_at: datetime | None) -> tuple[CallEvent, ...]:
+    """The last word on a call, from a webhook or from the history: the events of it. Raises UnreadableError."""
+    call_id = need(details, "generalCallID", _LIMITS["generalCallID"])
+    disposition = text(details, "disposition")
+    if disposition.upper() in _GOING_ON:
+        return ()
+    direction = _DIRECTIONS.get(text(details, "callType"))
+    found = _outcome(disposition, direction)
+    talked = (whole(details, "billsec") or 0) if found is Outcome.SUCCESS else 0
+    began = moment(text(details, "startTime"))
+    if arrived_at is not None:
+        began = believed(began, arrived_at)
+    at = began + timedelta(seconds=(whole(details, "waitsec") or 0) + talked) if began is not None else arrived_at
+    if at is None:
+        raise UnreadableError("startTime is missing, or no time")
+    extension = text(details, "internalNumber", _LIMITS["internalNumber"]) or None
+    line = details.get("pbxNumberData")
+    end = CallEvent(
+        call_id=call_id,
+        kind=Kind.ENDED,
+        at=at,
+        at_is_arrival=began is None,
+        leg=extension or "",
+        direction=direction,
+        external=text(details, "externalNumber", _LIMITS["externalNumber"]),
+        line=(text(line, "number", _LIMITS["pbxNumber"]) or None) if isinstance(line, dict) else None,
+        extension=extension,
+        outcome=found,
+        talk_seconds=talked,
+        # It is asked for by the call's own id.
+        recording=None if text(details, "recordingStatus").lower() in _NOT_RECORDED else call_id,
+        final=True,
+        started_at=began,
+    )
+    return (end,)
+
+
+def _outcome(disposition: str, direction: Direction | None) -> Outcome | None:
+    if not disposition:
+        return None
+    found = _DISPOSITIONS.get(disposition.upper(), Outcome.FAILED)
+    return Outcome.MISSED if direction is Direction.IN and found is not Outcome.SUCCESS else found
+
+
+def _contact(fields: Mapping[str, Any]) -> Accepted:
+    """Before a phone rings Binotel asks who is calling."""
+    number = text(fields, "externalNumber", _LIMITS["externalNumber"])
+
+    def respond(office: Office) -> Reply:
+        card = office.contact(number) if number else None
+        if card is None:
+            return Reply(200, "{}")
+        return Reply(200, json.dumps({"customerData": {"name": card.name}}, ensure_ascii=False))
+
+    return Accepted(reply=Reply(200, "{}"), respond=respond)
+
+
+# ------------------------------------------------------------------ to the PBX
+
+
+def originate(account: Account, click: Click, door: Door) -> Placed:
+    """The internal line is rung first. Numbers are Ukraine's own, ten digits from 0."""
+    number = click.number
+    number = f"0{number.removeprefix(_UKRAINE)}" if number.startswith(_UKRAINE) else number.removeprefix("+")
+    asked = {"internalNumber": click.extension, "externalNumber": number}
+    said = _ask(account, door, "calls/internal-number-to-external-number", asked, safe=False)
+    call_id = said.get("generalCallID")
+    return Placed(str(call_id) if isinstance(call_id, str | int) and call_id else None)
+
+
+def recording(account: Account, reference: str, door: Door) -> Media:
+    """A link that lives for fifteen minutes."""
+    link = _ask(account, door, "stats/call-record", {"generalCallID": reference}).get("url")
+    if not isinstance(link, str) or not link:
+        raise UnreachableError("Binotel named no link to the recording")
+    return Media(link)
+
+
+def history(account: Account, since: datetime, until: datetime, door: Door) -> Iterator[CallEvent]:
+    """The calls of that time, a day a request; rows that can't be read are left out."""
+    begin = since
+    while begin < until:
+        end = min(until, begin + _HISTORY_SPAN)
+        asked = {"startTime": int(begin.timestamp()), "stopTime": int(end.timestamp())}
+        for row in _rows(_ask(account, door, "stats/list-of-calls-for-period", asked).get("callDetails")):
+            try:
+                yield from _completed(row, None)
+            except UnreadableError:
+                continue
+        begin = end
+
+
+def extensions(account: Account, door: Door) -> tuple[KnownExtension, ...]:
+    """The employees with their internal numbers."""
+    found = []
+    for row in _rows(_ask(account, door, "settings/list-of-employees", {}).get("listOfEmployees")):
+        endpoint = row.get("endpointData")
+        said = endpoint.get("internalNumber") if isinstance(endpoint, dict) else row.get("internalNumber")
+        if isinstance(said, str | int) and said:
+            found.append(KnownExtension(str(said)[:32], str(row.get("name") or "")[:200]))
+    return tuple(found)
+
+
+def ping(account: Account, door: Door) -> Finding:
+    """Whether the API takes key and secret: the employees are asked for, which changes nothing."""
+    return Finding("pbx", True, f"it answers, and has {len(extensions(account, door))} employees with a number")
+
+
+def _rows(said: Any) -> list[Mapping[str, Any]]:
+    """The rows of a list, which PHP writes as an object by id, and as an empty list if there are none."""
+    if isinstance(said, dict):
+        said = list(said.values())
+    if not isinstance(said, list):
+        raise UnreachableError("Binotel's answer holds no list")
+    return [row for row in said if isinstance(row, dict)]
+
+
+def _ask(
+    account: Account, door: Door, method: str, asked: Mapping[str, Any], *, safe: bool = True
+) -> Mapping[str, Any]:
+    """What a method answers. Raises BadInputError in words for the admin, UnreachableError."""
+    key, secret = account.credentials.get("key", ""), account.credentials.get("secret", "")
+    if not key or not secret:
+        raise BadInputError("key and secret are needed to ask Binotel")
+    base = str(account.settings.get("api_url") or _BASE).rstrip("/")
+    answer = door.send(
+        "POST",
+        f"{base}/api/4.0/{method}.json",
+        headers={"content-type": "application/json"},
+        body=json.dumps({**asked, "key": key, "secret": secret}).encode(),
+        safe=safe,
+    )
+    said, status = json_of(answer.body), answer.status
+    if status >= 500:
+        raise UnreachableError(f"Binotel answers that it fails itself ({status})")
+    if not isinstance(said, dict) or "status" not in said:
+        raise UnreachableError(f"Binotel answered {status}, and nothing that can be read")
+    if status == 200 and said["status"] == "success":
+        return said
+    code, words = str(said.get("code", status))[:16], _words(str(said.get("message", "")))
+    raise BadInputError(f"Binotel refused it ({code}): {words}" if words else f"Binotel refused it ({code})")
+
+
+def _words(said: str) -> str:
+    """Binotel's own words, without digits: they may be a number."""
+    kept = "".join("" if c.isdigit() else c if c.isprintable() else " " for c in said)
+    return " ".join(kept.split())[:_MAX_WORDS]
