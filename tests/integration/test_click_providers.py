@@ -52,6 +52,7 @@ CASES = [
     ("twilio", *NOT_PICKED_UP),
     ("telnyx", *NOT_PICKED_UP),
     ("vonage", *NOT_PICKED_UP),
+    ("plivo", *NOT_PICKED_UP),
 ]
 
 
@@ -165,6 +166,7 @@ REFUSALS = {
     "twilio": Reply(400, {"code": 21211, "message": "user is not registered", "status": 400}),
     "telnyx": Reply(422, {"errors": [{"code": "10016", "title": "user is not registered", "detail": "-"}]}),
     "vonage": Reply(400, {"title": "user is not registered", "type": "about:blank"}),
+    "plivo": Reply(400, {"error": "user is not registered", "api_id": "a"}),
     "binotel": Reply(200, {"status": "error", "code": "104", "message": "user is not registered"}),
     "ringostat": Reply(400, {"error": "user is not registered"}),
     "generic": Reply(422, {"error": "user is not registered"}),

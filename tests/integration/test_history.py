@@ -49,6 +49,7 @@ NOT_CARRIED: Mapping[str, frozenset[str]] = {
     "telnyx": frozenset(),
     # The same; nor are recordings in a list.
     "vonage": frozenset({"legs", "talk_seconds", "Duration", "Time", "recordings"}),
+    "plivo": frozenset({"legs", "Time"}),
     "ringostat": frozenset({"legs"}),
     # Of the hang-up only its arrival is known, but for the end that is told besides.
     "binotel": frozenset({"legs", "Time"}),
@@ -61,6 +62,7 @@ NUMBERS_NOT_CARRIED: Mapping[str, frozenset[str]] = {
     "twilio": frozenset({"answer_ms", "seconds_to_answer", "talk_seconds", "talk_minutes"}),
     "telnyx": frozenset(),
     "vonage": frozenset({"timed", "answer_ms", "seconds_to_answer", "talk_seconds", "talk_minutes"}),
+    "plivo": frozenset({"timed", "answer_ms", "seconds_to_answer"}),
     "ringostat": frozenset({"timed", "answer_ms", "seconds_to_answer"}),
     "binotel": frozenset({"timed", "answer_ms", "seconds_to_answer"}),
     "generic": frozenset(),

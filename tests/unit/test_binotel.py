@@ -170,6 +170,19 @@ def test_the_final_record_in_phps_form_and_in_json(
         assert event.recording == "7"
 
 
+def test_who_was_rung_in_vain_is_known_by_the_final_record_alone() -> None:
+    details = {"generalCallID": "7", "callType": "0", "disposition": "CANCEL", "externalNumber": "0671112233",
+               "historyData": [{"internalNumber": "901"}, {"internalNumber": "902"}, None, {"waitsec": 1}]}  # fmt: skip
+    request = delivered({"requestType": "apiCallCompleted", "callDetails": details}, as_json=True)
+    call = fold(binotel.parse(request, {}).events)
+    assert (call.closed, call.outcome, call.extensions) == (True, Outcome.MISSED, ("901", "902"))
+    answered = {**details, "disposition": "ANSWER", "billsec": 9, "internalNumber": "902"}
+    call = fold(
+        binotel.parse(delivered({"requestType": "apiCallCompleted", "callDetails": answered}, as_json=True), {}).events
+    )
+    assert (call.answered_by, call.talk_seconds, sorted(call.extensions)) == ("902", 9, ["901", "902"])
+
+
 def test_what_is_still_going_on_is_no_end() -> None:
     for disposition in ("ONLINE", "calling"):
         request = delivered({"requestType": "hangupTheCall", "generalCallID": "1", "disposition": disposition})

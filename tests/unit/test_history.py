@@ -38,6 +38,8 @@ NOT_CARRIED: Mapping[str, frozenset[str]] = {
     "telnyx": frozenset(),
     # Every leg, but neither its ringing nor the recordings, which are in no list.
     "vonage": frozenset({"legs", "recordings", "started_at"}),
+    # Every leg, but not that it rang.
+    "plivo": frozenset({"legs"}),
     # One row a call: whose phones rang, and that nobody answered at one of them, is left out.
     "ringostat": frozenset({"legs"}),
     # One row a call, likewise.

@@ -72,9 +72,8 @@ def kinds(pbx: Line) -> list[Message]:
         # Some put it into an envelope.
         inner = body.get("data")
         fields = {**sent.post, **body, **(inner if isinstance(inner, dict) else {})}
-        named = tuple(
-            str(fields.get(name)) for name in ("event", "cmd", "type", "event_type", "CallStatus", "requestType")
-        )
+        names = ("event", "cmd", "type", "event_type", "CallStatus", "requestType", "Event", "RecordUrl")
+        named = tuple(str(fields.get(name)) for name in names)
         by_shape.setdefault((sent.rest, sent.method, named), sent)
     return list(by_shape.values())[:12]
 

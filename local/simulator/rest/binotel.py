@@ -90,11 +90,11 @@ def _details(sent: Sent) -> dict[str, Any]:
         return dict(sent.message.body["callDetails"])
     found: dict[str, Any] = {}
     for name, value in sent.message.post.items():
-        outer, _, inner = name.removeprefix("callDetails[").removesuffix("]").partition("][")
-        if inner:
-            found.setdefault(outer, {})[inner] = value
-        else:
-            found[outer] = value
+        *outer, last = name.removeprefix("callDetails[").removesuffix("]").split("][")
+        into = found
+        for part in outer:
+            into = into.setdefault(part, {})
+        into[last] = value
     return found
 
 

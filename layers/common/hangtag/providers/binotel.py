@@ -6,7 +6,8 @@ addresses from developers.binotel.ua. REST API 4.0: JSON both ways, key and secr
 
 import ipaddress
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -155,14 +156,19 @@ def _details(fields: Mapping[str, Any]) -> Mapping[str, Any]:
     begins = "callDetails["
     found: dict[str, Any] = {}
     for name, value in fields.items():
-        if not name.startswith(begins) or not name.endswith("]"):
-            continue
-        outer, _, inner = name[len(begins) : -1].partition("][")
-        if not inner:
-            found[outer] = value
-        elif isinstance(found.setdefault(outer, {}), dict):
-            found[outer][inner] = value
+        if name.startswith(begins) and name.endswith("]"):
+            _put(found, name[len(begins) : -1].split("]["), value)
     return found
+
+
+def _put(into: dict[str, Any], names: list[str], value: str) -> None:
+    """A value where PHP would have it; where it contradicts another, the first stays."""
+    for name in names[:-1]:
+        inner = into.setdefault(name, {})
+        if not isinstance(inner, dict):
+            return
+        into = inner
+    into.setdefault(names[-1], value)
 
 
 def _completed(details: Mapping[str, Any], arrived_at: datetime | None) -> tuple[CallEvent, ...]:
@@ -199,7 +205,21 @@ def _completed(details: Mapping[str, Any], arrived_at: datetime | None) -> tuple
         final=True,
         started_at=began,
     )
-    return (end,)
+    return (*_tried(details.get("historyData"), end), end)
+
+
+def _tried(history_data: Any, end: CallEvent) -> Iterator[CallEvent]:
+    """The phones that an incoming call rang in vain: who is named nowhere else if nobody answered."""
+    rows = history_data.values() if isinstance(history_data, dict) else history_data
+    if end.direction is not Direction.IN or not isinstance(rows, Iterable) or isinstance(rows, str):
+        return
+    kept = Outcome.CANCELLED if end.outcome is Outcome.SUCCESS else Outcome.MISSED
+    named = [text(row, "internalNumber", _LIMITS["internalNumber"]) for row in rows if isinstance(row, dict)]
+    for extension in dict.fromkeys(named):
+        if extension and extension != end.extension:
+            yield replace(
+                end, leg=extension, extension=extension, outcome=kept, talk_seconds=0, recording=None, final=False
+            )
 
 
 def _outcome(disposition: str, direction: Direction | None) -> Outcome | None:

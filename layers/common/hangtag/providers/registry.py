@@ -17,6 +17,7 @@ PROVIDERS = {
     "vonage": "vonage",
     "freepbx": "freepbx",
     "generic": "generic",
+    "plivo": "plivo",
     "ringostat": "ringostat",
     "binotel": "binotel",
     # The family of ITooLabs' REST API for CRMs.

@@ -186,6 +186,9 @@ def mask_headers(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def _shown(name: str, value: str) -> str:
+    if name.endswith("-nonce"):
+        # It is no secret, and tells a replay from another event.
+        return _storable(value)
     if _SECRET_HEADER.search(name):
         return _identified(value) or MASK
     # A message's own id may be as long as a token; without it, a replay would be another event.
