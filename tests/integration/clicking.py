@@ -100,7 +100,10 @@ class ClickedPbx:
             assert answer.status_code == event.reply, (story.name, answer.status_code, answer.text)
 
     def _as_asked(self, sent: Message, controls: list[str]) -> Message:
-        """Telnyx sends back what each leg was asked for with; its second leg is there once it was asked for."""
+        """Mango Office and Telnyx send back what they were asked with; Telnyx has its second leg once that is asked."""
+        if "command_id" in (sent.body or {}):
+            (*_, asked) = cast("Any", self.api).placed
+            return replace(sent, body={**(sent.body or {}), "command_id": asked["command_id"]})
         payload = (sent.body or {}).get("data", {}).get("payload", {})
         control = payload.get("call_control_id")
         if control is None:

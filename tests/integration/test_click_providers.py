@@ -42,6 +42,9 @@ NOT_PICKED_UP = ("click_employee_no_answer", "Anna Petrova", "+74957654321")
 OTHERS = {
     ("generic", "outgoing_busy"): "click_busy",
     ("generic", "outgoing_answered"): "outgoing_answered",
+    ("mango", "outgoing_answered"): "click_answered",
+    ("mango", "outgoing_busy"): "click_busy",
+    ("mango", "outgoing_no_answer"): "click_no_answer",
 }
 CASES = [
     *((provider, *ANSWERED) for provider in ABLE),
@@ -53,6 +56,7 @@ CASES = [
     ("telnyx", *NOT_PICKED_UP),
     ("vonage", *NOT_PICKED_UP),
     ("plivo", *NOT_PICKED_UP),
+    ("mango", *NOT_PICKED_UP),
 ]
 
 
@@ -167,6 +171,7 @@ REFUSALS = {
     "telnyx": Reply(422, {"errors": [{"code": "10016", "title": "user is not registered", "detail": "-"}]}),
     "vonage": Reply(400, {"title": "user is not registered", "type": "about:blank"}),
     "plivo": Reply(400, {"error": "user is not registered", "api_id": "a"}),
+    "mango": Reply(200, {"result": 3330}),
     "binotel": Reply(200, {"status": "error", "code": "104", "message": "user is not registered"}),
     "ringostat": Reply(400, {"error": "user is not registered"}),
     "generic": Reply(422, {"error": "user is not registered"}),

@@ -50,6 +50,8 @@ NOT_CARRIED: Mapping[str, frozenset[str]] = {
     # The same; nor are recordings in a list.
     "vonage": frozenset({"legs", "talk_seconds", "Duration", "Time", "recordings"}),
     "plivo": frozenset({"legs", "Time"}),
+    # Of an outgoing call its reports have no line; a transfer within a call is known by the webhook alone.
+    "mango": frozenset({"legs", "line", "External line", "External line name", "talk_seconds", "Duration", "Time"}),
     "ringostat": frozenset({"legs"}),
     # Of the hang-up only its arrival is known, but for the end that is told besides.
     "binotel": frozenset({"legs", "Time"}),
@@ -63,6 +65,7 @@ NUMBERS_NOT_CARRIED: Mapping[str, frozenset[str]] = {
     "telnyx": frozenset(),
     "vonage": frozenset({"timed", "answer_ms", "seconds_to_answer", "talk_seconds", "talk_minutes"}),
     "plivo": frozenset({"timed", "answer_ms", "seconds_to_answer"}),
+    "mango": frozenset({"timed", "answer_ms", "seconds_to_answer", "talk_seconds", "talk_minutes"}),
     "ringostat": frozenset({"timed", "answer_ms", "seconds_to_answer"}),
     "binotel": frozenset({"timed", "answer_ms", "seconds_to_answer"}),
     "generic": frozenset(),

@@ -38,6 +38,8 @@ NOT_CARRIED: Mapping[str, frozenset[str]] = {
     "telnyx": frozenset(),
     # Every leg, but neither its ringing nor the recordings, which are in no list.
     "vonage": frozenset({"legs", "recordings", "started_at"}),
+    # Every leg, but not when each rang or ended; of an outgoing call no line.
+    "mango": frozenset({"legs", "line"}),
     # Every leg, but not that it rang.
     "plivo": frozenset({"legs"}),
     # One row a call: whose phones rang, and that nobody answered at one of them, is left out.
@@ -51,6 +53,7 @@ NOT_CARRIED: Mapping[str, frozenset[str]] = {
 NOT_CARRIED_OF_A_STORY = {
     ("twilio", "transfer_within_call"): frozenset({"talk_seconds", "answered_at"}),
     ("vonage", "transfer_within_call"): frozenset({"talk_seconds", "answered_at"}),
+    ("mango", "transfer_within_call"): frozenset({"talk_seconds", "answered_at"}),
 }
 
 ABLE = sorted({module: key for key, module in reversed(PROVIDERS.items()) if optional(key, "history")}.values())

@@ -18,6 +18,7 @@ PROVIDERS = {
     "freepbx": "freepbx",
     "generic": "generic",
     "plivo": "plivo",
+    "mango": "mango",
     "ringostat": "ringostat",
     "binotel": "binotel",
     # The family of ITooLabs' REST API for CRMs.
