@@ -171,6 +171,7 @@ REFUSALS = {
     "telnyx": Reply(422, {"errors": [{"code": "10016", "title": "user is not registered", "detail": "-"}]}),
     "vonage": Reply(400, {"title": "user is not registered", "type": "about:blank"}),
     "plivo": Reply(400, {"error": "user is not registered", "api_id": "a"}),
+    "sipgate": Reply(403),
     "mango": Reply(200, {"result": 3330}),
     "binotel": Reply(200, {"status": "error", "code": "104", "message": "user is not registered"}),
     "ringostat": Reply(400, {"error": "user is not registered"}),

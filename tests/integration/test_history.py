@@ -50,6 +50,8 @@ NOT_CARRIED: Mapping[str, frozenset[str]] = {
     # The same; nor are recordings in a list.
     "vonage": frozenset({"legs", "talk_seconds", "Duration", "Time", "recordings"}),
     "plivo": frozenset({"legs", "Time"}),
+    # Webhooks tell no times but those of their arrival.
+    "sipgate": frozenset({"legs", "linked_call_id", "talk_seconds", "Duration", "Time"}),
     # Of an outgoing call its reports have no line; a transfer within a call is known by the webhook alone.
     "mango": frozenset({"legs", "line", "External line", "External line name", "talk_seconds", "Duration", "Time"}),
     "ringostat": frozenset({"legs"}),
@@ -65,6 +67,7 @@ NUMBERS_NOT_CARRIED: Mapping[str, frozenset[str]] = {
     "telnyx": frozenset(),
     "vonage": frozenset({"timed", "answer_ms", "seconds_to_answer", "talk_seconds", "talk_minutes"}),
     "plivo": frozenset({"timed", "answer_ms", "seconds_to_answer"}),
+    "sipgate": frozenset({"timed", "answer_ms", "seconds_to_answer", "talk_seconds", "talk_minutes"}),
     "mango": frozenset({"timed", "answer_ms", "seconds_to_answer", "talk_seconds", "talk_minutes"}),
     "ringostat": frozenset({"timed", "answer_ms", "seconds_to_answer"}),
     "binotel": frozenset({"timed", "answer_ms", "seconds_to_answer"}),

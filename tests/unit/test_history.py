@@ -38,6 +38,8 @@ NOT_CARRIED: Mapping[str, frozenset[str]] = {
     "telnyx": frozenset(),
     # Every leg, but neither its ringing nor the recordings, which are in no list.
     "vonage": frozenset({"legs", "recordings", "started_at"}),
+    # One row a call, with its endpoints, but not that one was handed on.
+    "sipgate": frozenset({"legs", "linked_call_id"}),
     # Every leg, but not when each rang or ended; of an outgoing call no line.
     "mango": frozenset({"legs", "line"}),
     # Every leg, but not that it rang.

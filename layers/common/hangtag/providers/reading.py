@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
 __all__ = [
+    "LIST_SEPARATOR",
     "MAX_CLOCK_SKEW",
     "believed",
     "flag",
@@ -39,6 +40,8 @@ __all__ = [
 ]
 
 MAX_FIELDS = 200
+# What parts the values of a parameter that is a list, as PHP writes one: its name ends with [], and is given again.
+LIST_SEPARATOR = "\n"
 # A provider's clock that is off by more is not believed.
 MAX_CLOCK_SKEW = timedelta(days=2)
 # No number, name or id that a PBX means to send is longer.
@@ -55,7 +58,7 @@ def is_json(request: WebhookRequest) -> bool:
 
 
 def form(request: WebhookRequest, limits: Mapping[str, int] | None = None) -> dict[str, str]:
-    """The body's fields, each at most once. `limits` are the most characters of a field."""
+    """The body's fields, each at most once; a list's values are one field. `limits` are the most characters of it."""
     if is_json(request):
         raise UnreadableError("the body must be form-encoded, not JSON")
     return _pairs(_decoded(request), "the body is no form in UTF-8", limits or {})
@@ -100,9 +103,14 @@ def _pairs(encoded: str, otherwise: str, limits: Mapping[str, int]) -> dict[str,
         pairs = parse_qsl(encoded, keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
     except ValueError:
         raise UnreadableError(otherwise) from None
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        raise UnreadableError("a parameter is given twice")
+    fields: dict[str, str] = {}
+    for name, value in pairs:
+        if name not in fields:
+            fields[name] = value
+        elif name.endswith("[]"):
+            fields[name] += LIST_SEPARATOR + value
+        else:
+            raise UnreadableError("a parameter is given twice")
     if any("\0" in name or "\0" in value for name, value in pairs):
         raise UnreadableError("a parameter holds a NUL")
     for name, limit in limits.items():

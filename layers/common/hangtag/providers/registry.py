@@ -19,6 +19,7 @@ PROVIDERS = {
     "generic": "generic",
     "plivo": "plivo",
     "mango": "mango",
+    "sipgate": "sipgate",
     "ringostat": "ringostat",
     "binotel": "binotel",
     # The family of ITooLabs' REST API for CRMs.

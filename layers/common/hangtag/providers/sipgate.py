@@ -1,0 +1,402 @@
+"""sipgate.io push: forms signed with sipgate's own RSA key, which it publishes; and its REST API, v2.
+
+Fields, the key and the REST calls as in the vendor's library (sipgateio 2.15.1) and the description of its push API.
+Only calls whose first request is answered with addresses for the answer and the hang-up are told of any further.
+"""
+
+import base64
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any
+from urllib.parse import urlencode
+
+from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
+from hangtag.errors import BadInputError, UnreachableError
+from hangtag.providers.base import (
+    Accepted,
+    Account,
+    Click,
+    Door,
+    Finding,
+    KnownExtension,
+    Limit,
+    Media,
+    Placed,
+    Reply,
+    Response,
+    Trust,
+    UnreadableError,
+    UnverifiedError,
+    WebhookRequest,
+)
+from hangtag.providers.reading import LIST_SEPARATOR, form, json_of, moment, need, text, whole
+
+HOSTS = ("sipgate.com", "sipgate.de")
+# Without these it can't be asked to call.
+ORIGINATES_WITH = ("token_id", "token")
+# The vendor names no limit.
+LIMITS = {"": Limit(60, 60)}
+
+# What sipgate signs with, of all its customers: 4096 bits, RSA, as its library has it.
+PUBLISHED_KEY = """-----BEGIN PUBLIC KEY-----
+MIICIjANBgkqhkiG9w0BAQEFAAOCAg8AMIICCgKCAgEAvFdlnqRfO5TmqzjtsFVC
+qPz+oW+poi3lXQFvMJJMEAtlU4MbX+yuIkgnC+Qt3AQWIK+oWSEQiybg+p39wEMl
+16PZxEzf9gONQvTg1XhyHnwqYUFQj/AoxPKGYC3jmdjZ224SrESiTN3CdxoOc3vk
+cXiQstYE7SxnksPtzfk0aIOkicim5/tAP9izNQ18/zmX3ChjK2k72gf5dDlq+qZ8
+pRiHAPZ64TySH6cLQDhaoh6Nbq8FEG3usXXPClbUMh2DZaTMPafpd+LNuTngJ/y+
+KoZasVuFfXAeBqGA6l5d4Uedfr99Z6qjwDrJ8sU4z2Do9bJrbuqP+mOXEebhSI1K
+vi8trEfrIt8hnDBGsBaB9NEO3kYxvDT2/PhC9fNYFocjEpZNd7/mUqTJDYlpa4UC
+NDQaU+ATdXG8/P5sGAegks6MQTu+qe9XTO0CV48eswDkz6g3UbLOwmrJK59SjD3J
+yAZ52sluwyDKRWw/PPTt8BTQLjvkdbiLUlc4ehJ4b1X7D7diYWHDPeFL47cAvaXh
+dXVrZDeBJYibvD1jRx4ES0KlfhwzNXBYUoM/Movg9zMM2PzyHHKS//xIjwUC/FJ6
+/6eykno0Hy2B1ev6s3hdY6VkN2zd7Wf+EK4DxRliwsg1U99szFE3ewLfexF+Uag5
+M+TfPtOUumI/NHMTvsRW9+ECAwEAAQ==
+-----END PUBLIC KEY-----"""
+_BASE = "https://api.sipgate.com"
+_LIMITS = {"callId": 128, "origCallId": 128, "originalCallId": 128, "from": 128, "to": 128, "user[]": 2048}
+_LIMITS |= {"userId[]": 512, "userId": 64, "answeringNumber": 128, "cause": 32}
+_DIRECTIONS = {"in": Direction.IN, "out": Direction.OUT}
+_CAUSES = {
+    "normalclearing": Outcome.SUCCESS,
+    "busy": Outcome.BUSY,
+    "cancel": Outcome.CANCELLED,
+    "noanswer": Outcome.NO_ANSWER,
+    "notfound": Outcome.UNAVAILABLE,
+    "congestion": Outcome.FAILED,
+}
+_STATUSES = {
+    "SUCCESS": Outcome.SUCCESS,
+    "BUSY": Outcome.BUSY,
+    "BUSY_ON_BUSY": Outcome.BUSY,
+    "REJECTED": Outcome.BUSY,
+    "REJECTED_DND": Outcome.BUSY,
+    "MISSED": Outcome.NO_ANSWER,
+    "FAILURE": Outcome.FAILED,
+}
+# Whoever made an outgoing call is told at its beginning only: all of it is one leg.
+_OUT = "out"
+_VOICEMAIL = "voicemail"
+_XML = "application/xml"
+_NOTHING = Reply(200, "<Response/>", _XML)
+_PAGE = 500
+_MOST_PAGES = 100
+# No call rings for longer: so much later than the talk is long it may have ended.
+_RINGS_AT_MOST = timedelta(hours=1)
+
+
+# ------------------------------------------------------------------ from the PBX
+
+
+def verify(request: WebhookRequest, trust: Trust) -> None:
+    """X-Sipgate-Signature: base64 of RSA-SHA256 over the body as it came, by sipgate's key or the one entered."""
+    try:
+        signature = base64.b64decode(request.headers.get("x-sipgate-signature", ""), validate=True)
+    except ValueError:
+        raise UnverifiedError("X-Sipgate-Signature is no base64") from None
+    entered = [key for key in trust.credentials.get("public_key", ()) if key]
+    if not any(_is_signed(key, signature, request.body) for key in entered or (PUBLISHED_KEY,)):
+        raise UnverifiedError("wrong or missing X-Sipgate-Signature: if sipgate has a new key, enter it as public_key")
+
+
+def _is_signed(key: str, signature: bytes, body: bytes) -> bool:
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+    from cryptography.hazmat.primitives.hashes import SHA256
+
+    loaded = _loaded(key)
+    if loaded is None or not signature:
+        return False
+    try:
+        loaded.verify(signature, body, PKCS1v15(), SHA256())
+    except InvalidSignature:
+        return False
+    return True
+
+
+@lru_cache(maxsize=16)
+def _loaded(key: str) -> Any:
+    """The key of that PEM; None if it is none of RSA."""
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+    try:
+        loaded = load_pem_public_key(key.encode("utf-8", "surrogatepass"))
+    except ValueError:
+        return None
+    return loaded if isinstance(loaded, RSAPublicKey) else None
+
+
+def parse(request: WebhookRequest, settings: Mapping[str, Any]) -> Accepted:
+    """One request: newCall, answer, hangup, or the keys that were pressed."""
+    fields = form(request, _LIMITS)
+    name = need(fields, "event").lower()
+    if name == "dtmf":
+        return Accepted(reply=_NOTHING)
+    readers = {"newcall": _new_call, "answer": _answer, "hangup": _hang_up}
+    reader = readers.get(name)
+    if reader is None:
+        return Accepted(reply=_NOTHING, unknown=True)
+    event = CallEvent(
+        call_id=need(fields, "callId", _LIMITS["callId"]),
+        kind=Kind.RINGING,
+        at=request.arrived_at,
+        at_is_arrival=True,
+        direction=_DIRECTIONS.get(text(fields, "direction")),
+    )
+    event = replace(event, external=_number(fields, event), line=_line(fields, event))
+    events = reader(fields, event, _users(settings))
+    return Accepted(events, _go_on(request.url) if name == "newcall" else _NOTHING)
+
+
+def _go_on(url: str) -> Reply:
+    """Where to tell of the answer and the hang-up: where this came from. Without it, neither is told."""
+    from html import escape
+
+    where = escape(url)
+    return Reply(200, f'<Response onAnswer="{where}" onHangup="{where}"/>', _XML)
+
+
+def _number(fields: Mapping[str, str], event: CallEvent) -> str:
+    """The other party's; "" if it is withheld, which is written in letters."""
+    said = text(fields, "to" if event.direction is Direction.OUT else "from", 128)
+    return said if any(character in "123456789" for character in said) else ""
+
+
+def _line(fields: Mapping[str, str], event: CallEvent) -> str | None:
+    said = text(fields, "from" if event.direction is Direction.OUT else "to", 128)
+    return said if any(character in "123456789" for character in said) else None
+
+
+def _users(settings: Mapping[str, Any]) -> Mapping[str, str]:
+    """The extensions by sipgate's ids of their users: w0=101, w1=102."""
+    pairs = (pair.partition("=") for pair in str(settings.get("users") or "").replace(",", " ").split())
+    return {user: extension for user, _, extension in pairs if user and extension}
+
+
+def _new_call(fields: Mapping[str, str], event: CallEvent, users: Mapping[str, str]) -> tuple[CallEvent, ...]:
+    """Whose phones ring, or who calls. One that goes on from another call is linked from that."""
+    named = [user for user in text(fields, "userId[]", _LIMITS["userId[]"]).split(LIST_SEPARATOR) if user]
+    found = [users.get(user, user) for user in dict.fromkeys(named)]
+    if event.direction is Direction.OUT:
+        begun: tuple[CallEvent, ...] = (replace(event, leg=_OUT, extension=found[0] if found else None),)
+    else:
+        begun = tuple(replace(event, leg=phone, extension=phone) for phone in found) or (event,)
+    before = text(fields, "origCallId", 128) or text(fields, "originalCallId", 128)
+    if before and before != event.call_id:
+        linked = CallEvent(
+            call_id=before, kind=Kind.SUMMARY, at=event.at, at_is_arrival=True, linked_call_id=event.call_id
+        )
+        return (*begun, linked)
+    return begun
+
+
+def _answer(fields: Mapping[str, str], event: CallEvent, users: Mapping[str, str]) -> tuple[CallEvent, ...]:
+    """Who took it. A mailbox is nobody."""
+    if event.direction is Direction.OUT:
+        return (replace(event, kind=Kind.ANSWERED, leg=_OUT),)
+    user = text(fields, "userId", _LIMITS["userId"])
+    if not user or _VOICEMAIL in text(fields, "answeringNumber", 128).lower():
+        return ()
+    extension = users.get(user, user)
+    return (replace(event, kind=Kind.ANSWERED, leg=extension, extension=extension),)
+
+
+def _hang_up(fields: Mapping[str, str], event: CallEvent, users: Mapping[str, str]) -> tuple[CallEvent, ...]:  # noqa: ARG001
+    """The end of the whole call. Of one that was forwarded, and of no known cause, its legs say how it went."""
+    cause = text(fields, "cause", _LIMITS["cause"]).lower()
+    found = _CAUSES.get(cause)
+    if event.direction is not Direction.OUT and found is not None:
+        mailbox = _VOICEMAIL in text(fields, "answeringNumber", 128).lower()
+        found = Outcome.SUCCESS if found is Outcome.SUCCESS and not mailbox else Outcome.MISSED
+    leg = _OUT if event.direction is Direction.OUT else ""
+    talked = None if found in (Outcome.SUCCESS, None) else 0
+    return (replace(event, kind=Kind.ENDED, leg=leg, outcome=found, talk_seconds=talked, final=True),)
+
+
+# ------------------------------------------------------------------ to the PBX
+
+
+def originate(account: Account, click: Click, door: Door) -> Placed:
+    """Ring the employee's device, then the contact. The session's id is the call's."""
+    device = _device(account, click.extension)
+    asked = {"deviceId": device, "caller": device, "callee": click.number}
+    if click.line:
+        asked["callerId"] = click.line
+    session = _ask(account, door, "POST", "/sessions/calls", asked).get("sessionId")
+    if not isinstance(session, str) or not session:
+        raise UnreachableError("sipgate's answer names no session")
+    return Placed(session)
+
+
+def _device(account: Account, extension: str) -> str:
+    """The device of an employee: as it is entered, else of user w0 the first, e0."""
+    devices = _users({"users": account.settings.get("devices")})
+    user = next((user for user, known in _users(account.settings).items() if known == extension), extension)
+    found = devices.get(extension) or ("e" + user[1:] if user.startswith("w") else user)
+    if not (found[:1].isalpha() and found[1:].isdigit() and found.isascii() and len(found) <= 16):
+        raise BadInputError("the employee's device is not known: enter it in devices, as in 101=e0")
+    return found
+
+
+def recording(account: Account, reference: str, door: Door) -> Media:  # noqa: ARG001 - the address is known
+    """The address that the history has; sipgate's own host is shown the token."""
+    from urllib.parse import urlsplit
+
+    own = urlsplit(reference).hostname == "api.sipgate.com"
+    return Media(reference, {"authorization": _authorization(account)} if own else {})
+
+
+def history(account: Account, since: datetime, until: datetime, door: Door) -> Iterator[CallEvent]:
+    """The calls of that time, and their recordings; rows that can't be read are left out."""
+    users = _users(account.settings)
+    asked = {"types": "CALL", "from": _stamp(since), "to": _stamp(until), "limit": str(_PAGE)}
+    for page in range(_MOST_PAGES):
+        path = f"/history?{urlencode({**asked, 'offset': page * _PAGE})}"
+        rows = _ask(account, door, "GET", path).get("items")
+        if not isinstance(rows, list):
+            raise UnreachableError("sipgate's history holds no list")
+        for row in rows:
+            if isinstance(row, dict):
+                yield from _told(row, users)
+        if len(rows) < _PAGE:
+            return
+    raise UnreachableError(f"sipgate's history has more than {_MOST_PAGES} pages: ask for a shorter time")
+
+
+def _stamp(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _told(row: Mapping[str, Any], users: Mapping[str, str]) -> Iterator[CallEvent]:
+    """One row as the end of its call, and its recordings; nothing if it can't be read."""
+    try:
+        began, call_id = moment(need(row, "created")), need(row, "callId", _LIMITS["callId"])
+        talked, status = whole(row, "duration") or 0, text(row, "callStatus").upper()
+        direction = Direction.OUT if text(row, "direction").upper().endswith("OUTGOING") else Direction.IN
+        source, target = text(row, "source", 128), text(row, "target", 128)
+        changed = moment(text(row, "lastModified"))
+    except UnreadableError:
+        return
+    if began is None:
+        return
+    found = _STATUSES.get(status, Outcome.FAILED)
+    if direction is Direction.IN and found is not Outcome.SUCCESS:
+        found = Outcome.MISSED
+    talked = talked if found is Outcome.SUCCESS else 0
+    shortest = began + timedelta(seconds=talked)
+    ended = changed if changed and shortest <= changed <= shortest + _RINGS_AT_MOST else shortest
+    extension = _taken_by(row.get("endpoints"), users)
+    yield CallEvent(
+        call_id=call_id,
+        kind=Kind.ENDED,
+        at=ended,
+        leg=_OUT if direction is Direction.OUT else extension or "",
+        direction=direction,
+        external=target if direction is Direction.OUT else source,
+        line=(source if direction is Direction.OUT else target) or None,
+        extension=extension,
+        outcome=found,
+        talk_seconds=talked,
+        final=True,
+        started_at=began,
+    )
+    recordings = row.get("recordings")
+    for one in recordings if isinstance(recordings, list) else []:
+        url = one.get("url") if isinstance(one, dict) else None
+        if isinstance(url, str) and 0 < len(url) <= 2048:
+            yield CallEvent(call_id=call_id, kind=Kind.RECORDED, at=ended, recording=url)
+
+
+def _taken_by(endpoints: Any, users: Mapping[str, str]) -> str | None:
+    """Whose call it was: of several endpoints the one that is said to have answered, else nobody's."""
+    known = [one for one in endpoints if isinstance(one, dict)] if isinstance(endpoints, list) else []
+    answered = [one for one in known if "answer" in str(one.get("type", "")).lower()]
+    chosen = answered[:1] or (known if len(known) == 1 else [])
+    inner = chosen[0].get("endpoint") if chosen else None
+    user = inner.get("extension") if isinstance(inner, dict) else None
+    return users.get(user, user)[:64] if isinstance(user, str) and user else None
+
+
+def extensions(account: Account, door: Door) -> tuple[KnownExtension, ...]:
+    """The users, by their extensions where those are entered, else by sipgate's ids."""
+    rows = _ask(account, door, "GET", "/users").get("items")
+    if not isinstance(rows, list):
+        raise UnreachableError("sipgate's answer holds no list of users")
+    users = _users(account.settings)
+    found = []
+    for row in rows:
+        user = row.get("id") if isinstance(row, dict) else None
+        if isinstance(user, str) and user:
+            name = f"{row.get('firstname') or ''} {row.get('lastname') or ''}".strip()
+            found.append(KnownExtension(users.get(user, user)[:64], name[:200]))
+    return tuple(found)
+
+
+def ping(account: Account, door: Door) -> Finding:
+    """Whether the API takes the token: the account is asked for, which changes nothing."""
+    if not _ask(account, door, "GET", "/account"):
+        raise UnreachableError("sipgate's answer is of no account")
+    return Finding("pbx", True, "it answers, and takes the token")
+
+
+def set_up(account: Account, secrets: Mapping[str, str], door: Door) -> Finding:  # noqa: ARG001 - none are made
+    """Enter the webhook's address for calls of both directions; what else is set there stays."""
+    if not account.credentials.get("token"):
+        return Finding("set_up", True, "token is not entered: enter the address at sipgate yourself")
+    known = _ask(account, door, "GET", "/settings/sipgateio")
+    _ask(
+        account,
+        door,
+        "PUT",
+        "/settings/sipgateio",
+        {**known, "incomingUrl": account.webhook_url, "outgoingUrl": account.webhook_url},
+    )
+    return Finding("set_up", True, "sipgate took the address, for incoming and outgoing calls")
+
+
+def _authorization(account: Account) -> str:
+    typed = f"{account.credentials.get('token_id', '')}:{account.credentials.get('token', '')}"
+    return "Basic " + base64.b64encode(typed.encode()).decode()
+
+
+def _ask(
+    account: Account, door: Door, method: str, path: str, asked: Mapping[str, Any] | None = None
+) -> Mapping[str, Any]:
+    """One request; its JSON if it is a success, {} where that has none. Raises BadInputError, UnreachableError."""
+    if not account.credentials.get("token_id") or not account.credentials.get("token"):
+        raise BadInputError("token_id and token are needed to ask sipgate")
+    base = str(account.settings.get("api_url") or _BASE).rstrip("/")
+    headers = {"authorization": _authorization(account), "accept": "application/json"}
+    body = None
+    if asked is not None:
+        headers["content-type"] = "application/json"
+        body = json.dumps(asked).encode()
+    return _read(door.send(method, f"{base}/v2{path}", headers=headers, body=body))
+
+
+_REFUSALS = {
+    400: "it takes the device, or the number, for none",
+    402: "the account has no credit",
+    403: "the token may not do that, or the device is another's",
+    404: "there is nothing of that name",
+}
+
+
+def _read(answer: Response) -> Mapping[str, Any]:
+    status = answer.status
+    if status == 401:
+        raise BadInputError("sipgate does not take token_id and token (401)")
+    if status >= 500:
+        raise UnreachableError(f"sipgate answers that it fails itself ({status})")
+    if not 200 <= status < 300:
+        why = _REFUSALS.get(status)
+        raise BadInputError(f"sipgate refused it ({status}): {why}" if why else f"sipgate refused it ({status})")
+    if status == 204:
+        return {}
+    said = json_of(answer.body)
+    if not isinstance(said, dict):
+        raise UnreachableError(f"sipgate answered {status}, and nothing that can be read")
+    return said
