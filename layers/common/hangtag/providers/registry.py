@@ -17,6 +17,7 @@ PROVIDERS = {
     "vonage": "vonage",
     "freepbx": "freepbx",
     "generic": "generic",
+    "ringcentral": "ringcentral",
     # The family of ITooLabs' REST API for CRMs.
     "itoolabs": "itoolabs",
     "megafon": "itoolabs",
