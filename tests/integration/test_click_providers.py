@@ -42,6 +42,10 @@ NOT_PICKED_UP = ("click_employee_no_answer", "Anna Petrova", "+74957654321")
 OTHERS = {
     ("generic", "outgoing_busy"): "click_busy",
     ("generic", "outgoing_answered"): "outgoing_answered",
+    # What its employees dial themselves is told otherwise than RingOut.
+    ("ringcentral", "outgoing_answered"): "click_answered",
+    ("ringcentral", "outgoing_busy"): "click_busy",
+    ("ringcentral", "outgoing_no_answer"): "click_no_answer",
 }
 CASES = [
     *((provider, *ANSWERED) for provider in ABLE),
@@ -52,6 +56,7 @@ CASES = [
     ("twilio", *NOT_PICKED_UP),
     ("telnyx", *NOT_PICKED_UP),
     ("vonage", *NOT_PICKED_UP),
+    ("ringcentral", *NOT_PICKED_UP),
 ]
 
 
@@ -166,6 +171,7 @@ REFUSALS = {
     "telnyx": Reply(422, {"errors": [{"code": "10016", "title": "user is not registered", "detail": "-"}]}),
     "vonage": Reply(400, {"title": "user is not registered", "type": "about:blank"}),
     "generic": Reply(422, {"error": "user is not registered"}),
+    "ringcentral": Reply(400, {"errorCode": "CMN-101", "message": "user is not registered"}),
 }
 
 

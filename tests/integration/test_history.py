@@ -50,6 +50,8 @@ NOT_CARRIED: Mapping[str, frozenset[str]] = {
     # The same; nor are recordings in a list.
     "vonage": frozenset({"legs", "talk_seconds", "Duration", "Time", "recordings"}),
     "generic": frozenset(),
+    # When a call was answered is not logged, and so not for how long was talked.
+    "ringcentral": frozenset({"legs", "talk_seconds", "Duration", "Time"}),
 }
 # Of a report's numbers, likewise.
 NUMBERS_NOT_CARRIED: Mapping[str, frozenset[str]] = {
@@ -59,6 +61,7 @@ NUMBERS_NOT_CARRIED: Mapping[str, frozenset[str]] = {
     "telnyx": frozenset(),
     "vonage": frozenset({"timed", "answer_ms", "seconds_to_answer", "talk_seconds", "talk_minutes"}),
     "generic": frozenset(),
+    "ringcentral": frozenset({"timed", "answer_ms", "seconds_to_answer", "talk_seconds", "talk_minutes"}),
 }
 REPORTS = ("calls-by-contact", "calls-by-employee", "missed-calls", "calls-by-line", "calls-by-hour")
 

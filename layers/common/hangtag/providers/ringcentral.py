@@ -458,7 +458,8 @@ def _logged(
         final=True,
     )
     if is_out:
-        extension_id = text(_inner(row, "extension"), "id", 64) or text(caller, "extensionId", 64)
+        extension_id = next((_extension_of(one) for one in (*_legs(row), row) if _extension_of(one)), "")
+        extension_id = extension_id or text(caller, "extensionId", 64)
         extension = numbers.get(extension_id, extension_id) or None
         yield replace(event, leg=_OUT, extension=extension, outcome=_RESULTS.get(result))
     else:
@@ -470,10 +471,8 @@ def _logged(
 def _logged_legs(event: CallEvent, row: Mapping[str, Any], numbers: Mapping[str, str]) -> Iterator[CallEvent]:
     """An incoming call: who took it; if nobody did, whom it rang. A queue or a menu is nobody."""
     ends: dict[str, tuple[datetime, bool]] = {}
-    legs = row.get("legs")
-    for leg in legs if isinstance(legs, list) else ():
-        span = _span(leg) if isinstance(leg, dict) else None
-        extension_id = text(_inner(leg, "extension"), "id", 64) if span is not None else ""
+    for leg in _legs(row):
+        span, extension_id = _span(leg), _extension_of(leg)
         # Once they are entered, only those that are entered are known for employees.
         if span is None or not extension_id or not (numbers.get(extension_id) if numbers else extension_id):
             continue
@@ -495,6 +494,16 @@ def _logged_legs(event: CallEvent, row: Mapping[str, Any], numbers: Mapping[str,
         yield replace(event, kind=Kind.SUMMARY)
     else:
         yield replace(event, leg=_CALLER, outcome=Outcome.CANCELLED)
+
+
+def _legs(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    legs = row.get("legs")
+    return [leg for leg in legs if isinstance(leg, dict)] if isinstance(legs, list) else []
+
+
+def _extension_of(row: Mapping[str, Any]) -> str:
+    """On whose behalf a call, or a leg of it, was."""
+    return text(_inner(row, "extension"), "id", 64)
 
 
 def _span(row: Mapping[str, Any]) -> tuple[datetime, datetime] | None:
