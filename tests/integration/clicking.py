@@ -30,9 +30,7 @@ def is_click(asked: Asked) -> bool:
         return True
     if asked.path == "/v2/calls":
         return "link_to" not in asked.json
-    if (asked.method, asked.path) == ("POST", "/v1/calls"):
-        return True
-    if asked.method == "POST" and asked.path.endswith("/ring-out"):
+    if asked.method == "POST" and (asked.path == "/v1/calls" or asked.path.endswith("/ring-out")):
         return True
     if asked.headers.get("content-type", "").startswith("application/json"):
         return bool(asked.json.get("command") == "call")

@@ -73,16 +73,15 @@ class Api:
         if asked.path == _SUBSCRIPTION or asked.path.startswith(f"{_SUBSCRIPTION}/"):
             return self._subscription(asked, *asked.path.removeprefix(_SUBSCRIPTION).strip("/").split("/"))
         found = re.fullmatch(rf"{_ACCOUNT}/extension/(\d+)/(ring-out|forwarding-number)", asked.path)
-        if found is not None and found[1] in self.phones:
-            routes = {("POST", "ring-out"): self._ring_out, ("GET", "forwarding-number"): self._forwarding}
-            route = routes.get((asked.method, found[2]))
-            if route is not None:
-                return route(asked, found[1])
-        if (asked.method, asked.path) == ("GET", f"{_ACCOUNT}/extension"):
-            return self._page(asked, self.extensions)
-        if (asked.method, asked.path) == ("GET", f"{_ACCOUNT}/call-log"):
-            return self._call_log(asked)
-        return _error(404, "CMN-102", "Resource is not found")
+        extension_id = found[1] if found is not None and found[1] in self.phones else ""
+        routes = {
+            ("POST", f"{_ACCOUNT}/extension/{extension_id}/ring-out"): lambda: self._ring_out(asked, extension_id),
+            ("GET", f"{_ACCOUNT}/extension/{extension_id}/forwarding-number"): lambda: self._forwarding(extension_id),
+            ("GET", f"{_ACCOUNT}/extension"): lambda: self._page(asked, self.extensions),
+            ("GET", f"{_ACCOUNT}/call-log"): lambda: self._call_log(asked),
+        }
+        route = routes.get((asked.method, asked.path))
+        return route() if route is not None else _error(404, "CMN-102", "Resource is not found")
 
     def _token(self, asked: Asked) -> Reply:
         typed = f"{self._typed['client_id']}:{self._typed['client_secret']}"
@@ -153,7 +152,7 @@ class Api:
 
     # ------------------------------------------------------------------ calls
 
-    def _forwarding(self, _: Asked, extension_id: str) -> Reply:
+    def _forwarding(self, extension_id: str) -> Reply:
         rows = [
             {"id": "11", "phoneNumber": "+79161112233", "label": "Mobile", "type": "Mobile"},
             {"id": "12", "phoneNumber": self.phones[extension_id], "label": "Desk Phone", "type": "PhoneLine"},

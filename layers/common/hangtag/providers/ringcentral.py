@@ -188,7 +188,7 @@ def parse(request: WebhookRequest, settings: Mapping[str, Any]) -> Accepted:
     if _SESSIONS not in text(fields, "event", 2048):
         return Accepted(unknown=True)
     body = _inner(fields, "body")
-    parties = body.get("parties") or []
+    parties = body.get("parties", [])
     if (
         not isinstance(parties, list)
         or len(parties) > _MAX_PARTIES
@@ -394,7 +394,7 @@ def originate(account: Account, click: Click, door: Door) -> Placed:
 def _id_of(account: Account, extension: str) -> str:
     """The internal id of an extension, from the setting, or because it is one."""
     numbers = _numbers(str(account.settings.get("extensions") or ""))
-    found = next((extension_id for extension_id, number in numbers.items() if number == extension), extension)
+    found = next((one for one, number in numbers.items() if number and number == extension), extension)
     if not re.fullmatch(r"[0-9]{1,20}", found) or (found == extension and len(found) < 7):
         raise BadInputError("the id of this extension is not known: enter it in the setting extensions")
     return found
