@@ -45,6 +45,10 @@ OTHERS = {
     ("mango", "outgoing_answered"): "click_answered",
     ("mango", "outgoing_busy"): "click_busy",
     ("mango", "outgoing_no_answer"): "click_no_answer",
+    # What its employees dial themselves is told otherwise than RingOut.
+    ("ringcentral", "outgoing_answered"): "click_answered",
+    ("ringcentral", "outgoing_busy"): "click_busy",
+    ("ringcentral", "outgoing_no_answer"): "click_no_answer",
 }
 CASES = [
     *((provider, *ANSWERED) for provider in ABLE),
@@ -57,6 +61,7 @@ CASES = [
     ("vonage", *NOT_PICKED_UP),
     ("plivo", *NOT_PICKED_UP),
     ("mango", *NOT_PICKED_UP),
+    ("ringcentral", *NOT_PICKED_UP),
 ]
 
 
@@ -176,6 +181,7 @@ REFUSALS = {
     "binotel": Reply(200, {"status": "error", "code": "104", "message": "user is not registered"}),
     "ringostat": Reply(400, {"error": "user is not registered"}),
     "generic": Reply(422, {"error": "user is not registered"}),
+    "ringcentral": Reply(400, {"errorCode": "CMN-101", "message": "user is not registered"}),
 }
 
 

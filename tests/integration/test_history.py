@@ -58,6 +58,8 @@ NOT_CARRIED: Mapping[str, frozenset[str]] = {
     # Of the hang-up only its arrival is known, but for the end that is told besides.
     "binotel": frozenset({"legs", "Time"}),
     "generic": frozenset(),
+    # When a call was answered is not logged, and so not for how long was talked.
+    "ringcentral": frozenset({"legs", "talk_seconds", "Duration", "Time"}),
 }
 # Of a report's numbers, likewise.
 NUMBERS_NOT_CARRIED: Mapping[str, frozenset[str]] = {
@@ -72,6 +74,7 @@ NUMBERS_NOT_CARRIED: Mapping[str, frozenset[str]] = {
     "ringostat": frozenset({"timed", "answer_ms", "seconds_to_answer"}),
     "binotel": frozenset({"timed", "answer_ms", "seconds_to_answer"}),
     "generic": frozenset(),
+    "ringcentral": frozenset({"timed", "answer_ms", "seconds_to_answer", "talk_seconds", "talk_minutes"}),
 }
 REPORTS = ("calls-by-contact", "calls-by-employee", "missed-calls", "calls-by-line", "calls-by-hour")
 

@@ -50,6 +50,8 @@ NOT_CARRIED: Mapping[str, frozenset[str]] = {
     "binotel": frozenset({"legs"}),
     # As the bridge remembers them: the events themselves.
     "generic": frozenset(),
+    # When a call and its legs began and ended, and who took it; not when, and so not for how long was talked.
+    "ringcentral": frozenset({"legs", "answered_at", "talk_seconds"}),
 }
 # That one employee handed the call to another is in the webhook alone: so what both talked is not added up.
 NOT_CARRIED_OF_A_STORY = {

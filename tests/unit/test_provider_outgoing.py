@@ -27,7 +27,8 @@ pytestmark = pytest.mark.usefixtures("_loopback")
 MODULES = {module: key for key, module in reversed(PROVIDERS.items())}
 CLICK = Click(extension="101", number="+79101234567", reference="r-1", line="+74951230001")
 HOOK = "https://hooks.example.com/hooks/x/" + "T" * 40
-MADE = {"planfix_token": "p" * 32, "crm_token": "c" * 32, "signing_key": "whsec_" + "a" * 43 + "="}
+_KEY = "whsec_" + "a" * 43 + "="
+MADE = {"planfix_token": "p" * 32, "crm_token": "c" * 32, "signing_key": _KEY, "verification_token": _KEY}
 each_ability = pytest.mark.parametrize(
     ("provider", "ability"),
     [(key, ability) for key in MODULES.values() for ability in abilities(key)],
@@ -49,7 +50,8 @@ class Line:
         self.provider = provider
         self.account = Account(
             provider=provider,
-            credentials=api.credentials(server.url),
+            # As the PBX is asked: with the keys that were made for it.
+            credentials={**{name: MADE[name] for name in INFOS[provider].made_keys}, **api.credentials(server.url)},
             settings=api.settings(server.url),
             country="RU",
             time_zone="Europe/Moscow",

@@ -30,7 +30,19 @@ from hangtag.providers.base import (
     UnverifiedError,
     WebhookRequest,
 )
-from hangtag.providers.reading import believed, form, is_json, json_object, json_of, moment, need, same, text, whole
+from hangtag.providers.reading import (
+    believed,
+    form,
+    is_json,
+    json_object,
+    json_of,
+    moment,
+    need,
+    same,
+    text,
+    whole,
+    words,
+)
 
 HOSTS = ("binotel.com", "binotel.ua")
 # Without these it can't be asked to call.
@@ -75,7 +87,6 @@ _DONE = Reply(200, '{"status":"success"}')
 _UKRAINE = "+380"
 # One request tells of a day at most.
 _HISTORY_SPAN = timedelta(hours=24)
-_MAX_WORDS = 200
 
 
 # ------------------------------------------------------------------ from the PBX
@@ -324,11 +335,5 @@ def _ask(
         raise UnreachableError(f"Binotel answered {status}, and nothing that can be read")
     if status == 200 and said["status"] == "success":
         return said
-    code, words = str(said.get("code", status))[:16], _words(str(said.get("message", "")))
-    raise BadInputError(f"Binotel refused it ({code}): {words}" if words else f"Binotel refused it ({code})")
-
-
-def _words(said: str) -> str:
-    """Binotel's own words, without digits: they may be a number."""
-    kept = "".join("" if c.isdigit() else c if c.isprintable() else " " for c in said)
-    return " ".join(kept.split())[:_MAX_WORDS]
+    code, told = str(said.get("code", status))[:16], words(said.get("message"))
+    raise BadInputError(f"Binotel refused it ({code}): {told}" if told else f"Binotel refused it ({code})")

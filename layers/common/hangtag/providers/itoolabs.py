@@ -46,6 +46,7 @@ from hangtag.providers.reading import (
     query,
     text,
     whole,
+    words,
 )
 
 # The admin types the VATS's address.
@@ -74,7 +75,6 @@ _DIRECTIONS = {"in": Direction.IN, "out": Direction.OUT, "internal": Direction.I
 _GROUP = "g_"
 _STAMP = "%Y%m%dT%H%M%SZ"
 _MAX_ROWS = 100_000
-_MAX_WORDS = 200
 
 
 # ------------------------------------------------------------------ from the PBX
@@ -359,16 +359,9 @@ def _checked(answer: Response, key: str) -> Response:
         raise BadInputError(f"the VATS does not take api_key ({status})")
     if status == 404:
         raise BadInputError("there is nothing at pbx_url (404)")
-    words = _words(answer.body, key)
-    raise BadInputError(f"the VATS refused it ({status}): {words}" if words else f"the VATS refused it ({status})")
-
-
-def _words(body: bytes, key: str) -> str:
-    """The VATS's own words, without digits: they may be a number."""
-    read = json_of(body)
-    said = str(read.get("error", "")) if isinstance(read, dict) else ""
-    kept = "".join("" if c.isdigit() else c if c.isprintable() else " " for c in said.replace(key, "***"))
-    return " ".join(kept.split())[:_MAX_WORDS]
+    said = json_of(answer.body)
+    told = words(said.get("error", ""), key) if isinstance(said, dict) else ""
+    raise BadInputError(f"the VATS refused it ({status}): {told}" if told else f"the VATS refused it ({status})")
 
 
 def _list(answer: Response) -> list[Mapping[str, Any]]:

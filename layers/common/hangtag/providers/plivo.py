@@ -36,7 +36,7 @@ from hangtag.providers.base import (
     UnverifiedError,
     WebhookRequest,
 )
-from hangtag.providers.reading import MAX_FIELDS, form, json_of, moment, need, query, same, text, whole
+from hangtag.providers.reading import MAX_FIELDS, form, json_of, moment, need, query, same, text, whole, words
 
 HOSTS = ("plivo.com",)
 MEDIA_HOSTS = HOSTS
@@ -93,7 +93,6 @@ _PAGE = 20
 _MOST_PAGES = 500
 # How much later than it began a call may end, or its recording be there.
 _LATER = timedelta(hours=4)
-_MAX_WORDS = 200
 
 
 # ------------------------------------------------------------------ from the PBX: is it genuine
@@ -573,11 +572,5 @@ def _read(answer: Response, account: Account) -> Mapping[str, Any]:
         raise UnreachableError(f"Plivo answered {status}, and nothing that can be read")
     if 200 <= status < 300:
         return said
-    words = _words(str(said.get("error", "")).replace(account.credentials["auth_id"], "***"))
-    raise BadInputError(f"Plivo refused it ({status}): {words}" if words else f"Plivo refused it ({status})")
-
-
-def _words(said: str) -> str:
-    """Plivo's own words, without digits: they may be a number."""
-    kept = "".join("" if c.isdigit() else c if c.isprintable() else " " for c in said)
-    return " ".join(kept.split())[:_MAX_WORDS]
+    told = words(said.get("error"), account.credentials["auth_id"])
+    raise BadInputError(f"Plivo refused it ({status}): {told}" if told else f"Plivo refused it ({status})")

@@ -36,6 +36,7 @@ __all__ = [
     "same",
     "text",
     "whole",
+    "words",
     "zone",
 ]
 
@@ -46,6 +47,8 @@ LIST_SEPARATOR = "\n"
 MAX_CLOCK_SKEW = timedelta(days=2)
 # No number, name or id that a PBX means to send is longer.
 MAX_TEXT = 512
+# So much is told of what a PBX says in words.
+MAX_WORDS = 200
 _CHARSETS = {"windows-1251": "cp1251", "cp1251": "cp1251"}
 
 
@@ -212,6 +215,14 @@ def outcome(status: str, direction: Direction | None = None) -> Outcome | None:
         return None
     found = _OUTCOMES.get(word, Outcome.FAILED)
     return Outcome.MISSED if found is Outcome.NO_ANSWER and direction is Direction.IN else found
+
+
+def words(said: object, secret: str = "") -> str:
+    """A PBX's own words for an admin, on one line: without the secret, and without digits, which may be a number."""
+    known = str(said or "")
+    known = known.replace(secret, "***") if secret else known
+    kept = "".join("" if c.isdigit() else c if c.isprintable() else " " for c in known)
+    return " ".join(kept.split())[:MAX_WORDS]
 
 
 # ------------------------------------------------------------------ times

@@ -37,6 +37,7 @@ from hangtag.providers.reading import (
     query,
     text,
     whole,
+    words,
     zone,
 )
 
@@ -79,7 +80,6 @@ _STAMP = "%Y-%m-%d %H:%M:%S"
 # The call log gives no more rows at once, and says nothing if there are more.
 MAX_ROWS = 6500
 _SHORTEST_SPAN = timedelta(minutes=1)
-_MAX_WORDS = 200
 
 
 # ------------------------------------------------------------------ from the PBX
@@ -173,7 +173,7 @@ def originate(account: Account, click: Click, door: Door) -> Placed:
     )
     said = json_of(_checked(answer).body)
     if isinstance(said, dict) and said.get("error"):
-        raise BadInputError(f"Ringostat refused it: {_words(said)}")
+        raise BadInputError(f"Ringostat refused it: {_why(said)}")
     return Placed()
 
 
@@ -247,16 +247,13 @@ def _checked(answer: Response) -> Response:
         raise UnreachableError(f"Ringostat answers that it fails itself ({status})")
     if status in (401, 403):
         raise BadInputError(f"Ringostat does not take auth_key ({status})")
-    words = _words(json_of(answer.body))
-    raise BadInputError(f"Ringostat refused it ({status}): {words}" if words else f"Ringostat refused it ({status})")
+    told = _why(json_of(answer.body))
+    raise BadInputError(f"Ringostat refused it ({status}): {told}" if told else f"Ringostat refused it ({status})")
 
 
-def _words(said: Any) -> str:
-    """Ringostat's own words, without digits: they may be a number."""
+def _why(said: Any) -> str:
+    """Ringostat's own words."""
     if not isinstance(said, dict):
         return ""
-    error = said.get("error") or said.get("message") or ""
-    if isinstance(error, dict):
-        error = error.get("message", "")
-    kept = "".join("" if c.isdigit() else c if c.isprintable() else " " for c in str(error))
-    return " ".join(kept.split())[:_MAX_WORDS]
+    error = said.get("error") or said.get("message")
+    return words(error.get("message") if isinstance(error, dict) else error)
