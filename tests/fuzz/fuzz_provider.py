@@ -27,7 +27,8 @@ CONTENT_TYPES = (
     "application/x-www-form-urlencoded; charset=windows-1251",
     "",
 )
-MADE = {"planfix_token": "p" * 32, "crm_token": "c" * 32, "signing_key": "whsec_" + "a" * 43 + "="}
+KEY = "whsec_" + "a" * 43 + "="
+MADE = {"planfix_token": "p" * 32, "crm_token": "c" * 32, "signing_key": KEY, "verification_token": KEY}
 # A message and its headers, one after another; a body of a PBX holds no such byte.
 _BETWEEN = b"\xff"
 
