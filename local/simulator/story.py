@@ -109,13 +109,14 @@ class Expectation(_Part):
 class Told(_Part):
     """What a provider says in other words than the telephony API: the own line, where the recording is.
 
-    `duration_known`: False where the provider never says how long a call was talked.
+    `duration_told`: False where the provider never says how long a call was talked, so that it is measured by when
+    its events arrive; then it is not compared.
     """
 
     line: str | None = None
     recording: str | None = None
     recording_is_temporary: bool | None = None
-    duration_known: bool = True
+    duration_told: bool = True
 
 
 class StoryFile(_Part):
@@ -346,9 +347,13 @@ def _as_told(told: Told, expected: Expectation) -> Expectation:
     }
     if expected.tag is not None:
         tag: dict[str, object] = {"line": told.line} if told.line is not None else {}
-        tag |= {} if told.duration_known else {"duration": None}
-        changes["tag"] = expected.tag.model_copy(update=tag)
+        known = expected.tag if told.duration_told else _without_duration(expected.tag)
+        changes["tag"] = known.model_copy(update=tag)
     return expected.model_copy(update=changes)
+
+
+def _without_duration(tag: ExpectedTag) -> ExpectedTag:
+    return ExpectedTag.model_validate(tag.model_dump(exclude_unset=True, exclude={"duration"}))
 
 
 def _read(path: Path) -> Any:

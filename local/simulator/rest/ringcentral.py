@@ -2,7 +2,7 @@
 
 import base64
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -38,6 +38,9 @@ class Api:
         self.given = 0
         self.placed: list[dict[str, Any]] = []
         self.subscriptions: list[dict[str, Any]] = []
+        self.made = 0
+        # Whether an address is the subscriber's, as the real one asks before it posts there; None: it is believed.
+        self.asks_back: Callable[[str], bool] | None = None
         self.extensions: list[dict[str, Any]] = [
             {"id": int(extension_id), "extensionNumber": number, "name": f"User {number}", "type": "User"}
             for extension_id, number in EXTENSIONS.items()
@@ -134,15 +137,17 @@ class Api:
             return _error(400, "SUB-521", "WebHook is not reachable")
         if not 0 < seconds <= _LONGEST:
             return _error(400, "CMN-101", "Parameter [expiresIn] value is invalid")
+        if self.asks_back is not None and not self.asks_back(mode["address"]):
+            return _error(400, "SUB-525", "WebHook response does not contain validation token")
         made = self.subscribed(mode["address"], seconds)
         made["token"] = mode["verificationToken"]
         return Reply(200, _shown(made))
 
     def subscribed(self, address: str, seconds: int, status: str = "Active") -> dict[str, Any]:
         """A subscription more."""
-        number = len(self.subscriptions) + sum(ord(letter) for letter in address)
+        self.made += 1
         made = {
-            "id": f"1423e408-e25c-4421-8dd1-{number:012x}",
+            "id": f"1423e408-e25c-4421-8dd1-{self.made:012x}",
             "status": status,
             "eventFilters": [f"{_ACCOUNT}/telephony/sessions"],
             "expiresIn": seconds,
