@@ -41,6 +41,7 @@ class ClickedPbx:
     _second: threading.Event = field(default_factory=threading.Event)
     _legs: list[tuple[str, str]] = field(default_factory=list)
     _over: threading.Event = field(default_factory=threading.Event)
+    _command: str = ""
 
     def credentials(self, url: str) -> Mapping[str, str]:
         """See `Rest`."""
@@ -64,6 +65,8 @@ class ClickedPbx:
             else:
                 self._legs = [leg]
                 self._second.clear()
+        if asked.path.endswith("/commands/callback"):
+            self._command = str(json.loads(asked.form["json"])["command_id"])
         named = cast("TakesClicks", self.api).clicked(asked, reply)
         if named is not None:
             self._place(named or fresh_id())
@@ -102,8 +105,7 @@ class ClickedPbx:
     def _as_asked(self, sent: Message, controls: list[str]) -> Message:
         """Mango Office and Telnyx send back what they were asked with; Telnyx has its second leg once that is asked."""
         if "command_id" in (sent.body or {}):
-            (*_, asked) = cast("Any", self.api).placed
-            return replace(sent, body={**(sent.body or {}), "command_id": asked["command_id"]})
+            return replace(sent, body={**(sent.body or {}), "command_id": self._command})
         payload = (sent.body or {}).get("data", {}).get("payload", {})
         control = payload.get("call_control_id")
         if control is None:

@@ -42,6 +42,7 @@ NOT_PICKED_UP = ("click_employee_no_answer", "Anna Petrova", "+74957654321")
 OTHERS = {
     ("generic", "outgoing_busy"): "click_busy",
     ("generic", "outgoing_answered"): "outgoing_answered",
+    # It gives our reference back with each leg, the employee's own first.
     ("mango", "outgoing_answered"): "click_answered",
     ("mango", "outgoing_busy"): "click_busy",
     ("mango", "outgoing_no_answer"): "click_no_answer",
@@ -177,7 +178,7 @@ REFUSALS = {
     "vonage": Reply(400, {"title": "user is not registered", "type": "about:blank"}),
     "plivo": Reply(400, {"error": "user is not registered", "api_id": "a"}),
     "sipgate": Reply(403),
-    "mango": Reply(200, {"result": 3330}),
+    "mango": Reply(400, {"result": 3330, "message": "user is not registered"}),
     "binotel": Reply(200, {"status": "error", "code": "104", "message": "user is not registered"}),
     "ringostat": Reply(400, {"error": "user is not registered"}),
     "generic": Reply(422, {"error": "user is not registered"}),

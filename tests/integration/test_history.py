@@ -52,8 +52,8 @@ NOT_CARRIED: Mapping[str, frozenset[str]] = {
     "plivo": frozenset({"legs", "Time"}),
     # Webhooks tell no times but those of their arrival.
     "sipgate": frozenset({"legs", "linked_call_id", "talk_seconds", "Duration", "Time"}),
-    # Of an outgoing call its reports have no line; a transfer within a call is known by the webhook alone.
-    "mango": frozenset({"legs", "line", "External line", "External line name", "talk_seconds", "Duration", "Time"}),
+    # By which line a call went out is in the webhook alone.
+    "mango": frozenset({"legs", "line", "External line", "External line name"}),
     "ringostat": frozenset({"legs"}),
     # Of the hang-up only its arrival is known, but for the end that is told besides.
     "binotel": frozenset({"legs", "Time"}),
@@ -70,7 +70,8 @@ NUMBERS_NOT_CARRIED: Mapping[str, frozenset[str]] = {
     "vonage": frozenset({"timed", "answer_ms", "seconds_to_answer", "talk_seconds", "talk_minutes"}),
     "plivo": frozenset({"timed", "answer_ms", "seconds_to_answer"}),
     "sipgate": frozenset({"timed", "answer_ms", "seconds_to_answer", "talk_seconds", "talk_minutes"}),
-    "mango": frozenset({"timed", "answer_ms", "seconds_to_answer", "talk_seconds", "talk_minutes"}),
+    # Milliseconds: the webhooks' are those of their order, and the history counts whole seconds.
+    "mango": frozenset({"answer_ms"}),
     "ringostat": frozenset({"timed", "answer_ms", "seconds_to_answer"}),
     "binotel": frozenset({"timed", "answer_ms", "seconds_to_answer"}),
     "generic": frozenset(),

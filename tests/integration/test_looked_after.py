@@ -87,7 +87,7 @@ def test_the_token_is_echoed_in_time_before_anything_is_posted(shared: Office) -
 def test_an_address_that_does_not_echo_is_told_to_the_admin(shared: Office) -> None:
     with connected(shared.owner) as (api, _, made):
         api.asks_back = lambda _: False
-        rotated = shared.owner.post(f"/v1/integrations/{made['id']}/rotate", {"overlap_hours": 1}).json
+        rotated = shared.owner.post(f"/v1/integrations/{made['id']}/rotate", {"overlap_hours": 1, "secrets": True}).json
         assert not rotated["set_up"]["ok"]
         assert "validation token" in rotated["set_up"]["detail"]
 

@@ -40,7 +40,7 @@ NOT_CARRIED: Mapping[str, frozenset[str]] = {
     "vonage": frozenset({"legs", "recordings", "started_at"}),
     # One row a call, with its endpoints, but not that one was handed on.
     "sipgate": frozenset({"legs", "linked_call_id"}),
-    # Every leg, but not when each rang or ended; of an outgoing call no line.
+    # Every phone that rang, but neither the menu nor the queue, nor by which line a call went out.
     "mango": frozenset({"legs", "line"}),
     # Every leg, but not that it rang.
     "plivo": frozenset({"legs"}),
@@ -57,7 +57,6 @@ NOT_CARRIED: Mapping[str, frozenset[str]] = {
 NOT_CARRIED_OF_A_STORY = {
     ("twilio", "transfer_within_call"): frozenset({"talk_seconds", "answered_at"}),
     ("vonage", "transfer_within_call"): frozenset({"talk_seconds", "answered_at"}),
-    ("mango", "transfer_within_call"): frozenset({"talk_seconds", "answered_at"}),
 }
 
 ABLE = sorted({module: key for key, module in reversed(PROVIDERS.items()) if optional(key, "history")}.values())

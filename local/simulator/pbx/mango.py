@@ -1,6 +1,7 @@
-"""Mango Office: JSON in a form, at paths of its own under the address, signed with key and salt."""
+"""Mango Office: a form of key, sign and JSON, to a path after the webhook's address."""
 
 import hashlib
+import hmac
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -8,60 +9,72 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from local.simulator.pbx.base import FORM, Request, address, flipped, json_body, with_fields
+from local.simulator.pbx.base import FORM, Request, address, flipped_fields, json_body, with_fields
 from local.simulator.story import Message
 
+# Those of the worked examples.
 CREDENTIALS: Mapping[str, str] = {"vpbx_api_key": "1234567890qwerty", "vpbx_api_salt": "mango_salt_example"}
-OTHER_CREDENTIALS: Mapping[str, str] = {"vpbx_api_key": "0987654321asdfgh", "vpbx_api_salt": "another_salt_example"}
-SETTINGS: Mapping[str, Any] = {"time_zone": "Europe/Moscow"}
+OTHER_CREDENTIALS: Mapping[str, str] = {"vpbx_api_key": "0987654321ytrewq", "vpbx_api_salt": "mango_salt_of_another"}
+SETTINGS: Mapping[str, Any] = {}
 SIGNATURE_HEADER = ""
-SECRET_FIELD = "sign"  # noqa: S105 - its name
+SECRET_FIELD = "vpbx_api_key"  # noqa: S105 - the name of one
 TOLERANCE_SECONDS = None
-UNKNOWN = Message(rest="events/parked", body={"entry_id": "e1", "call_id": "c1"})
+UNKNOWN = Message(rest="events/hologram", body={"entry_id": "e1", "call_id": "c1", "timestamp": 1772366400, "seq": 1})
 UNKNOWN_STATUS = 200
 HANDSHAKES: tuple[tuple[Message, str], ...] = ()
 NOT_SIGNED: tuple[str, ...] = ()
 
 
+def sign(key: str, said: str, salt: str) -> str:
+    """The signature that both sides make."""
+    digest = hashlib.sha256()
+    for part in (key, said, salt):
+        digest.update(part.encode())
+    return digest.hexdigest()
+
+
 def request(url: str, message: Message, secrets: Mapping[str, str], at: datetime) -> Request:  # noqa: ARG001
-    """The JSON in a form, with its signature."""
-    return _sent(address(url, message), json_body(message).decode(), secrets)
-
-
-def _sent(url: str, said: str, secrets: Mapping[str, str]) -> Request:
+    """The message's JSON, signed."""
+    said = json_body(message).decode("utf-8", "replace")
     key = secrets["vpbx_api_key"]
     fields = {"vpbx_api_key": key, "sign": sign(key, said, secrets["vpbx_api_salt"]), "json": said}
-    return Request(method="POST", url=url, headers={"content-type": FORM}, body=urlencode(fields).encode())
-
-
-def sign(key: str, said: str, salt: str) -> str:
-    """Hexadecimal SHA-256 of the three."""
-    return hashlib.sha256((key + said + salt).encode()).hexdigest()
+    return Request(
+        method="POST",
+        url=address(url, message),
+        headers={**message.headers, "Content-Type": FORM},
+        body=urlencode(fields).encode(),
+        source_ip="81.88.80.132",
+    )
 
 
 def tampered(request: Request) -> Iterator[Request]:
-    """Each character of each field."""
-    fields = dict(parse_qsl(request.body.decode(), keep_blank_values=True))
-    for name, value in fields.items():
-        for other in flipped(value):
-            yield replace(request, body=urlencode({**fields, name: other}).encode())
+    """All three fields."""
+    yield from flipped_fields(request, ("vpbx_api_key", "sign", "json"))
 
 
 def forged(url: str, message: Message, secrets: Mapping[str, str], at: datetime) -> Iterator[tuple[str, Request]]:
-    """Signatures over another writing of the JSON, without the salt, in another order."""
+    """Other signs of the same message, and the right one of a message that only means the same."""
     good = request(url, message, secrets, at)
-    key, salt, said = secrets["vpbx_api_key"], secrets["vpbx_api_salt"], json_body(message).decode()
-    wrong = {
-        "the JSON written anew": sign(key, json.dumps(json.loads(said)), salt),
-        "sorted": sign(key, json.dumps(json.loads(said), sort_keys=True, separators=(",", ": ")), salt),
-        "without the salt": sign(key, said, ""),
-        "without the key": sign("", said, salt),
-        "the salt first": sign(salt, said, key),
+    fields = dict(parse_qsl(good.body.decode()))
+    key, said, salt = fields["vpbx_api_key"], fields["json"], secrets["vpbx_api_salt"]
+    signs = {
+        "no sign": "",
+        "two signs": f"{fields['sign']},{fields['sign']}",
+        "in capitals": fields["sign"].upper(),
+        "no salt": sign(key, said, ""),
+        "the key for the salt": sign(key, said, key),
+        "no key": sign("", said, salt),
+        "another order": sign(salt, said, key),
+        "HMAC": hmac.new(salt.encode(), (key + said).encode(), "sha256").hexdigest(),
         "MD5": hashlib.md5((key + said + salt).encode(), usedforsecurity=False).hexdigest(),
-        "in capitals": sign(key, said, salt).upper(),
     }
-    for name, signature in wrong.items():
-        yield name, with_fields(good, lambda fields, sign=signature: {**fields, "sign": sign})  # type: ignore[misc]
-    other = {**secrets, "vpbx_api_key": "another-key-altogether"}
-    yield "another key that is signed", _sent(good.url, said, other)
-    yield "no key that is signed", _sent(good.url, said, {**secrets, "vpbx_api_key": ""})
+    for name, other in signs.items():
+        yield name, with_fields(good, lambda all_fields, other=other: {**all_fields, "sign": other})  # type: ignore[misc]
+    yield "the sign left out", with_fields(good, lambda all_fields: {**all_fields, "sign": "", "signature": "x"})
+    spaced = json.dumps(json.loads(said), ensure_ascii=False)
+    yield "the same JSON with spaces", with_fields(good, lambda all_fields: {**all_fields, "json": spaced})
+    # Whoever knows the salt alone, or guesses at an empty key.
+    yield "an empty key", with_fields(good, lambda _: {"vpbx_api_key": "", "sign": sign("", said, salt), "json": said})
+    other_key = OTHER_CREDENTIALS["vpbx_api_key"]
+    body = {"vpbx_api_key": other_key, "sign": sign(other_key, said, salt), "json": said}
+    yield "another key", replace(good, body=urlencode(body).encode())
