@@ -86,6 +86,25 @@ def test_nothing_supersedes_final() -> None:
     assert call.closed
 
 
+@pytest.mark.parametrize("outcome", [Outcome.SUCCESS, None])
+def test_a_final_end_without_a_leg_ends_them_all_and_who_was_answered_talked(outcome: Outcome | None) -> None:
+    over = event(Kind.ENDED, 50, "", outcome=outcome, talk_seconds=45 if outcome else None, final=True)
+    call = fold([ringing(0), ringing(0, "102"), answered(5, "102"), over])
+    assert (call.closed, call.outcome, call.answered_by, call.talk_seconds) == (True, Outcome.SUCCESS, "102", 45)
+    assert call.ended_at == NOON + timedelta(seconds=50)
+    assert {leg.key for leg in call.legs if leg.live} == set()
+    # An end of its own says more.
+    known = fold([ringing(0), answered(5), ended(40, Outcome.SUCCESS, 35), over])
+    assert (known.answered_by, known.talk_seconds, known.ended_at) == ("101", 35, NOON + timedelta(seconds=40))
+
+
+def test_a_final_end_without_a_leg_of_a_call_that_nobody_took_misses_at_every_phone() -> None:
+    over = event(Kind.ENDED, 30, "", outcome=Outcome.MISSED, talk_seconds=0, final=True)
+    call = fold([ringing(0), ringing(0, "102"), over])
+    assert (call.outcome, call.answered_by) == (Outcome.MISSED, None)
+    assert {leg.outcome for leg in call.legs} == {Outcome.MISSED}
+
+
 def test_an_extension_that_rings_twice_is_seen_twice() -> None:
     once = [ringing(0), ended(20, Outcome.CANCELLED)]
     twice = [*once, ringing(40)]
