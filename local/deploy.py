@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
@@ -19,12 +20,13 @@ DEPLOYED_WITHIN_SECONDS = 120.0
 POLL_SECONDS = 0.1
 
 
+@lru_cache(maxsize=64)
 def client(endpoint: str, service: str) -> Any:
-    """A client of a service of the runtime."""
+    """A client of a service of the runtime. Threads may share it, and to make one takes a fifth of a second."""
     # No proxy from the environment stands between this machine and itself.
     # More connections than any test has threads.
     config = Config(proxies={}, retries={"mode": "standard"}, s3={"addressing_style": "path"}, max_pool_connections=64)
-    return botocore.session.get_session().create_client(
+    return _session().create_client(
         service,
         region_name=REGION,
         endpoint_url=endpoint,
@@ -33,6 +35,12 @@ def client(endpoint: str, service: str) -> Any:
         aws_secret_access_key="local",  # noqa: S106
         config=config,
     )
+
+
+@lru_cache(maxsize=1)
+def _session() -> botocore.session.Session:
+    """What all clients share: the services' descriptions are read once."""
+    return botocore.session.get_session()
 
 
 @dataclass(frozen=True, slots=True)
