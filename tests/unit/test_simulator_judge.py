@@ -151,7 +151,7 @@ def landing(after: int) -> Callable[[Asked], Reply]:
 
     def answer(asked: Asked) -> Reply:
         if asked.path == "/v1/calls":
-            assert asked.query["integration_id"] == "i1"
+            assert asked.parameters["integration_id"] == "i1"
             landed = next(looks) >= after
             return Reply(200, {"items": [CALL if landed else CALL | {"tag_id": None}]})
         if asked.path == "/hook":
@@ -169,7 +169,7 @@ def test_the_judge_looks_until_the_call_has_landed() -> None:
     assert verdict.ok
     assert heard == [verdict]
     assert {asked.headers["authorization"] for asked in server.asked} == {"Bearer owner"}
-    assert server.asked[0].query == {"integration_id": "i1", "call_id": "PBX-1"}
+    assert server.asked[0].parameters == {"integration_id": "i1", "call_id": "PBX-1"}
     assert "Anna Petrova, contact Olga Smirnova, 62 s" in demo.describe(verdict)
     assert "+79101234567" not in demo.describe(verdict)
 

@@ -67,6 +67,15 @@ class Fault:
     reply: Reply | None = None
 
 
+class Answers(Protocol):
+    """Whatever can be served."""
+
+    @property
+    def answer(self) -> Callable[[Asked], Reply]:
+        """What a request is answered."""
+        ...
+
+
 class Rest(Protocol):
     """The API of one account, as a module's class `Api(credentials)`."""
 
@@ -111,7 +120,7 @@ def load(provider: str) -> Callable[[Mapping[str, str]], Rest]:
 
 
 @contextmanager
-def serving(api: Rest) -> Iterator[Server]:
+def serving(api: Answers) -> Iterator[Server]:
     """The fake on a port of loopback, for as long as the context lasts."""
     running = Server("")
     over = threading.Event()
