@@ -730,7 +730,7 @@ def test_the_account_is_asked_with_its_token_and_the_rest_with_the_key() -> None
         assert [user.partition(":")[0] for user in users] == [ACCOUNT, simulated.CREDENTIALS["api_key_sid"]]
         twilio.originate(account, CLICK, PlainDoor())
         wrong = account_of({**account.credentials, "api_key_secret": "wrong"}, account.settings)
-        with pytest.raises(BadInputError, match="API key"):
+        with pytest.raises(BadInputError, match="api_key_sid and api_key_secret"):
             twilio.ping(wrong, PlainDoor())
         # Half a key is none.
         half = {name: value for name, value in account.credentials.items() if name != "api_key_secret"}

@@ -15,6 +15,7 @@ from urllib.parse import urlencode, urlsplit
 
 from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
 from hangtag.errors import BadInputError, UnreachableError
+from hangtag.providers.asking import Api, Refusal
 from hangtag.providers.base import (
     Accepted,
     Account,
@@ -58,6 +59,8 @@ ORIGINATES_WITH = ("pbx_url", "api_key")
 # The vendor names no limit.
 LIMITS = {"": Limit(60, 60)}
 
+# Its address is entered with the key.
+_API = Api("the VATS", "", ("api_key",), (401, 403))
 SECRET = "crm_token"  # noqa: S105 - the name of the field
 _LIMITS = {"phone": 64, "ext": 32, "telnum": 64, "diversion": 64, "user": 128, "callid": 512, "second_callid": 512}
 _LIMITS |= {"link": 2048, "start": 40, "duration": 10}
@@ -233,8 +236,7 @@ def originate(account: Account, click: Click, door: Door) -> Placed:
     if _is_legacy(account):
         answer = _legacy(account, door, {"cmd": "makeCall", "user": click.extension, "phone": number}, safe=False)
         return Placed(_call_id(answer.body))
-    body = json.dumps({"user": click.extension, "phone": number}).encode()
-    answer = _ask(account, door, "POST", "/makecall", body=body)
+    answer = _ask(account, door, "POST", "/makecall", asked={"user": click.extension, "phone": number})
     return Placed(_call_id(answer.body))
 
 
@@ -330,43 +332,27 @@ def _credentials(account: Account) -> tuple[str, str]:
     return url.rstrip("/"), key
 
 
-def _ask(account: Account, door: Door, method: str, path: str, *, body: bytes | None = None) -> Response:
+def _ask(account: Account, door: Door, method: str, path: str, *, asked: Mapping[str, Any] | None = None) -> Response:
     url, key = _credentials(account)
-    base = url if url.endswith("/crmapi/v1") else f"{url}/crmapi/v1"
-    headers = {"x-api-key": key, "accept": "application/json"}
-    if body is not None:
-        headers["content-type"] = "application/json"
-    return _checked(door.send(method, base + path, headers=headers, body=body), key)
+    api = _API._replace(base=url if url.endswith("/crmapi/v1") else f"{url}/crmapi/v1")
+    return _checked(api.send(account, door, method, path, headers={"x-api-key": key}, asked=asked), key)
 
 
 def _legacy(account: Account, door: Door, fields: Mapping[str, str], *, safe: bool) -> Response:
     url, key = _credentials(account)
-    body = urlencode({**fields, "token": key}).encode()
-    headers = {"content-type": "application/x-www-form-urlencoded"}
-    return _checked(door.send("POST", url, headers=headers, body=body, safe=safe), key)
+    api = _API._replace(base=url)
+    return _checked(api.send(account, door, "POST", "", headers={}, form={**fields, "token": key}, safe=safe), key)
 
 
 def _checked(answer: Response, key: str) -> Response:
-    """The answer, if it is a success. Raises BadInputError in words for the admin, UnreachableError."""
-    status = answer.status
-    if status == 200:
-        return answer
-    if status >= 500:
-        raise UnreachableError(f"the VATS answers that it fails itself ({status})")
-    if 300 <= status < 400:
-        raise BadInputError(f"pbx_url redirects ({status}): is the name of the company in it right?")
-    if status in (401, 403):
-        raise BadInputError(f"the VATS does not take api_key ({status})")
-    if status == 404:
+    """The answer, if it is a success. Raises as `Api.success` does."""
+    if 300 <= answer.status < 400:
+        raise BadInputError(f"pbx_url redirects ({answer.status}): is the name of the company in it right?")
+    if answer.status == 404:
         raise BadInputError("there is nothing at pbx_url (404)")
-    said = json_of(answer.body)
-    told = words(said.get("error", ""), key) if isinstance(said, dict) else ""
-    raise BadInputError(f"the VATS refused it ({status}): {told}" if told else f"the VATS refused it ({status})")
+    return _API.success(answer, lambda said, _: Refusal(words(said.get("error"), key)))
 
 
 def _list(answer: Response) -> list[Mapping[str, Any]]:
     said = json_of(answer.body)
-    rows = said.get("items", said.get("data")) if isinstance(said, dict) else said
-    if not isinstance(rows, list):
-        raise UnreachableError("the VATS's answer holds no list")
-    return [row for row in rows if isinstance(row, dict)]
+    return _API.rows(said.get("items", said.get("data")) if isinstance(said, dict) else said)

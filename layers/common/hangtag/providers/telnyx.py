@@ -23,6 +23,7 @@ from urllib.parse import quote, unquote, urlencode
 
 from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
 from hangtag.errors import BadInputError, HangtagError, UnreachableError
+from hangtag.providers.asking import Api, Refusal
 from hangtag.providers.base import (
     Accepted,
     Account,
@@ -37,7 +38,7 @@ from hangtag.providers.base import (
     UnverifiedError,
     WebhookRequest,
 )
-from hangtag.providers.reading import believed, json_object, json_of, moment, need, text
+from hangtag.providers.reading import believed, json_object, moment, need, text
 
 HOSTS = ("telnyx.com",)
 # Its addresses are signed ones of S3, which are good for ten minutes.
@@ -50,7 +51,7 @@ ORIGINATES_WITH = ("api_key", "connection_id")
 # The library's own, both ways.
 TOLERANCE_SECONDS = 300
 
-_BASE = "https://api.telnyx.com"
+_API = Api("Telnyx", "https://api.telnyx.com", ("api_key",))
 _NAMES = ("d", "leg", "ext", "n", "l", "t", "c")
 _KINDS = {
     "call.initiated": Kind.RINGING,
@@ -669,13 +670,11 @@ def _listed(account: Account, door: Door, name: str, asked: Mapping[str, str]) -
         query = urlencode({**asked, "page[number]": page, "page[size]": _PAGE})
         answer = _answer(account, door, "GET", f"/v2/{name}?{query}")
         rows, meta = answer.get("data"), answer.get("meta")
-        if not isinstance(rows, list):
-            raise UnreachableError("Telnyx's answer holds no list")
-        yield from (row for row in rows if isinstance(row, dict))
+        yield from _API.rows(rows)
         pages = meta.get("total_pages") if isinstance(meta, dict) else None
         if not rows or (type(pages) is int and page >= pages):
             return
-    raise UnreachableError(f"Telnyx's list has more than {_MOST_PAGES} pages: ask for a shorter time")
+    raise _API.too_long(_MOST_PAGES)
 
 
 def _ask(
@@ -703,30 +702,10 @@ def _answer(
     asked: Mapping[str, Any] | None = None,
     safe: bool | None = None,
 ) -> Mapping[str, Any]:
-    """One request; its JSON if it is a success.
-
-    Raises BadInputError in words of our own, for Telnyx's repeat numbers, and UnreachableError for what is no answer.
-    """
-    key = account.credentials.get("api_key")
-    if not key:
-        raise BadInputError("api_key is needed to ask Telnyx")
-    headers = {"authorization": f"Bearer {key}", "accept": "application/json"}
-    body = None
-    if asked is not None:
-        headers["content-type"] = "application/json"
-        body = json.dumps(asked).encode()
-    base = str(account.settings.get("api_url") or _BASE).rstrip("/")
-    answer = door.send(method, base + path, headers=headers, body=body, safe=safe)
-    said = json_of(answer.body)
-    if answer.status == 401:
-        raise BadInputError("Telnyx does not take the api_key (401)")
-    if not isinstance(said, dict):
-        raise UnreachableError(f"Telnyx answered {answer.status}, and nothing that can be read")
-    if 200 <= answer.status < 300:
-        return said
-    if answer.status >= 500:
-        raise UnreachableError(f"Telnyx answers that it fails itself ({answer.status})")
-    raise BadInputError(f"Telnyx refused it ({_code(said) or answer.status}): {_why(said, answer.status)}")
+    """One request; its JSON. Raises as `Api.said` does, in words of our own: Telnyx's repeat numbers."""
+    (key,) = _API.login(account)
+    headers = {"authorization": f"Bearer {key}"}
+    return _API.said(_API.send(account, door, method, path, headers=headers, asked=asked, safe=safe), _why)
 
 
 def _code(said: Mapping[str, Any]) -> str:
@@ -737,6 +716,7 @@ def _code(said: Mapping[str, Any]) -> str:
     return code if re.fullmatch(r"[A-Z]?\d{1,6}", code, re.ASCII) else ""
 
 
-def _why(said: Mapping[str, Any], status: int) -> str:
+def _why(said: Mapping[str, Any], status: int) -> Refusal:
+    code = _code(said)
     by_status = {403: "the API key may not do that, or the account may not call there", 404: _REFUSALS["10005"]}
-    return _REFUSALS.get(_code(said)) or by_status.get(status, "see its list of errors")
+    return Refusal(_REFUSALS.get(code) or by_status.get(status, "see its list of errors"), code)

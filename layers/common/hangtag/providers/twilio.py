@@ -19,6 +19,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
 from hangtag.errors import BadInputError, TooManyError, UnreachableError
+from hangtag.providers.asking import Api, Refusal, basic
 from hangtag.providers.base import (
     Accepted,
     Account,
@@ -38,7 +39,6 @@ from hangtag.providers.reading import (
     believed,
     is_json,
     json_object,
-    json_of,
     moment,
     need,
     query,
@@ -55,7 +55,7 @@ PICK_UP = "told"
 # A new account places one call a second.
 LIMITS = {"calls": Limit(1, 1)}
 
-_BASE = "https://api.twilio.com"
+_API = Api("Twilio", "https://api.twilio.com", ("account_sid", "auth_token"))
 _ACCOUNTS = "/2010-04-01/Accounts/"
 _SETTINGS_HEADER = "x-twilio-webhooks-signature-settings"
 # What is signed with: the Auth Token, or the secret of a shared key.
@@ -542,7 +542,7 @@ def _kept(listed: Mapping[str, Any]) -> CallEvent | None:
     """A row of the list of recordings; None if it can't be read, or there is nothing to fetch."""
     try:
         made = moment(text(listed, "date_created"))
-        address = text(listed, "media_url", 2048) or _BASE + need(listed, "uri", 2048).removesuffix(".json")
+        address = text(listed, "media_url", 2048) or _API.base + need(listed, "uri", 2048).removesuffix(".json")
         if made is None or text(listed, "status") not in ("completed", ""):
             return None
         return CallEvent(call_id=need(listed, "call_sid"), kind=Kind.RECORDED, at=made, recording=address)
@@ -563,16 +563,13 @@ def _listed(
     path: Any = f"{_account(account)}/{name}.json?{urlencode(asked)}"
     for _ in range(_MOST_PAGES):
         page = _ask(account, door, "GET", path)
-        rows = page.get(key)
-        if not isinstance(rows, list):
-            raise UnreachableError("Twilio's answer holds no list")
-        yield from (row for row in rows if isinstance(row, dict))
+        yield from _API.rows(page.get(key))
         path = page.get("next_page_uri")
         if not path:
             return
         if not isinstance(path, str) or not path.startswith(_ACCOUNTS):
             raise UnreachableError("Twilio's list goes on at an address that is none of its own")
-    raise UnreachableError(f"Twilio's list has more than {_MOST_PAGES} pages: ask for a shorter time")
+    raise _API.too_long(_MOST_PAGES)
 
 
 def _account(account: Account) -> str:
@@ -591,8 +588,7 @@ def _authorization(account: Account, *, as_owner: bool = False) -> str:
     names = ("account_sid", "auth_token")
     if _has_api_key(account) and not as_owner:
         names = ("api_key_sid", "api_key_secret")
-    typed = ":".join(account.credentials.get(name, "") for name in names)
-    return "Basic " + base64.b64encode(typed.encode()).decode()
+    return basic(*(account.credentials.get(name, "") for name in names))
 
 
 def _ask(
@@ -605,29 +601,17 @@ def _ask(
     limit: str = "",
     as_owner: bool = False,
 ) -> Mapping[str, Any]:
-    """One request; its JSON if it is a success.
+    """One request; its JSON. Raises as `Api.said` does, in words of our own: Twilio's repeat numbers."""
+    headers = {"authorization": _authorization(account, as_owner=as_owner)}
+    api = _API
+    if _has_api_key(account) and not as_owner:
+        api = _API._replace(logins=("api_key_sid", "api_key_secret"))
+    return api.said(api.send(account, door, method, path, headers=headers, form=form, limit=limit), _why)
 
-    Raises BadInputError in words of our own, for Twilio's repeat numbers, and UnreachableError for what is no answer.
-    """
-    base = str(account.settings.get("api_url") or _BASE).rstrip("/")
-    headers = {"authorization": _authorization(account, as_owner=as_owner), "accept": "application/json"}
-    body = None
-    if form is not None:
-        headers["content-type"] = "application/x-www-form-urlencoded"
-        body = urlencode(form).encode()
-    answer = door.send(method, base + path, headers=headers, body=body, limit=limit)
-    said = json_of(answer.body)
-    if answer.status == 401:
-        key = "API key" if _has_api_key(account) and not as_owner else "account_sid and auth_token"
-        raise BadInputError(f"Twilio does not take the {key} (401)")
-    if not isinstance(said, dict):
-        raise UnreachableError(f"Twilio answered {answer.status}, and nothing that can be read")
-    if 200 <= answer.status < 300:
-        return said
-    if answer.status >= 500:
-        raise UnreachableError(f"Twilio answers that it fails itself ({answer.status})")
+
+def _why(said: Mapping[str, Any], status: int) -> Refusal:
     code = said.get("code")
     if code == 20429:
         raise TooManyError("Twilio asks to slow down")
-    number = code if type(code) is int and 0 < code < 1_000_000 else answer.status
-    raise BadInputError(f"Twilio refused it ({number}): {_REFUSALS.get(number, 'see its list of errors')}")
+    number = code if type(code) is int and 0 < code < 1_000_000 else status
+    return Refusal(_REFUSALS.get(number, "see its list of errors"), str(number))

@@ -13,7 +13,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
-from hangtag.errors import BadInputError, UnreachableError
+from hangtag.errors import UnreachableError
+from hangtag.providers.asking import Api, in_its_words
 from hangtag.providers.base import (
     Accepted,
     Account,
@@ -30,7 +31,7 @@ from hangtag.providers.base import (
     UnverifiedError,
     WebhookRequest,
 )
-from hangtag.providers.reading import believed, flag, form, json_of, moment, need, query, same, text, whole, zone
+from hangtag.providers.reading import believed, flag, form, moment, need, query, same, text, whole, zone
 
 HOSTS = ("zadarma.com", "novofon.com")
 MEDIA_HOSTS = HOSTS
@@ -40,7 +41,9 @@ RECORDING_AFTER = 40.0
 ORIGINATES_WITH = ("api_key",)
 LIMITS = {"": Limit(100, 60), "statistics": Limit(3, 60)}
 
-_BASES = {"zadarma": "https://api.zadarma.com", "novofon": "https://api.novofon.com"}
+_API = Api("Zadarma", "https://api.zadarma.com", ("api_key", "api_secret"))
+# Of the presets that have other addresses.
+_BASES = {"novofon": "https://api.novofon.com"}
 _LIMITS = {"pbx_call_id": 256, "call_id_with_rec": 256, "caller_id": 64, "called_did": 64, "destination": 64}
 _LIMITS |= {"internal": 32, "call_start": 40, "zd_echo": 256}
 # The fields whose values, one after another, are signed.
@@ -217,10 +220,9 @@ def _rows(
             "skip": str(skip),
             "limit": str(_HISTORY_PAGE),
         }
-        rows = _ask(account, door, "GET", "/v1/statistics/pbx/", asked, limit="statistics").get("stats")
-        if not isinstance(rows, list):
-            raise UnreachableError("Zadarma's statistics hold no list")
-        yield from (row for row in rows if isinstance(row, dict))
+        answer = _ask(account, door, "GET", "/v1/statistics/pbx/", asked, limit="statistics")
+        rows = _API.rows(answer.get("stats"))
+        yield from rows
         if len(rows) < _HISTORY_PAGE:
             return
         skip += len(rows)
@@ -295,34 +297,18 @@ def _ask(
     limit: str = "",
     safe: bool = True,
 ) -> Mapping[str, Any]:
-    """One request, signed; its JSON if it is a success.
-
-    Raises BadInputError with the PBX's own words, UnreachableError for what is no answer.
-    """
-    key, secret = account.credentials.get("api_key", ""), account.credentials.get("api_secret", "")
-    if not key or not secret:
-        raise BadInputError("api_key and api_secret are needed to ask this PBX")
-    encoded = urlencode(sorted({**parameters, "format": "json"}.items()))
+    """One request, signed; its JSON. Raises as `Api.said` does, with the PBX's own words."""
+    key, secret = _API.login(account)
+    asked = sorted({**parameters, "format": "json"}.items())
+    encoded = urlencode(asked)
     digest = hashlib.md5(encoded.encode(), usedforsecurity=False).hexdigest()
-    base = str(account.settings.get("api_url") or _BASES[account.provider]).rstrip("/")
     headers = {"authorization": f"{key}:{_signature(secret, path + encoded + digest)}"}
+    api = _API._replace(base=_BASES.get(account.provider, _API.base))
     if method == "GET":
-        answer = door.send(method, f"{base}{path}?{encoded}", headers=headers, limit=limit, safe=safe)
+        answer = api.send(account, door, method, f"{path}?{encoded}", headers=headers, limit=limit, safe=safe)
     else:
-        headers["content-type"] = "application/x-www-form-urlencoded"
-        answer = door.send(method, base + path, headers=headers, body=encoded.encode(), limit=limit, safe=safe)
-    return _read(answer.status, answer.body)
-
-
-def _read(status: int, body: bytes) -> Mapping[str, Any]:
-    said = json_of(body)
-    if not isinstance(said, dict):
-        raise UnreachableError(f"Zadarma answered {status}, and nothing that can be read")
-    if status == 200 and said.get("status") == "success":
-        return said
-    if status >= 500:
-        raise UnreachableError(f"Zadarma answers that it fails itself ({status})")
-    if status == 401:
-        raise BadInputError("Zadarma does not take api_key and api_secret (401)")
-    words = str(said.get("message", ""))[:200]
-    raise BadInputError(f"Zadarma refused it ({status}): {words}" if words else f"Zadarma refused it ({status})")
+        answer = api.send(account, door, method, path, headers=headers, form=asked, limit=limit, safe=safe)
+    said = api.said(answer, in_its_words)
+    if said.get("status") != "success":
+        raise api.refused(in_its_words(said, answer.status), answer.status)
+    return said
