@@ -108,6 +108,9 @@ def test_the_worked_examples(method: str, url: str, signature: str) -> None:
     # Any of a list, and the main account's.
     plivo.verify(signed(url, f"AAAA,{signature}", method), trusted())
     plivo.verify(signed(url, "", method, **{"x-plivo-signature-ma-v3": signature}), trusted())
+    # Of the main account itself both headers say the same; of a subaccount each has another key.
+    plivo.verify(signed(url, signature, method, **{"x-plivo-signature-ma-v3": signature}), trusted())
+    plivo.verify(signed(url, "AAAA", method, **{"x-plivo-signature-ma-v3": signature}), trusted())
     for other in (signature.lower(), signature[:-1], f"{signature},{signature}", ""):
         with pytest.raises(UnverifiedError):
             plivo.verify(signed(url, other, method), trusted())
