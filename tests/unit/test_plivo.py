@@ -239,7 +239,15 @@ def test_a_phone_that_calls_is_connected_and_shows_the_caller_id() -> None:
         ("0", "3020", Outcome.MISSED, Outcome.BUSY),
         ("0", "2000", Outcome.MISSED, Outcome.UNAVAILABLE),
         ("0", "2030", Outcome.MISSED, Outcome.NOT_ALLOWED),
-        ("0", "1010", Outcome.CANCELLED, Outcome.CANCELLED),
+        ("0", "2050", Outcome.MISSED, Outcome.NOT_ALLOWED),
+        ("0", "3040", Outcome.MISSED, Outcome.NOT_ALLOWED),
+        ("0", "3050", Outcome.MISSED, Outcome.UNAVAILABLE),
+        ("0", "3100", Outcome.MISSED, Outcome.BUSY),
+        ("0", "3110", Outcome.MISSED, Outcome.BUSY),
+        ("0", "1000", Outcome.CANCELLED, Outcome.CANCELLED),
+        # The account has no credit; another phone was quicker.
+        ("0", "1010", Outcome.MISSED, Outcome.FAILED),
+        ("0", "9000", Outcome.CANCELLED, Outcome.CANCELLED),
         ("0", "USER_BUSY", Outcome.MISSED, Outcome.BUSY),
         ("0", "5010", Outcome.MISSED, Outcome.FAILED),
         ("0", "", Outcome.MISSED, Outcome.FAILED),
@@ -326,6 +334,8 @@ def test_a_list_is_read_to_its_end_page_by_page() -> None:
 def test_rows_that_cant_be_read_are_left_out_and_a_list_that_is_none_is_told() -> None:
     with account_of() as (_, server, account):
         rows = [None, {}, {"call_uuid": "x", "end_time": "soon"}, {"call_uuid": 7, "end_time": "2026-03-01 11:30:00Z"}]
+        # In whose time zone?
+        rows.append({"call_uuid": "y", "end_time": "2026-03-01 11:30:00"})
         server.faults.append(Fault(Reply(200, {"objects": rows})))
         (event,) = plivo.history(account, NOON - timedelta(hours=2), NOON, PlainDoor())
         assert (event.call_id, event.final) == ("7", True)
