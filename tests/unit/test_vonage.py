@@ -266,6 +266,33 @@ def test_a_leg_to_a_device_is_an_employees_and_does_not_say_who_calls() -> None:
     assert told({**EMPLOYEE, "to": "79161112233"}, "ringing").direction is Direction.OUT
 
 
+def test_a_leg_that_is_started_rings() -> None:
+    """Of a phone in the vendor's apps no `ringing` is told."""
+    started, rang = told({**EMPLOYEE, "to": "anna"}, "started"), told({**EMPLOYEE, "to": "anna"}, "ringing")
+    assert started == rang
+    assert (started.kind, started.extension) == (Kind.RINGING, "anna")
+
+
+def test_a_user_of_the_vendors_apps_calls_and_is_named_as_the_one_who_is_called() -> None:
+    own = {**CALLER, "from": None, "to": "anna"}
+    rang, ended = told(own, "started"), told(own, "completed")
+    assert (rang.direction, rang.extension, rang.external, rang.line) == (Direction.OUT, "anna", None, None)
+    assert (ended.outcome, ended.final) == (None, True)
+    contact = told({**DIALLED, "from": "anna"}, "started")
+    assert (contact.leg, contact.extension, contact.external) == (rang.leg, "anna", f"+{CONTACT}")
+    for name in ("anna", "101"):
+        colleague = told({**EMPLOYEE, "from": name, "to": "102"}, "started")
+        assert (colleague.direction, colleague.extension, colleague.external) == (Direction.OUT, name, "102")
+        # A short number is no line of the account.
+        assert colleague.line is None
+
+
+def test_a_call_among_colleagues_leaves_no_tag() -> None:
+    ((_, call),) = OURS.folded(load_story("among_colleagues", "vonage").events).items()
+    verdict = classify(call, mapped={"101", "102"}, external_is_employee=False)
+    assert (call.outcome, verdict.skip) == (Outcome.SUCCESS, SkipReason.INTERNAL)
+
+
 def test_a_call_from_a_device_goes_out() -> None:
     own = {**CALLER, "from": DEVICE, "to": CONTACT}
     rang, ended = told(own, "ringing"), told(own, "completed")
@@ -323,7 +350,6 @@ def test_a_leg_that_is_completed_and_never_began_was_not_answered(
 @pytest.mark.parametrize(
     "fields",
     [
-        {**EMPLOYEE, "status": "started"},
         {**EMPLOYEE, "status": "disconnected"},
         {"call_uuid": "u-c", "from": OWN, "to": CONTACT, "conversation_uuid": "CON-1", "status": "human"},
         {"call_uuid": "u-c", "from": OWN, "to": CONTACT, "conversation_uuid": "CON-1", "status": "machine"},
@@ -673,6 +699,10 @@ def test_a_leg_that_came_in_says_which_way_the_call_went() -> None:
     assert (clicked.direction, clicked.outcome, clicked.external) == (Direction.OUT, Outcome.BUSY, f"+{CONTACT}")
     dialled = fold(past([row({**CALLER, "from": DEVICE, "to": CONTACT}), row(DIALLED)]))
     assert (dialled.direction, dialled.outcome, dialled.answered_by) == (Direction.OUT, Outcome.SUCCESS, "101")
+    app = {"from": None, "to": {"type": "app", "user": "anna"}}
+    among = fold(past([row(CALLER) | app, row(EMPLOYEE)]))
+    assert (among.direction, among.external, among.answered_by) == (Direction.OUT, "101", "anna")
+    assert among.line == f"+{OWN}"
 
 
 def test_a_leg_of_a_call_that_began_before_is_no_call_of_its_own() -> None:

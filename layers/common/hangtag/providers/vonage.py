@@ -72,7 +72,8 @@ _DETAILS = {
 }
 # None: it changes nothing. `disconnected` is said of a leg whose end is told besides.
 _KINDS: Mapping[str, Kind | None] = {
-    "started": None,
+    # Of a phone in the vendor's apps nothing else tells that it rings.
+    "started": Kind.RINGING,
     "ringing": Kind.RINGING,
     "answered": Kind.ANSWERED,
     "human": None,
@@ -223,15 +224,17 @@ def _at(fields: Mapping[str, Any], request: WebhookRequest) -> tuple[datetime, b
 def _said(fields: Mapping[str, Any], request: WebhookRequest) -> _Said:
     at, at_is_arrival = _at(fields, request)
     hints = query(request, dict.fromkeys(_HINTS, 64))
+    way = text(fields, "direction")
+    caller, called = _ends(way, text(fields, "from"), text(fields, "to"))
     return _Said(
         # Of a person or a machine it names the leg otherwise.
         leg=text(fields, "uuid") or need(fields, "call_uuid"),
         call_id=need(fields, "conversation_uuid"),
         status=need(fields, "status"),
         detail=text(fields, "detail"),
-        way=text(fields, "direction"),
-        caller=text(fields, "from"),
-        called=text(fields, "to"),
+        way=way,
+        caller=caller,
+        called=called,
         talked=_seconds(text(fields, "duration")),
         begun=believed(moment(text(fields, "start_time")), request.arrived_at),
         at=at,
@@ -239,6 +242,11 @@ def _said(fields: Mapping[str, Any], request: WebhookRequest) -> _Said:
         event_id=_event_id(request),
         hints={name: value.strip() for name, value in hints.items()},
     )
+
+
+def _ends(way: str, caller: str, called: str) -> tuple[str, str]:
+    """Who calls, and who is called: where a user of the vendor's apps calls, `from` is null, and `to` is the user."""
+    return (called, "") if way == "inbound" and not caller and _device(called) else (caller, called)
 
 
 def _seconds(said: str) -> int | None:
@@ -294,19 +302,18 @@ def _events(said: _Said) -> tuple[CallEvent, ...]:
 
 
 def _direction(said: _Said) -> Direction:
-    """As the address says; else by who is at the other end: a call that comes in from an employee's phone goes out."""
+    """As the address says; else by who is at either end: what an employee's phone calls goes out."""
     told = {"in": Direction.IN, "out": Direction.OUT}.get(said.hints.get("direction", ""))
-    if told is not None:
-        return told
-    is_in = not _device(said.caller) if said.way == "inbound" else bool(_device(said.called))
-    return Direction.IN if is_in else Direction.OUT
+    comes_in = not _device(said.caller) and (said.way == "inbound" or bool(_device(said.called)))
+    return told or (Direction.IN if comes_in else Direction.OUT)
 
 
 def _of_caller(event: CallEvent, said: _Said) -> tuple[CallEvent, ...]:
     """The caller's own leg. That it is answered says only that an NCCO is played; its end is the call's."""
     if event.kind is Kind.ANSWERED:
         return ()
-    event = replace(event, external=_external(said.caller), line=_plus(said.called) or event.line)
+    caller = _plus(said.caller) or _device(said.caller)
+    event = replace(event, external=caller, line=_plus(said.called) or event.line)
     return (replace(event, outcome=Outcome.CANCELLED, final=True) if event.kind is Kind.ENDED else event,)
 
 
@@ -329,7 +336,7 @@ def _of_contact(event: CallEvent, said: _Said) -> tuple[CallEvent, ...]:
         event,
         leg=_OUT,
         external=_external(said.called),
-        line=event.line or _plus(said.caller) or None,
+        line=event.line or _line(said.caller),
         extension=_extension(said, _device(said.caller)),
     )
     if event.kind is Kind.ENDED:
@@ -346,7 +353,7 @@ def _of_own_phone(event: CallEvent, said: _Said) -> tuple[CallEvent, ...]:
         event,
         leg=_OUT,
         external=_external(other) or None,
-        line=event.line or (_plus(said.caller) if clicked else "") or None,
+        line=event.line or (_line(said.caller) if clicked else None),
         extension=_extension(said, own),
     )
     if event.kind is Kind.ANSWERED:
@@ -391,9 +398,14 @@ def _plus(said: str) -> str:
     return f"+{digits}" if digits else ""
 
 
-def _external(said: str) -> str:
-    """The other party's number, or the name of its device; "" if it is withheld."""
-    return _plus(said) or _device(said)
+def _line(said: str) -> str | None:
+    """The number that is shown to who is called; None if that is a device's name."""
+    return None if _device(said) else _plus(said) or None
+
+
+def _external(called: str) -> str:
+    """The number that was called, or the name of the device; "" if it is not told."""
+    return _device(called) or _plus(called)
 
 
 # ------------------------------------------------------------------ from Vonage: what to do with a call
@@ -532,14 +544,16 @@ def _row(row: Mapping[str, Any]) -> _Said | None:
         end, status = moment(text(row, "end_time")), text(row, "status")
         if end is None or status not in _OUTCOMES:
             return None
+        way = text(row, "direction")
+        caller, called = _ends(way, _address(row.get("from")), _address(row.get("to")))
         return _Said(
             leg=need(row, "uuid"),
             call_id=need(row, "conversation_uuid"),
             status=status,
             detail=text(row, "detail"),
-            way=text(row, "direction"),
-            caller=_address(row.get("from")),
-            called=_address(row.get("to")),
+            way=way,
+            caller=caller,
+            called=called,
             talked=_seconds(text(row, "duration")),
             begun=moment(text(row, "start_time")),
             at=end,
@@ -567,7 +581,7 @@ def _call(legs: Sequence[_Said]) -> Iterator[CallEvent]:
             # Who else was in it, and which way it went, is told nowhere: the other leg went on in another call.
             continue
         hints = {"direction": str(direction), "line": line}
-        if direction is Direction.OUT and said in to_devices:
+        if came is None and said in to_devices:
             hints["leg"] = "employee"
         for event in _events(replace(said, hints=hints)):
             yield replace(event, started_at=said.begun) if said is came else event

@@ -79,8 +79,9 @@ def _instructions(webhook_url: str) -> tuple[str, ...]:
         "extensions to ring here as ring.",
         "If an application of your own answers calls, give each connect action this eventUrl, with the called number "
         f"as line, in digits: {webhook_url}?direction=in&line=74951230001&extension=101",
-        "In the NCCO of calls that employees' phones make, give the connect action this eventUrl: "
-        f"{webhook_url}?direction=out&leg=contact&extension=101",
+        "In the NCCO of calls that employees' phones make, give the connect action this eventUrl, with the number "
+        "that is shown as line: "
+        f"{webhook_url}?direction=out&leg=contact&extension=101&line=74951230001",
         f"To have recordings, give the record action this eventUrl: {webhook_url}",
         "If your NCCO connects another employee after the first has talked, add transferred_from to that eventUrl: "
         "the uuid of the leg before.",
@@ -126,7 +127,8 @@ INFOS = (
             "which errors the REST API answers with, by status",
         ),
         sources=(
-            "Nexmo/nexmo-developer: webhook-reference, ncco-reference, signed-webhooks, recording",
+            "Nexmo/nexmo-developer: webhook-reference, ncco-reference, signed-webhooks, recording, and the webhooks "
+            "in the tutorials of the Client SDK",
             "vonage 4.9.1, vonage-jwt 1.1.5 and vonage-voice 1.5.1 (the vendor's Python libraries)",
             "APIs-guru/openapi-directory: nexmo.com/voice/1.3.8, of calls and their list",
             "developer.vonage.com/voice/voice-api/webhook-reference",
