@@ -200,10 +200,20 @@ def test_a_genuine_signature_alone_is_not_enough(missing: str) -> None:
     assert not is_taken(delivered(body, simulated.bearer(SECRET, claims)), trust())
 
 
-def test_an_unsigned_delivery_is_refused_and_told_why() -> None:
-    with pytest.raises(UnverifiedError, match="signed webhooks") as refused:
-        vonage.verify(delivered({**CALLER, "status": "ringing"}), trust())
-    assert refused.value.reply.status == 401
+@pytest.mark.parametrize(
+    ("headers", "status", "words"),
+    [
+        # Vonage sends it again, and signs it then.
+        ({"content-type": JSON}, 503, "signed webhooks"),
+        ({"authorization": ""}, 401, "no token"),
+        ({"authorization": "Bearer"}, 401, "no token"),
+    ],
+)
+def test_an_unsigned_delivery_is_refused_and_told_why(headers: Mapping[str, str], status: int, words: str) -> None:
+    unsigned = replace(delivered({**CALLER, "status": "ringing"}), headers=headers)
+    with pytest.raises(UnverifiedError, match=words) as refused:
+        vonage.verify(unsigned, trust())
+    assert refused.value.reply.status == status
 
 
 def test_the_webhook_loads_no_library_for_tokens() -> None:

@@ -102,8 +102,20 @@ _NOBODY = "Nobody can take your call now. Please call again later."
 # ------------------------------------------------------------------ from Vonage: is it genuine
 
 
+class _UnsignedError(UnverifiedError):
+    """No token at all. Vonage leaves it out where it fails itself, and asks for a 5xx then, to sign and send again.
+
+    Source: Nexmo/nexmo-developer, messages/concepts/signed-webhooks, which the Voice API's guide refers to.
+    """
+
+    status = 503
+    title = "Service Unavailable"
+
+
 def verify(request: WebhookRequest, trust: Trust) -> None:
     """Authorization: Bearer <JWT>, by HMAC-SHA256 under the account's signature secret; its claims fit the delivery."""
+    if "authorization" not in request.headers:
+        raise _UnsignedError("no token in Authorization, it is to be sent again: are signed webhooks switched on?")
     head, claims, signed = _parts(request)
     secrets = [secret for secret in trust.credentials.get("signature_secret", ()) if secret]
     if not same(signed, [signature(secret, f"{head}.{claims}") for secret in secrets]):
@@ -124,7 +136,7 @@ def _parts(request: WebhookRequest) -> tuple[str, str, str]:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     parts = token.split(".") if scheme.lower() == "bearer" and len(token) <= _MAX_TOKEN else []
     if len(parts) != 3:
-        raise UnverifiedError("no token in Authorization: switch signed webhooks on")
+        raise UnverifiedError("what is in Authorization is no token")
     return parts[0], parts[1], parts[2]
 
 

@@ -87,8 +87,8 @@ def _instructions(webhook_url: str) -> tuple[str, ...]:
         "the uuid of the leg before.",
         "To call by a click, enter the application's id and private key, caller_id, and sip_domain if employees have "
         "SIP phones; the user is the extension.",
-        "A webhook without a token is refused with 401. Vonage leaves the token out when it fails itself; such a call "
-        "is found again in the list of calls.",
+        "A webhook without a token is answered by 503, as Vonage asks: it leaves the token out when it fails itself, "
+        "and then signs the webhook and sends it again. Where all come without one, signed webhooks are not on.",
     )
 
 
@@ -115,8 +115,7 @@ INFOS = (
         },
         unconfirmed=(
             "for how long a token is good: 300 seconds are taken",
-            "whether a delivery that is sent again has the same jti, and whether 401 has it sent again: the "
-            "documentation asks for 5xx where a token is missing, and Hangtag answers no 5xx for what a caller sent",
+            "whether a delivery that is sent again has the same jti, and how often one without a token is",
             "whether the answer webhook by GET has payload_hash, and of what: of nothing, or of the query",
             "that a connected leg's webhooks hold the conversation_uuid of the leg that it is connected to",
             "that `from` and `to` of a SIP phone are its SIP address",
