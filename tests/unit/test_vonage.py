@@ -707,6 +707,9 @@ def test_a_leg_that_came_in_says_which_way_the_call_went() -> None:
     assert (incoming.direction, incoming.external, incoming.answered_by) == (Direction.IN, f"+{CONTACT}", "101")
     clicked = fold(past([row(EMPLOYEE), row(DIALLED, status="busy", start_time=None, duration="0")]))
     assert (clicked.direction, clicked.outcome, clicked.external) == (Direction.OUT, Outcome.BUSY, f"+{CONTACT}")
+    # So the Missed Call of a click is written, though no webhook told that the employee picked up.
+    judged = classify(clicked, mapped={"101"}, external_is_employee=False, clicked=PickUp(vonage.PICK_UP))
+    assert judged.skip is None
     dialled = fold(past([row({**CALLER, "from": DEVICE, "to": CONTACT}), row(DIALLED)]))
     assert (dialled.direction, dialled.outcome, dialled.answered_by) == (Direction.OUT, Outcome.SUCCESS, "101")
     app = {"from": None, "to": {"type": "app", "user": "anna"}}

@@ -371,9 +371,10 @@ def _of_own_phone(event: CallEvent, said: _Said) -> tuple[CallEvent, ...]:
     if event.kind is Kind.ANSWERED:
         return (replace(event, kind=Kind.PICKED_UP),) if clicked else ()
     if event.kind is Kind.ENDED:
-        # Picked up, the contact's leg says how it went.
-        unanswered = clicked and _outcome(said) is not Outcome.SUCCESS
-        event = replace(event, outcome=Outcome.NO_ANSWER if unanswered else None, final=True)
+        # Picked up, the contact's leg says how it went; that it was is told again, for want of the webhook that did.
+        answered = clicked and _outcome(said) is Outcome.SUCCESS
+        ended = replace(event, outcome=Outcome.NO_ANSWER if clicked and not answered else None, final=True)
+        return (replace(event, kind=Kind.PICKED_UP), ended) if answered else (ended,)
     return (event,)
 
 
