@@ -493,9 +493,30 @@ def test_an_answer_webhook_may_say_the_hash_of_nothing_or_of_its_query() -> None
         assert is_taken(delivered(b"", header, method="GET", query=query), trust()) is good
 
 
-def test_a_get_never_makes_an_event() -> None:
+def test_a_get_never_makes_an_event_and_the_admin_is_told_why() -> None:
     query = urlencode({**CALLER, "status": "completed"})
-    assert vonage.parse(delivered(b"", method="GET", query=query), {}).events == ()
+    with pytest.raises(UnreadableError, match="by POST"):
+        vonage.parse(delivered(b"", method="GET", query=query), {})
+
+
+def test_a_user_of_the_vendors_apps_is_connected_with_the_contact_and_not_with_colleagues() -> None:
+    asked = {"to": CONTACT, "from_user": "anna", "uuid": "u-a", "conversation_uuid": "CON-1"}
+
+    def said(settings: Mapping[str, Any], **changes: str) -> list[dict[str, Any]]:
+        request = delivered(b"", method="GET", query=urlencode({**asked, **changes}))
+        accepted = vonage.parse(request, {"ring": "101", **settings})
+        assert (accepted.events, accepted.respond) == ((), None)
+        actions: list[dict[str, Any]] = json.loads(accepted.reply.body)
+        return actions
+
+    record, connect = said({"caller_id": f"+{OWN}"})
+    assert record["action"] == "record"
+    assert (connect["from"], connect["endpoint"]) == (OWN, [{"type": "phone", "number": CONTACT}])
+    (address,) = connect["eventUrl"]
+    hints = {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
+    assert hints == {"direction": "out", "leg": "contact", "extension": "anna", "line": OWN}
+    for actions in (said({}), said({"caller_id": f"+{OWN}"}, to="boris")):
+        assert [one["action"] for one in actions] == ["talk"]
 
 
 # ------------------------------------------------------------------ what goes out
@@ -534,7 +555,7 @@ def test_a_click_rings_the_employee_and_connects_the_contact() -> None:
     record, connect = call["ncco"]
     assert (record["action"], record["eventUrl"]) == ("record", [HOOK])
     assert connect["endpoint"] == [{"type": "phone", "number": CONTACT}]
-    assert connect["eventUrl"] == [f"{HOOK}?direction=out&leg=contact&extension=101"]
+    assert connect["eventUrl"] == [f"{HOOK}?direction=out&leg=contact&extension=101&line={OWN}"]
 
 
 def test_each_request_has_a_token_of_its_own_that_is_good_for_minutes() -> None:

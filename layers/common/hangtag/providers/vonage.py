@@ -97,6 +97,7 @@ _MOST_PAGES = 100
 # How long a call may be: so much later than its first leg its last may begin.
 _LONGEST = timedelta(hours=2)
 _NOBODY = "Nobody can take your call now. Please call again later."
+_NOT_DIALLED = "This number can't be called. Please ask your administrator."
 
 
 # ------------------------------------------------------------------ from Vonage: is it genuine
@@ -212,7 +213,11 @@ class _Said:
 def parse(request: WebhookRequest, settings: Mapping[str, Any]) -> Accepted:
     """One webhook: what to do with a call that came in, a step of a leg, a recording, a move."""
     if request.method == "GET":
-        return _answer(request, query(request), settings)
+        fields: Mapping[str, Any] = query(request)
+        if text(fields, "status"):
+            # Of a GET the token covers nothing.
+            raise UnreadableError("events must come by POST: see the event URL's method")
+        return _answer(request, fields, settings)
     fields = json_object(request)
     if text(fields, "conversation_uuid_to"):
         return Accepted((_moved(fields, request),))
@@ -428,6 +433,9 @@ def _answer(request: WebhookRequest, fields: Mapping[str, Any], settings: Mappin
     """The answer webhook: an NCCO that rings who is responsible for the caller, then those who are entered."""
     need(fields, "uuid")
     need(fields, "conversation_uuid")
+    own = text(fields, "from_user", 64)
+    if own:
+        return Accepted(reply=_dial(request, settings, own, _digits(text(fields, "to"))))
     caller, line = _plus(text(fields, "from")), _digits(text(fields, "to"))
     entered = [one for one in re.split(r"[\s,]+", str(settings.get("ring") or "")) if one]
 
@@ -442,13 +450,13 @@ def _answer(request: WebhookRequest, fields: Mapping[str, Any], settings: Mappin
 def _ncco(request: WebhookRequest, settings: Mapping[str, Any], line: str, extensions: Sequence[str]) -> Reply:
     """One after another: an NCCO connects to one at a time, and goes on when that one does not answer."""
     hook = request.url.partition("?")[0]
-    actions: list[dict[str, Any]] = []
+    connects: list[dict[str, Any]] = []
     for extension in extensions:
         endpoint = _endpoint(settings, extension)
         if endpoint is None:
             continue
         asked = {"direction": "in", "line": line, "extension": extension}
-        actions.append(
+        connects.append(
             {
                 "action": "connect",
                 **({"from": line} if line else {}),
@@ -457,14 +465,32 @@ def _ncco(request: WebhookRequest, settings: Mapping[str, Any], line: str, exten
                 "endpoint": [endpoint],
             }
         )
-    if actions and settings.get("record_calls", True):
-        actions.insert(0, _record(hook))
-    actions.append({"action": "talk", "text": _NOBODY})
-    return Reply(200, json.dumps(actions))
+    return Reply(200, json.dumps([*_recorded_by(settings, hook, connects), {"action": "talk", "text": _NOBODY}]))
 
 
-def _record(hook: str) -> dict[str, Any]:
-    return {"action": "record", "format": "mp3", "split": "conversation", "channels": 2, "eventUrl": [hook]}
+def _dial(request: WebhookRequest, settings: Mapping[str, Any], own: str, number: str) -> Reply:
+    """An NCCO for a user of the vendor's apps who calls: it connects the contact, who sees caller_id."""
+    hook, line = request.url.partition("?")[0], _digits(str(settings.get("caller_id") or ""))
+    connects = [_to_contact(hook, own, number, line)] if number and line else []
+    return Reply(200, json.dumps(_recorded_by(settings, hook, connects) or [{"action": "talk", "text": _NOT_DIALLED}]))
+
+
+def _to_contact(hook: str, extension: str, number: str, line: str) -> dict[str, Any]:
+    """The action that calls the contact, and has the leg told of as the one of that extension's call."""
+    asked = {"direction": "out", "leg": "contact", "extension": extension, "line": line}
+    return {
+        "action": "connect",
+        "from": line,
+        "timeout": _RING_SECONDS * 2,
+        "eventUrl": [f"{hook}?{urlencode(asked)}"],
+        "endpoint": [{"type": "phone", "number": number}],
+    }
+
+
+def _recorded_by(settings: Mapping[str, Any], hook: str, connects: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The actions, recorded if there are any and the settings say so."""
+    record = {"action": "record", "format": "mp3", "split": "conversation", "channels": 2, "eventUrl": [hook]}
+    return [record, *connects] if connects and settings.get("record_calls", True) else [*connects]
 
 
 def _endpoint(settings: Mapping[str, Any], extension: str) -> dict[str, str] | None:
@@ -491,19 +517,13 @@ def originate(account: Account, click: Click, door: Door) -> Placed:
         raise BadInputError("caller_id is not entered: Vonage shows a number of the account")
     if not account.webhook_url:
         raise BadInputError("the webhook's address is not known: rotate it, so that Vonage can be told of it")
-    connect = {
-        "action": "connect",
-        "from": line,
-        "timeout": _RING_SECONDS * 2,
-        "eventUrl": [_callback(account, "contact", click.extension)],
-        "endpoint": [{"type": "phone", "number": number}],
-    }
-    recorded = [_record(account.webhook_url)] if account.settings.get("record_calls", True) else []
+    hook = account.webhook_url
+    hints = urlencode({"direction": "out", "leg": "employee", "extension": click.extension})
     asked = {
         "to": [endpoint],
         "from": {"type": "phone", "number": line},
-        "ncco": [*recorded, connect],
-        "event_url": [_callback(account, "employee", click.extension)],
+        "ncco": _recorded_by(account.settings, hook, [_to_contact(hook, click.extension, number, line)]),
+        "event_url": [f"{hook}?{hints}"],
         "event_method": "POST",
         "ringing_timer": _RING_SECONDS,
     }
@@ -512,10 +532,6 @@ def originate(account: Account, click: Click, door: Door) -> Placed:
     if not isinstance(call_id, str) or not call_id:
         raise UnreachableError("Vonage's answer names no call")
     return Placed(call_id)
-
-
-def _callback(account: Account, leg: str, extension: str) -> str:
-    return f"{account.webhook_url}?{urlencode({'direction': 'out', 'leg': leg, 'extension': extension})}"
 
 
 def recording(account: Account, reference: str, door: Door) -> Media:  # noqa: ARG001 - it is known where it is

@@ -76,7 +76,8 @@ def _instructions(webhook_url: str) -> tuple[str, ...]:
         "At the application, under Capabilities → Voice, switch signed webhooks on, and enter this address as event "
         f"URL, by POST: {webhook_url}",
         "To have Hangtag ring the responsible employee, enter the same address as answer URL, by GET, and the "
-        "extensions to ring here as ring.",
+        "extensions to ring here as ring. Calls that users of the vendor's apps make are connected then too; the "
+        "contact sees caller_id.",
         "If an application of your own answers calls, give each connect action this eventUrl, with the called number "
         f"as line, in digits: {webhook_url}?direction=in&line=74951230001&extension=101",
         "In the NCCO of calls that employees' phones make, give the connect action this eventUrl, with the number "
@@ -118,7 +119,8 @@ INFOS = (
             "whether a delivery that is sent again has the same jti, and how often one without a token is",
             "whether the answer webhook by GET has payload_hash, and of what: of nothing, or of the query",
             "that a connected leg's webhooks hold the conversation_uuid of the leg that it is connected to",
-            "that `from` and `to` of a SIP phone are its SIP address",
+            "that `from` and `to` of a SIP phone are its SIP address, so that a call from one is told from one that "
+            "comes in",
             "how a withheld number is written",
             "that `disconnected` is followed by `completed`: it changes nothing by itself",
             "which leg a `transfer` names, and that its later webhooks hold the other conversation",
