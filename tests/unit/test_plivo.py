@@ -4,6 +4,7 @@ import base64
 import hmac
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -108,6 +109,9 @@ def test_the_worked_examples(method: str, url: str, signature: str) -> None:
     # Any of a list, and the main account's.
     plivo.verify(signed(url, f"AAAA,{signature}", method), trusted())
     plivo.verify(signed(url, "", method, **{"x-plivo-signature-ma-v3": signature}), trusted())
+    # Of the main account itself both headers say the same; of a subaccount each has another key.
+    plivo.verify(signed(url, signature, method, **{"x-plivo-signature-ma-v3": signature}), trusted())
+    plivo.verify(signed(url, "AAAA", method, **{"x-plivo-signature-ma-v3": signature}), trusted())
     for other in (signature.lower(), signature[:-1], f"{signature},{signature}", ""):
         with pytest.raises(UnverifiedError):
             plivo.verify(signed(url, other, method), trusted())
@@ -165,9 +169,13 @@ def test_a_nonce_is_needed_and_bounded_and_is_the_events_id() -> None:
     for nonce in ("", "9" * 129):
         with pytest.raises(UnverifiedError, match="nonce"):
             plivo.verify(signed(WITHOUT, signature, **{"x-plivo-signature-v3-nonce": nonce}), trusted())
-    first, again = told(STARTED), told(STARTED)
-    assert first.event_id == NONCE
-    assert first.digest() == again.digest()
+    # Whenever it is posted again: by its digest a call's item knows it, however old that is.
+    sent = delivered(f"{HOOK}?ring=101", STARTED, {"x-plivo-signature-v3-nonce": NONCE})
+    later = replace(sent, arrived_at=NOON + timedelta(days=3))
+    first, again = plivo.parse(sent, {}).events, plivo.parse(later, {}).events
+    assert {event.event_id for event in first} == {NONCE}
+    assert [event.digest() for event in first] == [event.digest() for event in again]
+    assert len({event.digest() for event in first}) == len(first) == 2
 
 
 @pytest.mark.parametrize("auth_id", ["", "MA", "ma" * 10, "MAXXXXXXXXXXXXXXXXX1/", "MAXXXXXXXXXXXXXXXX/.."])
@@ -236,7 +244,15 @@ def test_a_phone_that_calls_is_connected_and_shows_the_caller_id() -> None:
         ("0", "3020", Outcome.MISSED, Outcome.BUSY),
         ("0", "2000", Outcome.MISSED, Outcome.UNAVAILABLE),
         ("0", "2030", Outcome.MISSED, Outcome.NOT_ALLOWED),
-        ("0", "1010", Outcome.CANCELLED, Outcome.CANCELLED),
+        ("0", "2050", Outcome.MISSED, Outcome.NOT_ALLOWED),
+        ("0", "3040", Outcome.MISSED, Outcome.NOT_ALLOWED),
+        ("0", "3050", Outcome.MISSED, Outcome.UNAVAILABLE),
+        ("0", "3100", Outcome.MISSED, Outcome.BUSY),
+        ("0", "3110", Outcome.MISSED, Outcome.BUSY),
+        ("0", "1000", Outcome.CANCELLED, Outcome.CANCELLED),
+        # The account has no credit; another phone was quicker.
+        ("0", "1010", Outcome.MISSED, Outcome.FAILED),
+        ("0", "9000", Outcome.CANCELLED, Outcome.CANCELLED),
         ("0", "USER_BUSY", Outcome.MISSED, Outcome.BUSY),
         ("0", "5010", Outcome.MISSED, Outcome.FAILED),
         ("0", "", Outcome.MISSED, Outcome.FAILED),
@@ -323,6 +339,8 @@ def test_a_list_is_read_to_its_end_page_by_page() -> None:
 def test_rows_that_cant_be_read_are_left_out_and_a_list_that_is_none_is_told() -> None:
     with account_of() as (_, server, account):
         rows = [None, {}, {"call_uuid": "x", "end_time": "soon"}, {"call_uuid": 7, "end_time": "2026-03-01 11:30:00Z"}]
+        # In whose time zone?
+        rows.append({"call_uuid": "y", "end_time": "2026-03-01 11:30:00"})
         server.faults.append(Fault(Reply(200, {"objects": rows})))
         (event,) = plivo.history(account, NOON - timedelta(hours=2), NOON, PlainDoor())
         assert (event.call_id, event.final) == ("7", True)

@@ -200,10 +200,20 @@ def test_a_genuine_signature_alone_is_not_enough(missing: str) -> None:
     assert not is_taken(delivered(body, simulated.bearer(SECRET, claims)), trust())
 
 
-def test_an_unsigned_delivery_is_refused_and_told_why() -> None:
-    with pytest.raises(UnverifiedError, match="signed webhooks") as refused:
-        vonage.verify(delivered({**CALLER, "status": "ringing"}), trust())
-    assert refused.value.reply.status == 401
+@pytest.mark.parametrize(
+    ("headers", "status", "words"),
+    [
+        # Vonage sends it again, and signs it then.
+        ({"content-type": JSON}, 503, "signed webhooks"),
+        ({"authorization": ""}, 401, "no token"),
+        ({"authorization": "Bearer"}, 401, "no token"),
+    ],
+)
+def test_an_unsigned_delivery_is_refused_and_told_why(headers: Mapping[str, str], status: int, words: str) -> None:
+    unsigned = replace(delivered({**CALLER, "status": "ringing"}), headers=headers)
+    with pytest.raises(UnverifiedError, match=words) as refused:
+        vonage.verify(unsigned, trust())
+    assert refused.value.reply.status == status
 
 
 def test_the_webhook_loads_no_library_for_tokens() -> None:
@@ -266,6 +276,33 @@ def test_a_leg_to_a_device_is_an_employees_and_does_not_say_who_calls() -> None:
     assert told({**EMPLOYEE, "to": "79161112233"}, "ringing").direction is Direction.OUT
 
 
+def test_a_leg_that_is_started_rings() -> None:
+    """Of a phone in the vendor's apps no `ringing` is told."""
+    started, rang = told({**EMPLOYEE, "to": "anna"}, "started"), told({**EMPLOYEE, "to": "anna"}, "ringing")
+    assert started == rang
+    assert (started.kind, started.extension) == (Kind.RINGING, "anna")
+
+
+def test_a_user_of_the_vendors_apps_calls_and_is_named_as_the_one_who_is_called() -> None:
+    own = {**CALLER, "from": None, "to": "anna"}
+    rang, ended = told(own, "started"), told(own, "completed")
+    assert (rang.direction, rang.extension, rang.external, rang.line) == (Direction.OUT, "anna", None, None)
+    assert (ended.outcome, ended.final) == (None, True)
+    contact = told({**DIALLED, "from": "anna"}, "started")
+    assert (contact.leg, contact.extension, contact.external) == (rang.leg, "anna", f"+{CONTACT}")
+    for name in ("anna", "101"):
+        colleague = told({**EMPLOYEE, "from": name, "to": "102"}, "started")
+        assert (colleague.direction, colleague.extension, colleague.external) == (Direction.OUT, name, "102")
+        # A short number is no line of the account.
+        assert colleague.line is None
+
+
+def test_a_call_among_colleagues_leaves_no_tag() -> None:
+    ((_, call),) = OURS.folded(load_story("among_colleagues", "vonage").events).items()
+    verdict = classify(call, mapped={"101", "102"}, external_is_employee=False)
+    assert (call.outcome, verdict.skip) == (Outcome.SUCCESS, SkipReason.INTERNAL)
+
+
 def test_a_call_from_a_device_goes_out() -> None:
     own = {**CALLER, "from": DEVICE, "to": CONTACT}
     rang, ended = told(own, "ringing"), told(own, "completed")
@@ -323,7 +360,6 @@ def test_a_leg_that_is_completed_and_never_began_was_not_answered(
 @pytest.mark.parametrize(
     "fields",
     [
-        {**EMPLOYEE, "status": "started"},
         {**EMPLOYEE, "status": "disconnected"},
         {"call_uuid": "u-c", "from": OWN, "to": CONTACT, "conversation_uuid": "CON-1", "status": "human"},
         {"call_uuid": "u-c", "from": OWN, "to": CONTACT, "conversation_uuid": "CON-1", "status": "machine"},
@@ -457,9 +493,30 @@ def test_an_answer_webhook_may_say_the_hash_of_nothing_or_of_its_query() -> None
         assert is_taken(delivered(b"", header, method="GET", query=query), trust()) is good
 
 
-def test_a_get_never_makes_an_event() -> None:
+def test_a_get_never_makes_an_event_and_the_admin_is_told_why() -> None:
     query = urlencode({**CALLER, "status": "completed"})
-    assert vonage.parse(delivered(b"", method="GET", query=query), {}).events == ()
+    with pytest.raises(UnreadableError, match="by POST"):
+        vonage.parse(delivered(b"", method="GET", query=query), {})
+
+
+def test_a_user_of_the_vendors_apps_is_connected_with_the_contact_and_not_with_colleagues() -> None:
+    asked = {"to": CONTACT, "from_user": "anna", "uuid": "u-a", "conversation_uuid": "CON-1"}
+
+    def said(settings: Mapping[str, Any], **changes: str) -> list[dict[str, Any]]:
+        request = delivered(b"", method="GET", query=urlencode({**asked, **changes}))
+        accepted = vonage.parse(request, {"ring": "101", **settings})
+        assert (accepted.events, accepted.respond) == ((), None)
+        actions: list[dict[str, Any]] = json.loads(accepted.reply.body)
+        return actions
+
+    record, connect = said({"caller_id": f"+{OWN}"})
+    assert record["action"] == "record"
+    assert (connect["from"], connect["endpoint"]) == (OWN, [{"type": "phone", "number": CONTACT}])
+    (address,) = connect["eventUrl"]
+    hints = {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
+    assert hints == {"direction": "out", "leg": "contact", "extension": "anna", "line": OWN}
+    for actions in (said({}), said({"caller_id": f"+{OWN}"}, to="boris")):
+        assert [one["action"] for one in actions] == ["talk"]
 
 
 # ------------------------------------------------------------------ what goes out
@@ -498,7 +555,7 @@ def test_a_click_rings_the_employee_and_connects_the_contact() -> None:
     record, connect = call["ncco"]
     assert (record["action"], record["eventUrl"]) == ("record", [HOOK])
     assert connect["endpoint"] == [{"type": "phone", "number": CONTACT}]
-    assert connect["eventUrl"] == [f"{HOOK}?direction=out&leg=contact&extension=101"]
+    assert connect["eventUrl"] == [f"{HOOK}?direction=out&leg=contact&extension=101&line={OWN}"]
 
 
 def test_each_request_has_a_token_of_its_own_that_is_good_for_minutes() -> None:
@@ -671,8 +728,15 @@ def test_a_leg_that_came_in_says_which_way_the_call_went() -> None:
     assert (incoming.direction, incoming.external, incoming.answered_by) == (Direction.IN, f"+{CONTACT}", "101")
     clicked = fold(past([row(EMPLOYEE), row(DIALLED, status="busy", start_time=None, duration="0")]))
     assert (clicked.direction, clicked.outcome, clicked.external) == (Direction.OUT, Outcome.BUSY, f"+{CONTACT}")
+    # So the Missed Call of a click is written, though no webhook told that the employee picked up.
+    judged = classify(clicked, mapped={"101"}, external_is_employee=False, clicked=PickUp(vonage.PICK_UP))
+    assert judged.skip is None
     dialled = fold(past([row({**CALLER, "from": DEVICE, "to": CONTACT}), row(DIALLED)]))
     assert (dialled.direction, dialled.outcome, dialled.answered_by) == (Direction.OUT, Outcome.SUCCESS, "101")
+    app = {"from": None, "to": {"type": "app", "user": "anna"}}
+    among = fold(past([row(CALLER) | app, row(EMPLOYEE)]))
+    assert (among.direction, among.external, among.answered_by) == (Direction.OUT, "101", "anna")
+    assert among.line == f"+{OWN}"
 
 
 def test_a_leg_of_a_call_that_began_before_is_no_call_of_its_own() -> None:

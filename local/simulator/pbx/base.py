@@ -49,7 +49,11 @@ class Request:
 
 
 class Pbx(Protocol):
-    """A module of this folder."""
+    """A module of this folder.
+
+    It may have `UNSIGNED_STATUS: int` too: what a delivery without its SIGNATURE_HEADER is told, where the PBX's
+    documentation asks for another status than 401.
+    """
 
     # What the simulated account's admin types, and the settings: as POST /v1/integrations takes them.
     CREDENTIALS: Mapping[str, str]

@@ -43,6 +43,7 @@ SETTINGS: Mapping[str, Any] = {
 }
 SIGNATURE_HEADER = "Authorization"
 SECRET_FIELD = ""
+UNSIGNED_STATUS = 503
 TOLERANCE_SECONDS = 300
 UNKNOWN = Message(
     body={

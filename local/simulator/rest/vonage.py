@@ -146,8 +146,12 @@ class Api:
         return Reply(200, {"count": len(rows), "page_size": size, "record_index": index, "_embedded": {"calls": page}})
 
 
-def _endpoint(said: str) -> dict[str, str]:
-    return {"type": "sip", "uri": said} if ":" in said else {"type": "phone", "number": said}
+def _endpoint(said: str | None) -> dict[str, str] | None:
+    if said is None:
+        return None
+    if ":" in said:
+        return {"type": "sip", "uri": said}
+    return {"type": "phone", "number": said} if _NUMBER.fullmatch(said) else {"type": "app", "user": said}
 
 
 def _begun(row: Mapping[str, Any]) -> datetime:

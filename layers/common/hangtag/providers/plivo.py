@@ -11,7 +11,7 @@ import base64
 import hmac
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -44,8 +44,8 @@ MEDIA_HOSTS = HOSTS
 RECORDING_AFTER = 0.0
 # How it tells, in a click, that the employee picked up.
 PICK_UP = "told"
-# A new account places two calls a second.
-LIMITS = {"": Limit(300, 60), "calls": Limit(2, 1)}
+# Those of a new account (plivo.com/docs/voice/concepts/account-limits).
+LIMITS = {"": Limit(300, 5), "calls": Limit(2, 1)}
 
 _BASE = "https://api.plivo.com"
 # Where the phones of the account are registered, unless they are elsewhere.
@@ -64,23 +64,17 @@ _STATUSES = {
     "cancel": Outcome.CANCELLED,
     "failed": Outcome.FAILED,
 }
-# Hang-up causes by their code, or, of an older callback, by their name.
+# Hang-up causes by their code (plivo.com/docs/voice/troubleshooting/hangup-causes), or, of an older callback, by name.
+# 9000: another phone that was rung along with it was quicker.
 _CAUSES = {
-    "3000": Outcome.NO_ANSWER,
-    "6010": Outcome.NO_ANSWER,
-    "3010": Outcome.BUSY,
-    "3020": Outcome.BUSY,
-    "2030": Outcome.NOT_ALLOWED,
-    "2040": Outcome.NOT_ALLOWED,
-    "3030": Outcome.NOT_ALLOWED,
-    "NO_ANSWER": Outcome.NO_ANSWER,
-    "USER_BUSY": Outcome.BUSY,
-    "CALL_REJECTED": Outcome.BUSY,
-    "ORIGINATOR_CANCEL": Outcome.CANCELLED,
-    "UNALLOCATED_NUMBER": Outcome.UNAVAILABLE,
+    **dict.fromkeys(("3000", "6010", "NO_ANSWER"), Outcome.NO_ANSWER),
+    **dict.fromkeys(("3010", "3020", "3100", "3110", "USER_BUSY", "CALL_REJECTED"), Outcome.BUSY),
+    **dict.fromkeys(("1000", "9000", "ORIGINATOR_CANCEL"), Outcome.CANCELLED),
+    **dict.fromkeys(("2030", "2040", "2050", "3030", "3040", "3130", "3140"), Outcome.NOT_ALLOWED),
+    **dict.fromkeys(("3050", "3120", "UNALLOCATED_NUMBER"), Outcome.UNAVAILABLE),
 }
-# By the first digit, if the code itself is none of these: cancelled, no such destination, hung up before an answer.
-_CAUSES_OF = {"1": Outcome.CANCELLED, "2": Outcome.UNAVAILABLE, "4": Outcome.NO_ANSWER}
+# By the first digit, if the code itself is none of these: no such destination, hung up before an answer.
+_CAUSES_OF = {"2": Outcome.UNAVAILABLE, "4": Outcome.NO_ANSWER}
 _DEVICE = re.compile(r"(?:sips?:)?([^@;?\s]{1,64})@[^@\s]+", re.IGNORECASE)
 _EXTENSION = re.compile(r"[\w.*-]{1,64}", re.ASCII)
 # All of the call that the employee rang for, or was rung for, is one leg.
@@ -105,10 +99,14 @@ def verify(request: WebhookRequest, trust: Trust) -> None:
         raise UnverifiedError("no nonce, or one that is too long")
     message = f"{_signed(request)}.{nonce}"
     good = [signature(token, message) for token in trust.credentials.get("auth_token", ()) if token]
-    given = [one.strip() for name in _SIGNATURES for one in request.headers.get(name, "").split(",")]
-    # A doubled header would be a list too; a list has each once.
-    if len(set(given) - {""}) != len([one for one in given if one]) or not any(same(one, good) for one in given):
+    if not any(_holds(request.headers.get(name, ""), good) for name in _SIGNATURES):
         raise UnverifiedError("wrong or missing X-Plivo-Signature-V3: is auth_token the account's?")
+
+
+def _holds(header: str, good: Sequence[str]) -> bool:
+    """Whether a header's list holds a good signature. A doubled header would be a list too; a list has each once."""
+    given = [one.strip() for one in header.split(",")]
+    return len(set(given)) == len(given) and any(same(one, good) for one in given)
 
 
 def signature(token: str, message: str) -> str:

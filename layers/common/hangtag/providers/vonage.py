@@ -72,7 +72,8 @@ _DETAILS = {
 }
 # None: it changes nothing. `disconnected` is said of a leg whose end is told besides.
 _KINDS: Mapping[str, Kind | None] = {
-    "started": None,
+    # Of a phone in the vendor's apps nothing else tells that it rings.
+    "started": Kind.RINGING,
     "ringing": Kind.RINGING,
     "answered": Kind.ANSWERED,
     "human": None,
@@ -96,13 +97,26 @@ _MOST_PAGES = 100
 # How long a call may be: so much later than its first leg its last may begin.
 _LONGEST = timedelta(hours=2)
 _NOBODY = "Nobody can take your call now. Please call again later."
+_NOT_DIALLED = "This number can't be called. Please ask your administrator."
 
 
 # ------------------------------------------------------------------ from Vonage: is it genuine
 
 
+class _UnsignedError(UnverifiedError):
+    """No token at all. Vonage leaves it out where it fails itself, and asks for a 5xx then, to sign and send again.
+
+    Source: Nexmo/nexmo-developer, messages/concepts/signed-webhooks, which the Voice API's guide refers to.
+    """
+
+    status = 503
+    title = "Service Unavailable"
+
+
 def verify(request: WebhookRequest, trust: Trust) -> None:
     """Authorization: Bearer <JWT>, by HMAC-SHA256 under the account's signature secret; its claims fit the delivery."""
+    if "authorization" not in request.headers:
+        raise _UnsignedError("no token in Authorization, it is to be sent again: are signed webhooks switched on?")
     head, claims, signed = _parts(request)
     secrets = [secret for secret in trust.credentials.get("signature_secret", ()) if secret]
     if not same(signed, [signature(secret, f"{head}.{claims}") for secret in secrets]):
@@ -123,7 +137,7 @@ def _parts(request: WebhookRequest) -> tuple[str, str, str]:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     parts = token.split(".") if scheme.lower() == "bearer" and len(token) <= _MAX_TOKEN else []
     if len(parts) != 3:
-        raise UnverifiedError("no token in Authorization: switch signed webhooks on")
+        raise UnverifiedError("what is in Authorization is no token")
     return parts[0], parts[1], parts[2]
 
 
@@ -199,7 +213,11 @@ class _Said:
 def parse(request: WebhookRequest, settings: Mapping[str, Any]) -> Accepted:
     """One webhook: what to do with a call that came in, a step of a leg, a recording, a move."""
     if request.method == "GET":
-        return _answer(request, query(request), settings)
+        fields: Mapping[str, Any] = query(request)
+        if text(fields, "status"):
+            # Of a GET the token covers nothing.
+            raise UnreadableError("events must come by POST: see the event URL's method")
+        return _answer(request, fields, settings)
     fields = json_object(request)
     if text(fields, "conversation_uuid_to"):
         return Accepted((_moved(fields, request),))
@@ -223,15 +241,17 @@ def _at(fields: Mapping[str, Any], request: WebhookRequest) -> tuple[datetime, b
 def _said(fields: Mapping[str, Any], request: WebhookRequest) -> _Said:
     at, at_is_arrival = _at(fields, request)
     hints = query(request, dict.fromkeys(_HINTS, 64))
+    way = text(fields, "direction")
+    caller, called = _ends(way, text(fields, "from"), text(fields, "to"))
     return _Said(
         # Of a person or a machine it names the leg otherwise.
         leg=text(fields, "uuid") or need(fields, "call_uuid"),
         call_id=need(fields, "conversation_uuid"),
         status=need(fields, "status"),
         detail=text(fields, "detail"),
-        way=text(fields, "direction"),
-        caller=text(fields, "from"),
-        called=text(fields, "to"),
+        way=way,
+        caller=caller,
+        called=called,
         talked=_seconds(text(fields, "duration")),
         begun=believed(moment(text(fields, "start_time")), request.arrived_at),
         at=at,
@@ -239,6 +259,11 @@ def _said(fields: Mapping[str, Any], request: WebhookRequest) -> _Said:
         event_id=_event_id(request),
         hints={name: value.strip() for name, value in hints.items()},
     )
+
+
+def _ends(way: str, caller: str, called: str) -> tuple[str, str]:
+    """Who calls, and who is called: where a user of the vendor's apps calls, `from` is null, and `to` is the user."""
+    return (called, "") if way == "inbound" and not caller and _device(called) else (caller, called)
 
 
 def _seconds(said: str) -> int | None:
@@ -294,19 +319,18 @@ def _events(said: _Said) -> tuple[CallEvent, ...]:
 
 
 def _direction(said: _Said) -> Direction:
-    """As the address says; else by who is at the other end: a call that comes in from an employee's phone goes out."""
+    """As the address says; else by who is at either end: what an employee's phone calls goes out."""
     told = {"in": Direction.IN, "out": Direction.OUT}.get(said.hints.get("direction", ""))
-    if told is not None:
-        return told
-    is_in = not _device(said.caller) if said.way == "inbound" else bool(_device(said.called))
-    return Direction.IN if is_in else Direction.OUT
+    comes_in = not _device(said.caller) and (said.way == "inbound" or bool(_device(said.called)))
+    return told or (Direction.IN if comes_in else Direction.OUT)
 
 
 def _of_caller(event: CallEvent, said: _Said) -> tuple[CallEvent, ...]:
     """The caller's own leg. That it is answered says only that an NCCO is played; its end is the call's."""
     if event.kind is Kind.ANSWERED:
         return ()
-    event = replace(event, external=_external(said.caller), line=_plus(said.called) or event.line)
+    caller = _plus(said.caller) or _device(said.caller)
+    event = replace(event, external=caller, line=_plus(said.called) or event.line)
     return (replace(event, outcome=Outcome.CANCELLED, final=True) if event.kind is Kind.ENDED else event,)
 
 
@@ -329,7 +353,7 @@ def _of_contact(event: CallEvent, said: _Said) -> tuple[CallEvent, ...]:
         event,
         leg=_OUT,
         external=_external(said.called),
-        line=event.line or _plus(said.caller) or None,
+        line=event.line or _line(said.caller),
         extension=_extension(said, _device(said.caller)),
     )
     if event.kind is Kind.ENDED:
@@ -346,15 +370,16 @@ def _of_own_phone(event: CallEvent, said: _Said) -> tuple[CallEvent, ...]:
         event,
         leg=_OUT,
         external=_external(other) or None,
-        line=event.line or (_plus(said.caller) if clicked else "") or None,
+        line=event.line or (_line(said.caller) if clicked else None),
         extension=_extension(said, own),
     )
     if event.kind is Kind.ANSWERED:
         return (replace(event, kind=Kind.PICKED_UP),) if clicked else ()
     if event.kind is Kind.ENDED:
-        # Picked up, the contact's leg says how it went.
-        unanswered = clicked and _outcome(said) is not Outcome.SUCCESS
-        event = replace(event, outcome=Outcome.NO_ANSWER if unanswered else None, final=True)
+        # Picked up, the contact's leg says how it went; that it was is told again, for want of the webhook that did.
+        answered = clicked and _outcome(said) is Outcome.SUCCESS
+        ended = replace(event, outcome=Outcome.NO_ANSWER if clicked and not answered else None, final=True)
+        return (replace(event, kind=Kind.PICKED_UP), ended) if answered else (ended,)
     return (event,)
 
 
@@ -391,9 +416,14 @@ def _plus(said: str) -> str:
     return f"+{digits}" if digits else ""
 
 
-def _external(said: str) -> str:
-    """The other party's number, or the name of its device; "" if it is withheld."""
-    return _plus(said) or _device(said)
+def _line(said: str) -> str | None:
+    """The number that is shown to who is called; None if that is a device's name."""
+    return None if _device(said) else _plus(said) or None
+
+
+def _external(called: str) -> str:
+    """The number that was called, or the name of the device; "" if it is not told."""
+    return _device(called) or _plus(called)
 
 
 # ------------------------------------------------------------------ from Vonage: what to do with a call
@@ -403,6 +433,9 @@ def _answer(request: WebhookRequest, fields: Mapping[str, Any], settings: Mappin
     """The answer webhook: an NCCO that rings who is responsible for the caller, then those who are entered."""
     need(fields, "uuid")
     need(fields, "conversation_uuid")
+    own = text(fields, "from_user", 64)
+    if own:
+        return Accepted(reply=_dial(request, settings, own, _digits(text(fields, "to"))))
     caller, line = _plus(text(fields, "from")), _digits(text(fields, "to"))
     entered = [one for one in re.split(r"[\s,]+", str(settings.get("ring") or "")) if one]
 
@@ -417,13 +450,13 @@ def _answer(request: WebhookRequest, fields: Mapping[str, Any], settings: Mappin
 def _ncco(request: WebhookRequest, settings: Mapping[str, Any], line: str, extensions: Sequence[str]) -> Reply:
     """One after another: an NCCO connects to one at a time, and goes on when that one does not answer."""
     hook = request.url.partition("?")[0]
-    actions: list[dict[str, Any]] = []
+    connects: list[dict[str, Any]] = []
     for extension in extensions:
         endpoint = _endpoint(settings, extension)
         if endpoint is None:
             continue
         asked = {"direction": "in", "line": line, "extension": extension}
-        actions.append(
+        connects.append(
             {
                 "action": "connect",
                 **({"from": line} if line else {}),
@@ -432,14 +465,32 @@ def _ncco(request: WebhookRequest, settings: Mapping[str, Any], line: str, exten
                 "endpoint": [endpoint],
             }
         )
-    if actions and settings.get("record_calls", True):
-        actions.insert(0, _record(hook))
-    actions.append({"action": "talk", "text": _NOBODY})
-    return Reply(200, json.dumps(actions))
+    return Reply(200, json.dumps([*_recorded_by(settings, hook, connects), {"action": "talk", "text": _NOBODY}]))
 
 
-def _record(hook: str) -> dict[str, Any]:
-    return {"action": "record", "format": "mp3", "split": "conversation", "channels": 2, "eventUrl": [hook]}
+def _dial(request: WebhookRequest, settings: Mapping[str, Any], own: str, number: str) -> Reply:
+    """An NCCO for a user of the vendor's apps who calls: it connects the contact, who sees caller_id."""
+    hook, line = request.url.partition("?")[0], _digits(str(settings.get("caller_id") or ""))
+    connects = [_to_contact(hook, own, number, line)] if number and line else []
+    return Reply(200, json.dumps(_recorded_by(settings, hook, connects) or [{"action": "talk", "text": _NOT_DIALLED}]))
+
+
+def _to_contact(hook: str, extension: str, number: str, line: str) -> dict[str, Any]:
+    """The action that calls the contact, and has the leg told of as the one of that extension's call."""
+    asked = {"direction": "out", "leg": "contact", "extension": extension, "line": line}
+    return {
+        "action": "connect",
+        "from": line,
+        "timeout": _RING_SECONDS * 2,
+        "eventUrl": [f"{hook}?{urlencode(asked)}"],
+        "endpoint": [{"type": "phone", "number": number}],
+    }
+
+
+def _recorded_by(settings: Mapping[str, Any], hook: str, connects: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The actions, recorded if there are any and the settings say so."""
+    record = {"action": "record", "format": "mp3", "split": "conversation", "channels": 2, "eventUrl": [hook]}
+    return [record, *connects] if connects and settings.get("record_calls", True) else [*connects]
 
 
 def _endpoint(settings: Mapping[str, Any], extension: str) -> dict[str, str] | None:
@@ -466,19 +517,13 @@ def originate(account: Account, click: Click, door: Door) -> Placed:
         raise BadInputError("caller_id is not entered: Vonage shows a number of the account")
     if not account.webhook_url:
         raise BadInputError("the webhook's address is not known: rotate it, so that Vonage can be told of it")
-    connect = {
-        "action": "connect",
-        "from": line,
-        "timeout": _RING_SECONDS * 2,
-        "eventUrl": [_callback(account, "contact", click.extension)],
-        "endpoint": [{"type": "phone", "number": number}],
-    }
-    recorded = [_record(account.webhook_url)] if account.settings.get("record_calls", True) else []
+    hook = account.webhook_url
+    hints = urlencode({"direction": "out", "leg": "employee", "extension": click.extension})
     asked = {
         "to": [endpoint],
         "from": {"type": "phone", "number": line},
-        "ncco": [*recorded, connect],
-        "event_url": [_callback(account, "employee", click.extension)],
+        "ncco": _recorded_by(account.settings, hook, [_to_contact(hook, click.extension, number, line)]),
+        "event_url": [f"{hook}?{hints}"],
         "event_method": "POST",
         "ringing_timer": _RING_SECONDS,
     }
@@ -487,10 +532,6 @@ def originate(account: Account, click: Click, door: Door) -> Placed:
     if not isinstance(call_id, str) or not call_id:
         raise UnreachableError("Vonage's answer names no call")
     return Placed(call_id)
-
-
-def _callback(account: Account, leg: str, extension: str) -> str:
-    return f"{account.webhook_url}?{urlencode({'direction': 'out', 'leg': leg, 'extension': extension})}"
 
 
 def recording(account: Account, reference: str, door: Door) -> Media:  # noqa: ARG001 - it is known where it is
@@ -532,14 +573,16 @@ def _row(row: Mapping[str, Any]) -> _Said | None:
         end, status = moment(text(row, "end_time")), text(row, "status")
         if end is None or status not in _OUTCOMES:
             return None
+        way = text(row, "direction")
+        caller, called = _ends(way, _address(row.get("from")), _address(row.get("to")))
         return _Said(
             leg=need(row, "uuid"),
             call_id=need(row, "conversation_uuid"),
             status=status,
             detail=text(row, "detail"),
-            way=text(row, "direction"),
-            caller=_address(row.get("from")),
-            called=_address(row.get("to")),
+            way=way,
+            caller=caller,
+            called=called,
             talked=_seconds(text(row, "duration")),
             begun=moment(text(row, "start_time")),
             at=end,
@@ -567,7 +610,7 @@ def _call(legs: Sequence[_Said]) -> Iterator[CallEvent]:
             # Who else was in it, and which way it went, is told nowhere: the other leg went on in another call.
             continue
         hints = {"direction": str(direction), "line": line}
-        if direction is Direction.OUT and said in to_devices:
+        if came is None and said in to_devices:
             hints["leg"] = "employee"
         for event in _events(replace(said, hints=hints)):
             yield replace(event, started_at=said.begun) if said is came else event

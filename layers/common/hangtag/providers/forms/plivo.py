@@ -66,7 +66,7 @@ INFOS = (
         "with its query, all parameters, and the nonce, which is kept as the event's id",
         unsigned=Unsigned(
             "when it was signed, and where the name of a parameter ends and its value begins",
-            "a nonce counts once, the list of calls is compared, and the address can't be guessed",
+            "a nonce counts once in a call, the list of calls is compared, and the address can't be guessed",
         ),
         lacks={
             "transfer_within_call": "Hangtag's answer hands no call on, and that of another application is not told",
@@ -75,16 +75,17 @@ INFOS = (
         unconfirmed=(
             "which parameters a callback has, and their values: unknown ones are ignored, missing ones left out",
             "that dialled legs are told of by DialAction answer and hangup, and not that they ring",
-            "whether a callback that is sent again has another nonce: then it counts as another event",
+            "whether a callback that is sent again has another nonce: then it counts as another event; of itself Plivo "
+            "sends again what got no answer, and not what was answered by 503",
             "that a call of the API has its own CallUUID, and not the request's",
             "how a withheld number is written",
-            "codes and names of hang-up causes but the common ones",
-            "that the list of calls gives UTC where it names no offset, and may be asked for by end_time",
-            "limits of the REST API: 300 requests a minute and two calls a second are kept",
+            "how the end of a phone is coded that rang until the caller hung up, and names of causes without a code",
+            "that lists give each time with its offset from UTC, as their examples do: a row without one is left out",
         ),
         sources=(
             "plivo 4.63.0 (the vendor's Python library): utils/signature_v3, resources, xml",
-            "plivo.com/docs/voice: xml/request, xml/dial, xml/record, api/call",
+            "plivo.com/docs/voice: xml/request, xml/dial, xml/record, api/call, api/recording, "
+            "troubleshooting/hangup-causes, concepts/account-limits, concepts/callback-configurations",
         ),
     ),
 )

@@ -76,18 +76,20 @@ def _instructions(webhook_url: str) -> tuple[str, ...]:
         "At the application, under Capabilities → Voice, switch signed webhooks on, and enter this address as event "
         f"URL, by POST: {webhook_url}",
         "To have Hangtag ring the responsible employee, enter the same address as answer URL, by GET, and the "
-        "extensions to ring here as ring.",
+        "extensions to ring here as ring. Calls that users of the vendor's apps make are connected then too; the "
+        "contact sees caller_id.",
         "If an application of your own answers calls, give each connect action this eventUrl, with the called number "
         f"as line, in digits: {webhook_url}?direction=in&line=74951230001&extension=101",
-        "In the NCCO of calls that employees' phones make, give the connect action this eventUrl: "
-        f"{webhook_url}?direction=out&leg=contact&extension=101",
+        "In the NCCO of calls that employees' phones make, give the connect action this eventUrl, with the number "
+        "that is shown as line: "
+        f"{webhook_url}?direction=out&leg=contact&extension=101&line=74951230001",
         f"To have recordings, give the record action this eventUrl: {webhook_url}",
         "If your NCCO connects another employee after the first has talked, add transferred_from to that eventUrl: "
         "the uuid of the leg before.",
         "To call by a click, enter the application's id and private key, caller_id, and sip_domain if employees have "
         "SIP phones; the user is the extension.",
-        "A webhook without a token is refused with 401. Vonage leaves the token out when it fails itself; such a call "
-        "is found again in the list of calls.",
+        "A webhook without a token is answered by 503, as Vonage asks: it leaves the token out when it fails itself, "
+        "and then signs the webhook and sends it again. Where all come without one, signed webhooks are not on.",
     )
 
 
@@ -114,11 +116,11 @@ INFOS = (
         },
         unconfirmed=(
             "for how long a token is good: 300 seconds are taken",
-            "whether a delivery that is sent again has the same jti, and whether 401 has it sent again: the "
-            "documentation asks for 5xx where a token is missing, and Hangtag answers no 5xx for what a caller sent",
+            "whether a delivery that is sent again has the same jti, and how often one without a token is",
             "whether the answer webhook by GET has payload_hash, and of what: of nothing, or of the query",
             "that a connected leg's webhooks hold the conversation_uuid of the leg that it is connected to",
-            "that `from` and `to` of a SIP phone are its SIP address",
+            "that `from` and `to` of a SIP phone are its SIP address, so that a call from one is told from one that "
+            "comes in",
             "how a withheld number is written",
             "that `disconnected` is followed by `completed`: it changes nothing by itself",
             "which leg a `transfer` names, and that its later webhooks hold the other conversation",
@@ -126,7 +128,8 @@ INFOS = (
             "which errors the REST API answers with, by status",
         ),
         sources=(
-            "Nexmo/nexmo-developer: webhook-reference, ncco-reference, signed-webhooks, recording",
+            "Nexmo/nexmo-developer: webhook-reference, ncco-reference, signed-webhooks, recording, and the webhooks "
+            "in the tutorials of the Client SDK",
             "vonage 4.9.1, vonage-jwt 1.1.5 and vonage-voice 1.5.1 (the vendor's Python libraries)",
             "APIs-guru/openapi-directory: nexmo.com/voice/1.3.8, of calls and their list",
             "developer.vonage.com/voice/voice-api/webhook-reference",
