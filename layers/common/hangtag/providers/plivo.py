@@ -19,6 +19,7 @@ from urllib.parse import parse_qs, urlencode
 
 from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
 from hangtag.errors import BadInputError, UnreachableError
+from hangtag.providers.asking import Api, Refusal, basic
 from hangtag.providers.base import (
     Accepted,
     Account,
@@ -30,13 +31,12 @@ from hangtag.providers.base import (
     Media,
     Placed,
     Reply,
-    Response,
     Trust,
     UnreadableError,
     UnverifiedError,
     WebhookRequest,
 )
-from hangtag.providers.reading import MAX_FIELDS, form, json_of, moment, need, query, same, text, whole, words
+from hangtag.providers.reading import MAX_FIELDS, form, moment, need, query, same, text, whole, words
 
 HOSTS = ("plivo.com",)
 MEDIA_HOSTS = HOSTS
@@ -47,7 +47,7 @@ PICK_UP = "told"
 # Those of a new account (plivo.com/docs/voice/concepts/account-limits).
 LIMITS = {"": Limit(300, 5), "calls": Limit(2, 1)}
 
-_BASE = "https://api.plivo.com"
+_API = Api("Plivo", "https://api.plivo.com", ("auth_id", "auth_token"), (401, 403))
 # Where the phones of the account are registered, unless they are elsewhere.
 _PHONES = "phone.plivo.com"
 _SIGNATURES = ("x-plivo-signature-v3", "x-plivo-signature-ma-v3")
@@ -517,13 +517,11 @@ def _listed(account: Account, door: Door, path: str, asked: Mapping[str, str]) -
     """All rows of a list, page by page."""
     for page in range(_MOST_PAGES):
         query_of_page = urlencode({**asked, "limit": _PAGE, "offset": page * _PAGE})
-        rows = _ask(account, door, "GET", f"{path}?{query_of_page}").get("objects")
-        if not isinstance(rows, list):
-            raise UnreachableError("Plivo's answer holds no list")
-        yield from (row for row in rows if isinstance(row, dict))
+        rows = _API.rows(_ask(account, door, "GET", f"{path}?{query_of_page}").get("objects"))
+        yield from rows
         if len(rows) < _PAGE:
             return
-    raise UnreachableError(f"Plivo's list has more than {_MOST_PAGES} pages: ask for a shorter time")
+    raise _API.too_long(_MOST_PAGES)
 
 
 def _stamp(at: datetime) -> str:
@@ -531,8 +529,7 @@ def _stamp(at: datetime) -> str:
 
 
 def _authorization(account: Account) -> str:
-    typed = f"{account.credentials.get('auth_id', '')}:{account.credentials.get('auth_token', '')}"
-    return "Basic " + base64.b64encode(typed.encode()).decode()
+    return basic(account.credentials.get("auth_id", ""), account.credentials.get("auth_token", ""))
 
 
 def _ask(
@@ -544,31 +541,11 @@ def _ask(
     *,
     limit: str = "",
 ) -> Mapping[str, Any]:
-    """One request of the account; its JSON if it is a success. Raises BadInputError, UnreachableError."""
-    import json
-
-    auth_id = account.credentials.get("auth_id", "")
-    if not re.fullmatch(r"\w{1,64}", auth_id, re.ASCII) or not account.credentials.get("auth_token"):
-        raise BadInputError("auth_id and auth_token are needed to ask Plivo")
-    base = str(account.settings.get("api_url") or _BASE).rstrip("/")
-    headers = {"authorization": _authorization(account), "accept": "application/json"}
-    body = None
-    if asked is not None:
-        headers["content-type"] = "application/json"
-        body = json.dumps(asked).encode()
-    url = f"{base}/v1/Account/{auth_id}/{path}"
-    return _read(door.send(method, url, headers=headers, body=body, limit=limit), account)
-
-
-def _read(answer: Response, account: Account) -> Mapping[str, Any]:
-    status, said = answer.status, json_of(answer.body)
-    if status in (401, 403):
-        raise BadInputError(f"Plivo does not take auth_id and auth_token ({status})")
-    if status >= 500:
-        raise UnreachableError(f"Plivo answers that it fails itself ({status})")
-    if not isinstance(said, dict):
-        raise UnreachableError(f"Plivo answered {status}, and nothing that can be read")
-    if 200 <= status < 300:
-        return said
-    told = words(said.get("error"), account.credentials["auth_id"])
-    raise BadInputError(f"Plivo refused it ({status}): {told}" if told else f"Plivo refused it ({status})")
+    """One request of the account; its JSON. Raises as `Api.said` does, with Plivo's own words."""
+    auth_id, _ = _API.login(account)
+    if not re.fullmatch(r"\w{1,64}", auth_id, re.ASCII):
+        raise BadInputError("auth_id can't be part of an address")
+    headers = {"authorization": _authorization(account)}
+    path = f"/v1/Account/{auth_id}/{path}"
+    answer = _API.send(account, door, method, path, headers=headers, asked=asked, limit=limit)
+    return _API.said(answer, lambda said, _: Refusal(words(said.get("error"), auth_id)))

@@ -20,6 +20,7 @@ from urllib.parse import urlencode
 
 from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
 from hangtag.errors import BadInputError, UnreachableError
+from hangtag.providers.asking import Api, Refusal
 from hangtag.providers.base import (
     Accepted,
     Account,
@@ -48,7 +49,7 @@ ORIGINATES_WITH = ("application_id", "private_key")
 # A new account places three calls a second.
 LIMITS = {"calls": Limit(3, 1)}
 
-_BASE = "https://api.nexmo.com"
+_API = Api("Vonage", "https://api.nexmo.com", ORIGINATES_WITH)
 # How old or early a webhook's token may be.
 _WINDOW = 300
 _MAX_TOKEN = 4096
@@ -629,27 +630,22 @@ def _listed(account: Account, door: Door, since: datetime, until: datetime) -> I
     for _ in range(_MOST_PAGES):
         page = _ask(account, door, "GET", f"/v1/calls?{urlencode({**asked, 'record_index': index})}")
         rows = _rows(page)
-        yield from (row for row in rows if isinstance(row, dict))
+        yield from rows
         index += len(rows)
         count = page.get("count")
         if not rows or (type(count) is int and index >= count):
             return
-    raise UnreachableError(f"Vonage's list has more than {_MOST_PAGES} pages: ask for a shorter time")
+    raise _API.too_long(_MOST_PAGES)
 
 
-def _rows(page: Mapping[str, Any]) -> list[Any]:
+def _rows(page: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     embedded = page.get("_embedded")
-    rows = embedded.get("calls") if isinstance(embedded, dict) else None
-    if not isinstance(rows, list):
-        raise UnreachableError("Vonage's answer holds no list")
-    return rows
+    return _API.rows(embedded.get("calls") if isinstance(embedded, dict) else None)
 
 
 def _token(account: Account) -> str:
     """A token of the application, good for five minutes: a JWT by RS256 under its private key."""
-    application, key = (account.credentials.get(name) for name in ORIGINATES_WITH)
-    if not application or not key:
-        raise BadInputError("application_id and private_key are needed to ask Vonage")
+    application, key = _API.login(account)
     # The webhook needs neither, and would pay for both at the start.
     from time import time
     from uuid import uuid4
@@ -673,40 +669,24 @@ def _ask(
     asked: Mapping[str, Any] | None = None,
     limit: str = "",
 ) -> Mapping[str, Any]:
-    """One request; its JSON if it is a success.
-
-    Raises BadInputError in words of our own, for Vonage's repeat numbers, and UnreachableError for what is no answer.
-    """
-    headers = {"authorization": f"Bearer {_token(account)}", "accept": "application/json"}
-    body = None
-    if asked is not None:
-        headers["content-type"] = "application/json"
-        body = json.dumps(asked).encode()
-    base = str(account.settings.get("api_url") or _BASE).rstrip("/")
-    answer = door.send(method, base + path, headers=headers, body=body, limit=limit)
-    said = json_of(answer.body)
-    if answer.status == 401:
-        raise BadInputError("Vonage does not take application_id and private_key (401)")
-    if answer.status >= 500:
-        raise UnreachableError(f"Vonage answers that it fails itself ({answer.status})")
-    if not isinstance(said, dict):
-        raise UnreachableError(f"Vonage answered {answer.status}, and nothing that can be read")
-    if 200 <= answer.status < 300:
-        return said
-    raise BadInputError(f"Vonage refused it ({answer.status}): {_why(said, answer.status)}")
+    """One request; its JSON. Raises as `Api.said` does, in words of our own: Vonage's repeat numbers."""
+    headers = {"authorization": f"Bearer {_token(account)}"}
+    return _API.said(_API.send(account, door, method, path, headers=headers, asked=asked, limit=limit), _why)
 
 
-def _why(said: Mapping[str, Any], status: int) -> str:
+_REFUSALS = {
+    400: "the number, the line or the employee's phone can't be called: see caller_id and sip_domain",
+    402: "the account has no credit",
+    403: "the application may not do that",
+    404: "there is no such thing at that address",
+}
+
+
+def _why(said: Mapping[str, Any], status: int) -> Refusal:
     """In words of our own; of its own only the name of the parameter that it does not take."""
     parameters = said.get("invalid_parameters")
     first = parameters[0] if isinstance(parameters, list) and parameters else None
     name = first.get("name") if isinstance(first, dict) else None
     if isinstance(name, str) and re.fullmatch(r"[a-z_.\[\]0-9]{1,40}", name):
-        return f"it does not take {name}"
-    known = {
-        400: "the number, the line or the employee's phone can't be called: see caller_id and sip_domain",
-        402: "the account has no credit",
-        403: "the application may not do that",
-        404: "there is no such thing at that address",
-    }
-    return known.get(status, "see its list of errors")
+        return Refusal(f"it does not take {name}")
+    return Refusal(_REFUSALS.get(status, "see its list of errors"))
