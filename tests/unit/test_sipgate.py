@@ -41,6 +41,8 @@ SIGNATURE = (
     "aPXsdDKkkA0="
 )
 HOOK = "https://hooks.example.com/hooks/sipgate/" + "T" * 40
+# A public key by an algorithm that nobody knows.
+UNHEARD_OF = "-----BEGIN PUBLIC KEY-----\nMBIwCQYFK4EEAH8FAAMFAEFBQUE=\n-----END PUBLIC KEY-----"
 CALL = {"event": "newCall", "direction": "in", "from": "4912354678", "to": "49999999", "callId": "c1"}
 SETTINGS = {"users": "w0=101, w1=102"}
 CLICK = Click(extension="101", number="+4912354678", reference="r", line="+49999999")
@@ -104,7 +106,7 @@ def test_a_key_that_is_entered_replaces_the_published_one() -> None:
         sipgate.verify(delivered(GENUINE, SIGNATURE), trust)
     body = urlencode(CALL).encode()
     sipgate.verify(delivered(body, simulated.sign(simulated.CREDENTIALS["public_key"], body)), trust)
-    for key in ("no key", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----", "\ud800"):
+    for key in ("no key", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----", UNHEARD_OF, "\ud800"):
         with pytest.raises(UnverifiedError):
             sipgate.verify(delivered(GENUINE, SIGNATURE), Trust(credentials={"public_key": (key,)}))
 
@@ -112,7 +114,7 @@ def test_a_key_that_is_entered_replaces_the_published_one() -> None:
 def test_only_a_public_key_of_rsa_can_be_entered() -> None:
     curve = ec.generate_private_key(ec.SECP256R1()).public_key()
     other = curve.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
-    for said in ("", "x", other, SIGNATURE):
+    for said in ("", "x", other, UNHEARD_OF, SIGNATURE):
         with pytest.raises(ValidationError):
             SipgateCredentials(public_key=said)
     assert SipgateCredentials(public_key=sipgate.PUBLISHED_KEY).public_key == sipgate.PUBLISHED_KEY

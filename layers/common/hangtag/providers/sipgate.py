@@ -119,12 +119,13 @@ def _is_signed(key: str, signature: bytes, body: bytes) -> bool:
 @lru_cache(maxsize=16)
 def _loaded(key: str) -> Any:
     """The key of that PEM; None if it is none of RSA."""
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
     try:
         loaded = load_pem_public_key(key.encode("utf-8", "surrogatepass"))
-    except ValueError:
+    except (ValueError, UnsupportedAlgorithm):
         return None
     return loaded if isinstance(loaded, RSAPublicKey) else None
 

@@ -10,12 +10,13 @@ __all__ = ["INFOS"]
 
 
 def _known_key(said: str) -> str:
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
     try:
         key = load_pem_public_key(said.encode())
-    except ValueError:
+    except (ValueError, UnsupportedAlgorithm):
         raise ValueError("that is no public key in PEM") from None
     if not isinstance(key, RSAPublicKey) or key.key_size < 2048:
         raise ValueError("it must be a public key of RSA, of 2048 bits at least")
