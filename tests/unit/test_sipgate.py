@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pydantic import ValidationError
 
 from doors import PlainDoor
+from hangtag.calls.classify import classify
 from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
 from hangtag.calls.fold import fold
 from hangtag.errors import BadInputError, UnreachableError
@@ -24,7 +25,8 @@ from hangtag.providers.forms.sipgate import SipgateCredentials, SipgateSettings
 from local.simulator.pbx import sipgate as simulated
 from local.simulator.rest import Fault, Reply, Server, serving
 from local.simulator.rest.sipgate import Api
-from provider_stories import NOON
+from local.simulator.story import load_stories
+from provider_stories import IDS, NOON, line, story_of
 
 # A body that sipgate's own key has signed: the example of the vendor's library (sipgateio, lib/webhook).
 GENUINE = (
@@ -163,7 +165,7 @@ def test_the_answer_says_where_to_go_on() -> None:
 )
 def test_the_cause_of_a_hang_up(cause: str, incoming: Outcome | None, outgoing: Outcome | None) -> None:
     ended = {**CALL, "event": "hangup", "cause": cause}
-    assert (told(ended).outcome, told(ended).final, told(ended).leg) == (incoming, True, "")
+    assert (told(ended).outcome, told(ended).final, told(ended).leg) == (incoming, cause != "forwarded", "")
     assert told({**ended, "direction": "out"}).outcome is outgoing
 
 
@@ -193,6 +195,24 @@ def test_a_call_that_goes_on_is_linked_from_the_one_before() -> None:
         _, linked = parsed({**CALL, "callId": "c2", name: "c1", "userId[]": ["w0"]})
         assert (linked.call_id, linked.kind, linked.linked_call_id) == ("c1", Kind.SUMMARY, "c2")
     assert len(parsed({**CALL, "origCallId": "c1"})) == 1
+    # Should its first request be lost, the others say so.
+    for event in ("answer", "hangup"):
+        *_, linked = parsed({**CALL, "event": event, "callId": "c2", "origCallId": "c1"})
+        assert (linked.call_id, linked.linked_call_id) == ("c1", "c2")
+
+
+@pytest.mark.parametrize("name", ["forwarded_to_another_employee", "forwarded_to_voicemail"])
+def test_a_forwarded_call_leaves_one_tag(name: str) -> None:
+    story = story_of(load_stories("sipgate"), name)
+    folded = line("sipgate").folded(story.events)
+    for expected in story.expect:
+        call = folded["main", expected.call.format(**IDS)]
+        verdict = classify(call, mapped={"101", "102"}, external_is_employee=False)
+        assert (call.outcome, verdict.skip, verdict.tag) == (
+            expected.outcome,
+            expected.skip_reason,
+            expected.tag.type if expected.tag else None,
+        )
 
 
 def test_a_withheld_number_is_none_and_keys_change_nothing() -> None:
@@ -282,8 +302,10 @@ def test_rows_of_every_kind(
 ) -> None:
     with account_of() as (api, _, account):
         api.rows = [row(1, **more)]
-        (event,) = sipgate.history(account, NOON - timedelta(hours=1), NOON, PlainDoor())
+        event, *more_of_it = sipgate.history(account, NOON - timedelta(hours=1), NOON, PlainDoor())
         assert (event.direction, event.outcome, event.extension) == (direction, outcome, extension)
+        mailbox = str(more.get("callStatus")).startswith("VOICEMAIL")
+        assert [(one.kind, one.outcome) for one in more_of_it] == [(Kind.SUMMARY, Outcome.MISSED)] * mailbox
 
 
 def test_a_history_is_read_to_its_end_and_what_cant_be_read_is_left_out() -> None:

@@ -79,6 +79,7 @@ _STATUSES = {
 # Whoever made an outgoing call is told at its beginning only: all of it is one leg.
 _OUT = "out"
 _VOICEMAIL = "voicemail"
+_FORWARDED = "forwarded"
 _XML = "application/xml"
 _NOTHING = Reply(200, "<Response/>", _XML)
 _PAGE = 500
@@ -148,7 +149,7 @@ def parse(request: WebhookRequest, settings: Mapping[str, Any]) -> Accepted:
         direction=_DIRECTIONS.get(text(fields, "direction")),
     )
     event = replace(event, external=_number(fields, event), line=_line(fields, event))
-    events = reader(fields, event, _users(settings))
+    events = (*reader(fields, event, _users(settings)), *_linked(fields, event))
     return Accepted(events, _go_on(request.url) if name == "newcall" else _NOTHING)
 
 
@@ -178,20 +179,26 @@ def _users(settings: Mapping[str, Any]) -> Mapping[str, str]:
 
 
 def _new_call(fields: Mapping[str, str], event: CallEvent, users: Mapping[str, str]) -> tuple[CallEvent, ...]:
-    """Whose phones ring, or who calls. One that goes on from another call is linked from that."""
+    """Whose phones ring, or who calls. A mailbox is nobody."""
     named = [user for user in text(fields, "userId[]", _LIMITS["userId[]"]).split(LIST_SEPARATOR) if user]
     found = [users.get(user, user) for user in dict.fromkeys(named)]
     if event.direction is Direction.OUT:
         begun: tuple[CallEvent, ...] = (replace(event, leg=_OUT, extension=found[0] if found else None),)
     else:
         begun = tuple(replace(event, leg=phone, extension=phone) for phone in found) or (event,)
-    before = text(fields, "origCallId", 128) or text(fields, "originalCallId", 128)
-    if before and before != event.call_id:
-        linked = CallEvent(
-            call_id=before, kind=Kind.SUMMARY, at=event.at, at_is_arrival=True, linked_call_id=event.call_id
-        )
-        return (*begun, linked)
+        if text(fields, "user[]", _LIMITS["user[]"]).lower() == _VOICEMAIL:
+            begun += (replace(event, kind=Kind.SUMMARY, outcome=Outcome.MISSED),)
     return begun
+
+
+def _linked(fields: Mapping[str, str], event: CallEvent) -> tuple[CallEvent, ...]:
+    """The call before, where this one goes on from another: each request of it says so."""
+    before = text(fields, "origCallId", 128) or text(fields, "originalCallId", 128)
+    if before in ("", event.call_id):
+        return ()
+    return (
+        CallEvent(call_id=before, kind=Kind.SUMMARY, at=event.at, at_is_arrival=True, linked_call_id=event.call_id),
+    )
 
 
 def _answer(fields: Mapping[str, str], event: CallEvent, users: Mapping[str, str]) -> tuple[CallEvent, ...]:
@@ -206,7 +213,10 @@ def _answer(fields: Mapping[str, str], event: CallEvent, users: Mapping[str, str
 
 
 def _hang_up(fields: Mapping[str, str], event: CallEvent, users: Mapping[str, str]) -> tuple[CallEvent, ...]:  # noqa: ARG001
-    """The end of the whole call. Of one that was forwarded, and of no known cause, its legs say how it went."""
+    """The end of the whole call. Of one that was forwarded, and of no known cause, its legs say how it went.
+
+    A forwarded one goes on as another call, which is told a moment later.
+    """
     cause = text(fields, "cause", _LIMITS["cause"]).lower()
     found = _CAUSES.get(cause)
     if event.direction is not Direction.OUT and found is not None:
@@ -214,7 +224,8 @@ def _hang_up(fields: Mapping[str, str], event: CallEvent, users: Mapping[str, st
         found = Outcome.SUCCESS if found is Outcome.SUCCESS and not mailbox else Outcome.MISSED
     leg = _OUT if event.direction is Direction.OUT else ""
     talked = None if found in (Outcome.SUCCESS, None) else 0
-    return (replace(event, kind=Kind.ENDED, leg=leg, outcome=found, talk_seconds=talked, final=True),)
+    final = cause != _FORWARDED
+    return (replace(event, kind=Kind.ENDED, leg=leg, outcome=found, talk_seconds=talked, final=final),)
 
 
 # ------------------------------------------------------------------ to the PBX
@@ -304,6 +315,9 @@ def _told(row: Mapping[str, Any], users: Mapping[str, str]) -> Iterator[CallEven
         final=True,
         started_at=began,
     )
+    if status.lower().startswith(_VOICEMAIL):
+        # The webhook of its hang-up may have taken the mailbox for somebody.
+        yield CallEvent(call_id=call_id, kind=Kind.SUMMARY, at=ended, outcome=Outcome.MISSED)
     recordings = row.get("recordings")
     for one in recordings if isinstance(recordings, list) else []:
         url = one.get("url") if isinstance(one, dict) else None

@@ -83,16 +83,16 @@ INFOS = (
             "recording_link_late": "no webhook tells of recordings; the history names them",
         },
         unconfirmed=(
-            "that origCallId names the call that was handed on, and that its hang-up has the cause forwarded",
-            "that a click is told as an outgoing call whose callId is the session",
-            "how answeringNumber names a mailbox: voicemail is looked for in it",
+            "that a call which is handed on after talk is named as origCallId by the next, as one that is forwarded is",
+            "how a mailbox that takes a call under the same id is named: voicemail is looked for in answeringNumber",
             "that lastModified of the history is the end of the call, and which of several endpoints answered",
             "whether recordings need the token",
             "limits of the REST API: 60 requests a minute are kept",
         ),
         sources=(
             "sipgateio 2.15.1 (the vendor's library for Node): webhook, history, call, webhook settings",
-            "sipgate.io: description of the push API",
+            "developer.sipgate.io: the push API (reference, FAQ) and Real Time Call Manipulation",
+            "sipgate/sipgate.io: issues 106, 134, 135, 140 (what is posted of forwarded calls, mailboxes, clicks)",
         ),
     ),
 )
