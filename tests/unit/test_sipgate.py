@@ -136,6 +136,9 @@ def test_every_user_of_the_list_rings_by_extension_or_by_sipgates_id() -> None:
     assert [(one.kind, one.leg, one.external, one.line) for one in events] == [
         (Kind.RINGING, leg, "4912354678", "49999999") for leg in ("101", "102", "w7")
     ]
+    # As in what sipgate itself has signed.
+    counted = parsed({**CALL, "userId[][0]": "w0", "userId[][1]": "w1"})
+    assert [one.leg for one in counted] == ["101", "102"]
     # A call that rings nobody, a menu's, is there all the same.
     assert told(CALL).leg == ""
 
@@ -282,7 +285,12 @@ def test_the_history_tells_who_took_a_call_and_names_recordings() -> None:
         assert recorded.recording == "https://api.sipgate.com/v2/r"
         media = sipgate.recording(account, recorded.recording, PlainDoor())
         assert base64.b64decode(media.headers["authorization"].removeprefix("Basic ")).startswith(b"token-ABC123:")
-        for elsewhere in ("https://app.sipgate.com/r", "https://api.sipgate.com.evil.example/r"):
+        for elsewhere in (
+            "https://app.sipgate.com/r",
+            "https://api.sipgate.com.evil.example/r",
+            "http://api.sipgate.com/r",
+            "https://[",
+        ):
             assert not sipgate.recording(account, elsewhere, PlainDoor()).headers
 
 
@@ -306,6 +314,14 @@ def test_rows_of_every_kind(
         assert (event.direction, event.outcome, event.extension) == (direction, outcome, extension)
         mailbox = str(more.get("callStatus")).startswith("VOICEMAIL")
         assert [(one.kind, one.outcome) for one in more_of_it] == [(Kind.SUMMARY, Outcome.MISSED)] * mailbox
+
+
+def test_a_number_that_is_withheld_is_none_in_the_history_too() -> None:
+    with account_of() as (api, _, account):
+        api.rows = [row(1, source="anonymous"), row(2, direction="OUTGOING", source="anonymous", target="4912354678")]
+        incoming, outgoing = sipgate.history(account, NOON - timedelta(hours=1), NOON, PlainDoor())
+        assert (incoming.external, incoming.line) == ("", "49999999")
+        assert (outgoing.external, outgoing.line) == ("4912354678", None)
 
 
 def test_a_history_is_read_to_its_end_and_what_cant_be_read_is_left_out() -> None:

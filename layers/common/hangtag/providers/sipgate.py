@@ -148,7 +148,12 @@ def parse(request: WebhookRequest, settings: Mapping[str, Any]) -> Accepted:
         at_is_arrival=True,
         direction=_DIRECTIONS.get(text(fields, "direction")),
     )
-    event = replace(event, external=_number(fields, event), line=_line(fields, event))
+    outgoing = event.direction is Direction.OUT
+    event = replace(
+        event,
+        external=_number(fields, "to" if outgoing else "from"),
+        line=_number(fields, "from" if outgoing else "to") or None,
+    )
     events = (*reader(fields, event, _users(settings)), *_linked(fields, event))
     return Accepted(events, _go_on(request.url) if name == "newcall" else _NOTHING)
 
@@ -161,15 +166,10 @@ def _go_on(url: str) -> Reply:
     return Reply(200, f'<Response onAnswer="{where}" onHangup="{where}"/>', _XML)
 
 
-def _number(fields: Mapping[str, str], event: CallEvent) -> str:
-    """The other party's; "" if it is withheld, which is written in letters."""
-    said = text(fields, "to" if event.direction is Direction.OUT else "from", 128)
+def _number(fields: Mapping[str, Any], name: str) -> str:
+    """A number; "" if it is withheld, which is written in letters."""
+    said = text(fields, name, 128)
     return said if any(character in "123456789" for character in said) else ""
-
-
-def _line(fields: Mapping[str, str], event: CallEvent) -> str | None:
-    said = text(fields, "from" if event.direction is Direction.OUT else "to", 128)
-    return said if any(character in "123456789" for character in said) else None
 
 
 def _users(settings: Mapping[str, Any]) -> Mapping[str, str]:
@@ -180,7 +180,9 @@ def _users(settings: Mapping[str, Any]) -> Mapping[str, str]:
 
 def _new_call(fields: Mapping[str, str], event: CallEvent, users: Mapping[str, str]) -> tuple[CallEvent, ...]:
     """Whose phones ring, or who calls. A mailbox is nobody."""
-    named = [user for user in text(fields, "userId[]", _LIMITS["userId[]"]).split(LIST_SEPARATOR) if user]
+    # As userId[], given for each, or as userId[][0] and so on: so it is in a request that sipgate itself has signed.
+    lists = (text(fields, name, _LIMITS["userId[]"]) for name in fields if name.startswith("userId[]"))
+    named = [user for said in lists for user in said.split(LIST_SEPARATOR) if user]
     found = [users.get(user, user) for user in dict.fromkeys(named)]
     if event.direction is Direction.OUT:
         begun: tuple[CallEvent, ...] = (replace(event, leg=_OUT, extension=found[0] if found else None),)
@@ -255,9 +257,7 @@ def _device(account: Account, extension: str) -> str:
 
 def recording(account: Account, reference: str, door: Door) -> Media:  # noqa: ARG001 - the address is known
     """The address that the history has; sipgate's own host is shown the token."""
-    from urllib.parse import urlsplit
-
-    own = urlsplit(reference).hostname == "api.sipgate.com"
+    own = reference.startswith(_BASE + "/")
     return Media(reference, {"authorization": _authorization(account)} if own else {})
 
 
@@ -288,7 +288,7 @@ def _told(row: Mapping[str, Any], users: Mapping[str, str]) -> Iterator[CallEven
         began, call_id = moment(need(row, "created")), need(row, "callId", _LIMITS["callId"])
         talked, status = whole(row, "duration") or 0, text(row, "callStatus").upper()
         direction = Direction.OUT if text(row, "direction").upper().endswith("OUTGOING") else Direction.IN
-        source, target = text(row, "source", 128), text(row, "target", 128)
+        source, target = _number(row, "source"), _number(row, "target")
         changed = moment(text(row, "lastModified"))
     except UnreadableError:
         return
