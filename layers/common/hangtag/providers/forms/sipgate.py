@@ -57,7 +57,8 @@ class SipgateSettings(ApiSettings):
 def _instructions(webhook_url: str) -> tuple[str, ...]:
     return (
         "Make a personal access token that may read the history and the account, place calls and change the settings "
-        "of sipgate.io, and enter it here as token_id and token; then the address is entered for you.",
+        "of sipgate.io, and enter it here as token_id and token; then the address is entered for you, in place of any "
+        "other: sipgate tells one address of calls of each direction.",
         f"Else enter this address at sipgate, under sipgate.io, for incoming and for outgoing calls: {webhook_url}",
         "Enter which user has which extension as users; the ids stand in the addresses of the users' pages.",
         "If sipgate has made a new key for its signatures, enter it as public_key.",
