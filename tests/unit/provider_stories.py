@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -86,14 +86,19 @@ class Line:
         return {key: closed(told, at) for key, told in by_call.items()}
 
 
-def closed(events: list[CallEvent], at: datetime) -> Call:
+def closed(events: Sequence[CallEvent], at: datetime) -> Call:
     """The record of a call once nothing comes any more."""
+    return fold(settled(events, at))
+
+
+def settled(events: Sequence[CallEvent], at: datetime) -> Sequence[CallEvent]:
+    """A call's events, and that nothing came any more, if they do not close it."""
     call = fold(events)
     if call.closed:
-        return call
+        return events
     forced = call.quiet_since is None
     later = at + timedelta(hours=4) if forced else at + timedelta(seconds=1)
-    return fold([*events, settlement(call, later, forced=forced)])
+    return [*events, settlement(call, later, forced=forced)]
 
 
 def line(provider: str, *, other: bool = False) -> Line:

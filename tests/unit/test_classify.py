@@ -60,6 +60,13 @@ def test_a_row_of_the_table(call: Call, mapped: set[str], tag: TagType | None, s
     assert (verdict.tag, verdict.skip) == (tag, skip)
 
 
+def test_what_nobody_took_and_went_on_as_another_call_leaves_its_tag_to_that_one() -> None:
+    went_on = event(Kind.SUMMARY, 31, "", linked_call_id="call-2")
+    for outcome, skip in ((Outcome.MISSED, SkipReason.FORWARDED), (Outcome.SUCCESS, None)):
+        call = fold([event(Kind.RINGING, 0), event(Kind.ENDED, 30, outcome=outcome, final=True), went_on])
+        assert classify(call, mapped={"101"}, external_is_employee=False).skip is skip
+
+
 def test_a_group_that_an_unmapped_extension_answered_leaves_no_tag_though_a_mapped_one_rang() -> None:
     call = fold(
         [

@@ -105,6 +105,18 @@ def test_a_final_end_without_a_leg_of_a_call_that_nobody_took_misses_at_every_ph
     assert {leg.outcome for leg in call.legs} == {Outcome.MISSED}
 
 
+def test_an_end_without_a_leg_that_is_not_final_ends_them_all_and_what_rings_later_lives() -> None:
+    over = event(Kind.ENDED, 20, "", outcome=None)
+    call = fold([ringing(0), ringing(0, "102"), over])
+    assert (call.closed, call.quiet_since, {leg.live for leg in call.legs}) == (False, over.at, {False})
+    assert fold([ringing(0), answered(5), over]).outcome is Outcome.SUCCESS
+    again = fold([ringing(0), over, ringing(25, "102")])
+    assert [leg.key for leg in again.legs if leg.live] == ["102"]
+    # The end of a part that began without a name is its own.
+    menu = fold([event(Kind.RINGING, 0, ""), ringing(10), over])
+    assert [leg.key for leg in menu.legs if leg.live] == ["101"]
+
+
 def test_an_extension_that_rings_twice_is_seen_twice() -> None:
     once = [ringing(0), ended(20, Outcome.CANCELLED)]
     twice = [*once, ringing(40)]

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
 import pytest
@@ -11,6 +11,7 @@ import pytest
 from doors import PlainDoor
 from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
 from hangtag.errors import BadInputError, UnreachableError
+from hangtag.outbound import check_host
 from hangtag.providers import ringostat
 from hangtag.providers.base import Account, Click, Trust, UnreadableError, WebhookRequest
 from local.simulator.rest import Fault, Reply, Server, serving
@@ -121,9 +122,44 @@ def test_a_sip_account_is_known_by_its_login() -> None:
     assert (outgoing.extension, outgoing.external, outgoing.line) == ("anna", "380671112233", None)
 
 
+@pytest.mark.parametrize(
+    ("caller", "extension"),
+    [
+        ('"itrix_Contact" <itrix_Contact>', "itrix_Contact"),
+        ('"Anna" <SIP/anna>', "anna"),
+        ('"Support PhonerLite" <380441112233>', "Support PhonerLite"),
+        ("<anna>", "anna"),
+        ("380441112233", "380441112233"),
+        ("", None),
+        ("<>", None),
+    ],
+)
+def test_who_calls_is_the_account_and_not_the_line_that_is_shown(caller: str, extension: str | None) -> None:
+    fields = {"uniqueid": "1", "caller": caller, "dst": "380671112233", "outbound_number": "380441112233"}
+    event = told("before_outgoing", **fields)
+    assert (event.extension, event.external, event.line) == (extension, "380671112233", "380441112233")
+
+
+def test_an_address_of_a_recording_that_there_is_not_is_left_out() -> None:
+    address = "https://app.ringostat.com/recordings/1700000000.1.wav?token=x"
+    for said, recording in (("1", address), ("", address), ("0", None)):
+        told_of = told("after_call", **TAKEN, disposition="NO ANSWER", recording=address, has_recording=said)
+        assert told_of.recording == recording
+    assert told("taken", **TAKEN, recording=address).recording is None
+
+
+def test_what_an_unsigned_webhook_names_as_a_recording_is_fetched_from_ringostat_alone() -> None:
+    check_host("https://app.ringostat.com/recordings/1.wav?token=x", ringostat.MEDIA_HOSTS)
+    for elsewhere in ("https://app.ringostat.com.evil.example/1.wav", "https://evil.example/1.wav"):
+        with pytest.raises(BadInputError):
+            check_host(elsewhere, ringostat.MEDIA_HOSTS)
+
+
 def test_a_withheld_number_is_none() -> None:
     for said in ("", "anonymous", "Unknown", "0"):
         assert told("before_call", **TAKEN | {"caller": said}).external == ""
+    named = told("before_call", **TAKEN | {"caller": '"Shop 24" <380671112233>'})
+    assert named.external == "380671112233"
 
 
 def test_without_a_time_zone_or_with_a_clock_that_is_off_times_are_left_out() -> None:
@@ -197,6 +233,17 @@ def test_rows_that_cant_be_read_are_left_out() -> None:
         server.faults.append(Fault(Reply(200, {"rows": []})))
         with pytest.raises(UnreachableError):
             list(ringostat.history(account, NOON - timedelta(hours=2), NOON, PlainDoor()))
+
+
+def test_the_clock_of_a_row_counts_where_it_is_told() -> None:
+    """As in the vendor's description of the call log."""
+    row = {"uniqueid": "1", "call_type": "in", "caller": "380441112233", "disposition": "ANSWERED", "billsec": 11,
+           "waittime": "12", "calldate": "2026-03-01T13:13:43+0300", "connected_with": "380671112233"}  # fmt: skip
+    with project() as (_, server, account):
+        server.faults.append(Fault(Reply(200, [row])))
+        (event,) = ringostat.history(account, NOON - timedelta(hours=2), NOON, PlainDoor())
+        assert event.started_at == datetime(2026, 3, 1, 10, 13, 43, tzinfo=UTC)
+        assert event.at == event.started_at + timedelta(seconds=23)
 
 
 def test_without_a_key_nothing_is_asked() -> None:

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pydantic import ValidationError
 
 from doors import PlainDoor
+from hangtag.calls.classify import classify
 from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
 from hangtag.calls.fold import fold
 from hangtag.errors import BadInputError, UnreachableError
@@ -24,7 +25,8 @@ from hangtag.providers.forms.sipgate import SipgateCredentials, SipgateSettings
 from local.simulator.pbx import sipgate as simulated
 from local.simulator.rest import Fault, Reply, Server, serving
 from local.simulator.rest.sipgate import Api
-from provider_stories import NOON
+from local.simulator.story import load_stories
+from provider_stories import IDS, NOON, line, story_of
 
 # A body that sipgate's own key has signed: the example of the vendor's library (sipgateio, lib/webhook).
 GENUINE = (
@@ -41,6 +43,8 @@ SIGNATURE = (
     "aPXsdDKkkA0="
 )
 HOOK = "https://hooks.example.com/hooks/sipgate/" + "T" * 40
+# A public key by an algorithm that nobody knows.
+UNHEARD_OF = "-----BEGIN PUBLIC KEY-----\nMBIwCQYFK4EEAH8FAAMFAEFBQUE=\n-----END PUBLIC KEY-----"
 CALL = {"event": "newCall", "direction": "in", "from": "4912354678", "to": "49999999", "callId": "c1"}
 SETTINGS = {"users": "w0=101, w1=102"}
 CLICK = Click(extension="101", number="+4912354678", reference="r", line="+49999999")
@@ -104,7 +108,7 @@ def test_a_key_that_is_entered_replaces_the_published_one() -> None:
         sipgate.verify(delivered(GENUINE, SIGNATURE), trust)
     body = urlencode(CALL).encode()
     sipgate.verify(delivered(body, simulated.sign(simulated.CREDENTIALS["public_key"], body)), trust)
-    for key in ("no key", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----", "\ud800"):
+    for key in ("no key", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----", UNHEARD_OF, "\ud800"):
         with pytest.raises(UnverifiedError):
             sipgate.verify(delivered(GENUINE, SIGNATURE), Trust(credentials={"public_key": (key,)}))
 
@@ -112,7 +116,7 @@ def test_a_key_that_is_entered_replaces_the_published_one() -> None:
 def test_only_a_public_key_of_rsa_can_be_entered() -> None:
     curve = ec.generate_private_key(ec.SECP256R1()).public_key()
     other = curve.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
-    for said in ("", "x", other, SIGNATURE):
+    for said in ("", "x", other, UNHEARD_OF, SIGNATURE):
         with pytest.raises(ValidationError):
             SipgateCredentials(public_key=said)
     assert SipgateCredentials(public_key=sipgate.PUBLISHED_KEY).public_key == sipgate.PUBLISHED_KEY
@@ -132,6 +136,9 @@ def test_every_user_of_the_list_rings_by_extension_or_by_sipgates_id() -> None:
     assert [(one.kind, one.leg, one.external, one.line) for one in events] == [
         (Kind.RINGING, leg, "4912354678", "49999999") for leg in ("101", "102", "w7")
     ]
+    # As in what sipgate itself has signed.
+    counted = parsed({**CALL, "userId[][0]": "w0", "userId[][1]": "w1"})
+    assert [one.leg for one in counted] == ["101", "102"]
     # A call that rings nobody, a menu's, is there all the same.
     assert told(CALL).leg == ""
 
@@ -161,7 +168,7 @@ def test_the_answer_says_where_to_go_on() -> None:
 )
 def test_the_cause_of_a_hang_up(cause: str, incoming: Outcome | None, outgoing: Outcome | None) -> None:
     ended = {**CALL, "event": "hangup", "cause": cause}
-    assert (told(ended).outcome, told(ended).final, told(ended).leg) == (incoming, True, "")
+    assert (told(ended).outcome, told(ended).final, told(ended).leg) == (incoming, cause != "forwarded", "")
     assert told({**ended, "direction": "out"}).outcome is outgoing
 
 
@@ -191,6 +198,24 @@ def test_a_call_that_goes_on_is_linked_from_the_one_before() -> None:
         _, linked = parsed({**CALL, "callId": "c2", name: "c1", "userId[]": ["w0"]})
         assert (linked.call_id, linked.kind, linked.linked_call_id) == ("c1", Kind.SUMMARY, "c2")
     assert len(parsed({**CALL, "origCallId": "c1"})) == 1
+    # Should its first request be lost, the others say so.
+    for event in ("answer", "hangup"):
+        *_, linked = parsed({**CALL, "event": event, "callId": "c2", "origCallId": "c1"})
+        assert (linked.call_id, linked.linked_call_id) == ("c1", "c2")
+
+
+@pytest.mark.parametrize("name", ["forwarded_to_another_employee", "forwarded_to_voicemail"])
+def test_a_forwarded_call_leaves_one_tag(name: str) -> None:
+    story = story_of(load_stories("sipgate"), name)
+    folded = line("sipgate").folded(story.events)
+    for expected in story.expect:
+        call = folded["main", expected.call.format(**IDS)]
+        verdict = classify(call, mapped={"101", "102"}, external_is_employee=False)
+        assert (call.outcome, verdict.skip, verdict.tag) == (
+            expected.outcome,
+            expected.skip_reason,
+            expected.tag.type if expected.tag else None,
+        )
 
 
 def test_a_withheld_number_is_none_and_keys_change_nothing() -> None:
@@ -260,7 +285,12 @@ def test_the_history_tells_who_took_a_call_and_names_recordings() -> None:
         assert recorded.recording == "https://api.sipgate.com/v2/r"
         media = sipgate.recording(account, recorded.recording, PlainDoor())
         assert base64.b64decode(media.headers["authorization"].removeprefix("Basic ")).startswith(b"token-ABC123:")
-        for elsewhere in ("https://app.sipgate.com/r", "https://api.sipgate.com.evil.example/r"):
+        for elsewhere in (
+            "https://app.sipgate.com/r",
+            "https://api.sipgate.com.evil.example/r",
+            "http://api.sipgate.com/r",
+            "https://[",
+        ):
             assert not sipgate.recording(account, elsewhere, PlainDoor()).headers
 
 
@@ -280,8 +310,18 @@ def test_rows_of_every_kind(
 ) -> None:
     with account_of() as (api, _, account):
         api.rows = [row(1, **more)]
-        (event,) = sipgate.history(account, NOON - timedelta(hours=1), NOON, PlainDoor())
+        event, *more_of_it = sipgate.history(account, NOON - timedelta(hours=1), NOON, PlainDoor())
         assert (event.direction, event.outcome, event.extension) == (direction, outcome, extension)
+        mailbox = str(more.get("callStatus")).startswith("VOICEMAIL")
+        assert [(one.kind, one.outcome) for one in more_of_it] == [(Kind.SUMMARY, Outcome.MISSED)] * mailbox
+
+
+def test_a_number_that_is_withheld_is_none_in_the_history_too() -> None:
+    with account_of() as (api, _, account):
+        api.rows = [row(1, source="anonymous"), row(2, direction="OUTGOING", source="anonymous", target="4912354678")]
+        incoming, outgoing = sipgate.history(account, NOON - timedelta(hours=1), NOON, PlainDoor())
+        assert (incoming.external, incoming.line) == ("", "49999999")
+        assert (outgoing.external, outgoing.line) == ("4912354678", None)
 
 
 def test_a_history_is_read_to_its_end_and_what_cant_be_read_is_left_out() -> None:

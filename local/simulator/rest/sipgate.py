@@ -10,8 +10,9 @@ from local.simulator.past import Sent, iso
 from local.simulator.rest.base import Asked, Reply
 
 _USERS = {"w0": "101", "w1": "102", "w2": "103"}
-_STATUSES = {"normalClearing": "SUCCESS", "busy": "BUSY", "noAnswer": "MISSED", "cancel": "MISSED"}
-_STATUSES |= {"forwarded": "SUCCESS"}
+# Of calls that nobody took.
+_STATUSES = {"normalClearing": "VOICEMAIL_NO_MESSAGE", "busy": "BUSY", "noAnswer": "MISSED", "cancel": "MISSED"}
+_STATUSES |= {"forwarded": "MISSED"}
 _NUMBER = re.compile(r"\+[1-9]\d{6,14}")
 
 
@@ -43,7 +44,7 @@ class Api:
             begun.setdefault(call_id, one.at if begun else started)
             if said["event"] == "newCall":
                 users[call_id] = said.get("userId[]", "").split(" ")
-            elif said["event"] == "answer":
+            elif said["event"] == "answer" and said.get("user") != "voicemail":
                 answered[call_id] = (said.get("userId", ""), one.at)
             elif said["event"] == "hangup":
                 self.rows.append(_row(one, begun[call_id], users[call_id], answered.get(call_id)))

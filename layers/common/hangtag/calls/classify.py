@@ -24,6 +24,7 @@ class SkipReason(StrEnum):
     UNKNOWN_EXTENSION = "unknown_extension"
     EMPLOYEE_NO_ANSWER = "employee_no_answer"
     EMPLOYEE_NUMBER = "employee_number"
+    FORWARDED = "forwarded"
     INCOMPLETE = "incomplete"
 
 
@@ -89,6 +90,9 @@ def _reason_to_skip(  # noqa: PLR0911 - a row of the design's table each
         return SkipReason.INTERNAL
     if external_is_employee:
         return SkipReason.EMPLOYEE_NUMBER
+    if call.linked_call_id is not None and call.outcome is not Outcome.SUCCESS:
+        # Nobody took it here; the call as which it went on says whether anybody did.
+        return SkipReason.FORWARDED
     if clicked is not None and not _picked_up(call, clicked):
         return SkipReason.EMPLOYEE_NO_ANSWER
     if call.answered_by is not None:

@@ -44,7 +44,9 @@ def fold_legs(ordered: Sequence[CallEvent], direction: Direction | None) -> tupl
     for event in ordered:
         if event.kind in LIFECYCLE:
             by_leg[event.leg].append(event)
-    whole = [event for event in by_leg.get("", ()) if event.kind is Kind.ENDED and event.final]
+    unnamed = by_leg.get("", ())
+    begun = any(event.kind is not Kind.ENDED for event in unnamed)
+    whole = [event for event in unnamed if event.kind is Kind.ENDED and (event.final or not begun)]
     legs = _end_all([_fold_leg(key, events, direction) for key, events in by_leg.items()], by_leg, whole, direction)
     return tuple(sorted(_end_losers(legs), key=lambda leg: (leg.first_at, leg.key)))
 
@@ -55,9 +57,10 @@ def _end_all(
     whole: Sequence[CallEvent],
     direction: Direction | None,
 ) -> list[Leg]:
-    """End the legs that live when the PBX says that the call is over, and names none: it speaks of them all.
+    """End the legs that live when the PBX tells of an end, and names none: it speaks of them all.
 
-    Whoever was answered talked; then the end is theirs, and no part of its own.
+    Whoever was answered talked; then the end is theirs, and no part of its own. Of an end that is not final, the call
+    may go on: what rings later lives.
     """
     if not whole:
         return list(legs)
@@ -65,7 +68,7 @@ def _end_all(
     ended = []
     for leg in legs:
         if leg.key and leg.live:
-            ends = [_of_leg(end, leg) for end in whole]
+            ends = [_of_leg(end, leg) for end in whole if end.final or leg.first_at <= end.at]
             ended.append(_fold_leg(leg.key, sorted([*by_leg[leg.key], *ends], key=order), direction))
         elif leg.key or not talked:
             ended.append(leg)

@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
 HOSTS = ("ringostat.net", "ringostat.com")
+# Nothing says that a webhook is Ringostat's: what it names as a recording is fetched from there alone.
+MEDIA_HOSTS = HOSTS
 # Without it the project can't be asked to call.
 ORIGINATES_WITH = ("auth_key",)
 # The vendor names no limit.
@@ -53,6 +55,7 @@ LIMITS = {"": Limit(60, 60)}
 _BASE = "https://api.ringostat.net"
 _LIMITS = {"uniqueid": 256, "caller": 128, "dst": 128, "connected_with": 128, "outbound_number": 64}
 _LIMITS |= {"disposition": 64, "calldate": 40, "billsec": 10, "waittime": 10, "recording": 2048, "event": 32}
+_LIMITS |= {"has_recording": 8}
 # What the address of each webhook says after `event=`: the direction, and what happened.
 _MOMENTS = {
     "before_call": (Direction.IN, Kind.RINGING),
@@ -75,7 +78,10 @@ _DISPOSITIONS = {
     "FAILED": Outcome.FAILED,
     "FAILED FORBIDDEN DESTINATION": Outcome.NOT_ALLOWED,
 }
-_FIELDS = "uniqueid,calldate,call_type,caller,dst,outbound_number,connected_with,disposition,billsec,waittime,recording"
+_FIELDS = (
+    "uniqueid,calldate,call_type,caller,dst,outbound_number,connected_with,disposition,billsec,waittime,recording,"
+    "has_recording"
+)
 _STAMP = "%Y-%m-%d %H:%M:%S"
 # The call log gives no more rows at once, and says nothing if there are more.
 MAX_ROWS = 6500
@@ -129,16 +135,26 @@ def _event(
         extension=extension,
         outcome=found,
         talk_seconds=talked if ended else None,
-        recording=(text(fields, "recording", _LIMITS["recording"]) or None) if ended else None,
+        recording=_recording(fields) if ended else None,
         final=ended,
         started_at=began,
     )
 
 
 def _extension(fields: Mapping[str, Any], direction: Direction) -> str | None:
-    """Whose phone: of an incoming call what it was connected with, of an outgoing one the caller. SIP logins alike."""
+    """Whose phone: of an incoming call what it was connected with, of an outgoing one the caller. SIP logins alike.
+
+    The caller may be "name" <login>; or <number>, if it is the line that is shown: then the name is the account's.
+    """
     said = text(fields, "caller" if direction is Direction.OUT else "connected_with", _LIMITS["caller"])
-    return said.removeprefix("SIP/") or None
+    name, opened, login = said.removesuffix(">").rpartition("<")
+    account = name.strip(' "') if opened and login == _line(fields, direction) else login
+    return account.removeprefix("SIP/") or None
+
+
+def _recording(fields: Mapping[str, Any]) -> str | None:
+    """Its address; the log has one of calls too that have none."""
+    return None if text(fields, "has_recording") == "0" else text(fields, "recording", _LIMITS["recording"]) or None
 
 
 def _line(fields: Mapping[str, Any], direction: Direction) -> str | None:
@@ -147,8 +163,8 @@ def _line(fields: Mapping[str, Any], direction: Direction) -> str | None:
 
 
 def _number(fields: Mapping[str, Any], name: str) -> str:
-    """A number; "" where the caller withholds it."""
-    said = text(fields, name, _LIMITS[name])
+    """A number, which may be in "name" <number>; "" where the caller withholds it."""
+    said = text(fields, name, _LIMITS[name]).removesuffix(">").rpartition("<")[2]
     return said if any(character in "123456789" for character in said) else ""
 
 

@@ -79,6 +79,7 @@ _STATUSES = {
 # Whoever made an outgoing call is told at its beginning only: all of it is one leg.
 _OUT = "out"
 _VOICEMAIL = "voicemail"
+_FORWARDED = "forwarded"
 _XML = "application/xml"
 _NOTHING = Reply(200, "<Response/>", _XML)
 _PAGE = 500
@@ -119,12 +120,13 @@ def _is_signed(key: str, signature: bytes, body: bytes) -> bool:
 @lru_cache(maxsize=16)
 def _loaded(key: str) -> Any:
     """The key of that PEM; None if it is none of RSA."""
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
     try:
         loaded = load_pem_public_key(key.encode("utf-8", "surrogatepass"))
-    except ValueError:
+    except (ValueError, UnsupportedAlgorithm):
         return None
     return loaded if isinstance(loaded, RSAPublicKey) else None
 
@@ -146,8 +148,13 @@ def parse(request: WebhookRequest, settings: Mapping[str, Any]) -> Accepted:
         at_is_arrival=True,
         direction=_DIRECTIONS.get(text(fields, "direction")),
     )
-    event = replace(event, external=_number(fields, event), line=_line(fields, event))
-    events = reader(fields, event, _users(settings))
+    outgoing = event.direction is Direction.OUT
+    event = replace(
+        event,
+        external=_number(fields, "to" if outgoing else "from"),
+        line=_number(fields, "from" if outgoing else "to") or None,
+    )
+    events = (*reader(fields, event, _users(settings)), *_linked(fields, event))
     return Accepted(events, _go_on(request.url) if name == "newcall" else _NOTHING)
 
 
@@ -159,15 +166,10 @@ def _go_on(url: str) -> Reply:
     return Reply(200, f'<Response onAnswer="{where}" onHangup="{where}"/>', _XML)
 
 
-def _number(fields: Mapping[str, str], event: CallEvent) -> str:
-    """The other party's; "" if it is withheld, which is written in letters."""
-    said = text(fields, "to" if event.direction is Direction.OUT else "from", 128)
+def _number(fields: Mapping[str, Any], name: str) -> str:
+    """A number; "" if it is withheld, which is written in letters."""
+    said = text(fields, name, 128)
     return said if any(character in "123456789" for character in said) else ""
-
-
-def _line(fields: Mapping[str, str], event: CallEvent) -> str | None:
-    said = text(fields, "from" if event.direction is Direction.OUT else "to", 128)
-    return said if any(character in "123456789" for character in said) else None
 
 
 def _users(settings: Mapping[str, Any]) -> Mapping[str, str]:
@@ -177,20 +179,28 @@ def _users(settings: Mapping[str, Any]) -> Mapping[str, str]:
 
 
 def _new_call(fields: Mapping[str, str], event: CallEvent, users: Mapping[str, str]) -> tuple[CallEvent, ...]:
-    """Whose phones ring, or who calls. One that goes on from another call is linked from that."""
-    named = [user for user in text(fields, "userId[]", _LIMITS["userId[]"]).split(LIST_SEPARATOR) if user]
+    """Whose phones ring, or who calls. A mailbox is nobody."""
+    # As userId[], given for each, or as userId[][0] and so on: so it is in a request that sipgate itself has signed.
+    lists = (text(fields, name, _LIMITS["userId[]"]) for name in fields if name.startswith("userId[]"))
+    named = [user for said in lists for user in said.split(LIST_SEPARATOR) if user]
     found = [users.get(user, user) for user in dict.fromkeys(named)]
     if event.direction is Direction.OUT:
         begun: tuple[CallEvent, ...] = (replace(event, leg=_OUT, extension=found[0] if found else None),)
     else:
         begun = tuple(replace(event, leg=phone, extension=phone) for phone in found) or (event,)
-    before = text(fields, "origCallId", 128) or text(fields, "originalCallId", 128)
-    if before and before != event.call_id:
-        linked = CallEvent(
-            call_id=before, kind=Kind.SUMMARY, at=event.at, at_is_arrival=True, linked_call_id=event.call_id
-        )
-        return (*begun, linked)
+        if text(fields, "user[]", _LIMITS["user[]"]).lower() == _VOICEMAIL:
+            begun += (replace(event, kind=Kind.SUMMARY, outcome=Outcome.MISSED),)
     return begun
+
+
+def _linked(fields: Mapping[str, str], event: CallEvent) -> tuple[CallEvent, ...]:
+    """The call before, where this one goes on from another: each request of it says so."""
+    before = text(fields, "origCallId", 128) or text(fields, "originalCallId", 128)
+    if before in ("", event.call_id):
+        return ()
+    return (
+        CallEvent(call_id=before, kind=Kind.SUMMARY, at=event.at, at_is_arrival=True, linked_call_id=event.call_id),
+    )
 
 
 def _answer(fields: Mapping[str, str], event: CallEvent, users: Mapping[str, str]) -> tuple[CallEvent, ...]:
@@ -205,7 +215,10 @@ def _answer(fields: Mapping[str, str], event: CallEvent, users: Mapping[str, str
 
 
 def _hang_up(fields: Mapping[str, str], event: CallEvent, users: Mapping[str, str]) -> tuple[CallEvent, ...]:  # noqa: ARG001
-    """The end of the whole call. Of one that was forwarded, and of no known cause, its legs say how it went."""
+    """The end of the whole call. Of one that was forwarded, and of no known cause, its legs say how it went.
+
+    A forwarded one goes on as another call, which is told a moment later.
+    """
     cause = text(fields, "cause", _LIMITS["cause"]).lower()
     found = _CAUSES.get(cause)
     if event.direction is not Direction.OUT and found is not None:
@@ -213,7 +226,8 @@ def _hang_up(fields: Mapping[str, str], event: CallEvent, users: Mapping[str, st
         found = Outcome.SUCCESS if found is Outcome.SUCCESS and not mailbox else Outcome.MISSED
     leg = _OUT if event.direction is Direction.OUT else ""
     talked = None if found in (Outcome.SUCCESS, None) else 0
-    return (replace(event, kind=Kind.ENDED, leg=leg, outcome=found, talk_seconds=talked, final=True),)
+    final = cause != _FORWARDED
+    return (replace(event, kind=Kind.ENDED, leg=leg, outcome=found, talk_seconds=talked, final=final),)
 
 
 # ------------------------------------------------------------------ to the PBX
@@ -243,9 +257,7 @@ def _device(account: Account, extension: str) -> str:
 
 def recording(account: Account, reference: str, door: Door) -> Media:  # noqa: ARG001 - the address is known
     """The address that the history has; sipgate's own host is shown the token."""
-    from urllib.parse import urlsplit
-
-    own = urlsplit(reference).hostname == "api.sipgate.com"
+    own = reference.startswith(_BASE + "/")
     return Media(reference, {"authorization": _authorization(account)} if own else {})
 
 
@@ -276,7 +288,7 @@ def _told(row: Mapping[str, Any], users: Mapping[str, str]) -> Iterator[CallEven
         began, call_id = moment(need(row, "created")), need(row, "callId", _LIMITS["callId"])
         talked, status = whole(row, "duration") or 0, text(row, "callStatus").upper()
         direction = Direction.OUT if text(row, "direction").upper().endswith("OUTGOING") else Direction.IN
-        source, target = text(row, "source", 128), text(row, "target", 128)
+        source, target = _number(row, "source"), _number(row, "target")
         changed = moment(text(row, "lastModified"))
     except UnreadableError:
         return
@@ -303,6 +315,9 @@ def _told(row: Mapping[str, Any], users: Mapping[str, str]) -> Iterator[CallEven
         final=True,
         started_at=began,
     )
+    if status.lower().startswith(_VOICEMAIL):
+        # The webhook of its hang-up may have taken the mailbox for somebody.
+        yield CallEvent(call_id=call_id, kind=Kind.SUMMARY, at=ended, outcome=Outcome.MISSED)
     recordings = row.get("recordings")
     for one in recordings if isinstance(recordings, list) else []:
         url = one.get("url") if isinstance(one, dict) else None

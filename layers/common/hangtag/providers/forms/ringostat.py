@@ -7,7 +7,8 @@ from hangtag.providers.forms.base import ApiSettings, Credentials, DialSettings,
 __all__ = ["INFOS"]
 
 _PARAMETERS = (
-    "uniqueid, calldate, caller, dst, outbound_number, connected_with, disposition, billsec, waittime, recording"
+    "uniqueid, calldate, caller, dst, outbound_number, connected_with, disposition, billsec, waittime, recording, "
+    "has_recording"
 )
 
 
@@ -39,6 +40,8 @@ def _instructions(webhook_url: str) -> tuple[str, ...]:
         f"Outgoing call, after the call: {webhook_url}?event=after_outgoing",
         "Open Integrations → Ringostat API, and enter Auth-key here as auth_key. An employee's extension is the SIP "
         "account, or the number, that calls are connected with.",
+        "To call by a click, it must be a number that is connected to the project as incoming, under Virtual PBX → "
+        "Connect phone numbers: Ringostat's simple callback takes no other.",
         "Keep these addresses to yourself: they are all that protects the webhooks.",
     )
 
@@ -63,12 +66,11 @@ INFOS = (
         unconfirmed=(
             "that location forwarding is told for each employee whose phone rings, with connected_with",
             "that an outgoing call has the employee's SIP account or number as caller, and the line as outbound_number",
-            "that waittime is the time from calldate until the talk, or until the end of a call that nobody answered",
-            "that a click is told as an outgoing call, and how the API refuses one",
+            "that a click is told as an outgoing call, though callbacks count as incoming, and how the API refuses one",
             "that calls/list reads and writes its times in the project's clock",
             "how a withheld number is written",
             "limits of the REST API: 60 requests a minute are kept",
-            "how long a recording's address lives, and that it needs no key",
+            "how long a recording's address lives, and the token in it",
         ),
         sources=(
             "help.ringostat.com: articles 6313229 and 6559993 (webhooks), 6312685 (callback), 6312678 (call log), "

@@ -10,12 +10,13 @@ __all__ = ["INFOS"]
 
 
 def _known_key(said: str) -> str:
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
     try:
         key = load_pem_public_key(said.encode())
-    except ValueError:
+    except (ValueError, UnsupportedAlgorithm):
         raise ValueError("that is no public key in PEM") from None
     if not isinstance(key, RSAPublicKey) or key.key_size < 2048:
         raise ValueError("it must be a public key of RSA, of 2048 bits at least")
@@ -56,7 +57,8 @@ class SipgateSettings(ApiSettings):
 def _instructions(webhook_url: str) -> tuple[str, ...]:
     return (
         "Make a personal access token that may read the history and the account, place calls and change the settings "
-        "of sipgate.io, and enter it here as token_id and token; then the address is entered for you.",
+        "of sipgate.io, and enter it here as token_id and token; then the address is entered for you, in place of any "
+        "other: sipgate tells one address of calls of each direction.",
         f"Else enter this address at sipgate, under sipgate.io, for incoming and for outgoing calls: {webhook_url}",
         "Enter which user has which extension as users; the ids stand in the addresses of the users' pages.",
         "If sipgate has made a new key for its signatures, enter it as public_key.",
@@ -82,16 +84,16 @@ INFOS = (
             "recording_link_late": "no webhook tells of recordings; the history names them",
         },
         unconfirmed=(
-            "that origCallId names the call that was handed on, and that its hang-up has the cause forwarded",
-            "that a click is told as an outgoing call whose callId is the session",
-            "how answeringNumber names a mailbox: voicemail is looked for in it",
+            "that a call which is handed on after talk is named as origCallId by the next, as one that is forwarded is",
+            "how a mailbox that takes a call under the same id is named: voicemail is looked for in answeringNumber",
             "that lastModified of the history is the end of the call, and which of several endpoints answered",
             "whether recordings need the token",
             "limits of the REST API: 60 requests a minute are kept",
         ),
         sources=(
             "sipgateio 2.15.1 (the vendor's library for Node): webhook, history, call, webhook settings",
-            "sipgate.io: description of the push API",
+            "developer.sipgate.io: the push API (reference, FAQ) and Real Time Call Manipulation",
+            "sipgate/sipgate.io: issues 106, 134, 135, 140 (what is posted of forwarded calls, mailboxes, clicks)",
         ),
     ),
 )
