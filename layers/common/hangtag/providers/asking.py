@@ -71,17 +71,19 @@ class Api(NamedTuple):
     def success(self, answer: Response, why: Callable[[Mapping[str, Any], int], Refusal]) -> Response:
         """The answer, if it is a success; `why` reads a refusal from its JSON object ({} if it is none) and status.
 
-        Raises BadInputError in words for the admin, UnreachableError if the PBX fails itself, or leads elsewhere.
+        Raises BadInputError in words for the admin, UnreachableError if the PBX fails itself, or another answers.
         """
         status = answer.status
         if status in self.login_statuses:
             raise BadInputError(f"{self.name} does not take {self._logins} ({status})")
         if status >= 500:
             raise UnreachableError(f"{self.name} answers that it fails itself ({status})")
-        if status >= 400:
+        is_refusal = status >= 400 and not answer.body.lstrip().startswith(b"<")
+        if is_refusal:
             said = json_of(answer.body)
             raise self.refused(why(said if isinstance(said, dict) else {}, status), status)
         if not 200 <= status < 300:
+            # A page is not the API's: another server stands in between, or the address is another's.
             raise self._unreadable(status)
         return answer
 
