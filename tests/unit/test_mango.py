@@ -538,6 +538,16 @@ def test_a_recording_that_is_not_there_yet_is_told_as_such() -> None:
     assert mango.RECORDING_AFTER >= 60
 
 
+@pytest.mark.parametrize("reference", [RECORDING, "r100:777:500:256", "r500:256", "d12a45f67b90c12345"])
+def test_a_recording_may_have_any_of_the_forms_that_the_documentation_shows(reference: str) -> None:
+    with asking() as (account, api, _):
+        api.recordings.add(reference)
+        assert mango.recording(account, reference, PlainDoor()).url == api.links[-1]
+        api.contexts = [context("e1", NOON)]
+        api.contexts[0]["context_calls"][0]["members"][0]["recording_id"] = [reference]
+        assert [one.url for one in fold(told(account)).recordings] == [reference]
+
+
 def test_employees_without_a_short_number_are_left_out() -> None:
     with asking() as (account, _, _):
         known = mango.extensions(account, PlainDoor())

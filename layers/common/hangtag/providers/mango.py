@@ -102,7 +102,8 @@ _UNANSWERED = ("1111", "1121", "1122", "1123", "1124", "113", "114", "115", "118
 # What ends the employee's own leg of a callback when the contact's begins.
 _WENT_ON = "10"
 _LOOKALIKES = str.maketrans("АВЕКМНОРСТХаеорсух", "ABEKMHOPCTXaeopcyx")
-_RECORDING = re.compile(r"[\w+/=.-]{1,128}", re.ASCII)
+# The vendor's samples are base64, digits, and such as r100:777:500:256; an address is none.
+_RECORDING = re.compile(r"(?!https?:)[\w+/=.:-]{1,128}", re.ASCII)
 _EXTENSION = re.compile(r"[0-9]{1,10}", re.ASCII)
 _NUMBER = re.compile(r"\+?([0-9]{3,18})", re.ASCII)
 _REFERENCE = re.compile(r"[0-9A-Za-z-]{1,64}", re.ASCII)
