@@ -435,6 +435,32 @@ def test_a_line_is_shown_in_digits() -> None:
         assert api.placed[0]["line_number"] == "74951230002"
 
 
+def test_a_callback_that_rings_a_group_is_the_call_of_who_picks_it_up() -> None:
+    """As a widget asks for one: the second of three phones is picked up, then the contact is called."""
+    told: list[CallEvent] = []
+
+    def add(after: int, name: str, state: str, **said: Any) -> None:
+        said |= {"timestamp": int(NOON.timestamp()) + after, "call_id": name, "callback_initiator": "CallbackWidget"}
+        told.extend(leg(state, **said))
+
+    contact = {"number": "79001234567"}
+    phones = {name: {"extension": name, "acd_group": "303"} for name in ("101", "102", "103")}
+    for name, phone in phones.items():
+        add(0, f"c{name}", "Appeared", **{"from": contact, "to": phone})
+    add(4, "c102", "Connected", seq=2, **{"from": contact, "to": phones["102"]})
+    for name in ("101", "103"):
+        add(4, f"c{name}", "Disconnected", seq=2, disconnect_reason=1182, **{"from": contact, "to": phones[name]})
+    add(4, "c102", "Disconnected", seq=3, disconnect_reason=1000, **{"from": contact, "to": phones["102"]})
+    caller = {"extension": "102", "taken_from_call_id": "c102"}
+    add(4, "c9", "Appeared", **{"from": caller, "to": contact})
+    add(10, "c9", "Connected", seq=2, **{"from": caller, "to": contact})
+    add(50, "c9", "Disconnected", seq=3, disconnect_reason=1110, **{"from": caller, "to": contact})
+    call = fold(told)
+    assert (call.closed, call.outcome, call.direction) == (True, Outcome.SUCCESS, Direction.OUT)
+    assert (call.answered_by, call.talk_seconds, call.picked_up) == ("102", 40, True)
+    assert [one.outcome for one in call.legs] == [Outcome.CANCELLED, Outcome.SUCCESS, Outcome.CANCELLED]
+
+
 @pytest.mark.parametrize(
     "click",
     [

@@ -74,8 +74,8 @@ _KINDS = {"appeared": Kind.RINGING, "connected": Kind.ANSWERED, "disconnected": 
 _DIRECTIONS = {"0": Direction.INTERNAL, "1": Direction.IN, "2": Direction.OUT}
 # Of the history, which counts otherwise.
 _CONTEXTS = {"1": Direction.IN, "2": Direction.OUT, "3": Direction.INTERNAL}
-# Both ends of a call that Mango begins are one leg, the employee's.
-_CALLBACK = "callback"
+# Both ends of a call that Mango begins are one leg, the employee's; of a group it may ring several.
+_CALLBACK = "callback:{}"
 # The kinds of calls in the history that Mango began.
 _CALLBACKS = ("4", "5", "6")
 # What a menu and a queue are to the office: the call before it rings anybody.
@@ -195,8 +195,8 @@ def _of_own_phone(
         return
     direction = Direction.INTERNAL if is_internal else Direction.OUT
     kind = Kind.PICKED_UP if event.kind is Kind.ANSWERED else event.kind
-    event = replace(event, kind=kind, leg=_CALLBACK, direction=direction, external=external or None, line=None)
-    yield from _ended(replace(event, extension=extension), said)
+    event = replace(event, kind=kind, direction=direction, external=external or None, line=None)
+    yield from _ended(replace(event, leg=_CALLBACK.format(extension), extension=extension), said)
 
 
 def _of_caller(
@@ -212,7 +212,7 @@ def _of_caller(
         event = replace(event, direction=direction, external=external, extension=own)
     if is_callback:
         # The employee's leg before may have ended in the same second, with a higher `seq`.
-        event = replace(event, leg=_CALLBACK, at=event.at + timedelta(milliseconds=500))
+        event = replace(event, leg=_CALLBACK.format(own), at=event.at + timedelta(milliseconds=500))
     yield from _ended(replace(event, line=None), said)
 
 
@@ -546,7 +546,7 @@ def _told(row: Mapping[str, Any], started: datetime, names: Mapping[str, str]) -
         extension = caller if is_callers else names.get(text(leg, "call_abonent_id"), "")
         is_callback = is_out and text(row, "context_init_type") in _CALLBACKS
         # Older statistics name no legs.
-        key = _CALLBACK if is_callback else text(leg, "external_call_id") or extension
+        key = _CALLBACK.format(extension) if is_callback else text(leg, "external_call_id") or extension
         events += _of_leg(replace(summary, leg=key, extension=extension or None), leg)
         if handed_on and key in talked[:-1]:
             events.append(replace(events[-1], kind=Kind.TRANSFERRED, outcome=None, talk_seconds=None))
