@@ -281,7 +281,15 @@ def test_who_is_handed_on_leaves_a_leg_that_was_handed_over() -> None:
     assert [event.kind for event in leg(**taken, transfer="return_blind")] == [Kind.RINGING]
 
 
-def test_a_word_between_colleagues_is_no_part_of_the_call() -> None:
+@pytest.mark.parametrize("by", [{}, {"command_id": "another-system-1"}, {"callback_initiator": "API"}])
+def test_a_word_between_colleagues_is_no_part_of_the_call(by: Mapping[str, str]) -> None:
+    """Also if another system asked for it, or the call that it interrupts began with a callback."""
+    among = {"from": {"extension": "101", "taken_from_call_id": "c0"}, "to": {"extension": "102"},
+             "transfer": "consultative", **by}  # fmt: skip
+    assert leg(**among) == leg("Connected", **among) == leg("Disconnected", **among) == ()
+
+
+def test_a_word_between_colleagues_may_not_be_called_one() -> None:
     among = {"from": {"extension": "101", "taken_from_call_id": "c0"}, "to": {"extension": "102"}}
     assert leg(**among) == leg("Connected", **among) == leg("Disconnected", **among) == ()
 

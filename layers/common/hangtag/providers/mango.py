@@ -175,7 +175,7 @@ def _of_call(said: Mapping[str, Any], arrived_at: datetime) -> Iterator[CallEven
         yield from _ended(replace(event, direction=Direction.OUT, external=_number(called) or None), said)
     elif is_callback and other and not taken:
         yield from _of_own_phone(event, said, other, own or _number(caller), bool(own))
-    elif own and other and not is_callback and (taken or text(said, "transfer")):
+    elif own and other and (text(said, "transfer") or (taken and not is_callback)):
         # A word between colleagues before one of them hands the call over; if it is, the leg then has the caller.
         return
     elif own:
