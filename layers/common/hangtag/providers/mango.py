@@ -107,6 +107,8 @@ _RECORDING = re.compile(r"(?!https?:)[\w+/=.:-]{1,128}", re.ASCII)
 _EXTENSION = re.compile(r"[0-9]{1,10}", re.ASCII)
 _NUMBER = re.compile(r"\+?([0-9]{3,18})", re.ASCII)
 _REFERENCE = re.compile(r"[0-9A-Za-z-]{1,64}", re.ASCII)
+# An employee's device, sip:anna@acme.mangosip.ru.
+_ACCOUNT = re.compile(r"sips?:([\w.*-]{1,64})@[\w.-]*mangosip\.ru(?:[:;].*)?", re.ASCII | re.DOTALL | re.IGNORECASE)
 # sip:74951234567@acme.mangosip.ru, and a plain number.
 _ADDRESS = re.compile(r"(?:(?:sips?|tel):)?(\+?[0-9]{2,20})(?:[@;].*)?", re.ASCII | re.DOTALL | re.IGNORECASE)
 
@@ -150,7 +152,10 @@ def _of_call(said: Mapping[str, Any], arrived_at: datetime) -> Iterator[CallEven
     """A state of a leg. That it is on hold, or a state unknown, changes nothing."""
     call_id, kind = need(said, "entry_id"), _KINDS.get(_word(said, "call_state"))
     caller, called = _party(said, "from"), _party(said, "to")
-    own, other = text(caller, "extension"), text(called, "extension")
+    own, other = text(caller, "extension"), _short(text(called, "extension"), called)
+    if not text(called, "line_number"):
+        # Nobody of the office comes in by a line.
+        own = _short(own, caller)
     taken = text(caller, "taken_from_call_id")
     command = text(said, "command_id")
     is_callback = bool(command or text(said, "callback_initiator"))
@@ -331,6 +336,12 @@ def _party(fields: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     raise UnreadableError(f"{name} is no object")
 
 
+def _short(known: str, fields: Mapping[str, Any], name: str = "number") -> str:
+    """Who an employee is: the short number if it is known, else the name of the SIP account; "" for anybody else."""
+    found = None if known else _ACCOUNT.fullmatch(text(fields, name))
+    return found[1] if found is not None else known
+
+
 def _number(fields: Mapping[str, Any], name: str = "number") -> str:
     """A number, also of a SIP address; "" for a name, and for a caller who withholds it."""
     found = _ADDRESS.fullmatch(text(fields, name))
@@ -353,7 +364,7 @@ def _when(said: Mapping[str, Any], arrived_at: datetime) -> tuple[datetime, bool
 def _other_side(direction: Direction | None, caller: Mapping[str, Any], called: Mapping[str, Any]) -> str | None:
     """The number of who is no employee; of a call among employees the caller's short one."""
     if direction is Direction.INTERNAL:
-        return text(caller, "extension") or None
+        return _short(text(caller, "extension"), caller) or None
     if direction is Direction.OUT:
         return _number(called) or None
     return _number(caller) if direction is Direction.IN else None
@@ -520,7 +531,7 @@ def _told(row: Mapping[str, Any], started: datetime, names: Mapping[str, str]) -
     direction = _CONTEXTS.get(text(row, "context_type"))
     answered = (whole(row, "talk_duration") or 0) > 0
     is_out = direction is Direction.OUT
-    caller = names.get(text(row, "caller_id"), "")
+    caller = _short(names.get(text(row, "caller_id"), ""), row, "caller_number")
     other = _number(row, "called_number" if is_out else "caller_number")
     legs = [leg for leg in _legs(row) if text(leg, "call_end_time")]
     reason = text(legs[-1], "call_end_reason") if legs else ""
@@ -543,7 +554,8 @@ def _told(row: Mapping[str, Any], started: datetime, names: Mapping[str, str]) -
     for leg in legs:
         # Of a call that went out a leg is the caller's, unless it was handed on to an employee.
         is_callers = is_out and text(leg, "call_type") != "user"
-        extension = caller if is_callers else names.get(text(leg, "call_abonent_id"), "")
+        known = names.get(text(leg, "call_abonent_id"), "")
+        extension = caller if is_callers else _short(known, leg, "call_abonent_number")
         is_callback = is_out and text(row, "context_init_type") in _CALLBACKS
         # Older statistics name no legs.
         key = _CALLBACK.format(extension) if is_callback else text(leg, "external_call_id") or extension

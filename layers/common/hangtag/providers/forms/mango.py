@@ -27,7 +27,8 @@ def _instructions(webhook_url: str) -> tuple[str, ...]:
         "Enter this address there as address of the external system; Mango appends /events/call and others to it: "
         f"{webhook_url}",
         "Leave the list of addresses that may ask the API empty, unless the stack has addresses of its own.",
-        "Give every employee who calls by a click a short number: Mango calls no others.",
+        "Give every employee who calls by a click a short number: Mango calls no others. Who has none is known by the "
+        "name of the SIP account, as dana of sip:dana@office.mangosip.ru: enter that as the extension.",
         "To have recordings, switch cloud storage on; those that are sent by mail only can't be fetched.",
         "Mango speaks TLS 1.2 only, and neither 1.0, 1.1 nor 1.3: a domain of your own in front of the stack must "
         "allow it.",
