@@ -603,6 +603,22 @@ def test_a_recording_that_is_not_there_yet_is_told_as_such() -> None:
     assert mango.RECORDING_AFTER >= 60
 
 
+def test_a_wrong_request_keeps_recordings_from_being_the_second_one() -> None:
+    """Two within two minutes block clicks too: one that is not there yet is asked for again after that time."""
+    with asking() as (account, _, server):
+        limiter = NoLimits()
+        door = PbxDoor(limiter=limiter, tokens=NoTokens(), limits=mango.LIMITS, hosts=("127.0.0.1",))
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setenv("OUTBOUND_LOOPBACK", "true")
+            with pytest.raises(BadInputError, match="3320"):
+                mango.recording(account, "MToxMDA=", door)
+            assert limiter.held == {"recording": 120.0}
+            server.faults.append(Fault(Reply(200, {"message": "Rate limit exceeded.", "code": 0, "status": 429})))
+            with pytest.raises(TooManyError, match="in 10 seconds"):
+                mango.extensions(account, door)
+            assert limiter.held == {"recording": 120.0, "": 10.0}
+
+
 @pytest.mark.parametrize("reference", [RECORDING, "r100:777:500:256", "r500:256", "d12a45f67b90c12345"])
 def test_a_recording_may_have_any_of_the_forms_that_the_documentation_shows(reference: str) -> None:
     with asking() as (account, api, _):

@@ -46,6 +46,7 @@ ORIGINATES_WITH = ("vpbx_api_key", "vpbx_api_salt")
 LIMITS = {
     "": Limit(10, 1),
     "callback": Limit(4, 1),
+    "recording": Limit(10, 1),
     "stats": Limit(1, 2),
     "users": Limit(1, 2),
     "result": Limit(1, 2),
@@ -54,6 +55,8 @@ LIMITS = {
 _BASE = "https://app.mango-office.ru/vpbx"
 # Two wrong requests in that time, and all are refused until it is over.
 _BLOCK_SECONDS = 120
+# What is left alone when Mango asks to slow down; it does not say for how long.
+_PAUSE_SECONDS = 10
 _BLOCKED = (
     f"Mango takes no request for up to {_BLOCK_SECONDS} seconds after wrong ones (401): try again in {_BLOCK_SECONDS} "
     "seconds, and if that goes on, see whether vpbx_api_key and vpbx_api_salt are right and our address is allowed"
@@ -414,7 +417,7 @@ def recording(account: Account, reference: str, door: Door) -> Media:
     if not _RECORDING.fullmatch(reference):
         raise BadInputError("that is no recording of Mango's")
     asked = {"recording_id": reference, "action": "download"}
-    answer = _ask(account, door, "queries/recording/post", asked, safe=True)
+    answer = _ask(account, door, "queries/recording/post", asked, limit="recording", safe=True)
     location = answer.headers.get("location", "")
     if answer.status not in (301, 302, 303, 307) or not location:
         raise UnreachableError("Mango named no address of the recording")
@@ -618,18 +621,22 @@ def _ask(account: Account, door: Door, path: str, asked: Mapping[str, Any], *, s
     body = urlencode({"vpbx_api_key": key, "sign": signature(key, said, salt), "json": said}).encode()
     headers = {"content-type": "application/x-www-form-urlencoded"}
     answer = door.send("POST", _url(account, path), headers=headers, body=body, limit=limit, safe=safe)
-    _check(answer)
+    said = json_of(answer.body)
+    _check(answer, said if isinstance(said, dict) else {}, door)
     return answer
 
 
-def _check(answer: Response) -> None:
+def _check(answer: Response, said: Mapping[str, Any], door: Door) -> None:
     """Raises what an answer says that went wrong; the codes outweigh the status, which the vendor mixes up."""
-    said = json_of(answer.body)
-    code = _code(said) if isinstance(said, dict) else ""
+    code = _code(said)
+    if code.startswith("3"):
+        # A recording that is still not there would be the second wrong request, and nobody could call any more.
+        door.hold("recording", _BLOCK_SECONDS)
     if answer.status == 401:
         raise TooManyError(_BLOCKED)
-    if isinstance(said, dict) and (_told_text(said, "status") == "429" or code == "4290"):
-        raise TooManyError("Mango asks to slow down; try again in 10 seconds")
+    if _told_text(said, "status") == "429" or code == "4290":
+        door.hold("", _PAUSE_SECONDS)
+        raise TooManyError(f"Mango asks to slow down; try again in {_PAUSE_SECONDS} seconds")
     if code in _NOT_OURS:
         raise BadInputError(f"Mango does not take vpbx_api_key and vpbx_api_salt ({code})")
     if code.startswith("5") or (answer.status >= 500 and not code):

@@ -57,7 +57,8 @@ INFOS = (
             "that talk_time of a callback is when the contact answered",
             "that external_call_id of the statistics is the call_id of the notifications",
             "how the statistics show a callback, and in which zone their start_date is: three hours more are asked for",
-            "with which HTTP status Mango refuses, and whether too early a question for a recording is a wrong request",
+            "with which HTTP status Mango refuses, and whether too early a question for a recording is a wrong one: "
+            "it is taken for one, and for two minutes after a wrong request no recording is asked for",
         ),
         sources=(
             "API Mango Office 1.9 (the vendor's PDF): 1.3, 1.4, 2.1, 2.4, 3.1, 3.2.1, 3.4.2, 3.5.1, 3.7.1, its list of "
