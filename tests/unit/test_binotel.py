@@ -29,7 +29,8 @@ from hangtag.providers.forms.binotel import BinotelCredentials
 from local.simulator.pbx import binotel as simulated
 from local.simulator.rest import Fault, Reply, Server, serving
 from local.simulator.rest.binotel import Api
-from provider_stories import NOON
+from local.simulator.story import load_story
+from provider_stories import NOON, line
 
 CLICK = Click(extension="901", number="+380671112233", reference="r")
 TRUST = Trust(credentials={"company_id": ("41234567",)})
@@ -106,6 +107,20 @@ def test_only_what_never_names_the_company_is_taken_without() -> None:
             binotel.verify(delivered({"requestType": name}), TRUST)
 
 
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_final_record_of_another_company_is_refused_wherever_it_is_named(as_json: bool) -> None:
+    def completed(company: str, **more: str) -> WebhookRequest:
+        nested = {"callDetails": {"companyID": company}} if as_json else {"callDetails[companyID]": company}
+        return delivered({"requestType": "apiCallCompleted", **nested, **more}, as_json=as_json)
+
+    binotel.verify(completed("41234567"), TRUST)
+    others = [completed("41234568"), completed("41234568", companyID="41234567"), completed("41234567", companyID="4")]
+    # Of the other requests it must be where Binotel has it.
+    for other in (*others, delivered({**RANG, "callDetails[companyID]": "41234567"})):
+        with pytest.raises(UnverifiedError, match="companyID"):
+            binotel.verify(other, TRUST)
+
+
 @pytest.mark.parametrize("said", ["", " , ", "binotel.ua", "10.0.0.0/33", "0.0.0.0/0", "::/0"])
 def test_addresses_that_are_none_are_refused(said: str) -> None:
     with pytest.raises(ValidationError):
@@ -132,6 +147,33 @@ def test_a_hang_up_ends_every_phone_and_whoever_was_answered_talked() -> None:
     missed = fold([*events[:2], told(at(9), requestType="hangupTheCall", generalCallID="1", disposition="CANCEL")])
     assert (missed.outcome, missed.answered_by, missed.ended_at) == (Outcome.MISSED, None, at(9))
     assert not any(leg.live for leg in missed.legs)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ({"srcNumber": "0671112233"}, {"externalNumber": "0671112233"}),
+        ({"didNumber": "0443334000"}, {"pbxNumber": "0443334000"}),
+        ({"dstNumber": "0671112233", "extNumber": "904"}, {"externalNumber": "0671112233", "internalNumber": "904"}),
+        ({"dstNumber": "0671112233", "externalNumber": ""}, {"externalNumber": "0671112233"}),
+        ({"srcNumber": ""}, {"externalNumber": ""}),
+    ],
+)  # fmt: skip
+def test_fields_may_have_the_names_of_api_2(old: dict[str, str], new: dict[str, str]) -> None:
+    rang = {"requestType": "receivedTheCall", "generalCallID": "1", "callType": "1"}
+    assert told(NOON, **rang, **old) == told(NOON, **rang, **new)
+
+
+@pytest.mark.parametrize(
+    ("name", "extension"), [("incoming_in_the_names_of_api_2", "101"), ("outgoing_in_the_names_of_api_2", "102")]
+)
+def test_a_call_told_as_the_vendors_samples_do_has_its_employee_before_the_final_record(
+    name: str, extension: str
+) -> None:
+    events = load_story(name, "binotel").events
+    for some in (events[:2], events[:3], events):
+        (call,) = line("binotel").folded(some).values()
+        assert (call.answered_by, call.external) == (extension, "79101234567")
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,12 @@ ADDRESSES = (
 )
 _BASE = "https://api.binotel.com"
 _LIMITS = {"generalCallID": 64, "externalNumber": 64, "internalNumber": 32, "pbxNumber": 64}
+# The same in API 2, whose names are still sent beside or instead of these.
+_OLD_NAMES = {
+    "externalNumber": ("dstNumber", "srcNumber"),
+    "internalNumber": ("extNumber",),
+    "pbxNumber": ("didNumber",),
+}
 _KINDS = {
     "receivedTheCall": Kind.RINGING,
     "answeredTheCall": Kind.ANSWERED,
@@ -65,7 +71,7 @@ _KINDS = {
     "transferredTheCall": Kind.RINGING,
     "hangupTheCall": Kind.ENDED,
 }
-# They are sent without the company's id.
+# They are sent without the company's id, or with it in callDetails.
 _NAMELESS = ("hangupTheCall", "apiCallCompleted")
 _LOOK_UPS = ("apiCallSettings", "gettingCallSettings")
 _DIRECTIONS = {"0": Direction.IN, "1": Direction.OUT}
@@ -100,8 +106,9 @@ def verify(request: WebhookRequest, trust: Trust) -> None:
     if not _is_from(request.source_ip, trust.credentials.get("source_addresses", ())):
         raise UnverifiedError("not from an address of Binotel: if it has new ones, enter them as source_addresses")
     fields = _fields(request)
-    company = text(fields, "companyID")
-    if (company or text(fields, "requestType") not in _NAMELESS) and not same(company, companies):
+    named = [text(fields, "companyID"), text(_details(fields), "companyID")]
+    lacks = not named[0] and text(fields, "requestType") not in _NAMELESS
+    if lacks or not all(same(company, companies) for company in named if company):
         raise UnverifiedError("wrong or missing companyID: is company_id the one of this account?")
 
 
@@ -142,7 +149,7 @@ def _event(fields: Mapping[str, Any], kind: Kind, arrived_at: datetime) -> CallE
         return None
     direction = _DIRECTIONS.get(text(fields, "callType"))
     found = _outcome(disposition, direction) if ended else None
-    extension = text(fields, "internalNumber", _LIMITS["internalNumber"]) or None
+    extension = _named(fields, "internalNumber") or None
     return CallEvent(
         call_id=need(fields, "generalCallID", _LIMITS["generalCallID"]),
         kind=kind,
@@ -150,13 +157,19 @@ def _event(fields: Mapping[str, Any], kind: Kind, arrived_at: datetime) -> CallE
         at_is_arrival=True,
         leg=extension or "",
         direction=direction,
-        external=text(fields, "externalNumber", _LIMITS["externalNumber"]) if "externalNumber" in fields else None,
-        line=text(fields, "pbxNumber", _LIMITS["pbxNumber"]) or None,
+        external=_named(fields, "externalNumber"),
+        line=_named(fields, "pbxNumber") or None,
         extension=extension,
         outcome=found,
         talk_seconds=((whole(fields, "billsec") or 0) if found is Outcome.SUCCESS else 0) if ended else None,
         final=ended,
     )
+
+
+def _named(fields: Mapping[str, Any], name: str) -> str | None:
+    """A field by its name or an old one; None if there is none, "" if it is empty."""
+    found = [text(fields, one, _LIMITS[name]) for one in (name, *_OLD_NAMES[name]) if one in fields]
+    return next((said for said in found if said), "" if found else None)
 
 
 def _details(fields: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -242,7 +255,7 @@ def _outcome(disposition: str, direction: Direction | None) -> Outcome | None:
 
 def _contact(fields: Mapping[str, Any]) -> Accepted:
     """Before a phone rings Binotel asks who is calling."""
-    number = text(fields, "externalNumber", _LIMITS["externalNumber"])
+    number = _named(fields, "externalNumber")
 
     def respond(office: Office) -> Reply:
         card = office.contact(number) if number else None

@@ -64,7 +64,7 @@ INFOS = (
         instructions=_instructions,
         signs="the address that it is posted from, one of 26 that Binotel publishes, and `companyID` in the body",
         unsigned=Unsigned(
-            "every other field, all of hangupTheCall and apiCallCompleted, and when it was sent",
+            "every other field, all of hangupTheCall, and when it was sent",
             "nobody else posts from these addresses, the webhook's can't be guessed, and the history is compared",
         ),
         lacks={
@@ -75,7 +75,8 @@ INFOS = (
         unconfirmed=(
             "that receivedTheCall is sent for each employee whose phone rings, and for outgoing calls",
             "that the answeredTheCall of a click says that the contact answered",
-            "whether hangupTheCall and apiCallCompleted name the company: they are taken without, from the addresses",
+            "whether hangupTheCall and apiCallCompleted always name the company: they are taken without, from the "
+            "addresses, and refused if it is another one",
             "what recordingStatus says of a call that has a recording: all but none, no, 0, false and disabled is yes",
             "how customerData names the caller, and how it names who is responsible: that is left out",
             "the list of employees",
