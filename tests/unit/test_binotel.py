@@ -14,6 +14,7 @@ from doors import PlainDoor
 from hangtag.calls.event import CallEvent, Direction, Outcome
 from hangtag.calls.fold import fold
 from hangtag.errors import BadInputError, UnreachableError
+from hangtag.flow.receive import MAX_BODY_BYTES
 from hangtag.providers import binotel
 from hangtag.providers.base import (
     Account,
@@ -223,6 +224,19 @@ def test_who_was_rung_in_vain_is_known_by_the_final_record_alone() -> None:
         binotel.parse(delivered({"requestType": "apiCallCompleted", "callDetails": answered}, as_json=True), {}).events
     )
     assert (call.answered_by, call.talk_seconds, sorted(call.extensions)) == ("902", 9, ["901", "902"])
+
+
+def test_the_final_record_of_a_call_that_waited_long_in_a_queue_is_read() -> None:
+    """Each phone that rang, and each time, has seven fields."""
+    form = {"callDetails[generalCallID]": "7", "callDetails[callType]": "0", "callDetails[disposition]": "NOANSWER"}
+    parts = ("waitsec", "billsec", "disposition", "internalAdditionalData", "employeeData][name", "employeeData][email")
+    for ring in range(60):
+        row = f"callDetails[historyData][{ring}]"
+        form |= {f"{row}[{part}]": "0" for part in parts} | {f"{row}[internalNumber]": str(901 + ring % 20)}
+    request = delivered({"requestType": "apiCallCompleted", **form})
+    assert len(request.body) < MAX_BODY_BYTES
+    binotel.verify(request, TRUST)
+    assert len(fold(binotel.parse(request, {}).events).extensions) == 20
 
 
 def test_what_is_still_going_on_is_no_end() -> None:

@@ -58,6 +58,8 @@ ADDRESSES = (
 )
 _BASE = "https://api.binotel.com"
 _LIMITS = {"generalCallID": 64, "externalNumber": 64, "internalNumber": 32, "pbxNumber": 64}
+# A final record has twenty, or forty of a tracked call, and seven for each time that a phone rang in a queue.
+_MOST_FIELDS = 1000
 # The same in API 2, whose names are still sent beside or instead of these.
 _OLD_NAMES = {
     "externalNumber": ("dstNumber", "srcNumber"),
@@ -138,7 +140,7 @@ def parse(request: WebhookRequest, settings: Mapping[str, Any]) -> Accepted:  # 
 
 
 def _fields(request: WebhookRequest) -> Mapping[str, Any]:
-    return json_object(request) if is_json(request) else form(request, _LIMITS)
+    return json_object(request) if is_json(request) else form(request, _LIMITS, _MOST_FIELDS)
 
 
 def _event(fields: Mapping[str, Any], kind: Kind, arrived_at: datetime) -> CallEvent | None:
