@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -287,6 +288,22 @@ def test_a_number_is_dialled_in_ten_digits_and_one_from_abroad_in_full() -> None
         binotel.originate(account, Click(extension="901", number="+48221112233", reference="r"), PlainDoor())
         assert [said["externalNumber"] for said in api.placed] == ["0671112233", "48221112233"]
         assert server.asked[0].path == "/api/4.0/calls/internal-number-to-external-number.json"
+
+
+def test_a_click_shows_the_chosen_line_and_does_not_wait_for_the_employee() -> None:
+    """Binotel would answer only when the employee's phone was picked up, or half a minute later."""
+    with company() as (api, _, account):
+        binotel.originate(account, replace(CLICK, line="+380443334000"), PlainDoor())
+        binotel.originate(account, replace(CLICK, line="0443334000"), PlainDoor())
+        binotel.originate(account, CLICK, PlainDoor())
+        assert [said.get("pbxNumber") for said in api.placed] == ["0443334000", "0443334000", None]
+        assert [said["async"] for said in api.placed] == [True] * 3
+
+
+def test_a_click_whose_call_is_not_named_is_placed() -> None:
+    with company() as (_, server, account):
+        server.faults.append(Fault(Reply(200, {"status": "success"})))
+        assert binotel.originate(account, CLICK, PlainDoor()).call_id is None
 
 
 def test_an_error_has_status_200_and_is_told_without_numbers() -> None:

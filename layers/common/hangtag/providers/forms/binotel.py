@@ -74,7 +74,10 @@ INFOS = (
         },
         unconfirmed=(
             "that receivedTheCall is sent for each employee whose phone rings, and for outgoing calls",
-            "that the answeredTheCall of a click says that the contact answered",
+            "that the answeredTheCall of a click says that the contact answered; whether the employee picked up is not "
+            "told, so that a click that nobody picked up is an outgoing missed call",
+            "that a click that is not waited for (async) is answered with its generalCallID: without it the call is "
+            "found by extension and number",
             "whether hangupTheCall and apiCallCompleted always name the company: they are taken without, from the "
             "addresses, and refused if it is another one",
             "what recordingStatus says of a call that has a recording: all but none, no, 0, false and disabled is yes",
