@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from doors import PlainDoor
 from hangtag.calls.event import CallEvent, Direction, Outcome
 from hangtag.calls.fold import fold
-from hangtag.errors import BadInputError, UnreachableError
+from hangtag.errors import BadInputError, TooManyError, UnreachableError
 from hangtag.flow.receive import MAX_BODY_BYTES
 from hangtag.providers import binotel
 from hangtag.providers.base import (
@@ -312,6 +312,27 @@ def test_an_error_has_status_200_and_is_told_without_numbers() -> None:
         server.faults.append(Fault(Reply(200, said)))
         with pytest.raises(BadInputError, match=r"refused it \(104\): line can't call$"):
             binotel.originate(account, CLICK, PlainDoor())
+
+
+@pytest.mark.parametrize("code", [106, "106"])
+def test_too_many_requests_are_told_with_status_200_too_and_none_is_sent_for_a_while(code: object) -> None:
+    with company() as (_, server, account):
+        door = PlainDoor()
+        server.faults.append(
+            Fault(Reply(200, {"status": "error", "code": code, "message": "Requests are too frequent"}))
+        )
+        with pytest.raises(TooManyError, match="in 10 seconds"):
+            binotel.originate(account, CLICK, door)
+        assert door.held == {"": 10.0}
+
+
+def test_an_error_tells_nothing_that_was_sent() -> None:
+    with company() as (_, server, account):
+        for code in ("0671112233", {"phone": "0671112233"}, "binotel-secret"):
+            said = {"status": "error", "code": code, "message": "no binotel-secret 0671112233"}
+            server.faults.append(Fault(Reply(200, said)))
+            with pytest.raises(BadInputError, match=r"refused it \(200\): no \*\*\*$"):
+                binotel.originate(account, CLICK, PlainDoor())
 
 
 def test_the_history_is_asked_for_a_day_at_a_time_and_tells_what_can_be_read() -> None:

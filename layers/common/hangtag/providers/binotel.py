@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
-from hangtag.errors import BadInputError, UnreachableError
+from hangtag.errors import BadInputError, TooManyError, UnreachableError
 from hangtag.providers.base import (
     Accepted,
     Account,
@@ -57,6 +57,9 @@ ADDRESSES = (
     *(f"185.100.66.{number}" for number in (145, 146, 147)),
 )
 _BASE = "https://api.binotel.com"
+# "Requests are too frequent", and what is left alone then; it is not said for how long.
+_TOO_FREQUENT = "106"
+_PAUSE_SECONDS = 10
 _LIMITS = {"generalCallID": 64, "externalNumber": 64, "internalNumber": 32, "pbxNumber": 64}
 # A final record has twenty, or forty of a tracked call, and seven for each time that a phone rang in a queue.
 _MOST_FIELDS = 1000
@@ -336,7 +339,7 @@ def _rows(said: Any) -> list[Mapping[str, Any]]:
 def _ask(
     account: Account, door: Door, method: str, asked: Mapping[str, Any], *, safe: bool = True
 ) -> Mapping[str, Any]:
-    """What a method answers. Raises BadInputError in words for the admin, UnreachableError."""
+    """What a method answers. Raises BadInputError in words for the admin, TooManyError, UnreachableError."""
     key, secret = account.credentials.get("key", ""), account.credentials.get("secret", "")
     if not key or not secret:
         raise BadInputError("key and secret are needed to ask Binotel")
@@ -355,5 +358,9 @@ def _ask(
         raise UnreachableError(f"Binotel answered {status}, and nothing that can be read")
     if status == 200 and said["status"] == "success":
         return said
-    code, told = str(said.get("code", status))[:16], words(said.get("message"))
+    code, told = str(said.get("code", status)), words(said.get("message"), secret)
+    if code == _TOO_FREQUENT:
+        door.hold("", _PAUSE_SECONDS)
+        raise TooManyError(f"Binotel asks to slow down; try again in {_PAUSE_SECONDS} seconds")
+    code = code if len(code) <= 4 and code.isascii() and code.isalnum() else str(status)
     raise BadInputError(f"Binotel refused it ({code}): {told}" if told else f"Binotel refused it ({code})")
