@@ -240,8 +240,8 @@ def test_the_final_record_of_a_call_that_waited_long_in_a_queue_is_read() -> Non
     assert len(fold(binotel.parse(request, {}).events).extensions) == 20
 
 
-def test_what_is_still_going_on_is_no_end() -> None:
-    for disposition in ("ONLINE", "calling"):
+def test_what_is_still_going_on_and_a_message_is_no_end() -> None:
+    for disposition in ("ONLINE", "calling", "SMS-SENDING", "SMS-SUCCESS", "sms-failed"):
         request = delivered({"requestType": "hangupTheCall", "generalCallID": "1", "disposition": disposition})
         assert binotel.parse(request, {}).events == ()
         request = delivered({

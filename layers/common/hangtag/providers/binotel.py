@@ -80,8 +80,8 @@ _KINDS = {
 _NAMELESS = ("hangupTheCall", "apiCallCompleted")
 _LOOK_UPS = ("apiCallSettings", "gettingCallSettings")
 _DIRECTIONS = {"0": Direction.IN, "1": Direction.OUT}
-# What is still going on is no end.
-_GOING_ON = ("ONLINE", "CALLING")
+# What is still going on is no end, and a message is no call: the history lists both.
+_NO_END = ("ONLINE", "CALLING", "SMS-SENDING", "SMS-SUCCESS", "SMS-FAILED")
 _DISPOSITIONS = {
     "ANSWER": Outcome.SUCCESS,
     "TRANSFER": Outcome.SUCCESS,
@@ -150,7 +150,7 @@ def _event(fields: Mapping[str, Any], kind: Kind, arrived_at: datetime) -> CallE
     """What a request on the way says; a hang-up names nobody, and speaks of the whole call."""
     ended = kind is Kind.ENDED
     disposition = text(fields, "disposition")
-    if ended and disposition.upper() in _GOING_ON:
+    if ended and disposition.upper() in _NO_END:
         return None
     direction = _DIRECTIONS.get(text(fields, "callType"))
     found = _outcome(disposition, direction) if ended else None
@@ -204,7 +204,7 @@ def _completed(details: Mapping[str, Any], arrived_at: datetime | None) -> tuple
     """The last word on a call, from a webhook or from the history: the events of it. Raises UnreadableError."""
     call_id = need(details, "generalCallID", _LIMITS["generalCallID"])
     disposition = text(details, "disposition")
-    if disposition.upper() in _GOING_ON:
+    if disposition.upper() in _NO_END:
         return ()
     direction = _DIRECTIONS.get(text(details, "callType"))
     found = _outcome(disposition, direction)
