@@ -264,9 +264,9 @@ def test_a_final_record_without_its_call_or_with_another_shape_is_unreadable() -
             binotel.parse(delivered({"requestType": "apiCallCompleted", **form}), {})
 
 
-def test_who_asks_for_a_caller_is_told_the_name() -> None:
-    for name in ("apiCallSettings", "gettingCallSettings"):
-        accepted = binotel.parse(delivered({"requestType": name, "externalNumber": "0671112233"}), {})
+def test_who_asks_for_a_caller_is_told_the_name_and_who_is_responsible() -> None:
+    for name, number in (("apiCallSettings", "externalNumber"), ("gettingCallSettings", "srcNumber")):
+        accepted = binotel.parse(delivered({"requestType": name, number: "0671112233"}), {})
         assert accepted.respond is not None
 
         def looked_up(number: str) -> ContactCard | None:
@@ -274,6 +274,8 @@ def test_who_asks_for_a_caller_is_told_the_name() -> None:
             return ContactCard("Олена", "901")
 
         reply = accepted.respond(Office(contact=looked_up, credentials=dict))
+        assert json.loads(reply.body) == {"customerData": {"name": "Олена", "assignedToEmployeeNumber": "901"}}
+        reply = accepted.respond(Office(contact=lambda _: ContactCard("Олена", None), credentials=dict))
         assert json.loads(reply.body) == {"customerData": {"name": "Олена"}}
         assert accepted.respond(Office(contact=lambda _: None, credentials=dict)).body == "{}"
 

@@ -259,14 +259,15 @@ def _outcome(disposition: str, direction: Direction | None) -> Outcome | None:
 
 
 def _contact(fields: Mapping[str, Any]) -> Accepted:
-    """Before a phone rings Binotel asks who is calling."""
+    """Before a phone rings Binotel asks who is calling, and rings who is responsible if it is told."""
     number = _named(fields, "externalNumber")
 
     def respond(office: Office) -> Reply:
         card = office.contact(number) if number else None
         if card is None:
             return Reply(200, "{}")
-        return Reply(200, json.dumps({"customerData": {"name": card.name}}, ensure_ascii=False))
+        found = {"name": card.name} | ({"assignedToEmployeeNumber": card.responsible} if card.responsible else {})
+        return Reply(200, json.dumps({"customerData": found}, ensure_ascii=False))
 
     return Accepted(reply=Reply(200, "{}"), respond=respond)
 
