@@ -282,6 +282,8 @@ def test_who_is_handed_on_leaves_a_leg_that_was_handed_over() -> None:
     taken = {**INCOMING, "from": {"number": "79001234567", "taken_from_call_id": "c0"}}
     first, second = leg(**taken, transfer="blind")
     assert (first.kind, first.leg, second.kind, second.leg) == (Kind.TRANSFERRED, "c0", Kind.RINGING, "c1")
+    # The leg of a callback has another name; it is known by its own end.
+    assert [event.kind for event in leg(**taken, transfer="blind", callback_initiator="API")] == [Kind.RINGING]
     # The one who is called back by a transfer that nobody took was not on the leg before.
     assert [event.kind for event in leg(**taken, transfer="return_blind")] == [Kind.RINGING]
 

@@ -189,7 +189,9 @@ def _of_call(said: Mapping[str, Any], arrived_at: datetime) -> Iterator[CallEven
     elif own:
         yield from _of_caller(event, said, own, other, is_callback)
     else:
-        if taken and _word(said, "transfer") == "blind" and kind is not Kind.ENDED:
+        is_blind = _word(said, "transfer") == "blind" and kind is not Kind.ENDED
+        # Of a callback the leg before has another name here; its own end tells that it was handed over.
+        if taken and is_blind and not text(said, "callback_initiator"):
             yield replace(event, kind=Kind.TRANSFERRED, leg=taken)
         incoming = replace(event, direction=Direction.IN, external=_number(caller), extension=other or None)
         yield from _ended(incoming, said)
