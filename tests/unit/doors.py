@@ -8,10 +8,11 @@ from hangtag.providers.base import Limit, Response, Token
 
 
 class PlainDoor:
-    """Sends once, keeps tokens, and knows no limits but the PBX's own 429."""
+    """Sends once, keeps tokens, knows no limits but the PBX's own 429, and remembers what it was told to hold."""
 
     def __init__(self, seconds: float = 5.0) -> None:
         self.tokens: dict[str, str] = {}
+        self.held: dict[str, float] = {}
         self._seconds = seconds
 
     def send(
@@ -44,6 +45,9 @@ class PlainDoor:
 
     def forget(self, name: str) -> None:
         self.tokens.pop(name, None)
+
+    def hold(self, limit: str, seconds: float) -> None:
+        self.held[limit] = seconds
 
 
 class NoLimits:

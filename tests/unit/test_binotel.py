@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -13,7 +14,8 @@ from pydantic import ValidationError
 from doors import PlainDoor
 from hangtag.calls.event import CallEvent, Direction, Outcome
 from hangtag.calls.fold import fold
-from hangtag.errors import BadInputError, UnreachableError
+from hangtag.errors import BadInputError, TooManyError, UnreachableError
+from hangtag.flow.receive import MAX_BODY_BYTES
 from hangtag.providers import binotel
 from hangtag.providers.base import (
     Account,
@@ -29,7 +31,8 @@ from hangtag.providers.forms.binotel import BinotelCredentials
 from local.simulator.pbx import binotel as simulated
 from local.simulator.rest import Fault, Reply, Server, serving
 from local.simulator.rest.binotel import Api
-from provider_stories import NOON
+from local.simulator.story import load_story
+from provider_stories import NOON, line
 
 CLICK = Click(extension="901", number="+380671112233", reference="r")
 TRUST = Trust(credentials={"company_id": ("41234567",)})
@@ -106,6 +109,20 @@ def test_only_what_never_names_the_company_is_taken_without() -> None:
             binotel.verify(delivered({"requestType": name}), TRUST)
 
 
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_final_record_of_another_company_is_refused_wherever_it_is_named(as_json: bool) -> None:
+    def completed(company: str, **more: str) -> WebhookRequest:
+        nested = {"callDetails": {"companyID": company}} if as_json else {"callDetails[companyID]": company}
+        return delivered({"requestType": "apiCallCompleted", **nested, **more}, as_json=as_json)
+
+    binotel.verify(completed("41234567"), TRUST)
+    others = [completed("41234568"), completed("41234568", companyID="41234567"), completed("41234567", companyID="4")]
+    # Of the other requests it must be where Binotel has it.
+    for other in (*others, delivered({**RANG, "callDetails[companyID]": "41234567"})):
+        with pytest.raises(UnverifiedError, match="companyID"):
+            binotel.verify(other, TRUST)
+
+
 @pytest.mark.parametrize("said", ["", " , ", "binotel.ua", "10.0.0.0/33", "0.0.0.0/0", "::/0"])
 def test_addresses_that_are_none_are_refused(said: str) -> None:
     with pytest.raises(ValidationError):
@@ -132,6 +149,33 @@ def test_a_hang_up_ends_every_phone_and_whoever_was_answered_talked() -> None:
     missed = fold([*events[:2], told(at(9), requestType="hangupTheCall", generalCallID="1", disposition="CANCEL")])
     assert (missed.outcome, missed.answered_by, missed.ended_at) == (Outcome.MISSED, None, at(9))
     assert not any(leg.live for leg in missed.legs)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ({"srcNumber": "0671112233"}, {"externalNumber": "0671112233"}),
+        ({"didNumber": "0443334000"}, {"pbxNumber": "0443334000"}),
+        ({"dstNumber": "0671112233", "extNumber": "904"}, {"externalNumber": "0671112233", "internalNumber": "904"}),
+        ({"dstNumber": "0671112233", "externalNumber": ""}, {"externalNumber": "0671112233"}),
+        ({"srcNumber": ""}, {"externalNumber": ""}),
+    ],
+)  # fmt: skip
+def test_fields_may_have_the_names_of_api_2(old: dict[str, str], new: dict[str, str]) -> None:
+    rang = {"requestType": "receivedTheCall", "generalCallID": "1", "callType": "1"}
+    assert told(NOON, **rang, **old) == told(NOON, **rang, **new)
+
+
+@pytest.mark.parametrize(
+    ("name", "extension"), [("incoming_in_the_names_of_api_2", "101"), ("outgoing_in_the_names_of_api_2", "102")]
+)
+def test_a_call_told_as_the_vendors_samples_do_has_its_employee_before_the_final_record(
+    name: str, extension: str
+) -> None:
+    events = load_story(name, "binotel").events
+    for some in (events[:2], events[:3], events):
+        (call,) = line("binotel").folded(some).values()
+        assert (call.answered_by, call.external) == (extension, "79101234567")
 
 
 @pytest.mark.parametrize(
@@ -183,8 +227,21 @@ def test_who_was_rung_in_vain_is_known_by_the_final_record_alone() -> None:
     assert (call.answered_by, call.talk_seconds, sorted(call.extensions)) == ("902", 9, ["901", "902"])
 
 
-def test_what_is_still_going_on_is_no_end() -> None:
-    for disposition in ("ONLINE", "calling"):
+def test_the_final_record_of_a_call_that_waited_long_in_a_queue_is_read() -> None:
+    """Each phone that rang, and each time, has seven fields."""
+    form = {"callDetails[generalCallID]": "7", "callDetails[callType]": "0", "callDetails[disposition]": "NOANSWER"}
+    parts = ("waitsec", "billsec", "disposition", "internalAdditionalData", "employeeData][name", "employeeData][email")
+    for ring in range(60):
+        row = f"callDetails[historyData][{ring}]"
+        form |= {f"{row}[{part}]": "0" for part in parts} | {f"{row}[internalNumber]": str(901 + ring % 20)}
+    request = delivered({"requestType": "apiCallCompleted", **form})
+    assert len(request.body) < MAX_BODY_BYTES
+    binotel.verify(request, TRUST)
+    assert len(fold(binotel.parse(request, {}).events).extensions) == 20
+
+
+def test_what_is_still_going_on_and_a_message_is_no_end() -> None:
+    for disposition in ("ONLINE", "calling", "SMS-SENDING", "SMS-SUCCESS", "sms-failed"):
         request = delivered({"requestType": "hangupTheCall", "generalCallID": "1", "disposition": disposition})
         assert binotel.parse(request, {}).events == ()
         request = delivered({
@@ -207,9 +264,9 @@ def test_a_final_record_without_its_call_or_with_another_shape_is_unreadable() -
             binotel.parse(delivered({"requestType": "apiCallCompleted", **form}), {})
 
 
-def test_who_asks_for_a_caller_is_told_the_name() -> None:
-    for name in ("apiCallSettings", "gettingCallSettings"):
-        accepted = binotel.parse(delivered({"requestType": name, "externalNumber": "0671112233"}), {})
+def test_who_asks_for_a_caller_is_told_the_name_and_who_is_responsible() -> None:
+    for name, number in (("apiCallSettings", "externalNumber"), ("gettingCallSettings", "srcNumber")):
+        accepted = binotel.parse(delivered({"requestType": name, number: "0671112233"}), {})
         assert accepted.respond is not None
 
         def looked_up(number: str) -> ContactCard | None:
@@ -217,6 +274,8 @@ def test_who_asks_for_a_caller_is_told_the_name() -> None:
             return ContactCard("Олена", "901")
 
         reply = accepted.respond(Office(contact=looked_up, credentials=dict))
+        assert json.loads(reply.body) == {"customerData": {"name": "Олена", "assignedToEmployeeNumber": "901"}}
+        reply = accepted.respond(Office(contact=lambda _: ContactCard("Олена", None), credentials=dict))
         assert json.loads(reply.body) == {"customerData": {"name": "Олена"}}
         assert accepted.respond(Office(contact=lambda _: None, credentials=dict)).body == "{}"
 
@@ -233,12 +292,49 @@ def test_a_number_is_dialled_in_ten_digits_and_one_from_abroad_in_full() -> None
         assert server.asked[0].path == "/api/4.0/calls/internal-number-to-external-number.json"
 
 
+def test_a_click_shows_the_chosen_line_and_does_not_wait_for_the_employee() -> None:
+    """Binotel would answer only when the employee's phone was picked up, or half a minute later."""
+    with company() as (api, _, account):
+        binotel.originate(account, replace(CLICK, line="+380443334000"), PlainDoor())
+        binotel.originate(account, replace(CLICK, line="0443334000"), PlainDoor())
+        binotel.originate(account, CLICK, PlainDoor())
+        assert [said.get("pbxNumber") for said in api.placed] == ["0443334000", "0443334000", None]
+        assert [said["async"] for said in api.placed] == [True] * 3
+
+
+def test_a_click_whose_call_is_not_named_is_placed() -> None:
+    with company() as (_, server, account):
+        server.faults.append(Fault(Reply(200, {"status": "success"})))
+        assert binotel.originate(account, CLICK, PlainDoor()).call_id is None
+
+
 def test_an_error_has_status_200_and_is_told_without_numbers() -> None:
     with company() as (_, server, account):
         said = {"status": "error", "code": "104", "message": "line 901 can't call 0671112233"}
         server.faults.append(Fault(Reply(200, said)))
         with pytest.raises(BadInputError, match=r"refused it \(104\): line can't call$"):
             binotel.originate(account, CLICK, PlainDoor())
+
+
+@pytest.mark.parametrize("code", [106, "106"])
+def test_too_many_requests_are_told_with_status_200_too_and_none_is_sent_for_a_while(code: object) -> None:
+    with company() as (_, server, account):
+        door = PlainDoor()
+        server.faults.append(
+            Fault(Reply(200, {"status": "error", "code": code, "message": "Requests are too frequent"}))
+        )
+        with pytest.raises(TooManyError, match="in 10 seconds"):
+            binotel.originate(account, CLICK, door)
+        assert door.held == {"": 10.0}
+
+
+def test_an_error_tells_nothing_that_was_sent() -> None:
+    with company() as (_, server, account):
+        for code in ("0671112233", {"phone": "0671112233"}, "binotel-secret"):
+            said = {"status": "error", "code": code, "message": "no binotel-secret 0671112233"}
+            server.faults.append(Fault(Reply(200, said)))
+            with pytest.raises(BadInputError, match=r"refused it \(200\): no \*\*\*$"):
+                binotel.originate(account, CLICK, PlainDoor())
 
 
 def test_the_history_is_asked_for_a_day_at_a_time_and_tells_what_can_be_read() -> None:

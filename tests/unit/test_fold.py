@@ -86,6 +86,19 @@ def test_nothing_supersedes_final() -> None:
     assert call.closed
 
 
+def test_an_answer_without_a_leg_is_of_the_only_leg_of_a_call_that_goes_out() -> None:
+    rang, taken = ringing(0, direction=Direction.OUT), event(Kind.ANSWERED, 9, "")
+    call = fold([rang, taken])
+    assert [(leg.extension, leg.live, leg.answered_at) for leg in call.legs] == [("101", True, taken.at)]
+    over = event(Kind.ENDED, 44, "", outcome=Outcome.SUCCESS, talk_seconds=35, final=True)
+    call = fold([taken, over, rang])
+    assert (call.outcome, call.answered_by, call.talk_seconds) == (Outcome.SUCCESS, "101", 35)
+    assert (call.answered_at, len(call.legs)) == (taken.at, 1)
+    # A menu may answer one that comes in, and who is meant of two can't be told.
+    assert fold([ringing(0, direction=Direction.IN), taken, over]).answered_by is None
+    assert fold([rang, ringing(0, "102", direction=Direction.OUT), taken, over]).answered_by is None
+
+
 @pytest.mark.parametrize("outcome", [Outcome.SUCCESS, None])
 def test_a_final_end_without_a_leg_ends_them_all_and_who_was_answered_talked(outcome: Outcome | None) -> None:
     over = event(Kind.ENDED, 50, "", outcome=outcome, talk_seconds=45 if outcome else None, final=True)

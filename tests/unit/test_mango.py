@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import pytest
 
 from doors import NoLimits, NoTokens, PlainDoor
-from hangtag.calls.classify import PickUp, SkipReason, classify
+from hangtag.calls.classify import PickUp, SkipReason, TagType, classify
 from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
 from hangtag.calls.fold import Call, fold
 from hangtag.errors import BadInputError, TooManyError, UnreachableError
@@ -80,6 +80,11 @@ def leg(state: str = "Appeared", /, **said: Any) -> tuple[CallEvent, ...]:
 def one(events: tuple[CallEvent, ...]) -> CallEvent:
     (event,) = events
     return event
+
+
+def story(name: str) -> Call:
+    (call,) = line("mango").folded(load_story(name, "mango").events).values()
+    return call
 
 
 INCOMING: Mapping[str, Any] = {
@@ -277,13 +282,54 @@ def test_who_is_handed_on_leaves_a_leg_that_was_handed_over() -> None:
     taken = {**INCOMING, "from": {"number": "79001234567", "taken_from_call_id": "c0"}}
     first, second = leg(**taken, transfer="blind")
     assert (first.kind, first.leg, second.kind, second.leg) == (Kind.TRANSFERRED, "c0", Kind.RINGING, "c1")
+    # The leg of a callback has another name; it is known by its own end.
+    assert [event.kind for event in leg(**taken, transfer="blind", callback_initiator="API")] == [Kind.RINGING]
     # The one who is called back by a transfer that nobody took was not on the leg before.
     assert [event.kind for event in leg(**taken, transfer="return_blind")] == [Kind.RINGING]
 
 
-def test_a_word_between_colleagues_is_no_part_of_the_call() -> None:
+@pytest.mark.parametrize("by", [{}, {"command_id": "another-system-1"}, {"callback_initiator": "API"}])
+def test_a_word_between_colleagues_is_no_part_of_the_call(by: Mapping[str, str]) -> None:
+    """Also if another system asked for it, or the call that it interrupts began with a callback."""
+    among = {"from": {"extension": "101", "taken_from_call_id": "c0"}, "to": {"extension": "102"},
+             "transfer": "consultative", **by}  # fmt: skip
+    assert leg(**among) == leg("Connected", **among) == leg("Disconnected", **among) == ()
+
+
+def test_a_word_between_colleagues_may_not_be_called_one() -> None:
     among = {"from": {"extension": "101", "taken_from_call_id": "c0"}, "to": {"extension": "102"}}
     assert leg(**among) == leg("Connected", **among) == leg("Disconnected", **among) == ()
+
+
+@pytest.mark.parametrize(
+    ("number", "extension"),
+    [("sip:dana.reid@acme.mangosip.ru", "dana.reid"), ("SIPS:dana@mangosip.ru:5061;transport=tls", "dana"),
+     ("sip:dana@example.org", None), ("sip:dana@mangosip.ru.example.org", None), ("dana@acme.mangosip.ru", None),
+     ("79001234567", None), ("", None)],
+)  # fmt: skip
+def test_who_has_no_short_number_is_known_by_the_sip_account(number: str, extension: str | None) -> None:
+    event = one(leg(**{**INCOMING, "to": {"number": number, "line_number": "74951234567"}}))
+    assert (event.direction, event.extension) == (Direction.IN, extension)
+    short = {"extension": "29", "number": "sip:dana@acme.mangosip.ru"}
+    assert one(leg(**{**INCOMING, "to": short})).extension == "29"
+
+
+@pytest.mark.parametrize("name", ["answered_without_a_short_number", "outgoing_without_a_short_number"])
+def test_a_call_of_who_has_no_short_number_is_of_nobody_unless_the_account_is_mapped(name: str) -> None:
+    call, incoming = story(name), name.startswith("answered")
+    verdict = classify(call, mapped=set(), external_is_employee=False)
+    assert verdict.skip is SkipReason.UNKNOWN_EXTENSION
+    verdict = classify(call, mapped={"dana"}, external_is_employee=False)
+    assert (verdict.tag, verdict.direction) == (TagType.CALL, Direction.IN if incoming else Direction.OUT)
+    assert call.external == "79101234567"
+
+
+def test_who_has_no_short_number_can_call() -> None:
+    anna, dana = ({"number": f"sip:{name}@acme.mangosip.ru"} for name in ("anna", "dana"))
+    event = one(leg(**{**OUTGOING, "from": dana}))
+    assert (event.direction, event.extension, event.external) == (Direction.OUT, "dana", "79001234567")
+    event = one(leg(**{"from": dana, "to": anna}))
+    assert (event.direction, event.extension, event.external) == (Direction.INTERNAL, "anna", "dana")
 
 
 # ------------------------------------------------------------------ the summary
@@ -361,11 +407,6 @@ def test_a_recording_is_named_once_it_can_be_fetched(said: Mapping[str, Any], is
 # ------------------------------------------------------------------ clicks
 
 
-def story(name: str) -> Call:
-    (call,) = line("mango").folded(load_story(name, "mango").events).values()
-    return call
-
-
 def test_both_legs_of_a_callback_are_one_and_give_our_reference_back() -> None:
     call = story("click_answered")
     assert (call.reference, call.direction, call.external) == (IDS["call2"], Direction.OUT, "79101234567")
@@ -388,6 +429,32 @@ def test_who_does_not_pick_up_has_called_nobody() -> None:
     call = story("click_employee_no_answer")
     verdict = classify(call, mapped={"101"}, external_is_employee=False, clicked=PickUp(mango.PICK_UP))
     assert (call.picked_up, verdict.skip) == (False, SkipReason.EMPLOYEE_NO_ANSWER)
+
+
+def test_a_callback_that_rings_a_group_is_the_call_of_who_picks_it_up() -> None:
+    """As a widget asks for one: the second of three phones is picked up, then the contact is called."""
+    told: list[CallEvent] = []
+
+    def add(after: int, name: str, state: str, **said: Any) -> None:
+        said |= {"timestamp": int(NOON.timestamp()) + after, "call_id": name, "callback_initiator": "CallbackWidget"}
+        told.extend(leg(state, **said))
+
+    contact = {"number": "79001234567"}
+    phones = {name: {"extension": name, "acd_group": "303"} for name in ("101", "102", "103")}
+    for name, phone in phones.items():
+        add(0, f"c{name}", "Appeared", **{"from": contact, "to": phone})
+    add(4, "c102", "Connected", seq=2, **{"from": contact, "to": phones["102"]})
+    for name in ("101", "103"):
+        add(4, f"c{name}", "Disconnected", seq=2, disconnect_reason=1182, **{"from": contact, "to": phones[name]})
+    add(4, "c102", "Disconnected", seq=3, disconnect_reason=1000, **{"from": contact, "to": phones["102"]})
+    caller = {"extension": "102", "taken_from_call_id": "c102"}
+    add(4, "c9", "Appeared", **{"from": caller, "to": contact})
+    add(10, "c9", "Connected", seq=2, **{"from": caller, "to": contact})
+    add(50, "c9", "Disconnected", seq=3, disconnect_reason=1110, **{"from": caller, "to": contact})
+    call = fold(told)
+    assert (call.closed, call.outcome, call.direction) == (True, Outcome.SUCCESS, Direction.OUT)
+    assert (call.answered_by, call.talk_seconds, call.picked_up) == ("102", 40, True)
+    assert [one.outcome for one in call.legs] == [Outcome.CANCELLED, Outcome.SUCCESS, Outcome.CANCELLED]
 
 
 @pytest.mark.parametrize(
@@ -536,6 +603,32 @@ def test_a_recording_that_is_not_there_yet_is_told_as_such() -> None:
                 mango.recording(account, RECORDING, PlainDoor())
     # To ask sooner may be a wrong request.
     assert mango.RECORDING_AFTER >= 60
+
+
+def test_a_wrong_request_keeps_recordings_from_being_the_second_one() -> None:
+    """Two within two minutes block clicks too: one that is not there yet is asked for again after that time."""
+    with asking() as (account, _, server):
+        limiter = NoLimits()
+        door = PbxDoor(limiter=limiter, tokens=NoTokens(), limits=mango.LIMITS, hosts=("127.0.0.1",))
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setenv("OUTBOUND_LOOPBACK", "true")
+            with pytest.raises(BadInputError, match="3320"):
+                mango.recording(account, "MToxMDA=", door)
+            assert limiter.held == {"recording": 120.0}
+            server.faults.append(Fault(Reply(200, {"message": "Rate limit exceeded.", "code": 0, "status": 429})))
+            with pytest.raises(TooManyError, match="in 10 seconds"):
+                mango.extensions(account, door)
+            assert limiter.held == {"recording": 120.0, "": 10.0}
+
+
+@pytest.mark.parametrize("reference", [RECORDING, "r100:777:500:256", "r500:256", "d12a45f67b90c12345"])
+def test_a_recording_may_have_any_of_the_forms_that_the_documentation_shows(reference: str) -> None:
+    with asking() as (account, api, _):
+        api.recordings.add(reference)
+        assert mango.recording(account, reference, PlainDoor()).url == api.links[-1]
+        api.contexts = [context("e1", NOON)]
+        api.contexts[0]["context_calls"][0]["members"][0]["recording_id"] = [reference]
+        assert [one.url for one in fold(told(account)).recordings] == [reference]
 
 
 def test_employees_without_a_short_number_are_left_out() -> None:

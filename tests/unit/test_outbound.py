@@ -391,6 +391,13 @@ def test_after_429_nobody_asks_for_as_long_as_the_pbx_says(said: str, seconds: f
     assert len(server.asked) == 1
 
 
+def test_a_pbx_may_be_left_alone_without_429() -> None:
+    clock = Clock()
+    for limit, seconds in (("statistics", 5.0), ("", 6.0), ("unknown", 7.0), ("statistics", 99999.0)):
+        door(clock).hold(limit, seconds)
+    assert clock.held == [("statistics", 5.0), ("", 6.0), ("", 7.0), ("statistics", 3600.0)]
+
+
 @pytest.mark.usefixtures("_here")
 def test_429_with_a_date_is_understood() -> None:
     clock = Clock()

@@ -33,13 +33,15 @@ _ELSEWHERE = (
     "185.100.66.145", "128.0.0.1", "0.0.0.1", "::ffff:194.88.218.115", "2a00::1", "194.88.218.114, 1.1.1.1",
     "194.88.218.0114", "0xc258da72", "unknown",
 )  # fmt: skip
-_NAMELESS = ("hangupTheCall", "apiCallCompleted")
+# Where the company's id is, if it is elsewhere, or nowhere.
+_COMPANY_IN = {"hangupTheCall": "", "apiCallCompleted": f"callDetails[{SECRET_FIELD}]"}
 
 
 def request(url: str, message: Message, secrets: Mapping[str, str], at: datetime) -> Request:  # noqa: ARG001
     """A form, or JSON where a story has it, with the company's id where Binotel gives it."""
     said: Mapping[str, Any] = message.body or message.post
-    company = {} if said.get("requestType") in _NAMELESS else {SECRET_FIELD: secrets["company_id"]}
+    name = _COMPANY_IN.get(said.get("requestType", ""), SECRET_FIELD)
+    company = {name: secrets["company_id"]} if name else {}
     if message.body is not None:
         body, content_type = json_body(replace(message, body={**company, **message.body})), JSON
     else:
@@ -67,8 +69,9 @@ def tampered(request: Request) -> Iterator[Request]:
 
 
 def _with_other(fields: dict[str, str], place: int) -> Mapping[str, str]:
-    known = fields[SECRET_FIELD]
-    return {**fields, SECRET_FIELD: known[:place] + chr(ord(known[place]) ^ 1) + known[place + 1 :]}
+    name = next(name for name in fields if SECRET_FIELD in name)
+    known = fields[name]
+    return {**fields, name: known[:place] + chr(ord(known[place]) ^ 1) + known[place + 1 :]}
 
 
 def forged(url: str, message: Message, secrets: Mapping[str, str], at: datetime) -> Iterator[tuple[str, Request]]:

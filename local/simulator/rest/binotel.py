@@ -63,6 +63,8 @@ class Api:
 
     def _call(self, said: Mapping[str, Any]) -> Reply:
         number = str(said.get("externalNumber", ""))
+        if not isinstance(said.get("async", False), bool) or not str(said.get("pbxNumber", "0")).isdigit():
+            return _error("150", "Wrong parameters")
         if not str(said.get("internalNumber", "")).isdigit() or not number.isdigit() or number.startswith("380"):
             return _error("150", f"Wrong parameters: {number}")
         self.placed.append(said)

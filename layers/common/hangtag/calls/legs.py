@@ -44,11 +44,26 @@ def fold_legs(ordered: Sequence[CallEvent], direction: Direction | None) -> tupl
     for event in ordered:
         if event.kind in LIFECYCLE:
             by_leg[event.leg].append(event)
+    if direction is Direction.OUT:
+        _give_answers(by_leg)
     unnamed = by_leg.get("", ())
     begun = any(event.kind is not Kind.ENDED for event in unnamed)
     whole = [event for event in unnamed if event.kind is Kind.ENDED and (event.final or not begun)]
     legs = _end_all([_fold_leg(key, events, direction) for key, events in by_leg.items()], by_leg, whole, direction)
     return tuple(sorted(_end_losers(legs), key=lambda leg: (leg.first_at, leg.key)))
+
+
+def _give_answers(by_leg: dict[str, list[CallEvent]]) -> None:
+    """Give answers that name no leg to the only one there is: of a call that goes out, that of who calls."""
+    answers = [event for event in by_leg.get("", ()) if event.kind is Kind.ANSWERED]
+    named = [key for key in by_leg if key]
+    if not answers or len(named) != 1:
+        return
+    given = (replace(event, leg=named[0]) for event in answers)
+    by_leg[named[0]] = sorted([*by_leg[named[0]], *given], key=order)
+    by_leg[""] = [event for event in by_leg[""] if event not in answers]
+    if not by_leg[""]:
+        del by_leg[""]
 
 
 def _end_all(

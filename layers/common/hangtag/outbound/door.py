@@ -134,6 +134,10 @@ class PbxDoor:
         """A token that the PBX refuses is not used again."""
         self.tokens.delete(name)
 
+    def hold(self, limit: str, seconds: float) -> None:
+        """Nobody asks under that limit for so long; see `hangtag.providers.base.Door`."""
+        self.limiter.hold(limit if limit in self.limits else "", min(seconds, _LONGEST_PENALTY))
+
     def _try(self, method: str, url: str, headers: Mapping[str, str] | None, body: bytes | None, limit: str) -> Answer:
         while (wait := self._wait_for(limit)) > 0:
             if wait > self._left():
@@ -154,7 +158,7 @@ class PbxDoor:
     def _slow_down(self, limit: str, answer: Answer) -> None:
         """The PBX said 429: nobody asks it for as long as it says. Raises TooManyError."""
         seconds = min(_retry_after(answer.headers.get("retry-after", "")), _LONGEST_PENALTY)
-        self.limiter.hold(limit if limit in self.limits else "", seconds)
+        self.hold(limit, seconds)
         raise TooManyError(f"the PBX asks to slow down; try again in {round(seconds) or 1} seconds")
 
     def _pause(self, number: int) -> bool:

@@ -308,3 +308,7 @@ class Door(Protocol):
     def forget(self, name: str) -> None:
         """A token that the PBX refuses is not used again."""
         ...
+
+    def hold(self, limit: str, seconds: float) -> None:
+        """Let nobody ask under that one of LIMITS, or at all ("") for so long. After a 429 the door does it itself."""
+        ...

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
-from hangtag.errors import BadInputError, UnreachableError
+from hangtag.errors import BadInputError, TooManyError, UnreachableError
 from hangtag.providers.base import (
     Accepted,
     Account,
@@ -57,7 +57,18 @@ ADDRESSES = (
     *(f"185.100.66.{number}" for number in (145, 146, 147)),
 )
 _BASE = "https://api.binotel.com"
+# "Requests are too frequent", and what is left alone then; it is not said for how long.
+_TOO_FREQUENT = "106"
+_PAUSE_SECONDS = 10
 _LIMITS = {"generalCallID": 64, "externalNumber": 64, "internalNumber": 32, "pbxNumber": 64}
+# A final record has twenty, or forty of a tracked call, and seven for each time that a phone rang in a queue.
+_MOST_FIELDS = 1000
+# The same in API 2, whose names are still sent beside or instead of these.
+_OLD_NAMES = {
+    "externalNumber": ("dstNumber", "srcNumber"),
+    "internalNumber": ("extNumber",),
+    "pbxNumber": ("didNumber",),
+}
 _KINDS = {
     "receivedTheCall": Kind.RINGING,
     "answeredTheCall": Kind.ANSWERED,
@@ -65,12 +76,12 @@ _KINDS = {
     "transferredTheCall": Kind.RINGING,
     "hangupTheCall": Kind.ENDED,
 }
-# They are sent without the company's id.
+# They are sent without the company's id, or with it in callDetails.
 _NAMELESS = ("hangupTheCall", "apiCallCompleted")
 _LOOK_UPS = ("apiCallSettings", "gettingCallSettings")
 _DIRECTIONS = {"0": Direction.IN, "1": Direction.OUT}
-# What is still going on is no end.
-_GOING_ON = ("ONLINE", "CALLING")
+# What is still going on is no end, and a message is no call: the history lists both.
+_NO_END = ("ONLINE", "CALLING", "SMS-SENDING", "SMS-SUCCESS", "SMS-FAILED")
 _DISPOSITIONS = {
     "ANSWER": Outcome.SUCCESS,
     "TRANSFER": Outcome.SUCCESS,
@@ -100,8 +111,9 @@ def verify(request: WebhookRequest, trust: Trust) -> None:
     if not _is_from(request.source_ip, trust.credentials.get("source_addresses", ())):
         raise UnverifiedError("not from an address of Binotel: if it has new ones, enter them as source_addresses")
     fields = _fields(request)
-    company = text(fields, "companyID")
-    if (company or text(fields, "requestType") not in _NAMELESS) and not same(company, companies):
+    named = [text(fields, "companyID"), text(_details(fields), "companyID")]
+    lacks = not named[0] and text(fields, "requestType") not in _NAMELESS
+    if lacks or not all(same(company, companies) for company in named if company):
         raise UnverifiedError("wrong or missing companyID: is company_id the one of this account?")
 
 
@@ -131,18 +143,18 @@ def parse(request: WebhookRequest, settings: Mapping[str, Any]) -> Accepted:  # 
 
 
 def _fields(request: WebhookRequest) -> Mapping[str, Any]:
-    return json_object(request) if is_json(request) else form(request, _LIMITS)
+    return json_object(request) if is_json(request) else form(request, _LIMITS, _MOST_FIELDS)
 
 
 def _event(fields: Mapping[str, Any], kind: Kind, arrived_at: datetime) -> CallEvent | None:
     """What a request on the way says; a hang-up names nobody, and speaks of the whole call."""
     ended = kind is Kind.ENDED
     disposition = text(fields, "disposition")
-    if ended and disposition.upper() in _GOING_ON:
+    if ended and disposition.upper() in _NO_END:
         return None
     direction = _DIRECTIONS.get(text(fields, "callType"))
     found = _outcome(disposition, direction) if ended else None
-    extension = text(fields, "internalNumber", _LIMITS["internalNumber"]) or None
+    extension = _named(fields, "internalNumber") or None
     return CallEvent(
         call_id=need(fields, "generalCallID", _LIMITS["generalCallID"]),
         kind=kind,
@@ -150,13 +162,19 @@ def _event(fields: Mapping[str, Any], kind: Kind, arrived_at: datetime) -> CallE
         at_is_arrival=True,
         leg=extension or "",
         direction=direction,
-        external=text(fields, "externalNumber", _LIMITS["externalNumber"]) if "externalNumber" in fields else None,
-        line=text(fields, "pbxNumber", _LIMITS["pbxNumber"]) or None,
+        external=_named(fields, "externalNumber"),
+        line=_named(fields, "pbxNumber") or None,
         extension=extension,
         outcome=found,
         talk_seconds=((whole(fields, "billsec") or 0) if found is Outcome.SUCCESS else 0) if ended else None,
         final=ended,
     )
+
+
+def _named(fields: Mapping[str, Any], name: str) -> str | None:
+    """A field by its name or an old one; None if there is none, "" if it is empty."""
+    found = [text(fields, one, _LIMITS[name]) for one in (name, *_OLD_NAMES[name]) if one in fields]
+    return next((said for said in found if said), "" if found else None)
 
 
 def _details(fields: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -186,7 +204,7 @@ def _completed(details: Mapping[str, Any], arrived_at: datetime | None) -> tuple
     """The last word on a call, from a webhook or from the history: the events of it. Raises UnreadableError."""
     call_id = need(details, "generalCallID", _LIMITS["generalCallID"])
     disposition = text(details, "disposition")
-    if disposition.upper() in _GOING_ON:
+    if disposition.upper() in _NO_END:
         return ()
     direction = _DIRECTIONS.get(text(details, "callType"))
     found = _outcome(disposition, direction)
@@ -241,14 +259,15 @@ def _outcome(disposition: str, direction: Direction | None) -> Outcome | None:
 
 
 def _contact(fields: Mapping[str, Any]) -> Accepted:
-    """Before a phone rings Binotel asks who is calling."""
-    number = text(fields, "externalNumber", _LIMITS["externalNumber"])
+    """Before a phone rings Binotel asks who is calling, and rings who is responsible if it is told."""
+    number = _named(fields, "externalNumber")
 
     def respond(office: Office) -> Reply:
         card = office.contact(number) if number else None
         if card is None:
             return Reply(200, "{}")
-        return Reply(200, json.dumps({"customerData": {"name": card.name}}, ensure_ascii=False))
+        found = {"name": card.name} | ({"assignedToEmployeeNumber": card.responsible} if card.responsible else {})
+        return Reply(200, json.dumps({"customerData": found}, ensure_ascii=False))
 
     return Accepted(reply=Reply(200, "{}"), respond=respond)
 
@@ -257,13 +276,18 @@ def _contact(fields: Mapping[str, Any]) -> Accepted:
 
 
 def originate(account: Account, click: Click, door: Door) -> Placed:
-    """The internal line is rung first. Numbers are Ukraine's own, ten digits from 0."""
-    number = click.number
-    number = f"0{number.removeprefix(_UKRAINE)}" if number.startswith(_UKRAINE) else number.removeprefix("+")
-    asked = {"internalNumber": click.extension, "externalNumber": number}
+    """The internal line is rung first; what comes of that, half a minute perhaps, is not waited for (async)."""
+    asked: dict[str, Any] = {"internalNumber": click.extension, "externalNumber": _dialled(click.number), "async": True}
+    if click.line:
+        asked["pbxNumber"] = _dialled(click.line)
     said = _ask(account, door, "calls/internal-number-to-external-number", asked, safe=False)
     call_id = said.get("generalCallID")
     return Placed(str(call_id) if isinstance(call_id, str | int) and call_id else None)
+
+
+def _dialled(number: str) -> str:
+    """A number as Binotel dials it: Ukraine's own in ten digits from 0."""
+    return f"0{number.removeprefix(_UKRAINE)}" if number.startswith(_UKRAINE) else number.removeprefix("+")
 
 
 def recording(account: Account, reference: str, door: Door) -> Media:
@@ -316,7 +340,7 @@ def _rows(said: Any) -> list[Mapping[str, Any]]:
 def _ask(
     account: Account, door: Door, method: str, asked: Mapping[str, Any], *, safe: bool = True
 ) -> Mapping[str, Any]:
-    """What a method answers. Raises BadInputError in words for the admin, UnreachableError."""
+    """What a method answers. Raises BadInputError in words for the admin, TooManyError, UnreachableError."""
     key, secret = account.credentials.get("key", ""), account.credentials.get("secret", "")
     if not key or not secret:
         raise BadInputError("key and secret are needed to ask Binotel")
@@ -335,5 +359,9 @@ def _ask(
         raise UnreachableError(f"Binotel answered {status}, and nothing that can be read")
     if status == 200 and said["status"] == "success":
         return said
-    code, told = str(said.get("code", status))[:16], words(said.get("message"))
+    code, told = str(said.get("code", status)), words(said.get("message"), secret)
+    if code == _TOO_FREQUENT:
+        door.hold("", _PAUSE_SECONDS)
+        raise TooManyError(f"Binotel asks to slow down; try again in {_PAUSE_SECONDS} seconds")
+    code = code if len(code) <= 4 and code.isascii() and code.isalnum() else str(status)
     raise BadInputError(f"Binotel refused it ({code}): {told}" if told else f"Binotel refused it ({code})")

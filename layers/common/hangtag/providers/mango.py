@@ -46,6 +46,7 @@ ORIGINATES_WITH = ("vpbx_api_key", "vpbx_api_salt")
 LIMITS = {
     "": Limit(10, 1),
     "callback": Limit(4, 1),
+    "recording": Limit(10, 1),
     "stats": Limit(1, 2),
     "users": Limit(1, 2),
     "result": Limit(1, 2),
@@ -54,6 +55,8 @@ LIMITS = {
 _BASE = "https://app.mango-office.ru/vpbx"
 # Two wrong requests in that time, and all are refused until it is over.
 _BLOCK_SECONDS = 120
+# What is left alone when Mango asks to slow down; it does not say for how long.
+_PAUSE_SECONDS = 10
 _BLOCKED = (
     f"Mango takes no request for up to {_BLOCK_SECONDS} seconds after wrong ones (401): try again in {_BLOCK_SECONDS} "
     "seconds, and if that goes on, see whether vpbx_api_key and vpbx_api_salt are right and our address is allowed"
@@ -74,8 +77,8 @@ _KINDS = {"appeared": Kind.RINGING, "connected": Kind.ANSWERED, "disconnected": 
 _DIRECTIONS = {"0": Direction.INTERNAL, "1": Direction.IN, "2": Direction.OUT}
 # Of the history, which counts otherwise.
 _CONTEXTS = {"1": Direction.IN, "2": Direction.OUT, "3": Direction.INTERNAL}
-# Both ends of a call that Mango begins are one leg, the employee's.
-_CALLBACK = "callback"
+# Both ends of a call that Mango begins are one leg, the employee's; of a group it may ring several.
+_CALLBACK = "callback:{}"
 # The kinds of calls in the history that Mango began.
 _CALLBACKS = ("4", "5", "6")
 # What a menu and a queue are to the office: the call before it rings anybody.
@@ -102,10 +105,13 @@ _UNANSWERED = ("1111", "1121", "1122", "1123", "1124", "113", "114", "115", "118
 # What ends the employee's own leg of a callback when the contact's begins.
 _WENT_ON = "10"
 _LOOKALIKES = str.maketrans("АВЕКМНОРСТХаеорсух", "ABEKMHOPCTXaeopcyx")
-_RECORDING = re.compile(r"[\w+/=.-]{1,128}", re.ASCII)
+# The vendor's samples are base64, digits, and such as r100:777:500:256; an address is none.
+_RECORDING = re.compile(r"(?!https?:)[\w+/=.:-]{1,128}", re.ASCII)
 _EXTENSION = re.compile(r"[0-9]{1,10}", re.ASCII)
 _NUMBER = re.compile(r"\+?([0-9]{3,18})", re.ASCII)
 _REFERENCE = re.compile(r"[0-9A-Za-z-]{1,64}", re.ASCII)
+# An employee's device, sip:anna@acme.mangosip.ru.
+_ACCOUNT = re.compile(r"sips?:([\w.*-]{1,64})@[\w.-]*mangosip\.ru(?:[:;].*)?", re.ASCII | re.DOTALL | re.IGNORECASE)
 # sip:74951234567@acme.mangosip.ru, and a plain number.
 _ADDRESS = re.compile(r"(?:(?:sips?|tel):)?(\+?[0-9]{2,20})(?:[@;].*)?", re.ASCII | re.DOTALL | re.IGNORECASE)
 
@@ -149,7 +155,10 @@ def _of_call(said: Mapping[str, Any], arrived_at: datetime) -> Iterator[CallEven
     """A state of a leg. That it is on hold, or a state unknown, changes nothing."""
     call_id, kind = need(said, "entry_id"), _KINDS.get(_word(said, "call_state"))
     caller, called = _party(said, "from"), _party(said, "to")
-    own, other = text(caller, "extension"), text(called, "extension")
+    own, other = text(caller, "extension"), _short(text(called, "extension"), called)
+    if not text(called, "line_number"):
+        # Nobody of the office comes in by a line.
+        own = _short(own, caller)
     taken = text(caller, "taken_from_call_id")
     command = text(said, "command_id")
     is_callback = bool(command or text(said, "callback_initiator"))
@@ -174,13 +183,15 @@ def _of_call(said: Mapping[str, Any], arrived_at: datetime) -> Iterator[CallEven
         yield from _ended(replace(event, direction=Direction.OUT, external=_number(called) or None), said)
     elif is_callback and other and not taken:
         yield from _of_own_phone(event, said, other, own or _number(caller), bool(own))
-    elif own and other and not is_callback and (taken or text(said, "transfer")):
+    elif own and other and (text(said, "transfer") or (taken and not is_callback)):
         # A word between colleagues before one of them hands the call over; if it is, the leg then has the caller.
         return
     elif own:
         yield from _of_caller(event, said, own, other, is_callback)
     else:
-        if taken and _word(said, "transfer") == "blind" and kind is not Kind.ENDED:
+        is_blind = _word(said, "transfer") == "blind" and kind is not Kind.ENDED
+        # Of a callback the leg before has another name here; its own end tells that it was handed over.
+        if taken and is_blind and not text(said, "callback_initiator"):
             yield replace(event, kind=Kind.TRANSFERRED, leg=taken)
         incoming = replace(event, direction=Direction.IN, external=_number(caller), extension=other or None)
         yield from _ended(incoming, said)
@@ -194,8 +205,8 @@ def _of_own_phone(
         return
     direction = Direction.INTERNAL if is_internal else Direction.OUT
     kind = Kind.PICKED_UP if event.kind is Kind.ANSWERED else event.kind
-    event = replace(event, kind=kind, leg=_CALLBACK, direction=direction, external=external or None, line=None)
-    yield from _ended(replace(event, extension=extension), said)
+    event = replace(event, kind=kind, direction=direction, external=external or None, line=None)
+    yield from _ended(replace(event, leg=_CALLBACK.format(extension), extension=extension), said)
 
 
 def _of_caller(
@@ -211,7 +222,7 @@ def _of_caller(
         event = replace(event, direction=direction, external=external, extension=own)
     if is_callback:
         # The employee's leg before may have ended in the same second, with a higher `seq`.
-        event = replace(event, leg=_CALLBACK, at=event.at + timedelta(milliseconds=500))
+        event = replace(event, leg=_CALLBACK.format(own), at=event.at + timedelta(milliseconds=500))
     yield from _ended(replace(event, line=None), said)
 
 
@@ -330,6 +341,12 @@ def _party(fields: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     raise UnreadableError(f"{name} is no object")
 
 
+def _short(known: str, fields: Mapping[str, Any], name: str = "number") -> str:
+    """Who an employee is: the short number if it is known, else the name of the SIP account; "" for anybody else."""
+    found = None if known else _ACCOUNT.fullmatch(text(fields, name))
+    return found[1] if found is not None else known
+
+
 def _number(fields: Mapping[str, Any], name: str = "number") -> str:
     """A number, also of a SIP address; "" for a name, and for a caller who withholds it."""
     found = _ADDRESS.fullmatch(text(fields, name))
@@ -352,7 +369,7 @@ def _when(said: Mapping[str, Any], arrived_at: datetime) -> tuple[datetime, bool
 def _other_side(direction: Direction | None, caller: Mapping[str, Any], called: Mapping[str, Any]) -> str | None:
     """The number of who is no employee; of a call among employees the caller's short one."""
     if direction is Direction.INTERNAL:
-        return text(caller, "extension") or None
+        return _short(text(caller, "extension"), caller) or None
     if direction is Direction.OUT:
         return _number(called) or None
     return _number(caller) if direction is Direction.IN else None
@@ -402,7 +419,7 @@ def recording(account: Account, reference: str, door: Door) -> Media:
     if not _RECORDING.fullmatch(reference):
         raise BadInputError("that is no recording of Mango's")
     asked = {"recording_id": reference, "action": "download"}
-    answer = _ask(account, door, "queries/recording/post", asked, safe=True)
+    answer = _ask(account, door, "queries/recording/post", asked, limit="recording", safe=True)
     location = answer.headers.get("location", "")
     if answer.status not in (301, 302, 303, 307) or not location:
         raise UnreachableError("Mango named no address of the recording")
@@ -519,7 +536,7 @@ def _told(row: Mapping[str, Any], started: datetime, names: Mapping[str, str]) -
     direction = _CONTEXTS.get(text(row, "context_type"))
     answered = (whole(row, "talk_duration") or 0) > 0
     is_out = direction is Direction.OUT
-    caller = names.get(text(row, "caller_id"), "")
+    caller = _short(names.get(text(row, "caller_id"), ""), row, "caller_number")
     other = _number(row, "called_number" if is_out else "caller_number")
     legs = [leg for leg in _legs(row) if text(leg, "call_end_time")]
     reason = text(legs[-1], "call_end_reason") if legs else ""
@@ -542,10 +559,11 @@ def _told(row: Mapping[str, Any], started: datetime, names: Mapping[str, str]) -
     for leg in legs:
         # Of a call that went out a leg is the caller's, unless it was handed on to an employee.
         is_callers = is_out and text(leg, "call_type") != "user"
-        extension = caller if is_callers else names.get(text(leg, "call_abonent_id"), "")
+        known = names.get(text(leg, "call_abonent_id"), "")
+        extension = caller if is_callers else _short(known, leg, "call_abonent_number")
         is_callback = is_out and text(row, "context_init_type") in _CALLBACKS
         # Older statistics name no legs.
-        key = _CALLBACK if is_callback else text(leg, "external_call_id") or extension
+        key = _CALLBACK.format(extension) if is_callback else text(leg, "external_call_id") or extension
         events += _of_leg(replace(summary, leg=key, extension=extension or None), leg)
         if handed_on and key in talked[:-1]:
             events.append(replace(events[-1], kind=Kind.TRANSFERRED, outcome=None, talk_seconds=None))
@@ -605,18 +623,22 @@ def _ask(account: Account, door: Door, path: str, asked: Mapping[str, Any], *, s
     body = urlencode({"vpbx_api_key": key, "sign": signature(key, said, salt), "json": said}).encode()
     headers = {"content-type": "application/x-www-form-urlencoded"}
     answer = door.send("POST", _url(account, path), headers=headers, body=body, limit=limit, safe=safe)
-    _check(answer)
+    said = json_of(answer.body)
+    _check(answer, said if isinstance(said, dict) else {}, door)
     return answer
 
 
-def _check(answer: Response) -> None:
+def _check(answer: Response, said: Mapping[str, Any], door: Door) -> None:
     """Raises what an answer says that went wrong; the codes outweigh the status, which the vendor mixes up."""
-    said = json_of(answer.body)
-    code = _code(said) if isinstance(said, dict) else ""
+    code = _code(said)
+    if code.startswith("3"):
+        # A recording that is still not there would be the second wrong request, and nobody could call any more.
+        door.hold("recording", _BLOCK_SECONDS)
     if answer.status == 401:
         raise TooManyError(_BLOCKED)
-    if isinstance(said, dict) and (_told_text(said, "status") == "429" or code == "4290"):
-        raise TooManyError("Mango asks to slow down; try again in 10 seconds")
+    if _told_text(said, "status") == "429" or code == "4290":
+        door.hold("", _PAUSE_SECONDS)
+        raise TooManyError(f"Mango asks to slow down; try again in {_PAUSE_SECONDS} seconds")
     if code in _NOT_OURS:
         raise BadInputError(f"Mango does not take vpbx_api_key and vpbx_api_salt ({code})")
     if code.startswith("5") or (answer.status >= 500 and not code):

@@ -60,16 +60,19 @@ def is_json(request: WebhookRequest) -> bool:
     return "json" in request.headers.get("content-type", "").lower()
 
 
-def form(request: WebhookRequest, limits: Mapping[str, int] | None = None) -> dict[str, str]:
-    """The body's fields, each at most once; a list's values are one field. `limits` are the most characters of it."""
+def form(request: WebhookRequest, limits: Mapping[str, int] | None = None, most: int = MAX_FIELDS) -> dict[str, str]:
+    """The body's fields, each at most once; a list's values are one field.
+
+    `limits` are the most characters of a field, `most` the most fields.
+    """
     if is_json(request):
         raise UnreadableError("the body must be form-encoded, not JSON")
-    return _pairs(_decoded(request), "the body is no form in UTF-8", limits or {})
+    return _pairs(_decoded(request), "the body is no form in UTF-8", limits or {}, most)
 
 
 def query(request: WebhookRequest, limits: Mapping[str, int] | None = None) -> dict[str, str]:
     """The fields of the address, each at most once."""
-    return _pairs(request.query, "the address's query can't be read", limits or {})
+    return _pairs(request.query, "the address's query can't be read", limits or {}, MAX_FIELDS)
 
 
 def json_object(request: WebhookRequest) -> dict[str, Any]:
@@ -99,11 +102,11 @@ def _decoded(request: WebhookRequest) -> str:
         raise UnreadableError("the body is not in UTF-8") from None
 
 
-def _pairs(encoded: str, otherwise: str, limits: Mapping[str, int]) -> dict[str, str]:
+def _pairs(encoded: str, otherwise: str, limits: Mapping[str, int], most: int) -> dict[str, str]:
     if _has_broken_escape(encoded):
         raise UnreadableError("the form encoding is broken")
     try:
-        pairs = parse_qsl(encoded, keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
+        pairs = parse_qsl(encoded, keep_blank_values=True, errors="strict", max_num_fields=most)
     except ValueError:
         raise UnreadableError(otherwise) from None
     fields: dict[str, str] = {}

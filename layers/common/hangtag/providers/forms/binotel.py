@@ -47,10 +47,12 @@ def _instructions(webhook_url: str) -> tuple[str, ...]:
     return (
         "Ask Binotel's support for key and secret of the REST API, and for the company's id, and enter them here.",
         f"Ask it to switch on API PUSH and API CALL COMPLETED, with this address: {webhook_url}",
-        f"To have callers' names shown on phones, ask for API CALL SETTINGS with the same address: {webhook_url}",
+        "To have callers' names shown on phones, and callers led to who is responsible for them, ask for API CALL "
+        f"SETTINGS with the same address: {webhook_url}",
         "Binotel serves requests from registered addresses only, and calls by API from lines that it is switched on "
         "for: ask for both.",
-        "If Binotel publishes other addresses than those of docs/providers.md, enter them as source_addresses.",
+        "Binotel's published addresses are 194.88.218.114 and 116 to 120, 194.88.219.67, 70 to 72, 78 to 89 and 92, "
+        "and 185.100.66.145 to 147. If it posts from others, enter all of them as source_addresses, instead.",
     )
 
 
@@ -64,7 +66,7 @@ INFOS = (
         instructions=_instructions,
         signs="the address that it is posted from, one of 26 that Binotel publishes, and `companyID` in the body",
         unsigned=Unsigned(
-            "every other field, all of hangupTheCall and apiCallCompleted, and when it was sent",
+            "every other field, all of hangupTheCall, and when it was sent",
             "nobody else posts from these addresses, the webhook's can't be guessed, and the history is compared",
         ),
         lacks={
@@ -73,11 +75,18 @@ INFOS = (
             "recording_link_late": "that there is a recording comes with the end; its link is asked for by the call",
         },
         unconfirmed=(
-            "that receivedTheCall is sent for each employee whose phone rings, and for outgoing calls",
-            "that the answeredTheCall of a click says that the contact answered",
-            "whether hangupTheCall and apiCallCompleted name the company: they are taken without, from the addresses",
+            "whether receivedTheCall is sent for each employee whose phone rings, and names the employee: the vendor's "
+            "samples of incoming calls do not, and then only apiCallCompleted says who was rung in vain",
+            "whether the published addresses are all: clients in the field also name 45.91.130.36, 45.91.130.51 to 82 "
+            "and 45.91.129.203, which are not taken unless they are entered",
+            "that the answeredTheCall of a click says that the contact answered; whether the employee picked up is not "
+            "told, so that a click that nobody picked up is an outgoing missed call",
+            "that a click that is not waited for (async) is answered with its generalCallID: without it the call is "
+            "found by extension and number",
+            "whether hangupTheCall and apiCallCompleted always name the company: they are taken without, from the "
+            "addresses, and refused if it is another one",
             "what recordingStatus says of a call that has a recording: all but none, no, 0, false and disabled is yes",
-            "how customerData names the caller, and how it names who is responsible: that is left out",
+            "that customerData names who is responsible as assignedToEmployeeNumber, the internal number",
             "the list of employees",
             "limits of the REST API: 60 requests a minute are kept",
             "that the history can be asked for a day at once, and lists every call with its final disposition",
@@ -87,6 +96,7 @@ INFOS = (
             "sashalenz/binotel-api (REST API 4.0, models of the webhooks)",
             "denostr/binotel-api (parameters, and that the internal line is rung first)",
             "EspoCRM's extension for Binotel (names of the requests, and what is answered)",
+            "the vendor's samples-api-push.php and samples-api-rest-calls.php, as customers published them",
         ),
     ),
 )

@@ -27,7 +27,8 @@ def _instructions(webhook_url: str) -> tuple[str, ...]:
         "Enter this address there as address of the external system; Mango appends /events/call and others to it: "
         f"{webhook_url}",
         "Leave the list of addresses that may ask the API empty, unless the stack has addresses of its own.",
-        "Give every employee who calls by a click a short number: Mango calls no others.",
+        "Give every employee who calls by a click a short number: Mango calls no others. Who has none is known by the "
+        "name of the SIP account, as dana of sip:dana@office.mangosip.ru: enter that as the extension.",
         "To have recordings, switch cloud storage on; those that are sent by mail only can't be fetched.",
         "Mango speaks TLS 1.2 only, and neither 1.0, 1.1 nor 1.3: a domain of your own in front of the stack must "
         "allow it.",
@@ -56,7 +57,8 @@ INFOS = (
             "that talk_time of a callback is when the contact answered",
             "that external_call_id of the statistics is the call_id of the notifications",
             "how the statistics show a callback, and in which zone their start_date is: three hours more are asked for",
-            "with which HTTP status Mango refuses, and whether too early a question for a recording is a wrong request",
+            "with which HTTP status Mango refuses, and whether too early a question for a recording is a wrong one: "
+            "it is taken for one, and for two minutes after a wrong request no recording is asked for",
         ),
         sources=(
             "API Mango Office 1.9 (the vendor's PDF): 1.3, 1.4, 2.1, 2.4, 3.1, 3.2.1, 3.4.2, 3.5.1, 3.7.1, its list of "
