@@ -285,6 +285,70 @@ def test_an_attended_transfer_links_the_session_that_the_call_goes_on_in() -> No
     assert (call.linked_call_id, call.closed) == ("s-2", True)
 
 
+@pytest.mark.parametrize("who", [dials, contact])
+def test_an_outgoing_call_is_linked_by_whichever_party_is_gone_to_another_session(who: Any) -> None:
+    peer = {"status": {"peerId": {"telephonySessionId": "s-2"}}}
+    call = call_of(
+        *(notified(one("Answered"), after=5) for one in (dials, contact)),
+        notified(who("Gone", "AttendedTransfer", **peer), after=30),
+        notified(dials("Disconnected", "AttendedTransfer"), after=30),
+    )
+    assert (call.outcome, call.answered_by, call.linked_call_id) == (Outcome.SUCCESS, "101", "s-2")
+
+
+@pytest.mark.parametrize("reason", ["ParkLocation", "CallPark", "BlindTransfer"])
+def test_who_parked_a_call_and_who_fetched_it_both_talked(reason: str) -> None:
+    begun = (notified(caller("Setup")), notified(rung("Proceeding"), after=1), notified(rung("Answered"), after=5))
+    parked = (*begun, notified(rung("Disconnected", reason), after=30))
+    assert not fold(event for step in parked for event in told(step)).closed
+    call = call_of(
+        *parked,
+        notified(rung("Answered", own=BORIS), after=50),
+        notified(rung("Disconnected", own=BORIS), after=80),
+        notified(caller("Disconnected"), after=80),
+    )
+    assert (call.outcome, call.answered_by, call.talk_seconds) == (Outcome.SUCCESS, "102", 25 + 30)
+
+
+def test_a_parked_call_that_is_fetched_into_another_session_was_talked_in() -> None:
+    peer = {"status": {"peerId": {"telephonySessionId": "s-2"}}}
+    call = call_of(
+        notified(caller("Setup")),
+        notified(rung("Answered"), after=5),
+        notified(rung("Parked"), after=30),
+        notified(rung("Gone", "Pickup", **peer), after=50),
+        notified(caller("Gone", "Pickup", **peer), after=50),
+    )
+    assert (call.outcome, call.answered_by, call.linked_call_id) == (Outcome.SUCCESS, "101", "s-2")
+    assert verdict(call) == (TagType.CALL, None)
+
+
+def test_who_was_rung_when_another_picked_the_call_up_did_not_talk() -> None:
+    call = call_of(
+        notified(caller("Setup")),
+        notified(rung("Proceeding"), after=1),
+        notified(rung("Disconnected", "Pickup"), after=5),
+        notified(rung("Answered", own=BORIS), after=5),
+        notified(rung("Disconnected", own=BORIS), after=25),
+        notified(caller("Disconnected"), after=25),
+    )
+    assert (call.outcome, call.answered_by, call.talk_seconds) == (Outcome.SUCCESS, "102", 20)
+
+
+@pytest.mark.parametrize("reason", ["CallFlip", "CallSwitch"])
+def test_a_call_that_is_taken_to_another_phone_goes_on(reason: str) -> None:
+    begun = (notified(dials("Setup")), notified(contact("Answered"), after=5))
+    flipped = (*begun, notified(dials("Disconnected", reason), after=30))
+    assert not fold(event for step in flipped for event in told(step)).closed
+    call = call_of(*flipped, notified(contact("Disconnected"), after=65))
+    assert (call.direction, call.outcome, call.answered_by, call.talk_seconds) == (
+        Direction.OUT,
+        Outcome.SUCCESS,
+        "101",
+        60,
+    )
+
+
 def test_a_supervisor_who_listens_changes_nothing() -> None:
     assert told(notified(rung("Gone", "Supervising"))) == ()
 
@@ -326,6 +390,15 @@ def test_an_employee_who_does_not_pick_up_leaves_no_tag() -> None:
     call = ring_out((first("Proceeding"), 0), (first("Disconnected", "NoAnswer"), 30))
     assert (call.outcome, call.external, call.picked_up) == (Outcome.NO_ANSWER, CONTACT, False)
     assert verdict(call, PickUp.TOLD) == (None, SkipReason.EMPLOYEE_NO_ANSWER)
+
+
+def test_ring_out_that_is_handed_over_is_not_at_its_end() -> None:
+    begun = ((first("Proceeding"), 0), (first("Answered"), 4), (second("Answered"), 12))
+    handed = (*begun, (first("Disconnected", "BlindTransfer"), 30))
+    events = [event for one, after in handed for event in told(notified(one, after=after, origin="RingOut"))]
+    assert not fold(events).closed
+    call = ring_out(*handed, (second("Disconnected"), 52))
+    assert (call.outcome, call.talk_seconds) == (Outcome.SUCCESS, 40)
 
 
 def test_ring_out_is_understood_the_right_way_round_and_without_roles() -> None:

@@ -82,10 +82,14 @@ _CODES = {
     "Parked": None,
 }
 _VOICE_MAIL = ("VoiceMail", "VoiceMailScreening", "Voicemail", "VMScreening")
-_TRANSFERS = ("BlindTransfer", "AttendedTransfer", "RccTransfer", "DtmfTransfer")
+# The party left, and the call goes on: with somebody else, on another phone, or parked. Each is of a party that talked.
+_TRANSFERS = (
+    *("BlindTransfer", "AttendedTransfer", "RccTransfer", "DtmfTransfer"),
+    *("CallFlip", "CallSwitch", "CallPark", "ParkLocation"),
+)
 # A supervisor listens; the call goes on.
 _SUPERVISED = "Supervising"
-# Why a party left. Where that depends on whether it had answered, nothing is said: CallFinished, CallDropped.
+# Why a party left. Where that depends on whether it had answered, nothing is said: CallFinished, CallDropped, Pickup.
 _REASONS = {
     "TargetBusy": Outcome.BUSY,
     "Rejected": Outcome.BUSY,
@@ -101,7 +105,6 @@ _REASONS = {
     "InternalError": Outcome.FAILED,
     # Somebody else, or something else, has the call now.
     "AgentAnswered": Outcome.CANCELLED,
-    "Pickup": Outcome.CANCELLED,
     "CallRedirected": Outcome.CANCELLED,
     "CallReplied": Outcome.CANCELLED,
     "CallerInputRedirect": Outcome.CANCELLED,
@@ -251,10 +254,13 @@ def _numbers(entered: str) -> Mapping[str, str]:
 def _events(session: _Session, party: _Party) -> Iterator[CallEvent]:
     """What a step of a party says of the call, by what the party is to it."""
     told = _CODES[party.code]
+    if told is Kind.ENDED and party.reason in _TRANSFERS and party.code not in _VOICE_MAIL:
+        told = Kind.TRANSFERRED
     if told is not None and not (party.code == "Gone" and party.reason == _SUPERVISED):
         event = _of_ring_out(session, party, told) if session.is_ring_out else _of_call(session, party, told)
         if event is not None:
-            yield event
+            elsewhere = party.code == "Gone" and party.linked not in ("", session.call_id)
+            yield replace(event, linked_call_id=party.linked) if elsewhere else event
     if party.recorded and party.code in ("Disconnected", "Gone"):
         # The call's recordings are looked up by the call.
         yield replace(session.event(Kind.RECORDED, Direction.IN), direction=None, recording=session.call_id)
@@ -275,11 +281,7 @@ def _of_caller(session: _Session, party: _Party, kind: Kind) -> CallEvent | None
     if kind is Kind.ANSWERED or party.code in _VOICE_MAIL:
         return None
     event = replace(_from_outside(session, party, kind), leg=_CALLER)
-    return (
-        replace(event, **_linked(session, party), outcome=Outcome.CANCELLED, final=True)
-        if kind is Kind.ENDED
-        else event
-    )
+    return event if kind is Kind.RINGING else replace(event, kind=Kind.ENDED, outcome=Outcome.CANCELLED, final=True)
 
 
 def _of_rung(session: _Session, party: _Party, kind: Kind) -> CallEvent | None:
@@ -296,12 +298,10 @@ def _of_rung(session: _Session, party: _Party, kind: Kind) -> CallEvent | None:
     event = replace(event, leg=party.own)
     if kind is not Kind.ENDED:
         return replace(event, extension=extension)
-    if party.reason in _TRANSFERS:
-        return replace(event, kind=Kind.TRANSFERRED, extension=extension, **_linked(session, party))
     # A menu that was never rung has an end too: that it has an extension must not be known by it.
     outcome = Outcome.MISSED if party.missed or party.code in _VOICE_MAIL else _REASONS.get(party.reason)
     kept = Outcome.MISSED if outcome not in (None, Outcome.CANCELLED) else outcome
-    return replace(event, outcome=kept, **_linked(session, party))
+    return replace(event, outcome=kept)
 
 
 def _from_outside(session: _Session, party: _Party, kind: Kind) -> CallEvent:
@@ -319,11 +319,7 @@ def _of_dialling(session: _Session, party: _Party, kind: Kind) -> CallEvent | No
         line=_line(party.from_number),
         extension=session.extension(party.own) or None,
     )
-    if kind is not Kind.ENDED:
-        return event
-    if party.reason in _TRANSFERS:
-        return replace(event, kind=Kind.TRANSFERRED, **_linked(session, party))
-    return replace(event, outcome=_REASONS.get(party.reason), final=True, **_linked(session, party))
+    return replace(event, outcome=_REASONS.get(party.reason), final=True) if kind is Kind.ENDED else event
 
 
 def _of_contact(session: _Session, party: _Party, kind: Kind) -> CallEvent:
@@ -354,12 +350,6 @@ def _of_ring_out(session: _Session, party: _Party, kind: Kind) -> CallEvent | No
         return replace(event, kind=Kind.PICKED_UP)
     # How it went says the contact's party; without one, that nobody picked up.
     return replace(event, final=True) if kind is Kind.ENDED else event
-
-
-def _linked(session: _Session, party: _Party) -> dict[str, Any]:
-    """Where the call goes on, if it is elsewhere."""
-    elsewhere = party.code == "Gone" and party.linked not in ("", session.call_id)
-    return {"linked_call_id": party.linked} if elsewhere else {}
 
 
 def _number(said: str) -> str:
