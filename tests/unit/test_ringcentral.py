@@ -266,6 +266,32 @@ def test_a_call_among_employees_leaves_no_tag() -> None:
     assert verdict(call) == (None, SkipReason.INTERNAL)
 
 
+@pytest.mark.parametrize("fetched_by", ["own", "other"])
+def test_fetching_a_parked_call_is_no_call_to_anybody_outside(fetched_by: str) -> None:
+    code, boris = {"phoneNumber": "*801"}, {"phoneNumber": OWN, "extensionId": BORIS}
+    own = {"extensionId": BORIS} if fetched_by == "own" else {}
+    way = "Outbound" if own else "Inbound"
+    call = call_of(
+        notified(party(way, "Proceeding", "", code, boris, **own)),
+        notified(party(way, "Answered", "", code, boris, **own), after=1),
+        notified(party(way, "Disconnected", "", code, boris, **own), after=9),
+    )
+    assert verdict(call) == (None, SkipReason.INTERNAL)
+
+
+def test_a_number_behind_a_code_is_called() -> None:
+    hidden = {"phoneNumber": "*6779101234567"}
+    (event,) = told(notified(party("Outbound", "Proceeding", "", hidden, {"extensionId": ANNA}, extensionId=ANNA)))
+    assert event.direction is Direction.OUT
+
+
+@pytest.mark.parametrize("origin", ["GreetingsRecording", "VerificationCall", "TestCall"])
+def test_what_the_pbx_rings_for_of_its_own_accord_is_no_call(origin: str) -> None:
+    for code in ("Setup", "Proceeding", "Answered", "Disconnected"):
+        accepted = ringcentral.parse(delivered(notified(rung(code), origin=origin)), simulated.SETTINGS)
+        assert (accepted.events, accepted.unknown) == ((), False)
+
+
 def test_a_withheld_number_is_none() -> None:
     for said in ({}, {"phoneNumber": "anonymous"}, {"phoneNumber": None}, {"name": "Unknown"}):
         (event,) = told(notified(party("Outbound", "Setup", "", {"phoneNumber": OWN}, said)))
@@ -693,6 +719,7 @@ def test_a_record_does_not_outweigh_for_how_long_the_webhooks_say_was_talked() -
         record(result="In Progress"),
         record(**{"from": {"extensionNumber": "102", "name": "Boris"}}),
         record(direction="Outbound", to={"extensionId": BORIS}),
+        record(direction="Outbound", to={"phoneNumber": "*801"}),
         record(startTime="2026-03-01T10:59:59.000Z"),
         record(startTime=None),
         record(duration="long"),

@@ -53,6 +53,8 @@ _ACCOUNT = "/restapi/v1.0/account/~"
 _SUBSCRIPTION = "/restapi/v1.0/subscription"
 _SESSIONS = "/telephony/sessions"
 _ECHO = re.compile(r"[!-~]{1,256}")
+# What is dialled to have the PBX do something: *801 fetches a parked call. A number behind such a code is longer.
+_FEATURE = re.compile(r"\*[0-9]{1,7}")
 _MAX_PARTIES = 50
 # Of an outgoing call both parties' events are of one leg; the caller of an incoming one has a leg of its own.
 _OUT, _CALLER = "out", "caller"
@@ -87,6 +89,8 @@ _TRANSFERS = (
     *("BlindTransfer", "AttendedTransfer", "RccTransfer", "DtmfTransfer"),
     *("CallFlip", "CallSwitch", "CallPark", "ParkLocation"),
 )
+# Sessions that RingCentral makes of its own accord with an employee: nobody calls.
+_NO_CALLS = ("GreetingsRecording", "VerificationCall", "TestCall")
 # A supervisor listens; the call goes on.
 _SUPERVISED = "Supervising"
 # Why a party left. Where that depends on whether it had answered, nothing is said: CallFinished, CallDropped, Pickup.
@@ -153,7 +157,7 @@ class _Session:
     call_id: str
     at: datetime
     at_is_arrival: bool
-    is_ring_out: bool
+    origin: str
     numbers: Mapping[str, str]
 
     def event(self, kind: Kind, direction: Direction) -> CallEvent:
@@ -199,6 +203,8 @@ def parse(request: WebhookRequest, settings: Mapping[str, Any]) -> Accepted:
     ):
         raise UnreadableError("parties is no list of objects")
     session = _session(body, request, settings)
+    if session.origin in _NO_CALLS:
+        return Accepted()
     read = [_party(one) for one in parties]
     events = tuple(event for party in read if party.code in _CODES for event in _events(session, party))
     return Accepted(events, unknown=any(party.code not in _CODES for party in read))
@@ -220,7 +226,7 @@ def _session(body: Mapping[str, Any], request: WebhookRequest, settings: Mapping
         call_id=need(body, "telephonySessionId"),
         at=(told or request.arrived_at) + order,
         at_is_arrival=told is None,
-        is_ring_out=text(_inner(body, "origin"), "type") in ("RingOut", "RingMe"),
+        origin=text(_inner(body, "origin"), "type"),
         numbers=_numbers(str(settings.get("extensions") or "")),
     )
 
@@ -257,7 +263,8 @@ def _events(session: _Session, party: _Party) -> Iterator[CallEvent]:
     if told is Kind.ENDED and party.reason in _TRANSFERS and party.code not in _VOICE_MAIL:
         told = Kind.TRANSFERRED
     if told is not None and not (party.code == "Gone" and party.reason == _SUPERVISED):
-        event = _of_ring_out(session, party, told) if session.is_ring_out else _of_call(session, party, told)
+        is_ring_out = session.origin in ("RingOut", "RingMe")
+        event = _of_ring_out(session, party, told) if is_ring_out else _of_call(session, party, told)
         if event is not None:
             elsewhere = party.code == "Gone" and party.linked not in ("", session.call_id)
             yield replace(event, linked_call_id=party.linked) if elsewhere else event
@@ -311,9 +318,8 @@ def _from_outside(session: _Session, party: _Party, kind: Kind) -> CallEvent:
 
 def _of_dialling(session: _Session, party: _Party, kind: Kind) -> CallEvent | None:
     """An employee who calls somebody."""
-    internal = bool(party.to_id)
     event = replace(
-        session.event(kind, Direction.INTERNAL if internal else Direction.OUT),
+        session.event(kind, _outward(party)),
         leg=_OUT,
         external=party.to_number or session.extension(party.to_id),
         line=_line(party.from_number),
@@ -322,10 +328,15 @@ def _of_dialling(session: _Session, party: _Party, kind: Kind) -> CallEvent | No
     return replace(event, outcome=_REASONS.get(party.reason), final=True) if kind is Kind.ENDED else event
 
 
+def _outward(party: _Party) -> Direction:
+    """Whether somebody outside is called."""
+    return Direction.INTERNAL if party.to_id or _FEATURE.fullmatch(party.to_number) else Direction.OUT
+
+
 def _of_contact(session: _Session, party: _Party, kind: Kind) -> CallEvent:
     """Whom an employee called."""
     event = replace(
-        session.event(kind, Direction.OUT),
+        session.event(kind, _outward(party)),
         leg=_OUT,
         external=party.to_number,
         line=_line(party.from_number),
@@ -504,7 +515,8 @@ def _span(row: Mapping[str, Any]) -> tuple[datetime, datetime] | None:
 
 
 def _is_own(said: Mapping[str, Any]) -> bool:
-    return bool(text(said, "extensionNumber", 64) or text(said, "extensionId", 64))
+    feature = _FEATURE.fullmatch(text(said, "phoneNumber", 64))
+    return bool(feature or text(said, "extensionNumber", 64) or text(said, "extensionId", 64))
 
 
 # ------------------------------------------------------------------ to RingCentral: the account
