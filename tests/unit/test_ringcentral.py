@@ -779,6 +779,13 @@ def test_all_pages_of_the_log_are_read() -> None:
         assert len(asked_for(server)) == 3
 
 
+def test_a_busy_days_calls_cost_few_of_the_ten_requests_that_a_minute_has() -> None:
+    with running() as (api, server, account, door):
+        api.rows = [record(telephonySessionId=f"s-{number}") for number in range(1000)]
+        assert len({event.call_id for event in logged(api, account, door)}) == 1000
+        assert len(asked_for(server)) == 4
+
+
 # ------------------------------------------------------------------ the subscription
 
 

@@ -61,7 +61,8 @@ _OUT, _CALLER = "out", "caller"
 # Subscriptions are made for a month, and renewed in its last week.
 _SUBSCRIBED = 30 * 86400
 _RENEWED = 7 * 86400
-_PAGE = 100
+# Records with their legs. Ten such requests a minute are few: a busy account's days must come in time.
+_PAGE = 250
 _EXTENSIONS_PAGE = 1000
 _MOST_PAGES = 100
 # So long after a call its recording is looked for.
