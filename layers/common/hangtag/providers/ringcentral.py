@@ -123,7 +123,12 @@ _RESULTS = {
     "international disabled": Outcome.NOT_ALLOWED,
     "international restricted": Outcome.NOT_ALLOWED,
     "restricted number": Outcome.NOT_ALLOWED,
-    "account suspended": Outcome.NOT_ALLOWED,
+    "not allowed": Outcome.NOT_ALLOWED,
+    "no calling credit": Outcome.NOT_ALLOWED,
+    "suspended account": Outcome.NOT_ALLOWED,
+    "internal error": Outcome.FAILED,
+    "call failed": Outcome.FAILED,
+    "call failure": Outcome.FAILED,
 }
 _IN_PROGRESS = "in progress"
 
