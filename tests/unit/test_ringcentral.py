@@ -852,6 +852,23 @@ def test_an_ended_subscription_is_made_anew_though_it_is_listed() -> None:
         assert [one["expiresIn"] for one in api.subscriptions] == [30 * 86400]
 
 
+def test_one_that_is_listed_and_yet_gone_does_not_hinder_a_new_one() -> None:
+    with running() as (api, server, account, door):
+        gone = api.subscribed(HOOK, 30 * 86400)
+        gone["expiresIn"] = 0
+        taken = api.answer
+
+        def expired(asked: Any) -> Reply:
+            refused = Reply(404, {"errorCode": "SUB-507", "message": "Subscription was expired"})
+            return refused if asked.method == "DELETE" else taken(asked)
+
+        api.answer = expired  # type: ignore[method-assign]
+        assert "anew" in ringcentral.look_after(account, door).detail
+        assert [one["expiresIn"] for one in api.subscriptions if one is not gone] == [30 * 86400]
+        assert asked_for(server)[1:] == [("DELETE", f"/subscription/{gone['id']}"), ("POST", "/subscription")]
+        assert "active" in ringcentral.look_after(account, door).detail
+
+
 def test_subscriptions_of_other_addresses_are_left_alone() -> None:
     with running() as (api, _server, account, door):
         others = ("https://crm.example.com/hook", HOOK + "x", HOOK.replace("hooks.", "hook."))

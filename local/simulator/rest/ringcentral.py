@@ -115,7 +115,7 @@ class Api:
             return routes[asked.method]() if asked.method in routes else _error(405, "CMN-101", "Not allowed")
         found = next((one for one in self.subscriptions if one["id"] == known), None)
         if found is None:
-            return _error(404, "SUB-505", "Subscription is not found")
+            return _error(404, "SUB-507", "Subscription was expired")
         if (asked.method, action) == ("DELETE", ""):
             self.subscriptions.remove(found)
             return Reply(204)

@@ -11,6 +11,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -583,7 +584,9 @@ def look_after(account: Account, door: Door) -> Finding:
         _ask(account, door, "POST", f"{_path(good)}/renew", limit="medium", safe=True)
         return Finding("look_after", True, "the subscription was about to end, and was renewed")
     for one in ours:
-        _ask(account, door, "DELETE", _path(one), limit="medium", safe=True)
+        # One that ended may be listed, and be gone all the same.
+        with suppress(BadInputError):
+            _ask(account, door, "DELETE", _path(one), limit="medium", safe=True)
     _subscribe(account, account.credentials.get("verification_token", ""), door)
     why = f"was {str(ours[0].get('status', ''))[:40] or 'over'}" if ours else "was gone"
     return Finding(
