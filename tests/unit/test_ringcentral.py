@@ -652,6 +652,8 @@ def test_a_ping_says_what_is_to_be_entered() -> None:
         api.page_size = 2
         assert "has 5 users" in ringcentral.ping(account, door).detail
         assert ringcentral.ping(account, door).detail.endswith("extensions: 62264425105=105")
+        api.extensions.insert(0, {"id": 62264425999, "extensionNumber": "2", "name": "Sales", "type": "Department"})
+        assert ringcentral.ping(account, door).detail.endswith("extensions: 62264425105=105, 62264425999=")
 
 
 def test_a_recording_is_found_by_its_session_and_fetched_with_the_access_token() -> None:

@@ -532,21 +532,17 @@ def _is_own(said: Mapping[str, Any]) -> bool:
 def extensions(account: Account, door: Door) -> tuple[KnownExtension, ...]:
     """The users, by the number that is entered for them, else by their internal id."""
     numbers = _numbers(str(account.settings.get("extensions") or ""))
-    named = (
-        (numbers.get(extension_id, extension_id), number, name) for extension_id, number, name in _users(account, door)
-    )
-    return tuple(
-        KnownExtension(known, f"{name} ({number})" if number else name) for known, number, name in named if known
-    )
+    named = ((numbers.get(one, one), f"{name} ({number})") for one, number, name in _listed(account, door) if number)
+    return tuple(KnownExtension(known, name) for known, name in named if known)
 
 
-def _users(account: Account, door: Door) -> Iterator[tuple[str, str, str]]:
-    """Internal id, number and name of those extensions that are people's."""
+def _listed(account: Account, door: Door) -> Iterator[tuple[str, str, str]]:
+    """Internal id, number and name of each extension; the number is "" if it is nobody's, but a queue's or a menu's."""
     for row in _pages(account, door, f"{_ACCOUNT}/extension", {"status": "Enabled"}, _EXTENSIONS_PAGE, "medium"):
         try:
             kind = text(row, "type")
-            if kind.endswith("User") or kind == "Limited":
-                yield need(row, "id", 64), text(row, "extensionNumber", 64), text(row, "name")
+            is_users = kind.endswith("User") or kind == "Limited"
+            yield need(row, "id", 64), text(row, "extensionNumber", 64) if is_users else "", text(row, "name")
         except UnreadableError:
             continue
 
@@ -554,9 +550,10 @@ def _users(account: Account, door: Door) -> Iterator[tuple[str, str, str]]:
 def ping(account: Account, door: Door) -> Finding:
     """Whether the credentials are taken; and what is to be entered as `extensions`, ready to be copied."""
     numbers = _numbers(str(account.settings.get("extensions") or ""))
-    users = list(_users(account, door))
-    absent = [f"{extension_id}={number}" for extension_id, number, _ in users if extension_id not in numbers and number]
-    known = f"it answers, and has {len(users)} users"
+    # Users come first: of a long list a part is told.
+    listed = sorted(_listed(account, door), key=lambda one: not one[1])
+    absent = [f"{extension_id}={number}" for extension_id, number, _ in listed if extension_id not in numbers]
+    known = f"it answers, and has {sum(1 for _, number, _ in listed if number)} users"
     if not absent:
         return Finding("pbx", True, known)
     return Finding("pbx", True, f"{known}; not entered in the setting extensions: {', '.join(absent[:_NAMED])}")
