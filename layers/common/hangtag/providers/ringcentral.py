@@ -578,7 +578,7 @@ def look_after(account: Account, door: Door) -> Finding:
     if good is not None:
         if _left(good) > _RENEWED:
             return Finding("look_after", True, "RingCentral posts: the subscription is active")
-        _ask(account, door, "POST", f"{_path(good)}/renew", limit="medium", safe=True)
+        _ask(account, door, "POST", f"{_path(good)}/renew", safe=True)
         return Finding("look_after", True, "the subscription was about to end, and was renewed")
     for one in ours:
         # One that ended may be listed, and be gone all the same.
