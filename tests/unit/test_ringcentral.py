@@ -871,6 +871,21 @@ def test_one_that_is_listed_and_yet_gone_does_not_hinder_a_new_one() -> None:
         assert "active" in ringcentral.look_after(account, door).detail
 
 
+def test_a_subscription_whose_user_may_not_know_of_calls_is_told() -> None:
+    with running() as (api, _server, account, door):
+        api.disabled = [{"filter": "/restapi/v1.0/account/~/telephony/sessions", "reason": "-", "message": "-"}]
+        with pytest.raises(BadInputError, match="Call Control"):
+            ringcentral.set_up(account, {"verification_token": TOKEN}, door)
+        with pytest.raises(BadInputError, match="Call Control"):
+            ringcentral.look_after(account, door)
+        assert len(api.subscriptions) == 1
+        # Once the user may, it is made anew.
+        api.disabled = []
+        assert "anew" in ringcentral.look_after(account, door).detail
+        assert "active" in ringcentral.look_after(account, door).detail
+        assert len(api.subscriptions) == 1
+
+
 def test_subscriptions_of_other_addresses_are_left_alone() -> None:
     with running() as (api, _server, account, door):
         others = ("https://crm.example.com/hook", HOOK + "x", HOOK.replace("hooks.", "hook."))

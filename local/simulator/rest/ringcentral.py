@@ -38,6 +38,8 @@ class Api:
         self.given = 0
         self.placed: list[dict[str, Any]] = []
         self.subscriptions: list[dict[str, Any]] = []
+        # Filters of which the user may not know, as a new subscription tells them.
+        self.disabled: list[dict[str, Any]] = []
         self.made = 0
         # Whether an address is the subscriber's, as the real one asks before it posts there; None: it is believed.
         self.asks_back: Callable[[str], bool] | None = None
@@ -154,6 +156,8 @@ class Api:
             "asked": seconds,
             "deliveryMode": {"transportType": "WebHook", "encryption": False, "address": address},
         }
+        if self.disabled:
+            made["disabledFilters"] = list(self.disabled)
         if status == "Blacklisted":
             made["blacklistedData"] = {"reason": "I/O operation is failed. Details: [Read timed out]"}
         self.subscriptions.append(made)

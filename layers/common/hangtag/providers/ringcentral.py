@@ -574,7 +574,7 @@ def look_after(account: Account, door: Door) -> Finding:
     if not account.webhook_url:
         raise BadInputError("the webhook's address is not known: rotate it")
     ours = [one for one in _records(_ask(account, door, "GET", _SUBSCRIPTION)) if _address(one) == account.webhook_url]
-    good = next((one for one in ours if one.get("status") == "Active" and _left(one) > 0), None)
+    good = next((one for one in ours if one.get("status") == "Active" and _left(one) > 0 and not _is_deaf(one)), None)
     if good is not None:
         if _left(good) > _RENEWED:
             return Finding("look_after", True, "RingCentral posts: the subscription is active")
@@ -596,7 +596,13 @@ def _subscribe(account: Account, token: str, door: Door) -> None:
         raise BadInputError("verification_token is not known: rotate the webhook's address, with the secrets")
     mode = {"transportType": "WebHook", "address": account.webhook_url, "verificationToken": token}
     asked = {"eventFilters": [_ACCOUNT + _SESSIONS], "deliveryMode": mode, "expiresIn": _SUBSCRIBED}
-    _ask(account, door, "POST", _SUBSCRIPTION, asked=asked, limit="medium")
+    if _is_deaf(_ask(account, door, "POST", _SUBSCRIPTION, asked=asked, limit="medium")):
+        raise BadInputError("RingCentral tells this user of no calls: has the app Call Control, is the user an admin?")
+
+
+def _is_deaf(row: Mapping[str, Any]) -> bool:
+    """Of what its user may not know an active subscription tells nothing."""
+    return bool(row.get("disabledFilters"))
 
 
 def _address(row: Mapping[str, Any]) -> object:
