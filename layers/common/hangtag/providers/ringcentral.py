@@ -287,7 +287,7 @@ def _of_call(session: _Session, party: _Party, kind: Kind) -> CallEvent | None:
     if party.own:
         return _of_rung(session, party, kind)
     # A phone outside: an employee calls it, or it is one that a call is forwarded to.
-    return _of_contact(session, party, kind) if party.from_id else None
+    return _of_dialling(session, party, kind) if party.from_id else None
 
 
 def _of_caller(session: _Session, party: _Party, kind: Kind) -> CallEvent | None:
@@ -323,33 +323,19 @@ def _from_outside(session: _Session, party: _Party, kind: Kind) -> CallEvent:
     return replace(event, external=_number(party.from_number), line=_line(party.to_number))
 
 
-def _of_dialling(session: _Session, party: _Party, kind: Kind) -> CallEvent | None:
-    """An employee who calls somebody."""
+def _of_dialling(session: _Session, party: _Party, kind: Kind) -> CallEvent:
+    """An employee who calls somebody, or whom one calls: both tell the same, and the employee's end is the call's."""
+    # Who has the PBX do something calls nobody outside.
+    internal = party.to_id or _FEATURE.fullmatch(party.to_number)
     event = replace(
-        session.event(kind, _outward(party)),
+        session.event(kind, Direction.INTERNAL if internal else Direction.OUT),
         leg=_OUT,
         external=party.to_number or session.extension(party.to_id),
         line=_line(party.from_number),
-        extension=session.extension(party.own) or None,
+        extension=session.extension(party.own or party.from_id) or None,
     )
-    return replace(event, outcome=_REASONS.get(party.reason), final=True) if kind is Kind.ENDED else event
-
-
-def _outward(party: _Party) -> Direction:
-    """Whether somebody outside is called."""
-    return Direction.INTERNAL if party.to_id or _FEATURE.fullmatch(party.to_number) else Direction.OUT
-
-
-def _of_contact(session: _Session, party: _Party, kind: Kind) -> CallEvent:
-    """Whom an employee called."""
-    event = replace(
-        session.event(kind, _outward(party)),
-        leg=_OUT,
-        external=party.to_number,
-        line=_line(party.from_number),
-        extension=session.extension(party.from_id) or None,
-    )
-    return replace(event, outcome=_REASONS.get(party.reason)) if kind is Kind.ENDED else event
+    ended = kind is Kind.ENDED
+    return replace(event, outcome=_REASONS.get(party.reason), final=bool(party.own)) if ended else event
 
 
 def _of_ring_out(session: _Session, party: _Party, kind: Kind) -> CallEvent | None:
