@@ -724,6 +724,7 @@ def test_a_record_does_not_outweigh_for_how_long_the_webhooks_say_was_talked() -
         record(direction="Outbound", to={"phoneNumber": "*801"}),
         record(startTime="2026-03-01T10:59:59.000Z"),
         record(startTime=None),
+        record(startTime="9999-12-31T23:59:59Z"),
         record(duration="long"),
         record(telephonySessionId=""),
         record(legs=[{"extension": "101", "startTime": "2026-03-01T12:00:00.000Z"}]),

@@ -504,7 +504,9 @@ def _span(row: Mapping[str, Any]) -> tuple[datetime, datetime] | None:
     """From when to when; the waiting is part of it."""
     begun, exact = moment(text(row, "startTime")), whole(row, "durationMs")
     seconds = whole(row, "duration") or 0 if exact is None else exact / 1000
-    return (begun, begun + timedelta(seconds=seconds)) if begun is not None else None
+    with suppress(OverflowError):
+        return (begun, begun + timedelta(seconds=seconds)) if begun is not None else None
+    return None
 
 
 def _is_own(said: Mapping[str, Any]) -> bool:
