@@ -266,6 +266,32 @@ def test_a_call_among_employees_leaves_no_tag() -> None:
     assert verdict(call) == (None, SkipReason.INTERNAL)
 
 
+@pytest.mark.parametrize("fetched_by", ["own", "other"])
+def test_fetching_a_parked_call_is_no_call_to_anybody_outside(fetched_by: str) -> None:
+    code, boris = {"phoneNumber": "*801"}, {"phoneNumber": OWN, "extensionId": BORIS}
+    own = {"extensionId": BORIS} if fetched_by == "own" else {}
+    way = "Outbound" if own else "Inbound"
+    call = call_of(
+        notified(party(way, "Proceeding", "", code, boris, **own)),
+        notified(party(way, "Answered", "", code, boris, **own), after=1),
+        notified(party(way, "Disconnected", "", code, boris, **own), after=9),
+    )
+    assert verdict(call) == (None, SkipReason.INTERNAL)
+
+
+def test_a_number_behind_a_code_is_called() -> None:
+    hidden = {"phoneNumber": "*6779101234567"}
+    (event,) = told(notified(party("Outbound", "Proceeding", "", hidden, {"extensionId": ANNA}, extensionId=ANNA)))
+    assert event.direction is Direction.OUT
+
+
+@pytest.mark.parametrize("origin", ["GreetingsRecording", "VerificationCall", "TestCall"])
+def test_what_the_pbx_rings_for_of_its_own_accord_is_no_call(origin: str) -> None:
+    for code in ("Setup", "Proceeding", "Answered", "Disconnected"):
+        accepted = ringcentral.parse(delivered(notified(rung(code), origin=origin)), simulated.SETTINGS)
+        assert (accepted.events, accepted.unknown) == ((), False)
+
+
 def test_a_withheld_number_is_none() -> None:
     for said in ({}, {"phoneNumber": "anonymous"}, {"phoneNumber": None}, {"name": "Unknown"}):
         (event,) = told(notified(party("Outbound", "Setup", "", {"phoneNumber": OWN}, said)))
@@ -283,6 +309,70 @@ def test_an_attended_transfer_links_the_session_that_the_call_goes_on_in() -> No
     )
     assert (call.outcome, call.answered_by, call.talk_seconds) == (Outcome.SUCCESS, "101", 25)
     assert (call.linked_call_id, call.closed) == ("s-2", True)
+
+
+@pytest.mark.parametrize("who", [dials, contact])
+def test_an_outgoing_call_is_linked_by_whichever_party_is_gone_to_another_session(who: Any) -> None:
+    peer = {"status": {"peerId": {"telephonySessionId": "s-2"}}}
+    call = call_of(
+        *(notified(one("Answered"), after=5) for one in (dials, contact)),
+        notified(who("Gone", "AttendedTransfer", **peer), after=30),
+        notified(dials("Disconnected", "AttendedTransfer"), after=30),
+    )
+    assert (call.outcome, call.answered_by, call.linked_call_id) == (Outcome.SUCCESS, "101", "s-2")
+
+
+@pytest.mark.parametrize("reason", ["ParkLocation", "CallPark", "BlindTransfer"])
+def test_who_parked_a_call_and_who_fetched_it_both_talked(reason: str) -> None:
+    begun = (notified(caller("Setup")), notified(rung("Proceeding"), after=1), notified(rung("Answered"), after=5))
+    parked = (*begun, notified(rung("Disconnected", reason), after=30))
+    assert not fold(event for step in parked for event in told(step)).closed
+    call = call_of(
+        *parked,
+        notified(rung("Answered", own=BORIS), after=50),
+        notified(rung("Disconnected", own=BORIS), after=80),
+        notified(caller("Disconnected"), after=80),
+    )
+    assert (call.outcome, call.answered_by, call.talk_seconds) == (Outcome.SUCCESS, "102", 25 + 30)
+
+
+def test_a_parked_call_that_is_fetched_into_another_session_was_talked_in() -> None:
+    peer = {"status": {"peerId": {"telephonySessionId": "s-2"}}}
+    call = call_of(
+        notified(caller("Setup")),
+        notified(rung("Answered"), after=5),
+        notified(rung("Parked"), after=30),
+        notified(rung("Gone", "Pickup", **peer), after=50),
+        notified(caller("Gone", "Pickup", **peer), after=50),
+    )
+    assert (call.outcome, call.answered_by, call.linked_call_id) == (Outcome.SUCCESS, "101", "s-2")
+    assert verdict(call) == (TagType.CALL, None)
+
+
+def test_who_was_rung_when_another_picked_the_call_up_did_not_talk() -> None:
+    call = call_of(
+        notified(caller("Setup")),
+        notified(rung("Proceeding"), after=1),
+        notified(rung("Disconnected", "Pickup"), after=5),
+        notified(rung("Answered", own=BORIS), after=5),
+        notified(rung("Disconnected", own=BORIS), after=25),
+        notified(caller("Disconnected"), after=25),
+    )
+    assert (call.outcome, call.answered_by, call.talk_seconds) == (Outcome.SUCCESS, "102", 20)
+
+
+@pytest.mark.parametrize("reason", ["CallFlip", "CallSwitch"])
+def test_a_call_that_is_taken_to_another_phone_goes_on(reason: str) -> None:
+    begun = (notified(dials("Setup")), notified(contact("Answered"), after=5))
+    flipped = (*begun, notified(dials("Disconnected", reason), after=30))
+    assert not fold(event for step in flipped for event in told(step)).closed
+    call = call_of(*flipped, notified(contact("Disconnected"), after=65))
+    assert (call.direction, call.outcome, call.answered_by, call.talk_seconds) == (
+        Direction.OUT,
+        Outcome.SUCCESS,
+        "101",
+        60,
+    )
 
 
 def test_a_supervisor_who_listens_changes_nothing() -> None:
@@ -326,6 +416,15 @@ def test_an_employee_who_does_not_pick_up_leaves_no_tag() -> None:
     call = ring_out((first("Proceeding"), 0), (first("Disconnected", "NoAnswer"), 30))
     assert (call.outcome, call.external, call.picked_up) == (Outcome.NO_ANSWER, CONTACT, False)
     assert verdict(call, PickUp.TOLD) == (None, SkipReason.EMPLOYEE_NO_ANSWER)
+
+
+def test_ring_out_that_is_handed_over_is_not_at_its_end() -> None:
+    begun = ((first("Proceeding"), 0), (first("Answered"), 4), (second("Answered"), 12))
+    handed = (*begun, (first("Disconnected", "BlindTransfer"), 30))
+    events = [event for one, after in handed for event in told(notified(one, after=after, origin="RingOut"))]
+    assert not fold(events).closed
+    call = ring_out(*handed, (second("Disconnected"), 52))
+    assert (call.outcome, call.talk_seconds) == (Outcome.SUCCESS, 40)
 
 
 def test_ring_out_is_understood_the_right_way_round_and_without_roles() -> None:
@@ -553,6 +652,8 @@ def test_a_ping_says_what_is_to_be_entered() -> None:
         api.page_size = 2
         assert "has 5 users" in ringcentral.ping(account, door).detail
         assert ringcentral.ping(account, door).detail.endswith("extensions: 62264425105=105")
+        api.extensions.insert(0, {"id": 62264425999, "extensionNumber": "2", "name": "Sales", "type": "Department"})
+        assert ringcentral.ping(account, door).detail.endswith("extensions: 62264425105=105, 62264425999=")
 
 
 def test_a_recording_is_found_by_its_session_and_fetched_with_the_access_token() -> None:
@@ -620,8 +721,10 @@ def test_a_record_does_not_outweigh_for_how_long_the_webhooks_say_was_talked() -
         record(result="In Progress"),
         record(**{"from": {"extensionNumber": "102", "name": "Boris"}}),
         record(direction="Outbound", to={"extensionId": BORIS}),
+        record(direction="Outbound", to={"phoneNumber": "*801"}),
         record(startTime="2026-03-01T10:59:59.000Z"),
         record(startTime=None),
+        record(startTime="9999-12-31T23:59:59Z"),
         record(duration="long"),
         record(telephonySessionId=""),
         record(legs=[{"extension": "101", "startTime": "2026-03-01T12:00:00.000Z"}]),
@@ -657,6 +760,10 @@ def test_a_leg_of_an_extension_that_is_not_entered_says_nothing() -> None:
         ("Busy", Outcome.BUSY),
         ("Wrong Number", Outcome.UNAVAILABLE),
         ("International Disabled", Outcome.NOT_ALLOWED),
+        ("Suspended account", Outcome.NOT_ALLOWED),
+        ("No Calling Credit", Outcome.NOT_ALLOWED),
+        ("Call Failed", Outcome.FAILED),
+        ("Internal Error", Outcome.FAILED),
         ("No Answer", Outcome.NO_ANSWER),
         ("Hang Up", Outcome.NO_ANSWER),
         ("", Outcome.NO_ANSWER),
@@ -677,6 +784,13 @@ def test_all_pages_of_the_log_are_read() -> None:
         api.page_size = 2
         assert {event.call_id for event in logged(api, account, door)} == {f"s-{number}" for number in range(5)}
         assert len(asked_for(server)) == 3
+
+
+def test_a_busy_days_calls_cost_few_of_the_ten_requests_that_a_minute_has() -> None:
+    with running() as (api, server, account, door):
+        api.rows = [record(telephonySessionId=f"s-{number}") for number in range(1000)]
+        assert len({event.call_id for event in logged(api, account, door)}) == 1000
+        assert len(asked_for(server)) == 4
 
 
 # ------------------------------------------------------------------ the subscription
@@ -739,6 +853,38 @@ def test_an_ended_subscription_is_made_anew_though_it_is_listed() -> None:
         api.subscribed(HOOK, 30 * 86400)["expiresIn"] = 0
         assert "anew" in ringcentral.look_after(account, door).detail
         assert [one["expiresIn"] for one in api.subscriptions] == [30 * 86400]
+
+
+def test_one_that_is_listed_and_yet_gone_does_not_hinder_a_new_one() -> None:
+    with running() as (api, server, account, door):
+        gone = api.subscribed(HOOK, 30 * 86400)
+        gone["expiresIn"] = 0
+        taken = api.answer
+
+        def expired(asked: Any) -> Reply:
+            refused = Reply(404, {"errorCode": "SUB-507", "message": "Subscription was expired"})
+            return refused if asked.method == "DELETE" else taken(asked)
+
+        api.answer = expired  # type: ignore[method-assign]
+        assert "anew" in ringcentral.look_after(account, door).detail
+        assert [one["expiresIn"] for one in api.subscriptions if one is not gone] == [30 * 86400]
+        assert asked_for(server)[1:] == [("DELETE", f"/subscription/{gone['id']}"), ("POST", "/subscription")]
+        assert "active" in ringcentral.look_after(account, door).detail
+
+
+def test_a_subscription_whose_user_may_not_know_of_calls_is_told() -> None:
+    with running() as (api, _server, account, door):
+        api.disabled = [{"filter": "/restapi/v1.0/account/~/telephony/sessions", "reason": "-", "message": "-"}]
+        with pytest.raises(BadInputError, match="Call Control"):
+            ringcentral.set_up(account, {"verification_token": TOKEN}, door)
+        with pytest.raises(BadInputError, match="Call Control"):
+            ringcentral.look_after(account, door)
+        assert len(api.subscriptions) == 1
+        # Once the user may, it is made anew.
+        api.disabled = []
+        assert "anew" in ringcentral.look_after(account, door).detail
+        assert "active" in ringcentral.look_after(account, door).detail
+        assert len(api.subscriptions) == 1
 
 
 def test_subscriptions_of_other_addresses_are_left_alone() -> None:

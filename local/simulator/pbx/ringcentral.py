@@ -39,7 +39,11 @@ UNKNOWN = Message(
     }
 )
 UNKNOWN_STATUS = 200
-HANDSHAKES = ((Message(headers={OLDER_HEADER: "a3b1-5c2d-handshake"}), "{}"),)
+# As the vendor shows one: it has the subscription's token too, and no body.
+HANDSHAKES = (
+    (Message(headers={OLDER_HEADER: "a3b1-5c2d-handshake"}), "{}"),
+    (Message(headers={OLDER_HEADER: "a3b1-5c2d-handshake", SIGNATURE_HEADER: "new", "Content-Type": JSON}), "{}"),
+)
 NOT_SIGNED: tuple[str, ...] = ()
 
 

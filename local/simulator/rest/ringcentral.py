@@ -38,6 +38,8 @@ class Api:
         self.given = 0
         self.placed: list[dict[str, Any]] = []
         self.subscriptions: list[dict[str, Any]] = []
+        # Filters of which the user may not know, as a new subscription tells them.
+        self.disabled: list[dict[str, Any]] = []
         self.made = 0
         # Whether an address is the subscriber's, as the real one asks before it posts there; None: it is believed.
         self.asks_back: Callable[[str], bool] | None = None
@@ -115,7 +117,7 @@ class Api:
             return routes[asked.method]() if asked.method in routes else _error(405, "CMN-101", "Not allowed")
         found = next((one for one in self.subscriptions if one["id"] == known), None)
         if found is None:
-            return _error(404, "SUB-505", "Subscription is not found")
+            return _error(404, "SUB-507", "Subscription was expired")
         if (asked.method, action) == ("DELETE", ""):
             self.subscriptions.remove(found)
             return Reply(204)
@@ -154,6 +156,8 @@ class Api:
             "asked": seconds,
             "deliveryMode": {"transportType": "WebHook", "encryption": False, "address": address},
         }
+        if self.disabled:
+            made["disabledFilters"] = list(self.disabled)
         if status == "Blacklisted":
             made["blacklistedData"] = {"reason": "I/O operation is failed. Details: [Read timed out]"}
         self.subscriptions.append(made)

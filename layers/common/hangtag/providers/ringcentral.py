@@ -11,6 +11,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -53,13 +54,16 @@ _ACCOUNT = "/restapi/v1.0/account/~"
 _SUBSCRIPTION = "/restapi/v1.0/subscription"
 _SESSIONS = "/telephony/sessions"
 _ECHO = re.compile(r"[!-~]{1,256}")
+# What is dialled to have the PBX do something: *801 fetches a parked call. A number behind such a code is longer.
+_FEATURE = re.compile(r"\*[0-9]{1,7}")
 _MAX_PARTIES = 50
 # Of an outgoing call both parties' events are of one leg; the caller of an incoming one has a leg of its own.
 _OUT, _CALLER = "out", "caller"
 # Subscriptions are made for a month, and renewed in its last week.
 _SUBSCRIBED = 30 * 86400
 _RENEWED = 7 * 86400
-_PAGE = 100
+# Records with their legs. Ten such requests a minute are few: a busy account's days must come in time.
+_PAGE = 250
 _EXTENSIONS_PAGE = 1000
 _MOST_PAGES = 100
 # So long after a call its recording is looked for.
@@ -82,10 +86,16 @@ _CODES = {
     "Parked": None,
 }
 _VOICE_MAIL = ("VoiceMail", "VoiceMailScreening", "Voicemail", "VMScreening")
-_TRANSFERS = ("BlindTransfer", "AttendedTransfer", "RccTransfer", "DtmfTransfer")
+# The party left, and the call goes on: with somebody else, on another phone, or parked. Each is of a party that talked.
+_TRANSFERS = (
+    *("BlindTransfer", "AttendedTransfer", "RccTransfer", "DtmfTransfer"),
+    *("CallFlip", "CallSwitch", "CallPark", "ParkLocation"),
+)
+# Sessions that RingCentral makes of its own accord with an employee: nobody calls.
+_NO_CALLS = ("GreetingsRecording", "VerificationCall", "TestCall")
 # A supervisor listens; the call goes on.
 _SUPERVISED = "Supervising"
-# Why a party left. Where that depends on whether it had answered, nothing is said: CallFinished, CallDropped.
+# Why a party left. Where that depends on whether it had answered, nothing is said: CallFinished, CallDropped, Pickup.
 _REASONS = {
     "TargetBusy": Outcome.BUSY,
     "Rejected": Outcome.BUSY,
@@ -101,7 +111,6 @@ _REASONS = {
     "InternalError": Outcome.FAILED,
     # Somebody else, or something else, has the call now.
     "AgentAnswered": Outcome.CANCELLED,
-    "Pickup": Outcome.CANCELLED,
     "CallRedirected": Outcome.CANCELLED,
     "CallReplied": Outcome.CANCELLED,
     "CallerInputRedirect": Outcome.CANCELLED,
@@ -115,7 +124,12 @@ _RESULTS = {
     "international disabled": Outcome.NOT_ALLOWED,
     "international restricted": Outcome.NOT_ALLOWED,
     "restricted number": Outcome.NOT_ALLOWED,
-    "account suspended": Outcome.NOT_ALLOWED,
+    "not allowed": Outcome.NOT_ALLOWED,
+    "no calling credit": Outcome.NOT_ALLOWED,
+    "suspended account": Outcome.NOT_ALLOWED,
+    "internal error": Outcome.FAILED,
+    "call failed": Outcome.FAILED,
+    "call failure": Outcome.FAILED,
 }
 _IN_PROGRESS = "in progress"
 
@@ -150,7 +164,7 @@ class _Session:
     call_id: str
     at: datetime
     at_is_arrival: bool
-    is_ring_out: bool
+    origin: str
     numbers: Mapping[str, str]
 
     def event(self, kind: Kind, direction: Direction) -> CallEvent:
@@ -196,6 +210,8 @@ def parse(request: WebhookRequest, settings: Mapping[str, Any]) -> Accepted:
     ):
         raise UnreadableError("parties is no list of objects")
     session = _session(body, request, settings)
+    if session.origin in _NO_CALLS:
+        return Accepted()
     read = [_party(one) for one in parties]
     events = tuple(event for party in read if party.code in _CODES for event in _events(session, party))
     return Accepted(events, unknown=any(party.code not in _CODES for party in read))
@@ -217,7 +233,7 @@ def _session(body: Mapping[str, Any], request: WebhookRequest, settings: Mapping
         call_id=need(body, "telephonySessionId"),
         at=(told or request.arrived_at) + order,
         at_is_arrival=told is None,
-        is_ring_out=text(_inner(body, "origin"), "type") in ("RingOut", "RingMe"),
+        origin=text(_inner(body, "origin"), "type"),
         numbers=_numbers(str(settings.get("extensions") or "")),
     )
 
@@ -251,10 +267,14 @@ def _numbers(entered: str) -> Mapping[str, str]:
 def _events(session: _Session, party: _Party) -> Iterator[CallEvent]:
     """What a step of a party says of the call, by what the party is to it."""
     told = _CODES[party.code]
+    if told is Kind.ENDED and party.reason in _TRANSFERS and party.code not in _VOICE_MAIL:
+        told = Kind.TRANSFERRED
     if told is not None and not (party.code == "Gone" and party.reason == _SUPERVISED):
-        event = _of_ring_out(session, party, told) if session.is_ring_out else _of_call(session, party, told)
+        is_ring_out = session.origin in ("RingOut", "RingMe")
+        event = _of_ring_out(session, party, told) if is_ring_out else _of_call(session, party, told)
         if event is not None:
-            yield event
+            elsewhere = party.code == "Gone" and party.linked not in ("", session.call_id)
+            yield replace(event, linked_call_id=party.linked) if elsewhere else event
     if party.recorded and party.code in ("Disconnected", "Gone"):
         # The call's recordings are looked up by the call.
         yield replace(session.event(Kind.RECORDED, Direction.IN), direction=None, recording=session.call_id)
@@ -267,7 +287,7 @@ def _of_call(session: _Session, party: _Party, kind: Kind) -> CallEvent | None:
     if party.own:
         return _of_rung(session, party, kind)
     # A phone outside: an employee calls it, or it is one that a call is forwarded to.
-    return _of_contact(session, party, kind) if party.from_id else None
+    return _of_dialling(session, party, kind) if party.from_id else None
 
 
 def _of_caller(session: _Session, party: _Party, kind: Kind) -> CallEvent | None:
@@ -275,11 +295,7 @@ def _of_caller(session: _Session, party: _Party, kind: Kind) -> CallEvent | None
     if kind is Kind.ANSWERED or party.code in _VOICE_MAIL:
         return None
     event = replace(_from_outside(session, party, kind), leg=_CALLER)
-    return (
-        replace(event, **_linked(session, party), outcome=Outcome.CANCELLED, final=True)
-        if kind is Kind.ENDED
-        else event
-    )
+    return event if kind is Kind.RINGING else replace(event, kind=Kind.ENDED, outcome=Outcome.CANCELLED, final=True)
 
 
 def _of_rung(session: _Session, party: _Party, kind: Kind) -> CallEvent | None:
@@ -296,12 +312,10 @@ def _of_rung(session: _Session, party: _Party, kind: Kind) -> CallEvent | None:
     event = replace(event, leg=party.own)
     if kind is not Kind.ENDED:
         return replace(event, extension=extension)
-    if party.reason in _TRANSFERS:
-        return replace(event, kind=Kind.TRANSFERRED, extension=extension, **_linked(session, party))
     # A menu that was never rung has an end too: that it has an extension must not be known by it.
     outcome = Outcome.MISSED if party.missed or party.code in _VOICE_MAIL else _REASONS.get(party.reason)
     kept = Outcome.MISSED if outcome not in (None, Outcome.CANCELLED) else outcome
-    return replace(event, outcome=kept, **_linked(session, party))
+    return replace(event, outcome=kept)
 
 
 def _from_outside(session: _Session, party: _Party, kind: Kind) -> CallEvent:
@@ -309,33 +323,19 @@ def _from_outside(session: _Session, party: _Party, kind: Kind) -> CallEvent:
     return replace(event, external=_number(party.from_number), line=_line(party.to_number))
 
 
-def _of_dialling(session: _Session, party: _Party, kind: Kind) -> CallEvent | None:
-    """An employee who calls somebody."""
-    internal = bool(party.to_id)
+def _of_dialling(session: _Session, party: _Party, kind: Kind) -> CallEvent:
+    """An employee who calls somebody, or whom one calls: both tell the same, and the employee's end is the call's."""
+    # Who has the PBX do something calls nobody outside.
+    internal = party.to_id or _FEATURE.fullmatch(party.to_number)
     event = replace(
         session.event(kind, Direction.INTERNAL if internal else Direction.OUT),
         leg=_OUT,
         external=party.to_number or session.extension(party.to_id),
         line=_line(party.from_number),
-        extension=session.extension(party.own) or None,
+        extension=session.extension(party.own or party.from_id) or None,
     )
-    if kind is not Kind.ENDED:
-        return event
-    if party.reason in _TRANSFERS:
-        return replace(event, kind=Kind.TRANSFERRED, **_linked(session, party))
-    return replace(event, outcome=_REASONS.get(party.reason), final=True, **_linked(session, party))
-
-
-def _of_contact(session: _Session, party: _Party, kind: Kind) -> CallEvent:
-    """Whom an employee called."""
-    event = replace(
-        session.event(kind, Direction.OUT),
-        leg=_OUT,
-        external=party.to_number,
-        line=_line(party.from_number),
-        extension=session.extension(party.from_id) or None,
-    )
-    return replace(event, outcome=_REASONS.get(party.reason)) if kind is Kind.ENDED else event
+    ended = kind is Kind.ENDED
+    return replace(event, outcome=_REASONS.get(party.reason), final=bool(party.own)) if ended else event
 
 
 def _of_ring_out(session: _Session, party: _Party, kind: Kind) -> CallEvent | None:
@@ -354,12 +354,6 @@ def _of_ring_out(session: _Session, party: _Party, kind: Kind) -> CallEvent | No
         return replace(event, kind=Kind.PICKED_UP)
     # How it went says the contact's party; without one, that nobody picked up.
     return replace(event, final=True) if kind is Kind.ENDED else event
-
-
-def _linked(session: _Session, party: _Party) -> dict[str, Any]:
-    """Where the call goes on, if it is elsewhere."""
-    elsewhere = party.code == "Gone" and party.linked not in ("", session.call_id)
-    return {"linked_call_id": party.linked} if elsewhere else {}
 
 
 def _number(said: str) -> str:
@@ -510,11 +504,14 @@ def _span(row: Mapping[str, Any]) -> tuple[datetime, datetime] | None:
     """From when to when; the waiting is part of it."""
     begun, exact = moment(text(row, "startTime")), whole(row, "durationMs")
     seconds = whole(row, "duration") or 0 if exact is None else exact / 1000
-    return (begun, begun + timedelta(seconds=seconds)) if begun is not None else None
+    with suppress(OverflowError):
+        return (begun, begun + timedelta(seconds=seconds)) if begun is not None else None
+    return None
 
 
 def _is_own(said: Mapping[str, Any]) -> bool:
-    return bool(text(said, "extensionNumber", 64) or text(said, "extensionId", 64))
+    feature = _FEATURE.fullmatch(text(said, "phoneNumber", 64))
+    return bool(feature or text(said, "extensionNumber", 64) or text(said, "extensionId", 64))
 
 
 # ------------------------------------------------------------------ to RingCentral: the account
@@ -523,21 +520,17 @@ def _is_own(said: Mapping[str, Any]) -> bool:
 def extensions(account: Account, door: Door) -> tuple[KnownExtension, ...]:
     """The users, by the number that is entered for them, else by their internal id."""
     numbers = _numbers(str(account.settings.get("extensions") or ""))
-    named = (
-        (numbers.get(extension_id, extension_id), number, name) for extension_id, number, name in _users(account, door)
-    )
-    return tuple(
-        KnownExtension(known, f"{name} ({number})" if number else name) for known, number, name in named if known
-    )
+    named = ((numbers.get(one, one), f"{name} ({number})") for one, number, name in _listed(account, door) if number)
+    return tuple(KnownExtension(known, name) for known, name in named if known)
 
 
-def _users(account: Account, door: Door) -> Iterator[tuple[str, str, str]]:
-    """Internal id, number and name of those extensions that are people's."""
+def _listed(account: Account, door: Door) -> Iterator[tuple[str, str, str]]:
+    """Internal id, number and name of each extension; the number is "" if it is nobody's, but a queue's or a menu's."""
     for row in _pages(account, door, f"{_ACCOUNT}/extension", {"status": "Enabled"}, _EXTENSIONS_PAGE, "medium"):
         try:
             kind = text(row, "type")
-            if kind.endswith("User") or kind == "Limited":
-                yield need(row, "id", 64), text(row, "extensionNumber", 64), text(row, "name")
+            is_users = kind.endswith("User") or kind == "Limited"
+            yield need(row, "id", 64), text(row, "extensionNumber", 64) if is_users else "", text(row, "name")
         except UnreadableError:
             continue
 
@@ -545,9 +538,10 @@ def _users(account: Account, door: Door) -> Iterator[tuple[str, str, str]]:
 def ping(account: Account, door: Door) -> Finding:
     """Whether the credentials are taken; and what is to be entered as `extensions`, ready to be copied."""
     numbers = _numbers(str(account.settings.get("extensions") or ""))
-    users = list(_users(account, door))
-    absent = [f"{extension_id}={number}" for extension_id, number, _ in users if extension_id not in numbers and number]
-    known = f"it answers, and has {len(users)} users"
+    # Users come first: of a long list a part is told.
+    listed = sorted(_listed(account, door), key=lambda one: not one[1])
+    absent = [f"{extension_id}={number}" for extension_id, number, _ in listed if extension_id not in numbers]
+    known = f"it answers, and has {sum(1 for _, number, _ in listed if number)} users"
     if not absent:
         return Finding("pbx", True, known)
     return Finding("pbx", True, f"{known}; not entered in the setting extensions: {', '.join(absent[:_NAMED])}")
@@ -568,14 +562,16 @@ def look_after(account: Account, door: Door) -> Finding:
     if not account.webhook_url:
         raise BadInputError("the webhook's address is not known: rotate it")
     ours = [one for one in _records(_ask(account, door, "GET", _SUBSCRIPTION)) if _address(one) == account.webhook_url]
-    good = next((one for one in ours if one.get("status") == "Active" and _left(one) > 0), None)
+    good = next((one for one in ours if one.get("status") == "Active" and _left(one) > 0 and not _is_deaf(one)), None)
     if good is not None:
         if _left(good) > _RENEWED:
             return Finding("look_after", True, "RingCentral posts: the subscription is active")
-        _ask(account, door, "POST", f"{_path(good)}/renew", limit="medium", safe=True)
+        _ask(account, door, "POST", f"{_path(good)}/renew", safe=True)
         return Finding("look_after", True, "the subscription was about to end, and was renewed")
     for one in ours:
-        _ask(account, door, "DELETE", _path(one), limit="medium", safe=True)
+        # One that ended may be listed, and be gone all the same.
+        with suppress(BadInputError):
+            _ask(account, door, "DELETE", _path(one), limit="medium", safe=True)
     _subscribe(account, account.credentials.get("verification_token", ""), door)
     why = f"was {str(ours[0].get('status', ''))[:40] or 'over'}" if ours else "was gone"
     return Finding(
@@ -588,7 +584,13 @@ def _subscribe(account: Account, token: str, door: Door) -> None:
         raise BadInputError("verification_token is not known: rotate the webhook's address, with the secrets")
     mode = {"transportType": "WebHook", "address": account.webhook_url, "verificationToken": token}
     asked = {"eventFilters": [_ACCOUNT + _SESSIONS], "deliveryMode": mode, "expiresIn": _SUBSCRIBED}
-    _ask(account, door, "POST", _SUBSCRIPTION, asked=asked, limit="medium")
+    if _is_deaf(_ask(account, door, "POST", _SUBSCRIPTION, asked=asked, limit="medium")):
+        raise BadInputError("RingCentral tells this user of no calls: has the app Call Control, is the user an admin?")
+
+
+def _is_deaf(row: Mapping[str, Any]) -> bool:
+    """Of what its user may not know an active subscription tells nothing."""
+    return bool(row.get("disabledFilters"))
 
 
 def _address(row: Mapping[str, Any]) -> object:

@@ -40,7 +40,8 @@ def _instructions(webhook_url: str) -> tuple[str, ...]:
         f"Hangtag then subscribes this address by itself, and sees to it each quarter of an hour: {webhook_url}",
         "RingCentral tells internal ids of extensions: ask for the diagnosis of this integration, which lists them "
         "with their numbers, and enter the list as extensions.",
-        "Enter queues and menus there too, with nothing after the =, so that they are not taken for employees.",
+        "Queues, menus and park locations are in that list with nothing after the =: enter them too, so that they are "
+        "not taken for employees.",
         "To call by a click, give each employee a phone at RingCentral, or a forwarding number, which RingOut "
         "rings first.",
         "For a sandbox account enter https://platform.devtest.ringcentral.com as api_url.",
@@ -69,7 +70,6 @@ INFOS = (
         },
         unconfirmed=(
             "which of the two headers has the token: both are taken",
-            "that a request which asks whether the address is ours has no body",
             "that the caller's own party is told of (it is in sessions that the vendor published in 2020)",
             "that notifications of RingOut have ringOutRole; without it the party with an extension is the employee's",
             "that an administrator may have RingOut ring another user's phone",
@@ -80,14 +80,16 @@ INFOS = (
             "that the duration of a record or leg counts from its startTime, the waiting included, as in the vendor's "
             "example: so the call log does not say how long was talked",
             "how a withheld number is written",
-            "what a list of subscriptions has besides the vendor's example, and which group of requests they are of",
+            "what a list of subscriptions has besides the vendor's example",
         ),
         sources=(
-            "ringcentral/ringcentral-api-docs: notifications/webhooks, event-filters/account-telephony-sessions, "
-            "voice/telephony-session-notifications, voice/ringout, voice/call-log, basics/rate-limits, "
-            "authentication/jwt-flow",
+            "ringcentral/ringcentral-api-docs: notifications/webhooks, team-messaging/events/outgoing-webhooks (what "
+            "asks whether the address is ours has no body), event-filters/account-telephony-sessions, "
+            "voice/telephony-session-notifications, voice/ringout, voice/call-log, basics/rate-limits, basics/errors, "
+            "authentication/jwt-flow, specs (which group of requests each is of)",
             "dibyenduroy/csn-data, which the vendor's guide links to: sessions as they came",
-            "ringcentral/RingCentral.Net: ReadCompanyCallLogParameters, CallParty (ringOutRole)",
+            "ringcentral/RingCentral.Net: ReadCompanyCallLogParameters, CallLogRecord, CallStatusInfo, OriginInfo, "
+            "CallParty (ringOutRole)",
             "ringcentral/ringcentral-js-widgets: RingOut's first party comes turned round",
         ),
     ),
