@@ -84,16 +84,18 @@ class Api(NamedTuple):
             raise self.refused(why(said if isinstance(said, dict) else {}, status), status)
         if not 200 <= status < 300:
             # A page is not the API's: another server stands in between, or the address is another's.
-            raise self._unreadable(status)
+            raise self.unreadable(status)
         return answer
 
     def said(self, answer: Response, why: Callable[[Mapping[str, Any], int], Refusal]) -> Mapping[str, Any]:
         """The JSON object of a success, {} of one without content. Raises as `success` does."""
-        if self.success(answer, why).status == 204:
-            return {}
+        return {} if self.success(answer, why).status == 204 else self.read(answer)
+
+    def read(self, answer: Response) -> Mapping[str, Any]:
+        """The JSON object of an answer, whatever its status. Raises UnreachableError if it is none."""
         said = json_of(answer.body)
         if not isinstance(said, dict):
-            raise self._unreadable(answer.status)
+            raise self.unreadable(answer.status)
         return said
 
     def refused(self, refusal: Refusal, status: int) -> BadInputError:
@@ -111,12 +113,14 @@ class Api(NamedTuple):
         """The error of a list that has no end, to be raised."""
         return UnreachableError(f"{self.name}'s list has more than {pages} pages: ask for a shorter time")
 
-    def _unreadable(self, status: int) -> UnreachableError:
+    def unreadable(self, status: int) -> UnreachableError:
+        """The error of an answer that is none of the API's, to be raised."""
         return UnreachableError(f"{self.name} answered {status}, and nothing that can be read")
 
     @property
     def _logins(self) -> str:
-        return " and ".join(self.logins)
+        *first, last = self.logins
+        return f"{', '.join(first)} and {last}" if first else last
 
 
 def in_its_words(said: Mapping[str, Any], status: int) -> Refusal:  # noqa: ARG001 - as `success` asks for it

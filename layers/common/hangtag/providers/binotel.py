@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
-from hangtag.errors import BadInputError, TooManyError, UnreachableError
+from hangtag.errors import TooManyError, UnreachableError
+from hangtag.providers.asking import Api, Refusal
 from hangtag.providers.base import (
     Accepted,
     Account,
@@ -35,7 +36,6 @@ from hangtag.providers.reading import (
     form,
     is_json,
     json_object,
-    json_of,
     moment,
     need,
     same,
@@ -56,7 +56,8 @@ ADDRESSES = (
     *(f"194.88.219.{number}" for number in (67, 70, 71, 72, *range(78, 90), 92)),
     *(f"185.100.66.{number}" for number in (145, 146, 147)),
 )
-_BASE = "https://api.binotel.com"
+# It tells refusals of a login, as all others, by a code and with status 200.
+_API = Api("Binotel", "https://api.binotel.com", ORIGINATES_WITH, ())
 # "Requests are too frequent", and what is left alone then; it is not said for how long.
 _TOO_FREQUENT = "106"
 _PAUSE_SECONDS = 10
@@ -330,38 +331,28 @@ def ping(account: Account, door: Door) -> Finding:
 
 def _rows(said: Any) -> list[Mapping[str, Any]]:
     """The rows of a list, which PHP writes as an object by id, and as an empty list if there are none."""
-    if isinstance(said, dict):
-        said = list(said.values())
-    if not isinstance(said, list):
-        raise UnreachableError("Binotel's answer holds no list")
-    return [row for row in said if isinstance(row, dict)]
+    return _API.rows(list(said.values()) if isinstance(said, dict) else said)
 
 
 def _ask(
     account: Account, door: Door, method: str, asked: Mapping[str, Any], *, safe: bool = True
 ) -> Mapping[str, Any]:
-    """What a method answers. Raises BadInputError in words for the admin, TooManyError, UnreachableError."""
-    key, secret = account.credentials.get("key", ""), account.credentials.get("secret", "")
-    if not key or not secret:
-        raise BadInputError("key and secret are needed to ask Binotel")
-    base = str(account.settings.get("api_url") or _BASE).rstrip("/")
-    answer = door.send(
-        "POST",
-        f"{base}/api/4.0/{method}.json",
-        headers={"content-type": "application/json"},
-        body=json.dumps({**asked, "key": key, "secret": secret}).encode(),
-        safe=safe,
-    )
-    said, status = json_of(answer.body), answer.status
-    if status >= 500:
-        raise UnreachableError(f"Binotel answers that it fails itself ({status})")
-    if not isinstance(said, dict) or "status" not in said:
-        raise UnreachableError(f"Binotel answered {status}, and nothing that can be read")
-    if status == 200 and said["status"] == "success":
-        return said
-    code, told = str(said.get("code", status)), words(said.get("message"), secret)
-    if code == _TOO_FREQUENT:
-        door.hold("", _PAUSE_SECONDS)
-        raise TooManyError(f"Binotel asks to slow down; try again in {_PAUSE_SECONDS} seconds")
-    code = code if len(code) <= 4 and code.isascii() and code.isalnum() else str(status)
-    raise BadInputError(f"Binotel refused it ({code}): {told}" if told else f"Binotel refused it ({code})")
+    """What a method answers. Raises as `Api.said` does, with Binotel's own words, and TooManyError."""
+    key, secret = _API.login(account)
+    sent = {**asked, "key": key, "secret": secret}
+    answer = _API.send(account, door, "POST", f"/api/4.0/{method}.json", headers={}, asked=sent, safe=safe)
+
+    def refused(said: Mapping[str, Any], status: int) -> Refusal:
+        code = str(said.get("code", status))
+        if code == _TOO_FREQUENT:
+            door.hold("", _PAUSE_SECONDS)
+            raise TooManyError(f"Binotel asks to slow down; try again in {_PAUSE_SECONDS} seconds")
+        is_code = len(code) <= 4 and code.isascii() and code.isalnum()
+        return Refusal(words(said.get("message"), secret), code if is_code else "")
+
+    said = _API.said(answer, refused)
+    if "status" not in said:
+        raise _API.unreadable(answer.status)
+    if said["status"] != "success":
+        raise _API.refused(refused(said, answer.status), answer.status)
+    return said

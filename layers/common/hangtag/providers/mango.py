@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
-from urllib.parse import urlencode, urljoin
+from urllib.parse import urljoin
 
 from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
 from hangtag.errors import BadInputError, TooManyError, UnreachableError
+from hangtag.providers.asking import Api, Refusal
 from hangtag.providers.base import (
     Accepted,
     Account,
@@ -52,7 +53,7 @@ LIMITS = {
     "result": Limit(1, 2),
 }
 
-_BASE = "https://app.mango-office.ru/vpbx"
+_API = Api("Mango", "https://app.mango-office.ru/vpbx", ORIGINATES_WITH)
 # Two wrong requests in that time, and all are refused until it is over.
 _BLOCK_SECONDS = 120
 # What is left alone when Mango asks to slow down; it does not say for how long.
@@ -407,7 +408,7 @@ def originate(account: Account, click: Click, door: Door) -> Placed:
     asked["to_number"] = number[1]
     if line is not None:
         asked["line_number"] = line[1]
-    answer = _ask(account, door, "commands/callback", asked, limit="callback", safe=False)
+    answer = _ask(account, door, "/commands/callback", asked, limit="callback", safe=False)
     # Whether it can be done is told later, at /result/callback.
     if answer.body.strip() and not isinstance(json_of(answer.body), dict):
         raise UnreachableError("Mango's answer can't be read")
@@ -419,12 +420,12 @@ def recording(account: Account, reference: str, door: Door) -> Media:
     if not _RECORDING.fullmatch(reference):
         raise BadInputError("that is no recording of Mango's")
     asked = {"recording_id": reference, "action": "download"}
-    answer = _ask(account, door, "queries/recording/post", asked, limit="recording", safe=True)
+    answer = _ask(account, door, "/queries/recording/post", asked, limit="recording", safe=True)
     location = answer.headers.get("location", "")
     if answer.status not in (301, 302, 303, 307) or not location:
         raise UnreachableError("Mango named no address of the recording")
     try:
-        return Media(urljoin(_url(account, "queries/recording/post"), location))
+        return Media(urljoin(_API.url(account, "/queries/recording/post"), location))
     except ValueError:
         raise UnreachableError("Mango named no address of the recording") from None
 
@@ -449,12 +450,11 @@ def _users(
     account: Account, door: Door, asked: Mapping[str, Any]
 ) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
     """What is general of each employee, and what has to do with phones."""
-    users = _object(_ask(account, door, "config/users/request", asked, limit="users", safe=True)).get("users")
-    if not isinstance(users, list):
-        raise UnreachableError("Mango's answer holds no list of employees")
-    for user in users:
-        parts = [user.get(name) if isinstance(user, dict) else None for name in ("general", "telephony")]
-        general, telephony = (part if isinstance(part, dict) else {} for part in parts)
+    users = _API.read(_ask(account, door, "/config/users/request", asked, limit="users", safe=True)).get("users")
+    for user in _API.rows(users):
+        general, telephony = (
+            part if isinstance(part, dict) else {} for part in map(user.get, ("general", "telephony"))
+        )
         yield general, telephony
 
 
@@ -495,23 +495,23 @@ def _rows(account: Account, door: Door, begin: datetime, end: datetime) -> Itera
     }
     for page in range(_MOST_PAGES):
         asked = {**span, "limit": _PAGE, "offset": page * _PAGE}
-        key = _object(_ask(account, door, "stats/calls/request/", asked, limit="stats", safe=True)).get("key")
+        key = _API.read(_ask(account, door, "/stats/calls/request/", asked, limit="stats", safe=True)).get("key")
         if not isinstance(key, str) or not key:
             raise UnreachableError("Mango's answer names no key of the statistics")
         rows = _result(account, door, key)
         yield from rows
         if len(rows) < _PAGE:
             return
-    raise UnreachableError(f"Mango's statistics have more than {_MOST_PAGES} pages: ask for a shorter time")
+    raise _API.too_long(_MOST_PAGES)
 
 
 def _result(account: Account, door: Door, key: str) -> Sequence[Mapping[str, Any]]:
     """The statistics of that key, once they are ready. The door waits between two questions, as LIMITS says."""
     for _ in range(_POLLS):
-        answer = _ask(account, door, "stats/calls/result/", {"key": key}, limit="result", safe=True)
+        answer = _ask(account, door, "/stats/calls/result/", {"key": key}, limit="result", safe=True)
         if answer.status == 204:
             continue
-        said = _object(answer)
+        said = _API.read(answer)
         status = _told_text(said, "status")
         if status == "complete":
             return _listed(said.get("data"))
@@ -522,9 +522,7 @@ def _result(account: Account, door: Door, key: str) -> Sequence[Mapping[str, Any
 
 def _listed(data: object) -> Sequence[Mapping[str, Any]]:
     """The calls, which come in lists by day."""
-    if not isinstance(data, list):
-        raise UnreachableError("Mango's statistics hold no list")
-    return [row for day in data for row in _objects(day.get("list") if isinstance(day, dict) else None)]
+    return [row for day in _API.rows(data) for row in _objects(day.get("list"))]
 
 
 def _objects(said: object) -> list[Mapping[str, Any]]:
@@ -607,24 +605,17 @@ def _recordings(event: CallEvent, leg: Mapping[str, Any]) -> Iterator[CallEvent]
             yield CallEvent(call_id=event.call_id, kind=Kind.RECORDED, at=event.at, recording=reference)
 
 
-def _url(account: Account, path: str) -> str:
-    return f"{str(account.settings.get('api_url') or _BASE).rstrip('/')}/{path}"
-
-
 def _ask(account: Account, door: Door, path: str, asked: Mapping[str, Any], *, safe: bool, limit: str = "") -> Response:
     """One request, signed; its answer unless that is a refusal.
 
     Raises BadInputError in words of our own, TooManyError while Mango takes no requests, UnreachableError if it fails.
     """
-    key, salt = (account.credentials.get(name, "") for name in ORIGINATES_WITH)
-    if not key or not salt:
-        raise BadInputError("vpbx_api_key and vpbx_api_salt are needed to ask Mango")
+    key, salt = _API.login(account)
     said = json.dumps(asked, ensure_ascii=False, separators=(",", ":"))
-    body = urlencode({"vpbx_api_key": key, "sign": signature(key, said, salt), "json": said}).encode()
-    headers = {"content-type": "application/x-www-form-urlencoded"}
-    answer = door.send("POST", _url(account, path), headers=headers, body=body, limit=limit, safe=safe)
-    said = json_of(answer.body)
-    _check(answer, said if isinstance(said, dict) else {}, door)
+    form = {"vpbx_api_key": key, "sign": signature(key, said, salt), "json": said}
+    answer = _API.send(account, door, "POST", path, headers={}, form=form, limit=limit, safe=safe)
+    told = json_of(answer.body)
+    _check(answer, told if isinstance(told, dict) else {}, door)
     return answer
 
 
@@ -644,7 +635,7 @@ def _check(answer: Response, said: Mapping[str, Any], door: Door) -> None:
     if code.startswith("5") or (answer.status >= 500 and not code):
         raise UnreachableError(f"Mango answers that it fails itself ({code or answer.status})")
     if answer.status >= 400 or code.startswith(("2", "3", "4")):
-        raise BadInputError(f"Mango refused it ({code or answer.status}): {_in_words(code)}")
+        raise _API.refused(Refusal(_in_words(code), code), answer.status)
 
 
 def _code(said: Mapping[str, Any]) -> str:
@@ -663,10 +654,3 @@ def _in_words(code: str) -> str:
         "4": "it can't be done now",
     }
     return next((known[code[:size]] for size in (4, 3, 1) if code[:size] in known), "see its list of codes")
-
-
-def _object(answer: Response) -> Mapping[str, Any]:
-    said = json_of(answer.body)
-    if not isinstance(said, dict):
-        raise UnreachableError(f"Mango answered {answer.status}, and nothing that can be read")
-    return said

@@ -6,9 +6,7 @@ dials: the setting `extensions` says whose number it is. Legs are named by exten
 tells again what was lost, need not name parties, and an outgoing call is told by both of its parties alike.
 """
 
-import base64
 import hashlib
-import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -20,6 +18,7 @@ from urllib.parse import quote, urlencode
 
 from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
 from hangtag.errors import BadInputError, UnreachableError
+from hangtag.providers.asking import Api, Refusal, basic
 from hangtag.providers.base import (
     Accepted,
     Account,
@@ -38,7 +37,7 @@ from hangtag.providers.base import (
     UnverifiedError,
     WebhookRequest,
 )
-from hangtag.providers.reading import believed, json_object, json_of, moment, need, same, text, whole, words
+from hangtag.providers.reading import believed, json_object, moment, need, same, text, whole, words
 
 HOSTS = ("ringcentral.com",)
 MEDIA_HOSTS = HOSTS
@@ -49,7 +48,7 @@ PICK_UP = "told"
 # What a user may ask in a minute, by the vendor's groups of requests.
 LIMITS = {"heavy": Limit(10, 60), "medium": Limit(40, 60), "light": Limit(50, 60), "auth": Limit(5, 60)}
 
-_BASE = "https://platform.ringcentral.com"
+_API = Api("RingCentral", "https://platform.ringcentral.com", ("client_id", "client_secret", "jwt"))
 _ACCOUNT = "/restapi/v1.0/account/~"
 _SUBSCRIPTION = "/restapi/v1.0/subscription"
 _SESSIONS = "/telephony/sessions"
@@ -622,13 +621,11 @@ def _pages(
         following = answer.get("navigation")
         if not (isinstance(following, dict) and following.get("nextPage")):
             return
+    raise _API.too_long(_MOST_PAGES)
 
 
 def _records(answer: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    rows = answer.get("records")
-    if not isinstance(rows, list):
-        raise UnreachableError("RingCentral's answer holds no list")
-    return [row for row in rows if isinstance(row, dict)]
+    return _API.rows(answer.get("records"))
 
 
 def _ask(
@@ -641,22 +638,22 @@ def _ask(
     limit: str = "light",
     safe: bool | None = None,
 ) -> Mapping[str, Any]:
-    """One request with the access token; if that is refused, once more with a fresh one.
-
-    Raises BadInputError with the vendor's own words, UnreachableError for what is no answer.
-    """
+    """One request with the access token; if that is refused, once more with a fresh one. Raises as `Api.said` does."""
 
     def send() -> Response:
         headers = {"authorization": f"Bearer {_token(account, door)}"}
-        headers |= {"content-type": "application/json"} if asked is not None else {}
-        body = json.dumps(asked).encode() if asked is not None else None
-        return door.send(method, _base(account) + path, headers=headers, body=body, limit=limit, safe=safe)
+        return _API.send(account, door, method, path, headers=headers, asked=asked, limit=limit, safe=safe)
 
     answer = send()
     if answer.status == 401:
         door.forget(_token_name(account))
         answer = send()
-    return _read(answer)
+    return _API.said(answer, _why)
+
+
+def _why(said: Mapping[str, Any], status: int) -> Refusal:  # noqa: ARG001
+    """RingCentral's own words."""
+    return Refusal(words(said.get("message") or said.get("error_description")))
 
 
 def _token(account: Account, door: Door) -> str:
@@ -666,47 +663,23 @@ def _token(account: Account, door: Door) -> str:
 
 def _token_name(account: Account) -> str:
     """Other credentials have other tokens."""
-    said = "|".join(account.credentials.get(name, "") for name in ("client_id", "client_secret", "jwt"))
+    said = "|".join(account.credentials.get(name, "") for name in _API.logins)
     return f"access-{hashlib.sha256(said.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
 
 
 def _fresh(account: Account, door: Door) -> Token:
-    typed = f"{account.credentials.get('client_id', '')}:{account.credentials.get('client_secret', '')}"
-    headers = {
-        "authorization": f"Basic {base64.b64encode(typed.encode()).decode()}",
-        "content-type": "application/x-www-form-urlencoded",
-    }
-    form = {
-        "grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer",
-        "assertion": account.credentials.get("jwt", ""),
-    }
-    url, body = f"{_base(account)}/restapi/oauth/token", urlencode(form).encode()
-    answer = door.send("POST", url, headers=headers, body=body, limit="auth", safe=True)
-    said = _read(answer)
+    client_id, client_secret, jwt = _API.login(account)
+    headers = {"authorization": basic(client_id, client_secret)}
+    form = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": jwt}
+    answer = _API.send(
+        account, door, "POST", "/restapi/oauth/token", headers=headers, form=form, limit="auth", safe=True
+    )
+    # Here 400 is what it says to a login that it does not take.
+    said = _API._replace(login_statuses=(400, 401)).said(answer, _why)
     token, seconds = said.get("access_token"), said.get("expires_in")
     if not isinstance(token, str) or not token or type(seconds) is not int:
         raise UnreachableError("RingCentral's answer holds no access token")
     return Token(token, float(seconds))
-
-
-def _base(account: Account) -> str:
-    return str(account.settings.get("api_url") or _BASE).rstrip("/")
-
-
-def _read(answer: Response) -> Mapping[str, Any]:
-    if answer.status == 204:
-        return {}
-    said = json_of(answer.body)
-    if answer.status >= 500:
-        raise UnreachableError(f"RingCentral answers that it fails itself ({answer.status})")
-    if not isinstance(said, dict):
-        raise UnreachableError(f"RingCentral answered {answer.status}, and nothing that can be read")
-    if answer.status < 300:
-        return said
-    if answer.status == 401 or said.get("error") in ("invalid_client", "invalid_grant", "unauthorized_client"):
-        raise BadInputError(f"RingCentral does not take client_id, client_secret and jwt ({answer.status})")
-    told = words(said.get("message") or said.get("error_description"))
-    raise BadInputError(f"RingCentral refused it ({answer.status})" + (f": {told}" if told else ""))
 
 
 def _iso(at: datetime) -> str:

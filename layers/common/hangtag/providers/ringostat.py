@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
-from hangtag.errors import BadInputError, UnreachableError
+from hangtag.errors import UnreachableError
+from hangtag.providers.asking import Api, in_its_words
 from hangtag.providers.base import (
     Accepted,
     Account,
@@ -21,7 +22,6 @@ from hangtag.providers.base import (
     Limit,
     Media,
     Placed,
-    Response,
     Trust,
     UnreadableError,
     WebhookRequest,
@@ -37,7 +37,6 @@ from hangtag.providers.reading import (
     query,
     text,
     whole,
-    words,
     zone,
 )
 
@@ -52,7 +51,7 @@ ORIGINATES_WITH = ("auth_key",)
 # The vendor names no limit.
 LIMITS = {"": Limit(60, 60)}
 
-_BASE = "https://api.ringostat.net"
+_API = Api("Ringostat", "https://api.ringostat.net", ORIGINATES_WITH, (401, 403))
 _LIMITS = {"uniqueid": 256, "caller": 128, "dst": 128, "connected_with": 128, "outbound_number": 64}
 _LIMITS |= {"disposition": 64, "calldate": 40, "billsec": 10, "waittime": 10, "recording": 2048, "event": 32}
 _LIMITS |= {"has_recording": 8}
@@ -183,13 +182,9 @@ def _outcome(disposition: str, direction: Direction) -> Outcome | None:
 def originate(account: Account, click: Click, door: Door) -> Placed:
     """The simple callback: it rings `extension` first, then `destination`. Its answer names no call."""
     numbers = {"extension": click.extension, "destination": click.number.removeprefix("+")}
-    headers = {**_headers(account), "content-type": "application/x-www-form-urlencoded"}
-    answer = door.send(
-        "POST", _url(account, "/callback/outward_call"), headers=headers, body=urlencode(numbers).encode(), safe=False
-    )
-    said = json_of(_checked(answer).body)
+    said = _ask(account, door, "/callback/outward_call", numbers)
     if isinstance(said, dict) and said.get("error"):
-        raise BadInputError(f"Ringostat refused it: {_why(said)}")
+        raise _API.refused(in_its_words(said, 200), 200)
     return Placed()
 
 
@@ -212,12 +207,9 @@ def _rows(account: Account, door: Door, begin: datetime, end: datetime) -> Itera
     asked = urlencode(
         {"export_type": "json", "from": begin.strftime(_STAMP), "to": end.strftime(_STAMP), "fields": _FIELDS}
     )
-    answer = _checked(door.send("GET", _url(account, f"/calls/list?{asked}"), headers=_headers(account)))
-    rows = json_of(answer.body)
-    if not isinstance(rows, list):
-        raise UnreachableError("Ringostat's call log holds no list")
+    rows = _API.rows(_ask(account, door, f"/calls/list?{asked}"))
     if len(rows) < MAX_ROWS or end - begin <= _SHORTEST_SPAN:
-        yield from (row for row in rows if isinstance(row, dict))
+        yield from rows
         return
     middle = begin + (end - begin) / 2
     yield from _rows(account, door, begin, middle)
@@ -237,39 +229,16 @@ def _told(row: Mapping[str, Any], clock: "ZoneInfo | None") -> CallEvent | None:
 
 def ping(account: Account, door: Door) -> Finding:
     """Whether the API takes the key: the SIP accounts that are online are asked for, which changes nothing."""
-    online = json_of(_checked(door.send("GET", _url(account, "/sipstatus/online"), headers=_headers(account))).body)
+    online = _ask(account, door, "/sipstatus/online")
     if not isinstance(online, list):
         raise UnreachableError("Ringostat's answer holds no list of SIP accounts")
     return Finding("pbx", True, f"it answers, and {len(online)} of its SIP accounts are online")
 
 
-def _headers(account: Account) -> dict[str, str]:
-    key = account.credentials.get("auth_key", "")
-    if not key:
-        raise BadInputError("auth_key is needed to ask Ringostat")
-    return {"auth-key": key, "accept": "application/json"}
-
-
-def _url(account: Account, path: str) -> str:
-    return str(account.settings.get("api_url") or _BASE).rstrip("/") + path
-
-
-def _checked(answer: Response) -> Response:
-    """The answer, if it is a success. Raises BadInputError in words for the admin, UnreachableError."""
-    status = answer.status
-    if status == 200:
-        return answer
-    if status >= 500:
-        raise UnreachableError(f"Ringostat answers that it fails itself ({status})")
-    if status in (401, 403):
-        raise BadInputError(f"Ringostat does not take auth_key ({status})")
-    told = _why(json_of(answer.body))
-    raise BadInputError(f"Ringostat refused it ({status}): {told}" if told else f"Ringostat refused it ({status})")
-
-
-def _why(said: Any) -> str:
-    """Ringostat's own words."""
-    if not isinstance(said, dict):
-        return ""
-    error = said.get("error") or said.get("message")
-    return words(error.get("message") if isinstance(error, dict) else error)
+def _ask(account: Account, door: Door, path: str, form: Mapping[str, str] | None = None) -> Any:
+    """What is answered, as JSON; None if it is none. Raises as `Api.success` does, with Ringostat's own words."""
+    (key,) = _API.login(account)
+    # A click is the one thing that is posted: it is sent once.
+    method, safe = ("GET", True) if form is None else ("POST", False)
+    answer = _API.send(account, door, method, path, headers={"auth-key": key}, form=form, safe=safe)
+    return json_of(_API.success(answer, in_its_words).body)

@@ -5,7 +5,6 @@ Only calls whose first request is answered with addresses for the answer and the
 """
 
 import base64
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,6 +14,7 @@ from urllib.parse import urlencode
 
 from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
 from hangtag.errors import BadInputError, UnreachableError
+from hangtag.providers.asking import Api, Refusal, basic
 from hangtag.providers.base import (
     Accepted,
     Account,
@@ -26,13 +26,12 @@ from hangtag.providers.base import (
     Media,
     Placed,
     Reply,
-    Response,
     Trust,
     UnreadableError,
     UnverifiedError,
     WebhookRequest,
 )
-from hangtag.providers.reading import LIST_SEPARATOR, form, json_of, moment, need, text, whole
+from hangtag.providers.reading import LIST_SEPARATOR, form, moment, need, text, whole
 
 HOSTS = ("sipgate.com", "sipgate.de")
 # Without these it can't be asked to call.
@@ -55,7 +54,7 @@ dXVrZDeBJYibvD1jRx4ES0KlfhwzNXBYUoM/Movg9zMM2PzyHHKS//xIjwUC/FJ6
 /6eykno0Hy2B1ev6s3hdY6VkN2zd7Wf+EK4DxRliwsg1U99szFE3ewLfexF+Uag5
 M+TfPtOUumI/NHMTvsRW9+ECAwEAAQ==
 -----END PUBLIC KEY-----"""
-_BASE = "https://api.sipgate.com"
+_API = Api("sipgate", "https://api.sipgate.com", ORIGINATES_WITH)
 _LIMITS = {"callId": 128, "origCallId": 128, "originalCallId": 128, "from": 128, "to": 128, "user[]": 2048}
 _LIMITS |= {"userId[]": 512, "userId": 64, "answeringNumber": 128, "cause": 32}
 _DIRECTIONS = {"in": Direction.IN, "out": Direction.OUT}
@@ -257,7 +256,7 @@ def _device(account: Account, extension: str) -> str:
 
 def recording(account: Account, reference: str, door: Door) -> Media:  # noqa: ARG001 - the address is known
     """The address that the history has; sipgate's own host is shown the token."""
-    own = reference.startswith(_BASE + "/")
+    own = reference.startswith(_API.base + "/")
     return Media(reference, {"authorization": _authorization(account)} if own else {})
 
 
@@ -267,15 +266,12 @@ def history(account: Account, since: datetime, until: datetime, door: Door) -> I
     asked = {"types": "CALL", "from": _stamp(since), "to": _stamp(until), "limit": str(_PAGE)}
     for page in range(_MOST_PAGES):
         path = f"/history?{urlencode({**asked, 'offset': page * _PAGE})}"
-        rows = _ask(account, door, "GET", path).get("items")
-        if not isinstance(rows, list):
-            raise UnreachableError("sipgate's history holds no list")
+        rows = _API.rows(_ask(account, door, "GET", path).get("items"))
         for row in rows:
-            if isinstance(row, dict):
-                yield from _told(row, users)
+            yield from _told(row, users)
         if len(rows) < _PAGE:
             return
-    raise UnreachableError(f"sipgate's history has more than {_MOST_PAGES} pages: ask for a shorter time")
+    raise _API.too_long(_MOST_PAGES)
 
 
 def _stamp(at: datetime) -> str:
@@ -337,13 +333,11 @@ def _taken_by(endpoints: Any, users: Mapping[str, str]) -> str | None:
 
 def extensions(account: Account, door: Door) -> tuple[KnownExtension, ...]:
     """The users, by their extensions where those are entered, else by sipgate's ids."""
-    rows = _ask(account, door, "GET", "/users").get("items")
-    if not isinstance(rows, list):
-        raise UnreachableError("sipgate's answer holds no list of users")
+    rows = _API.rows(_ask(account, door, "GET", "/users").get("items"))
     users = _users(account.settings)
     found = []
     for row in rows:
-        user = row.get("id") if isinstance(row, dict) else None
+        user = row.get("id")
         if isinstance(user, str) and user:
             name = f"{row.get('firstname') or ''} {row.get('lastname') or ''}".strip()
             found.append(KnownExtension(users.get(user, user)[:64], name[:200]))
@@ -373,23 +367,17 @@ def set_up(account: Account, secrets: Mapping[str, str], door: Door) -> Finding:
 
 
 def _authorization(account: Account) -> str:
-    typed = f"{account.credentials.get('token_id', '')}:{account.credentials.get('token', '')}"
-    return "Basic " + base64.b64encode(typed.encode()).decode()
+    return basic(account.credentials.get("token_id", ""), account.credentials.get("token", ""))
 
 
 def _ask(
     account: Account, door: Door, method: str, path: str, asked: Mapping[str, Any] | None = None
 ) -> Mapping[str, Any]:
-    """One request; its JSON if it is a success, {} where that has none. Raises BadInputError, UnreachableError."""
-    if not account.credentials.get("token_id") or not account.credentials.get("token"):
-        raise BadInputError("token_id and token are needed to ask sipgate")
-    base = str(account.settings.get("api_url") or _BASE).rstrip("/")
-    headers = {"authorization": _authorization(account), "accept": "application/json"}
-    body = None
-    if asked is not None:
-        headers["content-type"] = "application/json"
-        body = json.dumps(asked).encode()
-    return _read(door.send(method, f"{base}/v2{path}", headers=headers, body=body))
+    """One request; its JSON. Raises as `Api.said` does, in words of our own."""
+    _API.login(account)
+    headers = {"authorization": _authorization(account)}
+    answer = _API.send(account, door, method, f"/v2{path}", headers=headers, asked=asked)
+    return _API.said(answer, lambda _, status: Refusal(_REFUSALS.get(status, "")))
 
 
 _REFUSALS = {
@@ -398,20 +386,3 @@ _REFUSALS = {
     403: "the token may not do that, or the device is another's",
     404: "there is nothing of that name",
 }
-
-
-def _read(answer: Response) -> Mapping[str, Any]:
-    status = answer.status
-    if status == 401:
-        raise BadInputError("sipgate does not take token_id and token (401)")
-    if status >= 500:
-        raise UnreachableError(f"sipgate answers that it fails itself ({status})")
-    if not 200 <= status < 300:
-        why = _REFUSALS.get(status)
-        raise BadInputError(f"sipgate refused it ({status}): {why}" if why else f"sipgate refused it ({status})")
-    if status == 204:
-        return {}
-    said = json_of(answer.body)
-    if not isinstance(said, dict):
-        raise UnreachableError(f"sipgate answered {status}, and nothing that can be read")
-    return said

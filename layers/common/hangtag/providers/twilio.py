@@ -468,8 +468,8 @@ def recording(account: Account, reference: str, door: Door) -> Media:  # noqa: A
     found = _RECORDING.fullmatch(reference)
     if found is None:
         raise BadInputError("the recording is not kept at Twilio")
-    base = str(account.settings.get("api_url") or f"https://{found[1]}").rstrip("/")
-    return Media(f"{base}{found[2]}.mp3", {"authorization": _authorization(account)})
+    url = _API._replace(base=f"https://{found[1]}").url(account, f"{found[2]}.mp3")
+    return Media(url, {"authorization": _authorization(account)})
 
 
 def ping(account: Account, door: Door) -> Finding:

@@ -540,8 +540,8 @@ def recording(account: Account, reference: str, door: Door) -> Media:  # noqa: A
     found = _RECORDING.fullmatch(reference)
     if found is None:
         raise BadInputError("the recording is not kept at Vonage")
-    base = str(account.settings.get("api_url") or f"https://{found[1]}").rstrip("/")
-    return Media(base + found[2], {"authorization": f"Bearer {_token(account)}"})
+    url = _API._replace(base=f"https://{found[1]}").url(account, found[2])
+    return Media(url, {"authorization": f"Bearer {_token(account)}"})
 
 
 def ping(account: Account, door: Door) -> Finding:

@@ -11,8 +11,11 @@ __all__ = [
     "ApiSettings",
     "Credentials",
     "DialSettings",
+    "Extensions",
     "IntegrationSettings",
+    "Number",
     "ProviderInfo",
+    "SipDomain",
     "TimeZone",
     "Unsigned",
 ]
@@ -28,6 +31,12 @@ def _known_zone(name: str) -> str:
     return name
 
 
+# A domain that phones are registered at.
+SipDomain = Annotated[str, StringConstraints(max_length=253, pattern=r"^[0-9A-Za-z.-]+$")]
+# A number in E.164.
+Number = Annotated[str, StringConstraints(pattern=r"^\+[1-9][0-9]{6,14}$")]
+# Extensions with commas between them.
+Extensions = Annotated[str, StringConstraints(max_length=256, pattern=r"^[\w.*-]{1,64}( *, *[\w.*-]{1,64})*$")]
 TimeZone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_known_zone)]
 
 

@@ -2,7 +2,7 @@
 
 from pydantic import Field, SecretStr
 
-from hangtag.providers.forms.base import ApiSettings, Credentials, ProviderInfo, Unsigned
+from hangtag.providers.forms.base import ApiSettings, Credentials, Extensions, Number, ProviderInfo, SipDomain, Unsigned
 
 __all__ = ["INFOS"]
 
@@ -17,21 +17,15 @@ class PlivoCredentials(Credentials):
 class PlivoSettings(ApiSettings):
     """Where employees are called, who is rung, and what contacts see."""
 
-    sip_domain: str | None = Field(
+    sip_domain: SipDomain | None = Field(
         default=None,
-        max_length=253,
-        pattern=r"^[0-9A-Za-z.-]+$",
         description="Domain of the employees' SIP phones; empty: they are Plivo's endpoints, at phone.plivo.com",
     )
-    caller_id: str | None = Field(
-        default=None,
-        pattern=r"^\+[1-9][0-9]{6,14}$",
-        description="Number shown to contacts where no line is chosen: one of the account's",
+    caller_id: Number | None = Field(
+        default=None, description="Number shown to contacts where no line is chosen: one of the account's"
     )
-    ring: str | None = Field(
+    ring: Extensions | None = Field(
         default=None,
-        max_length=256,
-        pattern=r"^[\w.*-]{1,64}( *, *[\w.*-]{1,64})*$",
         description="Extensions that are rung at once for an incoming call, with commas between them, where the "
         "number's own address names none",
     )

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from hangtag.providers.forms.base import ApiSettings, Credentials, ProviderInfo
+from hangtag.providers.forms.base import ApiSettings, Credentials, Number, ProviderInfo, SipDomain
 from hangtag.providers.telnyx import decoded
 
 __all__ = ["INFOS"]
@@ -43,15 +43,11 @@ class TelnyxCredentials(Credentials):
 class TelnyxSettings(ApiSettings):
     """Where employees are called, what contacts see, and which numbers are the account's own."""
 
-    sip_domain: str | None = Field(
-        default=None,
-        max_length=253,
-        pattern=r"^[0-9A-Za-z.-]+$",
-        description="Domain of the employees' phones; empty: sip.telnyx.com",
+    sip_domain: SipDomain | None = Field(
+        default=None, description="Domain of the employees' phones; empty: sip.telnyx.com"
     )
-    caller_id: str | None = Field(
+    caller_id: Number | None = Field(
         default=None,
-        pattern=r"^\+[1-9][0-9]{6,14}$",
         description="Number shown to contacts where no line is chosen: one of the account's, or verified there",
     )
     lines: str | None = Field(

@@ -2,7 +2,7 @@
 
 from pydantic import Field, SecretStr
 
-from hangtag.providers.forms.base import ApiSettings, Credentials, ProviderInfo, Unsigned
+from hangtag.providers.forms.base import ApiSettings, Credentials, Number, ProviderInfo, SipDomain, Unsigned
 
 __all__ = ["INFOS"]
 
@@ -29,15 +29,12 @@ class TwilioCredentials(Credentials):
 class TwilioSettings(ApiSettings):
     """Where employees are called, and what contacts see."""
 
-    sip_domain: str | None = Field(
+    sip_domain: SipDomain | None = Field(
         default=None,
-        max_length=253,
-        pattern=r"^[0-9A-Za-z.-]+$",
         description="SIP domain of the employees' phones (acme.sip.twilio.com); empty: they use Twilio Client",
     )
-    caller_id: str | None = Field(
+    caller_id: Number | None = Field(
         default=None,
-        pattern=r"^\+[1-9][0-9]{6,14}$",
         description="Number shown to contacts where no line is chosen: one of the account's, or verified there",
     )
     record_calls: bool = Field(default=True, description="Record calls that are placed by a click")

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from hangtag.providers.forms.base import ApiSettings, Credentials, ProviderInfo, Unsigned
+from hangtag.providers.forms.base import ApiSettings, Credentials, Extensions, Number, ProviderInfo, SipDomain, Unsigned
 
 __all__ = ["INFOS"]
 
@@ -48,21 +48,14 @@ class VonageCredentials(Credentials):
 class VonageSettings(ApiSettings):
     """Where employees are called, who is rung, and what contacts see."""
 
-    sip_domain: str | None = Field(
-        default=None,
-        max_length=253,
-        pattern=r"^[0-9A-Za-z.-]+$",
-        description="Domain of the employees' SIP phones; empty: they use the vendor's apps, by user name",
+    sip_domain: SipDomain | None = Field(
+        default=None, description="Domain of the employees' SIP phones; empty: they use the vendor's apps, by user name"
     )
-    caller_id: str | None = Field(
-        default=None,
-        pattern=r"^\+[1-9][0-9]{6,14}$",
-        description="Number shown to contacts where no line is chosen: one of the account's",
+    caller_id: Number | None = Field(
+        default=None, description="Number shown to contacts where no line is chosen: one of the account's"
     )
-    ring: str | None = Field(
+    ring: Extensions | None = Field(
         default=None,
-        max_length=256,
-        pattern=r"^[\w.*-]{1,64}( *, *[\w.*-]{1,64})*$",
         description="Extensions that are rung for an incoming call, one after another, with commas between them; who "
         "is responsible for the contact is rung before",
     )
