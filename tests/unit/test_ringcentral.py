@@ -313,7 +313,7 @@ def test_an_attended_transfer_links_the_session_that_the_call_goes_on_in() -> No
 
 @pytest.mark.parametrize("who", [dials, contact])
 def test_an_outgoing_call_is_linked_by_whichever_party_is_gone_to_another_session(who: Any) -> None:
-    peer = {"status": {"peerId": {"telephonySessionId": "s-2"}}}
+    peer: dict[str, Any] = {"status": {"peerId": {"telephonySessionId": "s-2"}}}
     call = call_of(
         *(notified(one("Answered"), after=5) for one in (dials, contact)),
         notified(who("Gone", "AttendedTransfer", **peer), after=30),
@@ -337,7 +337,7 @@ def test_who_parked_a_call_and_who_fetched_it_both_talked(reason: str) -> None:
 
 
 def test_a_parked_call_that_is_fetched_into_another_session_was_talked_in() -> None:
-    peer = {"status": {"peerId": {"telephonySessionId": "s-2"}}}
+    peer: dict[str, Any] = {"status": {"peerId": {"telephonySessionId": "s-2"}}}
     call = call_of(
         notified(caller("Setup")),
         notified(rung("Answered"), after=5),
