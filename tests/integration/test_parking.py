@@ -1,17 +1,30 @@
-"""What the webhook says when AWS does not answer it, tried against a closed port."""
+"""What the webhook says when AWS does not answer it: nothing of it, against a closed port, and the table alone."""
 
 import os
 import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+from botocore.exceptions import ConnectionClosedError
 
+from api_client import Caller
 from hangtag.auth import make_token
-from hangtag.flow.receive import Settings, receive
+from hangtag.flow.receive import PARKED, Settings, receive
 from hangtag.providers.base import WebhookRequest
 from hangtag.store import client
+from local.simulator import Api, load_office_plan
+from local.simulator.office import build_office
+from local.simulator.pbx import Request
+from local.simulator.story import load_story, message
+from local.stack import Stack
 
 KEY = "0" * 64
+PORT = 4683
 
 
 @pytest.fixture
@@ -48,3 +61,78 @@ def test_with_neither_table_nor_queue_the_pbx_is_told_to_send_again() -> None:
     )
     assert receive(settings, "telephony_api", token, request).status == 503
     assert receive(settings, "telephony_api", "junk", request).status == 404
+
+
+# ------------------------------------------------------------------ the table alone
+
+
+@contextmanager
+def table_refuses_writes() -> Iterator[None]:
+    """No UpdateItem of this process reaches the table; it is read as always."""
+
+    def refuse(**_: Any) -> None:
+        raise ConnectionClosedError(endpoint_url="the table")
+
+    events, name = client.dynamodb().meta.events, "before-send.dynamodb.UpdateItem"
+    events.register(name, refuse)
+    try:
+        yield
+    finally:
+        events.unregister(name, refuse)
+
+
+def settings_of(stack: Stack) -> Settings:
+    """As the webhook of the stack has them."""
+    function = stack.client("lambda").get_function_configuration(FunctionName=stack.functions["WebhookFunction"])
+    variables = function["Environment"]["Variables"]
+    return Settings(
+        table=variables["TABLE_NAME"],
+        public_url=variables["PUBLIC_URL"],
+        token_keys=variables["TOKEN_KEY"],
+        fallback_queue_url=variables["FALLBACK_QUEUE_URL"],
+        originate_queue_url=variables["ORIGINATE_QUEUE_URL"],
+        sweep_after=timedelta(seconds=int(variables["SWEEP_AFTER_SECONDS"])),
+    )
+
+
+def received(request: Request, url: str, at: datetime) -> tuple[str, WebhookRequest]:
+    """A delivery as the function gets it, and the token in its address."""
+    parts = urlsplit(request.url)
+    came = WebhookRequest(
+        method=request.method,
+        path=parts.path.removeprefix(urlsplit(url).path.partition("/hooks/")[0]),
+        query=parts.query,
+        headers={name.lower(): value for name, value in request.headers.items()},
+        body=request.body,
+        arrived_at=at,
+    )
+    return urlsplit(url).path.rsplit("/", 1)[1], came
+
+
+@pytest.mark.stack
+@pytest.mark.parametrize("provider", ["plivo", "sipgate"])
+def test_a_pbx_that_a_reply_steers_gets_it_while_the_table_refuses_too(
+    stack: Stack, environment: pytest.MonkeyPatch, provider: str
+) -> None:
+    """Another answer would end the call, or all that is told of it; and what was told is not lost."""
+    office = build_office(Api(stack.api, stack.operator_token), load_office_plan(), providers=(provider,))
+    line, now = office.lines[provider], datetime.now(UTC)
+    call_id = f"parked-{provider}"
+    sent = message(load_story("answered_incoming", provider).events[0], {"call": call_id}, now, now)
+    signed = line.pbx.request(line.webhook_url, sent, line.secrets, now)
+    token, came = received(signed, line.webhook_url, now)
+    with table_refuses_writes():
+        reply = receive(settings_of(stack), provider, token, came)
+    assert reply.status == 200
+    assert reply != PARKED
+    assert line.webhook_url in reply.body
+    owner, clock = Caller(stack.api, office.owner_token), threading.Event()
+    for _ in range(600):
+        found = owner.get("/v1/calls", integration_id=line.integration_id, call_id=call_id).json["items"]
+        if found:
+            break
+        # Nothing tells a client of the API that something changed; it asks again.
+        clock.wait(0.1)
+    assert [call["state"] for call in found] == ["open"]
+    # Had it been kept at once, the PBX would have been told the same.
+    assert receive(settings_of(stack), provider, token, came) == reply

@@ -100,25 +100,39 @@ class Delivery(NamedTuple):
         )
 
 
+class Understood(NamedTuple):
+    """A delivery that is genuine and was read: whose it is, and what it says."""
+
+    hook: hooks.Hook
+    source: Source
+    result: Accepted
+
+
 def receive(settings: Settings, provider: str, token: str, request: WebhookRequest) -> Reply:
     """Answer one delivery. What it says is durable before the answer is a success.
 
-    If the table refuses, the delivery is parked on the fallback queue and acknowledged; if the queue refuses too,
-    the answer is 503, and the PBX sends again.
+    If the table refuses, the delivery is parked on the fallback queue and acknowledged, in the PBX's own words if it
+    was understood before: some of them steer a call by it. If the queue refuses too, the answer is 503, and the PBX
+    sends again.
     """
     if not is_ours(token, "hook", settings.token_keys):
         return NOT_FOUND
     delivery = Delivery(
         provider=provider, token_hash=token_hash(token), request=_addressed(settings, provider, token, request)
     )
+    reply = PARKED
     try:
-        return process(settings, delivery)
+        said = _understand(settings, delivery)
+        if isinstance(said, Reply):
+            return said
+        reply = said.result.reply
+        return _take_in(settings, delivery, said)
     except REFUSED_BY_AWS as error:
-        return _park(settings, delivery, type(error).__name__)
+        return _park(settings, delivery, type(error).__name__, reply)
     except Exception as error:
         # A bug of ours must not lose the event: parked, it is tried again and ends in the dead letters.
         logger.exception("delivery failed", extra={"provider": provider, "error": type(error).__name__})
-        return _park(settings, delivery, type(error).__name__)
+        return _park(settings, delivery, type(error).__name__, reply)
 
 
 def _addressed(settings: Settings, provider: str, token: str, request: WebhookRequest) -> WebhookRequest:
@@ -131,9 +145,14 @@ def _addressed(settings: Settings, provider: str, token: str, request: WebhookRe
 
 
 def process(settings: Settings, delivery: Delivery) -> Reply:
-    """Take in one delivery, from the PBX or from the fallback queue. Raises when the table refuses."""
-    dynamodb = client.dynamodb()
-    hook = hooks.find_hook(dynamodb, settings.table, delivery.token_hash)
+    """Take in one delivery from the fallback queue. Raises when the table refuses."""
+    said = _understand(settings, delivery)
+    return said if isinstance(said, Reply) else _take_in(settings, delivery, said)
+
+
+def _understand(settings: Settings, delivery: Delivery) -> Understood | Reply:
+    """What a delivery says; the reply, if there is no more to it. Raises when the table refuses."""
+    hook = hooks.find_hook(client.dynamodb(), settings.table, delivery.token_hash)
     if hook is None or hook.provider != delivery.provider:
         return NOT_FOUND
     source = Source(hook.tenant_id, hook.integration_id, hook.provider)
@@ -147,11 +166,19 @@ def process(settings: Settings, delivery: Delivery) -> Reply:
     provider = load(hook.provider)
     try:
         provider.verify(request, hook.trust())
-        result = provider.parse(request, hook.settings)
+        return Understood(hook, source, provider.parse(request, hook.settings))
     except RefusedError as refused:
         return _refuse(settings, source, delivery, refused)
+
+
+def _take_in(settings: Settings, delivery: Delivery, said: Understood) -> Reply:
+    """Have what a delivery says join its calls. Raises when the table refuses."""
+    hook, source, result = said
+    request = delivery.request
     _go_on(settings, source, request)
-    taken = intake.take_in(dynamodb, settings.table, source, result.events, request.arrived_at, settings.sweep_after)
+    taken = intake.take_in(
+        client.dynamodb(), settings.table, source, result.events, request.arrived_at, settings.sweep_after
+    )
     logger.info(
         "delivery accepted",
         extra={
@@ -259,7 +286,7 @@ def _keep(
         logger.warning("delivery not kept", extra={"error": type(error).__name__})
 
 
-def _park(settings: Settings, delivery: Delivery, error: str) -> Reply:
+def _park(settings: Settings, delivery: Delivery, error: str, reply: Reply) -> Reply:
     if len(delivery.request.body) > MAX_BODY_BYTES:
         return TOO_LARGE
     try:
@@ -273,4 +300,4 @@ def _park(settings: Settings, delivery: Delivery, error: str) -> Reply:
         )
         return UNAVAILABLE
     logger.warning("delivery parked", extra={"provider": delivery.provider, "error": error})
-    return PARKED
+    return reply
