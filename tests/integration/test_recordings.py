@@ -239,6 +239,21 @@ def test_an_address_that_needs_credentials_is_heard_by_a_copy_for_the_moment(
     assert [key.split("/")[0] for key in bucket.keys(office.tenant_id)] == ["plays"]
 
 
+def test_an_address_that_is_none_of_the_pbxs_is_not_given_to_a_browser(stack: Stack) -> None:
+    """Ringostat signs nothing: whoever has the webhook's address could have employees open any page."""
+    office = open_office(stack.api, stack.operator_token)
+    made = office.owner.made("/v1/integrations", {"provider": "ringostat", "name": "R", "credentials": {}})
+    rules(office, keep="link")
+    form = {"uniqueid": "elsewhere", "caller": OLGA, "dst": "74951230001", "connected_with": "101", "billsec": "9"}
+    form |= {"disposition": "ANSWERED", "recording": "https://app.ringostat.com.example.com/recordings/1"}
+    assert requests.post(f"{made['webhook_url']}?event=after_call", data=form, timeout=60).status_code == 200
+    line = Line(replace(office, integration=made))
+    line.recording("elsewhere", "linked")
+    answer = office.owner.get(path(line.call("elsewhere")))
+    assert answer.status == 502
+    assert "is not one of this PBX's" in answer.json["detail"]
+
+
 # ------------------------------------------------------------------ what goes wrong
 
 

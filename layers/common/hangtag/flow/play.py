@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from hangtag.calls.fold import Recording
 from hangtag.errors import BadInputError, ConflictError, NotFoundError, UnreachableError
 from hangtag.flow import recording as fetching
-from hangtag.outbound import check_url
+from hangtag.outbound import check_host, check_url
+from hangtag.providers import optional
 from hangtag.store import recordings
 from hangtag.store.calls import CallItem
 from hangtag.store.client import table
@@ -43,7 +44,7 @@ def play(item: CallItem, recording_id: str | None) -> Playable:
     if kept.state is KeptState.KEPT and kept.place and kept.media_type:
         return _from_bucket(found, kept.place, kept.media_type, kept.size)
     if kept.state is KeptState.LINKED:
-        return _elsewhere(found, found.url)
+        return _elsewhere(item.provider, found, found.url)
     if kept.state is KeptState.ON_REQUEST:
         return _asked_for(item, found)
     raise _not_there(kept)
@@ -83,10 +84,11 @@ def _from_bucket(recording: Recording, place: str, media_type: str, size: int | 
     return Playable(recording.id, recordings.link(place, media_type), until, media_type, size)
 
 
-def _elsewhere(recording: Recording, url: str) -> Playable:
+def _elsewhere(provider: str, recording: Recording, url: str) -> Playable:
     try:
-        # It goes to a browser: nothing but an address of the web may.
+        # It goes to a browser: nothing but an address of the web may, and only where the PBX keeps its recordings.
         check_url(url, plain=True)
+        check_host(url, optional(provider, "MEDIA_HOSTS") or ())
     except BadInputError as error:
         raise UnreachableError(f"the PBX named no address that can be opened: {error.message}") from None
     return Playable(recording.id, url, None)
@@ -96,7 +98,7 @@ def _asked_for(item: CallItem, recording: Recording) -> Playable:
     try:
         media = fetching.media_of(item, recording)
         if not media.headers:
-            return _elsewhere(recording, media.url)
+            return _elsewhere(item.provider, recording, media.url)
         # The address works with our credentials only, which no browser gets: a copy for this play.
         place = recordings.place_of(item.tenant_id, item.key, recording.id, once=True)
         fetched = fetching.fetch_once(item, recording, place, SECONDS)
