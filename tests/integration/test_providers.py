@@ -156,7 +156,7 @@ def test_what_the_pbx_answers_to_set_up_reaches_the_admin(shared: Office) -> Non
     with zadarma(answers=False) as (api, server):
         made = connected(shared.owner, settings=dict(api.settings(server.url)))
         assert made["set_up"] == {
-            "what": "set_up", "ok": False, "detail": "Zadarma answered 500, and nothing that can be read",
+            "what": "set_up", "ok": False, "detail": "Zadarma answers that it fails itself (500)",
         }  # fmt: skip
     with serving(TelephonyApi({})) as pbx:
         pbx.faults.append(Fault(Reply(500, "license\nexpired for key pbx-key")))
