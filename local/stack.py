@@ -23,6 +23,9 @@ MINISTACK = "1.5.33"
 PACKAGES = {
     "ministack": "ministack",
     "hypercorn": "hypercorn",
+    "uvicorn": "uvicorn",
+    "uvloop": "uvloop",
+    "httptools": "httptools",
     "samtranslator": "aws-sam-translator",
     "yaml": "PyYAML",
     "botocore": "botocore",
