@@ -92,6 +92,17 @@ def test_an_address_that_does_not_echo_is_told_to_the_admin(shared: Office) -> N
         assert "validation token" in rotated["set_up"]["detail"]
 
 
+def test_a_rotated_address_is_subscribed_to_at_once_also_with_the_token_that_stays(shared: Office) -> None:
+    with connected(shared.owner) as (api, _, made):
+        wanted = {"overlap_hours": 1, "secrets": False}
+        rotated = shared.owner.post(f"/v1/integrations/{made['id']}/rotate", wanted).json
+        assert rotated["set_up"]["ok"], rotated["set_up"]
+        assert rotated["secrets"] == {}
+        before, after = api.subscriptions
+        assert after["deliveryMode"]["address"] == rotated["webhook_url"] != made["webhook_url"]
+        assert after["token"] == before["token"]
+
+
 def test_a_subscription_is_renewed_and_made_anew_by_the_schedule(shared: Office, stack: Stack) -> None:
     with connected(shared.owner) as (api, asking, made):
         looked_after(stack, shared.owner, made["id"], "is active")

@@ -165,12 +165,16 @@ def _needs(info: ProviderInfo) -> Needs:
 
 
 def _set_up(tenant_id: str, integration: Integration, made: Made, url: str) -> FindingOut | None:
-    """What the PBX said when it was told its webhook's address; None if it can't be told, or the secrets stayed."""
+    """What the PBX said when it was told its webhook's address; None if it can't be told that.
+
+    A secret that stayed, and is kept as a hash only, can't be told again; a key can.
+    """
     info = info_of(integration.provider)
-    if "set_up" not in abilities(info.key) or len(made.shown) < len(info.made_secrets + info.made_keys):
+    if "set_up" not in abilities(info.key) or not made.shown.keys() >= set(info.made_secrets):
         return None
     pbx = open_pbx(tenant_id, integration, seconds=SET_UP_SECONDS)
-    finding = said(lambda: pbx.set_up(url, made.shown), "set_up")
+    kept = {name: pbx.account.credentials[name] for name in info.made_keys if name in pbx.account.credentials}
+    finding = said(lambda: pbx.set_up(url, {**kept, **made.shown}), "set_up")
     return FindingOut.model_validate(finding, from_attributes=True)
 
 
