@@ -98,16 +98,16 @@ def log_tail(place: Place, lines: int = 20) -> str:
         return ""
 
 
-def stop(place: Place) -> bool:
+def stop(place: Place, *, keep: bool = True) -> bool:
     """End the stack's runtime and all its workers; returns whether there was one.
 
-    It gets its time to save the state; after a deadline it is killed.
+    It gets its time to save the state, unless that is not to be kept; after a deadline it is killed.
     """
     pid = running_pid(place)
     if pid is None:
         place.pid_file.unlink(missing_ok=True)
         return False
-    os.kill(pid, signal.SIGTERM)
+    os.kill(pid, signal.SIGTERM if keep else signal.SIGUSR1)
     deadline = time.monotonic() + STOPPED_WITHIN_SECONDS
     while running_pid(place) is not None and time.monotonic() < deadline:
         time.sleep(POLL_SECONDS)

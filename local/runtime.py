@@ -1,7 +1,7 @@
 """The process that is AWS on this machine: ministack, bound to loopback, with its gaps bridged.
 
 Run by `local.process.start` as `python -m local.runtime <port>`. Ends itself and its workers on
-SIGTERM, on SIGINT and after HANGTAG_MAX_SECONDS (12 hours unless set), saving the services' state.
+SIGTERM, on SIGINT and after HANGTAG_MAX_SECONDS (12 hours unless set), saving the services' state; on SIGUSR1 without.
 """
 
 import asyncio
@@ -176,6 +176,13 @@ async def _until_ended(bridged: gaps.Bridged, server: _Server) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
+
+    def end_and_save_nothing() -> None:
+        importlib.import_module("ministack.app").PERSIST_STATE = False  # type: ignore[attr-defined]
+        ended.set()
+
+    # So `process.stop` asks for it where nobody will read the data again.
+    loop.add_signal_handler(signal.SIGUSR1, end_and_save_nothing)
     loop.call_later(float(os.environ.get("HANGTAG_MAX_SECONDS", MAX_SECONDS)), ended.set)
     await ended.wait()
     logger.info("ending")

@@ -126,9 +126,9 @@ def _sweep(stack: Stack) -> None:
         logging.getLogger(__name__).warning("the sweep after the restart failed: %s", error)
 
 
-def down(place: Place) -> bool:
-    """Stop the stack, keeping its data; returns whether it ran. Raises LocalError if it stays."""
-    stopped = process.stop(place)
+def down(place: Place, *, keep: bool = True) -> bool:
+    """Stop the stack, keeping its data or not; returns whether it ran. Raises LocalError if it stays."""
+    stopped = process.stop(place, keep=keep)
     place.stack_file.unlink(missing_ok=True)
     announced = _read(COMMON_STACK_FILE)
     if announced is not None and announced.port == place.port:
@@ -223,16 +223,14 @@ def running(
     fault_endpoint: str | None = None,
     parameters: Mapping[str, str] | None = None,
     environment: Mapping[str, str] | None = None,
-    fresh: bool = True,
 ) -> Iterator[Stack]:
-    """A stack for a test, ended with the context; `fresh` forgets what an earlier one left.
+    """A stack for a test, ended with the context; what an earlier one left is forgotten, and so is this one's data.
 
     `fault_endpoint` opens the fault door (see `faults`); `environment` is the runtime's.
     """
     place = Place(port)
-    if fresh:
-        down(place)
-        shutil.rmtree(place.directory, ignore_errors=True)
+    down(place, keep=False)
+    shutil.rmtree(place.directory, ignore_errors=True)
     given = {"HANGTAG_MAX_SECONDS": str(TEST_MAX_SECONDS), **(environment or {})}
     if fault_endpoint:
         given["HANGTAG_FAULT_ENDPOINT"] = fault_endpoint
@@ -240,4 +238,4 @@ def running(
     try:
         yield stack
     finally:
-        down(place)
+        down(place, keep=False)
