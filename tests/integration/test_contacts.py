@@ -68,6 +68,23 @@ def test_changes_at_once_leave_the_number_with_the_oldest_that_has_it(office: Of
         assert contacts.create_unknown(tenant, NUMBER).name == f"{last} of round {last}"
 
 
+def test_calls_at_once_from_new_numbers_of_a_known_contact_add_each_of_them_once(office: Office) -> None:
+    """An outside CRM knows whose they are; each call asks when it rings, and when it is over."""
+    tenant = office.tenant_id
+    first = Phone(NUMBER, NUMBER, None)
+    known = contacts.create_contact(tenant, "Ivan", (first,), None, external_id="77")
+    wanted = [f"+7999000010{number}" for number in range(4)]
+
+    def called(number: str) -> str:
+        return contacts.create_unknown(tenant, number, external_id="77").id
+
+    with ThreadPoolExecutor(16) as pool:
+        found = list(pool.map(called, wanted * 4))
+    assert set(found) == {known.id}
+    numbers = [phone.e164 for phone in contacts.get_contact(tenant, known.id).phones]
+    assert sorted(numbers) == [NUMBER, *wanted]
+
+
 def test_two_extensions_of_one_number_on_one_card_are_two_phones(office: Office) -> None:
     made = make(office, "Ivan", "+7 495 123-45-67 ext. 12", {"number": "+7 495 123-45-67 ext. 13", "type": "Work"})
     shown = [(phone["e164"], phone["extension"], phone["type"], phone["matched"]) for phone in made["phones"]]
