@@ -160,7 +160,7 @@ def set_supervisor_if_unset(tenant_id: str, contact_id: str, supervisor_id: str,
             return False
         if item.supervisor_id is not None or item.origin != origin:
             return False
-        _update(tenant_id, contact_id, {"supervisor_id": supervisor_id})
+        _update(tenant_id, contact_id, lambda contact: replace(contact, supervisor_id=supervisor_id))
         return True
 
     return persistently(attempt)
