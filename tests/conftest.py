@@ -7,7 +7,8 @@ import pytest
 from hypothesis import settings
 
 # The logs of every stack that the run starts must hold no secret and no whole phone number.
-pytest_plugins = ["log_guard"]
+# `pytester` runs a test file of its own, to see that it fails.
+pytest_plugins = ["log_guard", "pytester"]
 
 # How long an example takes says nothing on a busy machine. CI repeats itself; elsewhere new examples are tried.
 settings.register_profile("hangtag", deadline=None, derandomize="CI" in os.environ, print_blob=True)

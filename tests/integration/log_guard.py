@@ -1,10 +1,10 @@
 """Looks through everything that stacks logged during a test run, for secrets and whole phone numbers.
 
-A pytest plugin: `pytest_plugins = ["log_guard"]` in tests/conftest.py. The run fails if a log of a stack that it
-started holds one of them.
+A pytest plugin: `pytest_plugins = ["log_guard"]` in tests/conftest.py. The test in which a stack ends fails if that
+stack's log holds one of them.
 """
 
-import os
+import functools
 import re
 import time
 from collections.abc import Iterable, Iterator
@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
-LOGS = Path(__file__).parents[2] / ".local"
+from local import process
+from local.place import Place
+
 NAMES = ("functions.log", "runtime.log")
 # Whole numbers as tests have them: Russian, in E.164 or in the PBX's digits. An id in hexadecimal, a time in
 # microseconds or a longer number is none.
@@ -24,6 +26,7 @@ SECRET = re.compile(
     r"|planfix_token=[0-9A-Za-z]{8,}"
 )
 _SHOWN = 40
+_TOLD = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,22 +52,15 @@ def leaks(text: str, file: str, seeded: Iterable[str] = ()) -> Iterator[Leak]:
                 yield Leak(file, number, "a seeded text", _around(line, line.index(one)))
 
 
-def in_files(directory: Path, since: float, seeded: Iterable[str] = ()) -> list[Leak]:
-    """What is wrong in the logs below a directory that were written since then (epoch seconds)."""
+def in_logs(directory: Path, since: float, seeded: Iterable[str] = ()) -> list[Leak]:
+    """What is wrong in the logs of a stack's folder that were written since then (epoch seconds)."""
     known = list(seeded)
-    files = [path for path in _logs(directory) if path.stat().st_mtime >= since]
+    files = [path for name in NAMES if (path := directory / name).exists() and path.stat().st_mtime >= since]
     return [
         leak
         for path in files
-        for leak in leaks(path.read_text(errors="replace"), f"{path.parent.name}/{path.name}", known)
+        for leak in leaks(path.read_text(errors="replace"), f"{directory.name}/{path.name}", known)
     ]
-
-
-def _logs(directory: Path) -> Iterator[Path]:
-    """The logs below a directory; not where another stack, which runs beside this one, makes and removes files."""
-    for root, folders, names in os.walk(directory):
-        folders[:] = sorted(set(folders) - {"tmp", "objects", "state"})
-        yield from (Path(root) / name for name in NAMES if name in names)
 
 
 def _around(line: str, place: int) -> str:
@@ -72,26 +68,35 @@ def _around(line: str, place: int) -> str:
     return line[max(0, place - _SHOWN) : place]
 
 
-_STARTED = pytest.StashKey[float]()
+_FOUND = pytest.StashKey[list[Leak]]()
 
 
-def pytest_sessionstart(session: pytest.Session) -> None:
-    """Logs of earlier runs are none of ours."""
-    session.config.stash[_STARTED] = time.time()
+def pytest_configure(config: pytest.Config) -> None:
+    """Look into a stack's logs whenever this process ends one: the next at its port begins with empty ones.
+
+    Whoever ends a stack looks, so that nobody reads where another process starts or forgets its own. Logs of earlier
+    runs are none of ours.
+    """
+    since, found = time.time(), config.stash.setdefault(_FOUND, [])
+    stop = process.stop
+
+    @functools.wraps(stop)
+    def stop_and_look(place: Place, *, keep: bool = True) -> bool:
+        stopped = stop(place, keep=keep)
+        found.extend(in_logs(place.directory, since))
+        return stopped
+
+    patch = pytest.MonkeyPatch()
+    patch.setattr(process, "stop", stop_and_look)
+    config.add_cleanup(patch.undo)
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
-    """Look when a module's stacks have ended: the next one at the same port begins with empty logs.
-
-    The last test of the module fails if a log holds what it must not.
-    """
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    """Fail the test that ended a stack whose log holds what it must not."""
     yield
-    if nextitem is not None and nextitem.path == item.path:
-        return
-    stash = item.config.stash
-    since, stash[_STARTED] = stash[_STARTED], time.time()
-    found = in_files(LOGS, since) if LOGS.exists() else []
+    found = item.config.stash[_FOUND]
     if found:
-        told = (f"{leak.file}:{leak.line}: {leak.what} after …{leak.around}" for leak in found[:50])
+        told = [f"{leak.file}:{leak.line}: {leak.what} after …{leak.around}" for leak in found[:_TOLD]]
+        found.clear()
         pytest.fail("secrets or phone numbers in the logs:\n" + "\n".join(told), pytrace=False)

@@ -10,9 +10,9 @@ import requests
 
 from api_client import open_office
 from calling import Line
-from local.place import Place
+from local.place import ROOT, Place
 from local.stack import Stack, running
-from log_guard import in_files, leaks
+from log_guard import in_logs, leaks
 
 PORT = 4645
 PHONE = "79105556688"
@@ -66,7 +66,7 @@ def test_no_log_of_the_stack_has_a_secret_or_a_whole_number(tmp_path: Path) -> N
         seeded = [PHONE[1:], CREDENTIAL, secret, "pbx-key-of-the-tenant", *(token for token in tokens if token)]
         kept = groups_of(stack)
         assert list(leaks(kept, "log groups", seeded)) == []
-        assert in_files(Place(PORT).directory, since, seeded) == []
+        assert in_logs(Place(PORT).directory, since, seeded) == []
         assert "answered" in Place(PORT).functions_log.read_text() + kept
 
 
@@ -87,14 +87,43 @@ def test_what_is_planted_is_found(tmp_path: Path, name: str) -> None:
     place = tmp_path / "4637"
     place.mkdir()
     (place / "functions.log").write_text(json.dumps({"message": "answered"}) + "\n" + PLANTED[name] + "\n")
-    (leak, *_) = in_files(tmp_path, 0)
+    (leak, *_) = in_logs(place, 0)
     assert (leak.file, leak.line) == ("4637/functions.log", 2)
     assert "9105556688" not in repr(leak)
 
 
+def test_the_test_that_ends_a_stack_fails_for_what_it_logged(pytester: pytest.Pytester) -> None:
+    # In a process of its own: this one's guard is not to meet what is planted.
+    pytester.makeini(f"[pytest]\npythonpath = {ROOT} {Path(__file__).parent}\naddopts = -p log_guard")
+    pytester.makepyfile(
+        f"""
+        from local import process
+        from local.place import Place
+
+        def end(tmp_path, monkeypatch, line):
+            monkeypatch.setattr(Place, "directory", tmp_path)
+            (tmp_path / "functions.log").write_text(line)
+            process.stop(Place(1))
+
+        def test_harmless(tmp_path, monkeypatch):
+            end(tmp_path, monkeypatch, "answered")
+
+        def test_leaks(tmp_path, monkeypatch):
+            end(tmp_path, monkeypatch, "from +{PHONE}")
+
+        def test_goes_on(tmp_path, monkeypatch):
+            end(tmp_path, monkeypatch, "answered")
+        """
+    )
+    ended = pytester.runpytest_subprocess("-v", "-p", "no:cacheprovider")
+    ended.assert_outcomes(passed=3, errors=1)
+    ended.stdout.fnmatch_lines(["*ERROR at teardown of test_leaks*", "*functions.log:1: a phone number after …from *"])
+    ended.stdout.no_fnmatch_line(f"*secrets or phone numbers*{PHONE}*")
+
+
 def test_a_seeded_text_is_found_whatever_it_looks_like(tmp_path: Path) -> None:
     (tmp_path / "runtime.log").write_text(f"x={CREDENTIAL}")
-    assert [leak.what for leak in in_files(tmp_path, 0, [CREDENTIAL])] == ["a seeded text"]
+    assert [leak.what for leak in in_logs(tmp_path, 0, [CREDENTIAL])] == ["a seeded text"]
 
 
 HARMLESS = (
