@@ -695,7 +695,6 @@ def test_what_the_api_refuses_is_told_in_our_words() -> None:
         (400, {"code": True}, BadInputError, r"\(400\)"),
         (401, {"code": 20003, "message": "Authenticate"}, BadInputError, "account_sid and auth_token"),
         (401, "", BadInputError, "account_sid and auth_token"),
-        (403, {"code": 20429}, TooManyError, "slow down"),
         (429, {"code": 20429}, TooManyError, "slow down"),
         (500, {"code": 20500}, UnreachableError, "fails itself"),
         (503, "<html>", UnreachableError, "503"),
@@ -714,6 +713,15 @@ def test_every_error_of_the_api_is_told_as_what_it_is(
             twilio.originate(account, CLICK, PlainDoor())
         assert len(server.asked) == 1
     assert not any(one in refused.value.message for one in (CONTACT.strip("+"), TOKEN, ACCOUNT))
+
+
+def test_a_twilio_that_asks_to_slow_down_in_its_own_words_is_left_alone() -> None:
+    with asking() as (account, _, server):
+        server.faults.append(Fault(Reply(403, {"code": 20429})))
+        door = PlainDoor()
+        with pytest.raises(TooManyError, match="Twilio asks to slow down; try again in 10 seconds"):
+            twilio.originate(account, CLICK, door)
+    assert door.held == {"": 10}
 
 
 # ------------------------------------------------------------------ what goes out: the account, recordings

@@ -9,11 +9,14 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from hangtag.errors import BadInputError, UnreachableError
+from hangtag.errors import BadInputError, TooManyError, UnreachableError
 from hangtag.providers.base import Account, Door, Response
 from hangtag.providers.reading import json_of, words
 
 __all__ = ["Api", "Refusal", "basic", "in_its_words"]
+
+# How long a PBX is left alone that asks for it in its own words, which do not say for how long.
+_PAUSE_SECONDS = 10
 
 
 class Refusal(NamedTuple):
@@ -102,6 +105,14 @@ class Api(NamedTuple):
         """The error of a refusal, to be raised."""
         known = f"{self.name} refused it ({refusal.code or status})"
         return BadInputError(f"{known}: {refusal.told}" if refusal.told else known)
+
+    def too_many(self, door: Door) -> TooManyError:
+        """The error of a PBX that asks to slow down by a code of its own, to be raised: nobody asks it for a while.
+
+        What says it with the status 429 is seen to by the door.
+        """
+        door.hold("", _PAUSE_SECONDS)
+        return TooManyError(f"{self.name} asks to slow down; try again in {_PAUSE_SECONDS} seconds")
 
     def rows(self, said: object) -> list[Mapping[str, Any]]:
         """The objects of a list, whatever else is in it. Raises UnreachableError if it is none."""

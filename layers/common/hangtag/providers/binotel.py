@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
-from hangtag.errors import TooManyError, UnreachableError
+from hangtag.errors import UnreachableError
 from hangtag.providers.asking import Api, Refusal
 from hangtag.providers.base import (
     Accepted,
@@ -58,9 +58,8 @@ ADDRESSES = (
 )
 # It tells refusals of a login, as all others, by a code and with status 200.
 _API = Api("Binotel", "https://api.binotel.com", ORIGINATES_WITH, ())
-# "Requests are too frequent", and what is left alone then; it is not said for how long.
+# "Requests are too frequent".
 _TOO_FREQUENT = "106"
-_PAUSE_SECONDS = 10
 _LIMITS = {"generalCallID": 64, "externalNumber": 64, "internalNumber": 32, "pbxNumber": 64}
 # A final record has twenty, or forty of a tracked call, and seven for each time that a phone rang in a queue.
 _MOST_FIELDS = 1000
@@ -345,8 +344,7 @@ def _ask(
     def refused(said: Mapping[str, Any], status: int) -> Refusal:
         code = str(said.get("code", status))
         if code == _TOO_FREQUENT:
-            door.hold("", _PAUSE_SECONDS)
-            raise TooManyError(f"Binotel asks to slow down; try again in {_PAUSE_SECONDS} seconds")
+            raise _API.too_many(door)
         is_code = len(code) <= 4 and code.isascii() and code.isalnum()
         return Refusal(words(said.get("message"), secret), code if is_code else "")
 

@@ -56,8 +56,6 @@ LIMITS = {
 _API = Api("Mango", "https://app.mango-office.ru/vpbx", ORIGINATES_WITH)
 # Two wrong requests in that time, and all are refused until it is over.
 _BLOCK_SECONDS = 120
-# What is left alone when Mango asks to slow down; it does not say for how long.
-_PAUSE_SECONDS = 10
 _BLOCKED = (
     f"Mango takes no request for up to {_BLOCK_SECONDS} seconds after wrong ones (401): try again in {_BLOCK_SECONDS} "
     "seconds, and if that goes on, see whether vpbx_api_key and vpbx_api_salt are right and our address is allowed"
@@ -628,8 +626,7 @@ def _check(answer: Response, said: Mapping[str, Any], door: Door) -> None:
     if answer.status == 401:
         raise TooManyError(_BLOCKED)
     if _told_text(said, "status") == "429" or code == "4290":
-        door.hold("", _PAUSE_SECONDS)
-        raise TooManyError(f"Mango asks to slow down; try again in {_PAUSE_SECONDS} seconds")
+        raise _API.too_many(door)
     if code in _NOT_OURS:
         raise BadInputError(f"Mango does not take vpbx_api_key and vpbx_api_salt ({code})")
     if code.startswith("5") or (answer.status >= 500 and not code):

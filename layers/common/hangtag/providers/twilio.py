@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
-from hangtag.errors import BadInputError, TooManyError, UnreachableError
+from hangtag.errors import BadInputError, UnreachableError
 from hangtag.providers.asking import Api, Refusal, basic
 from hangtag.providers.base import (
     Accepted,
@@ -104,6 +104,8 @@ _PAGE = 1000
 _MOST_PAGES = 50
 # How much later than a call its last leg may begin.
 _LATER = timedelta(hours=1)
+# "Too many requests", should it not come with the status 429.
+_TOO_MANY = 20429
 _REFUSALS = {
     10001: "the account is not active",
     10004: "the account has too many calls at once",
@@ -606,12 +608,13 @@ def _ask(
     api = _API
     if _has_api_key(account) and not as_owner:
         api = _API._replace(logins=("api_key_sid", "api_key_secret"))
-    return api.said(api.send(account, door, method, path, headers=headers, form=form, limit=limit), _why)
+    answer = api.send(account, door, method, path, headers=headers, form=form, limit=limit)
 
+    def why(said: Mapping[str, Any], status: int) -> Refusal:
+        code = said.get("code")
+        if code == _TOO_MANY:
+            raise api.too_many(door)
+        number = code if type(code) is int and 0 < code < 1_000_000 else status
+        return Refusal(_REFUSALS.get(number, "see its list of errors"), str(number))
 
-def _why(said: Mapping[str, Any], status: int) -> Refusal:
-    code = said.get("code")
-    if code == 20429:
-        raise TooManyError("Twilio asks to slow down")
-    number = code if type(code) is int and 0 < code < 1_000_000 else status
-    return Refusal(_REFUSALS.get(number, "see its list of errors"), str(number))
+    return api.said(answer, why)
