@@ -695,6 +695,7 @@ def test_what_the_api_refuses_is_told_in_our_words() -> None:
         (400, {"code": True}, BadInputError, r"\(400\)"),
         (401, {"code": 20003, "message": "Authenticate"}, BadInputError, "account_sid and auth_token"),
         (401, "", BadInputError, "account_sid and auth_token"),
+        (403, {"code": 20429}, TooManyError, "slow down"),
         (429, {"code": 20429}, TooManyError, "slow down"),
         (500, {"code": 20500}, UnreachableError, "fails itself"),
         (503, "<html>", UnreachableError, "503"),

@@ -15,7 +15,7 @@ from typing import Protocol
 from hangtag.errors import BadInputError, TooManyError, UnreachableError
 from hangtag.outbound.address import host_of, on_loopback
 from hangtag.outbound.http import Answer, send
-from hangtag.providers.base import Limit, Token
+from hangtag.providers.base import PAUSE_SECONDS, Limit, Token
 
 __all__ = ["Limiter", "PbxDoor", "TokenStore", "check_host"]
 
@@ -28,8 +28,6 @@ _MOST_TRIES = 3
 _PASSING = (502, 503, 504)
 # Of a PBX that names no limit of its own.
 DEFAULT_LIMIT = Limit(120, 60)
-# If a PBX that says 429 does not say for how long.
-_DEFAULT_PENALTY = 10.0
 _LONGEST_PENALTY = 3600.0
 # A token is not used in its last minute.
 TOKEN_MARGIN_SECONDS = 60.0
@@ -180,4 +178,4 @@ def _retry_after(said: str) -> float:
     try:
         return max(0.0, (parsedate_to_datetime(said) - datetime.now(UTC)).total_seconds())
     except (ValueError, TypeError):
-        return _DEFAULT_PENALTY
+        return PAUSE_SECONDS

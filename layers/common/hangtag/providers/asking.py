@@ -10,13 +10,10 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from hangtag.errors import BadInputError, TooManyError, UnreachableError
-from hangtag.providers.base import Account, Door, Response
+from hangtag.providers.base import PAUSE_SECONDS, Account, Door, Response
 from hangtag.providers.reading import json_of, words
 
 __all__ = ["Api", "Refusal", "basic", "in_its_words"]
-
-# How long a PBX is left alone that asks for it in its own words, which do not say for how long.
-_PAUSE_SECONDS = 10
 
 
 class Refusal(NamedTuple):
@@ -111,8 +108,8 @@ class Api(NamedTuple):
 
         What says it with the status 429 is seen to by the door.
         """
-        door.hold("", _PAUSE_SECONDS)
-        return TooManyError(f"{self.name} asks to slow down; try again in {_PAUSE_SECONDS} seconds")
+        door.hold("", PAUSE_SECONDS)
+        return TooManyError(f"{self.name} asks to slow down; try again in {PAUSE_SECONDS} seconds")
 
     def rows(self, said: object) -> list[Mapping[str, Any]]:
         """The objects of a list, whatever else is in it. Raises UnreachableError if it is none."""

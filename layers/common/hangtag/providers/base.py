@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Protocol
 from hangtag.calls.event import CallEvent
 
 __all__ = [
+    "PAUSE_SECONDS",
     "Accepted",
     "Account",
     "Click",
@@ -278,6 +279,10 @@ class Response(Protocol):
     def body(self) -> bytes:
         """The body, unpacked."""
         ...
+
+
+# How long a PBX is left alone that asks to slow down and does not say for how long.
+PAUSE_SECONDS = 10
 
 
 class Door(Protocol):
