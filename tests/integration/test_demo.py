@@ -11,20 +11,20 @@ PORT = 4618
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
 
-def run_once(monkeypatch: pytest.MonkeyPatch, *stories: Story) -> int:
-    """The exit code of `demo --once` with these stories alone; it gives up on one after 15 seconds."""
+def run_once(monkeypatch: pytest.MonkeyPatch, *stories: Story, lands_within: float = demo.LANDS_WITHIN_SECONDS) -> int:
+    """The exit code of `demo --once` with these stories alone; it gives up on one after so many seconds."""
     prepare = demo.Show.prepare
 
-    def prepare_impatiently(running: Stack, speed: float) -> demo.Show:
+    def prepare_with_patience(running: Stack, speed: float) -> demo.Show:
         show = prepare(running, speed)
-        show.lands_within = 15.0
+        show.lands_within = lands_within
         return show
 
     monkeypatch.setenv("HANGTAG_PORT", str(PORT))
     monkeypatch.setattr(
         demo, "load_stories", lambda provider: [story for story in stories if story.provider == provider]
     )
-    monkeypatch.setattr(demo.Show, "prepare", staticmethod(prepare_impatiently))
+    monkeypatch.setattr(demo.Show, "prepare", staticmethod(prepare_with_patience))
     return demo.main(["--once"])
 
 
@@ -60,5 +60,5 @@ def test_the_demo_exits_non_zero_when_a_tag_is_not_what_its_story_expects(
     (expected,) = story.expect
     assert expected.tag is not None
     wrong = expected.model_copy(update={"tag": expected.tag.model_copy(update={"duration": 63})})
-    assert run_once(monkeypatch, story.model_copy(update={"expect": (wrong,)})) == 1
+    assert run_once(monkeypatch, story.model_copy(update={"expect": (wrong,)}), lands_within=15.0) == 1
     assert "expected 63, found 62" in capsys.readouterr().out
