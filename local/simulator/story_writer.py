@@ -15,6 +15,8 @@ __all__ = ["flow", "write_events"]
 WIDTH = 120
 _TABLE_WIDTH = 150
 _LONGEST = 158
+# A short form has to save a tenth: plain events are easier to read.
+_WORTHWHILE = 0.9
 # A value becomes common if most events have it; these differ by nature.
 _NEVER_COMMON = ("after", "hangup")
 _KEY_ORDER = ("after", "hangup", "tenant", "reply", "method", "rest", "headers", "query", "post", "body", "without")
@@ -25,14 +27,16 @@ _Leaves = dict[_Path, dict[int, Any]]
 
 
 def write_events(events: Sequence[_Event], comments: Mapping[int, Sequence[str]] | None = None) -> str:
-    """Return the YAML of `common` with `events` or `table`, whichever is shortest; it expands to exactly `events`.
+    """Return the YAML of `common` with `events` or `table`, or of plain events if neither is clearly shorter.
 
-    `events` are mappings of event keys. `comments` maps an event's number to the comment lines above it.
+    The text expands to exactly `events`, which are mappings of event keys. `comments` maps an event's number to the
+    comment lines above it.
     """
     notes = comments or {}
-    candidates = [_with_events(events, {}, notes), _with_events(events, _common(events), notes)]
-    candidates += _with_table(events, notes)
-    return min((text for text in candidates if _is_same(text, events)), key=_length)
+    plain = _with_events(events, {}, notes)
+    candidates = [_with_events(events, _common(events), notes), *_with_table(events, notes)]
+    short = [text for text in candidates if _length(text) < _length(plain) * _WORTHWHILE and _is_same(text, events)]
+    return min(short, key=_length, default=plain)
 
 
 def _is_same(text: str, events: Sequence[_Event]) -> bool:
