@@ -154,6 +154,11 @@ class Story(StoryFile):
         return frozenset(name for text in texts for name in _PLACEHOLDER.findall(text))
 
     @property
+    def path(self) -> str:
+        """Return the story's file, relative to the repository."""
+        return f"events/{self.provider}/{self.name}.yaml"
+
+    @property
     def title(self) -> str:
         """Return the name, prefixed by the provider unless that is the telephony API."""
         return self.name if self.provider == PROVIDER else f"{self.provider}/{self.name}"

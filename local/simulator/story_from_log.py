@@ -1,7 +1,7 @@
 """Conversion of request log entries to a call story.
 
 An entry is what `GET /v1/integrations/{id}/deliveries/{id}` returns. Secrets are already masked there and are left out
-of the story, because the simulated PBX adds its own. Nothing else is masked.
+of the story, because the simulated PBX adds its own. Numbers and names are kept.
 """
 
 import json
@@ -199,7 +199,7 @@ def _parse(provider: str, request: WebhookRequest) -> Sequence[CallEvent]:
 
 
 def _placeholders(events: Iterable[CallEvent], more: Sequence[str]) -> dict[str, str]:
-    """Return the placeholder of each call id, in the order in which the ids occur."""
+    """Return the placeholder of each call id, in order of occurrence."""
     ids = [*(one for event in events for one in (event.call_id, event.linked_call_id) if one), *more]
     return {
         call_id: "{call}" if number == 1 else f"{{call{number}}}"

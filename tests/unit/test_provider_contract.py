@@ -24,7 +24,7 @@ from hangtag.store.deliveries import mask_headers
 from local.simulator.pbx import Request
 from local.simulator.pbx.base import FORM, JSON, flipped, with_header
 from local.simulator.story import EVENTS, PROVIDER, Message, Story, load_stories, message
-from provider_stories import IDS, INFOS, KEYS, NOON, TOKEN, Line, comparable, line, story_of
+from provider_stories import IDS, INFOS, KEYS, NOON, TOKEN, Line, assert_described, comparable, line, story_of
 
 # One provider stands for its presets, which share its module.
 MODULES = {module: key for key, module in reversed(PROVIDERS.items())}
@@ -326,18 +326,20 @@ def test_a_delivery_says_the_same_twice_and_without_its_secrets(pbx: Line) -> No
 
 @each_line
 def test_every_story_that_is_asked_for_is_told_or_said_to_be_lacking(pbx: Line) -> None:
-    told = {story.name for story in STORIES[pbx.provider]}
+    names = {story.name for story in STORIES[pbx.provider]}
     lacks = INFOS[pbx.provider].lacks
-    assert set(ASKED_FOR) - told <= lacks.keys()
-    assert not told & lacks.keys()
-    assert all(len(why) > 10 for why in lacks.values())
+    form = f"hangtag/providers/forms/{pbx.provider}.py"
+    absent = set(ASKED_FOR) - names - lacks.keys()
+    assert not absent, f"events/{pbx.provider}: add these stories, or give the reason in `lacks` of {form}."
+    assert not names & lacks.keys(), f"{form}: `lacks` names stories that exist in events/{pbx.provider}."
+    for name, reason in lacks.items():
+        assert len(reason) > 10, f"{form}: `lacks` must give the reason for {name}, in more than 10 characters."
     assert {folder.name for folder in EVENTS.iterdir() if folder.is_dir()} - {"lambda"} == set(MODULES)
 
 
 @each_story
 def test_a_story_says_what_it_is_about_and_where_its_form_comes_from(pbx: Line, story: Story) -> None:
-    assert story.about.endswith(".")
-    assert len(story.source) > 20
+    assert_described(story)
 
 
 @each_story
@@ -345,7 +347,7 @@ def test_a_story_folds_to_the_same_call_as_the_telephony_apis_of_that_name(pbx: 
     names = {model.name for model in MODEL}
     folded = pbx.folded(story.events)
     if story.name not in names:
-        assert story.expect, "a story of this provider's own says what it expects"
+        assert story.expect, f"{story.path}: `expect` is missing, and the telephony API has no story of that name."
         return
     model = LINES[PROVIDER].folded(story_of(MODEL, story.name).events)
     lacking = INFOS[pbx.provider].not_given
