@@ -5,7 +5,7 @@ SAM_VENV := .venv-sam
 BIN := $(VENV)/bin
 # Its Python also runs the layer's pip; our packages stay off its path.
 SAM := env -u PYTHONPATH PYTHON=$(abspath $(SAM_VENV))/bin/python $(SAM_VENV)/bin/sam
-export PYTHONPATH := layers/common:.
+export PYTHONPATH := layers/common:clients/hangtag_client:.
 export AWS_DEFAULT_REGION ?= us-east-1
 export SAM_CLI_TELEMETRY := 0
 PIP := -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement
@@ -61,7 +61,7 @@ fuzz: setup ## every provider's verify and parse, by coverage, SECONDS each (60)
 check: setup $(SAM_VENV)/.stamp ## style, types, layers, template and state machine
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy layers/common/hangtag local tools tests/conftest.py
+	$(BIN)/mypy layers/common/hangtag clients/hangtag_client/hangtag_client local tools tests/conftest.py
 	@# One by one: a feature's file has the same name in every suite, and in every function.
 	@for part in tests/*/ $(FUNCTIONS); do echo mypy $$part; $(BIN)/mypy $$part || exit 1; done
 	$(BIN)/lint-imports

@@ -2,22 +2,20 @@
 
 from typing import Any
 
-from hangtag.http.routes import (
-    audit,
-    crm,
-    employees,
-    extensions,
-    groups,
-    imports,
-    integrations,
-    leaving,
-    lines,
-    masks,
-    settings,
-    tenants,
-    tokens,
-)
-from hangtag.http.service import Api
+from hangtag.api.audit import routes as audit
+from hangtag.api.crm import routes as crm
+from hangtag.api.employees import routes as employees
+from hangtag.api.erasures import routes as leaving
+from hangtag.api.groups import routes as groups
+from hangtag.api.imports import routes as imports
+from hangtag.api.integrations import extensions
+from hangtag.api.integrations import routes as integrations
+from hangtag.api.kernel.service import Api
+from hangtag.api.lines import routes as lines
+from hangtag.api.settings import masks
+from hangtag.api.settings import routes as settings
+from hangtag.api.tenants import routes as tenants
+from hangtag.api.tokens import routes as tokens
 
 app = Api(
     tenants.routes,

@@ -10,11 +10,11 @@ from hangtag.observability import logger
 
 # Which module works off a job. Each saves how far it came, and sends itself the job again when time is up.
 WORKERS = {
-    "import": "hangtag.flow.importing",
-    "export": "hangtag.flow.exporting",
-    "erase": "hangtag.flow.erasing",
-    "compare": "hangtag.flow.history",
-    "report": "hangtag.flow.report_job",
+    "import": "hangtag.services.jobs.imports",
+    "export": "hangtag.services.jobs.exports",
+    "erase": "hangtag.services.jobs.erasures",
+    "compare": "hangtag.services.integrations.reconciliation",
+    "report": "hangtag.services.reports.job",
 }
 # What a job leaves of its function's time to save how far it came.
 MARGIN_MS = 30_000

@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hangtag.auth import is_ours
-from hangtag.flow import live as flow
-from hangtag.flow.push import ApiGateway
 from hangtag.observability import logger
-from hangtag.store import calls, clicks, employees, live
-from hangtag.store.clock import now
+from hangtag.services.live import windows as flow
+from hangtag.services.live.push import ApiGateway
+from hangtag.store.calls import clicks, live
+from hangtag.store.calls import items as calls
+from hangtag.store.db.clock import now
+from hangtag.store.office import employees
 
 TABLE = os.environ["TABLE_NAME"]
 PUSH = ApiGateway()

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from hangtag.api.clicks import routes as clicks
+from hangtag.api.kernel.service import Api
 from hangtag.batches import work_off
-from hangtag.http.routes import clicks
-from hangtag.http.service import Api
 from hangtag.observability import logger
 
 app = Api(clicks.routes)
@@ -23,7 +23,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 def work(record: Mapping[str, Any]) -> None:
     """One message: a click to be placed or closed, or the second step of a PBX that has two."""
     # The API's answer does not wait for what talks to PBXs to be loaded.
-    from hangtag.flow import originate
+    from hangtag.services.clicks import originate
 
     message = json.loads(record["body"])
     if message["task"] == "place":

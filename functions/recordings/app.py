@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from hangtag.api.kernel.service import Api
+from hangtag.api.recordings import routes as recordings
 from hangtag.batches import work_off
-from hangtag.http.routes import recordings
-from hangtag.http.service import Api
 from hangtag.observability import logger
 
 app = Api(recordings.routes, recordings.admin_routes)
@@ -27,13 +27,13 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 def work(record: Mapping[str, Any]) -> None:
     """One message: a recording that was named, or is to be tried again."""
     # The API's answer does not wait for what talks to PBXs to be loaded.
-    from hangtag.flow import recording
-    from hangtag.flow.recorded import ask_for
-    from hangtag.store.calls import CallKey
+    from hangtag.services.recordings import fetch
+    from hangtag.services.recordings.queue import ask_for
+    from hangtag.store.calls.items import CallKey
 
     message = json.loads(record["body"])
     call = CallKey(message["pk"], message["sk"])
-    again = recording.work(call, message["recording"], datetime.now(UTC))
+    again = fetch.work(call, message["recording"], datetime.now(UTC))
     if again is not None:
         ask_for(call, message["recording"], again)
     logger.info("recording looked at", extra={"again": again})
@@ -41,14 +41,14 @@ def work(record: Mapping[str, Any]) -> None:
 
 def expire(context: Any) -> dict[str, Any]:
     """Delete the copies whose time is up. What there is no time for is left to the next look."""
-    from hangtag.flow import recording
-    from hangtag.store.recordings import due
+    from hangtag.services.recordings import fetch
+    from hangtag.store.calls.recordings import due
 
     now, looked_at, gone = datetime.now(UTC), 0, 0
     for pointer in due(now):
         if context.get_remaining_time_in_millis() < MARGIN_MS:
             break
         looked_at += 1
-        gone += recording.review(pointer, now)
+        gone += fetch.review(pointer, now)
     logger.info("copies looked at", extra={"copies": looked_at, "expired": gone})
     return {"looked_at": looked_at, "expired": gone}

@@ -4,10 +4,10 @@ import os
 from datetime import UTC, datetime
 from typing import Any
 
-from hangtag.flow.reporting import mark_all, refresh
-from hangtag.http.routes import reports
-from hangtag.http.service import Api
+from hangtag.api.kernel.service import Api
+from hangtag.api.reports import routes as reports
 from hangtag.observability import logger
+from hangtag.services.reports.sums import mark_all, refresh
 
 TABLE = os.environ["TABLE_NAME"]
 # What summing up leaves of its time for the hour at hand.

@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hangtag.batches import work_off
-from hangtag.flow.emit import emit
-from hangtag.flow.fill import fill
-from hangtag.flow.meet import meet
 from hangtag.observability import logger
-from hangtag.store import client
-from hangtag.store.calls import CallKey
+from hangtag.services.tags.caller import meet
+from hangtag.services.tags.emit import emit
+from hangtag.services.tags.fill import fill
+from hangtag.store.calls.items import CallKey
+from hangtag.store.db import client
 
 TABLE = os.environ["TABLE_NAME"]
 # The longest that a queue holds a message back.
@@ -26,7 +26,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     key = CallKey(event["pk"], event["sk"])
     if event["task"] == "reconcile":
         # Loaded by the few calls that need it: it brings what talks to PBXs.
-        from hangtag.flow.reconcile import reconcile
+        from hangtag.services.calls.reconcile import reconcile
 
         is_open = reconcile(TABLE, key, HANGUP_TIMEOUT)
         logger.info("reconciled", extra={"open": is_open})
@@ -50,7 +50,7 @@ def work(message: dict[str, Any]) -> None:
 def deliver(tenant_id: str, outbox_id: str) -> None:
     """Tell an outside CRM; what it does not take is told again later, by another message."""
     # Loaded by those who have one.
-    from hangtag.flow.deliver import deliver as tell
+    from hangtag.services.crm.outbox_worker import deliver as tell
 
     again = tell(tenant_id, outbox_id, datetime.now(UTC))
     if again is not None:

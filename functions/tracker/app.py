@@ -7,13 +7,15 @@ from datetime import timedelta
 from typing import Any
 
 from hangtag.batches import work_off
-from hangtag.flow import settle as settling
-from hangtag.flow.report_marking import note_change
-from hangtag.flow.sweep import sweep
-from hangtag.flow.talk import note_talk
-from hangtag.flow.track import Machinery, act, decide, deliver, fill_later
 from hangtag.observability import logger
-from hangtag.store import calls, settings, tags
+from hangtag.services.calls import settling
+from hangtag.services.calls.sweep import sweep
+from hangtag.services.calls.tracker import Machinery, act, decide, deliver, fill_later
+from hangtag.services.live.active_calls import note_talk
+from hangtag.services.reports.marking import note_change
+from hangtag.store.calls import items as calls
+from hangtag.store.calls import tags
+from hangtag.store.office import settings
 
 TABLE = os.environ["TABLE_NAME"]
 MACHINERY = Machinery(

@@ -6,15 +6,15 @@ import os
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from hangtag.flow.receive import (
+from hangtag.observability import logger
+from hangtag.providers.base import Reply, WebhookRequest
+from hangtag.services.webhooks.handler import (
     REFUSED_BY_AWS,
     Delivery,
     Settings,
     process,
     receive,
 )
-from hangtag.observability import logger
-from hangtag.providers.base import Reply, WebhookRequest
 
 SETTINGS = Settings(
     table=os.environ["TABLE_NAME"],

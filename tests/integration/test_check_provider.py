@@ -18,11 +18,11 @@ from urllib.parse import parse_qsl, urlencode
 
 import pytest
 
-from hangtag.__main__ import main
-from hangtag.check.judge import Flow
-from hangtag.check.listener import Listener
-from hangtag.check.run import Plan, check
 from hangtag.providers.base import Office
+from hangtag_client.__main__ import main
+from hangtag_client.check.judge import Flow
+from hangtag_client.check.listener import Listener
+from hangtag_client.check.run import Plan, check
 
 Fields = dict[str, str]
 Script = list[Fields]

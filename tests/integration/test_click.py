@@ -13,9 +13,10 @@ import pytest
 
 from api_client import Answer, Caller, Office, hire, open_office
 from calling import Line
-from hangtag.flow import originate
-from hangtag.flow.clicked import joined
-from hangtag.store import calls, clicks
+from hangtag.services.clicks import originate
+from hangtag.services.tags.match_click import joined
+from hangtag.store.calls import clicks
+from hangtag.store.calls import items as calls
 from listening import listening
 from local.simulator.rest import Fault, Reply, Server, serving
 from local.simulator.rest.telephony_api import Api

@@ -22,12 +22,15 @@ from api_client import Answer, Office, open_office
 from calling import Line
 from fake_crm import DOWN, OK, FakeCrm, Message, Reply
 from hangtag.crm import config, lookup
-from hangtag.flow import notify
-from hangtag.flow.deliver import deliver
 from hangtag.observability import logger
+from hangtag.services.crm.outbox_worker import deliver
+from hangtag.services.tags import notifications
 from hangtag.settings import MissedCallNotices
-from hangtag.store import audit, breaker, client, contacts, crm, employees, outbox, tenants
-from hangtag.store.missed_calls import MissedCall
+from hangtag.store.calls.missed_calls import MissedCall
+from hangtag.store.crm import breaker, outbox
+from hangtag.store.crm import config as crm
+from hangtag.store.db import audit, client
+from hangtag.store.office import contacts, employees, tenants
 from local.stack import Stack
 
 pytestmark = pytest.mark.stack
@@ -586,12 +589,12 @@ def test_employees_are_told_of_a_missed_call_by_e_mail_once_whatever_crm_they_ha
 ) -> None:
     tenant, _ = tenants.create_tenant("Office", "RU", "Europe/Moscow", KEYS)
     missed = missed_call(tenant.id, "anna", "boris")
-    assert notify.puts(tenant.id, missed, MissedCallNotices(email=True)) == []
+    assert notifications.puts(tenant.id, missed, MissedCallNotices(email=True)) == []
     monkeypatch.setenv("EMAIL_FROM", "calls@example.com")
     stack.client("sesv2").create_email_identity(EmailIdentity="calls@example.com")
-    assert notify.puts(tenant.id, missed, MissedCallNotices()) == []
+    assert notifications.puts(tenant.id, missed, MissedCallNotices()) == []
     for _ in range(2):
-        write(notify.puts(tenant.id, missed, MissedCallNotices(email=True)))
+        write(notifications.puts(tenant.id, missed, MissedCallNotices(email=True)))
         message = outbox.message_id(outbox.EMAIL, missed.id, 1)
         assert deliver(tenant.id, message, datetime.now(UTC)) is None
     for name in ("anna", "boris"):
@@ -603,7 +606,7 @@ def test_employees_are_told_of_a_missed_call_by_e_mail_once_whatever_crm_they_ha
 def test_a_contacts_name_adds_no_header_to_the_mail(quiet: str) -> None:
     tenant, _ = tenants.create_tenant("Office", "RU", "Europe/Moscow", KEYS)
     contact = contacts.create_contact(tenant.id, "Ivan\r\nBcc: all@example.com", (), None)
-    subject, text = notify.compose(tenant.id, replace(missed_call(tenant.id), contact_id=contact.id))
+    subject, text = notifications.compose(tenant.id, replace(missed_call(tenant.id), contact_id=contact.id))
     assert subject == "Missed call from Ivan  Bcc: all@example.com"
     assert text.splitlines()[2:] == [
         "When: 2026-03-02 12:30 (Europe/Moscow)",

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
-from hangtag.store.call_events import Appended, Source, append
-from hangtag.store.calls import CallItem, call_key, parse
+from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
+from hangtag.store.calls.events import Appended, Source, append
+from hangtag.store.calls.items import CallItem, call_key, parse
 from local.stack import Stack
 
 PORT = 4617

@@ -14,9 +14,9 @@ from botocore.exceptions import ConnectionClosedError
 
 from api_client import Caller
 from hangtag.auth import make_token
-from hangtag.flow.receive import PARKED, Settings, receive
 from hangtag.providers.base import WebhookRequest
-from hangtag.store import client
+from hangtag.services.webhooks.handler import PARKED, Settings, receive
+from hangtag.store.db import client
 from local.simulator import Api, load_office_plan
 from local.simulator.office import build_office
 from local.simulator.pbx import Request

@@ -16,12 +16,13 @@ import requests
 
 from api_client import Office, hire, open_office
 from calling import Line
-from hangtag.calls.fold import Recording
-from hangtag.flow import recording as fetching
-from hangtag.store import calls, recordings
-from hangtag.store.calls import CallItem, CallKey
-from hangtag.store.kept import Kept, KeptState
-from hangtag.store.recordings import Pointer
+from hangtag.domain.calls.fold import Recording
+from hangtag.services.recordings import fetch as fetching
+from hangtag.store.calls import items as calls
+from hangtag.store.calls import recordings
+from hangtag.store.calls.items import CallItem, CallKey
+from hangtag.store.calls.recording_states import Kept, KeptState
+from hangtag.store.calls.recordings import Pointer
 from local.simulator.media import (
     MediaServer,
     audio,

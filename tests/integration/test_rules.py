@@ -11,12 +11,13 @@ import pytest
 
 from api_client import Answer, Caller, Office, hire
 from calling import Line, until, values
-from hangtag.flow.emit import emit
-from hangtag.flow.missed import after_tag
-from hangtag.flow.resolution import Resolution
-from hangtag.store import calls, missed_calls
-from hangtag.store.calls import call_key
-from hangtag.store.missed_calls import MissedCall, Talk
+from hangtag.services.tags.emit import emit
+from hangtag.services.tags.missed_calls import after_tag
+from hangtag.services.tags.snapshot import Resolution
+from hangtag.store.calls import items as calls
+from hangtag.store.calls import missed_calls
+from hangtag.store.calls.items import call_key
+from hangtag.store.calls.missed_calls import MissedCall, Talk
 from local.stack import Stack
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]

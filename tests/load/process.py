@@ -105,7 +105,7 @@ def cpu_ratio() -> float:
     import app  # type: ignore[import-not-found]  # the webhook's, found by its folder
 
     from hangtag import auth
-    from hangtag.store import client
+    from hangtag.store.db import client
 
     token = auth.make_token("hook", ENVIRONMENT["TOKEN_KEY"])
     secret = "0123456789abcdef0123456789abcdef"

@@ -9,13 +9,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from hangtag.auth import make_token
-from hangtag.calls.event import CallEvent
-from hangtag.calls.fold import Call, fold
-from hangtag.flow.settle import settlement
+from hangtag.domain.calls.event import CallEvent
+from hangtag.domain.calls.fold import Call, fold
 from hangtag.phone import normalise
 from hangtag.providers import load as load_provider
 from hangtag.providers.base import Accepted, Trust, WebhookRequest
 from hangtag.providers.catalog import ProviderInfo, catalog
+from hangtag.services.calls.settling import settlement
 from local.simulator.pbx import Pbx, Request
 from local.simulator.pbx import load as load_pbx
 from local.simulator.story import Event, Message, Story, load_office_plan, message

@@ -12,10 +12,9 @@ import pytest
 from pydantic import ValidationError
 
 from doors import PlainDoor
-from hangtag.calls.event import CallEvent, Direction, Outcome
-from hangtag.calls.fold import fold
+from hangtag.domain.calls.event import CallEvent, Direction, Outcome
+from hangtag.domain.calls.fold import fold
 from hangtag.errors import BadInputError, TooManyError, UnreachableError
-from hangtag.flow.receive import MAX_BODY_BYTES
 from hangtag.providers import binotel
 from hangtag.providers.base import (
     Account,
@@ -28,6 +27,7 @@ from hangtag.providers.base import (
     WebhookRequest,
 )
 from hangtag.providers.forms.binotel import BinotelCredentials
+from hangtag.services.webhooks.handler import MAX_BODY_BYTES
 from local.simulator.pbx import binotel as simulated
 from local.simulator.rest import Fault, Reply, Server, serving
 from local.simulator.rest.binotel import Api

@@ -9,12 +9,12 @@ import pytest
 
 from calls_helpers import NOON
 from hangtag.auth import secret_hash
-from hangtag.check.bridge import Answer, judge_refusal
-from hangtag.check.finding import Finding, Mask, Section, Weight
-from hangtag.check.heard import Heard, calls_of
-from hangtag.check.judge import Flow, awaits_record, failed, is_over, judge
-from hangtag.check.verdict import tag_lines
 from hangtag.providers.base import Accepted, WebhookRequest
+from hangtag_client.check.bridge import Answer, judge_refusal
+from hangtag_client.check.finding import Finding, Mask, Section, Weight
+from hangtag_client.check.heard import Heard, calls_of
+from hangtag_client.check.judge import Flow, awaits_record, failed, is_over, judge
+from hangtag_client.check.verdict import tag_lines
 from telephony import receive
 
 TOKEN = "secret"

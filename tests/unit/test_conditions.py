@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hangtag.domain.tags.conditions import Condition, LogicError, Scalar, facts_of, fits, read_logic, read_rows
 from hangtag.settings import ConditionRow, TypedField
-from hangtag.tags.conditions import Condition, LogicError, Scalar, facts_of, fits, read_logic, read_rows
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,11 @@ from hangtag import outbound
 from hangtag.crm import config
 from hangtag.crm.webhook import Verdict, judge, retry_after, sign
 from hangtag.errors import BadInputError
-from hangtag.flow.deliver import backoff
-from hangtag.flow.notify import recipients
 from hangtag.outbound import Answer
+from hangtag.services.crm.outbox_worker import backoff
+from hangtag.services.tags.notifications import recipients
 from hangtag.settings import MissedCallNotices
-from hangtag.store import breaker, outbox
+from hangtag.store.crm import breaker, outbox
 from http_fake import Reply, serving
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)

@@ -15,16 +15,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doors import NoLimits, NoTokens
+from hangtag.api.integrations import diagnostics
 from hangtag.auth import make_token, secret_hash
-from hangtag.flow.pbx import Pbx
-from hangtag.flow.replay import Replayed, replay
-from hangtag.http import diagnose
 from hangtag.outbound import PbxDoor
 from hangtag.providers import PROVIDERS, load
 from hangtag.providers.base import Accepted, Account, RefusedError, WebhookRequest
-from hangtag.store.call_events import Source
-from hangtag.store.deliveries import Delivery, Led, mask, mask_headers
-from hangtag.store.hooks import Hook
+from hangtag.services.integrations.client import Pbx
+from hangtag.services.webhooks.replay import Replayed, replay
+from hangtag.store.calls.events import Source
+from hangtag.store.integrations.endpoints import Hook
+from hangtag.store.integrations.request_log import Delivery, Led, mask, mask_headers
 from http_fake import Reply, serving
 from telephony import receive
 
@@ -96,7 +96,7 @@ def _loopback(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def said(url: str, credentials: Mapping[str, str] | None = None, seconds: float = 5.0) -> tuple[bool, str]:
     account = Account(provider="telephony_api", credentials={"pbx_url": url, **(credentials or {})})
-    (finding,) = diagnose.ask_pbx(Pbx(account, PbxDoor(limiter=NoLimits(), tokens=NoTokens(), seconds=seconds)))
+    (finding,) = diagnostics.ask_pbx(Pbx(account, PbxDoor(limiter=NoLimits(), tokens=NoTokens(), seconds=seconds)))
     assert finding.what == "pbx"
     return finding.ok, finding.detail
 

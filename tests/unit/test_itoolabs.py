@@ -10,8 +10,8 @@ from urllib.parse import urlencode
 import pytest
 
 from doors import PlainDoor
-from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
-from hangtag.calls.fold import fold
+from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
+from hangtag.domain.calls.fold import fold
 from hangtag.errors import BadInputError, UnreachableError
 from hangtag.providers import PROVIDERS, itoolabs
 from hangtag.providers.base import Account, Click, ContactCard, Office, Trust, UnreadableError, WebhookRequest

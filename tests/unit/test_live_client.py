@@ -27,7 +27,6 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.protocol import State
 
-from hangtag.__main__ import main
 from hangtag.errors import (
     BadInputError,
     ConflictError,
@@ -36,13 +35,14 @@ from hangtag.errors import (
     UnauthorizedError,
     UnreachableError,
 )
-from hangtag.live_client import Call, Change, LiveClient, Timing, TryLaterError
-from hangtag.live_client.board import Board, Unread
-from hangtag.live_client.client import Pauses
-from hangtag.live_client.command import line
-from hangtag.live_client.link import need_library
-from hangtag.live_client.ticket import check_api, check_live, retry_after
-from hangtag.live_client.values import Missed, Signal, read
+from hangtag_client.__main__ import main
+from hangtag_client.live import Call, Change, LiveClient, Timing, TryLaterError
+from hangtag_client.live.board import Board, Unread
+from hangtag_client.live.client import Pauses
+from hangtag_client.live.command import line
+from hangtag_client.live.link import need_library
+from hangtag_client.live.ticket import check_api, check_live, retry_after
+from hangtag_client.live.values import Missed, Signal, read
 from http_fake import Asked, Reply, serving
 
 TOKEN = "t0ken"
@@ -790,7 +790,7 @@ def test_without_the_library_it_says_what_to_install(monkeypatch: pytest.MonkeyP
 
 
 def test_the_library_is_loaded_only_when_it_is_needed() -> None:
-    code = "import hangtag.live_client, sys; assert not {'websockets', 'requests'} & set(sys.modules)"
+    code = "import hangtag_client.live, sys; assert not {'websockets', 'requests'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, env=environment(), timeout=LIMIT_SECONDS)
 
 

@@ -12,9 +12,9 @@ from urllib.parse import urlencode
 import pytest
 
 from doors import NoLimits, NoTokens, PlainDoor
-from hangtag.calls.classify import PickUp, SkipReason, TagType, classify
-from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
-from hangtag.calls.fold import Call, fold
+from hangtag.domain.calls.classify import PickUp, SkipReason, TagType, classify
+from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
+from hangtag.domain.calls.fold import Call, fold
 from hangtag.errors import BadInputError, TooManyError, UnreachableError
 from hangtag.outbound import PbxDoor
 from hangtag.providers import mango

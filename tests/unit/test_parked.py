@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hangtag.auth import make_token, token_hash
-from hangtag.flow.parked import seal, unseal
-from hangtag.flow.receive import Delivery, Settings, _addressed
 from hangtag.providers.base import WebhookRequest
+from hangtag.services.webhooks.fallback import seal, unseal
+from hangtag.services.webhooks.handler import Delivery, Settings, _addressed
 
 KEYS = "k" * 32
 SETTINGS = Settings(

@@ -17,7 +17,7 @@ from plivo.utils.signature_v3 import validate_v3_signature
 from pydantic import ValidationError
 
 from doors import PlainDoor
-from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
+from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
 from hangtag.errors import BadInputError, UnreachableError
 from hangtag.providers import plivo
 from hangtag.providers.base import Accepted, Account, Click, Trust, UnreadableError, UnverifiedError, WebhookRequest

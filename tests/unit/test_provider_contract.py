@@ -16,11 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hangtag.auth import is_ours
-from hangtag.calls.event import CallEvent
-from hangtag.flow.receive import NOT_FOUND
+from hangtag.domain.calls.event import CallEvent
 from hangtag.providers import PROVIDERS, load
 from hangtag.providers.base import Accepted, RefusedError, Trust, UnreadableError, UnverifiedError, WebhookRequest
-from hangtag.store.deliveries import mask_headers
+from hangtag.services.webhooks.handler import NOT_FOUND
+from hangtag.store.integrations.request_log import mask_headers
 from local.simulator.pbx import Request
 from local.simulator.pbx.base import FORM, JSON, flipped, with_header
 from local.simulator.story import EVENTS, PROVIDER, Message, Story, load_stories, message

@@ -12,10 +12,10 @@ import pytest
 
 from doors import NoLimits, NoTokens
 from hangtag.errors import BadInputError, HangtagError, TooManyError, UnreachableError
-from hangtag.flow.pbx import hosts
 from hangtag.outbound import PbxDoor, check_host
 from hangtag.providers import ABILITIES, PROVIDERS, abilities, optional
 from hangtag.providers.base import Account, Click, Finding, KnownExtension, Limit, Media, Placed
+from hangtag.services.integrations.client import hosts
 from local.simulator.pbx import load as load_pbx
 from local.simulator.rest import Fault, Reply, Rest, Server, serving
 from local.simulator.rest import load as load_rest

@@ -11,9 +11,9 @@ import pytest
 from pydantic import ValidationError
 
 from doors import NoTokens, PlainDoor
-from hangtag.calls.classify import PickUp, SkipReason, TagType, classify
-from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
-from hangtag.calls.fold import Call, fold
+from hangtag.domain.calls.classify import PickUp, SkipReason, TagType, classify
+from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
+from hangtag.domain.calls.fold import Call, fold
 from hangtag.errors import BadInputError, TooManyError, UnreachableError
 from hangtag.outbound import PbxDoor
 from hangtag.providers import ringcentral

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import pytest
 
 from doors import PlainDoor
-from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
+from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
 from hangtag.errors import BadInputError, UnreachableError
 from hangtag.outbound import check_host
 from hangtag.providers import ringostat

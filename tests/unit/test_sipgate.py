@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pydantic import ValidationError
 
 from doors import PlainDoor
-from hangtag.calls.classify import classify
-from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
-from hangtag.calls.fold import fold
+from hangtag.domain.calls.classify import classify
+from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
+from hangtag.domain.calls.fold import fold
 from hangtag.errors import BadInputError, UnreachableError
 from hangtag.providers import sipgate
 from hangtag.providers.base import Account, Click, Trust, UnreadableError, UnverifiedError, WebhookRequest

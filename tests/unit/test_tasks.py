@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hangtag.api.tasks.routes import checked
 from hangtag.errors import BadInputError
-from hangtag.http.routes.tasks import checked
 from hangtag.settings import TaskTemplate, TypedField
-from hangtag.store.tasks import Task, check_fields, due_time, task_from_template
+from hangtag.store.office.tasks import Task, check_fields, due_time, task_from_template
 
 Kind = Literal["string", "number", "boolean", "date"]
 # One right value and what looks like it but is not.

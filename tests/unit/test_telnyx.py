@@ -22,9 +22,9 @@ from telnyx.lib import webhook_verification
 from telnyx.types.call_dial_params import CallDialParams
 
 from doors import PlainDoor
-from hangtag.calls.classify import PickUp, SkipReason, classify
-from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
-from hangtag.calls.fold import Call, fold
+from hangtag.domain.calls.classify import PickUp, SkipReason, classify
+from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
+from hangtag.domain.calls.fold import Call, fold
 from hangtag.errors import BadInputError, TooManyError, UnreachableError
 from hangtag.providers import telnyx
 from hangtag.providers.base import (

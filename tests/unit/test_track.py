@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from calls_helpers import event
-from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
-from hangtag.flow.track import Actions, decide
-from hangtag.store.calls import CallItem, CallKey, Met
-from hangtag.store.kept import Kept, KeptState
+from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
+from hangtag.services.calls.tracker import Actions, decide
+from hangtag.store.calls.items import CallItem, CallKey, Met
+from hangtag.store.calls.recording_states import Kept, KeptState
 
 RINGING = event(Kind.RINGING, 0)
 MISSED = event(Kind.ENDED, 20, outcome=Outcome.MISSED)

@@ -21,9 +21,9 @@ from twilio.twiml.voice_response import Dial, VoiceResponse
 
 from doors import PlainDoor
 from hangtag import outbound
-from hangtag.calls.classify import PickUp, SkipReason, classify
-from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
-from hangtag.calls.fold import fold
+from hangtag.domain.calls.classify import PickUp, SkipReason, classify
+from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
+from hangtag.domain.calls.fold import fold
 from hangtag.errors import BadInputError, HangtagError, TooManyError, UnreachableError
 from hangtag.providers import twilio
 from hangtag.providers.base import Accepted, Account, Click, Trust, UnreadableError, UnverifiedError, WebhookRequest

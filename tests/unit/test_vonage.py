@@ -17,9 +17,9 @@ from pydantic import ValidationError
 from vonage_jwt import JwtClient, VonageVerifyJwtError, verify_signature
 
 from doors import PlainDoor
-from hangtag.calls.classify import PickUp, SkipReason, classify
-from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
-from hangtag.calls.fold import fold
+from hangtag.domain.calls.classify import PickUp, SkipReason, classify
+from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
+from hangtag.domain.calls.fold import fold
 from hangtag.errors import BadInputError, HangtagError, TooManyError, UnreachableError
 from hangtag.providers import vonage
 from hangtag.providers.base import (

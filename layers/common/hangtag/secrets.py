@@ -13,7 +13,7 @@ from functools import lru_cache
 from types import MappingProxyType
 
 from hangtag.errors import BadInputError
-from hangtag.store.client import make
+from hangtag.store.db.client import make
 
 __all__ = ["decrypt", "encrypt", "opened"]
 

@@ -17,10 +17,11 @@ from hangtag.errors import BadInputError, UnreachableError
 from hangtag.observability import logger
 from hangtag.outbound import Answer
 from hangtag.settings import ConditionRow
-from hangtag.store import breaker, crm
-from hangtag.store.cache import TtlCache
-from hangtag.store.clock import now
-from hangtag.store.outbox import Fault, compose
+from hangtag.store.crm import breaker
+from hangtag.store.crm import config as crm
+from hangtag.store.crm.outbox import Fault, compose
+from hangtag.store.db.cache import TtlCache
+from hangtag.store.db.clock import now
 
 __all__ = ["FoundContact", "FoundTask", "find_contact", "last_task"]
 

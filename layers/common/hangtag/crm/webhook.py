@@ -18,8 +18,8 @@ from hangtag import outbound
 from hangtag.crm import config as crm_config
 from hangtag.errors import BadInputError, UnreachableError
 from hangtag.outbound import Answer
-from hangtag.store.crm import CrmConfig
-from hangtag.store.outbox import Fault, compose
+from hangtag.store.crm.config import CrmConfig
+from hangtag.store.crm.outbox import Fault, compose
 
 __all__ = ["Outcome", "Verdict", "attempt", "judge", "post", "retry_after", "sign", "test"]
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
-from hangtag.calls.event import CallEvent
+from hangtag.domain.calls.event import CallEvent
 
 __all__ = [
     "PAUSE_SECONDS",
@@ -147,7 +147,7 @@ class Provider(Protocol):
       nothing is verified before. None: it is no handshake.
     * `originate(account: Account, click: Click, door: Door) -> Placed` rings the employee, then the contact.
     * `PICK_UP: str` with it: how events tell that the employee picked up, `told` or `accepted`, as
-      `hangtag.calls.classify.PickUp` says; left out where they don't.
+      `hangtag.domain.calls.classify.PickUp` says; left out where they don't.
     * `ORIGINATES_WITH: tuple[str, ...]`, the credentials without which it can't originate.
     * `pending(request: WebhookRequest) -> Pending | None` and `connect(account: Account, step: Pending, door: Door) ->
       Placed`, of a PBX that calls the contact only when it is told that the employee picked up: what a verified

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from hangtag.auth import secrets_match
-from hangtag.calls.event import Direction, Outcome
+from hangtag.domain.calls.event import Direction, Outcome
 from hangtag.providers.base import UnreadableError, WebhookRequest
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from hangtag.calls.event import CallEvent, Direction, Kind
+from hangtag.domain.calls.event import CallEvent, Direction, Kind
 from hangtag.errors import BadInputError
 from hangtag.providers.base import (
     Accepted,

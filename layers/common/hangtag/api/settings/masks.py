@@ -1,0 +1,18 @@
+"""Masks of phone numbers, for those who show and type them."""
+
+from hangtag.api.kernel.caller import Role
+from hangtag.api.kernel.models import Listed
+from hangtag.api.kernel.service import Routes
+from hangtag.settings import MaskRow
+from hangtag.store.db.client import table
+from hangtag.store.office import settings
+
+__all__ = ["routes"]
+
+routes = Routes(Role.EMPLOYEE)
+
+
+@routes.get("/v1/masks")
+def get_masks() -> Listed[MaskRow]:
+    """How numbers of each type are shown and typed; the rules set them."""
+    return Listed[MaskRow](items=settings.load_settings(table(), routes.tenant_id).masks)
