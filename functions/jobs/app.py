@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from hangtag.batches import work_off
+from hangtag.batches import process_batch
 from hangtag.observability import logger
 
 # Which module works off a job. Each saves how far it came, and sends itself the job again when time is up.
@@ -37,7 +37,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         message = json.loads(record["body"])
         _worker(message["job"])(message, has_time)
 
-    return work_off(event["Records"], work)
+    return process_batch(event["Records"], work)
 
 
 def _worker(job: str) -> Work:

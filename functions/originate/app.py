@@ -7,7 +7,7 @@ from typing import Any
 
 from hangtag.api.clicks import routes as clicks
 from hangtag.api.kernel.service import Api
-from hangtag.batches import work_off
+from hangtag.batches import process_batch
 from hangtag.observability import logger
 
 app = Api(clicks.routes)
@@ -16,7 +16,7 @@ app = Api(clicks.routes)
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """A request of the HTTP API, or a batch of the originate queue."""
     if "Records" in event:
-        return work_off(event["Records"], work)
+        return process_batch(event["Records"], work)
     return app.handle(event, context)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from hangtag.api.kernel.service import Api
 from hangtag.api.recordings import routes as recordings
-from hangtag.batches import work_off
+from hangtag.batches import process_batch
 from hangtag.observability import logger
 
 app = Api(recordings.routes, recordings.admin_routes)
@@ -20,7 +20,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     if event.get("source") == "hangtag.recordings":
         return expire(context)
     if "Records" in event:
-        return work_off(event["Records"], work)
+        return process_batch(event["Records"], work)
     return app.handle(event, context)
 
 

@@ -5,9 +5,9 @@ import os
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from hangtag.batches import work_off
+from hangtag.batches import process_batch
 from hangtag.observability import logger
-from hangtag.services.tags.caller import meet
+from hangtag.services.tags.caller import lookup_caller
 from hangtag.services.tags.emit import emit
 from hangtag.services.tags.fill import fill
 from hangtag.store.calls.items import CallKey
@@ -22,7 +22,7 @@ HANGUP_TIMEOUT = timedelta(seconds=int(os.environ["HANGUP_TIMEOUT_SECONDS"]))
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """A task of the state machine (`emit`, `reconcile`), or a batch of the amend or the delivery queue."""
     if "Records" in event:
-        return work_off(event["Records"], lambda record: work(json.loads(record["body"])))
+        return process_batch(event["Records"], lambda record: work(json.loads(record["body"])))
     key = CallKey(event["pk"], event["sk"])
     if event["task"] == "reconcile":
         # Loaded by the few calls that need it: it brings what talks to PBXs.
@@ -40,8 +40,8 @@ def work(message: dict[str, Any]) -> None:
         deliver(message["tenant"], message["outbox"])
     elif message.get("task") == "fill":
         fill(TABLE, message["tenant"], message["number"])
-    elif message.get("task") == "meet":
-        meet(TABLE, CallKey(message["pk"], message["sk"]))
+    elif message.get("task") == "lookup_caller":
+        lookup_caller(TABLE, CallKey(message["pk"], message["sk"]))
     else:
         # An event changed the call after its tag was written.
         emit(TABLE, CallKey(message["pk"], message["sk"]), first=False)

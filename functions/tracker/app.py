@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from hangtag.batches import work_off
+from hangtag.batches import process_batch
 from hangtag.observability import logger
 from hangtag.services.calls import settling
 from hangtag.services.calls.sweep import sweep
@@ -42,8 +42,10 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         return {"swept": looked_at}
     records = event["Records"]
     if records[0]["eventSource"] == "aws:dynamodb":
-        return work_off(records, track, lambda record: str(record["dynamodb"]["SequenceNumber"]), raise_if_all=True)
-    return work_off(records, settle, raise_if_all=True)
+        return process_batch(
+            records, track, lambda record: str(record["dynamodb"]["SequenceNumber"]), raise_if_all=True
+        )
+    return process_batch(records, settle, raise_if_all=True)
 
 
 def track(record: Mapping[str, Any]) -> None:

@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hangtag.observability import logger
-from hangtag.providers.base import Reply, WebhookRequest
+from hangtag.providers.base import WebhookRequest, WebhookResponse
 from hangtag.services.webhooks.handler import (
-    REFUSED_BY_AWS,
-    Delivery,
+    AWS_ERRORS,
+    QueuedWebhook,
     Settings,
+    handle,
     process,
-    receive,
 )
 
 SETTINGS = Settings(
@@ -33,7 +33,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     parameters = event.get("pathParameters") or {}
     # The telephony API's route names no provider: it is one.
     provider = parameters.get("provider", "telephony_api")
-    reply = receive(SETTINGS, provider, parameters.get("token", ""), _request(event))
+    reply = handle(SETTINGS, provider, parameters.get("token", ""), _request(event))
     return _response(reply)
 
 
@@ -60,7 +60,7 @@ def _body(event: dict[str, Any]) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def _response(reply: Reply) -> dict[str, Any]:
+def _response(reply: WebhookResponse) -> dict[str, Any]:
     headers = {
         "content-type": reply.content_type,
         "cache-control": "no-store",
@@ -75,9 +75,9 @@ def drain(records: list[dict[str, Any]]) -> dict[str, Any]:
     failed = []
     for record in records:
         try:
-            process(SETTINGS, Delivery.from_message(record["body"], SETTINGS.token_keys))
+            process(SETTINGS, QueuedWebhook.from_message(record["body"], SETTINGS.token_keys))
         except Exception as error:
-            kind = "the table refuses" if isinstance(error, REFUSED_BY_AWS) else "broken"
+            kind = "the table refuses" if isinstance(error, AWS_ERRORS) else "broken"
             logger.exception("parked delivery not taken in", extra={"why": kind})
             failed.append({"itemIdentifier": record["messageId"]})
     return {"batchItemFailures": failed}

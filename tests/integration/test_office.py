@@ -19,7 +19,7 @@ from hangtag.errors import ConflictError, NotFoundError
 from hangtag.hours import Hours, Span
 from hangtag.phone import normalise
 from hangtag.providers.base import WebhookRequest
-from hangtag.settings import AttachSettings, TelephonySettings
+from hangtag.settings import TagPlacementSettings, TelephonySettings
 from hangtag.store.calls import active_calls
 from hangtag.store.db import client
 from hangtag.store.db.keys import key
@@ -167,7 +167,7 @@ def test_of_many_employees_who_take_an_extension_at_once_one_gets_it(
 def test_hostile_extensions_do_not_meet(tenant: str) -> None:
     hire(tenant, "Anna", Extension("a", "b#c"))
     hire(tenant, "Boris", Extension("a#b", "c"))
-    found = participants.resolve(tenant, "a#b", frozenset({"c", "b#c"}), None, None)
+    found = participants.find_participants(tenant, "a#b", frozenset({"c", "b#c"}), None, None)
     assert [(name, ref.name) for name, ref in found.employees.items()] == [("c", "Boris")]
 
 
@@ -180,9 +180,9 @@ def test_the_roster_of_a_call_says_who_is_who(tenant: str, pbx: integrations.New
     hire(tenant, "Boris", Extension("0" * 16, "103"))
     ivan = contacts.create_contact(tenant, "Ivan", (phone("+74951234567"),), anna.id)
     lines.put_line(tenant, lines.Line("+74957770000", "Sales", None))
-    wanted = TelephonySettings(settle_seconds=3, attach=AttachSettings(hidden=True))
+    wanted = TelephonySettings(settle_seconds=3, attach=TagPlacementSettings(hidden=True))
     settings.save_settings(table, tenant, wanted)
-    found = participants.resolve(
+    found = participants.find_participants(
         tenant, of_pbx, frozenset({"101", "102", "103", "104"}), "+74951234567", "8 (495) 777-00-00"
     )
     assert {name: (ref.id, ref.name) for name, ref in found.employees.items()} == {
@@ -193,12 +193,12 @@ def test_the_roster_of_a_call_says_who_is_who(tenant: str, pbx: integrations.New
     assert found.employee_of_number is None
     assert (found.line_name, found.country, found.time_zone) == ("Sales", "RU", "Europe/Moscow")
     assert found.settings == wanted
-    employee_calls = participants.resolve(tenant, of_pbx, frozenset(), "+79100000101", None)
+    employee_calls = participants.find_participants(tenant, of_pbx, frozenset(), "+79100000101", None)
     assert (employee_calls.employee_of_number, employee_calls.contact) == (anna.id, None)
 
 
 def test_the_roster_of_an_empty_office_has_defaults(tenant: str) -> None:
-    found = participants.resolve(tenant, "0" * 16, frozenset(), None, None)
+    found = participants.find_participants(tenant, "0" * 16, frozenset(), None, None)
     assert (found.employees, found.contact, found.line_name) == ({}, None, None)
     assert found.settings == TelephonySettings()
 
@@ -207,26 +207,26 @@ def test_a_roster_of_250_extensions_is_whole(tenant: str, pbx: integrations.NewI
     names = [str(number) for number in range(1000, 1250)]
     for start in range(0, 250, 25):
         hire(tenant, f"Group {start}", *(Extension(pbx.integration.id, name) for name in names[start : start + 25]))
-    found = participants.resolve(tenant, pbx.integration.id, frozenset(names), "+74951234567", "line")
+    found = participants.find_participants(tenant, pbx.integration.id, frozenset(names), "+74951234567", "line")
     assert sorted(found.employees) == names
 
 
 def test_a_renamed_employee_is_named_anew(tenant: str, pbx: integrations.NewIntegration) -> None:
     anna = hire(tenant, "Anna", Extension(pbx.integration.id, "101"))
     employees.update_employee(tenant, anna.id, {"name": "Anna Petrova"})
-    found = participants.resolve(tenant, pbx.integration.id, frozenset({"101"}), None, None)
+    found = participants.find_participants(tenant, pbx.integration.id, frozenset({"101"}), None, None)
     assert found.employees["101"].name == "Anna Petrova"
 
 
 def test_a_line_is_found_as_the_pbx_writes_it(tenant: str) -> None:
     lines.put_line(tenant, lines.Line("trunk-1", "Reception", None))
-    assert participants.resolve(tenant, "0" * 16, frozenset(), None, "trunk-1").line_name == "Reception"
-    assert participants.resolve(tenant, "0" * 16, frozenset(), None, "trunk-2").line_name is None
+    assert participants.find_participants(tenant, "0" * 16, frozenset(), None, "trunk-1").line_name == "Reception"
+    assert participants.find_participants(tenant, "0" * 16, frozenset(), None, "trunk-2").line_name is None
 
 
 def test_an_erased_tenant_has_no_roster() -> None:
     with pytest.raises(NotFoundError):
-        participants.resolve("0" * 16, "0" * 16, frozenset(), None, None)
+        participants.find_participants("0" * 16, "0" * 16, frozenset(), None, None)
 
 
 # ------------------------------------------------------------------ hooks
@@ -235,17 +235,17 @@ def test_an_erased_tenant_has_no_roster() -> None:
 def test_a_hook_says_whose_it_is_and_how_its_secret_is_checked(
     tenant: str, pbx: integrations.NewIntegration, table: str
 ) -> None:
-    found = endpoints.find_hook(client.dynamodb(), table, token_hash(pbx.made.token))
+    found = endpoints.find_endpoint(client.dynamodb(), table, token_hash(pbx.made.token))
     assert found is not None
     assert 86300 < found.set_up_until - time.time() <= 86400
-    assert replace(found, set_up_until=0.0) == endpoints.Hook(
+    assert replace(found, set_up_until=0.0) == endpoints.WebhookEndpoint(
         tenant,
         pbx.integration.id,
         "telephony_api",
         "RU",
         {"planfix_token": (secret_hash(pbx.made.secrets["planfix_token"]),)},
     )
-    assert endpoints.find_hook(client.dynamodb(), table, token_hash("unknown")) is None
+    assert endpoints.find_endpoint(client.dynamodb(), table, token_hash("unknown")) is None
 
 
 def test_a_hook_that_expired_is_none(pbx: integrations.NewIntegration, table: str) -> None:
@@ -256,7 +256,7 @@ def test_a_hook_that_expired_is_none(pbx: integrations.NewIntegration, table: st
         UpdateExpression="SET expires_at = :past",
         ExpressionAttributeValues={":past": {"N": str(int(time.time()) - 1)}},
     )
-    assert endpoints.find_hook(client.dynamodb(), table, hashed) is None
+    assert endpoints.find_endpoint(client.dynamodb(), table, hashed) is None
 
 
 def test_a_hook_is_read_once_a_minute(pbx: integrations.NewIntegration, table: str) -> None:
@@ -265,8 +265,8 @@ def test_a_hook_is_read_once_a_minute(pbx: integrations.NewIntegration, table: s
     reader.meta.events.register("before-call.dynamodb.GetItem", lambda **_: reads.append(1), unique_id="count")
     try:
         for _ in range(5):
-            assert endpoints.find_hook(reader, table, token_hash(pbx.made.token)) is not None
-            assert endpoints.find_hook(reader, table, token_hash("nobody" + pbx.made.token)) is None
+            assert endpoints.find_endpoint(reader, table, token_hash(pbx.made.token)) is not None
+            assert endpoints.find_endpoint(reader, table, token_hash("nobody" + pbx.made.token)) is None
     finally:
         reader.meta.events.unregister("before-call.dynamodb.GetItem", unique_id="count")
     assert len(reads) == 2
@@ -354,7 +354,7 @@ def test_credentials_open_only_for_their_own_tenant_and_integration(
 
 def test_deliveries_are_kept_for_a_week_and_listed_the_newest_first(tenant: str, table: str) -> None:
     for minute in range(3):
-        kept = request_log.keep(
+        kept = request_log.append(
             client.dynamodb(),
             table,
             tenant_id=tenant,

@@ -21,7 +21,7 @@ from hangtag.services.recordings import fetch as fetching
 from hangtag.store.calls import items as calls
 from hangtag.store.calls import recordings
 from hangtag.store.calls.items import CallItem, CallKey
-from hangtag.store.calls.recording_states import Kept, KeptState
+from hangtag.store.calls.recording_states import KeptState, RecordingState
 from hangtag.store.calls.recordings import Pointer
 from local.simulator.media import (
     MediaServer,
@@ -358,7 +358,7 @@ def item_of(line: Line, call_id: str) -> CallItem:
     return item
 
 
-def tried(line: Line, call_id: str, tries: int = 1) -> tuple[CallKey, str, Kept]:
+def tried(line: Line, call_id: str, tries: int = 1) -> tuple[CallKey, str, RecordingState]:
     """The call, its recording, and how it stands with it, after so many failed tries."""
     clock = threading.Event()
     while True:
@@ -369,7 +369,7 @@ def tried(line: Line, call_id: str, tries: int = 1) -> tuple[CallKey, str, Kept]
         clock.wait(0.1)
 
 
-def later(kept: Kept) -> datetime:
+def later(kept: RecordingState) -> datetime:
     assert kept.due is not None
     return datetime.fromisoformat(kept.due)
 

@@ -13,7 +13,7 @@ from api_client import Answer, Caller, Office, hire
 from calling import Line, until, values
 from hangtag.services.tags.emit import emit
 from hangtag.services.tags.missed_calls import after_tag
-from hangtag.services.tags.snapshot import Resolution
+from hangtag.services.tags.snapshot import PartySnapshot
 from hangtag.store.calls import items as calls
 from hangtag.store.calls import missed_calls
 from hangtag.store.calls.items import call_key
@@ -257,7 +257,7 @@ def test_a_missed_call_is_returned_by_the_first_talk_after_it_in_whatever_order_
     stack: Stack, order: tuple[int, ...]
 ) -> None:
     tenant_id, number = token_hex(8), "+79035550129"
-    resolution = Resolution(number=number, readable=True)
+    resolution = PartySnapshot(number=number, readable=True)
     before, missed, first, second = (f"2026-03-01T12:{minute}:00+00:00" for minute in ("00", "05", "10", "15"))
 
     def hear(at: str) -> None:

@@ -39,7 +39,7 @@ botocore.session.get_session().create_client("dynamodb")
 WEBHOOK = """
 import app
 from hangtag import providers
-from hangtag.store import client
+from hangtag.store.db import client
 client.dynamodb()
 providers.load("telephony_api")
 """

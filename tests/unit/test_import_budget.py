@@ -31,7 +31,7 @@ FORBIDDEN = (
 PROBE = """
 import json, sys
 import app
-from hangtag.store import client
+from hangtag.store.db import client
 client.dynamodb()
 from hangtag import providers
 for provider in {chosen}:

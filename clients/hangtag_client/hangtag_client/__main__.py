@@ -1,4 +1,4 @@
-"""The command line: `python -m hangtag`, or `hangtag`."""
+"""The command line: `python -m hangtag_client`, or `hangtag`."""
 
 import argparse
 import sys

@@ -13,7 +13,14 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from hangtag.auth import secret_hash
-from hangtag.providers.base import Accepted, Office, RefusedError, Reply, Trust, WebhookRequest
+from hangtag.providers.base import (
+    OfficeLookups,
+    ParseResult,
+    VerificationKeys,
+    WebhookRejectedError,
+    WebhookRequest,
+    WebhookResponse,
+)
 from hangtag.providers.reading import MAX_FIELDS
 from hangtag.providers.telephony_api import SECRET, parse, verify
 from hangtag_client.check.heard import Heard
@@ -24,9 +31,9 @@ MAX_BODY_BYTES = 64 * 1024
 MAX_HEARD = 2000
 CONNECTION_SECONDS = 10.0
 _PROBLEM = "application/problem+json"
-_LENGTH_NEEDED = Reply(411, '{"type":"about:blank","title":"Length Required","status":411}', _PROBLEM)
-_TOO_LARGE = Reply(413, '{"type":"about:blank","title":"Content Too Large","status":413}', _PROBLEM)
-_NOT_FOUND = Reply(404, '{"type":"about:blank","title":"Not Found","status":404}', _PROBLEM)
+_LENGTH_NEEDED = WebhookResponse(411, '{"type":"about:blank","title":"Length Required","status":411}', _PROBLEM)
+_TOO_LARGE = WebhookResponse(413, '{"type":"about:blank","title":"Content Too Large","status":413}', _PROBLEM)
+_NOT_FOUND = WebhookResponse(404, '{"type":"about:blank","title":"Not Found","status":404}', _PROBLEM)
 
 
 class Listener:
@@ -36,10 +43,10 @@ class Listener:
     """
 
     def __init__(
-        self, host: str, port: int, path: str, planfix_token: str, office: Office, told: Callable[[Heard], None]
+        self, host: str, port: int, path: str, planfix_token: str, office: OfficeLookups, told: Callable[[Heard], None]
     ) -> None:
         self._path = path
-        self._trust = Trust(hashes={SECRET: (secret_hash(planfix_token),)})
+        self._trust = VerificationKeys(hashes={SECRET: (secret_hash(planfix_token),)})
         self._office = office
         self._told = told
         self._heard: list[Heard] = []
@@ -90,7 +97,7 @@ class Listener:
                     return heard
                 self._changed.wait(left)
 
-    def take(self, method: str, path: str, query: str, headers: dict[str, str], body: bytes | None) -> Reply:
+    def take(self, method: str, path: str, query: str, headers: dict[str, str], body: bytes | None) -> WebhookResponse:
         """Answer one request; `body` is None if its length was not told, and longer than 64 KB if it was too long."""
         if not hmac.compare_digest(path.encode(), self._path.encode()) or method != "POST":
             if method != "POST" and path != self._path:
@@ -110,7 +117,7 @@ class Listener:
         try:
             verify(request, self._trust)
             result = parse(request, {})
-        except RefusedError as refused:
+        except WebhookRejectedError as refused:
             self._keep(Heard(status=refused.reply.status, fields=_fields(body), refusal=refused.reason))
             return refused.reply
         reply = self._respond(result)
@@ -118,7 +125,7 @@ class Listener:
         self._keep(Heard(status=reply.status, fields=_fields(body), event=event))
         return reply
 
-    def _respond(self, result: Accepted) -> Reply:
+    def _respond(self, result: ParseResult) -> WebhookResponse:
         return result.respond(self._office) if result.respond else result.reply
 
     def _keep(self, heard: Heard) -> None:

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from hangtag.providers.base import ContactCard, Office
+from hangtag.providers.base import ContactCard, OfficeLookups
 from hangtag_client.check.bridge import Bridge, judge_refusal
 from hangtag_client.check.finding import Finding, Mask, Section, expected, note, passed
 from hangtag_client.check.heard import Heard, calls_of
@@ -70,7 +70,7 @@ class _Check:
 
     def run(self) -> bool:
         plan = self._plan
-        office = Office(
+        office = OfficeLookups(
             contact=lambda _: ContactCard(EXAMPLE_NAME, plan.extension or None),
             credentials=lambda: {"pbx_token": plan.pbx_token, "pbx_url": plan.bridge_url},
         )

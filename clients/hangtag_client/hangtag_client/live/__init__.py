@@ -5,7 +5,7 @@
             ...
 
 `values` is what a program gets, `board` what is known of calls (pure), `ticket` asks the API to be let in, `link` is
-one connection, `client` keeps one standing. It needs the library websockets: pip install "hangtag[live]".
+one connection, `client` keeps one standing. It needs the library websockets: pip install ./clients/hangtag_client.
 """
 
 from hangtag_client.live.client import LiveClient

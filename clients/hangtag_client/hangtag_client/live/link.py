@@ -28,7 +28,9 @@ def need_library() -> None:
     try:
         import websockets.asyncio.client  # noqa: F401
     except ImportError as error:
-        raise ImportError('the live channel needs the library websockets: pip install "hangtag[live]"') from error
+        raise ImportError(
+            "the live channel needs the library websockets: pip install ./clients/hangtag_client"
+        ) from error
 
 
 async def open_link(url: str, board: Board, timing: Timing, hear: Hear, settle: Settle) -> "Link":

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from hangtag.errors import BadInputError, ConflictError, ForbiddenError, HangtagError, UnauthorizedError
 
 if TYPE_CHECKING:
-    from hangtag.outbound import Answer
+    from hangtag.outbound import HttpResponse
 
 T = TypeVar("T")
 
@@ -58,7 +58,7 @@ class ApiTickets:
         """
         return _address(await _in_thread(self._ask))
 
-    def _ask(self) -> "Answer":
+    def _ask(self) -> "HttpResponse":
         from hangtag import outbound
 
         return outbound.send(
@@ -78,7 +78,7 @@ class ApiTickets:
         )
 
 
-def _address(answer: "Answer") -> str:
+def _address(answer: "HttpResponse") -> str:
     """What the API's answer says. Pure."""
     status = answer.status
     if status in _REFUSED:

@@ -15,8 +15,8 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 from hangtag.crm import webhook
 from hangtag.errors import BadInputError, UnreachableError
 from hangtag.observability import logger
-from hangtag.outbound import Answer
-from hangtag.settings import ConditionRow
+from hangtag.outbound import HttpResponse
+from hangtag.settings import PlacementCondition
 from hangtag.store.crm import breaker
 from hangtag.store.crm import config as crm
 from hangtag.store.crm.outbox import Fault, compose
@@ -74,7 +74,7 @@ def find_contact(tenant_id: str, number: str) -> FoundContact | None:
 
 
 def last_task(
-    tenant_id: str, external_id: str, conditions: Sequence[ConditionRow], logic: str | None
+    tenant_id: str, external_id: str, conditions: Sequence[PlacementCondition], logic: str | None
 ) -> FoundTask | None:
     """The newest open task of a contact that meets the conditions, by the outside CRM; None in doubt. Never raises."""
     data = {
@@ -125,7 +125,7 @@ def _send(tenant_id: str, kind: str, data: Mapping[str, Any]) -> Mapping[str, An
     return _read(answer)
 
 
-def _read(answer: Answer) -> Mapping[str, Any]:
+def _read(answer: HttpResponse) -> Mapping[str, Any]:
     if not 200 <= answer.status < 300:
         # A CRM that can't be asked says so with a 404 or the like, and still takes messages.
         raise _NoAnswerError(f"status {answer.status}")

@@ -27,7 +27,7 @@ def get_calls(
     contact_id: str | None = None,
     limit: api.Limit | None = None,
     cursor: str | None = None,
-) -> api.Listed[api.CallOut]:
+) -> api.PageModel[api.CallOut]:
     """The call with a PBX's id; or the calls of a time, the newest first; those that go on only as state=open."""
     if integration_id is not None and call_id is not None:
         return listing.call_of_pbx(table(), routes.caller, integration_id, call_id)
@@ -52,7 +52,7 @@ def get_tags(
     type: Annotated[str | None, Query(pattern="^(call|missed_call)$")] = None,  # noqa: A002
     limit: api.Limit | None = None,
     cursor: str | None = None,
-) -> api.Listed[api.TagOut]:
+) -> api.PageModel[api.TagOut]:
     """The tags of a contact, of a task, of a call, or of a time, the newest first."""
     tags = listing.Tags(table(), routes.caller, type)
     if call_id is not None:

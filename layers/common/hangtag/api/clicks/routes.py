@@ -3,7 +3,7 @@
 from typing import Literal
 
 from hangtag.api.kernel.caller import Role
-from hangtag.api.kernel.models import Given, Id, PhoneText, Taken
+from hangtag.api.kernel.models import Id, PhoneText, RequestModel, ResponseModel
 from hangtag.api.kernel.service import Routes
 from hangtag.services.clicks import request as clicking
 
@@ -12,7 +12,7 @@ __all__ = ["routes"]
 routes = Routes(Role.EMPLOYEE)
 
 
-class ClickIn(Taken):
+class StartCallRequest(RequestModel):
     """Whom to call: a number in any format, a contact (its first number), or a task (its first contact).
 
     With `to` the other two say whose number it is, and where the call's tag goes. `integration_id` chooses the PBX;
@@ -25,7 +25,7 @@ class ClickIn(Taken):
     integration_id: Id | None = None
 
 
-class ClickOut(Given):
+class StartedCall(ResponseModel):
     """A call that is on its way. `number` is E.164; `line` is the own number that the other party sees, if chosen."""
 
     call_id: str
@@ -40,7 +40,7 @@ class ClickOut(Given):
 
 
 @routes.post("/v1/calls", status_code=202)
-def post_call(click: ClickIn) -> ClickOut:
+def post_call(click: StartCallRequest) -> StartedCall:
     """Call somebody: the employee's own phone rings first. What comes of it is told by the call, and live.
 
     The same Idempotency-Key makes one call, whatever became of the answer. If there is no phone to ring, or its PBX
@@ -49,7 +49,7 @@ def post_call(click: ClickIn) -> ClickOut:
     caller = routes.caller
     wanted = clicking.Wanted(**click.model_dump())
     made = clicking.begin(caller.tenant_id, caller.employee_id, wanted, routes.idempotency_key)
-    return ClickOut(
+    return StartedCall(
         call_id=made.public_id,
         state=made.state.value,
         reason=made.reason,

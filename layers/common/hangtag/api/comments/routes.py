@@ -7,10 +7,10 @@ from pydantic import StringConstraints
 from hangtag.api.contacts import timeline
 from hangtag.api.kernel import listing
 from hangtag.api.kernel.caller import Role
-from hangtag.api.kernel.models import CallOut, Given, Id, Limit, Listed, TagOut, Taken
+from hangtag.api.kernel.models import CallOut, Id, Limit, PageModel, RequestModel, ResponseModel, TagOut
 from hangtag.api.kernel.paging import found_id
 from hangtag.api.kernel.service import Routes
-from hangtag.api.tasks.routes import TaskIn, TaskOut, checked
+from hangtag.api.tasks.routes import CreateTaskRequest, TaskOut, checked
 from hangtag.errors import BadInputError, ConflictError, FieldError
 from hangtag.store.calls import items as calls
 from hangtag.store.db.client import table
@@ -22,14 +22,14 @@ __all__ = ["routes"]
 routes = Routes(Role.EMPLOYEE)
 
 
-class CommentIn(Taken):
+class CreateCommentRequest(RequestModel):
     """A comment to be. Without a task it goes to the call's contact."""
 
     text: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000)]
     task_id: Id | None = None
 
 
-class CallFactsOut(Given):
+class CallSummary(ResponseModel):
     """The call that a comment is on."""
 
     id: str
@@ -39,7 +39,7 @@ class CallFactsOut(Given):
     number: str | None
 
 
-class CommentOut(Given):
+class CommentOut(ResponseModel):
     """A comment on a call. `author` is owner, employee:<id> or oidc:<subject>."""
 
     id: str
@@ -48,10 +48,10 @@ class CommentOut(Given):
     text: str
     contact_id: str | None
     task_id: str | None
-    call: CallFactsOut
+    call: CallSummary
 
 
-class TimelineEntry(Given):
+class TimelineEntry(ResponseModel):
     """One thing in a timeline: a tag or a comment."""
 
     kind: Literal["tag", "comment"]
@@ -61,7 +61,7 @@ class TimelineEntry(Given):
 
 
 @routes.post("/v1/calls/<call_id>/comments", status_code=201)
-def post_comment(call_id: str, comment: CommentIn) -> CommentOut:
+def post_comment(call_id: str, comment: CreateCommentRequest) -> CommentOut:
     """Comment a call; the comment goes to its contact, or to the task that is named."""
     call, tenant_id, author = _call(call_id), routes.tenant_id, routes.caller.name
     if comment.task_id is None and call.contact_id is None:
@@ -85,17 +85,17 @@ def post_comment(call_id: str, comment: CommentIn) -> CommentOut:
 
 
 @routes.get("/v1/calls/<call_id>/comments")
-def get_comments(call_id: str, limit: Limit | None = None, cursor: str | None = None) -> Listed[CommentOut]:
+def get_comments(call_id: str, limit: Limit | None = None, cursor: str | None = None) -> PageModel[CommentOut]:
     """The comments on a call, the newest first."""
     found = _call(call_id)
     bodies, following = timeline.page(
         "comments", limit, cursor, lambda count, before: comments.of_call(routes.tenant_id, found.id, count, before)
     )
-    return Listed[CommentOut](items=[CommentOut.model_validate(body) for body in bodies], next_cursor=following)
+    return PageModel[CommentOut](items=[CommentOut.model_validate(body) for body in bodies], next_cursor=following)
 
 
 @routes.post("/v1/calls/<call_id>/tasks", status_code=201)
-def post_task(call_id: str, task: TaskIn) -> TaskOut:
+def post_task(call_id: str, task: CreateTaskRequest) -> TaskOut:
     """Make a task from a call; without contacts it is one of the call's contact."""
     call, tenant_id = _call(call_id), routes.tenant_id
     sent: dict[str, Any] = task.model_dump()
@@ -110,14 +110,14 @@ def post_task(call_id: str, task: TaskIn) -> TaskOut:
     return TaskOut.model_validate(routes.once(f"tasks {call_id}", work))
 
 
-class AttachIn(Taken):
+class CallTaskAssignment(RequestModel):
     """The task that a call belongs to."""
 
     task_id: Id
 
 
 @routes.put("/v1/calls/<call_id>/task")
-def put_call_task(call_id: str, wanted: AttachIn) -> CallOut:
+def put_call_task(call_id: str, wanted: CallTaskAssignment) -> CallOut:
     """Put a call on a task, while it goes on or after: its tag goes there, whatever the tenant's rule is."""
     call, tenant_id = _call(call_id), routes.tenant_id
     place = listing.call_key(tenant_id, call.id)
@@ -129,19 +129,19 @@ def put_call_task(call_id: str, wanted: AttachIn) -> CallOut:
 
 
 @routes.get("/v1/contacts/<contact_id>/timeline")
-def get_timeline(contact_id: str, limit: Limit | None = None, cursor: str | None = None) -> Listed[TimelineEntry]:
+def get_timeline(contact_id: str, limit: Limit | None = None, cursor: str | None = None) -> PageModel[TimelineEntry]:
     """What happened with a contact, the newest first: tags and comments, as far as the caller may see them."""
     contact = contacts.get_contact(routes.tenant_id, found_id(contact_id))
     entries, following = timeline.of_contact(routes.caller, contact.id, limit, cursor)
-    return Listed[TimelineEntry](items=[_entry(*entry) for entry in entries], next_cursor=following)
+    return PageModel[TimelineEntry](items=[_entry(*entry) for entry in entries], next_cursor=following)
 
 
 @routes.get("/v1/tasks/<task_id>/timeline")
-def get_task_timeline(task_id: str, limit: Limit | None = None, cursor: str | None = None) -> Listed[TimelineEntry]:
+def get_task_timeline(task_id: str, limit: Limit | None = None, cursor: str | None = None) -> PageModel[TimelineEntry]:
     """What happened with a task, the newest first: tags and comments, as far as the caller may see them."""
     task = tasks.get_task(routes.tenant_id, found_id(task_id))
     entries, following = timeline.of_task(routes.caller, task.id, limit, cursor)
-    return Listed[TimelineEntry](items=[_entry(*entry) for entry in entries], next_cursor=following)
+    return PageModel[TimelineEntry](items=[_entry(*entry) for entry in entries], next_cursor=following)
 
 
 def _entry(kind: Literal["tag", "comment"], body: Any) -> TimelineEntry:

@@ -6,7 +6,7 @@ from typing import Any
 
 from hangtag import masks
 from hangtag.api.kernel.models import ContactOut, EmployeeOut
-from hangtag.settings import MaskRow
+from hangtag.settings import DisplayFormat
 from hangtag.store.db.client import table
 from hangtag.store.office import contacts, settings
 
@@ -48,5 +48,5 @@ class Cards:
         return masks.show(mask if mask is not None else number, number, extension)
 
     @cached_property
-    def _masks(self) -> list[MaskRow]:
+    def _masks(self) -> list[DisplayFormat]:
         return settings.load_settings(table(), self._tenant_id).masks

@@ -22,7 +22,7 @@ admin_routes = Routes(Role.ADMIN)
 
 
 @routes.post("/v1/contacts", status_code=201)
-def post_contact(contact: api.ContactIn) -> api.ContactOut:
+def post_contact(contact: api.CreateContactRequest) -> api.ContactOut:
     """Add a contact. A number that an older contact has stays matched to that one, and is shown so."""
     tenant_id = routes.tenant_id
 
@@ -41,7 +41,7 @@ def get_contacts(
     external_id: Annotated[str | None, Query(max_length=128)] = None,
     limit: api.Limit | None = None,
     cursor: str | None = None,
-) -> api.Listed[api.ContactOut]:
+) -> api.PageModel[api.ContactOut]:
     """The contact with a number, in any format, or with another system's id; or all contacts, the newest first."""
     if phone is not None or external_id is not None:
         found = (
@@ -50,7 +50,7 @@ def get_contacts(
             else contacts.find_by_external_id(routes.tenant_id, external_id or "")
         )
         shown = [Cards(routes.tenant_id).contact(found.to_json())] if found else []
-        return api.Listed[api.ContactOut](items=shown)
+        return api.PageModel[api.ContactOut](items=shown)
     return listing.contacts(table(), routes.tenant_id, limit, cursor)
 
 
@@ -62,7 +62,7 @@ def get_contact(contact_id: str) -> api.ContactOut:
 
 
 @routes.patch("/v1/contacts/<contact_id>")
-def patch_contact(contact_id: str, changes: api.ContactChange) -> api.ContactOut:
+def patch_contact(contact_id: str, changes: api.UpdateContactRequest) -> api.ContactOut:
     """Change a contact; what is not sent stays."""
     wanted = changes.changes()
     if "phones" in wanted:

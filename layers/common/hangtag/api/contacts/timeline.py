@@ -7,7 +7,7 @@ from hangtag.api.kernel import listing
 from hangtag.api.kernel.caller import Caller, Role
 from hangtag.api.kernel.cursor import read_cursor, write_cursor
 from hangtag.api.kernel.models import DEFAULT_LIMIT
-from hangtag.api.kernel.visibility import Sight
+from hangtag.api.kernel.visibility import Visibility
 from hangtag.errors import NotFoundError
 from hangtag.store.db.client import table
 from hangtag.store.db.listing import by_contact
@@ -67,7 +67,7 @@ class _Eyes:
 
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
-        self._sight = Sight(caller)
+        self._sight = Visibility(caller)
         self._calls: dict[str, bool] = {}
 
     def may_see(self, kind: str, body: Body) -> bool:

@@ -7,7 +7,7 @@ from pydantic import Field, StringConstraints
 
 from hangtag.api.kernel.caller import Role
 from hangtag.api.kernel.cursor import read_cursor, write_cursor
-from hangtag.api.kernel.models import DEFAULT_LIMIT, Given, Limit, Listed, Taken
+from hangtag.api.kernel.models import DEFAULT_LIMIT, Limit, PageModel, RequestModel, ResponseModel
 from hangtag.api.kernel.paging import found_id
 from hangtag.api.kernel.service import Routes
 from hangtag.crm import config, webhook
@@ -30,14 +30,14 @@ Url = Annotated[str, StringConstraints(pattern=r"^https?://[!-~]+$", max_length=
 Kind = Literal["builtin", "webhook"]
 
 
-class CrmIn(Taken):
+class SetCrmSettingsRequest(RequestModel):
     """Which CRM: the built-in one, or also one outside, which is told everything at this address."""
 
     kind: Kind
     url: Url | None = None
 
 
-class CrmHealthOut(Given):
+class CrmHealth(ResponseModel):
     """How the CRM does. `failures` in a row; while it is paused, nothing is sent to it."""
 
     state: Literal["ok", "failing", "paused"]
@@ -48,35 +48,35 @@ class CrmHealthOut(Given):
     failed_at: datetime | None
 
 
-class CrmOut(Given):
+class CrmSettings(ResponseModel):
     """The CRM. Until `secret_overlap_until` requests carry the signature of the old secret too."""
 
     kind: Kind
     url: str | None
     secret_overlap_until: datetime | None
-    health: CrmHealthOut | None
+    health: CrmHealth | None
 
 
-class NewCrmOut(CrmOut):
+class CreatedCrmSettings(CrmSettings):
     """The CRM as it was set. `secret` is there when it was made by this, and shown this once."""
 
     secret: str | None
 
 
-class CrmRotateIn(Taken):
+class RotateCrmSecretRequest(RequestModel):
     """For how long the old secret signs too."""
 
     overlap_hours: Annotated[int, Field(ge=0, le=MAX_OVERLAP_HOURS)] = 24
 
 
-class CrmRotatedOut(Given):
+class RotatedCrmSecret(ResponseModel):
     """A new secret, shown this once."""
 
     secret: str
     secret_overlap_until: datetime | None
 
 
-class CrmTestOut(Given):
+class CrmTestResult(ResponseModel):
     """What came back of a test message: whether it was taken, the HTTP status if there was one, and what it means."""
 
     ok: bool
@@ -84,7 +84,7 @@ class CrmTestOut(Given):
     said: str
 
 
-class DeadLetterOut(Given):
+class DeadLetter(ResponseModel):
     """A message that the CRM did not take. `attempts` is how often it was sent since it was last redriven."""
 
     id: str
@@ -98,7 +98,7 @@ class DeadLetterOut(Given):
     reason: str
 
 
-class RedrivenOut(Given):
+class RedriveResult(ResponseModel):
     """How many messages are tried again, and whether there are more: then send the request again."""
 
     redriven: int
@@ -106,13 +106,13 @@ class RedrivenOut(Given):
 
 
 @routes.get("/v1/settings/crm")
-def get_crm() -> CrmOut:
+def get_crm() -> CrmSettings:
     """Which CRM there is, and how it does."""
     return _shown(routes.tenant_id, crm.read(routes.tenant_id))
 
 
 @routes.put("/v1/settings/crm")
-def put_crm(wanted: CrmIn) -> NewCrmOut:
+def put_crm(wanted: SetCrmSettingsRequest) -> CreatedCrmSettings:
     """Set the CRM. Its first address brings the secret, shown this once; another address keeps it."""
     tenant_id = routes.tenant_id
     if (wanted.url is None) == (wanted.kind == "webhook"):
@@ -123,69 +123,69 @@ def put_crm(wanted: CrmIn) -> NewCrmOut:
         config.disconnect(tenant_id, routes.caller.name)
     else:
         after, secret = config.connect(tenant_id, wanted.url, routes.caller.name)
-    return NewCrmOut(**_shown(tenant_id, after).model_dump(), secret=secret)
+    return CreatedCrmSettings(**_shown(tenant_id, after).model_dump(), secret=secret)
 
 
 @routes.post("/v1/settings/crm/rotate")
-def post_rotate(wanted: CrmRotateIn) -> CrmRotatedOut:
+def post_rotate(wanted: RotateCrmSecretRequest) -> RotatedCrmSecret:
     """Make a new secret; the old one signs too for the overlap."""
     tenant_id, who = routes.tenant_id, routes.caller.name
 
-    def work() -> CrmRotatedOut:
+    def work() -> RotatedCrmSecret:
         after, secret = config.rotate(tenant_id, wanted.overlap_hours, now(), who)
-        return CrmRotatedOut(secret=secret, secret_overlap_until=_moment(after.overlap_until))
+        return RotatedCrmSecret(secret=secret, secret_overlap_until=_moment(after.overlap_until))
 
-    return CrmRotatedOut.model_validate(routes.once("crm-rotate", work, sealed=True))
+    return RotatedCrmSecret.model_validate(routes.once("crm-rotate", work, sealed=True))
 
 
 @routes.post("/v1/settings/crm/test")
-def post_test() -> CrmTestOut:
+def post_test() -> CrmTestResult:
     """Send a signed message of type `test` now, and say what came back."""
     tenant_id = routes.tenant_id
 
-    def work() -> CrmTestOut:
+    def work() -> CrmTestResult:
         outcome = webhook.test(tenant_id, now())
         ok = outcome.verdict is webhook.Verdict.ACCEPTED
-        return CrmTestOut(ok=ok, status=outcome.fault.status, said=outcome.fault.reason)
+        return CrmTestResult(ok=ok, status=outcome.fault.status, said=outcome.fault.reason)
 
-    return CrmTestOut.model_validate(routes.once("crm-test", work))
+    return CrmTestResult.model_validate(routes.once("crm-test", work))
 
 
 @routes.get("/v1/settings/crm/dead-letters")
-def get_dead_letters(limit: Limit | None = None, cursor: str | None = None) -> Listed[DeadLetterOut]:
+def get_dead_letters(limit: Limit | None = None, cursor: str | None = None) -> PageModel[DeadLetter]:
     """What was given up in the last 90 days, the latest first."""
     start = read_cursor("dead-letters", 1, cursor)
-    found, following = outbox.list_dead(routes.tenant_id, limit or DEFAULT_LIMIT, start[0] if start else None)
-    return Listed[DeadLetterOut](
-        items=[DeadLetterOut.model_validate(one) for one in found],
+    found, following = outbox.list_dead_letters(routes.tenant_id, limit or DEFAULT_LIMIT, start[0] if start else None)
+    return PageModel[DeadLetter](
+        items=[DeadLetter.model_validate(one) for one in found],
         next_cursor=write_cursor("dead-letters", following) if following else None,
     )
 
 
 @routes.post("/v1/settings/crm/dead-letters/redrive")
-def post_redrive_all() -> RedrivenOut:
+def post_redrive_all() -> RedriveResult:
     """Have all that was given up tried again, up to 200 at a time."""
     tenant_id = routes.tenant_id
 
-    def work() -> RedrivenOut:
-        found, following = outbox.list_dead(tenant_id, MAX_REDRIVEN, None)
+    def work() -> RedriveResult:
+        found, following = outbox.list_dead_letters(tenant_id, MAX_REDRIVEN, None)
         count = _redrive(tenant_id, [one["id"] for one in found])
-        return RedrivenOut(redriven=count, more=following is not None)
+        return RedriveResult(redriven=count, more=following is not None)
 
-    return RedrivenOut.model_validate(routes.once("crm-redrive", work))
+    return RedriveResult.model_validate(routes.once("crm-redrive", work))
 
 
 @routes.post("/v1/settings/crm/dead-letters/<letter_id>/redrive")
-def post_redrive(letter_id: str) -> RedrivenOut:
+def post_redrive(letter_id: str) -> RedriveResult:
     """Have one message that was given up tried again."""
     tenant_id, outbox_id = routes.tenant_id, found_id(letter_id)
 
-    def work() -> RedrivenOut:
+    def work() -> RedriveResult:
         if _redrive(tenant_id, [outbox_id]) == 0:
             raise NotFoundError("there is no such dead letter")
-        return RedrivenOut(redriven=1, more=False)
+        return RedriveResult(redriven=1, more=False)
 
-    return RedrivenOut.model_validate(routes.once(f"crm-redrive:{outbox_id}", work))
+    return RedriveResult.model_validate(routes.once(f"crm-redrive:{outbox_id}", work))
 
 
 def _redrive(tenant_id: str, ids: list[str]) -> int:
@@ -198,10 +198,10 @@ def _redrive(tenant_id: str, ids: list[str]) -> int:
     return count
 
 
-def _shown(tenant_id: str, found: CrmConfig | None) -> CrmOut:
+def _shown(tenant_id: str, found: CrmConfig | None) -> CrmSettings:
     if found is None:
-        return CrmOut(kind="builtin", url=None, secret_overlap_until=None, health=None)
-    return CrmOut(
+        return CrmSettings(kind="builtin", url=None, secret_overlap_until=None, health=None)
+    return CrmSettings(
         kind="webhook",
         url=found.url,
         secret_overlap_until=_moment(found.overlap_until),
@@ -209,9 +209,9 @@ def _shown(tenant_id: str, found: CrmConfig | None) -> CrmOut:
     )
 
 
-def _health(found: breaker.Health) -> CrmHealthOut:
+def _health(found: breaker.Health) -> CrmHealth:
     paused = found.paused_until is not None and found.paused_until > now()
-    return CrmHealthOut(
+    return CrmHealth(
         state="paused" if paused else "failing" if found.failures else "ok",
         failures=found.failures,
         paused_until=found.paused_until if paused else None,

@@ -17,7 +17,7 @@ routes = Routes(Role.ADMIN)
 
 
 @routes.post("/v1/employees", status_code=201)
-def post_employee(employee: api.EmployeeIn) -> api.EmployeeOut:
+def post_employee(employee: api.CreateEmployeeRequest) -> api.EmployeeOut:
     """Add an employee. An extension or a number of somebody else's is a 409 that names them."""
     tenant_id = routes.tenant_id
 
@@ -28,7 +28,7 @@ def post_employee(employee: api.EmployeeIn) -> api.EmployeeOut:
 
 
 @routes.get("/v1/employees")
-def get_employees(limit: api.Limit | None = None, cursor: str | None = None) -> api.Listed[api.EmployeeOut]:
+def get_employees(limit: api.Limit | None = None, cursor: str | None = None) -> api.PageModel[api.EmployeeOut]:
     """The tenant's employees."""
     tenant_id = routes.tenant_id
     return children(
@@ -49,7 +49,7 @@ def get_employee(employee_id: str) -> api.EmployeeOut:
 
 
 @routes.patch("/v1/employees/<employee_id>")
-def patch_employee(employee_id: str, changes: api.EmployeeChange) -> api.EmployeeOut:
+def patch_employee(employee_id: str, changes: api.UpdateEmployeeRequest) -> api.EmployeeOut:
     """Change an employee; what is not sent stays."""
     changed = staff.change(routes.tenant_id, found_id(employee_id), changes, routes.caller.name)
     return Cards(routes.tenant_id).employee(changed.to_json())

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 from zoneinfo import available_timezones
 
-from hangtag.api.kernel.models import EmployeeChange, EmployeeIn, ExtensionShape, WorkingHours, typed
+from hangtag.api.kernel.models import CreateEmployeeRequest, ExtensionShape, UpdateEmployeeRequest, WorkingHours, typed
 from hangtag.errors import BadInputError, FieldError, NotFoundError
 from hangtag.hours import Hours, HoursError, Span, check
 from hangtag.store.db import audit
@@ -17,7 +17,7 @@ from hangtag.store.office.tenants import get_tenant
 __all__ = ["change", "hire"]
 
 
-def hire(tenant_id: str, wanted: EmployeeIn) -> Employee:
+def hire(tenant_id: str, wanted: CreateEmployeeRequest) -> Employee:
     """A new employee. Raises BadInputError, and ConflictError naming who has an extension or number."""
     return employees.create_employee(
         tenant_id,
@@ -31,7 +31,7 @@ def hire(tenant_id: str, wanted: EmployeeIn) -> Employee:
     )
 
 
-def change(tenant_id: str, employee_id: str, wanted: EmployeeChange, who: str) -> Employee:
+def change(tenant_id: str, employee_id: str, wanted: UpdateEmployeeRequest, who: str) -> Employee:
     """Change an employee; `who` changes it, for the audit list. Raises as `hire` does, and NotFoundError."""
     before = employees.get_employee(tenant_id, employee_id)
     changes: dict[str, Any] = wanted.changes()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from hangtag.api.kernel.caller import Role
-from hangtag.api.kernel.models import Given, PhoneText, Taken
+from hangtag.api.kernel.models import PhoneText, RequestModel, ResponseModel
 from hangtag.api.kernel.paging import found_id
 from hangtag.api.kernel.service import Routes
 from hangtag.errors import BadInputError, ConflictError, FieldError
@@ -23,34 +23,34 @@ routes = Routes(Role.ADMIN)
 owner_routes = Routes(Role.OWNER)
 
 
-class ExportStarted(Given):
+class StartedExport(ResponseModel):
     """An export that was asked for."""
 
     id: str
     state: Literal["running", "done", "failed"]
 
 
-class ExportOut(ExportStarted):
+class Export(StartedExport):
     """How far an export is. `url` is where its file may be fetched for 15 minutes, null until it is done."""
 
     rows: int
     url: str | None
 
 
-class ErasureIn(Taken):
+class StartErasureRequest(RequestModel):
     """Whose traces are to go."""
 
     number: PhoneText
 
 
-class ErasureStarted(Given):
+class StartedErasure(ResponseModel):
     """An erasure that was asked for."""
 
     id: str
     state: Literal["running", "done"]
 
 
-class ErasureOut(ErasureStarted):
+class Erasure(StartedErasure):
     """The receipt: how much of each kind went. `number_digest` stands for the number, which is nowhere any more."""
 
     number_digest: str
@@ -60,29 +60,29 @@ class ErasureOut(ErasureStarted):
 
 
 @owner_routes.post("/v1/exports", status_code=201)
-def post_export() -> ExportStarted:
+def post_export() -> StartedExport:
     """Begin an export of everything as JSON Lines; the file is kept for a week."""
     tenant_id = owner_routes.tenant_id
 
-    def work() -> ExportStarted:
+    def work() -> StartedExport:
         made = exports.create(tenant_id)
         _start({"job": "export", "tenant": tenant_id, "id": made.id})
-        return ExportStarted(id=made.id, state="running")
+        return StartedExport(id=made.id, state="running")
 
-    return ExportStarted.model_validate(owner_routes.once("exports", work))
+    return StartedExport.model_validate(owner_routes.once("exports", work))
 
 
 @owner_routes.get("/v1/exports/<export_id>")
-def get_export(export_id: str) -> ExportOut:
+def get_export(export_id: str) -> Export:
     """How far an export is, and once it is done, where its file lies."""
     tenant_id = owner_routes.tenant_id
     item = exports.load(tenant_id, found_id(export_id))
     url = link(tenant_id, item.id) if item.state == exports.DONE else None
-    return ExportOut.model_validate({"id": item.id, "state": item.state, "rows": int(item.rows), "url": url})
+    return Export.model_validate({"id": item.id, "state": item.state, "rows": int(item.rows), "url": url})
 
 
 @routes.post("/v1/erasures", status_code=201)
-def post_erasure(wanted: ErasureIn) -> ErasureStarted:
+def post_erasure(wanted: StartErasureRequest) -> StartedErasure:
     """Begin to erase whoever has this number: contact, tags, comments, recordings, deliveries. Calls stay, nameless."""
     tenant_id, who = routes.tenant_id, routes.caller.name
     number = normalise(wanted.number, tenants.load_tenant(tenant_id).country)
@@ -91,20 +91,20 @@ def post_erasure(wanted: ErasureIn) -> ErasureStarted:
     if _is_employees(tenant_id, number.e164):
         raise ConflictError("the number is an employee's: take it off the employee's card first")
 
-    def work() -> ErasureStarted:
+    def work() -> StartedErasure:
         made = erasures.create(tenant_id, number.e164, who)
         # The number travels with the job alone, and is gone with it.
         _start({"job": "erase", "tenant": tenant_id, "id": made.id, "number": number.e164})
-        return ErasureStarted(id=made.id, state="running")
+        return StartedErasure(id=made.id, state="running")
 
-    return ErasureStarted.model_validate(routes.once("erasures", work))
+    return StartedErasure.model_validate(routes.once("erasures", work))
 
 
 @routes.get("/v1/erasures/<erasure_id>")
-def get_erasure(erasure_id: str) -> ErasureOut:
+def get_erasure(erasure_id: str) -> Erasure:
     """The receipt of an erasure."""
     item = erasures.load(routes.tenant_id, found_id(erasure_id))
-    return ErasureOut.model_validate(erasures.receipt(item).to_json())
+    return Erasure.model_validate(erasures.receipt(item).to_json())
 
 
 def _is_employees(tenant_id: str, e164: str) -> bool:

@@ -6,7 +6,7 @@ from aws_lambda_powertools.event_handler import Response
 from pydantic import Field
 
 from hangtag.api.kernel.caller import Role
-from hangtag.api.kernel.models import UNSENT, Given, Id, Limit, Listed, Taken, Text
+from hangtag.api.kernel.models import UNSENT, Id, Limit, PageModel, RequestModel, ResponseModel, Text
 from hangtag.api.kernel.paging import children, found_id
 from hangtag.api.kernel.service import Routes
 from hangtag.errors import BadInputError, FieldError
@@ -19,21 +19,21 @@ routes = Routes(Role.ADMIN)
 Members = Annotated[list[Id], Field(max_length=groups.MAX_MEMBERS)]
 
 
-class GroupIn(Taken):
+class CreateGroupRequest(RequestModel):
     """A group to be."""
 
     name: Text
     employee_ids: Members = Field(default_factory=list)
 
 
-class GroupChange(Taken):
+class UpdateGroupRequest(RequestModel):
     """What changes of a group; what is not sent stays."""
 
     name: Text = UNSENT
     employee_ids: Members = UNSENT
 
 
-class GroupOut(Given):
+class GroupOut(ResponseModel):
     """A group."""
 
     id: str
@@ -43,7 +43,7 @@ class GroupOut(Given):
 
 
 @routes.post("/v1/groups", status_code=201)
-def post_group(group: GroupIn) -> GroupOut:
+def post_group(group: CreateGroupRequest) -> GroupOut:
     """Make a group of employees."""
     tenant_id = routes.tenant_id
 
@@ -55,7 +55,7 @@ def post_group(group: GroupIn) -> GroupOut:
 
 
 @routes.get("/v1/groups")
-def get_groups(limit: Limit | None = None, cursor: str | None = None) -> Listed[GroupOut]:
+def get_groups(limit: Limit | None = None, cursor: str | None = None) -> PageModel[GroupOut]:
     """The tenant's groups."""
     tenant_id = routes.tenant_id
     return children("groups", GroupOut, limit, cursor, lambda count, after: groups.list_groups(tenant_id, count, after))
@@ -68,7 +68,7 @@ def get_group(group_id: str) -> GroupOut:
 
 
 @routes.patch("/v1/groups/<group_id>")
-def patch_group(group_id: str, wanted: GroupChange) -> GroupOut:
+def patch_group(group_id: str, wanted: UpdateGroupRequest) -> GroupOut:
     """Change a group; what is not sent stays."""
     changes: dict[str, Any] = wanted.changes()
     if "employee_ids" in changes:

@@ -4,7 +4,7 @@ import os
 from typing import Any, Literal
 
 from hangtag.api.kernel.caller import Role
-from hangtag.api.kernel.models import Given, Limit, Listed, Taken, Text
+from hangtag.api.kernel.models import Limit, PageModel, RequestModel, ResponseModel, Text
 from hangtag.api.kernel.paging import children, found_id
 from hangtag.api.kernel.service import Routes
 from hangtag.errors import ConflictError
@@ -20,20 +20,20 @@ UPLOAD_SECONDS = 3600
 STARTABLE = frozenset({imports.WAITING, imports.STOPPED, imports.FAILED, imports.DONE})
 
 
-class ImportIn(Taken):
+class CreateImportRequest(RequestModel):
     """An import to be."""
 
     name: Text | None = None
 
 
-class RowErrorOut(Given):
+class ImportRowError(ResponseModel):
     """Why a row was refused; rows are counted from 1, behind the header."""
 
     row: int
     reason: str
 
 
-class ImportOut(Given):
+class ImportOut(ResponseModel):
     """An import, and how far it came. `errors` are the first twenty."""
 
     id: str
@@ -44,32 +44,32 @@ class ImportOut(Given):
     created: int
     existing: int
     refused: int
-    errors: list[RowErrorOut]
+    errors: list[ImportRowError]
     reason: str | None
 
 
-class NewImportOut(ImportOut):
+class CreatedImport(ImportOut):
     """An import just made. PUT the file to `upload_url` within the hour, then start the import."""
 
     upload_url: str
 
 
 @routes.post("/v1/imports", status_code=201)
-def post_import(wanted: ImportIn) -> NewImportOut:
+def post_import(wanted: CreateImportRequest) -> CreatedImport:
     """Begin an import of contacts: the answer says where to put the CSV file."""
     tenant_id = routes.tenant_id
 
-    def work() -> NewImportOut:
+    def work() -> CreatedImport:
         made = imports.create_import(tenant_id, wanted.name)
         place = {"Bucket": os.environ["FILES_BUCKET"], "Key": imports.object_key(tenant_id, made.id)}
         url = client.make("s3").generate_presigned_url("put_object", Params=place, ExpiresIn=UPLOAD_SECONDS)
-        return NewImportOut.model_validate({**made.to_json(), "upload_url": url})
+        return CreatedImport.model_validate({**made.to_json(), "upload_url": url})
 
-    return NewImportOut.model_validate(routes.once("imports", work, sealed=True))
+    return CreatedImport.model_validate(routes.once("imports", work, sealed=True))
 
 
 @routes.get("/v1/imports")
-def get_imports(limit: Limit | None = None, cursor: str | None = None) -> Listed[ImportOut]:
+def get_imports(limit: Limit | None = None, cursor: str | None = None) -> PageModel[ImportOut]:
     """The tenant's imports."""
     tenant_id = routes.tenant_id
     return children(

@@ -1,7 +1,7 @@
 """The extensions of a PBX: whose they are, and those that rang and are nobody's."""
 
 from hangtag.api.kernel.caller import Role
-from hangtag.api.kernel.models import Given, Listed
+from hangtag.api.kernel.models import PageModel, ResponseModel
 from hangtag.api.kernel.paging import found_id
 from hangtag.api.kernel.service import Routes
 from hangtag.services.integrations.client import open_pbx
@@ -13,7 +13,7 @@ __all__ = ["routes"]
 routes = Routes(Role.ADMIN)
 
 
-class ExtensionOut(Given):
+class ExtensionUsage(ResponseModel):
     """An extension: of an employee, or of nobody, with the calls that it rang in and when it did last."""
 
     extension: str
@@ -23,7 +23,7 @@ class ExtensionOut(Given):
     last_seen_at: str | None
 
 
-class PbxExtensionOut(Given):
+class PbxExtension(ResponseModel):
     """An extension that the PBX knows, under what name it does, and whose it is here."""
 
     extension: str
@@ -33,15 +33,15 @@ class PbxExtensionOut(Given):
 
 
 @routes.get("/v1/integrations/<integration_id>/pbx-extensions")
-def get_pbx_extensions(integration_id: str) -> Listed[PbxExtensionOut]:
+def get_pbx_extensions(integration_id: str) -> PageModel[PbxExtension]:
     """The extensions that the PBX itself knows; it is asked each time. 409: this PBX can't be asked."""
     tenant_id = routes.tenant_id
     found = integrations.get_integration(tenant_id, found_id(integration_id))
     known = open_pbx(tenant_id, found).extensions()
     mapped = employees.by_extension(tenant_id, found.id)
-    return Listed[PbxExtensionOut](
+    return PageModel[PbxExtension](
         items=[
-            PbxExtensionOut(
+            PbxExtension(
                 extension=one.extension,
                 name=one.name,
                 employee_id=mapped[one.extension].id if one.extension in mapped else None,
@@ -53,13 +53,13 @@ def get_pbx_extensions(integration_id: str) -> Listed[PbxExtensionOut]:
 
 
 @routes.get("/v1/integrations/<integration_id>/extensions")
-def get_extensions(integration_id: str) -> Listed[ExtensionOut]:
+def get_extensions(integration_id: str) -> PageModel[ExtensionUsage]:
     """The extensions that are mapped, then those that rang lately and are not: calls to them leave no tag."""
     tenant_id = routes.tenant_id
     found = integrations.get_integration(tenant_id, found_id(integration_id))
     mapped = employees.by_extension(tenant_id, found.id)
     ours = [
-        ExtensionOut(
+        ExtensionUsage(
             extension=extension,
             employee_id=mapped[extension].id,
             employee_name=mapped[extension].name,
@@ -69,7 +69,7 @@ def get_extensions(integration_id: str) -> Listed[ExtensionOut]:
         for extension in sorted(mapped)
     ]
     nobodys = [
-        ExtensionOut(
+        ExtensionUsage(
             extension=one.extension,
             employee_id=None,
             employee_name=None,
@@ -80,4 +80,4 @@ def get_extensions(integration_id: str) -> Listed[ExtensionOut]:
         # It may have been mapped since.
         if one.extension not in mapped
     ]
-    return Listed[ExtensionOut](items=ours + nobodys)
+    return PageModel[ExtensionUsage](items=ours + nobodys)

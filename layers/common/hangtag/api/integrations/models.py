@@ -5,28 +5,28 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, Field, StringConstraints
 
-from hangtag.api.kernel.models import UNSENT, Given, Taken, Text
+from hangtag.api.kernel.models import UNSENT, RequestModel, ResponseModel, Text
 
 __all__ = [
-    "CredentialOut",
-    "DeliveryOut",
-    "FindingOut",
-    "FindingsOut",
-    "IntegrationChange",
-    "IntegrationDetailOut",
-    "IntegrationIn",
+    "CreateIntegrationRequest",
+    "CreatedIntegration",
+    "DiagnosticCheck",
+    "DiagnosticReport",
+    "IntegrationDetail",
     "IntegrationOut",
-    "LedOut",
-    "NewIntegrationOut",
+    "ProviderField",
     "ProviderOut",
-    "ReplayOut",
-    "RotateIn",
-    "RotatedOut",
-    "WatchIn",
+    "ReplayResult",
+    "RotateWebhookEndpointRequest",
+    "RotatedWebhookEndpoint",
+    "UpdateIntegrationRequest",
+    "WatchWebhookRequestsRequest",
+    "WebhookEventResult",
+    "WebhookRequestLogEntry",
 ]
 
 
-class IntegrationIn(Taken):
+class CreateIntegrationRequest(RequestModel):
     """A connection to a PBX. Which credentials it takes depends on the provider."""
 
     provider: Annotated[str, StringConstraints(max_length=64)]
@@ -35,7 +35,7 @@ class IntegrationIn(Taken):
     settings: dict[str, Any] = Field(default_factory=dict)
 
 
-class IntegrationChange(Taken):
+class UpdateIntegrationRequest(RequestModel):
     """What changes of an integration; what is not sent stays.
 
     `credentials` are merged: each that is sent replaces the one of its name, null takes it away, the others stay.
@@ -48,7 +48,7 @@ class IntegrationChange(Taken):
     overlap_hours: Annotated[int, Field(ge=0, le=168)] = 24
 
 
-class IntegrationOut(Given):
+class IntegrationOut(ResponseModel):
     """An integration, without what is secret.
 
     `previous_url_until`: when the webhook's address before the last rotation stops; null if there is none.
@@ -64,7 +64,7 @@ class IntegrationOut(Given):
     watched_until: datetime | None
 
 
-class IntegrationDetailOut(IntegrationOut):
+class IntegrationDetail(IntegrationOut):
     """One integration. `last_delivery_at` is the latest that is known of: a delivery that was kept, or a call.
 
     `history` says how far the PBX's history was compared; null if it has none. `look_after` is what came of seeing to
@@ -72,11 +72,11 @@ class IntegrationDetailOut(IntegrationOut):
     """
 
     last_delivery_at: datetime | None
-    history: "HistoryOut | None" = None
-    look_after: "FindingOut | None" = None
+    history: "ReconciliationProgress | None" = None
+    look_after: "DiagnosticCheck | None" = None
 
 
-class HistoryOut(Given):
+class ReconciliationProgress(ResponseModel):
     """How far a PBX's history was compared with what its webhooks told.
 
     `compared_until`: all calls that began before were. `compared_at`: when the last try ended; `error` says why that
@@ -88,7 +88,7 @@ class HistoryOut(Given):
     error: str | None
 
 
-class RecoveredOut(Given):
+class RecoveredCall(ResponseModel):
     """A call that lacked something until the PBX's history was asked: all of it, its end, who answered, its recording,
     or details. `at`: when that was found.
     """
@@ -99,14 +99,14 @@ class RecoveredOut(Given):
     at: datetime
 
 
-class RecoverIn(Taken):
+class StartReconciliationRequest(RequestModel):
     """The time whose calls are to be compared: those that began from `from` to `to`, at most 7 days."""
 
     since: AwareDatetime = Field(alias="from")
     until: AwareDatetime = Field(alias="to")
 
 
-class FindingOut(Given):
+class DiagnosticCheck(ResponseModel):
     """One thing that was looked at."""
 
     what: Literal["credentials", "deliveries", "previous_url", "extensions", "pbx", "set_up", "look_after"]
@@ -114,7 +114,7 @@ class FindingOut(Given):
     detail: str
 
 
-class NewIntegrationOut(Given):
+class CreatedIntegration(ResponseModel):
     """An integration just made, with its webhook's address and the PBX's secrets, shown once.
 
     `instructions` are the steps to take at the PBX. `set_up` is what the PBX said when it was told the address; null
@@ -127,35 +127,35 @@ class NewIntegrationOut(Given):
     webhook_url: str
     secrets: dict[str, str]
     instructions: list[str]
-    set_up: FindingOut | None
+    set_up: DiagnosticCheck | None
     created_at: datetime
 
 
-class RotateIn(Taken):
+class RotateWebhookEndpointRequest(RequestModel):
     """A new webhook address, and new secrets too if `secrets`. What it replaces lives for the overlap."""
 
     overlap_hours: Annotated[int, Field(ge=0, le=168)] = 24
     secrets: bool = False
 
 
-class RotatedOut(Given):
+class RotatedWebhookEndpoint(ResponseModel):
     """The new webhook's address and the new secrets, shown once. `previous_until` is null if the old ones died."""
 
     id: str
     webhook_url: str
     secrets: dict[str, str]
     instructions: list[str]
-    set_up: FindingOut | None
+    set_up: DiagnosticCheck | None
     previous_until: datetime | None
 
 
-class WatchIn(Taken):
+class WatchWebhookRequestsRequest(RequestModel):
     """For how long all deliveries are to be kept."""
 
     minutes: Annotated[int, Field(ge=1, le=1440)]
 
 
-class LedOut(Given):
+class WebhookEventResult(ResponseModel):
     """What one event of a delivery came to.
 
     `full`: its call has 200 events already; `left_out`: a replay could not be sure to say what the PBX said.
@@ -167,7 +167,7 @@ class LedOut(Given):
     result: Literal["stored", "duplicate", "full", "left_out"]
 
 
-class DeliveryOut(Given):
+class WebhookRequestLogEntry(ResponseModel):
     """A webhook request as it came, its secrets masked, and what it led to.
 
     `status` is what the PBX was told, `reason` why, in words. `kept` says why it is shown at all: something was wrong,
@@ -186,27 +186,27 @@ class DeliveryOut(Given):
     headers: dict[str, str]
     body: str
     truncated: bool
-    events: list[LedOut]
+    events: list[WebhookEventResult]
 
 
-class ReplayOut(Given):
+class ReplayResult(ResponseModel):
     """What a delivery led to when it was run again. It is never verified: its secrets are not kept."""
 
     delivery_id: str
     understood: bool
     verified: Literal[False]
     reason: str
-    events: list[LedOut]
+    events: list[WebhookEventResult]
 
 
-class FindingsOut(Given):
+class DiagnosticReport(ResponseModel):
     """Whether an integration works, and what of it does not."""
 
     ok: bool
-    findings: list[FindingOut]
+    findings: list[DiagnosticCheck]
 
 
-class CredentialOut(Given):
+class ProviderField(ResponseModel):
     """One thing that a PBX needs the admin to type, or that can be set of it."""
 
     name: str
@@ -216,12 +216,12 @@ class CredentialOut(Given):
     description: str
 
 
-class ProviderOut(Given):
+class ProviderOut(ResponseModel):
     """What a PBX needs, and can do."""
 
     key: str
     name: str
-    credentials: list[CredentialOut]
-    settings: list[CredentialOut]
+    credentials: list[ProviderField]
+    settings: list[ProviderField]
     secrets: list[str]
     capabilities: list[str]

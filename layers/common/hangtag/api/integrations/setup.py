@@ -10,20 +10,20 @@ from pydantic import BaseModel, SecretStr, ValidationError
 
 from hangtag import outbound
 from hangtag.api.integrations.models import (
-    CredentialOut,
-    FindingOut,
-    IntegrationChange,
-    IntegrationIn,
-    NewIntegrationOut,
+    CreatedIntegration,
+    CreateIntegrationRequest,
+    DiagnosticCheck,
+    ProviderField,
     ProviderOut,
-    RotatedOut,
-    RotateIn,
+    RotatedWebhookEndpoint,
+    RotateWebhookEndpointRequest,
+    UpdateIntegrationRequest,
 )
 from hangtag.api.kernel.models import MAX_SETTINGS_BYTES
 from hangtag.api.kernel.problem import validation_fields
 from hangtag.errors import BadInputError, FieldError
 from hangtag.outbound import check_host
-from hangtag.providers import abilities
+from hangtag.providers import capabilities
 from hangtag.providers.catalog import ProviderInfo, catalog
 from hangtag.providers.forms.base import ApiSettings
 from hangtag.services.integrations.client import hosts, open_pbx, said, webhook_url
@@ -49,14 +49,14 @@ def _provider(info: ProviderInfo) -> ProviderOut:
         credentials=_fields(info.credentials),
         settings=_fields(info.settings),
         secrets=[*info.made_secrets, *info.made_keys],
-        capabilities=["events", *abilities(info.key)],
+        capabilities=["events", *capabilities(info.key)],
     )
 
 
-def _fields(model: type[BaseModel]) -> list[CredentialOut]:
+def _fields(model: type[BaseModel]) -> list[ProviderField]:
     """What a model takes, so that a form can be drawn from it."""
     return [
-        CredentialOut(
+        ProviderField(
             name=name,
             required=field.is_required(),
             secret="SecretStr" in str(field.annotation),
@@ -84,7 +84,7 @@ def info_of(provider: str) -> ProviderInfo:
     return info
 
 
-def connect(tenant_id: str, who: str, wanted: IntegrationIn) -> NewIntegrationOut:
+def connect(tenant_id: str, who: str, wanted: CreateIntegrationRequest) -> CreatedIntegration:
     """Make an integration. Raises BadInputError naming what the provider refuses."""
     info = info_of(wanted.provider)
     new = integrations.create_integration(
@@ -98,7 +98,7 @@ def connect(tenant_id: str, who: str, wanted: IntegrationIn) -> NewIntegrationOu
         who,
     )
     url = webhook_url(info.key, new.made.token)
-    return NewIntegrationOut(
+    return CreatedIntegration(
         id=new.integration.id,
         provider=info.key,
         name=wanted.name,
@@ -110,7 +110,7 @@ def connect(tenant_id: str, who: str, wanted: IntegrationIn) -> NewIntegrationOu
     )
 
 
-def change(tenant_id: str, integration_id: str, who: str, wanted: IntegrationChange) -> Integration:
+def change(tenant_id: str, integration_id: str, who: str, wanted: UpdateIntegrationRequest) -> Integration:
     """Change an integration. Raises NotFoundError, and BadInputError naming what the provider refuses."""
     info = info_of(integrations.get_integration(tenant_id, integration_id).provider)
     sent = wanted.changes()
@@ -132,7 +132,9 @@ def change(tenant_id: str, integration_id: str, who: str, wanted: IntegrationCha
     )
 
 
-def rotate(tenant_id: str, integration_id: str, who: str, wanted: RotateIn) -> RotatedOut:
+def rotate(
+    tenant_id: str, integration_id: str, who: str, wanted: RotateWebhookEndpointRequest
+) -> RotatedWebhookEndpoint:
     """A new webhook's address, and new secrets if they are wanted. Raises NotFoundError."""
     info = info_of(integrations.get_integration(tenant_id, integration_id).provider)
     new = integrations.rotate_integration(
@@ -145,7 +147,7 @@ def rotate(tenant_id: str, integration_id: str, who: str, wanted: RotateIn) -> R
         fresh=wanted.secrets,
     )
     url = webhook_url(info.key, new.made.token)
-    return RotatedOut(
+    return RotatedWebhookEndpoint(
         id=integration_id,
         webhook_url=url,
         secrets=new.made.shown,
@@ -164,18 +166,18 @@ def _needs(info: ProviderInfo) -> Needs:
     )
 
 
-def _set_up(tenant_id: str, integration: Integration, made: Made, url: str) -> FindingOut | None:
+def _set_up(tenant_id: str, integration: Integration, made: Made, url: str) -> DiagnosticCheck | None:
     """What the PBX said when it was told its webhook's address; None if it can't be told that.
 
     A secret that stayed, and is kept as a hash only, can't be told again; a key can.
     """
     info = info_of(integration.provider)
-    if "set_up" not in abilities(info.key) or not made.shown.keys() >= set(info.made_secrets):
+    if "set_up" not in capabilities(info.key) or not made.shown.keys() >= set(info.made_secrets):
         return None
     pbx = open_pbx(tenant_id, integration, seconds=SET_UP_SECONDS)
     kept = {name: pbx.account.credentials[name] for name in info.made_keys if name in pbx.account.credentials}
     finding = said(lambda: pbx.set_up(url, {**kept, **made.shown}), "set_up")
-    return FindingOut.model_validate(finding, from_attributes=True)
+    return DiagnosticCheck.model_validate(finding, from_attributes=True)
 
 
 def settings_of(info: ProviderInfo, typed: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from hangtag.errors import BadInputError, ConflictError, FieldError, Unprocessab
 from hangtag.store.db.client import dynamodb, is_refused
 from hangtag.store.db.keys import digest, key
 
-__all__ = ["Once", "check_key"]
+__all__ = ["IdempotencyRecord", "check_key"]
 
 KEPT_SECONDS = 24 * 3600
 # The longest that a function may run.
@@ -36,7 +36,7 @@ def check_key(caller_key: str) -> None:
         raise BadInputError("the Idempotency-Key is not valid", (field,))
 
 
-class Once:
+class IdempotencyRecord:
     """One deed under one key. `scope` is the tenant's id, or "" for the operator."""
 
     def __init__(self, scope: str, what: str, caller_key: str, payload: Any, *, sealed: bool) -> None:

@@ -12,8 +12,8 @@ from pydantic import BaseModel
 from hangtag.api.contacts.cards import Cards
 from hangtag.api.kernel.caller import Caller
 from hangtag.api.kernel.cursor import read_cursor, write_cursor
-from hangtag.api.kernel.models import DEFAULT_LIMIT, CallOut, ContactOut, Listed, TagOut, is_id
-from hangtag.api.kernel.visibility import Sight
+from hangtag.api.kernel.models import DEFAULT_LIMIT, CallOut, ContactOut, PageModel, TagOut, is_id
+from hangtag.api.kernel.visibility import Visibility
 from hangtag.errors import BadInputError, FieldError, NotFoundError
 from hangtag.services.calls.view import click_view, open_view
 from hangtag.store.calls import clicks
@@ -96,7 +96,7 @@ def _time(name: str, text: str) -> datetime:
         raise BadInputError("a time can't be read", (field,)) from None
 
 
-def contacts(table: str, tenant_id: str, limit: int | None, cursor: str | None) -> Listed[ContactOut]:
+def contacts(table: str, tenant_id: str, limit: int | None, cursor: str | None) -> PageModel[ContactOut]:
     """All contacts."""
     created = datetime.fromisoformat(get_tenant(tenant_id).created_at)
     span = Span(created.date(), datetime.now(UTC).date())
@@ -111,9 +111,9 @@ def calls(
     wanted: Mapping[str, str | None],
     limit: int | None,
     cursor: str | None,
-) -> Listed[CallOut]:
+) -> PageModel[CallOut]:
     """The calls of a time whose fields are as wanted (None: any): the closed ones, unless open ones are wanted."""
-    sight, tenant_id = Sight(caller), caller.tenant_id
+    sight, tenant_id = Visibility(caller), caller.tenant_id
 
     def accept(body: Body) -> bool:
         fits = all(value is None or body.get(name) == value for name, value in wanted.items())
@@ -124,21 +124,21 @@ def calls(
     return _days(CallOut, table, tenant_id, "CALLS", times.span, limit, cursor, accept)
 
 
-def _open_calls(table: str, tenant_id: str, accept: Callable[[Body], bool], limit: int) -> Listed[CallOut]:
+def _open_calls(table: str, tenant_id: str, accept: Callable[[Body], bool], limit: int) -> PageModel[CallOut]:
     """The calls that go on. They stand in no index of days yet, and are too few for pages."""
     found = (call_items.read(table, place) for place in call_items.live_calls(table, tenant_id))
     shown = [_view(item) for item in islice((item for item in found if item), MAX_OPEN)]
     shown = [call for call in shown if accept(call.model_dump())]
     shown.sort(key=lambda call: call.started_at or "", reverse=True)
-    return Listed[CallOut](items=shown[:limit])
+    return PageModel[CallOut](items=shown[:limit])
 
 
-def call_of_pbx(table: str, caller: Caller, integration_id: str, call_id: str) -> Listed[CallOut]:
+def call_of_pbx(table: str, caller: Caller, integration_id: str, call_id: str) -> PageModel[CallOut]:
     """The call, open or closed, that a PBX calls by this id."""
     tenant_id = caller.tenant_id
     item = call_items.read_newest(table, tenant_id, integration_id, call_id) if is_id(integration_id) else None
     shown = [_view(item)] if item else []
-    return Listed[CallOut](items=[call for call in shown if Sight(caller).may_see(call.model_dump())])
+    return PageModel[CallOut](items=[call for call in shown if Visibility(caller).may_see(call.model_dump())])
 
 
 def call(table: str, caller: Caller, public_id: str) -> CallOut:
@@ -146,7 +146,7 @@ def call(table: str, caller: Caller, public_id: str) -> CallOut:
     found = call_key(caller.tenant_id, public_id)
     item = call_items.read(table, found) if found else None
     shown = _view(item) if item else _clicked(caller.tenant_id, public_id)
-    if shown is None or not Sight(caller).may_see(shown.model_dump()):
+    if shown is None or not Visibility(caller).may_see(shown.model_dump()):
         raise NotFoundError("there is no such call")
     return shown
 
@@ -179,7 +179,7 @@ class Tags:
         self._table = table
         self._tenant_id = caller.tenant_id
         self._type = tag_type
-        self._sight = Sight(caller)
+        self._sight = Visibility(caller)
 
     def one(self, tag_id: str) -> TagOut:
         """Raises NotFoundError, also for a tag that the caller may not see."""
@@ -188,19 +188,19 @@ class Tags:
             raise NotFoundError("there is no such tag")
         return TagOut.model_validate(found.tag)
 
-    def of_call(self, call_id: str) -> Listed[TagOut]:
+    def of_call(self, call_id: str) -> PageModel[TagOut]:
         """The tag of a call, if it has one."""
         found = call_key(self._tenant_id, call_id)
         try:
-            return Listed[TagOut](items=[self.one(found.digest)] if found else [])
+            return PageModel[TagOut](items=[self.one(found.digest)] if found else [])
         except NotFoundError:
-            return Listed[TagOut](items=[])
+            return PageModel[TagOut](items=[])
 
-    def of_contact(self, contact_id: str, limit: int | None, cursor: str | None) -> Listed[TagOut]:
+    def of_contact(self, contact_id: str, limit: int | None, cursor: str | None) -> PageModel[TagOut]:
         """What stands on a contact."""
         start = read_cursor("contact-tags", 1, cursor)
         if not is_id(contact_id):
-            return Listed[TagOut](items=[])
+            return PageModel[TagOut](items=[])
         found, following = by_contact(
             self._table,
             self._tenant_id,
@@ -209,23 +209,23 @@ class Tags:
             limit or DEFAULT_LIMIT,
             lambda kind, body: kind == "tag" and self._accept(body),
         )
-        return Listed[TagOut](
+        return PageModel[TagOut](
             items=[TagOut.model_validate(body) for _, body in found],
             next_cursor=write_cursor("contact-tags", following) if following else None,
         )
 
-    def of_task(self, task_id: str, limit: int | None, cursor: str | None) -> Listed[TagOut]:
+    def of_task(self, task_id: str, limit: int | None, cursor: str | None) -> PageModel[TagOut]:
         """What stands on a task."""
         start = read_cursor("task-tags", 1, cursor)
         if not is_id(task_id):
-            return Listed[TagOut](items=[])
+            return PageModel[TagOut](items=[])
         bodies, following = tasks.tags_of(self._tenant_id, task_id, limit or DEFAULT_LIMIT, start[0] if start else None)
-        return Listed[TagOut](
+        return PageModel[TagOut](
             items=[TagOut.model_validate(body) for body in bodies if self._accept(body)],
             next_cursor=write_cursor("task-tags", following) if following else None,
         )
 
-    def of_time(self, times: Times, limit: int | None, cursor: str | None) -> Listed[TagOut]:
+    def of_time(self, times: Times, limit: int | None, cursor: str | None) -> PageModel[TagOut]:
         """The tags of a time."""
         return _days(
             TagOut,
@@ -252,7 +252,7 @@ def by_days(
     limit: int | None,
     cursor: str | None,
     accept: Callable[[Body], bool] = lambda _: True,
-) -> Listed[M]:
+) -> PageModel[M]:
     """The things of a kind and time that are accepted, the newest first; they have their time in `at`."""
 
     def fits(body: Body) -> bool:
@@ -271,11 +271,11 @@ def _days(
     cursor: str | None,
     accept: Callable[[Body], bool],
     dress: Callable[[list[Body]], Iterable[Body]] = lambda page: page,
-) -> Listed[M]:
+) -> PageModel[M]:
     """`dress` adds to the bodies of a page what only the API shows."""
     bodies, following = by_day(table, tenant_id, word, span, _place(word, cursor), limit or DEFAULT_LIMIT, accept)
     after = write_cursor(word, following.day.isoformat(), following.before) if following else None
-    return Listed[M](items=[shape.model_validate(body) for body in dress(bodies)], next_cursor=after)
+    return PageModel[M](items=[shape.model_validate(body) for body in dress(bodies)], next_cursor=after)
 
 
 def _place(word: str, cursor: str | None) -> Place | None:

@@ -51,7 +51,7 @@ To = Annotated[str | None, Query(alias="to", max_length=40)]
 Role = Literal["employee", "admin"]
 
 
-class Taken(BaseModel):
+class RequestModel(BaseModel):
     """What is sent: unknown fields are refused, so that a typing error does not pass unseen."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -61,27 +61,27 @@ class Taken(BaseModel):
         return {name: getattr(self, name) for name in self.model_fields_set}
 
 
-class Given(BaseModel):
+class ResponseModel(BaseModel):
     """What is answered."""
 
     model_config = ConfigDict(frozen=True)
 
 
-class Listed(Given, Generic[T]):
+class PageModel(ResponseModel, Generic[T]):
     """A page of a list. `next_cursor` is null at the end."""
 
     items: list[T]
     next_cursor: str | None = None
 
 
-class ExtensionShape(Taken):
+class ExtensionShape(RequestModel):
     """A short number at one of the PBXs."""
 
     integration_id: Id
     extension: ExtensionText
 
 
-class TypedPhone(Taken):
+class PhoneInput(RequestModel):
     """A number with the tenant's word for what it is, such as Mobile."""
 
     number: PhoneText
@@ -94,11 +94,11 @@ def _spelling(phone: object) -> str:
 
 # The tags say which of the two is meant, so that only its own fault is told; what is in brackets is no field's name.
 PhoneIn = Annotated[
-    Annotated[PhoneText, Tag("(text)")] | Annotated[TypedPhone, Tag("(typed)")], Discriminator(_spelling)
+    Annotated[PhoneText, Tag("(text)")] | Annotated[PhoneInput, Tag("(typed)")], Discriminator(_spelling)
 ]
 
 
-def typed(phones: Iterable[str | TypedPhone]) -> list[tuple[str, str | None]]:
+def typed(phones: Iterable[str | PhoneInput]) -> list[tuple[str, str | None]]:
     """Numbers as they were sent, each with its type."""
     return [(phone, None) if isinstance(phone, str) else (phone.number, phone.type) for phone in phones]
 
@@ -106,7 +106,7 @@ def typed(phones: Iterable[str | TypedPhone]) -> list[tuple[str, str | None]]:
 Clock = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$|^24:00$")]
 
 
-class DayHours(BaseModel):
+class WorkingDay(BaseModel):
     """Hours of one day of the week, local time: `from` 09:00 `to` 18:00."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
@@ -116,14 +116,14 @@ class DayHours(BaseModel):
     end: Clock = Field(alias="to")
 
 
-class WorkingHours(Taken):
+class WorkingHours(RequestModel):
     """When somebody works. `time_zone` is an IANA name, null for the tenant's."""
 
     time_zone: Annotated[str, StringConstraints(max_length=64)] | None = None
-    days: Annotated[list[DayHours], Field(max_length=21)]
+    days: Annotated[list[WorkingDay], Field(max_length=21)]
 
 
-class EmployeeIn(Taken):
+class CreateEmployeeRequest(RequestModel):
     """An employee to be."""
 
     name: Text
@@ -135,7 +135,7 @@ class EmployeeIn(Taken):
     deputy_id: Id | None = None
 
 
-class EmployeeChange(Taken):
+class UpdateEmployeeRequest(RequestModel):
     """What changes of an employee; what is not sent stays."""
 
     name: Text = UNSENT
@@ -147,7 +147,7 @@ class EmployeeChange(Taken):
     deputy_id: Id | None = None
 
 
-class PhoneOut(Given):
+class PhoneOut(ResponseModel):
     """A number: as typed, in E.164, and what to dial after the answer; `shown` is by the mask of its type."""
 
     raw: str
@@ -157,7 +157,7 @@ class PhoneOut(Given):
     shown: str
 
 
-class EmployeeOut(Given):
+class EmployeeOut(ResponseModel):
     """An employee."""
 
     id: str
@@ -171,14 +171,14 @@ class EmployeeOut(Given):
     created_at: datetime
 
 
-class LineIn(Taken):
+class SetLineRequest(RequestModel):
     """How a line is called."""
 
     name: Text
     color: Annotated[str, StringConstraints(pattern="^#[0-9a-fA-F]{6}$")] | None = None
 
 
-class LineOut(Given):
+class LineOut(ResponseModel):
     """A line."""
 
     number: str
@@ -191,7 +191,7 @@ ExternalId = Annotated[
 ]
 
 
-class ContactIn(Taken):
+class CreateContactRequest(RequestModel):
     """A contact to be. Numbers may be in any format."""
 
     name: Text
@@ -200,7 +200,7 @@ class ContactIn(Taken):
     external_id: ExternalId | None = None
 
 
-class ContactChange(Taken):
+class UpdateContactRequest(RequestModel):
     """What changes of a contact; what is not sent stays."""
 
     name: Text = UNSENT
@@ -209,31 +209,31 @@ class ContactChange(Taken):
     external_id: ExternalId | None = None
 
 
-class ContactPhoneOut(PhoneOut):
+class ContactPhone(PhoneOut):
     """A number of a contact's. If an older contact has it too, it is matched to that one: `matched_contact_id`."""
 
     matched: bool
     matched_contact_id: str | None
 
 
-class ContactOut(Given):
+class ContactOut(ResponseModel):
     """A contact."""
 
     id: str
     name: str
-    phones: list[ContactPhoneOut]
+    phones: list[ContactPhone]
     supervisor_id: str | None
     external_id: str | None = None
     created_at: datetime
 
 
-class Shown(BaseModel):
+class StoredModel(BaseModel):
     """Something kept as JSON by another part. Fields of a later version pass."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
 
-class LegOut(Shown):
+class CallLeg(StoredModel):
     """One phone that rang."""
 
     extension: str | None
@@ -242,7 +242,7 @@ class LegOut(Shown):
     talk_seconds: int | None
 
 
-class RecordingOut(Shown):
+class RecordingOut(StoredModel):
     """A recording of a call. `size` is in bytes; `reason` says why it is not there yet, or not at all; a `held` one is
     not to be deleted.
     """
@@ -256,7 +256,7 @@ class RecordingOut(Shown):
     held: bool = False
 
 
-class CallOut(Shown):
+class CallOut(StoredModel):
     """A call. Times are UTC. `clicked`: it was started here; `reason` says why such a call did not come about."""
 
     id: str
@@ -275,7 +275,7 @@ class CallOut(Shown):
     ended_at: str | None
     talk_seconds: int | None
     answered_by: str | None
-    legs: list[LegOut]
+    legs: list[CallLeg]
     end_unknown: bool
     linked_call_id: str | None
     recording: RecordingOut | None
@@ -291,7 +291,7 @@ class CallOut(Shown):
     skip_reason: str | None
 
 
-class FieldOut(Shown):
+class TagField(StoredModel):
     """One field of a tag."""
 
     name: str
@@ -299,7 +299,7 @@ class FieldOut(Shown):
     value: Any
 
 
-class TagOut(Shown):
+class TagOut(StoredModel):
     """A tag, with its fields in their fixed order."""
 
     id: str
@@ -312,4 +312,4 @@ class TagOut(Shown):
     hidden: bool
     revision: int
     end_unknown: bool
-    fields: list[FieldOut]
+    fields: list[TagField]

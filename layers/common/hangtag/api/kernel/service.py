@@ -19,7 +19,7 @@ from pynamodb.exceptions import PynamoDBException
 
 from hangtag.api.kernel.body import read_object
 from hangtag.api.kernel.caller import Caller, Role, authenticate, require
-from hangtag.api.kernel.idempotency import Once, check_key
+from hangtag.api.kernel.idempotency import IdempotencyRecord, check_key
 from hangtag.api.kernel.problem import problem, validation_fields
 from hangtag.errors import (
     BadInputError,
@@ -91,7 +91,7 @@ class Routes(APIGatewayHttpRouter):
 
         if key is None:
             return run()
-        return Once(self.tenant_id, what, key, self.context["payload"], sealed=sealed).run(run)
+        return IdempotencyRecord(self.tenant_id, what, key, self.context["payload"], sealed=sealed).run(run)
 
 
 class Api(APIGatewayHttpResolver):

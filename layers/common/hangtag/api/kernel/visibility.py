@@ -13,10 +13,10 @@ from hangtag.errors import NotFoundError
 from hangtag.store.db.client import table
 from hangtag.store.office import contacts, groups, settings, tasks
 
-__all__ = ["Sight"]
+__all__ = ["Visibility"]
 
 
-class Sight:
+class Visibility:
     """What one caller may see, for the length of one request: what it looks up is remembered."""
 
     def __init__(self, caller: Caller) -> None:

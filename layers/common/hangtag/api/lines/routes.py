@@ -18,7 +18,7 @@ routes = Routes(Role.ADMIN)
 
 
 @routes.get("/v1/lines")
-def get_lines(limit: api.Limit | None = None, cursor: str | None = None) -> api.Listed[api.LineOut]:
+def get_lines(limit: api.Limit | None = None, cursor: str | None = None) -> api.PageModel[api.LineOut]:
     """The tenant's lines."""
     tenant_id = routes.tenant_id
     return children(
@@ -31,7 +31,7 @@ def get_lines(limit: api.Limit | None = None, cursor: str | None = None) -> api.
 
 
 @routes.put("/v1/lines/<number>")
-def put_line(number: str, line: api.LineIn) -> api.LineOut:
+def put_line(number: str, line: api.SetLineRequest) -> api.LineOut:
     """Name a line. Its number may be in any format, or as the PBX writes it."""
     put = lines.put_line(routes.tenant_id, lines.Line(_kept(number), line.name, line.color))
     return api.LineOut.model_validate(put.to_json())

@@ -4,7 +4,7 @@ import os
 from datetime import datetime
 
 from hangtag.api.kernel.caller import Role
-from hangtag.api.kernel.models import Given
+from hangtag.api.kernel.models import ResponseModel
 from hangtag.api.kernel.service import Routes
 from hangtag.errors import ConflictError
 from hangtag.store.calls import live
@@ -14,7 +14,7 @@ __all__ = ["routes"]
 routes = Routes(Role.EMPLOYEE)
 
 
-class TicketOut(Given):
+class LiveTicket(ResponseModel):
     """What lets one WebSocket in, once, until it expires. The URL holds the ticket, and nothing else that is secret."""
 
     url: str
@@ -22,10 +22,10 @@ class TicketOut(Given):
 
 
 @routes.post("/v1/live-tickets", status_code=201)
-def post_ticket() -> TicketOut:
+def post_ticket() -> LiveTicket:
     """A ticket for the live channel: connect to its URL. It tells what happens in the calls of the token's employee."""
     caller = routes.caller
     if caller.employee_id is None:
         raise ConflictError("your token is no employee's, so that no calls are yours")
     ticket = live.make_ticket(caller.tenant_id, caller.employee_id, os.environ["TOKEN_KEY"])
-    return TicketOut(url=f"{os.environ['LIVE_URL']}?ticket={ticket.token}", expires_at=ticket.expires_at)
+    return LiveTicket(url=f"{os.environ['LIVE_URL']}?ticket={ticket.token}", expires_at=ticket.expires_at)

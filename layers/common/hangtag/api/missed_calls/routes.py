@@ -4,10 +4,10 @@ from typing import Literal
 
 from hangtag.api.kernel import listing
 from hangtag.api.kernel.caller import Role
-from hangtag.api.kernel.models import From, Given, Limit, Listed, To
+from hangtag.api.kernel.models import From, Limit, PageModel, ResponseModel, To
 from hangtag.api.kernel.paging import found_id
 from hangtag.api.kernel.service import Routes
-from hangtag.api.kernel.visibility import Sight
+from hangtag.api.kernel.visibility import Visibility
 from hangtag.errors import NotFoundError
 from hangtag.services.tags.missed_calls import number_of
 from hangtag.services.tags.snapshot import from_json
@@ -23,7 +23,7 @@ routes = Routes(Role.EMPLOYEE)
 State = Literal["open", "returned", "resolved"]
 
 
-class MissedCallOut(Given):
+class MissedCallOut(ResponseModel):
     """An incoming call that nobody took. `rung` and `recipients` are employees; the id is that of its tag."""
 
     id: str
@@ -48,9 +48,9 @@ def get_missed_calls(
     until: To = None,
     limit: Limit | None = None,
     cursor: str | None = None,
-) -> Listed[MissedCallOut]:
+) -> PageModel[MissedCallOut]:
     """The missed calls of a time in one state, the newest first."""
-    found, sight = listing.between(since, until), Sight(routes.caller)
+    found, sight = listing.between(since, until), Visibility(routes.caller)
     word = missed_calls.word(state)
     return listing.by_days(MissedCallOut, routes.tenant_id, word, found, limit, cursor, sight.may_see_missed)
 
@@ -74,6 +74,6 @@ def _load(missed_call_id: str) -> MissedCall:
     kept = tags.load(table(), routes.tenant_id, found_id(missed_call_id))
     number = number_of(from_json(kept.resolution)) if kept else ""
     found = missed_calls.load(routes.tenant_id, number, missed_call_id)
-    if found is None or not Sight(routes.caller).may_see_missed(found.to_json()):
+    if found is None or not Visibility(routes.caller).may_see_missed(found.to_json()):
         raise NotFoundError("there is no such missed call")
     return found

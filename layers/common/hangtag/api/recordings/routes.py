@@ -8,14 +8,14 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from hangtag.api.kernel import listing
 from hangtag.api.kernel.caller import Role
-from hangtag.api.kernel.models import CallOut, Given, RecordingOut, Taken
+from hangtag.api.kernel.models import CallOut, RecordingOut, RequestModel, ResponseModel
 from hangtag.api.kernel.service import Routes
 from hangtag.errors import ConflictError, NotFoundError
 from hangtag.services.recordings import fetch as fetching
 from hangtag.services.recordings.playback import play
 from hangtag.services.recordings.queue import ask_for
 from hangtag.store.calls import items as calls
-from hangtag.store.calls.recording_states import Kept, KeptState
+from hangtag.store.calls.recording_states import KeptState, RecordingState
 from hangtag.store.db import audit
 from hangtag.store.db.client import table
 from hangtag.store.db.clock import iso
@@ -28,7 +28,7 @@ admin_routes = Routes(Role.ADMIN)
 RecordingId = Annotated[str | None, Query(pattern="^[0-9a-f]{16}$")]
 
 
-class PlayOut(Given):
+class RecordingPlayback(ResponseModel):
     """Where a recording is heard, in ranges too; `size` is in bytes, if it is known.
 
     `expires_at` is null where the PBX's own address is given.
@@ -42,14 +42,14 @@ class PlayOut(Given):
     size: int | None
 
 
-class HoldIn(Taken):
+class SetRecordingHoldRequest(RequestModel):
     """Whether a recording is to be kept whatever the rules say, and whoever is erased."""
 
     held: bool
 
 
 @routes.get("/v1/calls/<call_id>/recording")
-def get_recording(call_id: str, recording_id: RecordingId = None) -> PlayOut:
+def get_recording(call_id: str, recording_id: RecordingId = None) -> RecordingPlayback:
     """An address of a recording of a call, the last one's if none is chosen. Each play is in the audit list.
 
     404 if there is none, or none any more; 409 while it is being fetched; 502 if its PBX does not give it.
@@ -58,7 +58,7 @@ def get_recording(call_id: str, recording_id: RecordingId = None) -> PlayOut:
     item = _item(call_id, listing.call(table(), caller, call_id))
     found = play(item, recording_id)
     audit.note(caller.tenant_id, caller.name, "recording.played", call_id)
-    return PlayOut(
+    return RecordingPlayback(
         call_id=call_id,
         recording_id=found.recording_id,
         url=found.url,
@@ -69,7 +69,7 @@ def get_recording(call_id: str, recording_id: RecordingId = None) -> PlayOut:
 
 
 @admin_routes.put("/v1/calls/<call_id>/recordings/<recording_id>/hold")
-def put_hold(call_id: str, recording_id: str, hold: HoldIn) -> RecordingOut:
+def put_hold(call_id: str, recording_id: str, hold: SetRecordingHoldRequest) -> RecordingOut:
     """Hold a recording that was copied, or let it go: what is held is deleted neither by time nor with its contact."""
     caller = admin_routes.caller
     item, kept = _kept(call_id, recording_id, listing.call(table(), caller, call_id))
@@ -89,7 +89,7 @@ def post_fetch(call_id: str, recording_id: str) -> RecordingOut:
     item, kept = _kept(call_id, recording_id, listing.call(table(), caller, call_id))
     if kept.state in (KeptState.KEPT, KeptState.EXPIRED, KeptState.ERASED):
         raise ConflictError("there is a copy, or was until its time was up")
-    _change(item, recording_id, kept, Kept(state=KeptState.WAITING, due=iso(datetime.now(UTC))))
+    _change(item, recording_id, kept, RecordingState(state=KeptState.WAITING, due=iso(datetime.now(UTC))))
     ask_for(item.key, recording_id)
     return _shown(call_id, recording_id)
 
@@ -103,7 +103,7 @@ def _item(call_id: str, shown: CallOut) -> calls.CallItem:
     return item
 
 
-def _kept(call_id: str, recording_id: str, shown: CallOut) -> tuple[calls.CallItem, Kept]:
+def _kept(call_id: str, recording_id: str, shown: CallOut) -> tuple[calls.CallItem, RecordingState]:
     item = _item(call_id, shown)
     kept = item.recordings.get(recording_id)
     if kept is None:
@@ -111,7 +111,7 @@ def _kept(call_id: str, recording_id: str, shown: CallOut) -> tuple[calls.CallIt
     return item, kept
 
 
-def _change(item: calls.CallItem, recording_id: str, before: Kept, after: Kept) -> None:
+def _change(item: calls.CallItem, recording_id: str, before: RecordingState, after: RecordingState) -> None:
     if not fetching.note(item.key, recording_id, before, after):
         raise ConflictError("the recording has just changed; look at it again")
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from aws_lambda_powertools.event_handler import Response
 
 from hangtag.api.kernel.caller import Caller, Role
-from hangtag.api.reports.models import ReportFileOut, ReportOut
+from hangtag.api.reports.models import Report, ReportFile
 from hangtag.errors import NotFoundError
 from hangtag.services.reports import file as report_file
 from hangtag.services.reports import job as report_job
@@ -35,7 +35,7 @@ def _words(header: str) -> list[str]:
     return [part.partition(";")[0].strip().lower() for part in header.split(",")]
 
 
-def answer(table: str, wanted: Asked, caller: Caller, *, at_once: bool) -> Response[ReportOut | ReportFileOut]:
+def answer(table: str, wanted: Asked, caller: Caller, *, at_once: bool) -> Response[Report | ReportFile]:
     """303 to the file, whose address is in the JSON too; 202 if a job writes it, which takes its time."""
     ends = time.monotonic() + SECONDS
     try:
@@ -51,7 +51,7 @@ def answer(table: str, wanted: Asked, caller: Caller, *, at_once: bool) -> Respo
     return Response(status_code=303, content_type="application/json", body=said, headers={"location": said.url or ""})
 
 
-def show(caller: Caller, file_id: str) -> ReportFileOut:
+def show(caller: Caller, file_id: str) -> ReportFile:
     """How far a file is, for whoever asked for it. Raises NotFoundError."""
     item = report_files.load(caller.tenant_id, file_id)
     if item.who != caller.name or (item.sees_all and caller.role < Role.ADMIN):
@@ -59,12 +59,12 @@ def show(caller: Caller, file_id: str) -> ReportFileOut:
     return _said(item)
 
 
-def _said(item: ReportFileItem) -> ReportFileOut:
+def _said(item: ReportFileItem) -> ReportFile:
     return _shown(item.id, item.report, (item.first, item.last), item.state, item.name)
 
 
-def _shown(file_id: str | None, kind: str, days: tuple[str, str], state: str, name: str | None) -> ReportFileOut:
+def _shown(file_id: str | None, kind: str, days: tuple[str, str], state: str, name: str | None) -> ReportFile:
     expires = iso(now() + timedelta(seconds=report_file.LINK_SECONDS)) if name else None
     url = report_file.link(name, kind, *days) if name else None
     said = {"id": file_id, "state": state, "report": kind, "from": days[0], "to": days[1]}
-    return ReportFileOut.model_validate({**said, "url": url, "expires_at": expires})
+    return ReportFile.model_validate({**said, "url": url, "expires_at": expires})

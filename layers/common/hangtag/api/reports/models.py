@@ -6,20 +6,20 @@ from typing import Annotated, Literal
 from aws_lambda_powertools.event_handler.openapi.params import Query
 from pydantic import Field
 
-from hangtag.api.kernel.models import Given
+from hangtag.api.kernel.models import ResponseModel
 from hangtag.domain.reports.report import Numbers
 
 __all__ = [
     "Direction",
     "FirstDay",
     "LastDay",
-    "ReportBeforeOut",
-    "ReportFileOut",
-    "ReportGroupOut",
-    "ReportNumbersOut",
-    "ReportOut",
-    "ReportRowOut",
-    "ReportStepOut",
+    "Report",
+    "ReportCall",
+    "ReportComparison",
+    "ReportFile",
+    "ReportGroup",
+    "ReportInterval",
+    "ReportMetrics",
 ]
 
 _DAY = r"^\d{4}-\d{2}-\d{2}$"
@@ -28,7 +28,7 @@ LastDay = Annotated[str | None, Query(alias="to", pattern=_DAY)]
 Direction = Literal["in", "out"]
 
 
-class ReportNumbersOut(Given):
+class ReportMetrics(ResponseModel):
     """What is said of some calls.
 
     `missed` are incoming, `unreached` outgoing ones. `answer_rate` is a part of the incoming, from 0 to 1.
@@ -53,7 +53,7 @@ class ReportNumbersOut(Given):
     seconds_to_return: float | None
 
     @classmethod
-    def of(cls, said: Numbers) -> "ReportNumbersOut":
+    def of(cls, said: Numbers) -> "ReportMetrics":
         """Numbers as they are shown."""
         return cls(
             **asdict(said),
@@ -64,7 +64,7 @@ class ReportNumbersOut(Given):
         )
 
 
-class ReportGroupOut(Given):
+class ReportGroup(ResponseModel):
     """One group: a contact, an employee, a line (`key` null: unknown), a day, or an hour of the week as in `mon-09`.
 
     `before` is the same group in the period before, if it was asked for.
@@ -72,26 +72,26 @@ class ReportGroupOut(Given):
 
     key: str | None
     name: str | None
-    numbers: ReportNumbersOut
-    before: ReportNumbersOut | None = None
+    numbers: ReportMetrics
+    before: ReportMetrics | None = None
 
 
-class ReportStepOut(Given):
+class ReportInterval(ResponseModel):
     """One day, or a week by its Monday."""
 
     from_: str = Field(alias="from")
-    numbers: ReportNumbersOut
+    numbers: ReportMetrics
 
 
-class ReportBeforeOut(Given):
+class ReportComparison(ResponseModel):
     """The period of the same length just before."""
 
     from_: str = Field(alias="from")
     to: str
-    totals: ReportNumbersOut
+    totals: ReportMetrics
 
 
-class ReportRowOut(Given):
+class ReportCall(ResponseModel):
     """One call. Dates and times are of the tenant's clock; `recording` is where the API gives its recording."""
 
     call_id: str
@@ -107,7 +107,7 @@ class ReportRowOut(Given):
     recording: str | None
 
 
-class ReportOut(Given):
+class Report(ResponseModel):
     """A report on the calls of local days, both included, in `time_zone`.
 
     `groups` are at most 1000, `groups_left` is how many there are besides. `rows` are the calls themselves, the newest
@@ -118,16 +118,16 @@ class ReportOut(Given):
     from_: str = Field(alias="from")
     to: str
     time_zone: str
-    totals: ReportNumbersOut
-    before: ReportBeforeOut | None
-    groups: list[ReportGroupOut]
+    totals: ReportMetrics
+    before: ReportComparison | None
+    groups: list[ReportGroup]
     groups_left: int
-    steps: list[ReportStepOut]
-    rows: list[ReportRowOut]
+    steps: list[ReportInterval]
+    rows: list[ReportCall]
     next_cursor: str | None
 
 
-class ReportFileOut(Given):
+class ReportFile(ResponseModel):
     """A report as a file.
 
     `url` is where it may be fetched until `expires_at`, once it is done. `id` is that of a file that takes longer than

@@ -11,7 +11,7 @@ from hangtag.api.kernel.paging import found_id
 from hangtag.api.kernel.service import Routes
 from hangtag.api.reports import file as report_file
 from hangtag.api.reports import service as reporting
-from hangtag.api.reports.models import Direction, FirstDay, LastDay, ReportFileOut, ReportOut
+from hangtag.api.reports.models import Direction, FirstDay, LastDay, Report, ReportFile
 from hangtag.domain.reports.report import Filters, Kind
 from hangtag.store.db.client import table
 
@@ -32,9 +32,9 @@ _DESCRIPTION = (
     " to a file of all calls of the report: 303 to the file, or 202 to where it will be, if there are many."
 )
 _ANSWERS: dict[int, Any] = {
-    200: {"description": "The report", "content": {"application/json": {"model": ReportOut}}},
-    202: {"description": "Its file is being written", "content": {"application/json": {"model": ReportFileOut}}},
-    303: {"description": "Its file", "content": {"application/json": {"model": ReportFileOut}}},
+    200: {"description": "The report", "content": {"application/json": {"model": Report}}},
+    202: {"description": "Its file is being written", "content": {"application/json": {"model": ReportFile}}},
+    303: {"description": "Its file", "content": {"application/json": {"model": ReportFile}}},
 }
 
 
@@ -52,7 +52,7 @@ def _add(kind: Kind) -> None:
         step: Literal["day", "week"] | None = None,
         limit: Limit | None = None,
         cursor: str | None = None,
-    ) -> Response[ReportOut | ReportFileOut]:
+    ) -> Response[Report | ReportFile]:
         filters = Filters(employee_id, contact_id, line, integration_id, direction)
         wanted = reporting.asked(routes.caller, kind, first, last, filters)
         headers = routes.current_event.headers
@@ -68,6 +68,6 @@ for _kind in Kind:
 
 
 @routes.get("/v1/reports/files/<file_id>")
-def get_report_file(file_id: str) -> ReportFileOut:
+def get_report_file(file_id: str) -> ReportFile:
     """A report's file that took longer than its request: how far it is, and once it is done, where it lies."""
     return report_file.show(routes.caller, found_id(file_id))

@@ -8,12 +8,12 @@ from hangtag.api.kernel.caller import Caller, Role
 from hangtag.api.kernel.cursor import read_cursor, write_cursor
 from hangtag.api.kernel.models import DEFAULT_LIMIT
 from hangtag.api.reports.models import (
-    ReportBeforeOut,
-    ReportGroupOut,
-    ReportNumbersOut,
-    ReportOut,
-    ReportRowOut,
-    ReportStepOut,
+    Report,
+    ReportCall,
+    ReportComparison,
+    ReportGroup,
+    ReportInterval,
+    ReportMetrics,
 )
 from hangtag.domain.reports import report
 from hangtag.domain.reports.facts import Group, Sums
@@ -77,7 +77,7 @@ def _wrong(name: str, why: str) -> BadInputError:
 
 def answer(
     table: str, wanted: Asked, *, compare: bool, step: str | None, limit: int | None, cursor: str | None
-) -> ReportOut:
+) -> Report:
     """The report. `step`: day or week, to have each one's numbers as well. Raises BadInputError for a wrong cursor."""
     start = _place(wanted.kind, cursor)
     picked = _picked(table, wanted, wanted.period)
@@ -87,7 +87,7 @@ def answer(
     names = _names(wanted, [name for name, _ in groups[:MAX_GROUPS]])
     rows, following = report_rows.page(table, wanted, start, limit or DEFAULT_LIMIT)
     steps = report.stepped(step, picked) if step else {}
-    return ReportOut.model_validate(
+    return Report.model_validate(
         {
             "report": wanted.kind.value,
             "from": wanted.period.first.isoformat(),
@@ -96,15 +96,15 @@ def answer(
             "totals": _total(picked),
             "before": _before(wanted.period.before, earlier) if earlier is not None else None,
             "groups": [
-                ReportGroupOut(key=name, name=names(name), numbers=_said(said), before=_said_before(was.get(name)))
+                ReportGroup(key=name, name=names(name), numbers=_said(said), before=_said_before(was.get(name)))
                 for name, said in groups[:MAX_GROUPS]
             ],
             "groups_left": max(0, len(groups) - MAX_GROUPS),
             "steps": [
-                ReportStepOut.model_validate({"from": begins.isoformat(), "numbers": _said(said)})
+                ReportInterval.model_validate({"from": begins.isoformat(), "numbers": _said(said)})
                 for begins, said in sorted(steps.items())
             ],
-            "rows": [ReportRowOut.model_validate(asdict(row)) for row in rows],
+            "rows": [ReportCall.model_validate(asdict(row)) for row in rows],
             "next_cursor": write_cursor(_list(wanted.kind), following.day.isoformat(), following.before)
             if following
             else None,
@@ -119,20 +119,20 @@ def _picked(table: str, wanted: Asked, period: Period) -> Picked:
     }
 
 
-def _total(picked: Picked) -> ReportNumbersOut:
-    return ReportNumbersOut.of(report.numbers(pair for aggregate in picked.values() for pair in aggregate.items()))
+def _total(picked: Picked) -> ReportMetrics:
+    return ReportMetrics.of(report.numbers(pair for aggregate in picked.values() for pair in aggregate.items()))
 
 
-def _before(period: Period, picked: Picked) -> ReportBeforeOut:
+def _before(period: Period, picked: Picked) -> ReportComparison:
     days = {"from": period.first.isoformat(), "to": period.last.isoformat()}
-    return ReportBeforeOut.model_validate({**days, "totals": _total(picked)})
+    return ReportComparison.model_validate({**days, "totals": _total(picked)})
 
 
-def _said(numbers: Numbers) -> ReportNumbersOut:
-    return ReportNumbersOut.of(numbers)
+def _said(numbers: Numbers) -> ReportMetrics:
+    return ReportMetrics.of(numbers)
 
 
-def _said_before(numbers: Numbers | None) -> ReportNumbersOut | None:
+def _said_before(numbers: Numbers | None) -> ReportMetrics | None:
     return _said(numbers) if numbers is not None else None
 
 

@@ -1,9 +1,9 @@
 """Masks of phone numbers, for those who show and type them."""
 
 from hangtag.api.kernel.caller import Role
-from hangtag.api.kernel.models import Listed
+from hangtag.api.kernel.models import PageModel
 from hangtag.api.kernel.service import Routes
-from hangtag.settings import MaskRow
+from hangtag.settings import DisplayFormat
 from hangtag.store.db.client import table
 from hangtag.store.office import settings
 
@@ -13,6 +13,6 @@ routes = Routes(Role.EMPLOYEE)
 
 
 @routes.get("/v1/masks")
-def get_masks() -> Listed[MaskRow]:
+def get_masks() -> PageModel[DisplayFormat]:
     """How numbers of each type are shown and typed; the rules set them."""
-    return Listed[MaskRow](items=settings.load_settings(table(), routes.tenant_id).masks)
+    return PageModel[DisplayFormat](items=settings.load_settings(table(), routes.tenant_id).masks)

@@ -6,7 +6,7 @@ from pydantic import Field, StringConstraints
 
 from hangtag.api.kernel.caller import Role
 from hangtag.api.kernel.listing import call_key
-from hangtag.api.kernel.models import Given, Taken, Text
+from hangtag.api.kernel.models import RequestModel, ResponseModel, Text
 from hangtag.api.kernel.service import Routes
 from hangtag.api.settings import service as rules
 from hangtag.domain.calls.classify import TagType
@@ -27,34 +27,34 @@ FieldType = Literal["date", "time_period", "date_time", "list", "number", "emplo
 MAX_DEFINED = 2 * MAX_EXTRA_FIELDS
 
 
-class DefinedFieldShape(Taken):
+class TagFieldDefinition(RequestModel):
     """One field of a tag: the tenant's name for it, and its type."""
 
     name: Text
     type: FieldType
 
 
-class TagDefinitions(Taken):
+class TagDefinitions(RequestModel):
     """Both tags, field by field. Left out, a tag has the standard fields, and a Call all that the PBX sends."""
 
-    call: Annotated[list[DefinedFieldShape], Field(max_length=MAX_DEFINED)] | None = None
-    missed_call: Annotated[list[DefinedFieldShape], Field(max_length=MAX_DEFINED)] | None = None
+    call: Annotated[list[TagFieldDefinition], Field(max_length=MAX_DEFINED)] | None = None
+    missed_call: Annotated[list[TagFieldDefinition], Field(max_length=MAX_DEFINED)] | None = None
 
 
-class TagDefinitionsOut(Given):
+class TagDefinitionsOut(ResponseModel):
     """Both tags, field by field."""
 
-    call: list[DefinedFieldShape]
-    missed_call: list[DefinedFieldShape]
+    call: list[TagFieldDefinition]
+    missed_call: list[TagFieldDefinition]
 
 
-class PreviewIn(Taken):
+class PreviewSettingsRequest(RequestModel):
     """Which call is tried."""
 
     call_id: Annotated[str, StringConstraints(min_length=1, max_length=100)]
 
 
-class PreviewOut(Given):
+class PlacementPreview(ResponseModel):
     """Where the call would go, and why: `why` for programs, `reason` for people."""
 
     type: Literal["call", "missed_call"] | None
@@ -86,12 +86,12 @@ def put_settings(wanted: TelephonySettings) -> TelephonySettings:
 
 
 @routes.post("/v1/settings/telephony/preview")
-def post_preview(wanted: PreviewIn) -> PreviewOut:
+def post_preview(wanted: PreviewSettingsRequest) -> PlacementPreview:
     """Where a call would go by the rules of now, and why. Nothing is written."""
     key = call_key(routes.tenant_id, wanted.call_id)
     if key is None:
         raise NotFoundError("there is no such call")
-    return PreviewOut.model_validate(rules.preview(table(), routes.tenant_id, key))
+    return PlacementPreview.model_validate(rules.preview(table(), routes.tenant_id, key))
 
 
 @routes.get("/v1/settings/tags")
@@ -116,8 +116,8 @@ def put_definitions(wanted: TagDefinitions) -> TagDefinitionsOut:
 
 
 def _shown(definitions: settings.Definitions) -> TagDefinitionsOut:
-    def shapes(kind: TagType) -> list[DefinedFieldShape]:
+    def shapes(kind: TagType) -> list[TagFieldDefinition]:
         found = fields_of(kind, definitions[kind])
-        return [DefinedFieldShape.model_validate({"name": field.name, "type": field.type}) for field in found]
+        return [TagFieldDefinition.model_validate({"name": field.name, "type": field.type}) for field in found]
 
     return TagDefinitionsOut(call=shapes(TagType.CALL), missed_call=shapes(TagType.MISSED_CALL))

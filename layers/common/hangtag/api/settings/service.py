@@ -9,8 +9,8 @@ from hangtag.domain.tags.conditions import facts_of, fits, read_logic
 from hangtag.domain.tags.definition import define, standard
 from hangtag.errors import BadInputError, ConflictError, FieldError, NotFoundError, UnprocessableError
 from hangtag.services.tags.placement import choose
-from hangtag.services.tags.snapshot import Resolution, attach_rule, resolve
-from hangtag.settings import AttachSettings, TaskTemplate, TelephonySettings
+from hangtag.services.tags.snapshot import PartySnapshot, attach_rule, resolve
+from hangtag.settings import TagPlacementSettings, TaskTemplate, TelephonySettings
 from hangtag.store.calls import items as calls
 from hangtag.store.office import employees, groups, tasks
 from hangtag.store.office.settings import Definitions
@@ -26,7 +26,7 @@ def check(tenant_id: str, wanted: TelephonySettings) -> None:
     _check_template(wanted.attach)
 
 
-def _check_logic(rule: AttachSettings) -> None:
+def _check_logic(rule: TagPlacementSettings) -> None:
     try:
         read_logic(rule.logic, len(rule.conditions))
     except LogicError as error:
@@ -61,7 +61,7 @@ def _check_fields(template: TaskTemplate) -> None:
         raise BadInputError("a field of the task's template does not fit", named)
 
 
-def _check_template(rule: AttachSettings) -> None:
+def _check_template(rule: TagPlacementSettings) -> None:
     """A task made by a rule has to be one that the rule would find."""
     makes_tasks = rule.to == "new_task" or (rule.to == "last_task_matching" and rule.if_none == "create_task")
     template, found = rule.task, attach_rule(rule)
@@ -120,7 +120,7 @@ def _answer(**known: Any) -> dict[str, Any]:
     return {**dict.fromkeys(names), "new_contact": False, "new_task": False, "hidden": False, **known}
 
 
-def _makes_contact(resolution: Resolution, answered: bool) -> bool:
+def _makes_contact(resolution: PartySnapshot, answered: bool) -> bool:
     create = resolution.unknown.create
     return resolution.fillable and (create == "always" or (create == "answered_only" and answered))
 

@@ -14,12 +14,12 @@ from hangtag.api.kernel.models import (
     DEFAULT_LIMIT,
     UNSENT,
     From,
-    Given,
     Id,
     Limit,
-    Listed,
+    PageModel,
     PhoneOut,
-    Taken,
+    RequestModel,
+    ResponseModel,
     Text,
     To,
     is_id,
@@ -27,11 +27,11 @@ from hangtag.api.kernel.models import (
 from hangtag.api.kernel.paging import found_id
 from hangtag.api.kernel.service import Routes
 from hangtag.errors import BadInputError, FieldError, NotFoundError
-from hangtag.settings import MAX_FIELDS, MAX_MEMBERS, TypedField
+from hangtag.settings import MAX_FIELDS, MAX_MEMBERS, TaskField
 from hangtag.store.office import contacts, employees, tasks
 from hangtag.store.office.tasks import Task
 
-__all__ = ["TaskIn", "TaskOut", "checked", "routes"]
+__all__ = ["CreateTaskRequest", "TaskOut", "checked", "routes"]
 
 routes = Routes(Role.EMPLOYEE)
 
@@ -45,10 +45,10 @@ Status = Literal["open", "completed", "cancelled"]
 Time = Annotated[str, StringConstraints(min_length=10, max_length=40)]
 ContactIds = Annotated[list[Id], Field(max_length=MAX_CONTACTS)]
 MemberIds = Annotated[list[Id], Field(max_length=MAX_MEMBERS)]
-Fields = Annotated[list[TypedField], Field(max_length=MAX_FIELDS)]
+Fields = Annotated[list[TaskField], Field(max_length=MAX_FIELDS)]
 
 
-class TaskIn(Taken):
+class CreateTaskRequest(RequestModel):
     """A task to be. `due_at` is ISO 8601, UTC if it has no offset."""
 
     title: Text
@@ -60,7 +60,7 @@ class TaskIn(Taken):
     fields: Fields = Field(default_factory=list)
 
 
-class TaskChange(Taken):
+class UpdateTaskRequest(RequestModel):
     """What changes of a task; what is not sent stays."""
 
     title: Text = UNSENT
@@ -72,7 +72,7 @@ class TaskChange(Taken):
     fields: Fields = UNSENT
 
 
-class TaskOut(Given):
+class TaskOut(ResponseModel):
     """A task. `call_id` is the call that it was made for, `external_id` what the CRM outside calls it, if it is its."""
 
     id: str
@@ -82,13 +82,13 @@ class TaskOut(Given):
     member_ids: list[str]
     status: Status
     due_at: str | None
-    fields: list[TypedField]
+    fields: list[TaskField]
     created_at: str
     call_id: str | None
     external_id: str | None = None
 
 
-class PlannedContact(Given):
+class PlannedContact(ResponseModel):
     """Whom to call."""
 
     id: str
@@ -96,7 +96,7 @@ class PlannedContact(Given):
     phones: list[PhoneOut]
 
 
-class PlannedTask(Given):
+class PlannedTask(ResponseModel):
     """A task that is due, with the contacts to call."""
 
     task: TaskOut
@@ -104,7 +104,7 @@ class PlannedTask(Given):
 
 
 @routes.post("/v1/tasks", status_code=201)
-def post_task(task: TaskIn) -> TaskOut:
+def post_task(task: CreateTaskRequest) -> TaskOut:
     """Make a task."""
     tenant_id = routes.tenant_id
 
@@ -123,14 +123,16 @@ def get_tasks(
     until: To = None,
     limit: Limit | None = None,
     cursor: str | None = None,
-) -> Listed[TaskOut]:
+) -> PageModel[TaskOut]:
     """The tasks of a contact, or those created in a time, the newest first."""
     tenant_id = routes.tenant_id
     if contact_id is not None:
         found = tasks.of_contact(tenant_id, contact_id) if is_id(contact_id) else iter(())
         wanted = [task for task in found if status is None or task.status == status]
         shown, following = _page("tasks-of-contact", wanted, _created, operator.lt, limit, cursor)
-        return Listed[TaskOut](items=[TaskOut.model_validate(task.to_json()) for task in shown], next_cursor=following)
+        return PageModel[TaskOut](
+            items=[TaskOut.model_validate(task.to_json()) for task in shown], next_cursor=following
+        )
     times = listing.between(since, until)
     return listing.by_days(
         TaskOut,
@@ -150,7 +152,7 @@ def get_task(task_id: str) -> TaskOut:
 
 
 @routes.patch("/v1/tasks/<task_id>")
-def patch_task(task_id: str, wanted: TaskChange) -> TaskOut:
+def patch_task(task_id: str, wanted: UpdateTaskRequest) -> TaskOut:
     """Change a task; what is not sent stays."""
     changes = checked(routes.tenant_id, wanted.changes())
     return TaskOut.model_validate(tasks.update_task(routes.tenant_id, found_id(task_id), changes).to_json())
@@ -163,7 +165,7 @@ def get_planner(
     assignee_id: str | None = None,
     limit: Limit | None = None,
     cursor: str | None = None,
-) -> Listed[PlannedTask]:
+) -> PageModel[PlannedTask]:
     """The open tasks that are due in a time, the soonest first, each with the contacts to call.
 
     If it is not said otherwise: what was due in the last 30 days, and is in the next 7.
@@ -179,7 +181,7 @@ def get_planner(
     )
     shown, following = _page("planner", due, _due, operator.gt, limit, cursor)
     cards = Cards(tenant_id)
-    return Listed[PlannedTask](items=[_planned(tenant_id, task, cards) for task in shown], next_cursor=following)
+    return PageModel[PlannedTask](items=[_planned(tenant_id, task, cards) for task in shown], next_cursor=following)
 
 
 def _created(task: Task) -> Place:
@@ -231,7 +233,7 @@ def checked(tenant_id: str, sent: dict[str, Any]) -> dict[str, Any]:
         if name in known:
             known[name] = tuple(dict.fromkeys(known[name]))
     if "fields" in known:
-        known["fields"] = tuple(TypedField.model_validate(field) for field in known["fields"])
+        known["fields"] = tuple(TaskField.model_validate(field) for field in known["fields"])
         faults += tasks.check_fields(known["fields"])
     if known.get("due_at") is not None:
         try:

@@ -5,27 +5,27 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from hangtag.api.kernel.models import UNSENT, Given, Id, Taken, Text
+from hangtag.api.kernel.models import UNSENT, Id, RequestModel, ResponseModel, Text
 from hangtag.store.office.tokens import TOKEN_LIVES
 
 __all__ = [
-    "ChangeOut",
-    "MeOut",
-    "NewTenantOut",
-    "NewTokenOut",
-    "OwnerTokenOut",
-    "TenantChange",
-    "TenantIn",
+    "AuditEntry",
+    "CreateTenantRequest",
+    "CreateTokenRequest",
+    "CreatedOwnerToken",
+    "CreatedTenant",
+    "CreatedToken",
+    "CurrentUser",
     "TenantOut",
-    "TokenIn",
     "TokenOut",
+    "UpdateTenantRequest",
 ]
 
 Country = Annotated[str, StringConstraints(pattern="^[A-Z]{2}$")]
 TimeZone = Annotated[str, StringConstraints(max_length=64)]
 
 
-class TenantIn(Taken):
+class CreateTenantRequest(RequestModel):
     """A tenant to be."""
 
     name: Text
@@ -33,7 +33,7 @@ class TenantIn(Taken):
     time_zone: TimeZone = "Europe/Moscow"
 
 
-class TenantChange(Taken):
+class UpdateTenantRequest(RequestModel):
     """What changes of a tenant; what is not sent stays."""
 
     name: Text = UNSENT
@@ -41,7 +41,7 @@ class TenantChange(Taken):
     time_zone: TimeZone = UNSENT
 
 
-class TenantOut(Given):
+class TenantOut(ResponseModel):
     """A tenant."""
 
     id: str
@@ -51,13 +51,13 @@ class TenantOut(Given):
     created_at: datetime
 
 
-class NewTenantOut(TenantOut):
+class CreatedTenant(TenantOut):
     """A tenant just made, with its owner's token, shown once."""
 
     owner_token: str
 
 
-class MeOut(Given):
+class CurrentUser(ResponseModel):
     """Who asks. The operator has no tenant; `employee_id` is null for who is no employee."""
 
     role: Literal["employee", "admin", "owner", "operator"]
@@ -65,14 +65,14 @@ class MeOut(Given):
     employee_id: str | None
 
 
-class TokenIn(Taken):
+class CreateTokenRequest(RequestModel):
     """Whose token, and for how long; what it may do comes from the employee."""
 
     employee_id: Id
     expires_in_days: Annotated[int, Field(ge=1, le=TOKEN_LIVES.days)] = TOKEN_LIVES.days
 
 
-class TokenOut(Given):
+class TokenOut(ResponseModel):
     """A token, without itself. The owner's has no employee and does not expire."""
 
     id: str
@@ -81,7 +81,7 @@ class TokenOut(Given):
     expires_at: datetime | None
 
 
-class NewTokenOut(Given):
+class CreatedToken(ResponseModel):
     """A token, shown once."""
 
     id: str
@@ -89,14 +89,14 @@ class NewTokenOut(Given):
     expires_at: datetime
 
 
-class OwnerTokenOut(Given):
+class CreatedOwnerToken(ResponseModel):
     """The owner's new token, shown once."""
 
     id: str
     owner_token: str
 
 
-class ChangeOut(Given):
+class AuditEntry(ResponseModel):
     """One change: who made it, when, and of what. `changed` names fields, never their values."""
 
     id: str

@@ -10,7 +10,14 @@ from hangtag.api.kernel.caller import Role
 from hangtag.api.kernel.paging import children, found_id
 from hangtag.api.kernel.service import Routes
 from hangtag.api.tenants import service as tenancy
-from hangtag.api.tenants.models import MeOut, NewTenantOut, OwnerTokenOut, TenantChange, TenantIn, TenantOut
+from hangtag.api.tenants.models import (
+    CreatedOwnerToken,
+    CreatedTenant,
+    CreateTenantRequest,
+    CurrentUser,
+    TenantOut,
+    UpdateTenantRequest,
+)
 from hangtag.store.db.client import table
 from hangtag.store.office import tenants, tokens
 
@@ -32,20 +39,20 @@ me_routes = Routes(Role.ANYONE)
 
 
 @me_routes.get("/v1/me")
-def get_me() -> MeOut:
+def get_me() -> CurrentUser:
     """Who the token speaks for, and where."""
     return tenancy.describe(me_routes.caller)
 
 
 @routes.post("/v1/tenants", status_code=201)
-def post_tenant(tenant: TenantIn) -> NewTenantOut:
+def post_tenant(tenant: CreateTenantRequest) -> CreatedTenant:
     """Make a tenant; its owner's token is shown this once."""
     made = routes.once("tenants", lambda: tenancy.found(tenant), sealed=True)
-    return NewTenantOut.model_validate(made)
+    return CreatedTenant.model_validate(made)
 
 
 @routes.get("/v1/tenants")
-def get_tenants(limit: api.Limit | None = None, cursor: str | None = None) -> api.Listed[TenantOut]:
+def get_tenants(limit: api.Limit | None = None, cursor: str | None = None) -> api.PageModel[TenantOut]:
     """All tenants, the newest first."""
     return children("tenants", TenantOut, limit, cursor, tenants.list_tenants)
 
@@ -57,22 +64,22 @@ def get_tenant(tenant_id: str) -> TenantOut:
 
 
 @routes.patch("/v1/tenants/<tenant_id>")
-def patch_tenant(tenant_id: str, changes: TenantChange) -> TenantOut:
+def patch_tenant(tenant_id: str, changes: UpdateTenantRequest) -> TenantOut:
     """Change a tenant; what is not sent stays. All of the stack goes by it within two minutes."""
     return tenancy.change(found_id(tenant_id), changes)
 
 
 @routes.post("/v1/tenants/<tenant_id>/owner-token", status_code=201)
-def post_lost_owner_token(tenant_id: str) -> OwnerTokenOut:
+def post_lost_owner_token(tenant_id: str) -> CreatedOwnerToken:
     """A new token for an owner who lost theirs, shown this once. The one before ends at once."""
     found = found_id(tenant_id)
 
-    def work() -> OwnerTokenOut:
+    def work() -> CreatedOwnerToken:
         tenants.load_tenant(found)
         made = tokens.replace_owner_token(found, os.environ["TOKEN_KEY"], routes.caller.name)
-        return OwnerTokenOut(id=made.id, owner_token=made.token)
+        return CreatedOwnerToken(id=made.id, owner_token=made.token)
 
-    return OwnerTokenOut.model_validate(routes.once(f"tenants/{found}/owner-token", work, sealed=True))
+    return CreatedOwnerToken.model_validate(routes.once(f"tenants/{found}/owner-token", work, sealed=True))
 
 
 @routes.delete("/v1/tenants/<tenant_id>", status_code=204, responses=_ERASED)

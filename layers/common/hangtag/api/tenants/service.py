@@ -5,34 +5,34 @@ from functools import lru_cache
 from zoneinfo import available_timezones
 
 from hangtag.api.kernel.caller import Caller, Role
-from hangtag.api.tenants.models import MeOut, NewTenantOut, TenantChange, TenantIn, TenantOut
+from hangtag.api.tenants.models import CreatedTenant, CreateTenantRequest, CurrentUser, TenantOut, UpdateTenantRequest
 from hangtag.errors import BadInputError, FieldError
 from hangtag.store.office import tenants
 
 __all__ = ["change", "describe", "found"]
 
 
-def found(wanted: TenantIn) -> NewTenantOut:
+def found(wanted: CreateTenantRequest) -> CreatedTenant:
     """Make a tenant. Raises BadInputError for a country or time zone that there is not."""
     _check(wanted.country, wanted.time_zone)
     tenant, token = tenants.create_tenant(wanted.name, wanted.country, wanted.time_zone, os.environ["TOKEN_KEY"])
-    return NewTenantOut(**tenant.to_json(), owner_token=token)
+    return CreatedTenant(**tenant.to_json(), owner_token=token)
 
 
-def change(tenant_id: str, wanted: TenantChange) -> TenantOut:
+def change(tenant_id: str, wanted: UpdateTenantRequest) -> TenantOut:
     """Change a tenant. Raises as `found` does, and NotFoundError."""
     changes = wanted.changes()
     _check(changes.get("country"), changes.get("time_zone"))
     return TenantOut.model_validate(tenants.update_tenant(tenant_id, changes).to_json())
 
 
-def describe(caller: Caller) -> MeOut:
+def describe(caller: Caller) -> CurrentUser:
     """Who is asking. Raises NotFoundError if the tenant is just gone."""
     if caller.role is Role.OPERATOR:
-        return MeOut(role="operator", tenant=None, employee_id=None)
+        return CurrentUser(role="operator", tenant=None, employee_id=None)
     tenant = tenants.get_tenant(caller.tenant_id).to_json()
     role = caller.role.name.lower()
-    return MeOut.model_validate({"role": role, "tenant": tenant, "employee_id": caller.employee_id})
+    return CurrentUser.model_validate({"role": role, "tenant": tenant, "employee_id": caller.employee_id})
 
 
 def _check(country: str | None, time_zone: str | None) -> None:

@@ -10,7 +10,7 @@ from hangtag.api.kernel import models as api
 from hangtag.api.kernel.caller import Role, require
 from hangtag.api.kernel.paging import children, found_id
 from hangtag.api.kernel.service import Routes
-from hangtag.api.tenants.models import NewTokenOut, OwnerTokenOut, TokenIn, TokenOut
+from hangtag.api.tenants.models import CreatedOwnerToken, CreatedToken, CreateTokenRequest, TokenOut
 from hangtag.store.office import employees, tokens
 
 __all__ = ["owner_routes", "routes"]
@@ -20,21 +20,21 @@ owner_routes = Routes(Role.OWNER)
 
 
 @routes.post("/v1/tokens", status_code=201)
-def post_token(wanted: TokenIn) -> NewTokenOut:
+def post_token(wanted: CreateTokenRequest) -> CreatedToken:
     """A token for an employee, shown this once; it is good for a year, or less."""
     tenant_id, who = routes.tenant_id, routes.caller.name
 
-    def work() -> NewTokenOut:
+    def work() -> CreatedToken:
         employee = employees.get_employee(tenant_id, wanted.employee_id)
         lives = timedelta(days=wanted.expires_in_days)
         made = tokens.create_token(tenant_id, employee.id, employee.role, os.environ["TOKEN_KEY"], who, lives)
-        return NewTokenOut.model_validate({"id": made.id, "token": made.token, "expires_at": made.expires_at})
+        return CreatedToken.model_validate({"id": made.id, "token": made.token, "expires_at": made.expires_at})
 
-    return NewTokenOut.model_validate(routes.once("tokens", work, sealed=True))
+    return CreatedToken.model_validate(routes.once("tokens", work, sealed=True))
 
 
 @routes.get("/v1/tokens")
-def get_tokens(limit: api.Limit | None = None, cursor: str | None = None) -> api.Listed[TokenOut]:
+def get_tokens(limit: api.Limit | None = None, cursor: str | None = None) -> api.PageModel[TokenOut]:
     """The tenant's tokens that have not expired, without themselves."""
     tenant_id = routes.tenant_id
     return children(
@@ -57,12 +57,12 @@ def delete_token(token_id: str) -> Response[Any]:
 
 
 @owner_routes.post("/v1/tokens/owner", status_code=201)
-def post_owner_token() -> OwnerTokenOut:
+def post_owner_token() -> CreatedOwnerToken:
     """A new token for the owner, shown this once. The one before, with which this may be asked, ends at once."""
     tenant_id, who = owner_routes.tenant_id, owner_routes.caller.name
 
-    def work() -> OwnerTokenOut:
+    def work() -> CreatedOwnerToken:
         made = tokens.replace_owner_token(tenant_id, os.environ["TOKEN_KEY"], who)
-        return OwnerTokenOut(id=made.id, owner_token=made.token)
+        return CreatedOwnerToken(id=made.id, owner_token=made.token)
 
-    return OwnerTokenOut.model_validate(owner_routes.once("owner-token", work, sealed=True))
+    return CreatedOwnerToken.model_validate(owner_routes.once("owner-token", work, sealed=True))

@@ -8,7 +8,7 @@ from hangtag.domain.calls.event import Direction, Outcome
 from hangtag.domain.calls.fold import Call, Recording
 from hangtag.store.calls import clicks, tags
 from hangtag.store.calls import items as calls
-from hangtag.store.calls.recording_states import Kept, KeptState
+from hangtag.store.calls.recording_states import KeptState, RecordingState
 
 # Why a call that an employee started did not come about.
 NOT_PICKED_UP = "the employee's own phone was not picked up"
@@ -64,7 +64,7 @@ def recordings_view(item: calls.CallItem, call: Call) -> dict[str, Any]:
     return {"recording": shown[-1] if shown else None, "recordings": shown}
 
 
-def _recording(recording: Recording, kept: Kept | None) -> dict[str, Any]:
+def _recording(recording: Recording, kept: RecordingState | None) -> dict[str, Any]:
     return {
         "id": recording.id,
         "temporary": recording.temporary,

@@ -23,7 +23,7 @@ from hangtag.errors import (
 from hangtag.phone import country_of, dialled, is_emergency, is_premium, normalise
 from hangtag.providers import optional
 from hangtag.providers.base import Limit
-from hangtag.settings import CallingSettings
+from hangtag.settings import ClickToCallSettings
 from hangtag.store.calls import clicks
 from hangtag.store.calls import items as calls
 from hangtag.store.calls.clicks import Click
@@ -208,7 +208,7 @@ def _check_integration(tenant_id: str, integration_id: str) -> None:
         raise BadInputError("there is no such integration", (field,)) from None
 
 
-def _check_allowed(number: str, rules: CallingSettings) -> None:
+def _check_allowed(number: str, rules: ClickToCallSettings) -> None:
     """Raises NotCalledError."""
     if is_premium(number) and not rules.premium:
         raise NotCalledError("numbers at a premium rate are not called by a click")
@@ -218,7 +218,7 @@ def _check_allowed(number: str, rules: CallingSettings) -> None:
         raise NotCalledError(f"calls {where} are not allowed")
 
 
-def _check_often(tenant_id: str, employee_id: str, rules: CallingSettings) -> None:
+def _check_often(tenant_id: str, employee_id: str, rules: ClickToCallSettings) -> None:
     """Raises TooManyError."""
     limiter = TableLimiter(tenant_id, "clicks")
     for name, most in (

@@ -55,7 +55,7 @@ def deliver(tenant_id: str, outbox_id: str, now: datetime, draw: Draw = random.r
     # Before anything is given up for it, what is remembered is looked up again.
     config = crm.load(tenant_id) or crm.read(tenant_id)
     if config is None:
-        outbox.bury(message, now, Fault(None, "no outside CRM is set any more"))
+        outbox.move_to_dead_letters(message, now, Fault(None, "no outside CRM is set any more"))
         return None
     return _tell(message, config, now, draw)
 
@@ -64,7 +64,7 @@ def _tell(message: Message, config: CrmConfig, now: datetime, draw: Draw) -> int
     entered = breaker.enter(message.tenant_id, now, draw)
     if isinstance(entered, breaker.Wait):
         if entered.paused and _is_old(message, now):
-            outbox.bury(message, now, Fault(None, "the CRM failed for more than 30 hours"))
+            outbox.move_to_dead_letters(message, now, Fault(None, "the CRM failed for more than 30 hours"))
             return None
         return _delay(entered.seconds)
     taken = outbox.claim(message, now)
@@ -80,7 +80,7 @@ def _tell(message: Message, config: CrmConfig, now: datetime, draw: Draw) -> int
         return _again(taken, outcome, now, draw)
     breaker.succeeded(entered)
     if outcome.verdict is Verdict.REFUSED:
-        outbox.bury(taken, now, outcome.fault)
+        outbox.move_to_dead_letters(taken, now, outcome.fault)
     else:
         outbox.finish(taken, now)
     return None
@@ -89,7 +89,7 @@ def _tell(message: Message, config: CrmConfig, now: datetime, draw: Draw) -> int
 def _again(message: Message, outcome: Outcome, now: datetime, draw: Draw) -> int | None:
     """When a failed message is tried again; None if it is given up."""
     if _is_old(message, now):
-        outbox.bury(message, now, outcome.fault)
+        outbox.move_to_dead_letters(message, now, outcome.fault)
         return None
     wait = max(backoff(message.attempt, draw), outcome.wait or 0.0)
     outbox.put_off(message, now + timedelta(seconds=math.ceil(wait)), outcome.fault)

@@ -10,9 +10,9 @@ from typing import Any
 
 from hangtag.domain.calls.event import CallEvent
 from hangtag.errors import BadInputError, ConflictError, HangtagError, TooManyError, UnreachableError
-from hangtag.outbound import PbxDoor
+from hangtag.outbound import RateLimitedClient
 from hangtag.providers import optional
-from hangtag.providers.base import Account, Click, Finding, KnownExtension, Media, Placed
+from hangtag.providers.base import Account, Check, Click, KnownExtension, Media, PlacedCall
 from hangtag.store.integrations.access_tokens import TablePbxTokens
 from hangtag.store.integrations.integrations import Integration, load_secret
 from hangtag.store.integrations.rate_limits import TableLimiter
@@ -31,15 +31,15 @@ class Pbx:
     """
 
     account: Account = field(repr=False)
-    door: PbxDoor = field(repr=False)
+    door: RateLimitedClient = field(repr=False)
 
     def can(self, ability: str) -> bool:
         """Whether this PBX has that of `hangtag.providers.ABILITIES`."""
         return optional(self.account.provider, ability) is not None
 
-    def originate(self, click: Click) -> Placed:
+    def originate(self, click: Click) -> PlacedCall:
         """Ring the employee, then the contact."""
-        placed: Placed = self._function("originate")(self.account, click, self.door)
+        placed: PlacedCall = self._function("originate")(self.account, click, self.door)
         return placed
 
     def recording(self, reference: str) -> Media:
@@ -57,19 +57,19 @@ class Pbx:
         known: tuple[KnownExtension, ...] = self._function("extensions")(self.account, self.door)
         return known
 
-    def ping(self) -> Finding:
+    def ping(self) -> Check:
         """Whether it is there, and knows us."""
-        found: Finding = self._function("ping")(self.account, self.door)
+        found: Check = self._function("ping")(self.account, self.door)
         return found
 
-    def set_up(self, url: str, secrets: Mapping[str, str]) -> Finding:
+    def set_up(self, url: str, secrets: Mapping[str, str]) -> Check:
         """Tell the PBX the webhook's address and the secrets that were made for it."""
-        told: Finding = self._function("set_up")(replace(self.account, webhook_url=url), secrets, self.door)
+        told: Check = self._function("set_up")(replace(self.account, webhook_url=url), secrets, self.door)
         return told
 
-    def look_after(self) -> Finding:
+    def look_after(self) -> Check:
         """See to it that the PBX still posts to the webhook."""
-        found: Finding = self._function("look_after")(self.account, self.door)
+        found: Check = self._function("look_after")(self.account, self.door)
         return found
 
     def _function(self, ability: str) -> Any:
@@ -94,7 +94,7 @@ def open_pbx(tenant_id: str, integration: Integration, *, seconds: float = DEFAU
         time_zone=tenant.time_zone,
         webhook_url=webhook_url(integration.provider, kept.hook_token) if kept.hook_token else "",
     )
-    door = PbxDoor(
+    door = RateLimitedClient(
         limiter=TableLimiter(tenant_id, integration.id),
         tokens=TablePbxTokens(tenant_id, integration.id),
         limits=optional(integration.provider, "LIMITS") or {},
@@ -116,12 +116,12 @@ def webhook_url(provider: str, token: str) -> str:
     return os.environ["PUBLIC_URL"].rstrip("/") + path
 
 
-def said(ask: Callable[[], Finding], what: str) -> Finding:
+def said(ask: Callable[[], Check], what: str) -> Check:
     """What a PBX said; if it was not reached, or refused, why in words for the admin."""
     try:
         return ask()
     except (BadInputError, UnreachableError, TooManyError) as error:
-        return Finding(what, False, in_words(error))
+        return Check(what, False, in_words(error))
 
 
 def in_words(error: HangtagError) -> str:

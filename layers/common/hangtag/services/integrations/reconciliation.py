@@ -19,11 +19,11 @@ from hangtag.domain.calls.fold import Call, fold
 from hangtag.errors import ConflictError, HangtagError, NotFoundError
 from hangtag.observability import logger
 from hangtag.providers import PROVIDERS, optional
-from hangtag.providers.base import Finding
+from hangtag.providers.base import Check
 from hangtag.services.integrations.client import Pbx, in_words, open_pbx, said
-from hangtag.services.webhooks.ingest import take_in
+from hangtag.services.webhooks.ingest import ingest
 from hangtag.store.calls import items as calls
-from hangtag.store.calls.events import SEAL_AFTER, Appended, Source
+from hangtag.store.calls.events import SEAL_AFTER, AppendStatus, Source
 from hangtag.store.calls.items import CallItem
 from hangtag.store.db import client, tenant_list
 from hangtag.store.db.clock import iso
@@ -111,8 +111,8 @@ def _recover(source: Source, call_id: str, told: Sequence[CallEvent], now: datet
         return None
     sweep_after = timedelta(seconds=int(os.environ["SWEEP_AFTER_SECONDS"]))
     # As if they had come when they happened: so a call of days ago is not taken for one whose id is used again.
-    taken = take_in(client.dynamodb(), client.table(), source, told, min(begun, now), sweep_after)
-    if all(one.joined.verdict is not Appended.STORED for one in taken):
+    taken = ingest(client.dynamodb(), client.table(), source, told, min(begun, now), sweep_after)
+    if all(one.joined.verdict is not AppendStatus.STORED for one in taken):
         return None
     place = calls.call_key(source.tenant_id, source.integration_id, call_id, taken[-1].joined.generation)
     found = Recovered(calls.public_id(source.integration_id, place), missing, iso(begun), iso(now))
@@ -215,7 +215,7 @@ def work(message: Mapping[str, Any], has_time: Callable[[], bool]) -> None:
     logger.info("compared", extra=told)
 
 
-def _looked_after(pbx: Pbx, tenant_id: str, integration_id: str) -> Finding:
+def _looked_after(pbx: Pbx, tenant_id: str, integration_id: str) -> Check:
     """See to it that the PBX goes on posting, in words for the admin. Raises botocore's errors."""
     found = said(pbx.look_after, "look_after")
     if not found.ok:

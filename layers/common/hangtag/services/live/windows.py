@@ -131,7 +131,7 @@ def _view_of_call(item: CallItem, call: Call) -> View:
     number = normalise(call.external or "", country)
     e164 = number.e164 if number and not is_internal(call.external, frozenset()) else None
     extensions = frozenset((*call.extensions, *((call.external,) if call.external and len(call.external) <= 8 else ())))
-    office = participants.resolve(item.tenant_id, item.integration_id, extensions, e164, call.line)
+    office = participants.find_participants(item.tenant_id, item.integration_id, extensions, e164, call.line)
     supervisors = _supervisors(item.tenant_id, office)
     people = windows(call, office, supervisors)
     answered = office.employees.get(call.answered_by or "")
@@ -230,7 +230,7 @@ def _tell(tenant_id: str, ids: list[str], view: View, push: Push, is_so: Callabl
         saying = _saying(ids[0], view, before)
         if saying is None or not is_so():
             return sent
-        if live.say(tenant_id, saying, before):
+        if live.publish(tenant_id, saying, before):
             return sent + _send(tenant_id, saying, before, push)
     logger.warning("others say something of the same call", extra={"tenant": tenant_id})
     return 0

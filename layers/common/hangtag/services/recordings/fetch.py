@@ -25,7 +25,7 @@ from hangtag.services.recordings.audio import HEAD_BYTES, media_type
 from hangtag.store.calls import items as calls
 from hangtag.store.calls import recordings
 from hangtag.store.calls.items import CallItem, CallKey
-from hangtag.store.calls.recording_states import Kept, KeptState
+from hangtag.store.calls.recording_states import KeptState, RecordingState
 from hangtag.store.calls.recordings import Copy, Pointer
 from hangtag.store.db.client import table
 from hangtag.store.db.clock import iso
@@ -99,25 +99,25 @@ def _named(item: CallItem | None, recording_id: str) -> Recording | None:
     return next((one for one in item.fold().recordings if one.id == recording_id), None) if item else None
 
 
-def _begun(item: CallItem, recording: Recording, now: datetime) -> Kept:
+def _begun(item: CallItem, recording: Recording, now: datetime) -> RecordingState:
     """What the tenant's rules make of a recording that was just named."""
     keep = load_settings(table(), item.tenant_id).recordings.keep
     if keep == "nothing":
-        return Kept(state=KeptState.NOT_KEPT)
+        return RecordingState(state=KeptState.NOT_KEPT)
     if keep == "copy" or recording.temporary:
         after = 0.0 if recording.temporary else optional(item.provider, "RECORDING_AFTER")
         due = now + timedelta(seconds=DEFAULT_AFTER_SECONDS if after is None else after)
-        return Kept(state=KeptState.WAITING, due=iso(due))
+        return RecordingState(state=KeptState.WAITING, due=iso(due))
     # An address that is none can only be asked for.
     linked = keep == "link" and recording.url.startswith(("https://", "http://"))
-    return Kept(state=KeptState.LINKED if linked else KeptState.ON_REQUEST)
+    return RecordingState(state=KeptState.LINKED if linked else KeptState.ON_REQUEST)
 
 
-def _seconds_till(kept: Kept, now: datetime) -> float:
+def _seconds_till(kept: RecordingState, now: datetime) -> float:
     return (datetime.fromisoformat(kept.due) - now).total_seconds() if kept.due else 0.0
 
 
-def _try(item: CallItem, recording: Recording, kept: Kept, now: datetime) -> float | None:
+def _try(item: CallItem, recording: Recording, kept: RecordingState, now: datetime) -> float | None:
     """One try to copy a recording."""
     trying = replace(kept, tries=kept.tries + 1, due=iso(now + LEASE))
     if not note(item.key, recording.id, kept, trying):
@@ -146,7 +146,9 @@ def _finished(place: str) -> Fetched | None:
     return Fetched(place, *found) if found else None
 
 
-def _put_off(item: CallItem, recording_id: str, trying: Kept, error: FailedError, now: datetime) -> float | None:
+def _put_off(
+    item: CallItem, recording_id: str, trying: RecordingState, error: FailedError, now: datetime
+) -> float | None:
     final = error.final or trying.tries > len(PAUSES)
     pause = timedelta(0) if final else max(PAUSES[trying.tries - 1], min(error.pause or timedelta(0), LONGEST_PAUSE))
     after = (
@@ -159,7 +161,7 @@ def _put_off(item: CallItem, recording_id: str, trying: Kept, error: FailedError
     return None if final else pause.total_seconds()
 
 
-def note(call: CallKey, recording_id: str, before: Kept | None, after: Kept) -> bool:
+def note(call: CallKey, recording_id: str, before: RecordingState | None, after: RecordingState) -> bool:
     """Take a recording from one state to another; False if it is not in the first, or the call is gone.
 
     Raises botocore's errors.

@@ -10,7 +10,7 @@ from hangtag.providers import optional
 from hangtag.services.recordings import fetch as fetching
 from hangtag.store.calls import recordings
 from hangtag.store.calls.items import CallItem
-from hangtag.store.calls.recording_states import Kept, KeptState
+from hangtag.store.calls.recording_states import KeptState, RecordingState
 from hangtag.store.db.client import table
 from hangtag.store.db.clock import now
 from hangtag.store.office.settings import load_settings
@@ -39,7 +39,7 @@ def play(item: CallItem, recording_id: str | None) -> Playable:
     (its PBX does not give it), and botocore's errors.
     """
     found = _chosen(item, recording_id)
-    kept = item.recordings.get(found.id) or Kept(state=KeptState.WAITING)
+    kept = item.recordings.get(found.id) or RecordingState(state=KeptState.WAITING)
     _check_time(item, kept)
     if kept.state is KeptState.KEPT and kept.place and kept.media_type:
         return _from_bucket(found, kept.place, kept.media_type, kept.size)
@@ -58,7 +58,7 @@ def _chosen(item: CallItem, recording_id: str | None) -> Recording:
     return found
 
 
-def _check_time(item: CallItem, kept: Kept) -> None:
+def _check_time(item: CallItem, kept: RecordingState) -> None:
     """Also while the copy is still there: rules hold from the moment they are made."""
     days = load_settings(table(), item.tenant_id).recordings.retention_days
     end = fetching.expires_at(item, days)
@@ -66,7 +66,7 @@ def _check_time(item: CallItem, kept: Kept) -> None:
         raise NotFoundError(f"recordings are kept for {days} days here; this one is older")
 
 
-def _not_there(kept: Kept) -> Exception:
+def _not_there(kept: RecordingState) -> Exception:
     if kept.state is KeptState.WAITING:
         why = f" (so far: {kept.reason})" if kept.reason else ""
         return ConflictError(f"the recording is still being fetched from the PBX{why}")

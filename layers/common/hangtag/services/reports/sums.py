@@ -147,7 +147,7 @@ def _days(table: str, tenant_id: str, zone: ZoneInfo, wanted: list[date]) -> dic
     return found
 
 
-def _roll_up(table: str, tenant_id: str, zone: ZoneInfo, day: date, before: report_sums.Kept) -> Aggregate:
+def _roll_up(table: str, tenant_id: str, zone: ZoneInfo, day: date, before: report_sums.StoredSums) -> Aggregate:
     """Make a day out of its hours, and keep it for the next reader."""
     places = {report_sums.hour_place(tenant_id, hour): hour for hour in sums.hours_of(day, zone)}
     kept = {places[place]: one for place, one in report_sums.load(places).items()}

@@ -12,7 +12,7 @@ from hangtag.services.tags.snapshot import resolve
 from hangtag.store.calls import items as calls
 
 
-def meet(table: str, key: calls.CallKey) -> bool:
+def lookup_caller(table: str, key: calls.CallKey) -> bool:
     """Note on the call who the other party is; false if the call is over or gone. Raises botocore's errors."""
     item = calls.read(table, key)
     call = item.fold() if item is not None else None

@@ -7,11 +7,11 @@ from hangtag.crm.lookup import FoundContact
 from hangtag.domain.calls.classify import classify
 from hangtag.domain.calls.fold import Call
 from hangtag.domain.tags import Person
-from hangtag.services.tags.snapshot import Resolution
+from hangtag.services.tags.snapshot import PartySnapshot
 from hangtag.store.office import contacts, employees
 
 
-def with_contact(tenant_id: str, origin: str, call: Call, resolution: Resolution, *, over: bool) -> Resolution:
+def with_contact(tenant_id: str, origin: str, call: Call, resolution: PartySnapshot, *, over: bool) -> PartySnapshot:
     """The resolution with a new contact, if the tenant wants one for this call and there is none.
 
     `origin` is the digest of the call's key, `over` whether the call is. Raises botocore's errors.
@@ -46,7 +46,7 @@ def _same_address(said: str, email: str | None) -> bool:
     return email is not None and said.casefold() == email.casefold()
 
 
-def with_supervisor(tenant_id: str, origin: str, call: Call, resolution: Resolution) -> Resolution:
+def with_supervisor(tenant_id: str, origin: str, call: Call, resolution: PartySnapshot) -> PartySnapshot:
     """Give the contact that this call made while it rang its supervisor: who answered, else who was rung first."""
     person = resolution.first_person(call)
     if resolution.contact is None or resolution.supervisor_id is not None or person is None:
@@ -55,7 +55,7 @@ def with_supervisor(tenant_id: str, origin: str, call: Call, resolution: Resolut
     return replace(resolution, supervisor_id=person.id) if given else resolution
 
 
-def may_be_met(call: Call, resolution: Resolution) -> bool:
+def may_be_met(call: Call, resolution: PartySnapshot) -> bool:
     """Whether a call that rings is one that will leave a tag, as far as can be told now."""
     rung = any(extension in resolution.mapped for extension in call.extensions)
     verdict = classify(call, mapped=resolution.mapped, external_is_employee=resolution.external_is_employee)

@@ -15,7 +15,7 @@ from hangtag.services.tags import missed_calls
 from hangtag.services.tags.contacts import with_contact, with_supervisor
 from hangtag.services.tags.match_click import joined, pick_up
 from hangtag.services.tags.placement import Placement, place
-from hangtag.services.tags.snapshot import Resolution, from_json, resolve, to_json
+from hangtag.services.tags.snapshot import PartySnapshot, from_json, resolve, to_json
 from hangtag.store.calls import items as calls
 from hangtag.store.calls import tags
 from hangtag.store.crm import outbox
@@ -37,7 +37,7 @@ class Draft:
 
     emission: tags.Emission
     tag: Tag | None
-    resolution: Resolution
+    resolution: PartySnapshot
     writes: tuple[Mapping[str, Any], ...] = ()
 
 
@@ -123,7 +123,7 @@ def _draft(
     call: Call,
     kept: tags.Emission | None,
     verdict: Verdict,
-    resolution: Resolution,
+    resolution: PartySnapshot,
     placement: Placement | None,
 ) -> Draft:
     tag = None
@@ -174,7 +174,7 @@ def _told(emission: tags.Emission, call: Call, kept: tags.Emission | None) -> tu
     return (*on_tasks, *told)
 
 
-def _tag(call: Call, verdict: Verdict, resolution: Resolution, attachment: Attachment) -> Tag:
+def _tag(call: Call, verdict: Verdict, resolution: PartySnapshot, attachment: Attachment) -> Tag:
     setting = Setting(
         employee=resolution.person_of(call.answered_by),
         contact=resolution.contact,

@@ -10,7 +10,7 @@ from hangtag.domain.calls.event import Direction
 from hangtag.domain.calls.fold import Call
 from hangtag.domain.tags import Tag
 from hangtag.services.tags import notifications
-from hangtag.services.tags.snapshot import Resolution
+from hangtag.services.tags.snapshot import PartySnapshot
 from hangtag.store.calls import items as calls
 from hangtag.store.calls import missed_calls, tags
 from hangtag.store.calls.missed_calls import MissedCall, Talk
@@ -19,7 +19,7 @@ from hangtag.store.office import groups
 Writes = tuple[Mapping[str, Any], ...]
 
 
-def number_of(resolution: Resolution) -> str:
+def number_of(resolution: PartySnapshot) -> str:
     """Under which number a missed call is kept: E.164, or "" where it can't be read."""
     return resolution.number if resolution.readable and resolution.number else ""
 
@@ -30,8 +30,8 @@ def at_of(tag: Tag) -> str:
 
 
 def queue(
-    item: calls.CallItem, call: Call, tag: Tag | None, resolution: Resolution, kept: tags.Emission | None
-) -> tuple[Resolution, Writes]:
+    item: calls.CallItem, call: Call, tag: Tag | None, resolution: PartySnapshot, kept: tags.Emission | None
+) -> tuple[PartySnapshot, Writes]:
     """What has to be written with a tag, so that the queue is right. Raises botocore's errors.
 
     The resolution says afterwards that those who want to know were told: once for each call.
@@ -49,7 +49,7 @@ def queue(
 
 
 def _missed(
-    item: calls.CallItem, call: Call, tag: Tag, resolution: Resolution, before: MissedCall | None
+    item: calls.CallItem, call: Call, tag: Tag, resolution: PartySnapshot, before: MissedCall | None
 ) -> MissedCall:
     rung = resolution.people_of(call)
     if before is not None:
@@ -67,7 +67,7 @@ def _missed(
     )
 
 
-def before_tag(item: calls.CallItem, tag: Tag | None, resolution: Resolution) -> None:
+def before_tag(item: calls.CallItem, tag: Tag | None, resolution: PartySnapshot) -> None:
     """Say that somebody talked to the number, before the tag is written.
 
     A missed call of that number, put on the queue meanwhile, either sees this or is seen by `after_tag`.
@@ -77,7 +77,7 @@ def before_tag(item: calls.CallItem, tag: Tag | None, resolution: Resolution) ->
         missed_calls.note_talk(item.tenant_id, number, item.public_id, at_of(tag))
 
 
-def after_tag(tenant_id: str, tag: Mapping[str, Any], resolution: Resolution) -> None:
+def after_tag(tenant_id: str, tag: Mapping[str, Any], resolution: PartySnapshot) -> None:
     """Mark what was returned: by the call of this tag, or by one that was heard of before. May be repeated.
 
     `tag` is its JSON.

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from botocore.exceptions import BotoCoreError, ClientError
 
 from hangtag.errors import NotFoundError
-from hangtag.settings import MissedCallNotices
+from hangtag.settings import MissedCallNotificationSettings
 from hangtag.store.calls.missed_calls import MissedCall
 from hangtag.store.crm import outbox
 from hangtag.store.crm.outbox import Fault
@@ -28,7 +28,9 @@ __all__ = ["email", "puts", "recipients"]
 _REFUSED = frozenset({"BadRequestException", "MessageRejected", "NotFoundException"})
 
 
-def recipients(notices: MissedCallNotices, supervisor_ids: Iterable[str], rung_ids: Iterable[str]) -> tuple[str, ...]:
+def recipients(
+    notices: MissedCallNotificationSettings, supervisor_ids: Iterable[str], rung_ids: Iterable[str]
+) -> tuple[str, ...]:
     """The employees to be told of a missed call, each once, in the order: supervisors, who was rung, who is named."""
     wanted: list[str] = []
     if notices.supervisor:
@@ -39,7 +41,7 @@ def recipients(notices: MissedCallNotices, supervisor_ids: Iterable[str], rung_i
     return tuple(dict.fromkeys(wanted))
 
 
-def puts(tenant_id: str, missed: MissedCall, notices: MissedCallNotices) -> list[dict[str, Any]]:
+def puts(tenant_id: str, missed: MissedCall, notices: MissedCallNotificationSettings) -> list[dict[str, Any]]:
     """What tells of a missed call, to be written with it: at most two TransactItems of the low-level client."""
     at = now()
     told = outbox.puts(tenant_id, "missed_call", missed.id, 1, {"missed_call": missed.to_json()}, at)

@@ -9,7 +9,7 @@ from hangtag.domain.calls.classify import TagType, Verdict
 from hangtag.domain.tags import Attachment, TaskFacts, Why, attach
 from hangtag.domain.tags.conditions import facts_of
 from hangtag.errors import NotFoundError
-from hangtag.services.tags.snapshot import Placed, Resolution, attach_rule
+from hangtag.services.tags.snapshot import PartySnapshot, PlacedParties, attach_rule
 from hangtag.store.calls import items as calls
 from hangtag.store.crm import config as crm
 from hangtag.store.db.clock import iso, now
@@ -26,11 +26,11 @@ class Placement:
     """Where a tag goes, the resolution that remembers it, and what has to be written with it."""
 
     attachment: Attachment
-    resolution: Resolution
+    resolution: PartySnapshot
     writes: tuple[Write, ...] = ()
 
 
-def place(item: calls.CallItem, verdict: Verdict, resolution: Resolution) -> Placement:
+def place(item: calls.CallItem, verdict: Verdict, resolution: PartySnapshot) -> Placement:
     """Where the tag of a call goes. A Call stays where it was put first, unless a task was chosen for it since.
 
     Raises botocore's errors.
@@ -51,11 +51,11 @@ def place(item: calls.CallItem, verdict: Verdict, resolution: Resolution) -> Pla
         attachment = replace(attachment, task_id=task.id)
         writes = tuple(tasks.puts(item.tenant_id, task))
     if verdict.tag is TagType.CALL:
-        resolution = replace(resolution, placed=Placed(attachment.task_id, attachment.hidden))
+        resolution = replace(resolution, placed=PlacedParties(attachment.task_id, attachment.hidden))
     return Placement(attachment, resolution, writes)
 
 
-def choose(item: calls.CallItem, verdict: Verdict, resolution: Resolution) -> Attachment:
+def choose(item: calls.CallItem, verdict: Verdict, resolution: PartySnapshot) -> Attachment:
     """Where the tag would go, with nothing written. Raises ValueError for a verdict without a tag."""
     if verdict.tag is None:
         raise ValueError("a skipped call has no tag")
@@ -74,7 +74,7 @@ def _tasks_of(tenant_id: str, contact_id: str) -> Iterator[TaskFacts]:
         yield TaskFacts(task.id, task.status == "open", facts)
 
 
-def _outside_task(item: calls.CallItem, resolution: Resolution) -> tasks.Task | None:
+def _outside_task(item: calls.CallItem, resolution: PartySnapshot) -> tasks.Task | None:
     """The last task that the CRM outside has of the contact, as one of ours; None if there is none, or in doubt.
 
     Its id comes from that CRM's, so that it is one task here however many calls go to it.
@@ -101,7 +101,7 @@ def _outside_task(item: calls.CallItem, resolution: Resolution) -> tasks.Task | 
     )
 
 
-def _new_task(item: calls.CallItem, resolution: Resolution) -> tasks.Task:
+def _new_task(item: calls.CallItem, resolution: PartySnapshot) -> tasks.Task:
     """The task of a call. Its id comes from the call's, so that there is one however often this is done."""
     contact = resolution.contact
     return tasks.task_from_template(

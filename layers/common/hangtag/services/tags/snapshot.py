@@ -14,12 +14,12 @@ from hangtag.domain.tags import AttachRule, Definition, Person
 from hangtag.domain.tags.conditions import read_rows
 from hangtag.domain.tags.definition import standard
 from hangtag.phone import normalise
-from hangtag.settings import AttachSettings, MissedCallNotices
+from hangtag.settings import MissedCallNotificationSettings, TagPlacementSettings
 from hangtag.store.office import participants, tenants
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class PlacedParties:
     """Where the Call was put when it was first written; it stays there."""
 
     task_id: str | None
@@ -36,7 +36,7 @@ class Unknown:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Resolution:
+class PartySnapshot:
     """Who is who in one call, and by which rules.
 
     `employees` maps every extension that was looked up, also the unmapped ones. `own_line`: the other party's number
@@ -53,12 +53,12 @@ class Resolution:
     supervisor_id: str | None = None
     line: str | None = None
     line_name: str | None = None
-    attach: AttachSettings = field(default_factory=AttachSettings)
+    attach: TagPlacementSettings = field(default_factory=TagPlacementSettings)
     unknown: Unknown = field(default_factory=Unknown)
-    notices: MissedCallNotices = field(default_factory=MissedCallNotices)
+    notices: MissedCallNotificationSettings = field(default_factory=MissedCallNotificationSettings)
     definitions: Mapping[TagType, Definition] = field(default_factory=dict)
     time_zone: str = "UTC"
-    placed: Placed | None = None
+    placed: PlacedParties | None = None
     told: bool = False
 
     @property
@@ -90,15 +90,15 @@ class Resolution:
         return next((person for person in people if person is not None), None)
 
 
-def attach_rule(settings: AttachSettings) -> AttachRule:
+def attach_rule(settings: TagPlacementSettings) -> AttachRule:
     """The rule in the words of the domain."""
     rows = read_rows(settings.conditions)
     return AttachRule(settings.to, settings.hidden, rows, settings.logic, settings.if_none)
 
 
 def resolve(
-    tenant_id: str, integration_id: str, call: Call, frozen: Resolution | None, *, fill: bool = False
-) -> Resolution:
+    tenant_id: str, integration_id: str, call: Call, frozen: PartySnapshot | None, *, fill: bool = False
+) -> PartySnapshot:
     """The resolution of a call; of the frozen one, only what it lacks is looked up. Raises botocore's errors.
 
     `fill`: a contact that was not known is looked up again.
@@ -112,7 +112,7 @@ def resolve(
     number = normalise(call.external or "", tenant.country)
     internal = is_internal(call.external, frozenset())
     e164 = number.e164 if number and not internal else None
-    found = participants.resolve(tenant_id, integration_id, frozenset(wanted), e164, call.line)
+    found = participants.find_participants(tenant_id, integration_id, frozenset(wanted), e164, call.line)
     looked_up = {
         extension: Person(ref.id, ref.name) if (ref := found.employees.get(extension)) else None
         for extension in sorted(wanted)
@@ -136,7 +136,7 @@ def resolve(
         return replace(more, contact=contact, supervisor_id=supervisor_id)
     settings = found.settings
     template = settings.contacts.template
-    return Resolution(
+    return PartySnapshot(
         employees=looked_up,
         number=e164 or call.external,
         readable=e164 is not None,
@@ -156,21 +156,21 @@ def resolve(
     )
 
 
-def _lacks(frozen: Resolution, call: Call, *, fill: bool) -> bool:
+def _lacks(frozen: PartySnapshot, call: Call, *, fill: bool) -> bool:
     """Whether something of the call was not known when its tag was written, or a contact may be there now."""
     return _has_new_number(frozen, call) or _has_new_line(frozen, call) or (fill and frozen.fillable)
 
 
-def _has_new_number(frozen: Resolution, call: Call) -> bool:
+def _has_new_number(frozen: PartySnapshot, call: Call) -> bool:
     """Whether a number is told now, where none was, or a word for one that is withheld."""
     return bool(call.external) and not frozen.readable and call.external != frozen.number
 
 
-def _has_new_line(frozen: Resolution, call: Call) -> bool:
+def _has_new_line(frozen: PartySnapshot, call: Call) -> bool:
     return call.line is not None and frozen.line is None
 
 
-def to_json(resolution: Resolution) -> dict[str, Any]:
+def to_json(resolution: PartySnapshot) -> dict[str, Any]:
     """The resolution as it is kept beside the tag."""
     return {
         "employees": {name: _person_json(person) for name, person in resolution.employees.items()},
@@ -197,11 +197,11 @@ def to_json(resolution: Resolution) -> dict[str, Any]:
     }
 
 
-def from_json(said: Mapping[str, Any]) -> Resolution:
+def from_json(said: Mapping[str, Any]) -> PartySnapshot:
     """The inverse of `to_json`; also of what earlier versions kept."""
     unknown = said.get("unknown") or {"create": said.get("create_unknown", "always")}
     placed = said.get("placed")
-    return Resolution(
+    return PartySnapshot(
         employees={name: _person(value) for name, value in said["employees"].items()},
         number=said["number"],
         readable=said["readable"],
@@ -212,15 +212,15 @@ def from_json(said: Mapping[str, Any]) -> Resolution:
         # Of a tag of an earlier version it is not known whether it was.
         line=said.get("line", ""),
         line_name=said["line_name"],
-        attach=AttachSettings.model_validate(said["attach"]),
+        attach=TagPlacementSettings.model_validate(said["attach"]),
         unknown=Unknown(**unknown),
-        notices=MissedCallNotices.model_validate(said.get("notices", {})),
+        notices=MissedCallNotificationSettings.model_validate(said.get("notices", {})),
         definitions={
             TagType(kind): Definition(tuple(own["names"]), tuple(own["extra"]), own["takes_all"])
             for kind, own in said.get("definitions", {}).items()
         },
         time_zone=said["time_zone"],
-        placed=Placed(**placed) if placed else None,
+        placed=PlacedParties(**placed) if placed else None,
         told=said.get("told", False),
     )
 

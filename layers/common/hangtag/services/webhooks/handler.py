@@ -17,22 +17,31 @@ from botocore.exceptions import BotoCoreError, ClientError
 from hangtag.auth import is_ours, token_hash
 from hangtag.observability import logger
 from hangtag.providers import load, optional
-from hangtag.providers.base import Accepted, ContactCard, Office, RefusedError, Reply, WebhookRequest
+from hangtag.providers.base import (
+    ContactCard,
+    OfficeLookups,
+    ParseResult,
+    WebhookRejectedError,
+    WebhookRequest,
+    WebhookResponse,
+)
 from hangtag.services.webhooks import ingest
 from hangtag.store.calls.events import Source
 from hangtag.store.db import client
 from hangtag.store.integrations import endpoints
 
 MAX_BODY_BYTES = 64 * 1024
-REFUSED_BY_AWS = (BotoCoreError, ClientError)
+AWS_ERRORS = (BotoCoreError, ClientError)
 # The same for every token that leads nowhere, whatever the reason.
-NOT_FOUND = Reply(404, '{"type":"about:blank","title":"Not Found","status":404}', "application/problem+json")
-TOO_LARGE = Reply(413, '{"type":"about:blank","title":"Content Too Large","status":413}', "application/problem+json")
-UNAVAILABLE = Reply(
+NOT_FOUND = WebhookResponse(404, '{"type":"about:blank","title":"Not Found","status":404}', "application/problem+json")
+TOO_LARGE = WebhookResponse(
+    413, '{"type":"about:blank","title":"Content Too Large","status":413}', "application/problem+json"
+)
+UNAVAILABLE = WebhookResponse(
     503, '{"type":"about:blank","title":"Service Unavailable","status":503}', "application/problem+json"
 )
 # Said when a delivery is parked before it could be understood: no data, and success.
-PARKED = Reply(200, "{}")
+QUEUED = WebhookResponse(200, "{}")
 _UNKNOWN = "of a kind that is not known here; it was kept, and changed nothing"
 
 
@@ -50,7 +59,7 @@ class Settings(NamedTuple):
     sweep_after: timedelta
 
 
-class Delivery(NamedTuple):
+class QueuedWebhook(NamedTuple):
     """One webhook request. Its token is held as a hash only, so that a parked delivery does not spread it."""
 
     provider: str
@@ -79,7 +88,7 @@ class Delivery(NamedTuple):
         )
 
     @classmethod
-    def from_message(cls, text: str, token_keys: str) -> "Delivery":
+    def from_message(cls, text: str, token_keys: str) -> "QueuedWebhook":
         """The inverse of `to_message`."""
         from hangtag.services.webhooks.fallback import unseal
 
@@ -101,15 +110,15 @@ class Delivery(NamedTuple):
         )
 
 
-class Understood(NamedTuple):
+class ParsedWebhook(NamedTuple):
     """A delivery that is genuine and was read: whose it is, and what it says."""
 
-    hook: endpoints.Hook
+    hook: endpoints.WebhookEndpoint
     source: Source
-    result: Accepted
+    result: ParseResult
 
 
-def receive(settings: Settings, provider: str, token: str, request: WebhookRequest) -> Reply:
+def handle(settings: Settings, provider: str, token: str, request: WebhookRequest) -> WebhookResponse:
     """Answer one delivery. What it says is durable before the answer is a success.
 
     If the table refuses, the delivery is parked on the fallback queue and acknowledged, in the PBX's own words if it
@@ -118,22 +127,22 @@ def receive(settings: Settings, provider: str, token: str, request: WebhookReque
     """
     if not is_ours(token, "hook", settings.token_keys):
         return NOT_FOUND
-    delivery = Delivery(
+    delivery = QueuedWebhook(
         provider=provider, token_hash=token_hash(token), request=_addressed(settings, provider, token, request)
     )
-    reply = PARKED
+    reply = QUEUED
     try:
-        said = _understand(settings, delivery)
-        if isinstance(said, Reply):
+        said = _parse(settings, delivery)
+        if isinstance(said, WebhookResponse):
             return said
         reply = said.result.reply
-        return _take_in(settings, delivery, said)
-    except REFUSED_BY_AWS as error:
-        return _park(settings, delivery, type(error).__name__, reply)
+        return _ingest(settings, delivery, said)
+    except AWS_ERRORS as error:
+        return _enqueue_fallback(settings, delivery, type(error).__name__, reply)
     except Exception as error:
         # A bug of ours must not lose the event: parked, it is tried again and ends in the dead letters.
         logger.exception("delivery failed", extra={"provider": provider, "error": type(error).__name__})
-        return _park(settings, delivery, type(error).__name__, reply)
+        return _enqueue_fallback(settings, delivery, type(error).__name__, reply)
 
 
 def _addressed(settings: Settings, provider: str, token: str, request: WebhookRequest) -> WebhookRequest:
@@ -145,39 +154,39 @@ def _addressed(settings: Settings, provider: str, token: str, request: WebhookRe
     return replace(request, path=request.path.replace(token, "***"), rest=after.strip("/"), url=url)
 
 
-def process(settings: Settings, delivery: Delivery) -> Reply:
+def process(settings: Settings, delivery: QueuedWebhook) -> WebhookResponse:
     """Take in one delivery from the fallback queue. Raises when the table refuses."""
-    said = _understand(settings, delivery)
-    return said if isinstance(said, Reply) else _take_in(settings, delivery, said)
+    said = _parse(settings, delivery)
+    return said if isinstance(said, WebhookResponse) else _ingest(settings, delivery, said)
 
 
-def _understand(settings: Settings, delivery: Delivery) -> Understood | Reply:
+def _parse(settings: Settings, delivery: QueuedWebhook) -> ParsedWebhook | WebhookResponse:
     """What a delivery says; the reply, if there is no more to it. Raises when the table refuses."""
-    hook = endpoints.find_hook(client.dynamodb(), settings.table, delivery.token_hash)
+    hook = endpoints.find_endpoint(client.dynamodb(), settings.table, delivery.token_hash)
     if hook is None or hook.provider != delivery.provider:
         return NOT_FOUND
     source = Source(hook.tenant_id, hook.integration_id, hook.provider)
     request = delivery.request
     if len(request.body) > MAX_BODY_BYTES:
-        return _refuse(settings, source, delivery, RefusedError("the body is over 64 KB", TOO_LARGE))
+        return _reject(settings, source, delivery, WebhookRejectedError("the body is over 64 KB", TOO_LARGE))
     handshake = optional(hook.provider, "handshake")
-    greeting: Reply | None = handshake(request) if handshake is not None else None
+    greeting: WebhookResponse | None = handshake(request) if handshake is not None else None
     if greeting is not None:
-        return _greet(settings, source, delivery, hook, greeting)
+        return _answer_handshake(settings, source, delivery, hook, greeting)
     provider = load(hook.provider)
     try:
         provider.verify(request, hook.trust())
-        return Understood(hook, source, provider.parse(request, hook.settings))
-    except RefusedError as refused:
-        return _refuse(settings, source, delivery, refused)
+        return ParsedWebhook(hook, source, provider.parse(request, hook.settings))
+    except WebhookRejectedError as refused:
+        return _reject(settings, source, delivery, refused)
 
 
-def _take_in(settings: Settings, delivery: Delivery, said: Understood) -> Reply:
+def _ingest(settings: Settings, delivery: QueuedWebhook, said: ParsedWebhook) -> WebhookResponse:
     """Have what a delivery says join its calls. Raises when the table refuses."""
     hook, source, result = said
     request = delivery.request
-    _go_on(settings, source, request)
-    taken = ingest.take_in(
+    _enqueue_next_step(settings, source, request)
+    taken = ingest.ingest(
         client.dynamodb(), settings.table, source, result.events, request.arrived_at, settings.sweep_after
     )
     logger.info(
@@ -190,15 +199,15 @@ def _take_in(settings: Settings, delivery: Delivery, said: Understood) -> Reply:
         },
     )
     reply = _respond(settings, source, hook.country, result)
-    wrong = ingest.wrong(taken)
+    wrong = ingest.warning(taken)
     kept = "error" if wrong is not None else "unknown" if result.unknown else hook.keeps(time.time())
     if kept is not None:
-        told = _UNKNOWN if result.unknown else ingest.told(taken)
-        _keep(settings, source, delivery, reply.status, wrong or told, kept, taken)
+        told = _UNKNOWN if result.unknown else ingest.describe(taken)
+        _log_request(settings, source, delivery, reply.status, wrong or told, kept, taken)
     return reply
 
 
-def _go_on(settings: Settings, source: Source, request: WebhookRequest) -> None:
+def _enqueue_next_step(settings: Settings, source: Source, request: WebhookRequest) -> None:
     """Have the next step of a click taken, where a PBX waits for it. Raises when the queue refuses.
 
     A delivery that comes twice is no harm: the adapter sees to it that its PBX does the same thing once.
@@ -212,15 +221,21 @@ def _go_on(settings: Settings, source: Source, request: WebhookRequest) -> None:
     client.make("sqs").send_message(QueueUrl=settings.originate_queue_url, MessageBody=message)
 
 
-def _greet(settings: Settings, source: Source, delivery: Delivery, hook: endpoints.Hook, greeting: Reply) -> Reply:
+def _answer_handshake(
+    settings: Settings,
+    source: Source,
+    delivery: QueuedWebhook,
+    hook: endpoints.WebhookEndpoint,
+    greeting: WebhookResponse,
+) -> WebhookResponse:
     """Answer what a PBX asks of an address before it uses it."""
     kept = hook.keeps(time.time())
     if kept is not None:
-        _keep(settings, source, delivery, greeting.status, "the PBX asked whether this address is ours", kept)
+        _log_request(settings, source, delivery, greeting.status, "the PBX asked whether this address is ours", kept)
     return greeting
 
 
-def _respond(settings: Settings, source: Source, country: str, result: Accepted) -> Reply:
+def _respond(settings: Settings, source: Source, country: str, result: ParseResult) -> WebhookResponse:
     if result.respond is None:
         return result.reply
 
@@ -235,14 +250,16 @@ def _respond(settings: Settings, source: Source, country: str, result: Accepted)
         return read_credentials(source)
 
     try:
-        return result.respond(Office(contact=contact, credentials=credentials))
+        return result.respond(OfficeLookups(contact=contact, credentials=credentials))
     except Exception as error:
         # A look-up fails open: the PBX goes on without its answer.
         logger.warning("look-up failed", extra={"tenant": source.tenant_id, "error": type(error).__name__})
         return result.reply
 
 
-def _refuse(settings: Settings, source: Source, delivery: Delivery, refused: RefusedError) -> Reply:
+def _reject(
+    settings: Settings, source: Source, delivery: QueuedWebhook, refused: WebhookRejectedError
+) -> WebhookResponse:
     logger.info(
         "delivery refused",
         extra={
@@ -252,18 +269,18 @@ def _refuse(settings: Settings, source: Source, delivery: Delivery, refused: Ref
             "reason": refused.reason,
         },
     )
-    _keep(settings, source, delivery, refused.reply.status, refused.reason, "error")
+    _log_request(settings, source, delivery, refused.reply.status, refused.reason, "error")
     return refused.reply
 
 
-def _keep(
+def _log_request(
     settings: Settings,
     source: Source,
-    delivery: Delivery,
+    delivery: QueuedWebhook,
     status: int,
     reason: str,
-    kept: endpoints.Kept,
-    taken: Sequence[ingest.Taken] = (),
+    kept: endpoints.LogReason,
+    taken: Sequence[ingest.IngestedEvent] = (),
 ) -> None:
     """Keep a delivery where an admin can see it; what became of it stands even if that fails."""
     from hangtag.store.integrations import request_log
@@ -271,7 +288,7 @@ def _keep(
     try:
         if kept == "set_up" and not endpoints.count_set_up(client.dynamodb(), settings.table, delivery.token_hash):
             return
-        request_log.keep(
+        request_log.append(
             client.dynamodb(),
             settings.table,
             tenant_id=source.tenant_id,
@@ -281,20 +298,22 @@ def _keep(
             status=status,
             reason=reason,
             kept=kept,
-            events=ingest.led(source, taken),
+            events=ingest.event_results(source, taken),
         )
     except Exception as error:
         logger.warning("delivery not kept", extra={"error": type(error).__name__})
 
 
-def _park(settings: Settings, delivery: Delivery, error: str, reply: Reply) -> Reply:
+def _enqueue_fallback(
+    settings: Settings, delivery: QueuedWebhook, error: str, reply: WebhookResponse
+) -> WebhookResponse:
     if len(delivery.request.body) > MAX_BODY_BYTES:
         return TOO_LARGE
     try:
         client.make("sqs").send_message(
             QueueUrl=settings.fallback_queue_url, MessageBody=delivery.to_message(settings.token_keys)
         )
-    except REFUSED_BY_AWS as worse:
+    except AWS_ERRORS as worse:
         logger.error(
             "delivery neither stored nor parked",
             extra={"provider": delivery.provider, "error": error, "queue": type(worse).__name__},

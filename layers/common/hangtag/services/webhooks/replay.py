@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from hangtag.domain.calls.event import CallEvent
 from hangtag.providers import load
-from hangtag.providers.base import RefusedError, WebhookRequest
+from hangtag.providers.base import WebhookRejectedError, WebhookRequest
 from hangtag.services.webhooks import ingest
 from hangtag.store.calls.events import Source
-from hangtag.store.integrations.request_log import MASK, UNREADABLE, Delivery, Led
+from hangtag.store.integrations.request_log import MASK, UNREADABLE, EventResult, RequestLogEntry
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
@@ -33,7 +33,7 @@ class Replayed:
 
     understood: bool
     reason: str
-    events: tuple[Led, ...] = ()
+    events: tuple[EventResult, ...] = ()
 
 
 def replay(
@@ -41,7 +41,7 @@ def replay(
     table: str,
     source: Source,
     settings: Mapping[str, Any],
-    delivery: Delivery,
+    delivery: RequestLogEntry,
     sweep_after: timedelta,
 ) -> Replayed:
     """Run a delivery of this integration again; `settings` are its own. Raises botocore's errors.
@@ -53,16 +53,16 @@ def replay(
     request = _request(delivery)
     try:
         result = load(source.provider).parse(request, settings)
-    except RefusedError as refused:
+    except WebhookRejectedError as refused:
         return Replayed(False, refused.reason)
     left_out = [event for event in result.events if _is_masked(event) or _is_other(event, delivery)]
     whole = [event for event in result.events if event not in left_out]
-    taken = ingest.take_in(client, table, source, whole, request.arrived_at, sweep_after)
-    told = tuple(Led(str(one.kind), one.extension, None, "left_out", one.digest()) for one in left_out)
+    taken = ingest.ingest(client, table, source, whole, request.arrived_at, sweep_after)
+    told = tuple(EventResult(str(one.kind), one.extension, None, "left_out", one.digest()) for one in left_out)
     return Replayed(
         understood=not left_out,
-        reason=_why(left_out) if left_out else ingest.told(taken),
-        events=ingest.led(source, taken) + told,
+        reason=_why(left_out) if left_out else ingest.describe(taken),
+        events=ingest.event_results(source, taken) + told,
     )
 
 
@@ -70,7 +70,7 @@ def _why(left_out: list[CallEvent]) -> str:
     return _MASKED if any(_is_masked(event) for event in left_out) else _OTHER
 
 
-def _request(delivery: Delivery) -> WebhookRequest:
+def _request(delivery: RequestLogEntry) -> WebhookRequest:
     return WebhookRequest(
         method=delivery.method,
         path=delivery.path,
@@ -87,7 +87,7 @@ def _is_masked(event: CallEvent) -> bool:
     return any(MASK in text or UNREADABLE in text for text in _texts(event))
 
 
-def _is_other(event: CallEvent, delivery: Delivery) -> bool:
+def _is_other(event: CallEvent, delivery: RequestLogEntry) -> bool:
     """Whether a delivery that was taken in did not say this then: a mask may have swallowed what stood beside it."""
     return bool(delivery.events) and event.digest() not in {led.digest for led in delivery.events}
 

@@ -23,7 +23,7 @@ EVENT_PREFIX = "e#"
 _OPENING = (Kind.RINGING, Kind.ANSWERED)
 
 
-class Appended(Enum):
+class AppendStatus(Enum):
     """What became of an event."""
 
     STORED = auto()
@@ -31,10 +31,10 @@ class Appended(Enum):
     FULL = auto()
 
 
-class Joined(NamedTuple):
+class AppendResult(NamedTuple):
     """Where an event went: into which generation of its call; `cut` if it was too long to be kept whole."""
 
-    verdict: Appended
+    verdict: AppendStatus
     generation: int
     cut: bool
 
@@ -54,7 +54,7 @@ def append(
     event: CallEvent,
     arrived_at: datetime,
     sweep_after: timedelta,
-) -> Joined:
+) -> AppendResult:
     """Add an event to its call: one conditional UpdateItem, unless the call's item is sealed.
 
     An item is sealed 24 hours after its last event. A ringing or answered event then opens the next generation
@@ -68,16 +68,16 @@ def append(
     for generation in range(MAX_GENERATIONS):
         found = write.attempt(generation, sealed=False)
         if found is None:
-            return Joined(Appended.STORED, generation, cut)
+            return AppendResult(AppendStatus.STORED, generation, cut)
         verdict = write.judge(found)
         if verdict is not None:
-            return Joined(verdict, generation, cut)
+            return AppendResult(verdict, generation, cut)
         if event.kind in _OPENING:
             write.announce_next(generation)
         elif "next" not in found:
             stored = write.attempt(generation, sealed=True) is None
-            return Joined(Appended.STORED if stored else Appended.DUPLICATE, generation, cut)
-    return Joined(Appended.FULL, MAX_GENERATIONS - 1, cut)
+            return AppendResult(AppendStatus.STORED if stored else AppendStatus.DUPLICATE, generation, cut)
+    return AppendResult(AppendStatus.FULL, MAX_GENERATIONS - 1, cut)
 
 
 class _Write(NamedTuple):
@@ -137,12 +137,12 @@ class _Write(NamedTuple):
             return dict(error.response.get("Item", {}))
         return None
 
-    def judge(self, found: dict[str, Any]) -> Appended | None:
+    def judge(self, found: dict[str, Any]) -> AppendStatus | None:
         """Why an item refused the event; None if because it is sealed."""
         if self.name in found:
-            return Appended.DUPLICATE
+            return AppendStatus.DUPLICATE
         if int(found.get("n", {}).get("N", "0")) >= MAX_EVENTS:
-            return Appended.FULL
+            return AppendStatus.FULL
         return None
 
     def announce_next(self, generation: int) -> None:

@@ -12,7 +12,7 @@ from hangtag.domain.calls.event import CallEvent, decode, encode
 from hangtag.domain.calls.fold import Call, fold
 from hangtag.store.calls.events import EVENT_PREFIX, MAX_GENERATIONS
 from hangtag.store.calls.recording_states import PREFIX as KEPT_PREFIX
-from hangtag.store.calls.recording_states import Kept, read_kept
+from hangtag.store.calls.recording_states import RecordingState, read_kept
 from hangtag.store.db.client import dynamodb, is_refused
 from hangtag.store.db.keys import DAY_SHARDS, LIVE_SHARDS, call_pk, call_sk, digest, key, live_shard, shard
 
@@ -76,7 +76,7 @@ class CallItem:
     met: "Met | None" = None
     click_id: str | None = None
     first_at: datetime | None = None
-    recordings: Mapping[str, Kept] = field(default_factory=dict)
+    recordings: Mapping[str, RecordingState] = field(default_factory=dict)
     recordings_count: int = 0
 
     @property
@@ -225,7 +225,9 @@ def mark_emitted(table: str, item: CallItem, record: str, body: Mapping[str, Any
     )
 
 
-def note_recording(table: str, item: CallItem, recording_id: str, after: Kept, view: Mapping[str, Any] | None) -> bool:
+def note_recording(
+    table: str, item: CallItem, recording_id: str, after: RecordingState, view: Mapping[str, Any] | None
+) -> bool:
     """Say what became of a recording; False if something else did meanwhile, or the call was changed.
 
     `view` is the call as the API shows it from then on, None if it was not tagged yet. Raises botocore's errors.

@@ -228,7 +228,7 @@ def open_calls(tenant_id: str) -> Iterator[Said]:
         yield from map(_parse, page["Items"])
 
 
-def say(tenant_id: str, saying: Said, before: Said | None) -> bool:
+def publish(tenant_id: str, saying: Said, before: Said | None) -> bool:
     """Write down what is said of a call, in place of what was before; false if somebody else said something meanwhile.
 
     Raises botocore's errors.

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["PREFIX", "Kept", "KeptState", "read_kept"]
+__all__ = ["PREFIX", "KeptState", "RecordingState", "read_kept"]
 
 PREFIX = "rec#"
 
@@ -29,7 +29,7 @@ class KeptState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class RecordingState:
     """How it stands with one recording. `tries` were begun; `due` is when the next may begin, ISO 8601 in UTC.
 
     `reason` says in words why the last try failed. `place` is the object's key, `size` its bytes. `held`: it is not to
@@ -51,7 +51,7 @@ class Kept:
         return json.dumps(said, sort_keys=True, ensure_ascii=False)
 
 
-def read_kept(raw: Mapping[str, Any]) -> dict[str, Kept]:
+def read_kept(raw: Mapping[str, Any]) -> dict[str, RecordingState]:
     """The recordings of a call's item, from DynamoDB's form, by id."""
     return {
         name.removeprefix(PREFIX): _kept(json.loads(value["S"]))
@@ -60,5 +60,5 @@ def read_kept(raw: Mapping[str, Any]) -> dict[str, Kept]:
     }
 
 
-def _kept(said: Mapping[str, Any]) -> Kept:
-    return Kept(**{**said, "state": KeptState(said["state"])})
+def _kept(said: Mapping[str, Any]) -> RecordingState:
+    return RecordingState(**{**said, "state": KeptState(said["state"])})

@@ -239,7 +239,7 @@ def put_off(message: Message, due_at: datetime, fault: Fault) -> None:
     )
 
 
-def bury(message: Message, now: datetime, fault: Fault) -> None:
+def move_to_dead_letters(message: Message, now: datetime, fault: Fault) -> None:
     """Give a message up. It is listed with the reason, and expires after 90 days."""
     shown = {
         "id": message.id,
@@ -319,7 +319,7 @@ def _delivered(message: Message, now: datetime) -> dict[str, Any]:
     }
 
 
-def list_dead(tenant_id: str, limit: int, before: str | None) -> tuple[list[dict[str, Any]], str | None]:
+def list_dead_letters(tenant_id: str, limit: int, before: str | None) -> tuple[list[dict[str, Any]], str | None]:
     """Up to `limit` dead messages, the latest first, and before which to go on. Raises botocore's errors."""
     condition, values = "contact_key = :key", {":key": {"S": key("T", tenant_id, DEAD_WORD)}}
     if before is not None:

@@ -18,7 +18,7 @@ ATTEMPTS = 8
 _FIRST_PAUSE_SECONDS = 0.02
 
 
-class RefusedError(Exception):
+class TransactionRejectedError(Exception):
     """A condition failed, so nothing was written. `items` are those that stood in the way, in DynamoDB's form."""
 
     def __init__(self, items: tuple[Mapping[str, Any], ...]) -> None:
@@ -44,7 +44,7 @@ def transaction() -> Iterator[TransactWrite]:
         failed = [reason for reason in reasons if reason.code == "ConditionalCheckFailed"]
         if failed:
             items = tuple(reason.raw_item for reason in failed if reason.raw_item)
-            raise RefusedError(items) from error
+            raise TransactionRejectedError(items) from error
         if any(reason.code == "TransactionConflict" for reason in reasons):
             raise ContestedError from error
         raise

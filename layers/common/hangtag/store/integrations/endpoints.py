@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import ClientError
 
-from hangtag.providers.base import Trust
+from hangtag.providers.base import VerificationKeys
 from hangtag.store.db.cache import TtlCache
 from hangtag.store.db.client import is_refused
 from hangtag.store.db.keys import key
@@ -23,11 +23,11 @@ REMEMBERED_SECONDS = 60.0
 SET_UP_DELIVERIES = 20
 
 # Why a delivery is kept.
-Kept = Literal["set_up", "watched", "error", "unknown"]
+LogReason = Literal["set_up", "watched", "error", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
-class Hook:
+class WebhookEndpoint:
     """What a webhook token stands for.
 
     `secrets` maps the names of the integration's secrets to the SHA-256 of those that are good; `sealed` are encrypted
@@ -45,28 +45,28 @@ class Hook:
     set_up_until: float = 0.0
     watched_until: float = 0.0
 
-    def trust(self) -> Trust:
+    def trust(self) -> VerificationKeys:
         """What this hook's deliveries are verified with. Raises botocore's errors."""
         if not self.sealed:
-            return Trust(hashes=self.secrets)
+            return VerificationKeys(hashes=self.secrets)
         from hangtag.secrets import opened
 
         opens = [opened(self.tenant_id, self.integration_id, one) for one in self.sealed]
         names = dict.fromkeys(name for one in opens for name in one)
         credentials = {name: tuple(dict.fromkeys(one[name] for one in opens if name in one)) for name in names}
-        return Trust(hashes=self.secrets, credentials=credentials)
+        return VerificationKeys(hashes=self.secrets, credentials=credentials)
 
-    def keeps(self, at: float) -> Kept | None:
+    def keeps(self, at: float) -> LogReason | None:
         """Why a delivery of this time, in which nothing is wrong, is to be kept; None if it is not."""
         if at < self.watched_until:
             return "watched"
         return "set_up" if at < self.set_up_until else None
 
 
-_hooks: TtlCache[str, Hook | None] = TtlCache(REMEMBERED, REMEMBERED_SECONDS)
+_hooks: TtlCache[str, WebhookEndpoint | None] = TtlCache(REMEMBERED, REMEMBERED_SECONDS)
 
 
-def find_hook(client: "DynamoDBClient", table: str, token_hash: str) -> Hook | None:
+def find_endpoint(client: "DynamoDBClient", table: str, token_hash: str) -> WebhookEndpoint | None:
     """The hook of a token's hash; None if there is none or it expired. Raises botocore's errors.
 
     Remembered for a minute, an absence as well: a revoked token lives so long, at most.
@@ -74,7 +74,7 @@ def find_hook(client: "DynamoDBClient", table: str, token_hash: str) -> Hook | N
     return _hooks.get_or(token_hash, lambda: _read_hook(client, table, token_hash))
 
 
-def _read_hook(client: "DynamoDBClient", table: str, token_hash: str) -> Hook | None:
+def _read_hook(client: "DynamoDBClient", table: str, token_hash: str) -> WebhookEndpoint | None:
     item = _get(client, table, key("TOKEN", token_hash), "HOOK")
     at = time.time()
     if item is None or _number(item, "expires_at", at + 1) <= at:
@@ -84,7 +84,7 @@ def _read_hook(client: "DynamoDBClient", table: str, token_hash: str) -> Hook | 
         for name, value in item["old_secrets"]["M"].items():
             secrets[name] = (*secrets.get(name, ()), value["S"])
     is_set_up = _number(item, "set_up_kept") >= SET_UP_DELIVERIES
-    return Hook(
+    return WebhookEndpoint(
         tenant_id=item["tenant_id"]["S"],
         integration_id=item["integration_id"]["S"],
         provider=item["provider"]["S"],

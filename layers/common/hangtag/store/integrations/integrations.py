@@ -16,7 +16,7 @@ from hangtag.store.db.clock import iso, now
 from hangtag.store.db.keys import key
 from hangtag.store.db.models import HookItem, IntegrationItem
 from hangtag.store.db.paging import Page, children
-from hangtag.store.db.transact import ContestedError, RefusedError, persistently, transaction
+from hangtag.store.db.transact import ContestedError, TransactionRejectedError, persistently, transaction
 from hangtag.store.integrations import endpoint_items, reconciliation, request_log
 from hangtag.store.integrations.endpoint_items import HOOK_TOKEN, Made, Needs, hooks_of
 from hangtag.store.office.employees import by_extension
@@ -314,7 +314,7 @@ class _contested:  # noqa: N801 -- reads as a statement
         pass
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, RefusedError):
+        if isinstance(error, TransactionRejectedError):
             raise ContestedError from error
 
 

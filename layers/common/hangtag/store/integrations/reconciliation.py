@@ -11,7 +11,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from hangtag.providers.base import Finding
+from hangtag.providers.base import Check
 from hangtag.store.db.batch import delete_partition
 from hangtag.store.db.client import dynamodb, is_refused, table
 from hangtag.store.db.keys import key
@@ -36,7 +36,7 @@ class Compared:
     whole_at: str | None = None
     at: str | None = None
     error: str | None = None
-    looked_after: Finding | None = None
+    looked_after: Check | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,7 @@ def purge(tenant_id: str, integration_id: str, has_time: Callable[[], bool]) -> 
 def _compared(item: Any) -> Compared:
     said = {name: item[name]["S"] for name in ("until", "whole_at", "at", "error") if name in item}
     found = next(
-        (Finding("look_after", name == "well", item[name]["S"]) for name in ("well", "trouble") if name in item), None
+        (Check("look_after", name == "well", item[name]["S"]) for name in ("well", "trouble") if name in item), None
     )
     return Compared(**said, looked_after=found)
 

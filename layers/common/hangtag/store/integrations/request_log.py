@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from hangtag.errors import NotFoundError
 from hangtag.store.db.keys import key
-from hangtag.store.integrations.endpoints import Kept
+from hangtag.store.integrations.endpoints import LogReason
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
@@ -64,7 +64,7 @@ _TOKEN = re.compile(r"(?<![\w-])[\w-]{40}(?![\w-])", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Led:
+class EventResult:
     """What one event of a delivery came to: stored, duplicate, full (its call has 200) or, in a replay, left_out.
 
     `call_id` is the call's id in the API, None if the event never came to a call. `digest` is the event's own.
@@ -82,7 +82,7 @@ class Led:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
+class RequestLogEntry:
     """One webhook request as it came, with its secrets masked.
 
     `status` is what the PBX was told, `reason` why in words, `kept` why it is kept, `events` what it said of calls.
@@ -93,14 +93,14 @@ class Delivery:
     received_at: str
     status: int
     reason: str
-    kept: Kept
+    kept: LogReason
     method: str
     path: str
     query: str
     headers: Mapping[str, str]
     body: str
     truncated: bool
-    events: tuple[Led, ...]
+    events: tuple[EventResult, ...]
     address: str
 
     def to_json(self) -> dict[str, Any]:
@@ -130,7 +130,7 @@ class Buckets:
 _buckets = Buckets()
 
 
-def keep(
+def append(
     client: "DynamoDBClient",
     table: str,
     *,
@@ -140,8 +140,8 @@ def keep(
     request: "WebhookRequest",
     status: int,
     reason: str,
-    kept: Kept,
-    events: Sequence[Led] = (),
+    kept: LogReason,
+    events: Sequence[EventResult] = (),
 ) -> bool:
     """Keep a delivery for a week, by one PutItem; false if this integration had too many lately.
 
@@ -242,7 +242,7 @@ def recent(
     integration_id: str,
     limit: int,
     before: str | None,
-) -> tuple[list[Delivery], str | None]:
+) -> tuple[list[RequestLogEntry], str | None]:
     """Deliveries, the newest first, and the id of the last one if there are more. Raises botocore's errors."""
     pk = key("T", tenant_id, SK, integration_id)
     arguments: dict[str, Any] = {}
@@ -268,7 +268,9 @@ def purge(tenant_id: str, integration_id: str, has_time: Callable[[], bool]) -> 
     return delete_partition(key("T", tenant_id, SK, integration_id), has_time)
 
 
-def find(client: "DynamoDBClient", table: str, tenant_id: str, integration_id: str, delivery_id: str) -> Delivery:
+def find(
+    client: "DynamoDBClient", table: str, tenant_id: str, integration_id: str, delivery_id: str
+) -> RequestLogEntry:
     """One delivery. Raises NotFoundError, and botocore's errors."""
     place: Any = {"pk": {"S": key("T", tenant_id, SK, integration_id)}, "sk": {"S": key(SK, delivery_id)}}
     item = client.get_item(TableName=table, Key=place, ConsistentRead=True).get("Item")
@@ -277,8 +279,8 @@ def find(client: "DynamoDBClient", table: str, tenant_id: str, integration_id: s
     return _delivery(item)
 
 
-def _delivery(item: Any) -> Delivery:
-    return Delivery(
+def _delivery(item: Any) -> RequestLogEntry:
+    return RequestLogEntry(
         id=item["sk"]["S"].removeprefix(key(SK, "")),
         received_at=item["received_at"]["S"],
         status=int(item["status"]["N"]),
@@ -290,6 +292,6 @@ def _delivery(item: Any) -> Delivery:
         headers=json.loads(item["headers"]["S"]),
         body=item["body"]["S"],
         truncated=item["truncated"]["BOOL"],
-        events=tuple(Led(**said) for said in json.loads(item["events"]["S"])),
+        events=tuple(EventResult(**said) for said in json.loads(item["events"]["S"])),
         address=item["address"]["S"],
     )

@@ -17,7 +17,7 @@ from hangtag.store.crm import outbox
 from hangtag.store.db.clock import iso, now
 from hangtag.store.db.keys import DAY_SHARDS, digest, key, shard
 from hangtag.store.db.models import ContactClaim, ContactItem, ExternalClaim
-from hangtag.store.db.transact import ContestedError, RefusedError, persistently, transaction
+from hangtag.store.db.transact import ContestedError, TransactionRejectedError, persistently, transaction
 from hangtag.store.office.phones import Phone, numbers
 
 SK = "CONTACT"
@@ -104,7 +104,7 @@ def delete_contact(tenant_id: str, contact_id: str) -> None:
             with transaction() as write:
                 _pass_numbers(write, tenant_id, _contact(item), None)
                 write.delete(item)
-        except RefusedError as refused:
+        except TransactionRejectedError as refused:
             raise ContestedError from refused
 
     persistently(attempt)
@@ -179,7 +179,7 @@ def create_strangers(tenant_id: str, made: Sequence[tuple[Contact, str]]) -> boo
         with transaction() as write:
             for contact, origin in made:
                 _save_new(write, tenant_id, contact, origin, strange=True)
-    except (RefusedError, ContestedError):
+    except (TransactionRejectedError, ContestedError):
         return False
     return True
 
@@ -194,7 +194,7 @@ def _create(tenant_id: str, contact: Contact, origin: str | None = None, *, stra
     try:
         with transaction() as write:
             _save_new(write, tenant_id, contact, origin, strange=strange)
-    except RefusedError as refused:
+    except TransactionRejectedError as refused:
         _raise_if_taken(refused, contact.id)
         raise ContestedError from refused
     return contact
@@ -214,7 +214,7 @@ def _save_new(write: TransactWrite, tenant_id: str, contact: Contact, origin: st
         write.save(told)
 
 
-def _raise_if_taken(refused: RefusedError, contact_id: str | None) -> None:
+def _raise_if_taken(refused: TransactionRejectedError, contact_id: str | None) -> None:
     for item in refused.items:
         if item["kind"]["S"] == "contact" and item["id"]["S"] == contact_id:
             raise IdTakenError from refused
@@ -397,7 +397,7 @@ def _update(tenant_id: str, contact_id: str, change: Callable[[Contact], Contact
             _pass_numbers(write, tenant_id, before, after)
             # PynamoDB adds the condition that nobody saved another version meanwhile.
             write.save(fresh)
-    except RefusedError as refused:
+    except TransactionRejectedError as refused:
         _raise_if_taken(refused, None)
         raise ContestedError from refused
     return after

@@ -13,7 +13,7 @@ from hangtag.store.db.clock import iso, now
 from hangtag.store.db.keys import key
 from hangtag.store.db.models import EmployeeClaim, EmployeeItem
 from hangtag.store.db.paging import Page, children
-from hangtag.store.db.transact import ContestedError, RefusedError, persistently, transaction
+from hangtag.store.db.transact import ContestedError, TransactionRejectedError, persistently, transaction
 from hangtag.store.office.phones import Phone, numbers
 
 SK = "EMPLOYEE"
@@ -179,7 +179,7 @@ class _claims_told:  # noqa: N801 -- reads as a statement
         pass
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if not isinstance(error, RefusedError):
+        if not isinstance(error, TransactionRejectedError):
             return
         for item in error.items:
             holder = item.get("employee_id", {}).get("S", self._employee_id)

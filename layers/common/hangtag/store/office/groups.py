@@ -12,7 +12,7 @@ from hangtag.store.db.clock import iso, now
 from hangtag.store.db.keys import key
 from hangtag.store.db.models import Entry
 from hangtag.store.db.paging import Page, children
-from hangtag.store.db.transact import ContestedError, RefusedError, persistently, transaction
+from hangtag.store.db.transact import ContestedError, TransactionRejectedError, persistently, transaction
 from hangtag.store.office import employees
 
 SK = "GROUP"
@@ -73,7 +73,7 @@ def update_group(tenant_id: str, group_id: str, changes: Mapping[str, Any]) -> G
             with transaction() as write:
                 # PynamoDB adds the condition that nobody saved another version meanwhile.
                 write.save(fresh)
-        except RefusedError as lost:
+        except TransactionRejectedError as lost:
             raise ContestedError from lost
         return after
 
@@ -86,7 +86,7 @@ def delete_group(tenant_id: str, group_id: str) -> None:
     try:
         with transaction() as write:
             write.delete(item)
-    except RefusedError as lost:
+    except TransactionRejectedError as lost:
         raise ConflictError("it was being changed by others at the same time; try again") from lost
 
 

@@ -44,7 +44,7 @@ class Roster:
     time_zone: str
 
 
-def resolve(
+def find_participants(
     tenant_id: str,
     integration_id: str,
     extensions: frozenset[str],

@@ -17,7 +17,7 @@ from typing import Any, Literal
 from botocore.exceptions import ClientError
 
 from hangtag.errors import FieldError, NotFoundError
-from hangtag.settings import TaskTemplate, TypedField
+from hangtag.settings import TaskField, TaskTemplate
 from hangtag.store.crm import outbox
 from hangtag.store.db.client import dynamodb, is_refused, table
 from hangtag.store.db.clock import iso, now
@@ -50,7 +50,7 @@ class Task:
     member_ids: tuple[str, ...] = ()
     status: str = OPEN
     due_at: str | None = None
-    fields: tuple[TypedField, ...] = ()
+    fields: tuple[TaskField, ...] = ()
     created_at: str
     call_id: str | None = None
     external_id: str | None = None
@@ -83,7 +83,7 @@ class Task:
         lists = {
             "contact_ids": tuple(said["contact_ids"]),
             "member_ids": tuple(said["member_ids"]),
-            "fields": tuple(TypedField.model_validate(field) for field in said["fields"]),
+            "fields": tuple(TaskField.model_validate(field) for field in said["fields"]),
         }
         return cls(**{**said, **lists}, version=version)
 
@@ -121,7 +121,7 @@ def task_from_template(
     )
 
 
-def check_fields(fields: Iterable[TypedField]) -> tuple[FieldError, ...]:
+def check_fields(fields: Iterable[TaskField]) -> tuple[FieldError, ...]:
     """What is wrong with free fields: a value that is not of its type, or a name that comes twice."""
     faults = []
     names: set[str] = set()
@@ -134,7 +134,7 @@ def check_fields(fields: Iterable[TypedField]) -> tuple[FieldError, ...]:
     return tuple(faults)
 
 
-def _is_of_type(field: TypedField) -> bool:
+def _is_of_type(field: TaskField) -> bool:
     value = field.value
     match field.type:
         case "boolean":

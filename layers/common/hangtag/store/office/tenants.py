@@ -14,7 +14,7 @@ from hangtag.store.db.clock import iso, now
 from hangtag.store.db.keys import key
 from hangtag.store.db.models import HookItem, IntegrationItem, TenantItem
 from hangtag.store.db.paging import Page
-from hangtag.store.db.transact import ContestedError, RefusedError, persistently, transaction
+from hangtag.store.db.transact import ContestedError, TransactionRejectedError, persistently, transaction
 from hangtag.store.office.tokens import add_token
 from hangtag.store.privacy.tenant_erasure import erase
 
@@ -100,7 +100,7 @@ def update_tenant(tenant_id: str, changes: Mapping[str, str]) -> Tenant:
                 with transaction() as write:
                     write.update(item, actions=actions, condition=unchanged)
                     write.save(audit.entry(tenant_id, OPERATOR, "tenant.changed", tenant_id, changed))
-            except RefusedError as error:
+            except TransactionRejectedError as error:
                 raise ContestedError from error
         return load_tenant(tenant_id)
 
@@ -126,7 +126,7 @@ def _tell_hook(hook: HookItem, country: str) -> None:
             write.update(hook, actions=[HookItem.country.set(country)], condition=HookItem.pk.exists())
 
     # It may have been rotated away since.
-    with suppress(RefusedError):
+    with suppress(TransactionRejectedError):
         persistently(attempt)
 
 
@@ -155,7 +155,7 @@ def _set_erasing(item: TenantItem, day: str) -> None:
 
     try:
         persistently(attempt)
-    except RefusedError:
+    except TransactionRejectedError:
         raise NotFoundError("there is no such tenant") from None
 
 

@@ -15,7 +15,7 @@ from hangtag.store.db.clock import iso, now
 from hangtag.store.db.keys import key
 from hangtag.store.db.models import ApiTokenItem, EmployeeItem, TokenPointer
 from hangtag.store.db.paging import Page, children
-from hangtag.store.db.transact import ContestedError, RefusedError, persistently, transaction
+from hangtag.store.db.transact import ContestedError, TransactionRejectedError, persistently, transaction
 
 SK = "API"
 WORD = "TOKEN"
@@ -120,7 +120,7 @@ def replace_owner_token(tenant_id: str, token_keys: str, who: str) -> MadeToken:
                     _remove(write, pointer)
                 made = add_token(write, tenant_id, None, "owner", token_keys, lives=None)
                 write.save(audit.entry(tenant_id, who, "token.owner_replaced", made.id))
-        except RefusedError as error:
+        except TransactionRejectedError as error:
             raise ContestedError from error
         return made
 
@@ -148,7 +148,7 @@ def revoke_token(tenant_id: str, token_id: str, who: str) -> None:
             with transaction() as write:
                 _remove(write, pointer)
                 write.save(audit.entry(tenant_id, who, "token.revoked", token_id))
-        except RefusedError as error:
+        except TransactionRejectedError as error:
             # Somebody else revoked it meanwhile.
             raise NotFoundError("there is no such token") from error
 

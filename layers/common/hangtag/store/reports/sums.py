@@ -36,7 +36,7 @@ class TornError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StoredSums:
     """Sums as they are kept. `stamp` says of a day what it was made of; `token` is in the keys of its parts, if any."""
 
     version: int
@@ -50,7 +50,7 @@ class Kept:
         return sums.load(self.packed) if self.packed else {}
 
 
-NEVER = Kept(0, b"")
+NEVER = StoredSums(0, b"")
 
 
 def partition(tenant_id: str, day: date) -> str:
@@ -68,7 +68,7 @@ def day_place(tenant_id: str, day: date, zone: ZoneInfo) -> Key:
     return partition(tenant_id, day), key("DAY", zone.key)
 
 
-def load(places: Iterable[Key]) -> dict[Key, Kept]:
+def load(places: Iterable[Key]) -> dict[Key, StoredSums]:
     """The sums that there are at these places, consistently. Raises TornError and botocore's errors."""
     wanted, found = list(places), {}
     for _ in range(_READ_AGAIN):
@@ -84,7 +84,7 @@ def load(places: Iterable[Key]) -> dict[Key, Kept]:
     raise TornError(str(wanted[0]))
 
 
-def save(table: str, place: Key, packed: bytes, before: Kept, stamp: str | None = None) -> bool:
+def save(table: str, place: Key, packed: bytes, before: StoredSums, stamp: str | None = None) -> bool:
     """Put sums in place of those that were read; false if others did so meanwhile. Raises botocore's errors."""
     version = before.version + 1
     first, *rest = _cut(packed)
@@ -185,9 +185,9 @@ def _parts(place: Key, head: Any) -> list[Key]:
     return [(place[0], _part_sk(place, version, token, number)) for number in range(1, count + 1)]
 
 
-def _joined(head: Any, parts: list[Any]) -> Kept:
+def _joined(head: Any, parts: list[Any]) -> StoredSums:
     packed = b"".join(bytes(item["packed"]["B"]) for item in (head, *parts))
-    return Kept(int(head["version"]["N"]), packed, head.get("stamp", {}).get("S"), head["token"]["S"])
+    return StoredSums(int(head["version"]["N"]), packed, head.get("stamp", {}).get("S"), head["token"]["S"])
 
 
 def _part_keys(table: str, place: Key) -> list[str]:
