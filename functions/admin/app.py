@@ -1,7 +1,9 @@
 """The admin API: who is who, which PBXs and CRM there are, and the rules."""
 
+import os
 from typing import Any
 
+from hangtag import runtime
 from hangtag.api.audit import routes as audit
 from hangtag.api.crm import routes as crm
 from hangtag.api.employees import routes as employees
@@ -16,6 +18,23 @@ from hangtag.api.settings import masks
 from hangtag.api.settings import routes as settings
 from hangtag.api.tenants import routes as tenants
 from hangtag.api.tokens import routes as tokens
+from hangtag.runtime import Settings
+
+SETTINGS = runtime.bind(
+    Settings.read(
+        os.environ,
+        "TABLE_NAME",
+        "TOKEN_KEY",
+        "OPERATOR_TOKEN",
+        "CREDENTIALS_KEY_ID",
+        "HISTORY_QUEUE_URL",
+        "JOBS_QUEUE_URL",
+        "FILES_BUCKET",
+        "RECORDINGS_BUCKET",
+        "SWEEP_AFTER_SECONDS",
+        "PUBLIC_URL",
+    )
+)
 
 app = Api(
     tenants.routes,

@@ -2,11 +2,28 @@
 
 import importlib
 import json
+import os
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
+from hangtag import runtime
 from hangtag.batches import process_batch
 from hangtag.observability import logger
+from hangtag.runtime import Settings
+
+SETTINGS = runtime.bind(
+    Settings.read(
+        os.environ,
+        "TABLE_NAME",
+        "JOBS_QUEUE_URL",
+        "FILES_BUCKET",
+        "RECORDINGS_BUCKET",
+        "HISTORY_QUEUE_URL",
+        "CREDENTIALS_KEY_ID",
+        "SWEEP_AFTER_SECONDS",
+        "PUBLIC_URL",
+    )
+)
 
 # Which module works off a job. Each saves how far it came, and sends itself the job again when time is up.
 WORKERS = {

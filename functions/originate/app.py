@@ -1,14 +1,28 @@
 """Click to call: takes clicks over the API, and has the PBXs ring, one message at a time."""
 
 import json
+import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from hangtag import runtime
 from hangtag.api.clicks import routes as clicks
 from hangtag.api.kernel.service import Api
 from hangtag.batches import process_batch
 from hangtag.observability import logger
+from hangtag.runtime import Settings
+
+SETTINGS = runtime.bind(
+    Settings.read(
+        os.environ,
+        "TABLE_NAME",
+        "TOKEN_KEY",
+        "CREDENTIALS_KEY_ID",
+        "ORIGINATE_QUEUE_URL",
+        "PUBLIC_URL",
+    )
+)
 
 app = Api(clicks.routes)
 

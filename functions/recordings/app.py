@@ -1,14 +1,30 @@
 """Recordings: copies them, deletes those whose time is up, and lets them be heard."""
 
 import json
+import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from hangtag import runtime
 from hangtag.api.kernel.service import Api
 from hangtag.api.recordings import routes as recordings
 from hangtag.batches import process_batch
 from hangtag.observability import logger
+from hangtag.runtime import Settings
+
+SETTINGS = runtime.bind(
+    Settings.read(
+        os.environ,
+        "TABLE_NAME",
+        "TOKEN_KEY",
+        "CREDENTIALS_KEY_ID",
+        "RECORDINGS_QUEUE_URL",
+        "RECORDINGS_BUCKET",
+        "RECORDING_MAX_BYTES",
+        "PUBLIC_URL",
+    )
+)
 
 app = Api(recordings.routes, recordings.admin_routes)
 # What a look at the copies leaves of its time for the one at hand.

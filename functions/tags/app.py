@@ -2,21 +2,34 @@
 
 import json
 import os
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
+from hangtag import runtime
 from hangtag.batches import process_batch
 from hangtag.observability import logger
+from hangtag.runtime import Settings
 from hangtag.services.tags.caller import lookup_caller
 from hangtag.services.tags.emit import emit
 from hangtag.services.tags.fill import fill
 from hangtag.store.calls.items import CallKey
 from hangtag.store.db import client
 
-TABLE = os.environ["TABLE_NAME"]
+SETTINGS = runtime.bind(
+    Settings.read(
+        os.environ,
+        "TABLE_NAME",
+        "HANGUP_TIMEOUT_SECONDS",
+        "SWEEP_AFTER_SECONDS",
+        "CREDENTIALS_KEY_ID",
+        "PUBLIC_URL",
+        "DELIVERY_QUEUE_URL",
+    )
+)
+
 # The longest that a queue holds a message back.
 LONGEST_DELAY_SECONDS = 900
-HANGUP_TIMEOUT = timedelta(seconds=int(os.environ["HANGUP_TIMEOUT_SECONDS"]))
+HANGUP_TIMEOUT = SETTINGS.hangup_timeout
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
@@ -28,10 +41,10 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         # Loaded by the few calls that need it: it brings what talks to PBXs.
         from hangtag.services.calls.reconcile import reconcile
 
-        is_open = reconcile(TABLE, key, HANGUP_TIMEOUT)
+        is_open = reconcile(key, HANGUP_TIMEOUT)
         logger.info("reconciled", extra={"open": is_open})
         return {"open": is_open}
-    return {"done": emit(TABLE, key, first=True)}
+    return {"done": emit(key, first=True)}
 
 
 def work(message: dict[str, Any]) -> None:
@@ -39,12 +52,12 @@ def work(message: dict[str, Any]) -> None:
     if "outbox" in message:
         deliver(message["tenant"], message["outbox"])
     elif message.get("task") == "fill":
-        fill(TABLE, message["tenant"], message["number"])
+        fill(message["tenant"], message["number"])
     elif message.get("task") == "lookup_caller":
-        lookup_caller(TABLE, CallKey(message["pk"], message["sk"]))
+        lookup_caller(CallKey(message["pk"], message["sk"]))
     else:
         # An event changed the call after its tag was written.
-        emit(TABLE, CallKey(message["pk"], message["sk"]), first=False)
+        emit(CallKey(message["pk"], message["sk"]), first=False)
 
 
 def deliver(tenant_id: str, outbox_id: str) -> None:
@@ -56,5 +69,5 @@ def deliver(tenant_id: str, outbox_id: str) -> None:
     if again is not None:
         body = json.dumps({"tenant": tenant_id, "outbox": outbox_id})
         client.make("sqs").send_message(
-            QueueUrl=os.environ["DELIVERY_QUEUE_URL"], MessageBody=body, DelaySeconds=min(again, LONGEST_DELAY_SECONDS)
+            QueueUrl=SETTINGS.crm_queue_url, MessageBody=body, DelaySeconds=min(again, LONGEST_DELAY_SECONDS)
         )

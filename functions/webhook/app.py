@@ -3,26 +3,31 @@
 import base64
 import binascii
 import os
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
+from hangtag import runtime
 from hangtag.observability import logger
 from hangtag.providers.base import WebhookRequest, WebhookResponse
+from hangtag.runtime import Settings
 from hangtag.services.webhooks.handler import (
     AWS_ERRORS,
     QueuedWebhook,
-    Settings,
     handle,
     process,
 )
 
-SETTINGS = Settings(
-    table=os.environ["TABLE_NAME"],
-    public_url=os.environ["PUBLIC_URL"],
-    token_keys=os.environ["TOKEN_KEY"],
-    fallback_queue_url=os.environ["FALLBACK_QUEUE_URL"],
-    originate_queue_url=os.environ["ORIGINATE_QUEUE_URL"],
-    sweep_after=timedelta(seconds=int(os.environ["SWEEP_AFTER_SECONDS"])),
+SETTINGS = runtime.bind(
+    Settings.read(
+        os.environ,
+        "TABLE_NAME",
+        "TOKEN_KEY",
+        "FALLBACK_QUEUE_URL",
+        "ORIGINATE_QUEUE_URL",
+        "CREDENTIALS_KEY_ID",
+        "SWEEP_AFTER_SECONDS",
+        "PUBLIC_URL",
+    )
 )
 
 

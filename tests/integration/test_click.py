@@ -1,6 +1,5 @@
 """Click to call through the telephony API: whom, from where, how often, and what comes of it."""
 
-import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -402,10 +401,10 @@ def test_who_read_the_call_before_it_was_found_to_be_the_clicks_finds_it_too(
     clicked = desk.clicked(task_id=task["id"])
     out(desk, "p1", "OUTGOING")
     desk.until(clicked, call_id="p1")
-    item = calls.read_newest(os.environ["TABLE_NAME"], desk.office.tenant_id, desk.office.integration["id"], "p1")
+    item = calls.read_newest(desk.office.tenant_id, desk.office.integration["id"], "p1")
     assert item is not None
     before = replace(item, click_id=None, from_task=None)
-    found = joined(os.environ["TABLE_NAME"], before, before.fold())
+    found = joined(before, before.fold())
     assert (found.click_id, found.from_task) == (calls.click_of(clicked), task["id"])
 
 

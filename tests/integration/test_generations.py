@@ -32,7 +32,7 @@ class Line:
             call_id=self.call_id, kind=kind, at=at, at_is_arrival=True, leg="101", extension="101",
             direction=Direction.IN, external="79101234567", **more,
         )  # fmt: skip
-        return append(self._client, self._table, SOURCE, event, at, timedelta(hours=1)).verdict
+        return append(SOURCE, event, at, timedelta(hours=1)).verdict
 
     def generation(self, number: int) -> CallItem | None:
         key = call_key(SOURCE.tenant_id, SOURCE.integration_id, self.call_id, number)

@@ -128,7 +128,7 @@ class Place:
     def reports(self, provider: str, first: str, last: str) -> dict[str, Any]:
         """All reports on a PBX's calls: their groups by names that are the same in every office."""
         # As if their time had come.
-        sums.refresh(self.stack.table, datetime.now(UTC) + timedelta(hours=2), lambda: True)
+        sums.refresh(datetime.now(UTC) + timedelta(hours=2), lambda: True)
         asked = {"from": first, "to": last, "integration_id": self.integration(provider)}
         found = {}
         for kind in REPORTS:

@@ -181,7 +181,7 @@ def test_the_roster_of_a_call_says_who_is_who(tenant: str, pbx: integrations.New
     ivan = contacts.create_contact(tenant, "Ivan", (phone("+74951234567"),), anna.id)
     lines.put_line(tenant, lines.Line("+74957770000", "Sales", None))
     wanted = TelephonySettings(settle_seconds=3, attach=TagPlacementSettings(hidden=True))
-    settings.save_settings(table, tenant, wanted)
+    settings.save_settings(tenant, wanted)
     found = participants.find_participants(
         tenant, of_pbx, frozenset({"101", "102", "103", "104"}), "+74951234567", "8 (495) 777-00-00"
     )
@@ -235,7 +235,7 @@ def test_an_erased_tenant_has_no_roster() -> None:
 def test_a_hook_says_whose_it_is_and_how_its_secret_is_checked(
     tenant: str, pbx: integrations.NewIntegration, table: str
 ) -> None:
-    found = endpoints.find_endpoint(client.dynamodb(), table, token_hash(pbx.made.token))
+    found = endpoints.find_endpoint(token_hash(pbx.made.token))
     assert found is not None
     assert 86300 < found.set_up_until - time.time() <= 86400
     assert replace(found, set_up_until=0.0) == endpoints.WebhookEndpoint(
@@ -245,7 +245,7 @@ def test_a_hook_says_whose_it_is_and_how_its_secret_is_checked(
         "RU",
         {"planfix_token": (secret_hash(pbx.made.secrets["planfix_token"]),)},
     )
-    assert endpoints.find_endpoint(client.dynamodb(), table, token_hash("unknown")) is None
+    assert endpoints.find_endpoint(token_hash("unknown")) is None
 
 
 def test_a_hook_that_expired_is_none(pbx: integrations.NewIntegration, table: str) -> None:
@@ -256,7 +256,7 @@ def test_a_hook_that_expired_is_none(pbx: integrations.NewIntegration, table: st
         UpdateExpression="SET expires_at = :past",
         ExpressionAttributeValues={":past": {"N": str(int(time.time()) - 1)}},
     )
-    assert endpoints.find_endpoint(client.dynamodb(), table, hashed) is None
+    assert endpoints.find_endpoint(hashed) is None
 
 
 def test_a_hook_is_read_once_a_minute(pbx: integrations.NewIntegration, table: str) -> None:
@@ -265,8 +265,8 @@ def test_a_hook_is_read_once_a_minute(pbx: integrations.NewIntegration, table: s
     reader.meta.events.register("before-call.dynamodb.GetItem", lambda **_: reads.append(1), unique_id="count")
     try:
         for _ in range(5):
-            assert endpoints.find_endpoint(reader, table, token_hash(pbx.made.token)) is not None
-            assert endpoints.find_endpoint(reader, table, token_hash("nobody" + pbx.made.token)) is None
+            assert endpoints.find_endpoint(token_hash(pbx.made.token)) is not None
+            assert endpoints.find_endpoint(token_hash("nobody" + pbx.made.token)) is None
     finally:
         reader.meta.events.unregister("before-call.dynamodb.GetItem", unique_id="count")
     assert len(reads) == 2
@@ -280,7 +280,7 @@ def test_a_caller_is_looked_up_with_the_extension_of_who_is_responsible(
     contacts.create_contact(tenant, "Oleg", (phone("+74951234568"),), None)
 
     def card(number: str, integration: str = pbx.integration.id) -> Found | None:
-        return Router(client.dynamodb(), table, tenant, integration).find(number)
+        return Router(client.dynamodb(), tenant, integration).find(number)
 
     assert card("+74951234567") == Found("Ivan", "101")
     assert card("+74951234567", "0" * 16) == Found("Ivan", "900")
@@ -297,10 +297,10 @@ MONDAY_NIGHT = datetime(2026, 3, 2, 20, 0, tzinfo=UTC)
 def route(tenant: str, pbx: integrations.NewIntegration, table: str, mode: str, at: datetime) -> str | None:
     """Where the contact of +74951234567 is routed, by fresh knowledge."""
     rules = TelephonySettings.model_validate({"routing": {"mode": mode}})
-    settings.save_settings(table, tenant, rules)
+    settings.save_settings(tenant, rules)
     for cache in (routing._rules, routing._people, routing._groups):
         cache.clear()
-    found = Router(client.dynamodb(), table, tenant, pbx.integration.id).find("+74951234567", at)
+    found = Router(client.dynamodb(), tenant, pbx.integration.id).find("+74951234567", at)
     assert found is not None
     return found.extension
 
@@ -327,11 +327,11 @@ def test_a_caller_of_a_group_is_routed_to_its_first_free_member(
     group = groups.create_group(tenant, "Support", tuple(person.id for person in people))
     contacts.create_contact(tenant, "Ivan", (phone("+74951234567"),), group.id)
     assert route(tenant, pbx, table, "on", MONDAY_NOON) == "201"
-    active_calls.mark(table, tenant, pbx.integration.id, "201", "call")
+    active_calls.mark(tenant, pbx.integration.id, "201", "call")
     assert route(tenant, pbx, table, "on", MONDAY_NOON) == "202"
-    active_calls.mark(table, tenant, pbx.integration.id, "202", "other")
+    active_calls.mark(tenant, pbx.integration.id, "202", "other")
     assert route(tenant, pbx, table, "on", MONDAY_NOON) is None
-    active_calls.clear(table, tenant, pbx.integration.id, "201", "call")
+    active_calls.clear(tenant, pbx.integration.id, "201", "call")
     assert route(tenant, pbx, table, "on", MONDAY_NOON) == "201"
 
 
@@ -355,8 +355,6 @@ def test_credentials_open_only_for_their_own_tenant_and_integration(
 def test_deliveries_are_kept_for_a_week_and_listed_the_newest_first(tenant: str, table: str) -> None:
     for minute in range(3):
         kept = request_log.append(
-            client.dynamodb(),
-            table,
             tenant_id=tenant,
             integration_id="i",
             address="a" * 64,
@@ -373,10 +371,10 @@ def test_deliveries_are_kept_for_a_week_and_listed_the_newest_first(tenant: str,
             kept="error",
         )
         assert kept
-    shown, following = request_log.recent(client.dynamodb(), table, tenant, "i", 2, None)
+    shown, following = request_log.recent(tenant, "i", 2, None)
     assert [one.body for one in shown] == ["planfix_token=***&n=2", "planfix_token=***&n=1"]
     assert shown[0].received_at == "2026-01-01T12:02:00.000+00:00"
-    rest, end = request_log.recent(client.dynamodb(), table, tenant, "i", 2, following)
+    rest, end = request_log.recent(tenant, "i", 2, following)
     assert [one.body for one in rest] == ["planfix_token=***&n=0"]
     assert end is None
     item = next(item for item in items_of(tenant, table) if item["kind"]["S"] == "delivery")
@@ -413,7 +411,7 @@ def test_an_erasure_that_runs_out_of_time_goes_on_where_it_was(
         return left >= 0
 
     rounds = 0
-    while not tenants.erase_tenant(table, tenant, has_time):
+    while not tenants.erase_tenant(tenant, has_time):
         rounds += 1
         # A little more each time: a fixed number of steps might never get past the first.
         left = steps + rounds

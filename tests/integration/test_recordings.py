@@ -1,7 +1,6 @@
 """Recordings: copied from the PBX, heard by who may, kept as long as the rules say."""
 
 import json
-import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -353,7 +352,7 @@ def test_what_drips_is_given_up_in_time(line: Line, server: MediaServer, bucket:
 def item_of(line: Line, call_id: str) -> CallItem:
     """The call's item, as the functions read it."""
     office = line.office
-    item = calls.read_newest(os.environ["TABLE_NAME"], office.tenant_id, office.integration["id"], call_id)
+    item = calls.read_newest(office.tenant_id, office.integration["id"], call_id)
     assert item is not None
     return item
 

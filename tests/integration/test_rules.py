@@ -228,7 +228,7 @@ def test_an_execution_that_finds_the_call_open_again_sees_its_end_that_comes_thi
         return raise_attempt(*arguments)
 
     monkeypatch.setattr(calls, "raise_attempt", end_first)
-    assert emit(stack.table, place, first=True) == "tagged"
+    assert emit(place, first=True) == "tagged"
     assert line.tag("open-again")["revision"] == 1
 
 

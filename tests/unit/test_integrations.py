@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any
+from unittest.mock import patch
 from urllib.parse import urlencode
 
 import pytest
@@ -51,6 +52,12 @@ class NoTable:
         raise AssertionError(f"the table was asked: {name}")
 
 
+def replay_at(table: Recorder | NoTable, delivery: RequestLogEntry) -> Replayed:
+    """Replay a request log entry against this table."""
+    with patch("hangtag.store.calls.events.dynamodb", lambda: table):
+        return replay(SOURCE, {}, delivery, timedelta(minutes=5))
+
+
 def kept(body: str, *, truncated: bool = False) -> RequestLogEntry:
     """A delivery as it is read from the table."""
     return RequestLogEntry(
@@ -71,7 +78,7 @@ def kept(body: str, *, truncated: bool = False) -> RequestLogEntry:
 
 
 def replayed(delivery: RequestLogEntry) -> Replayed:
-    return replay(cast("Any", NoTable()), "table", SOURCE, {}, delivery, timedelta(minutes=5))
+    return replay_at(NoTable(), delivery)
 
 
 def posted(body: bytes) -> WebhookRequest:
@@ -343,7 +350,7 @@ def test_a_replay_never_says_what_the_delivery_did_not(more: dict[str, str], eve
         ),
     )
     table = Recorder()
-    replay(cast("Any", table), "table", SOURCE, {}, delivery, timedelta(minutes=5))
+    replay_at(table, delivery)
     assert set(table.digests) <= {one.digest() for one in original.events}
 
 
@@ -355,7 +362,7 @@ def test_an_encoded_delivery_without_a_secret_in_its_event_is_replayed_as_it_was
     assert isinstance(original, ParseResult)
     table = Recorder()
     delivery = replace(kept(body + "&planfix_token=***"), received_at=NOON.isoformat(timespec="milliseconds"))
-    done = replay(cast("Any", table), "table", SOURCE, {}, delivery, timedelta(minutes=5))
+    done = replay_at(table, delivery)
     assert done.understood
     assert table.digests == [one.digest() for one in original.events]
 

@@ -9,7 +9,6 @@ from hangtag.api.kernel import models as api
 from hangtag.api.kernel.caller import Role
 from hangtag.api.kernel.paging import found_id
 from hangtag.api.kernel.service import Routes
-from hangtag.store.db.client import table
 
 __all__ = ["routes"]
 
@@ -30,16 +29,16 @@ def get_calls(
 ) -> api.PageModel[api.CallOut]:
     """The call with a PBX's id; or the calls of a time, the newest first; those that go on only as state=open."""
     if integration_id is not None and call_id is not None:
-        return listing.call_of_pbx(table(), routes.caller, integration_id, call_id)
+        return listing.call_of_pbx(routes.caller, integration_id, call_id)
     wanted = {"integration_id": integration_id, "state": state, "employee_id": employee_id}
     wanted["contact_id"] = contact_id
-    return listing.calls(table(), routes.caller, listing.between(since, until), wanted, limit, cursor)
+    return listing.calls(routes.caller, listing.between(since, until), wanted, limit, cursor)
 
 
 @routes.get("/v1/calls/<call_id>")
 def get_call(call_id: str) -> api.CallOut:
     """One call."""
-    return listing.call(table(), routes.caller, call_id)
+    return listing.call(routes.caller, call_id)
 
 
 @routes.get("/v1/tags")
@@ -54,7 +53,7 @@ def get_tags(
     cursor: str | None = None,
 ) -> api.PageModel[api.TagOut]:
     """The tags of a contact, of a task, of a call, or of a time, the newest first."""
-    tags = listing.Tags(table(), routes.caller, type)
+    tags = listing.Tags(routes.caller, type)
     if call_id is not None:
         return tags.of_call(call_id)
     if task_id is not None:
@@ -67,4 +66,4 @@ def get_tags(
 @routes.get("/v1/tags/<tag_id>")
 def get_tag(tag_id: str) -> api.TagOut:
     """One tag."""
-    return listing.Tags(table(), routes.caller, None).one(found_id(tag_id))
+    return listing.Tags(routes.caller, None).one(found_id(tag_id))

@@ -13,7 +13,6 @@ from hangtag.api.kernel.service import Routes
 from hangtag.api.tasks.routes import CreateTaskRequest, TaskOut, checked
 from hangtag.errors import BadInputError, ConflictError, FieldError
 from hangtag.store.calls import items as calls
-from hangtag.store.db.client import table
 from hangtag.store.office import comments, contacts, tasks
 from hangtag.store.office.comments import CallFacts
 
@@ -123,7 +122,7 @@ def put_call_task(call_id: str, wanted: CallTaskAssignment) -> CallOut:
     place = listing.call_key(tenant_id, call.id)
     if not tasks.exists(tenant_id, wanted.task_id):
         raise BadInputError("there is no such task", (FieldError("task_id", "there is no such task"),))
-    if place is None or not calls.put_on_task(table(), place, wanted.task_id):
+    if place is None or not calls.put_on_task(place, wanted.task_id):
         raise ConflictError("the PBX has not told of the call yet; try again when it rings")
     return CallOut.model_validate({**call.model_dump(), "task_id": wanted.task_id})
 
@@ -151,7 +150,7 @@ def _entry(kind: Literal["tag", "comment"], body: Any) -> TimelineEntry:
 
 
 def _call(call_id: str) -> CallOut:
-    return listing.call(table(), routes.caller, call_id)
+    return listing.call(routes.caller, call_id)
 
 
 def _facts(call: CallOut) -> CallFacts:

@@ -7,7 +7,6 @@ from typing import Any
 from hangtag import masks
 from hangtag.api.kernel.models import ContactOut, EmployeeOut
 from hangtag.settings import DisplayFormat
-from hangtag.store.db.client import table
 from hangtag.store.office import contacts, settings
 
 __all__ = ["Cards"]
@@ -49,4 +48,4 @@ class Cards:
 
     @cached_property
     def _masks(self) -> list[DisplayFormat]:
-        return settings.load_settings(table(), self._tenant_id).masks
+        return settings.load_settings(self._tenant_id).masks

@@ -12,7 +12,6 @@ from hangtag.api.kernel.caller import Role
 from hangtag.api.kernel.paging import found_id
 from hangtag.api.kernel.service import Routes
 from hangtag.crm import builtin
-from hangtag.store.db.client import table
 from hangtag.store.office import contacts
 
 __all__ = ["admin_routes", "routes"]
@@ -51,7 +50,7 @@ def get_contacts(
         )
         shown = [Cards(routes.tenant_id).contact(found.to_json())] if found else []
         return api.PageModel[api.ContactOut](items=shown)
-    return listing.contacts(table(), routes.tenant_id, limit, cursor)
+    return listing.contacts(routes.tenant_id, limit, cursor)
 
 
 @routes.get("/v1/contacts/<contact_id>")

@@ -9,7 +9,6 @@ from hangtag.api.kernel.cursor import read_cursor, write_cursor
 from hangtag.api.kernel.models import DEFAULT_LIMIT
 from hangtag.api.kernel.visibility import Visibility
 from hangtag.errors import NotFoundError
-from hangtag.store.db.client import table
 from hangtag.store.db.listing import by_contact
 from hangtag.store.office import comments, tasks
 
@@ -34,7 +33,6 @@ def of_contact(
     seen = _Eyes(caller)
     start = read_cursor("timeline", 1, cursor)
     found, following = by_contact(
-        table(),
         caller.tenant_id,
         contact_id,
         start[0] if start else None,
@@ -83,7 +81,7 @@ class _Eyes:
             return True
         if call_id not in self._calls:
             try:
-                listing.call(table(), self._caller, call_id)
+                listing.call(self._caller, call_id)
                 self._calls[call_id] = True
             except NotFoundError:
                 self._calls[call_id] = False

@@ -1,10 +1,10 @@
 """Taking a tenant's data along, and erasing a contact by its number."""
 
 import json
-import os
 from collections.abc import Mapping
 from typing import Literal
 
+from hangtag import runtime
 from hangtag.api.kernel.caller import Role
 from hangtag.api.kernel.models import PhoneText, RequestModel, ResponseModel
 from hangtag.api.kernel.paging import found_id
@@ -117,4 +117,4 @@ def _is_employees(tenant_id: str, e164: str) -> bool:
 
 
 def _start(job: Mapping[str, str]) -> None:
-    client.make("sqs").send_message(QueueUrl=os.environ["JOBS_QUEUE_URL"], MessageBody=json.dumps(job))
+    client.make("sqs").send_message(QueueUrl=runtime.settings().jobs_queue_url, MessageBody=json.dumps(job))

@@ -1,8 +1,8 @@
 """Imports of contacts from CSV files."""
 
-import os
 from typing import Any, Literal
 
+from hangtag import runtime
 from hangtag.api.kernel.caller import Role
 from hangtag.api.kernel.models import Limit, PageModel, RequestModel, ResponseModel, Text
 from hangtag.api.kernel.paging import children, found_id
@@ -61,7 +61,7 @@ def post_import(wanted: CreateImportRequest) -> CreatedImport:
 
     def work() -> CreatedImport:
         made = imports.create_import(tenant_id, wanted.name)
-        place = {"Bucket": os.environ["FILES_BUCKET"], "Key": imports.object_key(tenant_id, made.id)}
+        place = {"Bucket": runtime.settings().files_bucket, "Key": imports.object_key(tenant_id, made.id)}
         url = client.make("s3").generate_presigned_url("put_object", Params=place, ExpiresIn=UPLOAD_SECONDS)
         return CreatedImport.model_validate({**made.to_json(), "upload_url": url})
 

@@ -8,7 +8,6 @@ from hangtag.api.integrations.setup import credentials_of, info_of
 from hangtag.errors import BadInputError, TooManyError, UnreachableError
 from hangtag.providers.base import Check
 from hangtag.services.integrations.client import Pbx, in_words, open_pbx, said
-from hangtag.store.db.client import dynamodb, table
 from hangtag.store.db.listing import Span, by_day
 from hangtag.store.integrations import integrations, reconciliation, request_log
 from hangtag.store.integrations.integrations import Integration
@@ -30,7 +29,7 @@ _LATEST = 50
 def examine(tenant_id: str, integration: Integration) -> DiagnosticReport:
     """Look at all there is to an integration. Raises botocore's errors, but none for what is wrong with the PBX."""
     credentials = integrations.load_credentials(tenant_id, integration.id)
-    kept, _ = request_log.recent(dynamodb(), table(), tenant_id, integration.id, _LATEST, None)
+    kept, _ = request_log.recent(tenant_id, integration.id, _LATEST, None)
     findings = [_credentials(integration.provider, credentials), _deliveries(tenant_id, integration, kept)]
     if integration.previous_url_until is not None:
         findings.append(_previous_url(tenant_id, integration, kept))
@@ -50,7 +49,7 @@ def examine(tenant_id: str, integration: Integration) -> DiagnosticReport:
 
 def last_delivery_at(tenant_id: str, integration_id: str) -> datetime | None:
     """When something came last, as far as is known: the newest delivery that was kept, or the newest call."""
-    kept, _ = request_log.recent(dynamodb(), table(), tenant_id, integration_id, 1, None)
+    kept, _ = request_log.recent(tenant_id, integration_id, 1, None)
     times = [datetime.fromisoformat(one.received_at) for one in kept]
     call_at = _newest_call_at(tenant_id, integration_id)
     return max(times + ([call_at] if call_at else []), default=None)
@@ -125,9 +124,7 @@ def _newest_call_at(tenant_id: str, integration_id: str) -> datetime | None:
     """When the integration's newest call of the last days was over, or began."""
     today = datetime.now(UTC).date()
     span = Span(today - CALLS_BACK, today)
-    found, _ = by_day(
-        table(), tenant_id, "CALLS", span, None, 1, lambda body: body.get("integration_id") == integration_id
-    )
+    found, _ = by_day(tenant_id, "CALLS", span, None, 1, lambda body: body.get("integration_id") == integration_id)
     if not found:
         return None
     at = found[0].get("ended_at") or found[0].get("started_at")

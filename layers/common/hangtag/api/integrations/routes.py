@@ -1,11 +1,11 @@
 """Integrations: the tenant's PBXs, and what came from them."""
 
-import os
 from datetime import timedelta
 from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
 
+from hangtag import runtime
 from hangtag.api.integrations import diagnostics, setup
 from hangtag.api.integrations import models as api
 from hangtag.api.kernel.caller import Role
@@ -19,7 +19,6 @@ from hangtag.services.integrations import reconciliation
 from hangtag.services.webhooks.replay import replay
 from hangtag.store.calls.events import Source
 from hangtag.store.db import audit
-from hangtag.store.db.client import dynamodb, table
 from hangtag.store.db.clock import now
 from hangtag.store.integrations import integrations, request_log
 from hangtag.store.integrations import reconciliation as compared
@@ -128,7 +127,7 @@ def get_deliveries(
     """The requests of a PBX that were kept, the newest first, with what each led to; at most 50 a page."""
     found = integrations.get_integration(routes.tenant_id, found_id(integration_id))
     recent, following = request_log.recent(
-        dynamodb(), table(), routes.tenant_id, found.id, min(limit or MAX_PAGE, MAX_PAGE), _before(cursor)
+        routes.tenant_id, found.id, min(limit or MAX_PAGE, MAX_PAGE), _before(cursor)
     )
     return PageModel[api.WebhookRequestLogEntry](
         items=[api.WebhookRequestLogEntry.model_validate(one.to_json()) for one in recent],
@@ -140,7 +139,7 @@ def get_deliveries(
 def get_delivery(integration_id: str, delivery_id: str) -> api.WebhookRequestLogEntry:
     """One request of a PBX."""
     found = integrations.get_integration(routes.tenant_id, found_id(integration_id))
-    kept = request_log.find(dynamodb(), table(), routes.tenant_id, found.id, found_id(delivery_id))
+    kept = request_log.find(routes.tenant_id, found.id, found_id(delivery_id))
     return api.WebhookRequestLogEntry.model_validate(kept.to_json())
 
 
@@ -149,10 +148,10 @@ def post_replay(integration_id: str, delivery_id: str) -> api.ReplayResult:
     """Run a kept request again. What was taken in before changes nothing; secrets are not verified again."""
     tenant_id = routes.tenant_id
     found = integrations.get_integration(tenant_id, found_id(integration_id))
-    kept = request_log.find(dynamodb(), table(), tenant_id, found.id, found_id(delivery_id))
-    sweep_after = timedelta(seconds=int(os.environ.get("SWEEP_AFTER_SECONDS", SWEEP_AFTER_SECONDS)))
+    kept = request_log.find(tenant_id, found.id, found_id(delivery_id))
+    sweep_after = runtime.settings().sweep_after
     source = Source(tenant_id, found.id, found.provider)
-    done = replay(dynamodb(), table(), source, found.settings, kept, sweep_after)
+    done = replay(source, found.settings, kept, sweep_after)
     if any(one.result == "stored" for one in done.events):
         audit.note(tenant_id, routes.caller.name, "integration.replayed", found.id)
     return api.ReplayResult.model_validate(

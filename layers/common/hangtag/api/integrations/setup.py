@@ -1,14 +1,13 @@
 """Setting up an integration: what each provider needs, and what its admin is told."""
 
 import json
-import os
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from hangtag import outbound
+from hangtag import outbound, runtime
 from hangtag.api.integrations.models import (
     CreatedIntegration,
     CreateIntegrationRequest,
@@ -94,7 +93,7 @@ def connect(tenant_id: str, who: str, wanted: CreateIntegrationRequest) -> Creat
         credentials_of(info, wanted.credentials),
         settings_of(info, wanted.settings),
         _needs(info),
-        os.environ["TOKEN_KEY"],
+        runtime.settings().token_keys,
         who,
     )
     url = webhook_url(info.key, new.made.token)
@@ -143,7 +142,7 @@ def rotate(
         who,
         timedelta(hours=wanted.overlap_hours),
         _needs(info),
-        os.environ["TOKEN_KEY"],
+        runtime.settings().token_keys,
         fresh=wanted.secrets,
     )
     url = webhook_url(info.key, new.made.token)

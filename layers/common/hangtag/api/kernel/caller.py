@@ -2,11 +2,11 @@
 
 import hashlib
 import hmac
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
+from hangtag import runtime
 from hangtag.auth import is_ours, token_hash
 from hangtag.errors import ForbiddenError, UnauthorizedError
 from hangtag.store.office import tokens
@@ -63,9 +63,9 @@ def authenticate(headers: Mapping[str, str]) -> Caller:
         raise UnauthorizedError("a bearer token is needed")
     if _is_operator(token):
         return Caller("", None, Role.OPERATOR)
-    if os.environ.get("OIDC_ISSUER") and token.count(".") == _DOTS_OF_JWT:
+    if runtime.settings().oidc_issuer and token.count(".") == _DOTS_OF_JWT:
         return _of_the_saas(token)
-    if not is_ours(token, "api", os.environ["TOKEN_KEY"]):
+    if not is_ours(token, "api", runtime.settings().token_keys):
         raise UnauthorizedError("the token is not valid")
     holder = tokens.find_holder(token_hash(token))
     if holder is None:
@@ -91,7 +91,7 @@ def require(caller: Caller, role: Role) -> None:
 
 
 def _is_operator(token: str) -> bool:
-    expected = os.environ.get("OPERATOR_TOKEN", "")
+    expected = runtime.settings().operator_token
     if not expected:
         return False
     return hmac.compare_digest(_digest(token), _digest(expected))

@@ -6,7 +6,6 @@ and the keeping of its answer, the same key may carry it out a second time, afte
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,7 +13,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from hangtag import secrets
+from hangtag import runtime, secrets
 from hangtag.errors import BadInputError, ConflictError, FieldError, UnprocessableError
 from hangtag.store.db.client import dynamodb, is_refused
 from hangtag.store.db.keys import digest, key
@@ -112,4 +111,4 @@ class IdempotencyRecord:
 
 
 def _table() -> str:
-    return os.environ["TABLE_NAME"]
+    return runtime.settings().table

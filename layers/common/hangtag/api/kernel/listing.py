@@ -19,7 +19,6 @@ from hangtag.services.calls.view import click_view, open_view
 from hangtag.store.calls import clicks
 from hangtag.store.calls import items as call_items
 from hangtag.store.calls import tags as tag_items
-from hangtag.store.db import client
 from hangtag.store.db.listing import Body, Place, Span, by_contact, by_day
 from hangtag.store.office import tasks
 from hangtag.store.office.tenants import get_tenant
@@ -96,16 +95,15 @@ def _time(name: str, text: str) -> datetime:
         raise BadInputError("a time can't be read", (field,)) from None
 
 
-def contacts(table: str, tenant_id: str, limit: int | None, cursor: str | None) -> PageModel[ContactOut]:
+def contacts(tenant_id: str, limit: int | None, cursor: str | None) -> PageModel[ContactOut]:
     """All contacts."""
     created = datetime.fromisoformat(get_tenant(tenant_id).created_at)
     span = Span(created.date(), datetime.now(UTC).date())
     dress = Cards(tenant_id).matched
-    return _days(ContactOut, table, tenant_id, "CONTACTS", span, limit, cursor, lambda _: True, dress)
+    return _days(ContactOut, tenant_id, "CONTACTS", span, limit, cursor, lambda _: True, dress)
 
 
 def calls(
-    table: str,
     caller: Caller,
     times: Times,
     wanted: Mapping[str, str | None],
@@ -120,31 +118,31 @@ def calls(
         return fits and times.holds(body.get("started_at")) and sight.may_see(body)
 
     if wanted.get("state") == "open":
-        return _open_calls(table, tenant_id, accept, limit or DEFAULT_LIMIT)
-    return _days(CallOut, table, tenant_id, "CALLS", times.span, limit, cursor, accept)
+        return _open_calls(tenant_id, accept, limit or DEFAULT_LIMIT)
+    return _days(CallOut, tenant_id, "CALLS", times.span, limit, cursor, accept)
 
 
-def _open_calls(table: str, tenant_id: str, accept: Callable[[Body], bool], limit: int) -> PageModel[CallOut]:
+def _open_calls(tenant_id: str, accept: Callable[[Body], bool], limit: int) -> PageModel[CallOut]:
     """The calls that go on. They stand in no index of days yet, and are too few for pages."""
-    found = (call_items.read(table, place) for place in call_items.live_calls(table, tenant_id))
+    found = (call_items.read(place) for place in call_items.live_calls(tenant_id))
     shown = [_view(item) for item in islice((item for item in found if item), MAX_OPEN)]
     shown = [call for call in shown if accept(call.model_dump())]
     shown.sort(key=lambda call: call.started_at or "", reverse=True)
     return PageModel[CallOut](items=shown[:limit])
 
 
-def call_of_pbx(table: str, caller: Caller, integration_id: str, call_id: str) -> PageModel[CallOut]:
+def call_of_pbx(caller: Caller, integration_id: str, call_id: str) -> PageModel[CallOut]:
     """The call, open or closed, that a PBX calls by this id."""
     tenant_id = caller.tenant_id
-    item = call_items.read_newest(table, tenant_id, integration_id, call_id) if is_id(integration_id) else None
+    item = call_items.read_newest(tenant_id, integration_id, call_id) if is_id(integration_id) else None
     shown = [_view(item)] if item else []
     return PageModel[CallOut](items=[call for call in shown if Visibility(caller).may_see(call.model_dump())])
 
 
-def call(table: str, caller: Caller, public_id: str) -> CallOut:
+def call(caller: Caller, public_id: str) -> CallOut:
     """One call by its id here. Raises NotFoundError, also for a call that the caller may not see."""
     found = call_key(caller.tenant_id, public_id)
-    item = call_items.read(table, found) if found else None
+    item = call_items.read(found) if found else None
     shown = _view(item) if item else _clicked(caller.tenant_id, public_id)
     if shown is None or not Visibility(caller).may_see(shown.model_dump()):
         raise NotFoundError("there is no such call")
@@ -175,15 +173,14 @@ def _view(item: call_items.CallItem) -> CallOut:
 class Tags:
     """The tags that a caller may see. `tag_type`: call, missed_call or None."""
 
-    def __init__(self, table: str, caller: Caller, tag_type: str | None) -> None:
-        self._table = table
+    def __init__(self, caller: Caller, tag_type: str | None) -> None:
         self._tenant_id = caller.tenant_id
         self._type = tag_type
         self._sight = Visibility(caller)
 
     def one(self, tag_id: str) -> TagOut:
         """Raises NotFoundError, also for a tag that the caller may not see."""
-        found = tag_items.load(self._table, self._tenant_id, tag_id)
+        found = tag_items.load(self._tenant_id, tag_id)
         if found is None or found.tag is None or not self._accept(found.tag):
             raise NotFoundError("there is no such tag")
         return TagOut.model_validate(found.tag)
@@ -202,7 +199,6 @@ class Tags:
         if not is_id(contact_id):
             return PageModel[TagOut](items=[])
         found, following = by_contact(
-            self._table,
             self._tenant_id,
             contact_id,
             start[0] if start else None,
@@ -229,7 +225,6 @@ class Tags:
         """The tags of a time."""
         return _days(
             TagOut,
-            self._table,
             self._tenant_id,
             "TAGS",
             times.span,
@@ -258,12 +253,11 @@ def by_days(
     def fits(body: Body) -> bool:
         return times.holds(body.get("at")) and accept(body)
 
-    return _days(shape, client.table(), tenant_id, word, times.span, limit, cursor, fits)
+    return _days(shape, tenant_id, word, times.span, limit, cursor, fits)
 
 
 def _days(
     shape: type[M],
-    table: str,
     tenant_id: str,
     word: str,
     span: Span,
@@ -273,7 +267,7 @@ def _days(
     dress: Callable[[list[Body]], Iterable[Body]] = lambda page: page,
 ) -> PageModel[M]:
     """`dress` adds to the bodies of a page what only the API shows."""
-    bodies, following = by_day(table, tenant_id, word, span, _place(word, cursor), limit or DEFAULT_LIMIT, accept)
+    bodies, following = by_day(tenant_id, word, span, _place(word, cursor), limit or DEFAULT_LIMIT, accept)
     after = write_cursor(word, following.day.isoformat(), following.before) if following else None
     return PageModel[M](items=[shape.model_validate(body) for body in dress(bodies)], next_cursor=after)
 

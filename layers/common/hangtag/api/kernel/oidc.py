@@ -4,7 +4,6 @@ Such a token names its issuer, audience, times and subject; and, by claims whose
 the role (owner, admin, employee) and, where there is one, the employee. Source: RFC 7519; RFC 8725 for what is refused.
 """
 
-import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any
 
 import jwt
 
+from hangtag import runtime
 from hangtag.api.kernel.jwks import IssuerKeys
 from hangtag.api.kernel.models import is_id
 from hangtag.errors import UnauthorizedError
@@ -139,11 +139,11 @@ def identify(token: str) -> Identity:
 
 def _configured() -> Issuer | None:
     """The issuer of the stack. Without an audience there is none: its tokens could be meant for anybody."""
-    issuer, audience = os.environ.get("OIDC_ISSUER", ""), os.environ.get("OIDC_AUDIENCE", "")
-    if not issuer or not audience:
+    bound = runtime.settings()
+    if not bound.oidc_issuer or not bound.oidc_audience:
         return None
-    names = (("OIDC_TENANT_CLAIM", "tenant"), ("OIDC_ROLE_CLAIM", "role"), ("OIDC_EMPLOYEE_CLAIM", "employee"))
-    return _issuer(Settings(issuer, audience, *(os.environ.get(name) or default for name, default in names)))
+    claims = (bound.oidc_tenant_claim, bound.oidc_role_claim, bound.oidc_employee_claim)
+    return _issuer(Settings(bound.oidc_issuer, bound.oidc_audience, *claims))
 
 
 @lru_cache(maxsize=4)

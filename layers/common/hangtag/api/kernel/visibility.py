@@ -10,7 +10,6 @@ from typing import Any
 
 from hangtag.api.kernel.caller import Caller, Role
 from hangtag.errors import NotFoundError
-from hangtag.store.db.client import table
 from hangtag.store.office import contacts, groups, settings, tasks
 
 __all__ = ["Visibility"]
@@ -43,7 +42,7 @@ class Visibility:
 
     @cached_property
     def _only_own(self) -> bool:
-        rules = settings.load_settings(table(), self._caller.tenant_id)
+        rules = settings.load_settings(self._caller.tenant_id)
         return rules.visibility.calls == "own"
 
     def _is_on_task(self, task_id: str) -> bool:

@@ -1,8 +1,8 @@
 """Tickets for the live channel."""
 
-import os
 from datetime import datetime
 
+from hangtag import runtime
 from hangtag.api.kernel.caller import Role
 from hangtag.api.kernel.models import ResponseModel
 from hangtag.api.kernel.service import Routes
@@ -27,5 +27,5 @@ def post_ticket() -> LiveTicket:
     caller = routes.caller
     if caller.employee_id is None:
         raise ConflictError("your token is no employee's, so that no calls are yours")
-    ticket = live.make_ticket(caller.tenant_id, caller.employee_id, os.environ["TOKEN_KEY"])
-    return LiveTicket(url=f"{os.environ['LIVE_URL']}?ticket={ticket.token}", expires_at=ticket.expires_at)
+    ticket = live.make_ticket(caller.tenant_id, caller.employee_id, runtime.settings().token_keys)
+    return LiveTicket(url=f"{runtime.settings().live_url}?ticket={ticket.token}", expires_at=ticket.expires_at)

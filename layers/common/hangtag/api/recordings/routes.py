@@ -17,7 +17,6 @@ from hangtag.services.recordings.queue import ask_for
 from hangtag.store.calls import items as calls
 from hangtag.store.calls.recording_states import KeptState, RecordingState
 from hangtag.store.db import audit
-from hangtag.store.db.client import table
 from hangtag.store.db.clock import iso
 
 __all__ = ["admin_routes", "routes"]
@@ -55,7 +54,7 @@ def get_recording(call_id: str, recording_id: RecordingId = None) -> RecordingPl
     404 if there is none, or none any more; 409 while it is being fetched; 502 if its PBX does not give it.
     """
     caller = routes.caller
-    item = _item(call_id, listing.call(table(), caller, call_id))
+    item = _item(call_id, listing.call(caller, call_id))
     found = play(item, recording_id)
     audit.note(caller.tenant_id, caller.name, "recording.played", call_id)
     return RecordingPlayback(
@@ -72,7 +71,7 @@ def get_recording(call_id: str, recording_id: RecordingId = None) -> RecordingPl
 def put_hold(call_id: str, recording_id: str, hold: SetRecordingHoldRequest) -> RecordingOut:
     """Hold a recording that was copied, or let it go: what is held is deleted neither by time nor with its contact."""
     caller = admin_routes.caller
-    item, kept = _kept(call_id, recording_id, listing.call(table(), caller, call_id))
+    item, kept = _kept(call_id, recording_id, listing.call(caller, call_id))
     if kept.state is not KeptState.KEPT:
         raise ConflictError("only a copy can be held, and there is none")
     if kept.held != hold.held:
@@ -86,7 +85,7 @@ def put_hold(call_id: str, recording_id: str, hold: SetRecordingHoldRequest) -> 
 def post_fetch(call_id: str, recording_id: str) -> RecordingOut:
     """Try anew to copy a recording that was given up, or that the rules left at the PBX."""
     caller = admin_routes.caller
-    item, kept = _kept(call_id, recording_id, listing.call(table(), caller, call_id))
+    item, kept = _kept(call_id, recording_id, listing.call(caller, call_id))
     if kept.state in (KeptState.KEPT, KeptState.EXPIRED, KeptState.ERASED):
         raise ConflictError("there is a copy, or was until its time was up")
     _change(item, recording_id, kept, RecordingState(state=KeptState.WAITING, due=iso(datetime.now(UTC))))
@@ -97,7 +96,7 @@ def post_fetch(call_id: str, recording_id: str) -> RecordingOut:
 def _item(call_id: str, shown: CallOut) -> calls.CallItem:
     """The call's item; a click whose PBX has told nothing has none, and no recording. Raises NotFoundError."""
     place = listing.call_key(routes.tenant_id, call_id)
-    item = calls.read(table(), place) if place else None
+    item = calls.read(place) if place else None
     if item is None:
         raise NotFoundError("this call has no recording" if shown.recording is None else "there is no such call")
     return item
@@ -117,5 +116,5 @@ def _change(item: calls.CallItem, recording_id: str, before: RecordingState, aft
 
 
 def _shown(call_id: str, recording_id: str) -> RecordingOut:
-    shown = listing.call(table(), admin_routes.caller, call_id)
+    shown = listing.call(admin_routes.caller, call_id)
     return next(one for one in shown.recordings if one.id == recording_id)

@@ -35,13 +35,13 @@ def _words(header: str) -> list[str]:
     return [part.partition(";")[0].strip().lower() for part in header.split(",")]
 
 
-def answer(table: str, wanted: Asked, caller: Caller, *, at_once: bool) -> Response[Report | ReportFile]:
+def answer(wanted: Asked, caller: Caller, *, at_once: bool) -> Response[Report | ReportFile]:
     """303 to the file, whose address is in the JSON too; 202 if a job writes it, which takes its time."""
     ends = time.monotonic() + SECONDS
     try:
         if not at_once:
             raise TimeoutError
-        name = report_file.write(table, wanted, lambda: time.monotonic() < ends)
+        name = report_file.write(wanted, lambda: time.monotonic() < ends)
     except TimeoutError:
         item = report_job.begin(wanted, caller.name)
         headers = {"location": f"/v1/reports/files/{item.id}", "preference-applied": "respond-async"}

@@ -13,7 +13,6 @@ from hangtag.api.reports import file as report_file
 from hangtag.api.reports import service as reporting
 from hangtag.api.reports.models import Direction, FirstDay, LastDay, Report, ReportFile
 from hangtag.domain.reports.report import Filters, Kind
-from hangtag.store.db.client import table
 
 __all__ = ["routes"]
 
@@ -58,8 +57,8 @@ def _add(kind: Kind) -> None:
         headers = routes.current_event.headers
         if report_file.is_wanted(headers.get("accept", "")):
             at_once = not report_file.later(headers.get("prefer", ""))
-            return report_file.answer(table(), wanted, routes.caller, at_once=at_once)
-        said = reporting.answer(table(), wanted, compare=compare, step=step, limit=limit, cursor=cursor)
+            return report_file.answer(wanted, routes.caller, at_once=at_once)
+        said = reporting.answer(wanted, compare=compare, step=step, limit=limit, cursor=cursor)
         return Response(status_code=200, content_type="application/json", body=said)
 
 

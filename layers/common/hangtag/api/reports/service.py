@@ -75,17 +75,15 @@ def _wrong(name: str, why: str) -> BadInputError:
     return BadInputError("the days of a report can't be read", (FieldError(name, why),))
 
 
-def answer(
-    table: str, wanted: Asked, *, compare: bool, step: str | None, limit: int | None, cursor: str | None
-) -> Report:
+def answer(wanted: Asked, *, compare: bool, step: str | None, limit: int | None, cursor: str | None) -> Report:
     """The report. `step`: day or week, to have each one's numbers as well. Raises BadInputError for a wrong cursor."""
     start = _place(wanted.kind, cursor)
-    picked = _picked(table, wanted, wanted.period)
-    earlier = _picked(table, wanted, wanted.period.before) if compare else None
+    picked = _picked(wanted, wanted.period)
+    earlier = _picked(wanted, wanted.period.before) if compare else None
     groups = report.in_order(wanted.kind, report.grouped(wanted.kind, picked))
     was = report.grouped(wanted.kind, earlier) if earlier is not None else {}
     names = _names(wanted, [name for name, _ in groups[:MAX_GROUPS]])
-    rows, following = report_rows.page(table, wanted, start, limit or DEFAULT_LIMIT)
+    rows, following = report_rows.page(wanted, start, limit or DEFAULT_LIMIT)
     steps = report.stepped(step, picked) if step else {}
     return Report.model_validate(
         {
@@ -112,8 +110,8 @@ def answer(
     )
 
 
-def _picked(table: str, wanted: Asked, period: Period) -> Picked:
-    found = sums.days(table, wanted.tenant_id, wanted.zone, period.days)
+def _picked(wanted: Asked, period: Period) -> Picked:
+    found = sums.days(wanted.tenant_id, wanted.zone, period.days)
     return {
         day: report.picked(wanted.kind, aggregate, wanted.viewer, wanted.filters) for day, aggregate in found.items()
     }

@@ -15,7 +15,6 @@ from hangtag.domain.tags.definition import MAX_EXTRA_FIELDS, fields_of
 from hangtag.errors import NotFoundError
 from hangtag.settings import TelephonySettings
 from hangtag.store.db import audit
-from hangtag.store.db.client import table
 from hangtag.store.office import settings
 
 __all__ = ["routes"]
@@ -71,15 +70,15 @@ class PlacementPreview(ResponseModel):
 @routes.get("/v1/settings/telephony")
 def get_settings() -> TelephonySettings:
     """The telephony rules."""
-    return settings.load_settings(table(), routes.tenant_id)
+    return settings.load_settings(routes.tenant_id)
 
 
 @routes.put("/v1/settings/telephony")
 def put_settings(wanted: TelephonySettings) -> TelephonySettings:
     """Replace the telephony rules; what is not sent becomes the default."""
     rules.check(routes.tenant_id, wanted)
-    before = settings.load_settings(table(), routes.tenant_id).model_dump()
-    settings.save_settings(table(), routes.tenant_id, wanted)
+    before = settings.load_settings(routes.tenant_id).model_dump()
+    settings.save_settings(routes.tenant_id, wanted)
     changed = [name for name, value in wanted.model_dump().items() if value != before[name]]
     audit.note(routes.tenant_id, routes.caller.name, "settings.changed", "telephony", changed)
     return wanted
@@ -91,13 +90,13 @@ def post_preview(wanted: PreviewSettingsRequest) -> PlacementPreview:
     key = call_key(routes.tenant_id, wanted.call_id)
     if key is None:
         raise NotFoundError("there is no such call")
-    return PlacementPreview.model_validate(rules.preview(table(), routes.tenant_id, key))
+    return PlacementPreview.model_validate(rules.preview(routes.tenant_id, key))
 
 
 @routes.get("/v1/settings/tags")
 def get_definitions() -> TagDefinitionsOut:
     """How the fields of the two tags are called."""
-    return _shown(settings.load_definitions(table(), routes.tenant_id))
+    return _shown(settings.load_definitions(routes.tenant_id))
 
 
 @routes.put("/v1/settings/tags")
@@ -110,7 +109,7 @@ def put_definitions(wanted: TagDefinitions) -> TagDefinitionsOut:
         if defined is not None
     }
     definitions = rules.definitions_of(fields)
-    settings.save_definitions(table(), routes.tenant_id, definitions)
+    settings.save_definitions(routes.tenant_id, definitions)
     audit.note(routes.tenant_id, routes.caller.name, "settings.changed", "tags", sorted(fields))
     return _shown(definitions)
 

@@ -87,12 +87,12 @@ def _define(kind: TagType, fields: Sequence[DefinedField]) -> Any:
         raise UnprocessableError(f"the definition of {kind} does not fit: {error}", (field,)) from None
 
 
-def preview(table: str, tenant_id: str, key: calls.CallKey) -> dict[str, Any]:
+def preview(tenant_id: str, key: calls.CallKey) -> dict[str, Any]:
     """Where a call would go by the rules of now, and why; nothing is written.
 
     Raises NotFoundError, and ConflictError for a call that goes on.
     """
-    item = calls.read(table, key)
+    item = calls.read(key)
     if item is None:
         raise NotFoundError("there is no such call")
     call = item.fold()

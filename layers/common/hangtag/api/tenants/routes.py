@@ -1,10 +1,10 @@
 """Tenants, which are the operator's, and who one is."""
 
-import os
 from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
 
+from hangtag import runtime
 from hangtag.api.kernel import models as api
 from hangtag.api.kernel.caller import Role
 from hangtag.api.kernel.paging import children, found_id
@@ -18,7 +18,6 @@ from hangtag.api.tenants.models import (
     TenantOut,
     UpdateTenantRequest,
 )
-from hangtag.store.db.client import table
 from hangtag.store.office import tenants, tokens
 
 __all__ = ["me_routes", "routes"]
@@ -76,7 +75,7 @@ def post_lost_owner_token(tenant_id: str) -> CreatedOwnerToken:
 
     def work() -> CreatedOwnerToken:
         tenants.load_tenant(found)
-        made = tokens.replace_owner_token(found, os.environ["TOKEN_KEY"], routes.caller.name)
+        made = tokens.replace_owner_token(found, runtime.settings().token_keys, routes.caller.name)
         return CreatedOwnerToken(id=made.id, owner_token=made.token)
 
     return CreatedOwnerToken.model_validate(routes.once(f"tenants/{found}/owner-token", work, sealed=True))
@@ -86,7 +85,6 @@ def post_lost_owner_token(tenant_id: str) -> CreatedOwnerToken:
 def delete_tenant(tenant_id: str) -> Response[Any]:
     """Erase a tenant. 204: nothing is left. 202: time was up, send it again until it answers 204."""
     done = tenants.erase_tenant(
-        table(),
         found_id(tenant_id),
         lambda: bool(routes.lambda_context.get_remaining_time_in_millis() > ERASE_MARGIN_MS),
     )

@@ -1,9 +1,9 @@
 """Making and changing tenants, checking where they are; and who is asking."""
 
-import os
 from functools import lru_cache
 from zoneinfo import available_timezones
 
+from hangtag import runtime
 from hangtag.api.kernel.caller import Caller, Role
 from hangtag.api.tenants.models import CreatedTenant, CreateTenantRequest, CurrentUser, TenantOut, UpdateTenantRequest
 from hangtag.errors import BadInputError, FieldError
@@ -15,7 +15,7 @@ __all__ = ["change", "describe", "found"]
 def found(wanted: CreateTenantRequest) -> CreatedTenant:
     """Make a tenant. Raises BadInputError for a country or time zone that there is not."""
     _check(wanted.country, wanted.time_zone)
-    tenant, token = tenants.create_tenant(wanted.name, wanted.country, wanted.time_zone, os.environ["TOKEN_KEY"])
+    tenant, token = tenants.create_tenant(wanted.name, wanted.country, wanted.time_zone, runtime.settings().token_keys)
     return CreatedTenant(**tenant.to_json(), owner_token=token)
 
 

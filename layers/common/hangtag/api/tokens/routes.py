@@ -1,11 +1,11 @@
 """API tokens."""
 
-import os
 from datetime import timedelta
 from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
 
+from hangtag import runtime
 from hangtag.api.kernel import models as api
 from hangtag.api.kernel.caller import Role, require
 from hangtag.api.kernel.paging import children, found_id
@@ -27,7 +27,7 @@ def post_token(wanted: CreateTokenRequest) -> CreatedToken:
     def work() -> CreatedToken:
         employee = employees.get_employee(tenant_id, wanted.employee_id)
         lives = timedelta(days=wanted.expires_in_days)
-        made = tokens.create_token(tenant_id, employee.id, employee.role, os.environ["TOKEN_KEY"], who, lives)
+        made = tokens.create_token(tenant_id, employee.id, employee.role, runtime.settings().token_keys, who, lives)
         return CreatedToken.model_validate({"id": made.id, "token": made.token, "expires_at": made.expires_at})
 
     return CreatedToken.model_validate(routes.once("tokens", work, sealed=True))
@@ -62,7 +62,7 @@ def post_owner_token() -> CreatedOwnerToken:
     tenant_id, who = owner_routes.tenant_id, owner_routes.caller.name
 
     def work() -> CreatedOwnerToken:
-        made = tokens.replace_owner_token(tenant_id, os.environ["TOKEN_KEY"], who)
+        made = tokens.replace_owner_token(tenant_id, runtime.settings().token_keys, who)
         return CreatedOwnerToken(id=made.id, owner_token=made.token)
 
     return CreatedOwnerToken.model_validate(owner_routes.once("owner-token", work, sealed=True))

@@ -11,13 +11,13 @@ from hangtag.store.calls import items as calls
 LONGEST_CALL = timedelta(hours=24)
 
 
-def reconcile(table: str, key: calls.CallKey, hangup_timeout: timedelta) -> bool:
+def reconcile(key: calls.CallKey, hangup_timeout: timedelta) -> bool:
     """Whether the call is still open. If not, and its end is unknown, it is settled from what is known.
 
     The PBX's history is asked first. A call that had an event in the later half of the time limit goes on, for at most
     24 hours in all: the wait began with its first event. Raises botocore's errors.
     """
-    item = calls.read(table, key)
+    item = calls.read(key)
     if item is None:
         return False
     call = item.fold()
@@ -26,10 +26,10 @@ def reconcile(table: str, key: calls.CallKey, hangup_timeout: timedelta) -> bool
     now = datetime.now(UTC)
     if tell_one(item):
         # The tracker takes it from there; what is open still is waited for.
-        told = calls.read(table, key)
+        told = calls.read(key)
         return told is not None and not told.fold().closed
     if not item.events or not _may_go_on(item, now, hangup_timeout):
-        settled = calls.settle(table, item, settlement(call, now, forced=True))
+        settled = calls.settle(item, settlement(call, now, forced=True))
         logger.info("hang-up never came", extra={"tenant": item.tenant_id, "settled": settled})
         # An event that came this very moment wins; then the call is looked at again.
         return not settled

@@ -20,12 +20,12 @@ def settlement(call: Call, at: datetime, *, forced: bool) -> CallEvent:
     )
 
 
-def settle(table: str, key: calls.CallKey, count: int) -> bool:
+def settle(key: calls.CallKey, count: int) -> bool:
     """Settle a call if nothing came since `count` events were seen; False if there was nothing to settle."""
-    item = calls.read(table, key)
+    item = calls.read(key)
     if item is None or item.count != count:
         return False
     call = item.fold()
     if call.quiet_since is None:
         return False
-    return calls.settle(table, item, settlement(call, datetime.now(UTC), forced=False))
+    return calls.settle(item, settlement(call, datetime.now(UTC), forced=False))

@@ -11,7 +11,6 @@ from hangtag.store.db import client
 
 
 def sweep(
-    table: str,
     state_machine_arn: str,
     again_after: timedelta,
     has_time: Callable[[], bool],
@@ -21,24 +20,24 @@ def sweep(
     A call whose execution is gone has its attempt raised; any other is nudged, so that the tracker sees it again.
     """
     seen = 0
-    for key in calls.due(table, datetime.now(UTC)):
+    for key in calls.due(datetime.now(UTC)):
         if not has_time():
             logger.warning("sweep stopped for lack of time", extra={"seen": seen})
             break
         seen += 1
-        _help(table, state_machine_arn, key, datetime.now(UTC) + again_after)
+        _help(state_machine_arn, key, datetime.now(UTC) + again_after)
     return seen
 
 
-def _help(table: str, state_machine_arn: str, key: calls.CallKey, due: datetime) -> None:
-    item = calls.read(table, key)
+def _help(state_machine_arn: str, key: calls.CallKey, due: datetime) -> None:
+    item = calls.read(key)
     if item is None:
         return
     if _is_gone(state_machine_arn, item.execution_name):
-        calls.raise_attempt(table, item, due)
+        calls.raise_attempt(item, due)
         logger.info("execution is gone, another attempt", extra={"execution": item.execution_name})
     else:
-        calls.nudge(table, item, due)
+        calls.nudge(item, due)
 
 
 def _is_gone(state_machine_arn: str, name: str) -> bool:

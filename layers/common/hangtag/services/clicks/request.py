@@ -6,11 +6,11 @@ The answer comes at once; the PBX is asked by `flow/originate.py`, and what it t
 
 import hashlib
 import json
-import os
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from hangtag import runtime
 from hangtag.errors import (
     BadInputError,
     FieldError,
@@ -102,7 +102,7 @@ def _click_id(tenant_id: str, employee_id: str | None, idempotency_key: str | No
 
 def _new(tenant_id: str, employee_id: str | None, wanted: Wanted, click_id: str, request: str) -> Click:
     country = get_tenant(tenant_id).country
-    rules = settings.load_settings(client.table(), tenant_id).calling
+    rules = settings.load_settings(tenant_id).calling
     party = _party(tenant_id, wanted, country)
     if wanted.integration_id is not None:
         _check_integration(tenant_id, wanted.integration_id)
@@ -138,7 +138,7 @@ def _send(click: Click) -> None:
     body = {"tenant": click.tenant_id, "click": click.id}
     for task, delay in (("place", 0), ("close", int(clicks.WINDOW.total_seconds()))):
         client.make("sqs").send_message(
-            QueueUrl=os.environ["ORIGINATE_QUEUE_URL"],
+            QueueUrl=runtime.settings().originate_queue_url,
             MessageBody=json.dumps({"task": task, **body}),
             DelaySeconds=delay,
         )
@@ -275,11 +275,10 @@ def _used_with(tenant_id: str, contact: contacts.Contact | None) -> Iterator[tup
     """The integrations of the last calls with a contact, the newest first, and the own number of each call."""
     if contact is None:
         return
-    table = client.table()
-    entries, _ = by_contact(table, tenant_id, contact.id, None, _LOOKED_AT, lambda kind, _: kind == "tag")
+    entries, _ = by_contact(tenant_id, contact.id, None, _LOOKED_AT, lambda kind, _: kind == "tag")
     for _, tag in entries:
         place = clicks.place_of(tenant_id, tag["call_id"])
-        item = calls.read(table, place) if place is not None else None
+        item = calls.read(place) if place is not None else None
         if item is not None:
             yield item.integration_id, item.fold().line
 

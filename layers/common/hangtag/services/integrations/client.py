@@ -1,6 +1,5 @@
 """One integration's PBX, to be asked: its adapter, the tenant's account there, and the door that leads to it."""
 
-import os
 import socket
 import ssl
 from collections.abc import Callable, Iterator, Mapping
@@ -8,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from hangtag import runtime
 from hangtag.domain.calls.event import CallEvent
 from hangtag.errors import BadInputError, ConflictError, HangtagError, TooManyError, UnreachableError
 from hangtag.outbound import RateLimitedClient
@@ -113,7 +113,7 @@ def hosts(provider: str) -> tuple[str, ...]:
 def webhook_url(provider: str, token: str) -> str:
     """The address that a PBX posts to."""
     path = f"/tel/api/{token}" if provider == "telephony_api" else f"/hooks/{provider}/{token}"
-    return os.environ["PUBLIC_URL"].rstrip("/") + path
+    return runtime.settings().public_url.rstrip("/") + path
 
 
 def said(ask: Callable[[], Check], what: str) -> Check:

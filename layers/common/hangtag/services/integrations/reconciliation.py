@@ -7,13 +7,13 @@ they would change, by the same conditional write as a webhook's, and the tracker
 """
 
 import json
-import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from hangtag import runtime
 from hangtag.domain.calls.event import CallEvent, Kind
 from hangtag.domain.calls.fold import Call, fold
 from hangtag.errors import ConflictError, HangtagError, NotFoundError
@@ -100,7 +100,7 @@ def _differ(before: Call, after: Call, rounding: float) -> bool:
 
 def _recover(source: Source, call_id: str, told: Sequence[CallEvent], now: datetime) -> Recovered | None:
     """Add what a call lacks; what that was, None if nothing. Raises botocore's errors."""
-    item = calls.read_newest(client.table(), source.tenant_id, source.integration_id, call_id)
+    item = calls.read_newest(source.tenant_id, source.integration_id, call_id)
     begun = _begun(told)
     if item is not None and _is_another(item, begun):
         # The id was used again, and this is the history of the other call.
@@ -109,9 +109,9 @@ def _recover(source: Source, call_id: str, told: Sequence[CallEvent], now: datet
     missing = lacks(known, told)
     if missing is None:
         return None
-    sweep_after = timedelta(seconds=int(os.environ["SWEEP_AFTER_SECONDS"]))
+    sweep_after = runtime.settings().sweep_after
     # As if they had come when they happened: so a call of days ago is not taken for one whose id is used again.
-    taken = ingest(client.dynamodb(), client.table(), source, told, min(begun, now), sweep_after)
+    taken = ingest(source, told, min(begun, now), sweep_after)
     if all(one.joined.verdict is not AppendStatus.STORED for one in taken):
         return None
     place = calls.call_key(source.tenant_id, source.integration_id, call_id, taken[-1].joined.generation)
@@ -289,5 +289,5 @@ def ask_for(tenant_id: str, integration: Integration, span: Span) -> None:
 
 def _again(message: Mapping[str, Any], seconds: int) -> None:
     client.make("sqs").send_message(
-        QueueUrl=os.environ["HISTORY_QUEUE_URL"], MessageBody=json.dumps(dict(message)), DelaySeconds=seconds
+        QueueUrl=runtime.settings().history_queue_url, MessageBody=json.dumps(dict(message)), DelaySeconds=seconds
     )

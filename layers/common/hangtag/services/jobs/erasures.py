@@ -10,7 +10,6 @@ place that holds the number; the receipt has a digest of it.
 """
 
 import json
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -20,6 +19,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from hangtag import runtime
 from hangtag.domain.calls.event import CallEvent, encode
 from hangtag.domain.calls.fold import Recording, fold
 from hangtag.errors import NotFoundError
@@ -60,7 +60,9 @@ def work(message: Mapping[str, Any], has_time: Callable[[], bool]) -> None:
     oldest = datetime.fromisoformat(tenant.created_at).date() - _CLOCK
     done = _Erasure(tenant_id, message["number"], item).run(oldest, has_time)
     if not done:
-        client.make("sqs").send_message(QueueUrl=os.environ["JOBS_QUEUE_URL"], MessageBody=json.dumps(dict(message)))
+        client.make("sqs").send_message(
+            QueueUrl=runtime.settings().jobs_queue_url, MessageBody=json.dumps(dict(message))
+        )
     logger.info("erasing", extra={"tenant": tenant_id, "erasure": erasure_id, "done": done})
 
 
@@ -100,9 +102,9 @@ class _Erasure:
                 self._save(day)
                 return False
             self._erase_day(day, person)
-            sums.forget(self._table, self._tenant_id, day, person.contact_ids)
+            sums.forget(self._tenant_id, day, person.contact_ids)
             day -= timedelta(days=1)
-        for call in calls.live_calls(self._table, self._tenant_id):
+        for call in calls.live_calls(self._tenant_id):
             self._scrub_call(call, person)
         self._erase_windows(person)
         self._erase_deliveries(person)
@@ -110,7 +112,7 @@ class _Erasure:
         # So do files of reports; a job that is writing one finds its item gone, and deletes it.
         for found in self._partition(key("T", self._tenant_id), key(report_files.WORD, "")):
             self._delete(found["pk"]["S"], found["sk"]["S"], None)
-        files.erase_prefix(os.environ["FILES_BUCKET"], report_file.folder(self._tenant_id), lambda: True)
+        files.erase_prefix(runtime.settings().files_bucket, report_file.folder(self._tenant_id), lambda: True)
         for contact in contacts_by_id.values():
             self._erase_contact(contact)
         for number in {scrubber.e164 for scrubber in person.scrubbers}:
@@ -304,7 +306,7 @@ class _Erasure:
 
     def _erase_exports(self) -> None:
         """Files of exports may hold anything of the person; whoever needs one makes it anew."""
-        place = {"Bucket": os.environ["FILES_BUCKET"]}
+        place = {"Bucket": runtime.settings().files_bucket}
         s3 = client.make("s3")
         for found in self._partition(key("T", self._tenant_id), key("EXPORT", "")):
             name = f"exports/{self._tenant_id}/{found['id']['S']}.jsonl"

@@ -5,13 +5,13 @@ uploaded yet, and the next one goes on from there.
 """
 
 import json
-import os
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
 
+from hangtag import runtime
 from hangtag.errors import NotFoundError
 from hangtag.observability import logger
 from hangtag.store.db import client
@@ -46,7 +46,9 @@ def work(message: Mapping[str, Any], has_time: Callable[[], bool]) -> None:
         item.save()
         return
     if not done:
-        client.make("sqs").send_message(QueueUrl=os.environ["JOBS_QUEUE_URL"], MessageBody=json.dumps(dict(message)))
+        client.make("sqs").send_message(
+            QueueUrl=runtime.settings().jobs_queue_url, MessageBody=json.dumps(dict(message))
+        )
     logger.info("exporting", extra={"tenant": tenant_id, "export": export_id, "rows": int(item.rows), "done": done})
 
 
@@ -56,7 +58,7 @@ class _Writer:
     def __init__(self, tenant_id: str, item: ExportItem) -> None:
         self._tenant_id = tenant_id
         self._item = item
-        self._place = {"Bucket": os.environ["FILES_BUCKET"], "Key": exports.object_key(tenant_id, item.id)}
+        self._place = {"Bucket": runtime.settings().files_bucket, "Key": exports.object_key(tenant_id, item.id)}
         self._s3 = client.make("s3", read=30.0)
 
     def run(self, oldest: date, has_time: Callable[[], bool]) -> bool:
@@ -69,7 +71,7 @@ class _Writer:
         newest = date.fromisoformat(self._item.newest)
         held = bytearray()
         count = 0
-        for row in exports.rows(client.table(), self._tenant_id, oldest, newest, start):
+        for row in exports.rows(self._tenant_id, oldest, newest, start):
             held += row.line
             count += 1
             if len(held) >= PART_BYTES:
@@ -102,5 +104,5 @@ class _Writer:
 
 def link(tenant_id: str, export_id: str) -> str:
     """An address from which the file may be fetched for 15 minutes."""
-    place = {"Bucket": os.environ["FILES_BUCKET"], "Key": exports.object_key(tenant_id, export_id)}
+    place = {"Bucket": runtime.settings().files_bucket, "Key": exports.object_key(tenant_id, export_id)}
     return str(client.make("s3").generate_presigned_url("get_object", Params=place, ExpiresIn=LINK_SECONDS))

@@ -8,7 +8,6 @@ on a contact already is `existing`, and changes nothing.
 import csv
 import io
 import json
-import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 
+from hangtag import runtime
 from hangtag.errors import BadInputError, ConflictError, NotFoundError
 from hangtag.observability import logger
 from hangtag.store.db import client
@@ -100,7 +100,7 @@ def work(message: Mapping[str, Any], has_time: Callable[[], bool]) -> None:
 def send(tenant_id: str, import_id: str, run: int) -> None:
     """Have an import worked off, or gone on with. Raises botocore's errors."""
     body = json.dumps({"job": "import", "tenant": tenant_id, "id": import_id, "run": run})
-    client.make("sqs").send_message(QueueUrl=os.environ["JOBS_QUEUE_URL"], MessageBody=body)
+    client.make("sqs").send_message(QueueUrl=runtime.settings().jobs_queue_url, MessageBody=body)
 
 
 def _words(error: Exception) -> str:
@@ -246,7 +246,7 @@ def _after(state: Import, results: list[str]) -> Import:
 
 def _rows(tenant_id: str, import_id: str) -> Iterator[list[str]]:
     """The rows of the file, the header first, read as they come. Raises UnreadableError, UnicodeDecodeError."""
-    place = {"Bucket": os.environ["FILES_BUCKET"], "Key": imports.object_key(tenant_id, import_id)}
+    place = {"Bucket": runtime.settings().files_bucket, "Key": imports.object_key(tenant_id, import_id)}
     try:
         size = client.make("s3").head_object(**place)["ContentLength"]
     except ClientError as error:

@@ -8,16 +8,16 @@ from hangtag.store.calls import active_calls
 from hangtag.store.calls.items import CallItem
 
 
-def note_talk(table: str, item: CallItem, call: Call) -> None:
+def note_talk(item: CallItem, call: Call) -> None:
     """Mark the extensions that talk in a call, clear those that did. Never raises: a call is not held up for it."""
     answered = [leg for leg in call.legs if leg.answered and leg.extension]
     if not answered or (call.closed and item.emitted is not None):
         return
     try:
-        if not active_calls.wanted(table, item.tenant_id):
+        if not active_calls.wanted(item.tenant_id):
             return
         for leg in answered:
             change = active_calls.mark if leg.live and not call.closed else active_calls.clear
-            change(table, item.tenant_id, item.integration_id, leg.extension or "", item.key.digest)
+            change(item.tenant_id, item.integration_id, leg.extension or "", item.key.digest)
     except (BotoCoreError, ClientError) as error:
         logger.warning("who talks is not known", extra={"error": type(error).__name__})

@@ -1,7 +1,6 @@
 """Sends messages down connections of the live channel. A browser that is gone, or slow, holds up nobody."""
 
 import json
-import os
 import time
 from collections import defaultdict
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ from typing import Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from hangtag import runtime
 from hangtag.observability import logger
 from hangtag.store.calls import live
 from hangtag.store.calls.live import Connection
@@ -119,5 +119,5 @@ def _forget(connection: Connection) -> None:
 
 def _api() -> Any:
     # One attempt: the next message says it all again.
-    endpoint = os.environ["CONNECTIONS_URL"]
+    endpoint = runtime.settings().connections_url
     return client.make("apigatewaymanagementapi", connect=1.0, read=2.0, attempts=1, endpoint=endpoint)

@@ -108,7 +108,7 @@ def _window(call: Call, leg: Leg) -> Window:
 # ------------------------------------------------------------------ calls
 
 
-def follow_call(table: str, item: CallItem, push: Push) -> int:
+def follow_call(item: CallItem, push: Push) -> int:
     """Tell whom it concerns how a call stands; how many messages were sent. Raises botocore's errors."""
     if not live.in_use(item.tenant_id):
         return 0
@@ -116,7 +116,7 @@ def follow_call(table: str, item: CallItem, push: Push) -> int:
     if not call.legs:
         return 0
     try:
-        item = joined(table, item, call)
+        item = joined(item, call)
         view = _view_of_call(item, call)
     except NotFoundError:
         # The tenant was erased while its call was on.

@@ -5,13 +5,13 @@ says of the recording. A copy that was finished by a function that died before i
 some links work once.
 """
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from itertools import chain
 
+from hangtag import runtime
 from hangtag.domain.calls.fold import Recording
 from hangtag.errors import BadInputError, ConflictError, HangtagError, NotFoundError, TooLargeError
 from hangtag.observability import logger
@@ -27,7 +27,6 @@ from hangtag.store.calls import recordings
 from hangtag.store.calls.items import CallItem, CallKey
 from hangtag.store.calls.recording_states import KeptState, RecordingState
 from hangtag.store.calls.recordings import Copy, Pointer
-from hangtag.store.db.client import table
 from hangtag.store.db.clock import iso
 from hangtag.store.integrations.integrations import get_integration
 from hangtag.store.office.settings import load_settings
@@ -77,7 +76,7 @@ def work(call: CallKey, recording_id: str, now: datetime) -> float | None:
 
     Raises botocore's errors.
     """
-    item = calls.read(table(), call)
+    item = calls.read(call)
     found = _named(item, recording_id)
     if item is None or found is None:
         # Erased meanwhile, or a better address of it came.
@@ -101,7 +100,7 @@ def _named(item: CallItem | None, recording_id: str) -> Recording | None:
 
 def _begun(item: CallItem, recording: Recording, now: datetime) -> RecordingState:
     """What the tenant's rules make of a recording that was just named."""
-    keep = load_settings(table(), item.tenant_id).recordings.keep
+    keep = load_settings(item.tenant_id).recordings.keep
     if keep == "nothing":
         return RecordingState(state=KeptState.NOT_KEPT)
     if keep == "copy" or recording.temporary:
@@ -134,7 +133,7 @@ def _try(item: CallItem, recording: Recording, kept: RecordingState, now: dateti
     )  # fmt: skip
     if not note(item.key, recording.id, trying, done):
         # The call was erased, or somebody took it over: whoever has it has the copy too, under the same key.
-        if _named(calls.read(table(), item.key), recording.id) is None:
+        if _named(calls.read(item.key), recording.id) is None:
             recordings.delete(place)
         return None
     logger.info("recording kept", extra={"tenant": item.tenant_id, "size": fetched.size, "tries": done.tries})
@@ -167,13 +166,13 @@ def note(call: CallKey, recording_id: str, before: RecordingState | None, after:
     Raises botocore's errors.
     """
     for _ in range(_ROUNDS):
-        item = calls.read(table(), call)
+        item = calls.read(call)
         if item is None or item.recordings.get(recording_id) != before:
             return False
         record = item.fold()
         shown = replace(item, recordings={**item.recordings, recording_id: after})
         view = {**item.body, **recordings_view(shown, record)} if item.body is not None else None
-        if calls.note_recording(table(), item, recording_id, after, view):
+        if calls.note_recording(item, recording_id, after, view):
             return True
     raise ConflictError("the call changes too often")
 
@@ -189,7 +188,7 @@ def fetch_once(item: CallItem, recording: Recording, place: str, seconds: float)
         raise FailedError("its PBX is not connected any more", final=True) from None
     except HangtagError as error:
         raise FailedError(in_words(error)) from None
-    limit = int(os.environ["RECORDING_MAX_BYTES"])
+    limit = runtime.settings().recording_max_bytes
     try:
         check_host(media.url, optional(item.provider, "MEDIA_HOSTS") or ())
         # Where nothing secret goes along, many a PBX in an office speaks without encryption.
@@ -264,18 +263,18 @@ def expires_at(item: CallItem, days: int | None) -> datetime | None:
 
 
 def _next_review(item: CallItem, now: datetime) -> datetime:
-    end = expires_at(item, load_settings(table(), item.tenant_id).recordings.retention_days)
+    end = expires_at(item, load_settings(item.tenant_id).recordings.retention_days)
     return min(now + REVIEW, end) if end is not None and end > now else now + REVIEW
 
 
 def review(pointer: Pointer, now: datetime) -> bool:
     """Look at a copy: whether its time was up. If so it is deleted, else looked at again. Raises botocore's errors."""
-    item = calls.read(table(), pointer.call)
+    item = calls.read(pointer.call)
     kept = item.recordings.get(pointer.recording_id) if item else None
     if item is None or kept is None or kept.state is not KeptState.KEPT or kept.place is None:
         recordings.unwatch(pointer)
         return False
-    end = expires_at(item, load_settings(table(), item.tenant_id).recordings.retention_days)
+    end = expires_at(item, load_settings(item.tenant_id).recordings.retention_days)
     if kept.held or end is None or end > now:
         recordings.watch(pointer, _next_review(item, now))
         return False

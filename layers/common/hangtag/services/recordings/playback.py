@@ -11,7 +11,6 @@ from hangtag.services.recordings import fetch as fetching
 from hangtag.store.calls import recordings
 from hangtag.store.calls.items import CallItem
 from hangtag.store.calls.recording_states import KeptState, RecordingState
-from hangtag.store.db.client import table
 from hangtag.store.db.clock import now
 from hangtag.store.office.settings import load_settings
 
@@ -60,7 +59,7 @@ def _chosen(item: CallItem, recording_id: str | None) -> Recording:
 
 def _check_time(item: CallItem, kept: RecordingState) -> None:
     """Also while the copy is still there: rules hold from the moment they are made."""
-    days = load_settings(table(), item.tenant_id).recordings.retention_days
+    days = load_settings(item.tenant_id).recordings.retention_days
     end = fetching.expires_at(item, days)
     if end is not None and end <= now() and not kept.held:
         raise NotFoundError(f"recordings are kept for {days} days here; this one is older")

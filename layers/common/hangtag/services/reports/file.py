@@ -1,7 +1,6 @@
 """A report as a CSV file in the bucket: the columns of its calls, ordered by group, then date, then type."""
 
 import json
-import os
 import secrets
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
@@ -11,6 +10,7 @@ from itertools import chain
 from tempfile import TemporaryFile
 from typing import IO
 
+from hangtag import runtime
 from hangtag.domain.reports import sheet
 from hangtag.domain.reports.report import Kind
 from hangtag.services.reports import rows as report_rows
@@ -37,14 +37,14 @@ def object_key(tenant_id: str) -> str:
     return f"{folder(tenant_id)}{secrets.token_hex(16)}.csv"
 
 
-def write(table: str, asked: Asked, has_time: Callable[[], bool]) -> str:
+def write(asked: Asked, has_time: Callable[[], bool]) -> str:
     """Write the file, in bounded memory; its name in the bucket. Nothing is left of one that was not finished.
 
     Raises TimeoutError when there is no time left, and botocore's errors.
     """
     name = object_key(asked.tenant_id)
     with ExitStack() as held:
-        rows = in_order(asked.kind, report_rows.every(table, asked, has_time), held, RUN_ROWS)
+        rows = in_order(asked.kind, report_rows.every(asked, has_time), held, RUN_ROWS)
         _upload(name, sheet.lines(HEAD, (_cells(row) for row in rows)), has_time)
     return name
 
@@ -101,7 +101,7 @@ def _cells(row: Row) -> tuple[sheet.Cell, ...]:
 
 
 def _upload(name: str, lines: Iterable[bytes], has_time: Callable[[], bool]) -> None:
-    place = {"Bucket": os.environ["FILES_BUCKET"], "Key": name}
+    place = {"Bucket": runtime.settings().files_bucket, "Key": name}
     s3 = client.make("s3", read=30.0)
     parts = _parts(lines)
     first = next(parts, b"")
@@ -136,13 +136,13 @@ def _parts(lines: Iterable[bytes]) -> Iterator[bytes]:
 
 def delete(name: str) -> None:
     """Delete a file. Raises botocore's errors."""
-    client.make("s3").delete_object(Bucket=os.environ["FILES_BUCKET"], Key=name)
+    client.make("s3").delete_object(Bucket=runtime.settings().files_bucket, Key=name)
 
 
 def link(name: str, kind: str, first: str, last: str) -> str:
     """An address from which a file may be fetched for 15 minutes, under a name that says what it is."""
     place = {
-        "Bucket": os.environ["FILES_BUCKET"],
+        "Bucket": runtime.settings().files_bucket,
         "Key": name,
         "ResponseContentDisposition": f'attachment; filename="{kind}-{first}-{last}.csv"',
     }

@@ -1,13 +1,13 @@
 """Files of reports that take longer than a request may: begun by a request, written by a job."""
 
 import json
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from hangtag import runtime
 from hangtag.domain.reports.report import Filters, Kind, Period
 from hangtag.errors import NotFoundError
 from hangtag.observability import logger
@@ -34,7 +34,7 @@ def begin(asked: Asked, who: str) -> ReportFileItem:
         employee_id=asked.viewer.employee,
     )
     message = {"job": "report", "tenant": asked.tenant_id, "id": item.id}
-    client.make("sqs").send_message(QueueUrl=os.environ["JOBS_QUEUE_URL"], MessageBody=json.dumps(message))
+    client.make("sqs").send_message(QueueUrl=runtime.settings().jobs_queue_url, MessageBody=json.dumps(message))
     return item
 
 
@@ -49,7 +49,7 @@ def work(message: Mapping[str, Any], has_time: Callable[[], bool]) -> None:
     if item.state != report_files.RUNNING:
         return
     try:
-        name = report_file.write(client.table(), _asked(tenant_id, item), has_time)
+        name = report_file.write(_asked(tenant_id, item), has_time)
     except TimeoutError:
         report_files.finish(item, report_files.FAILED, None)
         logger.warning("a report takes too long", extra={"tenant": tenant_id, "file": item.id})

@@ -9,7 +9,7 @@ from hangtag.store.reports import marks
 from hangtag.store.reports.marks import hour_of
 
 
-def note_change(table: str, record: Mapping[str, Any]) -> None:
+def note_change(record: Mapping[str, Any]) -> None:
     """Mark the hours that a change of a call, or of a missed call, concerns. `record` is the stream's.
 
     Raises botocore's errors.
@@ -21,7 +21,7 @@ def note_change(table: str, record: Mapping[str, Any]) -> None:
     tenant_id = images[1]["pk"]["S"].split("#")[1]
     hours = {hour for text in texts if text and (hour := _hour(json.loads(text))) is not None}
     for hour in sorted(hours):
-        marks.mark(table, tenant_id, hour, datetime.now(UTC))
+        marks.mark(tenant_id, hour, datetime.now(UTC))
 
 
 def _hour(body: Mapping[str, Any]) -> datetime | None:

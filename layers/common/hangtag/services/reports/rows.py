@@ -60,17 +60,17 @@ class Row:
     recording: str | None
 
 
-def page(table: str, asked: Asked, start: Place | None, limit: int) -> tuple[list[Row], Place | None]:
+def page(asked: Asked, start: Place | None, limit: int) -> tuple[list[Row], Place | None]:
     """Up to `limit` rows, and where to go on. Raises botocore's errors."""
-    bodies, following = by_day(table, asked.tenant_id, "CALLS", asked.span, start, limit, asked.accepts)
+    bodies, following = by_day(asked.tenant_id, "CALLS", asked.span, start, limit, asked.accepts)
     return list(_rows(asked, bodies)), following
 
 
-def every(table: str, asked: Asked, has_time: Callable[[], bool]) -> Iterator[Row]:
+def every(asked: Asked, has_time: Callable[[], bool]) -> Iterator[Row]:
     """All rows, the newest first. Raises TimeoutError when time is up, and botocore's errors."""
     start: Place | None = None
     while True:
-        rows, start = page(table, asked, start, _PAGE)
+        rows, start = page(asked, start, _PAGE)
         yield from rows
         if start is None:
             return

@@ -24,53 +24,51 @@ from hangtag.store.reports.marks import Mark
 _DAYS_AT_ONCE = 31
 
 
-def refresh(table: str, due_by: datetime, has_time: Callable[[], bool]) -> int:
+def refresh(due_by: datetime, has_time: Callable[[], bool]) -> int:
     """Sum up the hours whose time has come, as long as there is time; how many were. Raises botocore's errors."""
     done = 0
-    for mark in marks.due(table, due_by):
+    for mark in marks.due(due_by):
         if not has_time():
             logger.warning("reports stopped for lack of time", extra={"hours": done})
             break
-        _work_off(table, mark, datetime.now(UTC))
+        _work_off(mark, datetime.now(UTC))
         done += 1
     return done
 
 
-def _work_off(table: str, mark: Mark, now: datetime) -> None:
+def _work_off(mark: Mark, now: datetime) -> None:
     if not tenants.is_open(mark.tenant_id):
-        marks.drop(table, mark)
-    elif rebuild(table, mark.tenant_id, mark.hour):
-        marks.settle(table, mark, now)
+        marks.drop(mark)
+    elif rebuild(mark.tenant_id, mark.hour):
+        marks.settle(mark, now)
     else:
-        marks.put_off(table, mark, now)
+        marks.put_off(mark, now)
 
 
-def rebuild(table: str, tenant_id: str, hour: datetime) -> bool:
+def rebuild(tenant_id: str, hour: datetime) -> bool:
     """Sum up one UTC hour from its calls; false if others did so at the same time. Raises botocore's errors."""
     place = report_sums.hour_place(tenant_id, hour)
     before = report_sums.load([place]).get(place, report_sums.NEVER)
-    found = [body for body in report_calls.of_hour(table, tenant_id, hour) if facts.counts(body)]
-    first = _first_calls(table, tenant_id, hour, found, before.aggregate)
+    found = [body for body in report_calls.of_hour(tenant_id, hour) if facts.counts(body)]
+    first = _first_calls(tenant_id, hour, found, before.aggregate)
     missed = any(facts.reach_of(body) is facts.Reach.MISSED for body in found)
-    returned = report_calls.returns_of_hour(table, tenant_id, hour) if missed else {}
+    returned = report_calls.returns_of_hour(tenant_id, hour) if missed else {}
     packed = sums.dump(sums.of_calls(found, Beside(returned, first)))
     version = before.version
     if packed != before.packed and not (version == 0 and not found):
-        if not report_sums.save(table, place, packed, before):
+        if not report_sums.save(place, packed, before):
             return False
         version += 1
     if version:
         # Also when nothing changed: somebody may have died between the two.
-        report_sums.tell_version(table, tenant_id, hour, version)
+        report_sums.tell_version(tenant_id, hour, version)
     return True
 
 
 # ------------------------------------------------------------------ who called for the first time
 
 
-def _first_calls(
-    table: str, tenant_id: str, hour: datetime, found: Iterable[Body], before: Aggregate
-) -> frozenset[str]:
+def _first_calls(tenant_id: str, hour: datetime, found: Iterable[Body], before: Aggregate) -> frozenset[str]:
     """The ids of this hour's calls that are their contacts' first ones.
 
     Where that changes, the other hour that it concerns is marked.
@@ -84,15 +82,13 @@ def _first_calls(
     known = first_calls.load(tenant_id, {*earliest, *had})
     for contact_id in sorted({*earliest, *had}):
         mine = earliest[contact_id][0] if contact_id in earliest else None
-        known_now = _settled(table, tenant_id, contact_id, hour, mine, known.get(contact_id))
+        known_now = _settled(tenant_id, contact_id, hour, mine, known.get(contact_id))
         if known_now is not None:
             known[contact_id] = known_now
     return frozenset(name for contact_id, (mine, name) in earliest.items() if known.get(contact_id) == mine)
 
 
-def _settled(
-    table: str, tenant_id: str, contact_id: str, hour: datetime, mine: First | None, known: First | None
-) -> First | None:
+def _settled(tenant_id: str, contact_id: str, hour: datetime, mine: First | None, known: First | None) -> First | None:
     """What is a contact's first call, after this hour's earliest one (`mine`) was looked at; None if it is unknown."""
     if mine == known:
         return known
@@ -100,32 +96,32 @@ def _settled(
         after = mine
     elif known.hour == hour:
         # This hour held the first one, and does no more.
-        other = first_calls.of_contact(table, tenant_id, contact_id, hour)
+        other = first_calls.of_contact(tenant_id, contact_id, hour)
         after = min((one for one in (mine, other) if one is not None), default=None)
     else:
         return known
-    if not first_calls.replace(table, tenant_id, contact_id, known, after):
+    if not first_calls.replace(tenant_id, contact_id, known, after):
         # Another hour did so at the same time: this one is looked at again.
-        marks.mark(table, tenant_id, hour, datetime.now(UTC))
+        marks.mark(tenant_id, hour, datetime.now(UTC))
         return None
     for concerned in {one.hour for one in (known, after) if one is not None} - {hour}:
-        marks.mark(table, tenant_id, concerned, datetime.now(UTC))
+        marks.mark(tenant_id, concerned, datetime.now(UTC))
     return after
 
 
 # ------------------------------------------------------------------ days
 
 
-def days(table: str, tenant_id: str, zone: ZoneInfo, wanted: Iterable[date]) -> dict[date, Aggregate]:
+def days(tenant_id: str, zone: ZoneInfo, wanted: Iterable[date]) -> dict[date, Aggregate]:
     """The sums of local days, made anew where an hour of theirs changed. Raises botocore's errors."""
     found: dict[date, Aggregate] = {}
     queue = list(wanted)
     for start in range(0, len(queue), _DAYS_AT_ONCE):
-        found |= _days(table, tenant_id, zone, queue[start : start + _DAYS_AT_ONCE])
+        found |= _days(tenant_id, zone, queue[start : start + _DAYS_AT_ONCE])
     return found
 
 
-def _days(table: str, tenant_id: str, zone: ZoneInfo, wanted: list[date]) -> dict[date, Aggregate]:
+def _days(tenant_id: str, zone: ZoneInfo, wanted: list[date]) -> dict[date, Aggregate]:
     hours = {day: sums.hours_of(day, zone) for day in wanted}
     versions = report_sums.versions(
         tenant_id, report_sums.utc_days(hour for several in hours.values() for hour in several)
@@ -143,18 +139,18 @@ def _days(table: str, tenant_id: str, zone: ZoneInfo, wanted: list[date]) -> dic
         elif one.stamp == stamps[day]:
             found[day] = one.aggregate
         else:
-            found[day] = _roll_up(table, tenant_id, zone, day, one)
+            found[day] = _roll_up(tenant_id, zone, day, one)
     return found
 
 
-def _roll_up(table: str, tenant_id: str, zone: ZoneInfo, day: date, before: report_sums.StoredSums) -> Aggregate:
+def _roll_up(tenant_id: str, zone: ZoneInfo, day: date, before: report_sums.StoredSums) -> Aggregate:
     """Make a day out of its hours, and keep it for the next reader."""
     places = {report_sums.hour_place(tenant_id, hour): hour for hour in sums.hours_of(day, zone)}
     kept = {places[place]: one for place, one in report_sums.load(places).items()}
     aggregate = sums.of_day(day, zone, {hour: one.aggregate for hour, one in kept.items()})
     stamp = report_sums.stamp_of({hour: one.version for hour, one in kept.items()})
     # Whoever was faster has made the same, or newer.
-    report_sums.save(table, report_sums.day_place(tenant_id, day, zone), sums.dump(aggregate), before, stamp)
+    report_sums.save(report_sums.day_place(tenant_id, day, zone), sums.dump(aggregate), before, stamp)
     return aggregate
 
 
@@ -168,7 +164,7 @@ def today(zone: ZoneInfo) -> date:
     return datetime.now(zone).date()
 
 
-def mark_all(table: str, tenant_id: str, first: str, last: str) -> int:
+def mark_all(tenant_id: str, first: str, last: str) -> int:
     """Mark all hours of these UTC days (ISO 8601, both included), such as those from before there were reports.
 
     How many were marked. Raises ValueError for what is no day, and botocore's errors.
@@ -178,7 +174,7 @@ def mark_all(table: str, tenant_id: str, first: str, last: str) -> int:
     while day <= end:
         for number in range(24):
             hour = datetime.combine(day, time(number), UTC)
-            marks.mark(table, tenant_id, hour, datetime.now(UTC))
+            marks.mark(tenant_id, hour, datetime.now(UTC))
             count += 1
         day += timedelta(days=1)
     return count

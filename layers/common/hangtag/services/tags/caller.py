@@ -12,14 +12,14 @@ from hangtag.services.tags.snapshot import resolve
 from hangtag.store.calls import items as calls
 
 
-def lookup_caller(table: str, key: calls.CallKey) -> bool:
+def lookup_caller(key: calls.CallKey) -> bool:
     """Note on the call who the other party is; false if the call is over or gone. Raises botocore's errors."""
-    item = calls.read(table, key)
+    item = calls.read(key)
     call = item.fold() if item is not None else None
     if item is None or call is None or call.closed or _is_met(item, call):
         return False
     try:
-        item = joined(table, item, call)
+        item = joined(item, call)
         resolution = resolve(item.tenant_id, item.integration_id, call, None)
         unknown = resolution.contact is None
         if may_be_met(call, resolution):
@@ -29,7 +29,7 @@ def lookup_caller(table: str, key: calls.CallKey) -> bool:
         return False
     contact_id = resolution.contact.id if resolution.contact else None
     made = unknown and contact_id is not None
-    calls.meet(table, key, calls.Met(contact_id, answered=call.answered_by is not None, made=made))
+    calls.meet(key, calls.Met(contact_id, answered=call.answered_by is not None, made=made))
     logger.info("met", extra={"tenant": item.tenant_id, "known": contact_id is not None})
     return True
 

@@ -41,7 +41,7 @@ class Draft:
     writes: tuple[Mapping[str, Any], ...] = ()
 
 
-def emit(table: str, key: calls.CallKey, *, first: bool, fill: bool = False) -> str:
+def emit(key: calls.CallKey, *, first: bool, fill: bool = False) -> str:
     """Bring a call's tag up to date. Returns what was done: gone, open, tagged or skipped.
 
     `first`: called by the call's execution, which ends after this. If the call rings again meanwhile, another
@@ -49,17 +49,17 @@ def emit(table: str, key: calls.CallKey, *, first: bool, fill: bool = False) -> 
     EmissionContestedError.
     """
     for _ in range(MAX_ROUNDS):
-        item = calls.read(table, key)
+        item = calls.read(key)
         if item is None:
             return "gone"
         call = item.fold()
         if not call.closed:
-            if first and not calls.raise_attempt(table, item, datetime.now(UTC)):
+            if first and not calls.raise_attempt(item, datetime.now(UTC)):
                 # An event came in between: perhaps the call is over now, and nobody else waits for that.
                 continue
             return "open"
         try:
-            done = _emit(table, item, call, fill=fill)
+            done = _emit(item, call, fill=fill)
         except NotFoundError:
             # The tenant was erased while its call was on.
             return "gone"
@@ -71,15 +71,15 @@ def emit(table: str, key: calls.CallKey, *, first: bool, fill: bool = False) -> 
     raise EmissionContestedError(key.digest)
 
 
-def _emit(table: str, item: calls.CallItem, call: Call, *, fill: bool) -> str | None:
+def _emit(item: calls.CallItem, call: Call, *, fill: bool) -> str | None:
     """One round; None if it was lost."""
     record = call.digest()
-    item = joined(table, item, call)
-    kept = tags.load(table, item.tenant_id, item.key.digest)
+    item = joined(item, call)
+    kept = tags.load(item.tenant_id, item.key.digest)
     if kept is None or kept.record != record or (fill and kept.awaits) or _is_elsewhere(item, kept):
         draft = compose(item, call, kept, fill=fill)
         missed_calls.before_tag(item, draft.tag, draft.resolution)
-        if not tags.write(table, draft.emission, replacing=kept, more=draft.writes):
+        if not tags.write(draft.emission, replacing=kept, more=draft.writes):
             return None
         emission = draft.emission
         if emission.awaits and contacts.find_by_number(item.tenant_id, emission.awaits) is not None:
@@ -89,7 +89,7 @@ def _emit(table: str, item: calls.CallItem, call: Call, *, fill: bool) -> str | 
         emission = kept
     _finish(item, call, emission)
     view = call_view(item, call, emission)
-    if not calls.mark_emitted(table, item, record, view):
+    if not calls.mark_emitted(item, record, view):
         return None
     return "skipped" if emission.tag is None else "tagged"
 

@@ -5,14 +5,14 @@ from hangtag.services.tags.emit import emit
 from hangtag.store.calls import tags
 
 
-def fill(table: str, tenant_id: str, number: str) -> int:
+def fill(tenant_id: str, number: str) -> int:
     """Amend every tag that waits for the contact of a number (E.164); how many there were. Raises botocore's errors."""
     count = 0
-    for tag_id in tags.awaiting(table, tenant_id, number):
-        found = tags.load(table, tenant_id, tag_id)
+    for tag_id in tags.awaiting(tenant_id, number):
+        found = tags.load(tenant_id, tag_id)
         if found is None or found.awaits is None:
             continue
-        emit(table, found.call, first=False, fill=True)
+        emit(found.call, first=False, fill=True)
         count += 1
     if count:
         logger.info("filled", extra={"tenant": tenant_id, "tags": count})

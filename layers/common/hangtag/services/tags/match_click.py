@@ -26,7 +26,7 @@ __all__ = ["joined", "pick_up"]
 _HEX_DIGITS = 32
 
 
-def joined(table: str, item: CallItem, call: Call) -> CallItem:
+def joined(item: CallItem, call: Call) -> CallItem:
     """The call's item, with its click if it has one; whoever finds out first writes it down.
 
     Raises NotFoundError for an erased tenant, and botocore's errors.
@@ -39,14 +39,14 @@ def joined(table: str, item: CallItem, call: Call) -> CallItem:
     for click in _candidates(item, call):
         if not clicks.claim(click, item.key):
             continue
-        if not calls.be_clicked(table, item.key, click.id, click.task_id):
+        if not calls.be_clicked(item.key, click.id, click.task_id):
             continue
         # Only now: until the call says so itself, others find its click by the slot.
         clicks.free_slot(click)
         logger.info("clicked", extra={"tenant": item.tenant_id, "click": click.id})
         return replace(item, click_id=click.id, from_task=item.from_task or click.task_id)
     # Somebody else may have found it since the item was read, and freed the slot: then the call says it.
-    newest = calls.read(table, item.key)
+    newest = calls.read(item.key)
     if newest is None or newest.click_id is None:
         return item
     return replace(item, click_id=newest.click_id, from_task=item.from_task or newest.from_task)

@@ -4,7 +4,6 @@ Both go through the outbox. Each employee is told by e-mail once for a missed ca
 service is lost on its way may it be twice, since that service takes no key to know a repeated mail by.
 """
 
-import os
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -12,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from hangtag import runtime
 from hangtag.errors import NotFoundError
 from hangtag.settings import MissedCallNotificationSettings
 from hangtag.store.calls.missed_calls import MissedCall
@@ -45,7 +45,7 @@ def puts(tenant_id: str, missed: MissedCall, notices: MissedCallNotificationSett
     """What tells of a missed call, to be written with it: at most two TransactItems of the low-level client."""
     at = now()
     told = outbox.puts(tenant_id, "missed_call", missed.id, 1, {"missed_call": missed.to_json()}, at)
-    if notices.email and missed.recipients and os.environ.get("EMAIL_FROM"):
+    if notices.email and missed.recipients and runtime.settings().email_from:
         data = {"missed_call": missed.to_json()}
         told.append(outbox.as_put(outbox.entry(tenant_id, outbox.EMAIL, missed.id, 1, data, at)))
     return told
@@ -56,7 +56,7 @@ def email(tenant_id: str, employee_id: str, missed: MissedCall) -> Fault | None:
 
     Raises RefusedMailError when trying again is of no use.
     """
-    sender = os.environ.get("EMAIL_FROM")
+    sender = runtime.settings().email_from
     address = _address(tenant_id, employee_id)
     if not sender or address is None:
         return None

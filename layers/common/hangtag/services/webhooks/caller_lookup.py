@@ -12,13 +12,13 @@ from hangtag.store.office.routing import Router
 _FAST = {"connect": 0.5, "read": 0.8, "attempts": 1}
 
 
-def find_card(table: str, source: Source, country: str, number: str) -> ContactCard | None:
+def find_card(source: Source, country: str, number: str) -> ContactCard | None:
     """The contact with that number, and where the caller is routed; None if nobody has it. Raises botocore's errors."""
     readable = normalise(number, country)
     if readable is None:
         return None
     fast = client.make("dynamodb", **_FAST)
-    found = Router(fast, table, source.tenant_id, source.integration_id).find(readable.e164)
+    found = Router(fast, source.tenant_id, source.integration_id).find(readable.e164)
     return ContactCard(found.name, found.extension) if found else None
 
 

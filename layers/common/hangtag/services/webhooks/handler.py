@@ -9,7 +9,7 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -25,6 +25,7 @@ from hangtag.providers.base import (
     WebhookRequest,
     WebhookResponse,
 )
+from hangtag.runtime import Settings
 from hangtag.services.webhooks import ingest
 from hangtag.store.calls.events import Source
 from hangtag.store.db import client
@@ -43,20 +44,6 @@ UNAVAILABLE = WebhookResponse(
 # Said when a delivery is parked before it could be understood: no data, and success.
 QUEUED = WebhookResponse(200, "{}")
 _UNKNOWN = "of a kind that is not known here; it was kept, and changed nothing"
-
-
-class Settings(NamedTuple):
-    """What the receiving function is configured with. `token_keys`: the stack's keys, the first one signs.
-
-    `public_url` is where PBXs reach the stack: what some of them sign begins with it.
-    """
-
-    table: str
-    public_url: str
-    token_keys: str
-    fallback_queue_url: str
-    originate_queue_url: str
-    sweep_after: timedelta
 
 
 class QueuedWebhook(NamedTuple):
@@ -132,7 +119,7 @@ def handle(settings: Settings, provider: str, token: str, request: WebhookReques
     )
     reply = QUEUED
     try:
-        said = _parse(settings, delivery)
+        said = _parse(delivery)
         if isinstance(said, WebhookResponse):
             return said
         reply = said.result.reply
@@ -156,29 +143,29 @@ def _addressed(settings: Settings, provider: str, token: str, request: WebhookRe
 
 def process(settings: Settings, delivery: QueuedWebhook) -> WebhookResponse:
     """Take in one delivery from the fallback queue. Raises when the table refuses."""
-    said = _parse(settings, delivery)
+    said = _parse(delivery)
     return said if isinstance(said, WebhookResponse) else _ingest(settings, delivery, said)
 
 
-def _parse(settings: Settings, delivery: QueuedWebhook) -> ParsedWebhook | WebhookResponse:
+def _parse(delivery: QueuedWebhook) -> ParsedWebhook | WebhookResponse:
     """What a delivery says; the reply, if there is no more to it. Raises when the table refuses."""
-    hook = endpoints.find_endpoint(client.dynamodb(), settings.table, delivery.token_hash)
+    hook = endpoints.find_endpoint(delivery.token_hash)
     if hook is None or hook.provider != delivery.provider:
         return NOT_FOUND
     source = Source(hook.tenant_id, hook.integration_id, hook.provider)
     request = delivery.request
     if len(request.body) > MAX_BODY_BYTES:
-        return _reject(settings, source, delivery, WebhookRejectedError("the body is over 64 KB", TOO_LARGE))
+        return _reject(source, delivery, WebhookRejectedError("the body is over 64 KB", TOO_LARGE))
     handshake = optional(hook.provider, "handshake")
     greeting: WebhookResponse | None = handshake(request) if handshake is not None else None
     if greeting is not None:
-        return _answer_handshake(settings, source, delivery, hook, greeting)
+        return _answer_handshake(source, delivery, hook, greeting)
     provider = load(hook.provider)
     try:
         provider.verify(request, hook.trust())
         return ParsedWebhook(hook, source, provider.parse(request, hook.settings))
     except WebhookRejectedError as refused:
-        return _reject(settings, source, delivery, refused)
+        return _reject(source, delivery, refused)
 
 
 def _ingest(settings: Settings, delivery: QueuedWebhook, said: ParsedWebhook) -> WebhookResponse:
@@ -186,9 +173,7 @@ def _ingest(settings: Settings, delivery: QueuedWebhook, said: ParsedWebhook) ->
     hook, source, result = said
     request = delivery.request
     _enqueue_next_step(settings, source, request)
-    taken = ingest.ingest(
-        client.dynamodb(), settings.table, source, result.events, request.arrived_at, settings.sweep_after
-    )
+    taken = ingest.ingest(source, result.events, request.arrived_at, settings.sweep_after)
     logger.info(
         "delivery accepted",
         extra={
@@ -198,12 +183,12 @@ def _ingest(settings: Settings, delivery: QueuedWebhook, said: ParsedWebhook) ->
             "stored": [one.joined.verdict.name for one in taken],
         },
     )
-    reply = _respond(settings, source, hook.country, result)
+    reply = _respond(source, hook.country, result)
     wrong = ingest.warning(taken)
     kept = "error" if wrong is not None else "unknown" if result.unknown else hook.keeps(time.time())
     if kept is not None:
         told = _UNKNOWN if result.unknown else ingest.describe(taken)
-        _log_request(settings, source, delivery, reply.status, wrong or told, kept, taken)
+        _log_request(source, delivery, reply.status, wrong or told, kept, taken)
     return reply
 
 
@@ -222,7 +207,6 @@ def _enqueue_next_step(settings: Settings, source: Source, request: WebhookReque
 
 
 def _answer_handshake(
-    settings: Settings,
     source: Source,
     delivery: QueuedWebhook,
     hook: endpoints.WebhookEndpoint,
@@ -231,18 +215,18 @@ def _answer_handshake(
     """Answer what a PBX asks of an address before it uses it."""
     kept = hook.keeps(time.time())
     if kept is not None:
-        _log_request(settings, source, delivery, greeting.status, "the PBX asked whether this address is ours", kept)
+        _log_request(source, delivery, greeting.status, "the PBX asked whether this address is ours", kept)
     return greeting
 
 
-def _respond(settings: Settings, source: Source, country: str, result: ParseResult) -> WebhookResponse:
+def _respond(source: Source, country: str, result: ParseResult) -> WebhookResponse:
     if result.respond is None:
         return result.reply
 
     def contact(number: str) -> ContactCard | None:
         from hangtag.services.webhooks.caller_lookup import find_card
 
-        return find_card(settings.table, source, country, number)
+        return find_card(source, country, number)
 
     def credentials() -> Mapping[str, str]:
         from hangtag.services.webhooks.caller_lookup import read_credentials
@@ -257,9 +241,7 @@ def _respond(settings: Settings, source: Source, country: str, result: ParseResu
         return result.reply
 
 
-def _reject(
-    settings: Settings, source: Source, delivery: QueuedWebhook, refused: WebhookRejectedError
-) -> WebhookResponse:
+def _reject(source: Source, delivery: QueuedWebhook, refused: WebhookRejectedError) -> WebhookResponse:
     logger.info(
         "delivery refused",
         extra={
@@ -269,12 +251,11 @@ def _reject(
             "reason": refused.reason,
         },
     )
-    _log_request(settings, source, delivery, refused.reply.status, refused.reason, "error")
+    _log_request(source, delivery, refused.reply.status, refused.reason, "error")
     return refused.reply
 
 
 def _log_request(
-    settings: Settings,
     source: Source,
     delivery: QueuedWebhook,
     status: int,
@@ -286,11 +267,9 @@ def _log_request(
     from hangtag.store.integrations import request_log
 
     try:
-        if kept == "set_up" and not endpoints.count_set_up(client.dynamodb(), settings.table, delivery.token_hash):
+        if kept == "set_up" and not endpoints.count_set_up(delivery.token_hash):
             return
         request_log.append(
-            client.dynamodb(),
-            settings.table,
             tenant_id=source.tenant_id,
             integration_id=source.integration_id,
             address=delivery.token_hash,

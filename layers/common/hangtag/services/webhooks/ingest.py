@@ -12,8 +12,6 @@ from hangtag.domain.calls.event import CallEvent
 from hangtag.store.calls.events import AppendResult, AppendStatus, Source, append
 
 if TYPE_CHECKING:
-    from types_boto3_dynamodb.client import DynamoDBClient
-
     from hangtag.store.integrations.request_log import EventResult
 
 
@@ -25,17 +23,13 @@ class IngestedEvent(NamedTuple):
 
 
 def ingest(
-    client: "DynamoDBClient",
-    table: str,
     source: Source,
     events: Iterable[CallEvent],
     arrived_at: datetime,
     sweep_after: timedelta,
 ) -> tuple[IngestedEvent, ...]:
     """Add events to their calls, in order. Raises botocore's errors; calling again is safe."""
-    return tuple(
-        IngestedEvent(event, append(client, table, source, event, arrived_at, sweep_after)) for event in events
-    )
+    return tuple(IngestedEvent(event, append(source, event, arrived_at, sweep_after)) for event in events)
 
 
 def warning(taken: Sequence[IngestedEvent]) -> str | None:

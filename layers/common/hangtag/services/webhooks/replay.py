@@ -18,7 +18,7 @@ from hangtag.store.calls.events import Source
 from hangtag.store.integrations.request_log import MASK, UNREADABLE, EventResult, RequestLogEntry
 
 if TYPE_CHECKING:
-    from types_boto3_dynamodb.client import DynamoDBClient
+    pass
 
 _CUT = "only its beginning was kept, so it can't be run again; the PBX has to send it once more"
 _MASKED = (
@@ -37,8 +37,6 @@ class Replayed:
 
 
 def replay(
-    client: "DynamoDBClient",
-    table: str,
     source: Source,
     settings: Mapping[str, Any],
     delivery: RequestLogEntry,
@@ -57,7 +55,7 @@ def replay(
         return Replayed(False, refused.reason)
     left_out = [event for event in result.events if _is_masked(event) or _is_other(event, delivery)]
     whole = [event for event in result.events if event not in left_out]
-    taken = ingest.ingest(client, table, source, whole, request.arrived_at, sweep_after)
+    taken = ingest.ingest(source, whole, request.arrived_at, sweep_after)
     told = tuple(EventResult(str(one.kind), one.extension, None, "left_out", one.digest()) for one in left_out)
     return Replayed(
         understood=not left_out,

@@ -7,12 +7,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from hangtag.store.db.cache import TtlCache
-from hangtag.store.db.client import dynamodb
+from hangtag.store.db.client import dynamodb, table
 from hangtag.store.db.clock import now
 from hangtag.store.db.keys import key
 
 if TYPE_CHECKING:
-    from types_boto3_dynamodb.client import DynamoDBClient
+    pass
 
 WORD = "BUSY"
 LONGEST = timedelta(hours=4)
@@ -20,12 +20,12 @@ LONGEST = timedelta(hours=4)
 _wanted: TtlCache[str, bool] = TtlCache(1000, 60.0)
 
 
-def wanted(table: str, tenant_id: str) -> bool:
+def wanted(tenant_id: str) -> bool:
     """Whether the tenant has a group, so that somebody asks who is free; remembered for a minute."""
 
     def load() -> bool:
         found = dynamodb().query(
-            TableName=table,
+            TableName=table(),
             KeyConditionExpression="pk = :pk AND begins_with(sk, :group)",
             ExpressionAttributeValues={":pk": {"S": key("T", tenant_id)}, ":group": {"S": key("GROUP", "")}},
             Limit=1,
@@ -35,7 +35,7 @@ def wanted(table: str, tenant_id: str) -> bool:
     return _wanted.get_or(tenant_id, load)
 
 
-def mark(table: str, tenant_id: str, integration_id: str, extension: str, call: str) -> None:
+def mark(tenant_id: str, integration_id: str, extension: str, call: str) -> None:
     """An extension talks, in the call of this digest. Raises botocore's errors."""
     until = int((now() + LONGEST).timestamp())
     item: Any = {
@@ -44,19 +44,19 @@ def mark(table: str, tenant_id: str, integration_id: str, extension: str, call: 
         "extension": {"S": key(integration_id, extension)},
         "expires_at": {"N": str(until)},
     }
-    dynamodb().put_item(TableName=table, Item=item)
+    dynamodb().put_item(TableName=table(), Item=item)
 
 
-def clear(table: str, tenant_id: str, integration_id: str, extension: str, call: str) -> None:
+def clear(tenant_id: str, integration_id: str, extension: str, call: str) -> None:
     """It talks no more. Raises botocore's errors."""
-    dynamodb().delete_item(TableName=table, Key=_key(tenant_id, integration_id, extension, call))
+    dynamodb().delete_item(TableName=table(), Key=_key(tenant_id, integration_id, extension, call))
 
 
-def talking(client: "DynamoDBClient", table: str, tenant_id: str) -> frozenset[str]:
+def talking(tenant_id: str) -> frozenset[str]:
     """Who talks: key(integration, extension) of each, by one query. Raises botocore's errors."""
     moment = str(int(now().timestamp()))
-    found = client.query(
-        TableName=table,
+    found = dynamodb().query(
+        TableName=table(),
         KeyConditionExpression="pk = :pk",
         # Expired items may lie about for two days.
         FilterExpression="expires_at > :now",

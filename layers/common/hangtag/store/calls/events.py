@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from botocore.exceptions import ClientError
 
 from hangtag.domain.calls.event import CallEvent, Kind, fit
-from hangtag.store.db.client import is_refused
+from hangtag.store.db.client import dynamodb, is_refused, table
 from hangtag.store.db.keys import LIVE_SHARDS, call_pk, call_sk, live_shard, shard
 
 if TYPE_CHECKING:
-    from types_boto3_dynamodb.client import DynamoDBClient
+    pass
 
 MAX_EVENTS = 200
 SEAL_AFTER = timedelta(hours=24)
@@ -48,8 +48,6 @@ class Source(NamedTuple):
 
 
 def append(
-    client: "DynamoDBClient",
-    table: str,
     source: Source,
     event: CallEvent,
     arrived_at: datetime,
@@ -64,7 +62,7 @@ def append(
     pk = call_pk(source.tenant_id, source.integration_id, event.call_id)
     text, cut = fit(event)
     name = EVENT_PREFIX + event.digest()
-    write = _Write(client, table, pk, source, event.call_id, name, text, arrived_at, arrived_at + sweep_after)
+    write = _Write(pk, source, event.call_id, name, text, arrived_at, arrived_at + sweep_after)
     for generation in range(MAX_GENERATIONS):
         found = write.attempt(generation, sealed=False)
         if found is None:
@@ -81,8 +79,6 @@ def append(
 
 
 class _Write(NamedTuple):
-    client: "DynamoDBClient"
-    table: str
     pk: str
     source: Source
     call_id: str
@@ -122,8 +118,8 @@ class _Write(NamedTuple):
             seal = self.arrived_at - SEAL_AFTER
             values |= {":arrival": {"N": arrival}, ":seal": {"N": str(int(seal.timestamp()))}}
         try:
-            self.client.update_item(
-                TableName=self.table,
+            dynamodb().update_item(
+                TableName=table(),
                 Key=self._key(generation),
                 UpdateExpression=update + " ADD n :one",
                 ConditionExpression=condition,
@@ -147,8 +143,8 @@ class _Write(NamedTuple):
 
     def announce_next(self, generation: int) -> None:
         """Tell later summaries and recordings that a newer generation was opened."""
-        self.client.update_item(
-            TableName=self.table,
+        dynamodb().update_item(
+            TableName=table(),
             Key=self._key(generation),
             UpdateExpression="SET #next = :next",
             ExpressionAttributeNames={"#next": "next"},

@@ -13,7 +13,7 @@ from hangtag.domain.calls.fold import Call, fold
 from hangtag.store.calls.events import EVENT_PREFIX, MAX_GENERATIONS
 from hangtag.store.calls.recording_states import PREFIX as KEPT_PREFIX
 from hangtag.store.calls.recording_states import RecordingState, read_kept
-from hangtag.store.db.client import dynamodb, is_refused
+from hangtag.store.db.client import dynamodb, is_refused, table
 from hangtag.store.db.keys import DAY_SHARDS, LIVE_SHARDS, call_pk, call_sk, digest, key, live_shard, shard
 
 # Ends the id of a clicked call, where others have their generation.
@@ -163,11 +163,11 @@ def from_public_id(tenant_id: str, public: str) -> CallKey | None:
     return CallKey(key("T", tenant_id, "CALL", integration_id, hashed), key("CALL", generation))
 
 
-def read_newest(table: str, tenant_id: str, integration_id: str, call_id: str) -> CallItem | None:
+def read_newest(tenant_id: str, integration_id: str, call_id: str) -> CallItem | None:
     """The newest generation of a call, by the PBX's id of it."""
     newest = None
     for generation in range(MAX_GENERATIONS):
-        item = read(table, call_key(tenant_id, integration_id, call_id, generation))
+        item = read(call_key(tenant_id, integration_id, call_id, generation))
         if item is None:
             return newest
         newest = item
@@ -176,16 +176,15 @@ def read_newest(table: str, tenant_id: str, integration_id: str, call_id: str) -
     return newest
 
 
-def read(table: str, call: CallKey) -> CallItem | None:
+def read(call: CallKey) -> CallItem | None:
     """The item as it is now (a consistent read); None if there is none."""
-    found = dynamodb().get_item(TableName=table, Key=call.item_key(), ConsistentRead=True)
+    found = dynamodb().get_item(TableName=table(), Key=call.item_key(), ConsistentRead=True)
     return parse(found["Item"]) if "Item" in found else None
 
 
-def settle(table: str, item: CallItem, event: CallEvent) -> bool:
+def settle(item: CallItem, event: CallEvent) -> bool:
     """Add a `settled` event, only if no event came since the item was read."""
     return _update(
-        table,
         item.key,
         "SET #event = :event ADD n :one",
         "n = :count AND attribute_not_exists(#event)",
@@ -198,7 +197,7 @@ def settle(table: str, item: CallItem, event: CallEvent) -> bool:
     )
 
 
-def mark_emitted(table: str, item: CallItem, record: str, body: Mapping[str, Any]) -> bool:
+def mark_emitted(item: CallItem, record: str, body: Mapping[str, Any]) -> bool:
     """Say that the tag is current, and take the call off the list of live ones; False if an event came since.
 
     False too if something became of a recording since: `body`, the call as the API shows it, would not say it. A closed
@@ -208,7 +207,6 @@ def mark_emitted(table: str, item: CallItem, record: str, body: Mapping[str, Any
     day = (started or datetime.now(UTC).isoformat())[:10]
     bucket = shard(item.key.pk, DAY_SHARDS)
     return _update(
-        table,
         item.key,
         "SET emitted = :record, body = :body, day_key = :day, day_order = :order"
         " REMOVE live_shard, live_due, task_token",
@@ -225,9 +223,7 @@ def mark_emitted(table: str, item: CallItem, record: str, body: Mapping[str, Any
     )
 
 
-def note_recording(
-    table: str, item: CallItem, recording_id: str, after: RecordingState, view: Mapping[str, Any] | None
-) -> bool:
+def note_recording(item: CallItem, recording_id: str, after: RecordingState, view: Mapping[str, Any] | None) -> bool:
     """Say what became of a recording; False if something else did meanwhile, or the call was changed.
 
     `view` is the call as the API shows it from then on, None if it was not tagged yet. Raises botocore's errors.
@@ -241,7 +237,7 @@ def note_recording(
         values |= {":body": {"S": json.dumps(view, ensure_ascii=False)}, ":emitted": {"S": item.emitted}}
     else:
         condition += " AND attribute_not_exists(emitted)"
-    return _update(table, item.key, f"{update} ADD kept_n :one", condition, {"#kept": name}, values)
+    return _update(item.key, f"{update} ADD kept_n :one", condition, {"#kept": name}, values)
 
 
 def _same_recordings(item: CallItem) -> str:
@@ -252,13 +248,13 @@ def _recordings_seen(item: CallItem) -> dict[str, Any]:
     return {":kept_n": {"N": str(item.recordings_count)}} if item.recordings_count else {}
 
 
-def meet(table: str, call: CallKey, met: Met) -> bool:
+def meet(call: CallKey, met: Met) -> bool:
     """Note who the other party is; false if the call is gone. Raises botocore's errors."""
     values = {":met": {"S": json.dumps(asdict(met))}}
-    return _update(table, call, "SET met = :met", "attribute_exists(pk)", {}, values)
+    return _update(call, "SET met = :met", "attribute_exists(pk)", {}, values)
 
 
-def be_clicked(table: str, call: CallKey, click_id: str, task_id: str | None) -> bool:
+def be_clicked(call: CallKey, click_id: str, task_id: str | None) -> bool:
     """Note that a click began the call, and from which task; false if the call is gone or another click's.
 
     Raises botocore's errors.
@@ -268,28 +264,27 @@ def be_clicked(table: str, call: CallKey, click_id: str, task_id: str | None) ->
         update += ", task_id = if_not_exists(task_id, :task)"
         values[":task"] = {"S": task_id}
     condition = "attribute_exists(pk) AND (attribute_not_exists(click) OR click = :click)"
-    return _update(table, call, update, condition, {}, values)
+    return _update(call, update, condition, {}, values)
 
 
-def put_on_task(table: str, call: CallKey, task_id: str) -> bool:
+def put_on_task(call: CallKey, task_id: str) -> bool:
     """Say to which task the call's tag goes; false if the call is gone. Raises botocore's errors."""
-    return _update(table, call, "SET task_id = :task", "attribute_exists(pk)", {}, {":task": {"S": task_id}})
+    return _update(call, "SET task_id = :task", "attribute_exists(pk)", {}, {":task": {"S": task_id}})
 
 
-def raise_attempt(table: str, item: CallItem, due: datetime) -> bool:
+def raise_attempt(item: CallItem, due: datetime) -> bool:
     """Have the tracker start another execution for a call whose own is gone."""
-    return _reschedule(table, item, due, item.attempt + 1)
+    return _reschedule(item, due, item.attempt + 1)
 
 
-def nudge(table: str, item: CallItem, due: datetime) -> bool:
+def nudge(item: CallItem, due: datetime) -> bool:
     """Change the item, so that the tracker looks at it again, and put off the next sweep of it to `due`."""
-    return _reschedule(table, item, due, item.attempt)
+    return _reschedule(item, due, item.attempt)
 
 
-def _reschedule(table: str, item: CallItem, due: datetime, attempt: int) -> bool:
+def _reschedule(item: CallItem, due: datetime, attempt: int) -> bool:
     """False if something else changed the call meanwhile: then it needs no help."""
     return _update(
-        table,
         item.key,
         "SET live_shard = :shard, live_due = :due, attempt = :attempt",
         "n = :count AND (attribute_not_exists(attempt) OR attempt = :seen)",
@@ -305,7 +300,6 @@ def _reschedule(table: str, item: CallItem, due: datetime, attempt: int) -> bool
 
 
 def _update(
-    table: str,
     call: CallKey,
     update: str,
     condition: str,
@@ -315,7 +309,7 @@ def _update(
     arguments: dict[str, Any] = {"ExpressionAttributeNames": names} if names else {}
     try:
         dynamodb().update_item(
-            TableName=table,
+            TableName=table(),
             Key=call.item_key(),
             UpdateExpression=update,
             ConditionExpression=condition,
@@ -329,27 +323,27 @@ def _update(
     return True
 
 
-def due(table: str, before: datetime) -> Iterator[CallKey]:
+def due(before: datetime) -> Iterator[CallKey]:
     """The live calls whose time to be looked at has come, of all tenants. Raises botocore's errors."""
     moment = before.astimezone(UTC).isoformat(timespec="seconds")
-    return _live(table, " AND live_due < :now", {":now": {"S": moment}}, {})
+    return _live(" AND live_due < :now", {":now": {"S": moment}}, {})
 
 
-def live_calls(table: str, tenant_id: str) -> Iterator[CallKey]:
+def live_calls(tenant_id: str) -> Iterator[CallKey]:
     """The tenant's calls that go on, or whose tag is still to come, in no order. Raises botocore's errors.
 
     They lie among all tenants' live calls: those of a few hours at the most, a hundred bytes each.
     """
     own = {":tenant": {"S": key("T", tenant_id, "CALL", "")}}
-    return _live(table, "", own, {"FilterExpression": "begins_with(pk, :tenant)"})
+    return _live("", own, {"FilterExpression": "begins_with(pk, :tenant)"})
 
 
-def _live(table: str, condition: str, values: Mapping[str, Any], more: Mapping[str, Any]) -> Iterator[CallKey]:
+def _live(condition: str, values: Mapping[str, Any], more: Mapping[str, Any]) -> Iterator[CallKey]:
     """Walk the index of live calls, shard by shard; `condition` narrows each one's key, `more` the query."""
     query = dynamodb().get_paginator("query")
     for number in range(LIVE_SHARDS):
         pages = query.paginate(
-            TableName=table,
+            TableName=table(),
             IndexName="live",
             KeyConditionExpression="live_shard = :shard" + condition,
             ExpressionAttributeValues={":shard": {"S": live_shard(number)}, **values},

@@ -4,12 +4,12 @@ Of each copy there is a pointer in its call's partition, under key("KEPT", gener
 index of live things, in partitions of its own, by when the copy's time may be up.
 """
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from hangtag import runtime
 from hangtag.store.calls.items import CallKey
 from hangtag.store.db import client
 from hangtag.store.db.client import dynamodb, table
@@ -155,7 +155,7 @@ def erase_tenant(tenant_id: str, has_time: Callable[[], bool]) -> bool:
 
     Does nothing in a function that has no such bucket. Raises botocore's errors.
     """
-    bucket = os.environ.get("RECORDINGS_BUCKET")
+    bucket = runtime.settings().recordings_bucket
     return not bucket or all(erase_prefix(bucket, f"{folder}/{tenant_id}/", has_time) for folder in _FOLDERS)
 
 
@@ -177,7 +177,7 @@ def _at(place: str) -> dict[str, str]:
 
 
 def _bucket() -> str:
-    return os.environ["RECORDINGS_BUCKET"]
+    return runtime.settings().recordings_bucket
 
 
 def _s3() -> Any:

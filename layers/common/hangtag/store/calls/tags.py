@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from hangtag.domain.calls.classify import SkipReason
 from hangtag.domain.tags import Tag
 from hangtag.store.calls.items import CallKey
-from hangtag.store.db.client import dynamodb, is_refused
+from hangtag.store.db.client import dynamodb, is_refused, table
 from hangtag.store.db.keys import DAY_SHARDS, key, shard
 
 SK = "TAG"
@@ -65,9 +65,9 @@ def _key(tenant_id: str, tag_id: str) -> dict[str, Any]:
     return {"pk": {"S": key("T", tenant_id, "TAG", tag_id)}, "sk": {"S": SK}}
 
 
-def load(table: str, tenant_id: str, tag_id: str) -> Emission | None:
+def load(tenant_id: str, tag_id: str) -> Emission | None:
     """The decision on a call so far (a consistent read); None before the first."""
-    found = dynamodb().get_item(TableName=table, Key=_key(tenant_id, tag_id), ConsistentRead=True)
+    found = dynamodb().get_item(TableName=table(), Key=_key(tenant_id, tag_id), ConsistentRead=True)
     item = found.get("Item")
     if item is None:
         return None
@@ -88,7 +88,7 @@ def load(table: str, tenant_id: str, tag_id: str) -> Emission | None:
     )
 
 
-def write(table: str, emission: Emission, replacing: Emission | None, more: Sequence[Mapping[str, Any]] = ()) -> bool:
+def write(emission: Emission, replacing: Emission | None, more: Sequence[Mapping[str, Any]] = ()) -> bool:
     """Put a revision in place of the one it was made from; False if another was written meanwhile.
 
     `more` are writes of the low-level client that happen with it, or not at all. Raises botocore's errors.
@@ -114,7 +114,7 @@ def write(table: str, emission: Emission, replacing: Emission | None, more: Sequ
             "ConditionExpression": "revision = :seen",
             "ExpressionAttributeValues": {":seen": {"N": str(replacing.revision)}},
         }
-    put: Any = {"TableName": table, "Item": item, **condition}
+    put: Any = {"TableName": table(), "Item": item, **condition}
     try:
         if more:
             dynamodb().transact_write_items(TransactItems=cast("Any", [{"Put": put}, *more]))
@@ -155,13 +155,13 @@ def _unclaimed(tenant_id: str, number: str) -> str:
     return key("T", tenant_id, "UNCLAIMED", number)
 
 
-def awaiting(table: str, tenant_id: str, number: str) -> Iterator[str]:
+def awaiting(tenant_id: str, number: str) -> Iterator[str]:
     """The ids of tags without a contact whose number (E.164) is this one. Raises botocore's errors."""
     pages = (
         dynamodb()
         .get_paginator("query")
         .paginate(
-            TableName=table,
+            TableName=table(),
             IndexName="contact",
             KeyConditionExpression="contact_key = :number",
             ExpressionAttributeValues={":number": {"S": _unclaimed(tenant_id, number)}},

@@ -1,10 +1,10 @@
 """Reading, and deleting, many items at once."""
 
-import os
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from hangtag import runtime
 from hangtag.errors import UnavailableError
 from hangtag.store.db.client import dynamodb
 
@@ -19,7 +19,7 @@ _FIRST_PAUSE_SECONDS = 0.05
 
 def read_all(wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Any]:
     """The items that exist, by their keys, consistently. Raises UnavailableError and botocore's errors."""
-    table = os.environ["TABLE_NAME"]
+    table = runtime.settings().table
     pending: list[Any] = [{"pk": {"S": pk}, "sk": {"S": sk}} for pk, sk in dict.fromkeys(wanted)]
     found: dict[tuple[str, str], Any] = {}
     if not pending:
@@ -43,7 +43,7 @@ def read_all(wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Any]:
 
 def delete_partition(pk: str, has_time: Callable[[], bool]) -> bool:
     """Delete all items of a partition; false when time ran out before. Raises botocore's errors."""
-    table = os.environ["TABLE_NAME"]
+    table = runtime.settings().table
     while has_time():
         answer = dynamodb().query(
             TableName=table,

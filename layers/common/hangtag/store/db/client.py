@@ -1,12 +1,13 @@
 """The low-level clients, made from botocore alone: boto3 would double the webhook's start."""
 
-import os
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 import botocore.session
 from botocore.config import Config
 from botocore.exceptions import ClientError
+
+from hangtag import runtime
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
@@ -51,5 +52,5 @@ def is_refused(error: ClientError) -> bool:
 
 
 def table() -> str:
-    """The table's name, from the environment."""
-    return os.environ["TABLE_NAME"]
+    """Return the table's name."""
+    return runtime.settings().table

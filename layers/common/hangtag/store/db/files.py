@@ -1,9 +1,9 @@
 """The files of a tenant in the bucket: what was imported and exported."""
 
-import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from hangtag import runtime
 from hangtag.store.db import client
 
 FOLDERS = ("imports", "exports")
@@ -14,7 +14,7 @@ def erase_files(tenant_id: str, has_time: Callable[[], bool]) -> bool:
 
     Does nothing in a function that has no bucket. Raises botocore's errors.
     """
-    bucket = os.environ.get("FILES_BUCKET")
+    bucket = runtime.settings().files_bucket
     if not bucket:
         return True
     return all(erase_prefix(bucket, f"{folder}/{tenant_id}/", has_time) for folder in FOLDERS)

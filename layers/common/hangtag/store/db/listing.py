@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from heapq import merge
 from typing import Any
 
-from hangtag.store.db.client import dynamodb
+from hangtag.store.db.client import dynamodb, table
 from hangtag.store.db.keys import DAY_SHARDS, key
 from hangtag.store.db.paging import within
 
@@ -36,7 +36,6 @@ class Span:
 
 
 def by_day(
-    table: str,
     tenant_id: str,
     word: str,
     span: Span,
@@ -55,7 +54,7 @@ def by_day(
     for _ in range(MAX_DAYS):
         if day < span.oldest:
             return shown, None
-        for order, _, body in _day(table, tenant_id, word, day, before, limit):
+        for order, _, body in _day(tenant_id, word, day, before, limit):
             scanned += 1
             if accept(body):
                 shown.append(body)
@@ -65,12 +64,9 @@ def by_day(
     return shown, Place(day, None) if day >= span.oldest else None
 
 
-def _day(
-    table: str, tenant_id: str, word: str, day: date, before: str | None, limit: int
-) -> Iterator[tuple[str, str, Body]]:
+def _day(tenant_id: str, word: str, day: date, before: str | None, limit: int) -> Iterator[tuple[str, str, Body]]:
     shards = [
         _entries(
-            table,
             "day",
             key("T", tenant_id, word, day.isoformat(), str(number)),
             before,
@@ -82,7 +78,6 @@ def _day(
 
 
 def by_contact(
-    table: str,
     tenant_id: str,
     contact_id: str,
     before: str | None,
@@ -95,7 +90,7 @@ def by_contact(
     """
     shown: list[tuple[str, Body]] = []
     of_contact = key("T", tenant_id, "CONTACT", contact_id)
-    entries = _entries(table, "contact", of_contact, before, min(limit, _PAGE))
+    entries = _entries("contact", of_contact, before, min(limit, _PAGE))
     for scanned, (order, kind, body) in enumerate(entries, start=1):
         if accept(kind, body):
             shown.append((kind, body))
@@ -104,7 +99,7 @@ def by_contact(
     return shown, None
 
 
-def of_partition(table: str, pk: str, word: str, limit: int, before: str | None) -> tuple[list[Body], str | None]:
+def of_partition(pk: str, word: str, limit: int, before: str | None) -> tuple[list[Body], str | None]:
     """Up to `limit` bodies of a kind in one partition, and before which key to go on, by a consistent read.
 
     `word` begins their sort keys, their time follows. Raises BadInputError for a key that is not of this list.
@@ -113,7 +108,7 @@ def of_partition(table: str, pk: str, word: str, limit: int, before: str | None)
     if before is not None:
         start = {"ExclusiveStartKey": {"pk": {"S": pk}, "sk": {"S": within(key(word, ""), before)}}}
     answer = dynamodb().query(
-        TableName=table,
+        TableName=table(),
         KeyConditionExpression="pk = :pk AND begins_with(sk, :word)",
         ExpressionAttributeValues={":pk": {"S": pk}, ":word": {"S": key(word, "")}},
         ScanIndexForward=False,
@@ -125,7 +120,7 @@ def of_partition(table: str, pk: str, word: str, limit: int, before: str | None)
     return [json.loads(item["body"]["S"]) for item in answer["Items"]], following
 
 
-def _entries(table: str, index: str, of: str, before: str | None, page: int) -> Iterator[tuple[str, str, Body]]:
+def _entries(index: str, of: str, before: str | None, page: int) -> Iterator[tuple[str, str, Body]]:
     """Order, kind and body of one key's entries in an index, the newest first; pages are read as they are needed."""
     condition = f"{index}_key = :key"
     values: Any = {":key": {"S": of}}
@@ -135,7 +130,7 @@ def _entries(table: str, index: str, of: str, before: str | None, page: int) -> 
     arguments: dict[str, Any] = {}
     while True:
         answer = dynamodb().query(
-            TableName=table,
+            TableName=table(),
             IndexName=index,
             KeyConditionExpression=condition,
             ExpressionAttributeValues=values,

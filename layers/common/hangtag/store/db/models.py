@@ -3,8 +3,6 @@
 Each model says which key it has; keys are built by `hangtag.store.db.keys` only.
 """
 
-import os
-
 from pynamodb.attributes import (
     JSONAttribute,
     MapAttribute,
@@ -16,19 +14,21 @@ from pynamodb.connection import Connection
 from pynamodb.connection.table import TableConnection
 from pynamodb.models import Model
 
+from hangtag import runtime
 
-class _FromEnvironment(type):
-    """Reads the table's name when it is needed, so that a module can be imported without one."""
+
+class _BoundTable(type):
+    """Name of the table that the process is bound to, read at the first request and not at import."""
 
     @property
     def table_name(cls) -> str:
-        return os.environ["TABLE_NAME"]
+        return runtime.settings().table
 
 
 class Entry(Model):
-    """Any item. Region and endpoint come from the environment, as botocore reads it."""
+    """Any item. Region and endpoint come from botocore's configuration."""
 
-    class Meta(metaclass=_FromEnvironment):
+    class Meta(metaclass=_BoundTable):
         connect_timeout_seconds = 1
         read_timeout_seconds = 3
         max_retry_attempts = 2

@@ -11,11 +11,11 @@ from botocore.exceptions import ClientError
 
 from hangtag.providers.base import VerificationKeys
 from hangtag.store.db.cache import TtlCache
-from hangtag.store.db.client import is_refused
+from hangtag.store.db.client import dynamodb, is_refused, table
 from hangtag.store.db.keys import key
 
 if TYPE_CHECKING:
-    from types_boto3_dynamodb.client import DynamoDBClient
+    pass
 
 REMEMBERED = 10_000
 REMEMBERED_SECONDS = 60.0
@@ -66,16 +66,16 @@ class WebhookEndpoint:
 _hooks: TtlCache[str, WebhookEndpoint | None] = TtlCache(REMEMBERED, REMEMBERED_SECONDS)
 
 
-def find_endpoint(client: "DynamoDBClient", table: str, token_hash: str) -> WebhookEndpoint | None:
+def find_endpoint(token_hash: str) -> WebhookEndpoint | None:
     """The hook of a token's hash; None if there is none or it expired. Raises botocore's errors.
 
     Remembered for a minute, an absence as well: a revoked token lives so long, at most.
     """
-    return _hooks.get_or(token_hash, lambda: _read_hook(client, table, token_hash))
+    return _hooks.get_or(token_hash, lambda: _read_hook(token_hash))
 
 
-def _read_hook(client: "DynamoDBClient", table: str, token_hash: str) -> WebhookEndpoint | None:
-    item = _get(client, table, key("TOKEN", token_hash), "HOOK")
+def _read_hook(token_hash: str) -> WebhookEndpoint | None:
+    item = _get(key("TOKEN", token_hash), "HOOK")
     at = time.time()
     if item is None or _number(item, "expires_at", at + 1) <= at:
         return None
@@ -104,14 +104,14 @@ def _sealed(item: Any, at: float) -> Iterator[str]:
         yield item["old_sealed"]["S"]
 
 
-def count_set_up(client: "DynamoDBClient", table: str, token_hash: str) -> bool:
+def count_set_up(token_hash: str) -> bool:
     """Count one more delivery of a new webhook address; false if there were enough. Raises botocore's errors.
 
     This process then reads the hook again, once, and asks no more.
     """
     try:
-        client.update_item(
-            TableName=table,
+        dynamodb().update_item(
+            TableName=table(),
             Key={"pk": {"S": key("TOKEN", token_hash)}, "sk": {"S": "HOOK"}},
             UpdateExpression="ADD set_up_kept :one",
             ConditionExpression=(
@@ -132,7 +132,7 @@ def _number(item: Any, name: str, otherwise: float = 0.0) -> float:
     return float(item.get(name, {}).get("N", otherwise))
 
 
-def _get(client: "DynamoDBClient", table: str, pk: str, sk: str) -> Any:
+def _get(pk: str, sk: str) -> Any:
     # Consistent: an absence is remembered too, and must not be that of an item written a moment ago.
-    found = client.get_item(TableName=table, Key={"pk": {"S": pk}, "sk": {"S": sk}}, ConsistentRead=True)
+    found = dynamodb().get_item(TableName=table(), Key={"pk": {"S": pk}, "sk": {"S": sk}}, ConsistentRead=True)
     return found.get("Item")

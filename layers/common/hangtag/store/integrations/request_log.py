@@ -17,12 +17,11 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from hangtag.errors import NotFoundError
+from hangtag.store.db.client import dynamodb, table
 from hangtag.store.db.keys import key
 from hangtag.store.integrations.endpoints import LogReason
 
 if TYPE_CHECKING:
-    from types_boto3_dynamodb.client import DynamoDBClient
-
     from hangtag.providers.base import WebhookRequest
 
 MASK = "***"
@@ -131,8 +130,6 @@ _buckets = Buckets()
 
 
 def append(
-    client: "DynamoDBClient",
-    table: str,
     *,
     tenant_id: str,
     integration_id: str,
@@ -151,8 +148,8 @@ def append(
         return False
     text, truncated = mask(request.body)
     moment = request.arrived_at.astimezone(UTC)
-    client.put_item(
-        TableName=table,
+    dynamodb().put_item(
+        TableName=table(),
         Item={
             "pk": {"S": key("T", tenant_id, SK, integration_id)},
             "sk": {"S": key(SK, _make_id(moment))},
@@ -236,8 +233,6 @@ def mask(body: bytes) -> tuple[str, bool]:
 
 
 def recent(
-    client: "DynamoDBClient",
-    table: str,
     tenant_id: str,
     integration_id: str,
     limit: int,
@@ -248,8 +243,8 @@ def recent(
     arguments: dict[str, Any] = {}
     if before is not None:
         arguments["ExclusiveStartKey"] = {"pk": {"S": pk}, "sk": {"S": key(SK, before)}}
-    answer = client.query(
-        TableName=table,
+    answer = dynamodb().query(
+        TableName=table(),
         KeyConditionExpression="pk = :pk AND begins_with(sk, :delivery)",
         ExpressionAttributeValues={":pk": {"S": pk}, ":delivery": {"S": key(SK, "")}},
         ScanIndexForward=False,
@@ -268,12 +263,10 @@ def purge(tenant_id: str, integration_id: str, has_time: Callable[[], bool]) -> 
     return delete_partition(key("T", tenant_id, SK, integration_id), has_time)
 
 
-def find(
-    client: "DynamoDBClient", table: str, tenant_id: str, integration_id: str, delivery_id: str
-) -> RequestLogEntry:
+def find(tenant_id: str, integration_id: str, delivery_id: str) -> RequestLogEntry:
     """One delivery. Raises NotFoundError, and botocore's errors."""
     place: Any = {"pk": {"S": key("T", tenant_id, SK, integration_id)}, "sk": {"S": key(SK, delivery_id)}}
-    item = client.get_item(TableName=table, Key=place, ConsistentRead=True).get("Item")
+    item = dynamodb().get_item(TableName=table(), Key=place, ConsistentRead=True).get("Item")
     if item is None:
         raise NotFoundError("there is no such delivery; each is kept for a week")
     return _delivery(item)

@@ -72,12 +72,12 @@ def add_comment(
 
 def of_call(tenant_id: str, call_id: str, limit: int, before: str | None) -> tuple[list[Mapping[str, Any]], str | None]:
     """The comments on a call, the newest first, and before which to go on. Raises botocore's errors."""
-    return of_partition(table(), partition(tenant_id, call_id), SK, limit, before)
+    return of_partition(partition(tenant_id, call_id), SK, limit, before)
 
 
 def of_task(tenant_id: str, task_id: str, limit: int, before: str | None) -> tuple[list[Mapping[str, Any]], str | None]:
     """The comments on a task, the newest first, and before which to go on. Raises botocore's errors."""
-    return of_partition(table(), key("T", tenant_id, "TASK", task_id), SK, limit, before)
+    return of_partition(key("T", tenant_id, "TASK", task_id), SK, limit, before)
 
 
 def partition(tenant_id: str, call_id: str) -> str:

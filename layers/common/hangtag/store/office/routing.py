@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from hangtag.hours import Hours, is_working
 from hangtag.store.calls import active_calls
 from hangtag.store.db.cache import TtlCache
+from hangtag.store.db.client import table
 from hangtag.store.db.keys import key
 
 if TYPE_CHECKING:
@@ -58,7 +59,6 @@ class Router:
     """Looks up callers for one integration. Everything raises botocore's errors: the answer fails open."""
 
     client: "DynamoDBClient"
-    table: str
     tenant_id: str
     integration_id: str
 
@@ -101,7 +101,7 @@ class Router:
         """The first of a group, in its order, who is not in a call; None if all are: then the PBX decides."""
         if not extensions:
             return None
-        talking = active_calls.talking(self.client, self.table, self.tenant_id)
+        talking = active_calls.talking(self.tenant_id)
         return next((one for one in extensions if key(self.integration_id, one) not in talking), None)
 
     def _members(self, supervisor_id: str) -> tuple[str, ...] | None:
@@ -129,7 +129,7 @@ class Router:
 
     def _get(self, pk: str, sk: str) -> Any:
         # Consistent: an absence is remembered too, and must not be that of an item written a moment ago.
-        found = self.client.get_item(TableName=self.table, Key={"pk": {"S": pk}, "sk": {"S": sk}}, ConsistentRead=True)
+        found = self.client.get_item(TableName=table(), Key={"pk": {"S": pk}, "sk": {"S": sk}}, ConsistentRead=True)
         return found.get("Item")
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from hangtag.domain.calls.classify import TagType
 from hangtag.domain.tags.definition import DefinedField, Definition, define, fields_of, standard
 from hangtag.store.db.cache import TtlCache
-from hangtag.store.db.client import dynamodb
+from hangtag.store.db.client import dynamodb, table
 from hangtag.store.db.keys import key
 
 if TYPE_CHECKING:
@@ -36,11 +36,11 @@ class TrackerRules:
 _tracker_rules: TtlCache[str, TrackerRules] = TtlCache(1000, 60.0)
 
 
-def tracker_rules(table: str, tenant_id: str) -> TrackerRules:
+def tracker_rules(tenant_id: str) -> TrackerRules:
     """The rules that the tracker goes by; remembered for a minute. Raises botocore's errors."""
 
     def load() -> TrackerRules:
-        said = _rules(_read(table, tenant_id))
+        said = _rules(_read(tenant_id))
         return TrackerRules(
             int(said.get("settle_seconds", DEFAULT_SETTLE_SECONDS)),
             said.get("contacts", {}).get("create_unknown", DEFAULT_CREATE_UNKNOWN),
@@ -49,9 +49,9 @@ def tracker_rules(table: str, tenant_id: str) -> TrackerRules:
     return _tracker_rules.get_or(tenant_id, load)
 
 
-def load_settings(table: str, tenant_id: str) -> "TelephonySettings":
+def load_settings(tenant_id: str) -> "TelephonySettings":
     """All rules, with the defaults for what was never set. Raises botocore's errors."""
-    return parse(_read(table, tenant_id))
+    return parse(_read(tenant_id))
 
 
 def parse(item: Mapping[str, Any]) -> "TelephonySettings":
@@ -61,15 +61,15 @@ def parse(item: Mapping[str, Any]) -> "TelephonySettings":
     return TelephonySettings.model_validate(_rules(item))
 
 
-def save_settings(table: str, tenant_id: str, settings: "TelephonySettings") -> None:
+def save_settings(tenant_id: str, settings: "TelephonySettings") -> None:
     """Replace the rules. Raises botocore's errors."""
-    _put(table, tenant_id, "body", settings.model_dump_json())
+    _put(tenant_id, "body", settings.model_dump_json())
     _tracker_rules.forget(tenant_id)
 
 
-def load_definitions(table: str, tenant_id: str) -> Definitions:
+def load_definitions(tenant_id: str) -> Definitions:
     """How the tenant's tags are defined. Raises botocore's errors."""
-    return parse_definitions(_read(table, tenant_id))
+    return parse_definitions(_read(tenant_id))
 
 
 def parse_definitions(item: Mapping[str, Any]) -> Definitions:
@@ -81,19 +81,19 @@ def parse_definitions(item: Mapping[str, Any]) -> Definitions:
     }
 
 
-def save_definitions(table: str, tenant_id: str, definitions: Definitions) -> None:
+def save_definitions(tenant_id: str, definitions: Definitions) -> None:
     """Replace the definitions; standard ones are not kept. Raises botocore's errors."""
     own = {
         kind: [{"name": field.name, "type": field.type} for field in fields_of(kind, definition)]
         for kind, definition in definitions.items()
         if not definition.takes_all
     }
-    _put(table, tenant_id, "tags", json.dumps(own, ensure_ascii=False))
+    _put(tenant_id, "tags", json.dumps(own, ensure_ascii=False))
 
 
-def _put(table: str, tenant_id: str, name: str, text: str) -> None:
+def _put(tenant_id: str, name: str, text: str) -> None:
     dynamodb().update_item(
-        TableName=table,
+        TableName=table(),
         Key=_key(tenant_id),
         UpdateExpression=f"SET kind = :kind, {name} = :text",
         ExpressionAttributeValues={":kind": {"S": "settings"}, ":text": {"S": text}},
@@ -104,8 +104,8 @@ def _key(tenant_id: str) -> dict[str, Any]:
     return {"pk": {"S": key("T", tenant_id)}, "sk": {"S": SK}}
 
 
-def _read(table: str, tenant_id: str) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = dynamodb().get_item(TableName=table, Key=_key(tenant_id)).get("Item", {})
+def _read(tenant_id: str) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = dynamodb().get_item(TableName=table(), Key=_key(tenant_id)).get("Item", {})
     return found
 
 

@@ -285,7 +285,7 @@ def tag_puts(tenant_id: str, tag: Mapping[str, Any] | None, before: Mapping[str,
 
 def tags_of(tenant_id: str, task_id: str, limit: int, before: str | None) -> tuple[list[Mapping[str, Any]], str | None]:
     """The tags on a task, the newest first, as JSON; and before which key to go on. Raises botocore's errors."""
-    return of_partition(table(), key("T", tenant_id, SK, task_id), "TAG", limit, before)
+    return of_partition(key("T", tenant_id, SK, task_id), "TAG", limit, before)
 
 
 def place_of_tag(tag: Mapping[str, Any]) -> str:

@@ -130,7 +130,7 @@ def _tell_hook(hook: HookItem, country: str) -> None:
         persistently(attempt)
 
 
-def erase_tenant(table: str, tenant_id: str, has_time: Callable[[], bool]) -> bool:
+def erase_tenant(tenant_id: str, has_time: Callable[[], bool]) -> bool:
     """Erase a tenant as far as there is time; true when nothing is left, else call it again.
 
     Raises NotFoundError when there is no such tenant, and botocore's errors.
@@ -140,7 +140,7 @@ def erase_tenant(table: str, tenant_id: str, has_time: Callable[[], bool]) -> bo
     if item.erasing is None:
         # First of all: those who come with a token of the SaaS's own have none here that could be taken from them.
         _set_erasing(item, "")
-    progress = erase(table, tenant_id, item.created_at, day, has_time)
+    progress = erase(tenant_id, item.created_at, day, has_time)
     if not progress.done:
         _set_erasing(item, progress.day.isoformat())
     return progress.done

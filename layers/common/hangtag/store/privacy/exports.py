@@ -17,7 +17,7 @@ from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute
 
 from hangtag.errors import NotFoundError
 from hangtag.store.calls import missed_calls
-from hangtag.store.db.client import dynamodb
+from hangtag.store.db.client import dynamodb, table
 from hangtag.store.db.clock import iso, now
 from hangtag.store.db.keys import DAY_SHARDS, key
 from hangtag.store.db.models import Entry
@@ -134,20 +134,20 @@ def object_key(tenant_id: str, export_id: str) -> str:
     return f"exports/{tenant_id}/{export_id}.jsonl"
 
 
-def rows(table: str, tenant_id: str, oldest: date, newest: date, start: Place) -> Iterator[Row]:
+def rows(tenant_id: str, oldest: date, newest: date, start: Place) -> Iterator[Row]:
     """What is behind a place, in the order of the walk. Raises botocore's errors."""
     days = (newest - oldest).days + 1
     for source in range(start.source, 1 + days * len(LISTS) * DAY_SHARDS):
         after = start.after if source == start.source else None
         if source == 0:
-            yield from _own(table, tenant_id, after)
+            yield from _own(tenant_id, after)
         else:
-            yield from _of_day(table, tenant_id, newest, source, after)
+            yield from _of_day(tenant_id, newest, source, after)
 
 
-def _own(table: str, tenant_id: str, after: Mapping[str, str] | None) -> Iterator[Row]:
+def _own(tenant_id: str, after: Mapping[str, str] | None) -> Iterator[Row]:
     query = {"KeyConditionExpression": "pk = :of", "ConsistentRead": True}
-    for item in _query(table, key("T", tenant_id), after, query):
+    for item in _query(key("T", tenant_id), after, query):
         sk = item["sk"]["S"]
         found = next((told for prefix, told in OWN.items() if sk.startswith(prefix)), None)
         if found is not None:
@@ -156,23 +156,23 @@ def _own(table: str, tenant_id: str, after: Mapping[str, str] | None) -> Iterato
             yield Row(_line(kind, shown), Place(0, {"pk": item["pk"]["S"], "sk": sk}))
 
 
-def _of_day(table: str, tenant_id: str, newest: date, source: int, after: Mapping[str, str] | None) -> Iterator[Row]:
+def _of_day(tenant_id: str, newest: date, source: int, after: Mapping[str, str] | None) -> Iterator[Row]:
     day, place = divmod(source - 1, len(LISTS) * DAY_SHARDS)
     word, kind = LISTS[place // DAY_SHARDS]
     of = key("T", tenant_id, word, (newest - timedelta(days=day)).isoformat(), str(place % DAY_SHARDS))
     query = {"IndexName": "day", "KeyConditionExpression": "day_key = :of"}
-    for item in _query(table, of, after, query):
+    for item in _query(of, after, query):
         last = {name: item[name]["S"] for name in ("pk", "sk", "day_key", "day_order") if name in item}
         yield Row(_line(kind, json.loads(item["body"]["S"])), Place(source, {"day_key": of, **last}))
 
 
-def _query(table: str, of: str, after: Mapping[str, str] | None, query: Mapping[str, Any]) -> Iterator[Any]:
+def _query(of: str, after: Mapping[str, str] | None, query: Mapping[str, Any]) -> Iterator[Any]:
     start: dict[str, Any] = {}
     if after is not None:
         start = {"ExclusiveStartKey": {name: {"S": value} for name, value in after.items()}}
     while True:
         answer = dynamodb().query(
-            TableName=table, ExpressionAttributeValues={":of": {"S": of}}, Limit=_PAGE, **query, **start
+            TableName=table(), ExpressionAttributeValues={":of": {"S": of}}, Limit=_PAGE, **query, **start
         )
         yield from answer["Items"]
         if "LastEvaluatedKey" not in answer:

@@ -6,26 +6,26 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from hangtag.store.calls import missed_calls
-from hangtag.store.db.client import dynamodb
+from hangtag.store.db.client import dynamodb, table
 from hangtag.store.db.keys import DAY_SHARDS, key
 from hangtag.store.db.listing import Body
 
 _HOUR = timedelta(hours=1)
 
 
-def of_hour(table: str, tenant_id: str, hour: datetime) -> list[Body]:
+def of_hour(tenant_id: str, hour: datetime) -> list[Body]:
     """The closed calls that began in an hour, in their order. Raises botocore's errors."""
-    found = list(_listed(table, tenant_id, "CALLS", hour))
+    found = list(_listed(tenant_id, "CALLS", hour))
     return [body for _, body in sorted(found, key=lambda pair: pair[0])]
 
 
-def returns_of_hour(table: str, tenant_id: str, hour: datetime) -> dict[str, int]:
+def returns_of_hour(tenant_id: str, hour: datetime) -> dict[str, int]:
     """The missed calls of an hour that were returned: their calls' ids, and after how many whole seconds."""
     found: dict[str, int] = {}
     for state in missed_calls.STATES:
         if state == missed_calls.OPEN:
             continue
-        for _, body in _listed(table, tenant_id, missed_calls.word(state), hour):
+        for _, body in _listed(tenant_id, missed_calls.word(state), hour):
             seconds = return_seconds(body)
             if seconds is not None:
                 found[str(body["call_id"])] = seconds
@@ -40,7 +40,7 @@ def return_seconds(missed: Body) -> int | None:
     return max(0, int(waited.total_seconds()))
 
 
-def _listed(table: str, tenant_id: str, word: str, hour: datetime) -> Iterator[tuple[str, Body]]:
+def _listed(tenant_id: str, word: str, hour: datetime) -> Iterator[tuple[str, Body]]:
     # Times begin with their hour; ":" is what follows, and ";" comes after it.
     begin = hour.strftime("%Y-%m-%dT%H")
     query = dynamodb().get_paginator("query")
@@ -51,7 +51,7 @@ def _listed(table: str, tenant_id: str, word: str, hour: datetime) -> Iterator[t
             ":end": {"S": f"{begin};"},
         }
         pages = query.paginate(
-            TableName=table,
+            TableName=table(),
             IndexName="day",
             KeyConditionExpression="day_key = :day AND day_order BETWEEN :begin AND :end",
             ExpressionAttributeValues=values,

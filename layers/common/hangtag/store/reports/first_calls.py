@@ -12,7 +12,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from hangtag.store.db import batch
-from hangtag.store.db.client import dynamodb, is_refused
+from hangtag.store.db.client import dynamodb, is_refused, table
 from hangtag.store.db.keys import DAY_SHARDS, key, shard
 from hangtag.store.reports.marks import hour_of
 
@@ -45,7 +45,7 @@ def load(tenant_id: str, contact_ids: Iterable[str]) -> dict[str, First]:
     return {places[at]: First(item["at"]["S"], item["tag_id"]["S"]) for at, item in found.items()}
 
 
-def replace(table: str, tenant_id: str, contact_id: str, before: First | None, after: First | None) -> bool:
+def replace(tenant_id: str, contact_id: str, before: First | None, after: First | None) -> bool:
     """Put one in place of another; None is none. False if others did so meanwhile. Raises botocore's errors."""
     pk, sk = place(tenant_id, contact_id)
     known: Mapping[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"}
@@ -57,9 +57,9 @@ def replace(table: str, tenant_id: str, contact_id: str, before: First | None, a
         }
     try:
         if after is None:
-            dynamodb().delete_item(TableName=table, Key={"pk": {"S": pk}, "sk": {"S": sk}}, **known)
+            dynamodb().delete_item(TableName=table(), Key={"pk": {"S": pk}, "sk": {"S": sk}}, **known)
         else:
-            dynamodb().put_item(TableName=table, Item=_item(tenant_id, pk, after), **known)
+            dynamodb().put_item(TableName=table(), Item=_item(tenant_id, pk, after), **known)
     except ClientError as error:
         if not is_refused(error):
             raise
@@ -67,11 +67,11 @@ def replace(table: str, tenant_id: str, contact_id: str, before: First | None, a
     return True
 
 
-def of_contact(table: str, tenant_id: str, contact_id: str, but: datetime) -> First | None:
+def of_contact(tenant_id: str, contact_id: str, but: datetime) -> First | None:
     """A contact's first incoming call that did not begin in the hour `but`, by its tags. Raises botocore's errors."""
     query = dynamodb().get_paginator("query")
     pages = query.paginate(
-        TableName=table,
+        TableName=table(),
         IndexName="contact",
         KeyConditionExpression="contact_key = :contact",
         ExpressionAttributeValues={":contact": {"S": key("T", tenant_id, "CONTACT", contact_id)}},

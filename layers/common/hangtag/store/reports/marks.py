@@ -12,7 +12,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from hangtag.store.db.client import dynamodb, is_refused
+from hangtag.store.db.client import dynamodb, is_refused, table
 from hangtag.store.db.keys import key
 
 WORD = "REPORT.MARK"
@@ -50,11 +50,11 @@ def partition(tenant_id: str) -> str:
     return key("T", tenant_id, WORD)
 
 
-def mark(table: str, tenant_id: str, hour: datetime, now: datetime) -> None:
+def mark(tenant_id: str, hour: datetime, now: datetime) -> None:
     """Say that something of an hour changed. A mark that is there stays due when it was. Raises botocore's errors."""
     due = _text(now + PAUSE)
     answer = dynamodb().update_item(
-        TableName=table,
+        TableName=table(),
         Key=_key(tenant_id, hour),
         UpdateExpression="SET live_shard = :shard, live_due = if_not_exists(live_due, :due), kind = :kind,"
         " marked_at = :now, again = :no ADD n :one",
@@ -70,27 +70,27 @@ def mark(table: str, tenant_id: str, hour: datetime, now: datetime) -> None:
     )
     if answer["Attributes"]["live_due"]["S"] > due:
         # It was about to be looked at once more, much later.
-        _update(table, tenant_id, hour, "SET live_due = :due", "live_due > :due", {":due": {"S": due}})
+        _update(tenant_id, hour, "SET live_due = :due", "live_due > :due", {":due": {"S": due}})
 
 
-def due(table: str, before: datetime) -> Iterator[Mark]:
+def due(before: datetime) -> Iterator[Mark]:
     """The marks whose time has come, the oldest of each part first. Raises botocore's errors."""
     query = dynamodb().get_paginator("query")
     for number in range(SHARDS):
         pages = query.paginate(
-            TableName=table,
+            TableName=table(),
             IndexName="live",
             KeyConditionExpression="live_shard = :shard AND live_due <= :now",
             ExpressionAttributeValues={":shard": {"S": f"REPORTS#{number}"}, ":now": {"S": _text(before)}},
         )
         for page in pages:
             for found in page["Items"]:
-                read = _read(table, found["pk"]["S"], found["sk"]["S"])
+                read = _read(found["pk"]["S"], found["sk"]["S"])
                 if read is not None:
                     yield read
 
 
-def settle(table: str, found: Mark, now: datetime) -> None:
+def settle(found: Mark, now: datetime) -> None:
     """Say that its hour was summed up: look again later, or never more. Raises botocore's errors.
 
     A mark that was renewed meanwhile, or just before, stays as one that is new.
@@ -99,30 +99,28 @@ def settle(table: str, found: Mark, now: datetime) -> None:
     if now - found.marked_at < PAUSE / 2:
         done = False
     elif found.again:
-        done = _delete(table, found, unchanged, seen)
+        done = _delete(found, unchanged, seen)
     else:
         later = {":due": {"S": _text(now + AGAIN)}, ":yes": {"BOOL": True}}
-        done = _update(
-            table, found.tenant_id, found.hour, "SET live_due = :due, again = :yes", unchanged, {**seen, **later}
-        )
+        done = _update(found.tenant_id, found.hour, "SET live_due = :due, again = :yes", unchanged, {**seen, **later})
     if not done:
-        put_off(table, found, now)
+        put_off(found, now)
 
 
-def put_off(table: str, found: Mark, now: datetime) -> None:
+def put_off(found: Mark, now: datetime) -> None:
     """Look at it again in a minute."""
     soon = {":due": {"S": _text(now + PAUSE)}}
-    _update(table, found.tenant_id, found.hour, "SET live_due = :due", "attribute_exists(pk)", soon)
+    _update(found.tenant_id, found.hour, "SET live_due = :due", "attribute_exists(pk)", soon)
 
 
-def drop(table: str, found: Mark) -> None:
+def drop(found: Mark) -> None:
     """Take a mark away whose tenant is gone."""
-    _delete(table, found, "attribute_exists(pk)", {})
+    _delete(found, "attribute_exists(pk)", {})
 
 
-def _read(table: str, pk: str, sk: str) -> Mark | None:
+def _read(pk: str, sk: str) -> Mark | None:
     place: Any = {"pk": {"S": pk}, "sk": {"S": sk}}
-    item = dynamodb().get_item(TableName=table, Key=place, ConsistentRead=True).get("Item")
+    item = dynamodb().get_item(TableName=table(), Key=place, ConsistentRead=True).get("Item")
     if item is None:
         return None
     return Mark(
@@ -147,10 +145,10 @@ def _text(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="seconds")
 
 
-def _update(table: str, tenant_id: str, hour: datetime, update: str, condition: str, values: Any) -> bool:
+def _update(tenant_id: str, hour: datetime, update: str, condition: str, values: Any) -> bool:
     try:
         dynamodb().update_item(
-            TableName=table,
+            TableName=table(),
             Key=_key(tenant_id, hour),
             UpdateExpression=update,
             ConditionExpression=condition,
@@ -163,11 +161,11 @@ def _update(table: str, tenant_id: str, hour: datetime, update: str, condition: 
     return True
 
 
-def _delete(table: str, found: Mark, condition: str, values: Any) -> bool:
+def _delete(found: Mark, condition: str, values: Any) -> bool:
     arguments: Any = {"ExpressionAttributeValues": values} if values else {}
     try:
         dynamodb().delete_item(
-            TableName=table, Key=_key(found.tenant_id, found.hour), ConditionExpression=condition, **arguments
+            TableName=table(), Key=_key(found.tenant_id, found.hour), ConditionExpression=condition, **arguments
         )
     except ClientError as error:
         if not is_refused(error):

@@ -19,7 +19,7 @@ from hangtag.domain.reports import sums
 from hangtag.domain.reports.facts import Group
 from hangtag.domain.reports.sums import Aggregate
 from hangtag.store.db import batch
-from hangtag.store.db.client import dynamodb, is_refused
+from hangtag.store.db.client import dynamodb, is_refused, table
 from hangtag.store.db.keys import key
 from hangtag.store.reports.marks import name_of
 
@@ -84,7 +84,7 @@ def load(places: Iterable[Key]) -> dict[Key, StoredSums]:
     raise TornError(str(wanted[0]))
 
 
-def save(table: str, place: Key, packed: bytes, before: StoredSums, stamp: str | None = None) -> bool:
+def save(place: Key, packed: bytes, before: StoredSums, stamp: str | None = None) -> bool:
     """Put sums in place of those that were read; false if others did so meanwhile. Raises botocore's errors."""
     version = before.version + 1
     first, *rest = _cut(packed)
@@ -92,7 +92,7 @@ def save(table: str, place: Key, packed: bytes, before: StoredSums, stamp: str |
     token = secrets.token_hex(8) if rest else ""
     for number, part in enumerate(rest, start=1):
         sk = _part_sk(place, version, token, number)
-        _put(table, (place[0], sk), {"kind": {"S": "report_part"}, "packed": {"B": part}})
+        _put((place[0], sk), {"kind": {"S": "report_part"}, "packed": {"B": part}})
     values: dict[str, Any] = {
         "kind": {"S": "report_sums"},
         "version": {"N": str(version)},
@@ -102,16 +102,16 @@ def save(table: str, place: Key, packed: bytes, before: StoredSums, stamp: str |
     }
     if stamp is not None:
         values["stamp"] = {"S": stamp}
-    if not _put_if(table, place, values, before.version):
+    if not _put_if(place, values, before.version):
         for number in range(1, len(rest) + 1):
-            _delete(table, (place[0], _part_sk(place, version, token, number)))
+            _delete((place[0], _part_sk(place, version, token, number)))
         return False
     if rest or before.token:
-        _drop_parts(table, place, version)
+        _drop_parts(place, version)
     return True
 
 
-def forget(table: str, tenant_id: str, day: date, contact_ids: frozenset[str]) -> None:
+def forget(tenant_id: str, day: date, contact_ids: frozenset[str]) -> None:
     """Take contacts out of the sums of a UTC day's hours; what was made of these goes. Raises botocore's errors."""
     pk = partition(tenant_id, day)
     hours = [datetime.combine(day, time(number), UTC) for number in range(24)]
@@ -121,12 +121,12 @@ def forget(table: str, tenant_id: str, day: date, contact_ids: frozenset[str]) -
         if any(group.contact in contact_ids for group in aggregate):
             without = sums.moved(aggregate, lambda group: _without(group, contact_ids))
             # If its hour is being summed up at this moment, that is because its calls lost them, too.
-            if save(table, place, sums.dump(without), kept):
-                tell_version(table, tenant_id, places[place], kept.version + 1)
-    for sk in _keys(table, pk, key("DAY", "")):
-        for part in _part_keys(table, (pk, sk)):
-            _delete(table, (pk, part))
-        _delete(table, (pk, sk))
+            if save(place, sums.dump(without), kept):
+                tell_version(tenant_id, places[place], kept.version + 1)
+    for sk in _keys(pk, key("DAY", "")):
+        for part in _part_keys((pk, sk)):
+            _delete((pk, part))
+        _delete((pk, sk))
 
 
 def _without(group: Group, contact_ids: frozenset[str]) -> Group:
@@ -144,11 +144,11 @@ def versions(tenant_id: str, days: Iterable[date]) -> dict[datetime, int]:
     }
 
 
-def tell_version(table: str, tenant_id: str, hour: datetime, version: int) -> None:
+def tell_version(tenant_id: str, hour: datetime, version: int) -> None:
     """Say which version of an hour is current; an older one changes nothing. Raises botocore's errors."""
     try:
         dynamodb().update_item(
-            TableName=table,
+            TableName=table(),
             Key={"pk": {"S": partition(tenant_id, hour.date())}, "sk": {"S": VERSIONS}},
             UpdateExpression="SET #hour = :version, kind = :kind",
             ConditionExpression="attribute_not_exists(#hour) OR #hour < :version",
@@ -190,14 +190,14 @@ def _joined(head: Any, parts: list[Any]) -> StoredSums:
     return StoredSums(int(head["version"]["N"]), packed, head.get("stamp", {}).get("S"), head["token"]["S"])
 
 
-def _part_keys(table: str, place: Key) -> list[str]:
-    return _keys(table, place[0], key("PART", place[1], ""))
+def _part_keys(place: Key) -> list[str]:
+    return _keys(place[0], key("PART", place[1], ""))
 
 
-def _keys(table: str, pk: str, prefix: str) -> list[str]:
+def _keys(pk: str, prefix: str) -> list[str]:
     query = dynamodb().get_paginator("query")
     pages = query.paginate(
-        TableName=table,
+        TableName=table(),
         KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
         ExpressionAttributeValues={":pk": {"S": pk}, ":prefix": {"S": prefix}},
         ProjectionExpression="sk",
@@ -206,26 +206,26 @@ def _keys(table: str, pk: str, prefix: str) -> list[str]:
     return [item["sk"]["S"] for page in pages for item in page["Items"]]
 
 
-def _drop_parts(table: str, place: Key, version: int) -> None:
+def _drop_parts(place: Key, version: int) -> None:
     """Take away the parts of older versions."""
-    for sk in _part_keys(table, place):
+    for sk in _part_keys(place):
         if int(sk.split("#")[2]) < version:
-            _delete(table, (place[0], sk))
+            _delete((place[0], sk))
 
 
-def _delete(table: str, place: Key) -> None:
-    dynamodb().delete_item(TableName=table, Key={"pk": {"S": place[0]}, "sk": {"S": place[1]}})
+def _delete(place: Key) -> None:
+    dynamodb().delete_item(TableName=table(), Key={"pk": {"S": place[0]}, "sk": {"S": place[1]}})
 
 
-def _put(table: str, place: Key, values: Mapping[str, Any]) -> None:
-    dynamodb().put_item(TableName=table, Item={"pk": {"S": place[0]}, "sk": {"S": place[1]}, **values})
+def _put(place: Key, values: Mapping[str, Any]) -> None:
+    dynamodb().put_item(TableName=table(), Item={"pk": {"S": place[0]}, "sk": {"S": place[1]}, **values})
 
 
-def _put_if(table: str, place: Key, values: Mapping[str, Any], version: int) -> bool:
+def _put_if(place: Key, values: Mapping[str, Any], version: int) -> bool:
     seen: dict[str, Any] = {"ExpressionAttributeValues": {":seen": {"N": str(version)}}} if version else {}
     try:
         dynamodb().put_item(
-            TableName=table,
+            TableName=table(),
             Item={"pk": {"S": place[0]}, "sk": {"S": place[1]}, **values},
             ConditionExpression="version = :seen" if version else "attribute_not_exists(pk)",
             **seen,
