@@ -9,7 +9,6 @@ from hangtag.api.kernel.paging import found_id
 from hangtag.api.kernel.service import Routes
 from hangtag.api.kernel.visibility import Visibility
 from hangtag.errors import NotFoundError
-from hangtag.services.tags.missed_calls import number_of
 from hangtag.services.tags.snapshot import from_json
 from hangtag.store.calls import missed_calls, tags
 from hangtag.store.calls.missed_calls import MissedCall
@@ -71,7 +70,7 @@ def post_resolve(missed_call_id: str) -> MissedCallOut:
 def _load(missed_call_id: str) -> MissedCall:
     """A missed call that the caller may see; its tag knows under which number it is kept. Raises NotFoundError."""
     kept = tags.load(routes.tenant_id, found_id(missed_call_id))
-    number = number_of(from_json(kept.resolution)) if kept else ""
+    number = from_json(kept.resolution).e164 if kept else ""
     found = missed_calls.load(routes.tenant_id, number, missed_call_id)
     if found is None or not Visibility(routes.caller).may_see_missed(found.to_json()):
         raise NotFoundError("there is no such missed call")

@@ -7,8 +7,9 @@ from hangtag.domain.calls.classify import TagType, classify
 from hangtag.domain.tags import DefinedField, DefinitionError, LogicError, Why
 from hangtag.domain.tags.conditions import facts_of, fits, read_logic
 from hangtag.domain.tags.definition import define, standard
+from hangtag.domain.tags.plan import TagFacts, choose
 from hangtag.errors import BadInputError, ConflictError, FieldError, NotFoundError, UnprocessableError
-from hangtag.services.tags.placement import choose
+from hangtag.services.tags.placement import with_placement
 from hangtag.services.tags.snapshot import PartySnapshot, attach_rule, resolve
 from hangtag.settings import TagPlacementSettings, TaskTemplate, TelephonySettings
 from hangtag.store.calls import items as calls
@@ -102,7 +103,8 @@ def preview(tenant_id: str, key: calls.CallKey) -> dict[str, Any]:
     verdict = classify(call, mapped=resolution.mapped, external_is_employee=resolution.external_is_employee)
     if verdict.tag is None:
         return _answer(skip_reason=verdict.skip)
-    attachment = choose(item, verdict, resolution)
+    facts = TagFacts(verdict=verdict, parties=resolution, rule=attach_rule(resolution.attach))
+    attachment = choose(with_placement(item, facts))
     return _answer(
         type=verdict.tag,
         contact_id=attachment.contact_id,

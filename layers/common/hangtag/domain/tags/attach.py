@@ -47,6 +47,15 @@ class AttachRule:
     logic: str | None = None
     if_none: Literal["contact", "create_task"] = "contact"
 
+    @property
+    def needs_tasks(self) -> bool:
+        """True if the rule looks at the contact's tasks."""
+        return self.to in ("last_active_task", "last_task_matching")
+
+    def accepts(self, task: TaskFacts) -> bool:
+        """Return True if a Call can go to this task. Raises LogicError."""
+        return task.is_open if self.to == "last_active_task" else fits(task.facts, self.conditions, self.logic)
+
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
@@ -93,10 +102,9 @@ def _place(
 
 
 def _last_task(rule: AttachRule, tasks: Iterable[TaskFacts]) -> tuple[str | None, bool, Why]:
+    found = next((task.id for task in tasks if rule.accepts(task)), None)
     if rule.to == "last_active_task":
-        found = next((task.id for task in tasks if task.is_open), None)
         return found, False, Why.LAST_ACTIVE_TASK if found else Why.NO_ACTIVE_TASK
-    found = next((task.id for task in tasks if fits(task.facts, rule.conditions, rule.logic)), None)
     if found is not None:
         return found, False, Why.MATCHING_TASK
     return None, rule.if_none == "create_task", Why.NO_MATCHING_TASK

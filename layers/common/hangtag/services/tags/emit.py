@@ -1,21 +1,24 @@
-"""Step 3: a closed call gets its tag, once; a call that changed since gets the same tag's next revision."""
+"""Emission: a closed call gets its tag once; a call that changed since gets the same tag's next revision.
+
+Three steps: `load_facts` reads everything, `plan_tag` decides (pure), `_write` stores the tag and what belongs to it in
+one transaction.
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from hangtag.domain.calls.classify import Verdict, classify
 from hangtag.domain.calls.fold import Call
-from hangtag.domain.tags import Attachment, Setting, Tag, build_tag
+from hangtag.domain.tags.plan import TagPlan, TaskWrite, plan_tag
 from hangtag.errors import NotFoundError
 from hangtag.observability import logger
 from hangtag.services.calls.view import call_view
 from hangtag.services.tags import missed_calls
-from hangtag.services.tags.contacts import with_contact, with_supervisor
-from hangtag.services.tags.match_click import joined, pick_up
-from hangtag.services.tags.placement import Placement, place
-from hangtag.services.tags.snapshot import PartySnapshot, from_json, resolve, to_json
+from hangtag.services.tags.facts import EmissionFacts, load_facts
+from hangtag.services.tags.match_click import joined
+from hangtag.services.tags.placement import new_task
+from hangtag.services.tags.snapshot import from_json, to_json
 from hangtag.store.calls import items as calls
 from hangtag.store.calls import tags
 from hangtag.store.crm import outbox
@@ -23,29 +26,21 @@ from hangtag.store.db.clock import now
 from hangtag.store.integrations import unmapped_extensions
 from hangtag.store.office import contacts, tasks
 
-# Each round is lost only to an event that came in between, or to another emission of the same call.
+# A round is lost only to an event that came in between, or to another emission of the same call.
 MAX_ROUNDS = 5
+
+Writes = tuple[Mapping[str, Any], ...]
 
 
 class EmissionContestedError(Exception):
-    """Others kept changing the call while its tag was written; the platform tries again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """One revision as it is about to be written, with what is written beside it."""
-
-    emission: tags.Emission
-    tag: Tag | None
-    resolution: PartySnapshot
-    writes: tuple[Mapping[str, Any], ...] = ()
+    """Raised when other processes kept changing the call while its tag was written. The platform tries again."""
 
 
 def emit(key: calls.CallKey, *, first: bool, fill: bool = False) -> str:
-    """Bring a call's tag up to date. Returns what was done: gone, open, tagged or skipped.
+    """Bring a call's tag up to date. Return "gone", "open", "tagged" or "skipped".
 
-    `first`: called by the call's execution, which ends after this. If the call rings again meanwhile, another
-    execution has to wait for it. `fill`: a contact that was not known may be there now. Raises botocore's errors, and
+    `first`: called by the call's execution, which ends afterwards; if the call rings again meanwhile, another execution
+    has to wait for it. `fill`: look up again a contact that was not known. Raises botocore's errors and
     EmissionContestedError.
     """
     for _ in range(MAX_ROUNDS):
@@ -55,142 +50,119 @@ def emit(key: calls.CallKey, *, first: bool, fill: bool = False) -> str:
         call = item.fold()
         if not call.closed:
             if first and not calls.raise_attempt(item, datetime.now(UTC)):
-                # An event came in between: perhaps the call is over now, and nobody else waits for that.
+                # An event came in between. If it closed the call, no other execution waits for that.
                 continue
             return "open"
         try:
             done = _emit(item, call, fill=fill)
         except NotFoundError:
-            # The tenant was erased while its call was on.
+            # The tenant was erased during its call.
             return "gone"
         if done is not None:
-            logger.info("emitted", extra={"tenant": item.tenant_id, "tag": key.digest, "done": done})
+            logger.info("tag.written", extra={"tenant": item.tenant_id, "tag": key.digest, "result": done})
             return done
-        # A contact may have come in between.
+        # A contact can have been created in between.
         fill = True
     raise EmissionContestedError(key.digest)
 
 
 def _emit(item: calls.CallItem, call: Call, *, fill: bool) -> str | None:
-    """One round; None if it was lost."""
-    record = call.digest()
+    """Run one round. Return None if another process won it."""
     item = joined(item, call)
-    kept = tags.load(item.tenant_id, item.key.digest)
-    if kept is None or kept.record != record or (fill and kept.awaits) or _is_elsewhere(item, kept):
-        draft = compose(item, call, kept, fill=fill)
-        missed_calls.before_tag(item, draft.tag, draft.resolution)
-        if not tags.write(draft.emission, replacing=kept, more=draft.writes):
-            return None
-        emission = draft.emission
-        if emission.awaits and contacts.find_by_number(item.tenant_id, emission.awaits) is not None:
-            # Who gave the contact its number may have looked for tags that lack it before this one was there.
+    stored = tags.load(item.tenant_id, item.key.digest)
+    if stored is None or _is_outdated(item, call, stored, fill=fill):
+        facts = load_facts(item, call, stored, fill=fill)
+        emission = _write(facts, plan_tag(call, facts.tag))
+        if emission is None:
             return None
     else:
-        emission = kept
+        emission = stored
     _finish(item, call, emission)
-    view = call_view(item, call, emission)
-    if not calls.mark_emitted(item, record, view):
+    if not calls.mark_emitted(item, call.digest(), call_view(item, call, emission)):
         return None
     return "skipped" if emission.tag is None else "tagged"
 
 
-def _is_elsewhere(item: calls.CallItem, kept: tags.Emission) -> bool:
-    """Whether the tag stands elsewhere than on the task that somebody chose for the call since."""
-    on = kept.tag["task_id"] if kept.tag else item.from_task
-    return item.from_task not in (None, on) and tasks.exists(item.tenant_id, item.from_task or "")
+def _is_outdated(item: calls.CallItem, call: Call, stored: tags.Emission, *, fill: bool) -> bool:
+    """Return True if the call changed, its contact can be known now, or another task was chosen for it."""
+    if stored.record != call.digest() or (fill and stored.awaits):
+        return True
+    task_id = stored.tag["task_id"] if stored.tag else item.from_task
+    return item.from_task not in (None, task_id) and tasks.exists(item.tenant_id, item.from_task or "")
 
 
-def compose(item: calls.CallItem, call: Call, kept: tags.Emission | None, *, fill: bool = False) -> Draft:
-    """The next revision of a call's tag, or of there being none; may make the contact of an unknown caller."""
-    frozen = from_json(kept.resolution) if kept else None
-    resolution = resolve(item.tenant_id, item.integration_id, call, frozen, fill=fill)
-    verdict = classify(
-        call,
-        mapped=resolution.mapped,
-        external_is_employee=resolution.external_is_employee,
-        clicked=pick_up(item),
-    )
-    if verdict.tag is None:
-        return _draft(item, call, kept, verdict, resolution, None)
-    resolution = with_contact(item.tenant_id, item.key.digest, call, resolution, over=True)
-    if item.met is not None and item.met.made:
-        resolution = with_supervisor(item.tenant_id, item.key.digest, call, resolution)
-    return _draft(item, call, kept, verdict, resolution, place(item, verdict, resolution))
+def _write(facts: EmissionFacts, plan: TagPlan) -> tags.Emission | None:
+    """Write a revision and what belongs to it in one transaction. Return None if the round is lost."""
+    emission = _emission(facts, plan)
+    if plan.tag is not None and plan.returns_missed_calls:
+        missed_calls.note_talk(facts.item, plan.tag, facts.snapshot)
+    writes = (*_task_writes(facts, plan), *missed_calls.writes(facts, plan), *_copies(facts, emission))
+    if not tags.write(emission, replacing=facts.stored, more=writes):
+        return None
+    if emission.awaits and contacts.find_by_number(emission.tenant_id, emission.awaits) is not None:
+        # A contact that got this number a moment ago looked for tags without it before this one existed.
+        return None
+    return emission
 
 
-def _draft(
-    item: calls.CallItem,
-    call: Call,
-    kept: tags.Emission | None,
-    verdict: Verdict,
-    resolution: PartySnapshot,
-    placement: Placement | None,
-) -> Draft:
-    tag = None
-    writes: tuple[Mapping[str, Any], ...] = ()
-    if placement is not None:
-        resolution = placement.resolution
-        tag = _tag(call, verdict, resolution, placement.attachment)
-        writes = placement.writes
-    resolution, queued = missed_calls.queue(item, call, tag, resolution, kept)
-    person = resolution.person_of(call.answered_by)
-    revision = kept.revision + 1 if kept else 1
-    people = resolution.people_of(call)
-    shown = None
-    if tag is not None:
-        shown = tags.tag_view(
-            tag, tag_id=item.key.digest, call_id=item.public_id, revision=revision, employee_ids=people
+def _emission(facts: EmissionFacts, plan: TagPlan) -> tags.Emission:
+    item, call, stored = facts.item, facts.call, facts.stored
+    snapshot = replace(facts.snapshot, placed=plan.placed, told=facts.snapshot.told or plan.notify)
+    person = snapshot.person_of(call.answered_by)
+    people = snapshot.people_of(call)
+    revision = stored.revision + 1 if stored else 1
+    view = None
+    if plan.tag is not None:
+        view = tags.tag_view(
+            plan.tag, tag_id=item.key.digest, call_id=item.public_id, revision=revision, employee_ids=people
         )
-    emission = tags.Emission(
+    return tags.Emission(
         tenant_id=item.tenant_id,
         id=item.key.digest,
         call=item.key,
         revision=revision,
         record=call.digest(),
-        resolution=to_json(resolution),
-        skip=verdict.skip,
-        tag=shown,
+        resolution=to_json(snapshot),
+        skip=facts.tag.verdict.skip,
+        tag=view,
         employee_id=person.id if person else None,
-        contact_id=resolution.contact.id if resolution.contact else None,
+        contact_id=snapshot.contact.id if snapshot.contact else None,
         employee_ids=people,
-        awaits=resolution.number if tag and resolution.fillable else None,
+        awaits=plan.awaits,
     )
-    return Draft(emission, tag, resolution, (*writes, *queued, *_told(emission, call, kept)))
 
 
-def _told(emission: tags.Emission, call: Call, kept: tags.Emission | None) -> tuple[Mapping[str, Any], ...]:
-    """What the task's own list and an outside CRM learn of a revision."""
-    before = kept.tag if kept else None
+def _task_writes(facts: EmissionFacts, plan: TagPlan) -> Writes:
+    """Return the writes of the task that is created with the tag."""
+    tenant_id = facts.item.tenant_id
+    if plan.task is TaskWrite.FROM_TEMPLATE:
+        return tuple(tasks.puts(tenant_id, new_task(facts.item, facts.snapshot)))
+    if plan.task is TaskWrite.FROM_OUTSIDE and facts.outside_task is not None and facts.outside_task_is_new:
+        return tuple(tasks.puts(tenant_id, facts.outside_task))
+    return ()
+
+
+def _copies(facts: EmissionFacts, emission: tags.Emission) -> Writes:
+    """Return the writes of the task's own list of tags and of the message to an external CRM."""
+    before = facts.stored.tag if facts.stored else None
     on_tasks = tasks.tag_puts(emission.tenant_id, emission.tag, before)
     if emission.tag is None and before is None:
         return tuple(on_tasks)
     if emission.tag is None:
-        said: dict[str, Any] = {"tag": None, "removed": emission.id}
+        payload: dict[str, Any] = {"tag": None, "removed": emission.id}
     else:
-        recording = call.recording
+        recording = facts.call.recording
         link = {"url": recording.url, "temporary": recording.temporary} if recording else None
-        said = {"tag": emission.tag, "recording": link}
-    told = outbox.puts(emission.tenant_id, "tag", emission.id, emission.revision, said, now())
-    return (*on_tasks, *told)
-
-
-def _tag(call: Call, verdict: Verdict, resolution: PartySnapshot, attachment: Attachment) -> Tag:
-    setting = Setting(
-        employee=resolution.person_of(call.answered_by),
-        contact=resolution.contact,
-        number=resolution.number,
-        line_name=resolution.line_name,
-        time_zone=resolution.time_zone,
-        definition=resolution.definition(verdict.tag) if verdict.tag else None,
-    )
-    return build_tag(call, verdict, setting, attachment)
+        payload = {"tag": emission.tag, "recording": link}
+    message = outbox.puts(emission.tenant_id, "tag", emission.id, emission.revision, payload, now())
+    return (*on_tasks, *message)
 
 
 def _finish(item: calls.CallItem, call: Call, emission: tags.Emission) -> None:
-    """What follows from a tag that is written. May be repeated: it is, when a function dies on the way."""
-    resolution = from_json(emission.resolution)
+    """Do what follows a written tag. Repeated if the function dies on the way: repeats are safe."""
+    snapshot = from_json(emission.resolution)
     if emission.tag is not None:
-        missed_calls.after_tag(item.tenant_id, emission.tag, resolution)
-    unmapped = frozenset(call.extensions) - resolution.mapped
+        missed_calls.after_tag(item.tenant_id, emission.tag, snapshot)
+    unmapped = frozenset(call.extensions) - snapshot.mapped
     if emission.revision == 1 and unmapped:
         unmapped_extensions.note(item.tenant_id, item.integration_id, unmapped, item.key.digest)

@@ -7,21 +7,16 @@ from typing import Any
 
 from hangtag.domain.calls.classify import TagType
 from hangtag.domain.calls.event import Direction
-from hangtag.domain.calls.fold import Call
 from hangtag.domain.tags import Tag
+from hangtag.domain.tags.plan import TagPlan
 from hangtag.services.tags import notifications
+from hangtag.services.tags.facts import EmissionFacts
 from hangtag.services.tags.snapshot import PartySnapshot
 from hangtag.store.calls import items as calls
-from hangtag.store.calls import missed_calls, tags
+from hangtag.store.calls import missed_calls
 from hangtag.store.calls.missed_calls import MissedCall, Talk
-from hangtag.store.office import groups
 
 Writes = tuple[Mapping[str, Any], ...]
-
-
-def number_of(resolution: PartySnapshot) -> str:
-    """Under which number a missed call is kept: E.164, or "" where it can't be read."""
-    return resolution.number if resolution.readable and resolution.number else ""
 
 
 def at_of(tag: Tag) -> str:
@@ -29,52 +24,41 @@ def at_of(tag: Tag) -> str:
     return tag.at.astimezone(UTC).isoformat(timespec="seconds")
 
 
-def queue(
-    item: calls.CallItem, call: Call, tag: Tag | None, resolution: PartySnapshot, kept: tags.Emission | None
-) -> tuple[PartySnapshot, Writes]:
-    """What has to be written with a tag, so that the queue is right. Raises botocore's errors.
-
-    The resolution says afterwards that those who want to know were told: once for each call.
-    """
-    tenant_id, missed_id = item.tenant_id, item.key.digest
-    before = missed_calls.load(tenant_id, number_of(resolution), missed_id) if kept else None
-    if tag is None or tag.type is not TagType.MISSED_CALL or tag.direction is not Direction.IN:
-        return resolution, missed_calls.deletes(tenant_id, before) if before else ()
-    missed = _missed(item, call, tag, resolution, before)
-    writes = missed_calls.puts(tenant_id, missed, before)
-    if resolution.told:
-        return resolution, writes
-    told = tuple(notifications.puts(tenant_id, missed, resolution.notices))
-    return replace(resolution, told=True), (*writes, *told)
+def writes(facts: EmissionFacts, plan: TagPlan) -> Writes:
+    """Return the writes that keep the queue equal to the plan, and the notifications of a new missed call."""
+    tenant_id, before = facts.item.tenant_id, facts.missed
+    if plan.tag is None or not plan.is_queued:
+        return tuple(missed_calls.deletes(tenant_id, before)) if before else ()
+    missed = _missed(facts, plan.tag)
+    puts = tuple(missed_calls.puts(tenant_id, missed, before))
+    if not plan.notify:
+        return puts
+    return (*puts, *notifications.puts(tenant_id, missed, facts.snapshot.notices))
 
 
-def _missed(
-    item: calls.CallItem, call: Call, tag: Tag, resolution: PartySnapshot, before: MissedCall | None
-) -> MissedCall:
-    rung = resolution.people_of(call)
-    if before is not None:
-        return replace(before, at=at_of(tag), line=call.line, contact_id=tag.contact_id, rung=rung)
-    supervisors = groups.members(item.tenant_id, resolution.supervisor_id) if resolution.supervisor_id else ()
+def _missed(facts: EmissionFacts, tag: Tag) -> MissedCall:
+    item, call, snapshot = facts.item, facts.call, facts.snapshot
+    rung = snapshot.people_of(call)
+    if facts.missed is not None:
+        return replace(facts.missed, at=at_of(tag), line=call.line, contact_id=tag.contact_id, rung=rung)
     return MissedCall(
         id=item.key.digest,
         call_id=item.public_id,
         at=at_of(tag),
-        number=number_of(resolution),
+        number=snapshot.e164,
         line=call.line,
         contact_id=tag.contact_id,
         rung=rung,
-        recipients=notifications.recipients(resolution.notices, supervisors, rung),
+        recipients=notifications.recipients(snapshot.notices, facts.supervisors, rung),
     )
 
 
-def before_tag(item: calls.CallItem, tag: Tag | None, resolution: PartySnapshot) -> None:
-    """Say that somebody talked to the number, before the tag is written.
+def note_talk(item: calls.CallItem, tag: Tag, snapshot: PartySnapshot) -> None:
+    """Record that somebody talked to the number, before the tag is written.
 
-    A missed call of that number, put on the queue meanwhile, either sees this or is seen by `after_tag`.
+    A missed call of that number that is queued meanwhile either sees this record or is seen by `after_tag`.
     """
-    number = number_of(resolution)
-    if tag is not None and tag.type is TagType.CALL and number:
-        missed_calls.note_talk(item.tenant_id, number, item.public_id, at_of(tag))
+    missed_calls.note_talk(item.tenant_id, snapshot.e164, item.public_id, at_of(tag))
 
 
 def after_tag(tenant_id: str, tag: Mapping[str, Any], resolution: PartySnapshot) -> None:
@@ -82,7 +66,7 @@ def after_tag(tenant_id: str, tag: Mapping[str, Any], resolution: PartySnapshot)
 
     `tag` is its JSON.
     """
-    number = number_of(resolution)
+    number = resolution.e164
     if not number:
         return
     if tag["type"] == TagType.CALL:

@@ -13,17 +13,10 @@ from hangtag.domain.calls.fold import Call
 from hangtag.domain.tags import AttachRule, Definition, Person
 from hangtag.domain.tags.conditions import read_rows
 from hangtag.domain.tags.definition import standard
+from hangtag.domain.tags.plan import Parties, Placed
 from hangtag.phone import normalise
 from hangtag.settings import MissedCallNotificationSettings, TagPlacementSettings
 from hangtag.store.office import participants, tenants
-
-
-@dataclass(frozen=True, slots=True)
-class PlacedParties:
-    """Where the Call was put when it was first written; it stays there."""
-
-    task_id: str | None
-    hidden: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,58 +29,19 @@ class Unknown:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PartySnapshot:
-    """Who is who in one call, and by which rules.
+class PartySnapshot(Parties):
+    """Parties of a call with the tenant's rules, as they were at the first revision of its tag.
 
-    `employees` maps every extension that was looked up, also the unmapped ones. `own_line`: the other party's number
-    is one of the tenant's lines. `line` is the line whose name was looked up; None if it was not known. `told`: the
-    missed call was told to those who want to know.
+    `told`: the employees were notified of the missed call.
     """
 
-    employees: Mapping[str, Person | None] = field(default_factory=dict)
-    number: str | None = None
-    readable: bool = False
-    own_line: bool = False
-    external_is_employee: bool = False
-    contact: Person | None = None
-    supervisor_id: str | None = None
-    line: str | None = None
-    line_name: str | None = None
     attach: TagPlacementSettings = field(default_factory=TagPlacementSettings)
     unknown: Unknown = field(default_factory=Unknown)
     notices: MissedCallNotificationSettings = field(default_factory=MissedCallNotificationSettings)
     definitions: Mapping[TagType, Definition] = field(default_factory=dict)
     time_zone: str = "UTC"
-    placed: PlacedParties | None = None
+    placed: Placed | None = None
     told: bool = False
-
-    @property
-    def mapped(self) -> frozenset[str]:
-        """The extensions that belong to an employee."""
-        return frozenset(name for name, person in self.employees.items() if person is not None)
-
-    @property
-    def fillable(self) -> bool:
-        """Whether a contact may still be found for the number."""
-        return self.contact is None and self.readable and not self.own_line
-
-    def definition(self, tag_type: TagType) -> Definition:
-        """How the tenant calls the fields of a tag."""
-        return self.definitions.get(tag_type) or standard(tag_type)
-
-    def person_of(self, extension: str | None) -> Person | None:
-        """The employee who has an extension."""
-        return self.employees.get(extension or "")
-
-    def people_of(self, call: Call) -> tuple[str, ...]:
-        """The employees whose phones took part, each once, in the order in which they rang."""
-        people = (self.person_of(extension) for extension in call.extensions)
-        return tuple(dict.fromkeys(person.id for person in people if person is not None))
-
-    def first_person(self, call: Call) -> Person | None:
-        """Who answered, else who was rung first."""
-        people = (self.person_of(extension) for extension in (call.answered_by, *call.extensions))
-        return next((person for person in people if person is not None), None)
 
 
 def attach_rule(settings: TagPlacementSettings) -> AttachRule:
@@ -220,7 +174,7 @@ def from_json(said: Mapping[str, Any]) -> PartySnapshot:
             for kind, own in said.get("definitions", {}).items()
         },
         time_zone=said["time_zone"],
-        placed=PlacedParties(**placed) if placed else None,
+        placed=Placed(**placed) if placed else None,
         told=said.get("told", False),
     )
 
