@@ -30,7 +30,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
     if event.get("source") == "hangtag.compare":
         asked = importlib.import_module(WORKERS["compare"]).ask_all(has_time)
-        logger.info("histories are to be compared", extra={"integrations": asked})
+        logger.info("reconciliation.scheduled", extra={"integrations": asked})
         return {"asked": asked}
 
     def work(record: Mapping[str, Any]) -> None:

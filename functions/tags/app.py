@@ -29,7 +29,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         from hangtag.flow.reconcile import reconcile
 
         is_open = reconcile(TABLE, key, HANGUP_TIMEOUT)
-        logger.info("reconciled", extra={"open": is_open})
+        logger.info("call.reconciled", extra={"open": is_open})
         return {"open": is_open}
     return {"done": emit(TABLE, key, first=True)}
 

@@ -36,7 +36,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             SWEEP_AFTER,
             lambda: bool(context.get_remaining_time_in_millis() > SWEEP_MARGIN_MS),
         )
-        logger.info("swept", extra={"calls": looked_at})
+        logger.info("sweep.finished", extra={"calls": looked_at})
         return {"swept": looked_at}
     records = event["Records"]
     if records[0]["eventSource"] == "aws:dynamodb":
@@ -84,12 +84,12 @@ def track_call(image: dict[str, Any]) -> None:
     act(MACHINERY, item, actions, rules.settle_seconds)
     note_talk(TABLE, item, call)
     logger.info(
-        "tracked",
+        "call.tracked",
         extra={
             "execution": item.execution_name,
             "start": actions.start,
-            "meet": actions.meet,
-            "succeed": actions.succeed,
+            "lookup": actions.meet,
+            "resume": actions.succeed,
             "settle": actions.settle,
             "amend": actions.amend,
             "recordings": len(actions.recordings),
@@ -101,4 +101,4 @@ def settle(record: Mapping[str, Any]) -> None:
     """A message that the tracker sent itself when the call went quiet."""
     message = json.loads(record["body"])
     settled = settling.settle(TABLE, calls.CallKey(message["pk"], message["sk"]), message["count"])
-    logger.info("settling", extra={"settled": settled})
+    logger.info("call.settled", extra={"settled": settled})

@@ -60,7 +60,7 @@ def emit(table: str, key: calls.CallKey, *, first: bool, fill: bool = False) -> 
             # The tenant was erased while its call was on.
             return "gone"
         if done is not None:
-            logger.info("emitted", extra={"tenant": item.tenant_id, "tag": key.digest, "done": done})
+            logger.info("tag.written", extra={"tenant": item.tenant_id, "tag": key.digest, "outcome": done})
             return done
         # A contact may have come in between.
         fill = True

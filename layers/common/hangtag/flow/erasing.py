@@ -71,7 +71,7 @@ def work(message: Mapping[str, Any], has_time: Callable[[], bool]) -> None:
     done = _Erasure(tenant_id, message["number"], item).run(oldest, has_time)
     if not done:
         client.make("sqs").send_message(QueueUrl=os.environ["JOBS_QUEUE_URL"], MessageBody=json.dumps(dict(message)))
-    logger.info("erasing", extra={"tenant": tenant_id, "erasure": erasure_id, "done": done})
+    logger.info("erasure.advanced", extra={"tenant": tenant_id, "erasure": erasure_id, "done": done})
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,10 @@ def work(message: Mapping[str, Any], has_time: Callable[[], bool]) -> None:
         return
     if not done:
         client.make("sqs").send_message(QueueUrl=os.environ["JOBS_QUEUE_URL"], MessageBody=json.dumps(dict(message)))
-    logger.info("exporting", extra={"tenant": tenant_id, "export": export_id, "rows": int(item.rows), "done": done})
+    logger.info(
+        "export.advanced",
+        extra={"tenant": tenant_id, "export": export_id, "rows": int(item.rows), "done": done},
+    )
 
 
 class _Writer:

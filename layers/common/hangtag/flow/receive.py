@@ -131,7 +131,7 @@ def receive(settings: Settings, provider: str, token: str, request: WebhookReque
         return _park(settings, delivery, type(error).__name__, reply)
     except Exception as error:
         # A bug of ours must not lose the event: parked, it is tried again and ends in the dead letters.
-        logger.exception("delivery failed", extra={"provider": provider, "error": type(error).__name__})
+        logger.exception("webhook.failed", extra={"provider": provider, "error": type(error).__name__})
         return _park(settings, delivery, type(error).__name__, reply)
 
 
@@ -180,7 +180,7 @@ def _take_in(settings: Settings, delivery: Delivery, said: Understood) -> Reply:
         client.dynamodb(), settings.table, source, result.events, request.arrived_at, settings.sweep_after
     )
     logger.info(
-        "delivery accepted",
+        "webhook.accepted",
         extra={
             "tenant": source.tenant_id,
             "integration": source.integration_id,
@@ -237,16 +237,17 @@ def _respond(settings: Settings, source: Source, country: str, result: Accepted)
         return result.respond(Office(contact=contact, credentials=credentials))
     except Exception as error:
         # A look-up fails open: the PBX goes on without its answer.
-        logger.warning("look-up failed", extra={"tenant": source.tenant_id, "error": type(error).__name__})
+        logger.warning("webhook.lookup_failed", extra={"tenant": source.tenant_id, "error": type(error).__name__})
         return result.reply
 
 
 def _refuse(settings: Settings, source: Source, delivery: Delivery, refused: RefusedError) -> Reply:
     logger.info(
-        "delivery refused",
+        "webhook.rejected",
         extra={
             "tenant": source.tenant_id,
             "integration": source.integration_id,
+            "provider": source.provider,
             "status": refused.reply.status,
             "reason": refused.reason,
         },
@@ -283,7 +284,7 @@ def _keep(
             events=intake.led(source, taken),
         )
     except Exception as error:
-        logger.warning("delivery not kept", extra={"error": type(error).__name__})
+        logger.warning("webhook.log_failed", extra={"error": type(error).__name__})
 
 
 def _park(settings: Settings, delivery: Delivery, error: str, reply: Reply) -> Reply:
@@ -295,9 +296,9 @@ def _park(settings: Settings, delivery: Delivery, error: str, reply: Reply) -> R
         )
     except REFUSED_BY_AWS as worse:
         logger.error(
-            "delivery neither stored nor parked",
-            extra={"provider": delivery.provider, "error": error, "queue": type(worse).__name__},
+            "webhook.queue_failed",
+            extra={"provider": delivery.provider, "error": error, "queue_error": type(worse).__name__},
         )
         return UNAVAILABLE
-    logger.warning("delivery parked", extra={"provider": delivery.provider, "error": error})
+    logger.warning("webhook.queued", extra={"provider": delivery.provider, "error": error})
     return reply

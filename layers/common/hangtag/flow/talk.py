@@ -20,4 +20,4 @@ def note_talk(table: str, item: CallItem, call: Call) -> None:
             change = busy.mark if leg.live and not call.closed else busy.clear
             change(table, item.tenant_id, item.integration_id, leg.extension or "", item.key.digest)
     except (BotoCoreError, ClientError) as error:
-        logger.warning("who talks is not known", extra={"error": type(error).__name__})
+        logger.warning("call.busy_update_failed", extra={"error": type(error).__name__})

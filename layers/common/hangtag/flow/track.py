@@ -133,7 +133,7 @@ def _succeed(item: CallItem, token: str) -> None:
     except ClientError as error:
         if error.response["Error"]["Code"] not in _TOKEN_IS_SPENT:
             raise
-        logger.info("task token is spent", extra={"execution": item.execution})
+        logger.info("call.task_token_expired", extra={"execution": item.execution})
 
 
 def _send(queue_url: str, message: dict[str, Any], *, delay: int) -> None:
