@@ -31,7 +31,7 @@ Upload = Callable[[str, bytes], tuple[str, str]]
 # Seconds that a failed batch's messages stay hidden. On AWS: six times the function's timeout.
 RETRY_HIDDEN_SECONDS = 5
 # Of queues whose messages take longer than that to work off, by logical id.
-SLOW_QUEUES = {"DeliveryQueue": 30, "HistoryQueue": 300, "JobsQueue": 300, "RecordingsQueue": 60}
+SLOW_QUEUES = {"CrmQueue": 30, "ReconciliationQueue": 300, "JobsQueue": 300, "RecordingsQueue": 60}
 # Zip entries need a date; a fixed one makes equal code give equal bytes.
 ZIP_DATE = (2000, 1, 1, 0, 0, 0)
 DIGEST_OUTPUT = "LocalDigest"

@@ -56,5 +56,5 @@ def deliver(tenant_id: str, outbox_id: str) -> None:
     if again is not None:
         body = json.dumps({"tenant": tenant_id, "outbox": outbox_id})
         client.make("sqs").send_message(
-            QueueUrl=os.environ["DELIVERY_QUEUE_URL"], MessageBody=body, DelaySeconds=min(again, LONGEST_DELAY_SECONDS)
+            QueueUrl=os.environ["CRM_QUEUE_URL"], MessageBody=body, DelaySeconds=min(again, LONGEST_DELAY_SECONDS)
         )

@@ -20,7 +20,7 @@ MACHINERY = Machinery(
     state_machine_arn=os.environ["STATE_MACHINE_ARN"],
     settle_queue_url=os.environ["SETTLE_QUEUE_URL"],
     amend_queue_url=os.environ["AMEND_QUEUE_URL"],
-    delivery_queue_url=os.environ["DELIVERY_QUEUE_URL"],
+    crm_queue_url=os.environ["CRM_QUEUE_URL"],
 )
 SWEEP_AFTER = timedelta(seconds=int(os.environ["SWEEP_AFTER_SECONDS"]))
 # What a sweep leaves of its time for the call at hand.

@@ -297,5 +297,5 @@ def ask_for(tenant_id: str, integration: Integration, span: Span) -> None:
 
 def _again(message: Mapping[str, Any], seconds: int) -> None:
     client.make("sqs").send_message(
-        QueueUrl=os.environ["HISTORY_QUEUE_URL"], MessageBody=json.dumps(dict(message)), DelaySeconds=seconds
+        QueueUrl=os.environ["RECONCILIATION_QUEUE_URL"], MessageBody=json.dumps(dict(message)), DelaySeconds=seconds
     )

@@ -72,7 +72,7 @@ class Machinery:
     state_machine_arn: str
     settle_queue_url: str
     amend_queue_url: str
-    delivery_queue_url: str
+    crm_queue_url: str
 
 
 def act(machinery: Machinery, item: CallItem, actions: Actions, settle_seconds: int) -> None:
@@ -103,7 +103,7 @@ def fill_later(machinery: Machinery, tenant_id: str, number: str) -> None:
 
 def deliver(machinery: Machinery, tenant_id: str, outbox_id: str) -> None:
     """A message for an outside CRM waits."""
-    _send(machinery.delivery_queue_url, {"tenant": tenant_id, "outbox": outbox_id}, delay=0)
+    _send(machinery.crm_queue_url, {"tenant": tenant_id, "outbox": outbox_id}, delay=0)
 
 
 def _key(item: CallItem) -> dict[str, Any]:
