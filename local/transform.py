@@ -46,6 +46,7 @@ def transform(root: Path, upload: Upload, connections_url: str) -> Template:
     machines = definitions(source, root)
     bundle_code(source, root, upload)
     template = translate(source)
+    upload_nested_templates(template, root, upload)
     inline_definitions(template, machines)
     read_stream_one_by_one(template)
     retry_messages_sooner(template)
@@ -91,6 +92,15 @@ def bundle_code(source: Template, root: Path, upload: Upload) -> None:
         package = root / properties["ContentUri"] / "hangtag"
         bucket, key = upload(name, zipped(package, "python/hangtag/"))
         properties["ContentUri"] = {"Bucket": bucket, "Key": key}
+
+
+def upload_nested_templates(template: Template, root: Path, upload: Upload) -> None:
+    """Upload the template of each nested stack. `sam deploy` does this on AWS."""
+    for name, properties in resources(template, "AWS::CloudFormation::Stack").items():
+        nested = yaml_parse((root / properties["TemplateURL"]).read_text())
+        bucket, key = upload(name, json.dumps(nested).encode())
+        # The runtime reads the object itself, so only the path counts.
+        properties["TemplateURL"] = f"https://s3.amazonaws.com/{bucket}/{key}"
 
 
 def zipped(folder: Path, prefix: str) -> bytes:
