@@ -116,3 +116,14 @@ def test_dead_letter_queue_stands_below_its_queue() -> None:
         assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": [dead_letters, "Arn"]}
         feature = names[names.index(name) : names.index(name) + 4]
         assert dead_letters in feature
+
+
+def test_each_alarm_is_documented_for_operators() -> None:
+    """All functions share one row of the table, with (Name) for theirs."""
+    lines = (ROOT / "docs" / "operator.md").read_text().splitlines()
+    rows = {line.split(" | ")[0].removeprefix("| ") for line in lines if line.startswith("| ")}
+    descriptions = [
+        re.sub(r"^\w+ (function: an invocation)", r"(Name) \1", alarm["AlarmDescription"])
+        for alarm in alarms().values()
+    ]
+    assert [text for text in descriptions if text not in rows] == []
