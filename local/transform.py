@@ -30,7 +30,7 @@ Upload = Callable[[str, bytes], tuple[str, str]]
 
 # Seconds until a failed message is visible again. On AWS, it is six times the function's timeout.
 RETRY_HIDDEN_SECONDS = 5
-# Seconds for queues whose messages take longer to process, by logical id.
+# Seconds for queues with slow messages, by logical id.
 SLOW_QUEUES = {"CrmQueue": 30, "ReconciliationQueue": 300, "JobsQueue": 300, "RecordingsQueue": 60}
 # A fixed date of the zip entries, so that equal code gives equal bytes.
 ZIP_DATE = (2000, 1, 1, 0, 0, 0)
@@ -82,8 +82,8 @@ def translate(source: Template) -> Template:
 def bundle_code(source: Template, root: Path, upload: Upload) -> None:
     """Upload each function's folder, and the layer's package without its dependencies.
 
-    `sam build` builds for AWS's Python and processor. The runtime's workers use this interpreter, in whose
-    environment the dependencies are installed.
+    `sam build` builds for AWS's Python and processor. The runtime's workers use this interpreter and the
+    dependencies in its environment.
     """
     for name, properties in resources(source, "AWS::Serverless::Function").items():
         bucket, key = upload(name, zipped(root / properties["CodeUri"], ""))
