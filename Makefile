@@ -68,7 +68,7 @@ check: setup $(SAM_VENV)/.stamp ## style, prose, types, layers, template and sta
 	@# One by one: a feature's file has the same name in every suite, and in every function.
 	@for part in tests/*/ $(FUNCTIONS); do echo mypy $$part; $(BIN)/mypy $$part || exit 1; done
 	$(BIN)/lint-imports
-	$(BIN)/cfn-lint template.yaml
+	$(BIN)/cfn-lint template.yaml alarms.yaml
 	$(SAM) validate --lint
 	$(BIN)/python -m tools.asl_lint statemachines/*.asl.yaml
 	$(BIN)/python -m tools.openapi --check

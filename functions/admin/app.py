@@ -27,7 +27,7 @@ SETTINGS = runtime.bind(
         "TOKEN_KEY",
         "OPERATOR_TOKEN",
         "CREDENTIALS_KEY_ID",
-        "HISTORY_QUEUE_URL",
+        "RECONCILIATION_QUEUE_URL",
         "JOBS_QUEUE_URL",
         "FILES_BUCKET",
         "RECORDINGS_BUCKET",

@@ -18,7 +18,7 @@ SETTINGS = runtime.bind(
         "JOBS_QUEUE_URL",
         "FILES_BUCKET",
         "RECORDINGS_BUCKET",
-        "HISTORY_QUEUE_URL",
+        "RECONCILIATION_QUEUE_URL",
         "CREDENTIALS_KEY_ID",
         "SWEEP_AFTER_SECONDS",
         "PUBLIC_URL",
@@ -47,7 +47,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
     if event.get("source") == "hangtag.compare":
         asked = importlib.import_module(WORKERS["compare"]).ask_all(has_time)
-        logger.info("histories are to be compared", extra={"integrations": asked})
+        logger.info("reconciliation.scheduled", extra={"integrations": asked})
         return {"asked": asked}
 
     def work(record: Mapping[str, Any]) -> None:

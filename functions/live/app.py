@@ -59,7 +59,7 @@ def connect(connection_id: str, event: Mapping[str, Any]) -> dict[str, Any]:
     if found is None:
         return {"statusCode": 401}
     live.connect(live.Connection(connection_id, *found), now())
-    logger.info("connected", extra={"tenant": found[0]})
+    logger.info("live.connected", extra={"tenant": found[0]})
     return {"statusCode": 200}
 
 
@@ -97,7 +97,7 @@ def follow(records: Sequence[Record]) -> None:
             tell(image)
         except Exception as error:
             # The others are not held up for it.
-            logger.exception("not told")
+            logger.exception("live.push_failed", extra={"error": type(error).__name__})
             failed = error
     if failed is not None:
         raise failed
@@ -122,4 +122,4 @@ def tell(image: Mapping[str, Any]) -> None:
         sent = flow.tell_missed(image["pk"]["S"].split("#")[1], json.loads(image["body"]["S"]), PUSH)
     elif sk == "CONN":
         sent = flow.welcome(live.parse_connection(image), PUSH)
-    logger.info("told", extra={"of": sk.partition("#")[0], "messages": sent})
+    logger.info("live.pushed", extra={"item": sk.partition("#")[0], "messages": sent})

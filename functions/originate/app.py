@@ -42,7 +42,7 @@ def work(record: Mapping[str, Any]) -> None:
     message = json.loads(record["body"])
     if message["task"] == "place":
         state = originate.place(message["tenant"], message["click"], datetime.now(UTC))
-        logger.info("asked", extra={"click": message["click"], "state": state})
+        logger.info("click.processed", extra={"click": message["click"], "state": state})
     elif message["task"] == "close":
         originate.close(message["tenant"], message["click"], datetime.now(UTC))
     else:

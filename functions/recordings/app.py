@@ -52,7 +52,7 @@ def work(record: Mapping[str, Any]) -> None:
     again = fetch.work(call, message["recording"], datetime.now(UTC))
     if again is not None:
         ask_for(call, message["recording"], again)
-    logger.info("recording looked at", extra={"again": again})
+    logger.info("recording.processed", extra={"retry_after": again})
 
 
 def expire(context: Any) -> dict[str, Any]:
@@ -66,5 +66,5 @@ def expire(context: Any) -> dict[str, Any]:
             break
         looked_at += 1
         gone += fetch.review(pointer, now)
-    logger.info("copies looked at", extra={"copies": looked_at, "expired": gone})
+    logger.info("recording.expiry_checked", extra={"copies": looked_at, "expired": gone})
     return {"looked_at": looked_at, "expired": gone}

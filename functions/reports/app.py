@@ -32,7 +32,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     source = event.get("source")
     if source == "hangtag.reports":
         done = refresh(datetime.now(UTC), lambda: bool(context.get_remaining_time_in_millis() > MARGIN_MS))
-        logger.info("summed up", extra={"hours": done})
+        logger.info("report.refreshed", extra={"hours": done})
         return {"hours": done}
     if source == "hangtag.reports.rebuild":
         return {"marked": mark_all(event["tenant"], event["from"], event["to"])}

@@ -23,7 +23,7 @@ SETTINGS = runtime.bind(
         "SWEEP_AFTER_SECONDS",
         "CREDENTIALS_KEY_ID",
         "PUBLIC_URL",
-        "DELIVERY_QUEUE_URL",
+        "CRM_QUEUE_URL",
     )
 )
 
@@ -42,7 +42,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         from hangtag.services.calls.reconcile import reconcile
 
         is_open = reconcile(key, HANGUP_TIMEOUT)
-        logger.info("reconciled", extra={"open": is_open})
+        logger.info("call.reconciled", extra={"open": is_open})
         return {"open": is_open}
     return {"done": emit(key, first=True)}
 

@@ -25,7 +25,7 @@ SETTINGS = runtime.bind(
         "STATE_MACHINE_ARN",
         "SETTLE_QUEUE_URL",
         "AMEND_QUEUE_URL",
-        "DELIVERY_QUEUE_URL",
+        "CRM_QUEUE_URL",
         "RECORDINGS_QUEUE_URL",
         "SWEEP_AFTER_SECONDS",
     )
@@ -35,7 +35,7 @@ MACHINERY = Machinery(
     state_machine_arn=SETTINGS.state_machine_arn,
     settle_queue_url=SETTINGS.settle_queue_url,
     amend_queue_url=SETTINGS.amend_queue_url,
-    delivery_queue_url=SETTINGS.crm_queue_url,
+    crm_queue_url=SETTINGS.crm_queue_url,
 )
 SWEEP_AFTER = SETTINGS.sweep_after
 # What a sweep leaves of its time for the call at hand.
@@ -50,7 +50,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             SWEEP_AFTER,
             lambda: bool(context.get_remaining_time_in_millis() > SWEEP_MARGIN_MS),
         )
-        logger.info("swept", extra={"calls": looked_at})
+        logger.info("sweep.finished", extra={"calls": looked_at})
         return {"swept": looked_at}
     records = event["Records"]
     if records[0]["eventSource"] == "aws:dynamodb":
@@ -100,12 +100,12 @@ def track_call(image: dict[str, Any]) -> None:
     act(MACHINERY, item, actions, rules.settle_seconds)
     note_talk(item, call)
     logger.info(
-        "tracked",
+        "call.tracked",
         extra={
             "execution": item.execution_name,
             "start": actions.start,
-            "meet": actions.meet,
-            "succeed": actions.succeed,
+            "lookup": actions.meet,
+            "resume": actions.succeed,
             "settle": actions.settle,
             "amend": actions.amend,
             "recordings": len(actions.recordings),
@@ -117,4 +117,4 @@ def settle(record: Mapping[str, Any]) -> None:
     """A message that the tracker sent itself when the call went quiet."""
     message = json.loads(record["body"])
     settled = settling.settle(calls.CallKey(message["pk"], message["sk"]), message["count"])
-    logger.info("settling", extra={"settled": settled})
+    logger.info("call.settled", extra={"settled": settled})

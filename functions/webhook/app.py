@@ -83,6 +83,6 @@ def drain(records: list[dict[str, Any]]) -> dict[str, Any]:
             process(SETTINGS, QueuedWebhook.from_message(record["body"], SETTINGS.token_keys))
         except Exception as error:
             kind = "the table refuses" if isinstance(error, AWS_ERRORS) else "broken"
-            logger.exception("parked delivery not taken in", extra={"why": kind})
+            logger.exception("webhook.retry_failed", extra={"reason": kind})
             failed.append({"itemIdentifier": record["messageId"]})
     return {"batchItemFailures": failed}

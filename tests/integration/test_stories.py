@@ -118,7 +118,7 @@ def test_no_number_name_or_secret_of_all_those_calls_is_in_a_log(scene: Scene) -
         for line in office.lines.values():
             secret |= {line.webhook_url.rsplit("/", 1)[1], *(one for one in line.secrets.values() if len(one) > 11)}
     log = (Place(PORT).directory / "functions.log").read_text()
-    assert "delivery accepted" in log
+    assert "webhook.accepted" in log
     assert [word for word in sorted(secret) if word in log] == []
 
 

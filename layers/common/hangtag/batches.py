@@ -32,7 +32,7 @@ def process_batch(
         try:
             work(record)
         except Exception as error:
-            logger.exception("record failed", extra={"record": identify(record)})
+            logger.exception("batch.record_failed", extra={"record": identify(record)})
             failed.append(identify(record))
             last = error
     if raise_if_all and last is not None and len(failed) == len(records):

@@ -29,7 +29,7 @@ class Settings(NamedTuple):
     amend_queue_url: str = ""
     crm_queue_url: str = ""
     fallback_queue_url: str = ""
-    history_queue_url: str = ""
+    reconciliation_queue_url: str = ""
     jobs_queue_url: str = ""
     originate_queue_url: str = ""
     recordings_queue_url: str = ""
@@ -64,7 +64,6 @@ class Settings(NamedTuple):
 _FIELDS = {field.upper(): field for field in Settings._fields} | {
     "TABLE_NAME": "table",
     "TOKEN_KEY": "token_keys",
-    "DELIVERY_QUEUE_URL": "crm_queue_url",
     "HANGUP_TIMEOUT_SECONDS": "hangup_timeout",
     "SWEEP_AFTER_SECONDS": "sweep_after",
     "OUTBOUND_LOOPBACK": "loopback",

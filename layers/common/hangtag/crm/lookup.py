@@ -98,7 +98,7 @@ def _ask(tenant_id: str, kind: str, data: Mapping[str, Any], shape: type[BaseMod
         why = str(error)
     except (BotoCoreError, ClientError):
         why = "our own trouble"
-    logger.info("the CRM did not answer", extra={"tenant": tenant_id, "what": kind, "why": why})
+    logger.info("crm.lookup_failed", extra={"tenant": tenant_id, "kind": kind, "reason": why})
     return None
 
 

@@ -167,5 +167,5 @@ def _fits(key: Mapping[str, Any], algorithm: str) -> bool:
 
 def _refusal(reason: str) -> UnauthorizedError:
     """The same for all; the reason is for the operator's log, and holds nothing of the token."""
-    logger.info("token refused", extra={"reason": reason})
+    logger.info("auth.token_rejected", extra={"reason": reason})
     return UnauthorizedError("the token is not valid")

@@ -122,7 +122,7 @@ class Api(APIGatewayHttpResolver):
             answer = self._failure(error, method, path)
         answer["headers"]["cache-control"] = "no-store"
         logger.info(
-            "answered",
+            "api.request_handled",
             extra={"method": method, "route": self._shape(path), "status": answer["statusCode"]},
         )
         return answer
@@ -173,7 +173,7 @@ class Api(APIGatewayHttpResolver):
         if isinstance(known, MethodNotAllowedError):
             return problem(known, {"allow": ", ".join(self._methods(path))})
         if type(known) is HangtagError:
-            logger.exception("request failed", extra={"method": method, "route": self._shape(path)})
+            logger.exception("api.request_failed", extra={"method": method, "route": self._shape(path)})
         return problem(known)
 
 

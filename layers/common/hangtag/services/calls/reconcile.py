@@ -30,7 +30,7 @@ def reconcile(key: calls.CallKey, hangup_timeout: timedelta) -> bool:
         return told is not None and not told.fold().closed
     if not item.events or not _may_go_on(item, now, hangup_timeout):
         settled = calls.settle(item, settlement(call, now, forced=True))
-        logger.info("hang-up never came", extra={"tenant": item.tenant_id, "settled": settled})
+        logger.info("call.timed_out", extra={"tenant": item.tenant_id, "settled": settled})
         # An event that came this very moment wins; then the call is looked at again.
         return not settled
     return True

@@ -22,7 +22,7 @@ def sweep(
     seen = 0
     for key in calls.due(datetime.now(UTC)):
         if not has_time():
-            logger.warning("sweep stopped for lack of time", extra={"seen": seen})
+            logger.warning("sweep.out_of_time", extra={"calls": seen})
             break
         seen += 1
         _help(state_machine_arn, key, datetime.now(UTC) + again_after)
@@ -35,7 +35,7 @@ def _help(state_machine_arn: str, key: calls.CallKey, due: datetime) -> None:
         return
     if _is_gone(state_machine_arn, item.execution_name):
         calls.raise_attempt(item, due)
-        logger.info("execution is gone, another attempt", extra={"execution": item.execution_name})
+        logger.info("call.execution_restarted", extra={"execution": item.execution_name})
     else:
         calls.nudge(item, due)
 

@@ -72,7 +72,7 @@ class Machinery:
     state_machine_arn: str
     settle_queue_url: str
     amend_queue_url: str
-    delivery_queue_url: str
+    crm_queue_url: str
 
 
 def act(machinery: Machinery, item: CallItem, actions: Actions, settle_seconds: int) -> None:
@@ -103,7 +103,7 @@ def fill_later(machinery: Machinery, tenant_id: str, number: str) -> None:
 
 def deliver(machinery: Machinery, tenant_id: str, outbox_id: str) -> None:
     """A message for an outside CRM waits."""
-    _send(machinery.delivery_queue_url, {"tenant": tenant_id, "outbox": outbox_id}, delay=0)
+    _send(machinery.crm_queue_url, {"tenant": tenant_id, "outbox": outbox_id}, delay=0)
 
 
 def _key(item: CallItem) -> dict[str, Any]:
@@ -133,7 +133,7 @@ def _succeed(item: CallItem, token: str) -> None:
     except ClientError as error:
         if error.response["Error"]["Code"] not in _TOKEN_IS_SPENT:
             raise
-        logger.info("task token is spent", extra={"execution": item.execution})
+        logger.info("call.task_token_expired", extra={"execution": item.execution})
 
 
 def _send(queue_url: str, message: dict[str, Any], *, delay: int) -> None:

@@ -58,12 +58,18 @@ def _ask(pbx: Pbx, click: Click) -> State:
         return _fail(click, in_words(error))
     except Exception as error:
         # Whatever went wrong here, the phone may be ringing.
-        logger.exception("asking the PBX broke off", extra={"tenant": click.tenant_id, "error": type(error).__name__})
+        logger.exception(
+            "click.request_failed",
+            extra={"tenant": click.tenant_id, "click": click.id, "error": type(error).__name__},
+        )
         return _unknown(click, "asking the PBX broke off; it may ring your phone all the same")
     if placed.call_id is not None:
         clicks.note_call_id(click, placed.call_id)
     clicks.advance(click, State.PLACED, State.PLACING)
-    logger.info("placed", extra={"tenant": click.tenant_id, "click": click.id, "named": placed.call_id is not None})
+    logger.info(
+        "click.placed",
+        extra={"tenant": click.tenant_id, "click": click.id, "call_named": placed.call_id is not None},
+    )
     return State.PLACED
 
 
@@ -96,7 +102,7 @@ def connect(message: Mapping[str, Any]) -> bool:
     try:
         connecting(pbx.account, pending(**message["step"]), pbx.door)
     except HangtagError as error:
-        logger.warning("the contact was not called", extra={"tenant": tenant_id, "error": type(error).__name__})
+        logger.warning("click.connect_failed", extra={"tenant": tenant_id, "error": type(error).__name__})
         return False
     return True
 
@@ -105,13 +111,13 @@ def _fail(click: Click, reason: str) -> State:
     # First: who is told that it failed may try again at once.
     clicks.free_slot(click)
     clicks.advance(click, State.FAILED, State.WAITING, State.PLACING, reason=reason)
-    logger.info("click failed", extra={"tenant": click.tenant_id, "click": click.id})
+    logger.info("click.failed", extra={"tenant": click.tenant_id, "click": click.id})
     return State.FAILED
 
 
 def _unknown(click: Click, reason: str) -> State:
     clicks.advance(click, State.UNKNOWN, State.PLACING, reason=reason)
-    logger.info("click without an answer", extra={"tenant": click.tenant_id, "click": click.id})
+    logger.info("click.unknown", extra={"tenant": click.tenant_id, "click": click.id})
     return State.UNKNOWN
 
 

@@ -42,7 +42,7 @@ def deliver(tenant_id: str, outbox_id: str, now: datetime, draw: Draw = random.r
     message = outbox.load(tenant_id, outbox_id)
     if message is None or message.state == outbox.DEAD:
         # Done, given up, or erased with its tenant; a pointer that comes late brings nothing back.
-        logger.info("nothing to tell", extra={"tenant": tenant_id, "outbox": outbox_id})
+        logger.info("crm.message_skipped", extra={"tenant": tenant_id, "outbox": outbox_id, "reason": "gone_or_dead"})
         return None
     if message.superseded:
         outbox.drop(message)
@@ -130,7 +130,10 @@ def _mail_one(message: Message, employee_id: str, missed: MissedCall) -> Fault |
     try:
         fault = notifications.email(message.tenant_id, employee_id, missed)
     except notifications.RefusedMailError as error:
-        logger.warning("mail refused", extra={"outbox": message.id, "employee": employee_id, "why": str(error)})
+        logger.warning(
+            "notification.email_rejected",
+            extra={"outbox": message.id, "employee": employee_id, "reason": str(error)},
+        )
         fault = None
     if fault is None:
         outbox.note_told(message, employee_id)
@@ -139,11 +142,11 @@ def _mail_one(message: Message, employee_id: str, missed: MissedCall) -> Fault |
 
 def _log(message: Message, outcome: Outcome) -> None:
     logger.info(
-        "told the CRM",
+        "crm.message_attempted",
         extra={
             "tenant": message.tenant_id,
             "outbox": message.id,
-            "what": message.kind,
+            "kind": message.kind,
             "revision": message.revision,
             "attempt": message.attempt,
             "outcome": outcome.verdict.value,

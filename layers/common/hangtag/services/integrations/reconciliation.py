@@ -140,7 +140,10 @@ def tell_one(item: CallItem) -> bool:
         history = pbx.history(begun - _AROUND, begun + _AROUND)
         told = [event for event in history if event.call_id == item.call_id]
     except HangtagError as error:
-        logger.info("no history", extra={"tenant": item.tenant_id, "error": type(error).__name__})
+        logger.info(
+            "reconciliation.unsupported",
+            extra={"tenant": item.tenant_id, "integration": item.integration_id, "error": type(error).__name__},
+        )
         return False
     source = Source(item.tenant_id, item.integration_id, item.provider)
     return bool(told) and _recover(source, item.call_id, told, datetime.now(UTC)) is not None
@@ -185,7 +188,7 @@ def work(message: Mapping[str, Any], has_time: Callable[[], bool]) -> None:
         # Disconnected or erased meanwhile.
         return
     if stands is None:
-        logger.info("is being compared already", extra={"tenant": tenant_id, "integration": integration_id})
+        logger.info("reconciliation.locked", extra={"tenant": tenant_id, "integration": integration_id})
         if "since" in message:
             _again(message, 60)
         return
@@ -211,15 +214,22 @@ def work(message: Mapping[str, Any], has_time: Callable[[], bool]) -> None:
         after = replace(stands, error=in_words(problem))
     finally:
         reconciliation.finish(tenant_id, integration_id, replace(after, at=iso(datetime.now(UTC))))
-    told = {"tenant": tenant_id, "integration": integration_id, "recovered": recovered, "ok": after.error is None}
-    logger.info("compared", extra=told)
+    logger.info(
+        "reconciliation.done",
+        extra={
+            "tenant": tenant_id,
+            "integration": integration_id,
+            "recovered": recovered,
+            "ok": after.error is None,
+        },
+    )
 
 
 def _looked_after(pbx: Pbx, tenant_id: str, integration_id: str) -> Check:
     """See to it that the PBX goes on posting, in words for the admin. Raises botocore's errors."""
     found = said(pbx.look_after, "look_after")
     if not found.ok:
-        logger.warning("a PBX may have stopped posting", extra={"tenant": tenant_id, "integration": integration_id})
+        logger.warning("integration.silent", extra={"tenant": tenant_id, "integration": integration_id})
     return found
 
 
@@ -289,5 +299,7 @@ def ask_for(tenant_id: str, integration: Integration, span: Span) -> None:
 
 def _again(message: Mapping[str, Any], seconds: int) -> None:
     client.make("sqs").send_message(
-        QueueUrl=runtime.settings().history_queue_url, MessageBody=json.dumps(dict(message)), DelaySeconds=seconds
+        QueueUrl=runtime.settings().reconciliation_queue_url,
+        MessageBody=json.dumps(dict(message)),
+        DelaySeconds=seconds,
     )

@@ -63,7 +63,7 @@ def work(message: Mapping[str, Any], has_time: Callable[[], bool]) -> None:
         client.make("sqs").send_message(
             QueueUrl=runtime.settings().jobs_queue_url, MessageBody=json.dumps(dict(message))
         )
-    logger.info("erasing", extra={"tenant": tenant_id, "erasure": erasure_id, "done": done})
+    logger.info("erasure.advanced", extra={"tenant": tenant_id, "erasure": erasure_id, "done": done})
 
 
 @dataclass(frozen=True, slots=True)

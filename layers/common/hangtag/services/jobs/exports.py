@@ -49,7 +49,10 @@ def work(message: Mapping[str, Any], has_time: Callable[[], bool]) -> None:
         client.make("sqs").send_message(
             QueueUrl=runtime.settings().jobs_queue_url, MessageBody=json.dumps(dict(message))
         )
-    logger.info("exporting", extra={"tenant": tenant_id, "export": export_id, "rows": int(item.rows), "done": done})
+    logger.info(
+        "export.advanced",
+        extra={"tenant": tenant_id, "export": export_id, "rows": int(item.rows), "done": done},
+    )
 
 
 class _Writer:

@@ -92,7 +92,7 @@ def work(message: Mapping[str, Any], has_time: Callable[[], bool]) -> None:
     except (UnreadableError, UnicodeDecodeError, csv.Error) as error:
         reason = str(error) if isinstance(error, UnreadableError) else _words(error)
         imports.change(tenant_id, import_id, frozenset({imports.RUNNING}), state=imports.FAILED, reason=reason)
-        logger.info("import failed", extra={"tenant": tenant_id, "import": import_id})
+        logger.info("import.failed", extra={"tenant": tenant_id, "import": import_id})
         return
     send(tenant_id, import_id, state.run)
 
@@ -126,7 +126,10 @@ def _go_on(tenant_id: str, state: Import, has_time: Callable[[], bool]) -> bool:
             if not has_time():
                 return False
     imports.save(tenant_id, replace(state, state=imports.DONE), state)
-    logger.info("import done", extra={"tenant": tenant_id, "rows": state.rows, "made": state.created})
+    logger.info(
+        "import.finished",
+        extra={"tenant": tenant_id, "import": state.id, "rows": state.rows, "created": state.created},
+    )
     return True
 
 

@@ -20,4 +20,4 @@ def note_talk(item: CallItem, call: Call) -> None:
             change = active_calls.mark if leg.live and not call.closed else active_calls.clear
             change(item.tenant_id, item.integration_id, leg.extension or "", item.key.digest)
     except (BotoCoreError, ClientError) as error:
-        logger.warning("who talks is not known", extra={"error": type(error).__name__})
+        logger.warning("call.busy_update_failed", extra={"error": type(error).__name__})

@@ -65,10 +65,12 @@ class ApiGateway:
                 if code in (_GONE, "410"):
                     _forget_unless_new(connection)
                 else:
-                    logger.warning("not pushed", extra={"tenant": connection.tenant_id, "error": code})
+                    logger.warning("live.send_failed", extra={"tenant": connection.tenant_id, "error": code})
                 return sent
             except BotoCoreError as error:
-                logger.warning("not pushed", extra={"tenant": connection.tenant_id, "error": type(error).__name__})
+                logger.warning(
+                    "live.send_failed", extra={"tenant": connection.tenant_id, "error": type(error).__name__}
+                )
                 return sent
             sent += 1
         return sent
@@ -87,7 +89,7 @@ class ApiGateway:
                 break
             else:
                 return True
-        logger.info("not reached", extra={"tenant": connection.tenant_id})
+        logger.info("live.connection_gone", extra={"tenant": connection.tenant_id})
         return False
 
     def close(self, connection: Connection) -> None:
@@ -95,7 +97,7 @@ class ApiGateway:
         try:
             _api().delete_connection(ConnectionId=connection.id)
         except (ClientError, BotoCoreError) as error:
-            logger.info("not closed", extra={"tenant": connection.tenant_id, "error": type(error).__name__})
+            logger.info("live.close_failed", extra={"tenant": connection.tenant_id, "error": type(error).__name__})
         _forget(connection)
 
 
@@ -105,7 +107,7 @@ def _forget_unless_new(connection: Connection) -> None:
         if live.is_new(connection.id, now()):
             return
     except (ClientError, BotoCoreError) as error:
-        logger.warning("connection not looked up", extra={"error": type(error).__name__})
+        logger.warning("live.lookup_failed", extra={"error": type(error).__name__})
         return
     _forget(connection)
 
@@ -114,7 +116,7 @@ def _forget(connection: Connection) -> None:
     try:
         live.disconnect(connection)
     except (ClientError, BotoCoreError) as error:
-        logger.warning("connection not forgotten", extra={"error": type(error).__name__})
+        logger.warning("live.disconnect_failed", extra={"error": type(error).__name__})
 
 
 def _api() -> Any:

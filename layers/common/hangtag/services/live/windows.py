@@ -232,7 +232,7 @@ def _tell(tenant_id: str, ids: list[str], view: View, push: Push, is_so: Callabl
             return sent
         if live.publish(tenant_id, saying, before):
             return sent + _send(tenant_id, saying, before, push)
-    logger.warning("others say something of the same call", extra={"tenant": tenant_id})
+    logger.warning("live.update_conflict", extra={"tenant": tenant_id, "attempts": _ROUNDS})
     return 0
 
 

@@ -136,7 +136,10 @@ def _try(item: CallItem, recording: Recording, kept: RecordingState, now: dateti
         if _named(calls.read(item.key), recording.id) is None:
             recordings.delete(place)
         return None
-    logger.info("recording kept", extra={"tenant": item.tenant_id, "size": fetched.size, "tries": done.tries})
+    logger.info(
+        "recording.archived",
+        extra={"tenant": item.tenant_id, "size": fetched.size, "attempts": done.tries},
+    )
     return None
 
 
@@ -155,7 +158,10 @@ def _put_off(
         if final
         else replace(trying, due=iso(now + pause), reason=error.reason)
     )
-    logger.info("recording not fetched", extra={"tenant": item.tenant_id, "tries": trying.tries, "final": final})
+    logger.info(
+        "recording.fetch_failed",
+        extra={"tenant": item.tenant_id, "attempts": trying.tries, "final": final},
+    )
     note(item.key, recording_id, trying, after)
     return None if final else pause.total_seconds()
 
@@ -284,5 +290,5 @@ def review(pointer: Pointer, now: datetime) -> bool:
         return False
     recordings.delete(kept.place)
     recordings.unwatch(pointer)
-    logger.info("recording expired", extra={"tenant": item.tenant_id})
+    logger.info("recording.expired", extra={"tenant": item.tenant_id})
     return True

@@ -52,12 +52,12 @@ def work(message: Mapping[str, Any], has_time: Callable[[], bool]) -> None:
         name = report_file.write(_asked(tenant_id, item), has_time)
     except TimeoutError:
         report_files.finish(item, report_files.FAILED, None)
-        logger.warning("a report takes too long", extra={"tenant": tenant_id, "file": item.id})
+        logger.warning("report.file_timed_out", extra={"tenant": tenant_id, "file": item.id})
         return
     if not report_files.finish(item, report_files.DONE, name):
         # What it may hold was erased meanwhile, or another try was faster.
         report_file.delete(name)
-    logger.info("report written", extra={"tenant": tenant_id, "file": item.id})
+    logger.info("report.file_written", extra={"tenant": tenant_id, "file": item.id})
 
 
 def _asked(tenant_id: str, item: ReportFileItem) -> Asked:

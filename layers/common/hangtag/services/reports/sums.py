@@ -29,7 +29,7 @@ def refresh(due_by: datetime, has_time: Callable[[], bool]) -> int:
     done = 0
     for mark in marks.due(due_by):
         if not has_time():
-            logger.warning("reports stopped for lack of time", extra={"hours": done})
+            logger.warning("report.out_of_time", extra={"hours": done})
             break
         _work_off(mark, datetime.now(UTC))
         done += 1

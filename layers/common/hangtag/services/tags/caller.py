@@ -30,7 +30,7 @@ def lookup_caller(key: calls.CallKey) -> bool:
     contact_id = resolution.contact.id if resolution.contact else None
     made = unknown and contact_id is not None
     calls.meet(key, calls.Met(contact_id, answered=call.answered_by is not None, made=made))
-    logger.info("met", extra={"tenant": item.tenant_id, "known": contact_id is not None})
+    logger.info("call.caller_found", extra={"tenant": item.tenant_id, "known": contact_id is not None})
     return True
 
 

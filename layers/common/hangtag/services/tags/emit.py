@@ -59,7 +59,7 @@ def emit(key: calls.CallKey, *, first: bool, fill: bool = False) -> str:
             # The tenant was erased during its call.
             return "gone"
         if done is not None:
-            logger.info("tag.written", extra={"tenant": item.tenant_id, "tag": key.digest, "result": done})
+            logger.info("tag.written", extra={"tenant": item.tenant_id, "tag": key.digest, "outcome": done})
             return done
         # A contact can have been created in between.
         fill = True

@@ -15,5 +15,5 @@ def fill(tenant_id: str, number: str) -> int:
         emit(found.call, first=False, fill=True)
         count += 1
     if count:
-        logger.info("filled", extra={"tenant": tenant_id, "tags": count})
+        logger.info("tag.contact_filled", extra={"tenant": tenant_id, "tags": count})
     return count

@@ -43,7 +43,7 @@ def joined(item: CallItem, call: Call) -> CallItem:
             continue
         # Only now: until the call says so itself, others find its click by the slot.
         clicks.free_slot(click)
-        logger.info("clicked", extra={"tenant": item.tenant_id, "click": click.id})
+        logger.info("click.matched", extra={"tenant": item.tenant_id, "click": click.id})
         return replace(item, click_id=click.id, from_task=item.from_task or click.task_id)
     # Somebody else may have found it since the item was read, and freed the slot: then the call says it.
     newest = calls.read(item.key)

@@ -128,7 +128,7 @@ def handle(settings: Settings, provider: str, token: str, request: WebhookReques
         return _enqueue_fallback(settings, delivery, type(error).__name__, reply)
     except Exception as error:
         # A bug of ours must not lose the event: parked, it is tried again and ends in the dead letters.
-        logger.exception("delivery failed", extra={"provider": provider, "error": type(error).__name__})
+        logger.exception("webhook.failed", extra={"provider": provider, "error": type(error).__name__})
         return _enqueue_fallback(settings, delivery, type(error).__name__, reply)
 
 
@@ -175,7 +175,7 @@ def _ingest(settings: Settings, delivery: QueuedWebhook, said: ParsedWebhook) ->
     _enqueue_next_step(settings, source, request)
     taken = ingest.ingest(source, result.events, request.arrived_at, settings.sweep_after)
     logger.info(
-        "delivery accepted",
+        "webhook.accepted",
         extra={
             "tenant": source.tenant_id,
             "integration": source.integration_id,
@@ -237,16 +237,17 @@ def _respond(source: Source, country: str, result: ParseResult) -> WebhookRespon
         return result.respond(OfficeLookups(contact=contact, credentials=credentials))
     except Exception as error:
         # A look-up fails open: the PBX goes on without its answer.
-        logger.warning("look-up failed", extra={"tenant": source.tenant_id, "error": type(error).__name__})
+        logger.warning("webhook.lookup_failed", extra={"tenant": source.tenant_id, "error": type(error).__name__})
         return result.reply
 
 
 def _reject(source: Source, delivery: QueuedWebhook, refused: WebhookRejectedError) -> WebhookResponse:
     logger.info(
-        "delivery refused",
+        "webhook.rejected",
         extra={
             "tenant": source.tenant_id,
             "integration": source.integration_id,
+            "provider": source.provider,
             "status": refused.reply.status,
             "reason": refused.reason,
         },
@@ -280,7 +281,7 @@ def _log_request(
             events=ingest.event_results(source, taken),
         )
     except Exception as error:
-        logger.warning("delivery not kept", extra={"error": type(error).__name__})
+        logger.warning("webhook.log_failed", extra={"error": type(error).__name__})
 
 
 def _enqueue_fallback(
@@ -294,9 +295,9 @@ def _enqueue_fallback(
         )
     except AWS_ERRORS as worse:
         logger.error(
-            "delivery neither stored nor parked",
-            extra={"provider": delivery.provider, "error": error, "queue": type(worse).__name__},
+            "webhook.queue_failed",
+            extra={"provider": delivery.provider, "error": error, "queue_error": type(worse).__name__},
         )
         return UNAVAILABLE
-    logger.warning("delivery parked", extra={"provider": delivery.provider, "error": error})
+    logger.warning("webhook.queued", extra={"provider": delivery.provider, "error": error})
     return reply
