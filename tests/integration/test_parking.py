@@ -15,7 +15,8 @@ from botocore.exceptions import ConnectionClosedError
 from api_client import Caller
 from hangtag.auth import make_token
 from hangtag.providers.base import WebhookRequest
-from hangtag.services.webhooks.handler import QUEUED, Settings, handle
+from hangtag.runtime import Settings
+from hangtag.services.webhooks.handler import QUEUED, handle
 from hangtag.store.db import client
 from local.simulator import Api, load_office_plan
 from local.simulator.office import build_office

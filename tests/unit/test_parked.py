@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from hangtag.auth import make_token, token_hash
 from hangtag.providers.base import WebhookRequest
+from hangtag.runtime import Settings
 from hangtag.services.webhooks.fallback import seal, unseal
-from hangtag.services.webhooks.handler import QueuedWebhook, Settings, _addressed
+from hangtag.services.webhooks.handler import QueuedWebhook, _addressed
 
 KEYS = "k" * 32
 SETTINGS = Settings(
