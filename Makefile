@@ -5,7 +5,7 @@ SAM_VENV := .venv-sam
 BIN := $(VENV)/bin
 # Its Python also runs the layer's pip; our packages stay off its path.
 SAM := env -u PYTHONPATH PYTHON=$(abspath $(SAM_VENV))/bin/python $(SAM_VENV)/bin/sam
-export PYTHONPATH := layers/common:.
+export PYTHONPATH := layers/common:clients/hangtag_client:.
 export AWS_DEFAULT_REGION ?= us-east-1
 export SAM_CLI_TELEMETRY := 0
 PIP := -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement
@@ -58,20 +58,23 @@ fuzz: setup ## every provider's verify and parse, by coverage, SECONDS each (60)
 		$(BIN)/python tests/fuzz/fuzz_provider.py $$provider .local/fuzz/$$provider -max_total_time=$(or $(SECONDS),60) -print_final_stats=1 || exit 1; \
 	done
 
-check: setup $(SAM_VENV)/.stamp ## style, types, layers, template and state machine
+check: setup $(SAM_VENV)/.stamp ## style, prose, types, layers, template and state machine
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy layers/common/hangtag local tools tests/conftest.py
+	$(BIN)/codespell
+	$(BIN)/python -m tools.prose
+	$(BIN)/python -m tools.structure --report
+	$(BIN)/mypy layers/common/hangtag clients/hangtag_client/hangtag_client local tools tests/conftest.py
 	@# One by one: a feature's file has the same name in every suite, and in every function.
 	@for part in tests/*/ $(FUNCTIONS); do echo mypy $$part; $(BIN)/mypy $$part || exit 1; done
 	$(BIN)/lint-imports
-	$(BIN)/cfn-lint template.yaml
+	$(BIN)/cfn-lint template.yaml alarms.yaml
 	$(SAM) validate --lint
 	$(BIN)/python -m tools.asl_lint statemachines/*.asl.yaml
 	$(BIN)/python -m tools.openapi --check
 	$(BIN)/python -m tools.providers --check
 
-format: setup ## put the code into its form
+format: setup ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
@@ -89,7 +92,7 @@ build: setup $(SAM_VENV)/.stamp ## the artifacts that `sam deploy` uploads; need
 	$(SAM) build
 	$(BIN)/python -m tools.artifacts .aws-sam/build
 
-lock: setup ## pin the dependencies anew from requirements/*.in (needs uv)
+lock: setup ## pin the dependencies in requirements/*.in (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 requirements/runtime.in -o layers/common/requirements.txt
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 requirements/dev.in -o requirements/dev.txt
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-strip-extras --python-version 3.11 requirements/sam.in -o requirements/sam.txt

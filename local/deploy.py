@@ -1,4 +1,4 @@
-"""Deploying the transformed template to the runtime."""
+"""Deployment of the transformed template to the runtime."""
 
 import json
 import time
@@ -22,15 +22,14 @@ POLL_SECONDS = 0.1
 
 @lru_cache(maxsize=64)
 def client(endpoint: str, service: str) -> Any:
-    """A client of a service of the runtime. Threads may share it, and to make one takes a fifth of a second."""
-    # No proxy from the environment stands between this machine and itself.
-    # More connections than any test has threads.
+    """Return a client of one of the runtime's services. Cached: creating one takes 0.2 s, and threads can share it."""
+    # Ignore proxies of the environment. Allow more connections than any test has threads.
     config = Config(proxies={}, retries={"mode": "standard"}, s3={"addressing_style": "path"}, max_pool_connections=64)
     return _session().create_client(
         service,
         region_name=REGION,
         endpoint_url=endpoint,
-        # Not credentials: the runtime takes the account from the key, and checks nothing.
+        # Not credentials: the runtime reads the account from the key and does not verify it.
         aws_access_key_id=ACCOUNT,
         aws_secret_access_key="local",  # noqa: S106
         config=config,
@@ -39,20 +38,20 @@ def client(endpoint: str, service: str) -> Any:
 
 @lru_cache(maxsize=1)
 def _session() -> botocore.session.Session:
-    """What all clients share: the services' descriptions are read once."""
+    """Return the session of all clients, which loads the service descriptions once."""
     return botocore.session.get_session()
 
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """What a deployment left: the stack's outputs, and the functions' names by logical id."""
+    """Result of a deployment: the stack's outputs, and the functions' names by logical id."""
 
     outputs: Mapping[str, str]
     functions: Mapping[str, str]
 
 
 def deploy(place: Place, parameters: Mapping[str, str]) -> Deployed:
-    """Create or update the stack, or leave it when nothing changed. Raises LocalError."""
+    """Create or update the stack. Do nothing if it is up to date. Raises LocalError."""
     try:
         return _deploy(place, parameters)
     except (BotoCoreError, ClientError) as error:
@@ -60,13 +59,13 @@ def deploy(place: Place, parameters: Mapping[str, str]) -> Deployed:
 
 
 def _deploy(place: Place, parameters: Mapping[str, str]) -> Deployed:
-    # Here, services outside are this machine's own: fakes of CRMs and PBXs.
-    given = {"PublicUrl": place.api, "LiveUrl": place.live, "OutboundLoopback": "true", **parameters}
+    # The CRMs and PBXs of the embedded stack are fakes on this machine.
+    values = {"PublicUrl": place.api, "LiveUrl": place.live, "OutboundLoopback": "true", **parameters}
     template = transform(ROOT, lambda name, body: _upload(place, name, body), place.connections)
-    wanted = sign(template, given)
+    digest = sign(template, values)
     stack = _describe(place)
-    if stack.get("StackStatus") not in _GOOD or _outputs(stack).get(DIGEST_OUTPUT) != wanted:
-        _submit(place, template, given)
+    if stack.get("StackStatus") not in _GOOD or _outputs(stack).get(DIGEST_OUTPUT) != digest:
+        _submit(place, template, values)
     _enable_expiry(place, template)
     return Deployed(_outputs(_describe(place)), _functions(place))
 
@@ -86,12 +85,12 @@ def _upload(place: Place, name: str, body: bytes) -> tuple[str, str]:
 
 
 def _describe(place: Place) -> dict[str, Any]:
-    """What the runtime says of the stack; empty when there is none."""
+    """Return the runtime's description of the stack, empty if the stack does not exist."""
     try:
-        found = client(place.endpoint, "cloudformation").describe_stacks(StackName=STACK_NAME)
+        response = client(place.endpoint, "cloudformation").describe_stacks(StackName=STACK_NAME)
     except ClientError:
         return {}
-    stack: dict[str, Any] = found["Stacks"][0]
+    stack: dict[str, Any] = response["Stacks"][0]
     return stack
 
 
@@ -105,7 +104,7 @@ def _outputs(stack: dict[str, Any]) -> dict[str, str]:
 
 def _submit(place: Place, template: dict[str, Any], parameters: Mapping[str, str]) -> None:
     formation = client(place.endpoint, "cloudformation")
-    # A template of this size is not taken in a request's body.
+    # The template is too large for a request's body.
     body = json.dumps(template).encode()
     bucket, key = _upload(place, "template", body)
     request = {
@@ -131,12 +130,12 @@ def _submit(place: Place, template: dict[str, Any], parameters: Mapping[str, str
     _await(place, _GOOD)
 
 
-def _await(place: Place, wanted: tuple[str | None, ...]) -> None:
+def _await(place: Place, targets: tuple[str | None, ...]) -> None:
     deadline = time.monotonic() + DEPLOYED_WITHIN_SECONDS
-    while (status := _status(place)) not in wanted:
+    while (status := _status(place)) not in targets:
         failed = status is None or "ROLLBACK" in status or status.endswith("FAILED")
         if failed or time.monotonic() > deadline:
-            raise LocalError(f"the stack is {status}; what failed:\n{_failures(place)}")
+            raise LocalError(f"the stack is {status}; failed resources:\n{_failures(place)}")
         time.sleep(POLL_SECONDS)
 
 
@@ -154,7 +153,7 @@ def _failures(place: Place) -> str:
 
 
 def _enable_expiry(place: Place, template: dict[str, Any]) -> None:
-    """The runtime ignores a table's TimeToLiveSpecification; the API call for it works."""
+    """Enable the expiry of items. The runtime ignores TimeToLiveSpecification but supports the API call."""
     formation, tables = client(place.endpoint, "cloudformation"), client(place.endpoint, "dynamodb")
     for name, resource in template["Resources"].items():
         expiry = resource.get("Properties", {}).get("TimeToLiveSpecification")

@@ -1,6 +1,6 @@
-"""Where the runtime (ministack 1.5.33) differs from AWS in what Hangtag needs; a bridge for each.
+"""Workarounds for differences between the runtime (ministack 1.5.33) and AWS that affect Hangtag.
 
-They reach into its internals, so `up` insists on that very version.
+They patch the runtime's internals, so `up` requires exactly this version.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from typing import Any
 
 from local.streams import StreamReader
 
-# Seconds between tries of a batch that failed. AWS backs off too; here people and tests wait.
+# Seconds between attempts at a failed batch. AWS waits longer; here, a person or a test waits.
 RETRY_SECONDS = 0.2
 
 functions_log = logging.getLogger("hangtag.functions")
@@ -26,39 +26,39 @@ functions_log = logging.getLogger("hangtag.functions")
 
 @dataclass(frozen=True, slots=True)
 class Bridged:
-    """What the process that serves has to do about gaps itself."""
+    """Controls that the serving process needs: pausing event sources and resuming executions."""
 
-    # Once set, queues and streams start no new work.
+    # While it is set, queues and streams start no new work.
     paused: threading.Event
-    # To be called when the runtime serves.
+    # Call it once the runtime serves requests.
     resume_executions: Callable[[], None]
 
 
 def bridge() -> Bridged:
-    """Bridge all gaps. To be called before the runtime loads its state."""
+    """Apply all workarounds. Call it before the runtime loads its state."""
     lambdas: Any = importlib.import_module("ministack.services.lambda_svc")
     tables: Any = importlib.import_module("ministack.services.dynamodb")
     machines: Any = importlib.import_module("ministack.services.stepfunctions")
     workers: Any = importlib.import_module("ministack.core.lambda_runtime")
     lambdas._ESM_BACKOFF_SECONDS = RETRY_SECONDS
     wait_for_a_worker(lambdas)
-    keep_what_functions_print(workers)
+    log_function_output(workers)
     keep_workers_that_raised(workers)
-    look_at_queues_often(lambdas)
-    let_connections_rest(importlib.import_module("ministack.services.apigateway"))
-    read_conditions_once(tables)
+    poll_queues_often(lambdas)
+    wake_connections_by_event(importlib.import_module("ministack.services.apigateway"))
+    cache_conditions(tables)
     keep_stream_records(tables)
     lambdas._poll_dynamodb_streams = StreamReader(lambdas, tables, RETRY_SECONDS).poll
     new_token_for_each_attempt(machines)
-    name_the_machine_of_a_token(machines)
+    resolve_machine_of_token(machines)
     return Bridged(pause_sources(lambdas), keep_executions(machines))
 
 
 def wait_for_a_worker(lambdas: Any) -> None:
-    """Over its concurrency limit the runtime throttles, so 50 requests at once would lose some.
+    """Let an invocation wait for a free worker. The runtime would throttle it, and 50 parallel requests would fail.
 
-    AWS would start more environments. This machine cannot; a call waits for a free one instead.
-    No function of Hangtag invokes another and waits, so waiting cannot block itself.
+    AWS starts more environments, which this machine cannot. No function of Hangtag waits for another, so
+    waiting cannot cause a deadlock.
     """
     acquire, release = lambdas._acquire_execution_slot, lambdas._release_execution_slot
     freed = threading.Condition()
@@ -71,30 +71,30 @@ def wait_for_a_worker(lambdas: Any) -> None:
                     return slot, limit
                 freed.wait()
 
-    def release_and_tell(key: Any) -> None:
+    def release_and_notify(key: Any) -> None:
         with freed:
             release(key)
             freed.notify()
 
     lambdas._acquire_execution_slot = acquire_or_wait
-    lambdas._release_execution_slot = release_and_tell
+    lambdas._release_execution_slot = release_and_notify
 
 
 def keep_workers_that_raised(workers: Any) -> None:
-    """A worker whose handler raised is ended, and the next call pays for a cold start. AWS keeps its environment.
+    """Keep a worker whose handler raised, as AWS does. The runtime ends it, so that the next call is a cold start.
 
-    The end is put off until it is known why the call failed: one that ran out of time, or died, has to go.
+    The end is delayed until the reason is known: a worker that timed out or died is still ended.
     """
     invoke, signal, collect = workers.Worker.invoke, workers._signal, workers._collect
-    put_off = threading.local()
+    delayed = threading.local()
 
-    def invoke_and_keep(worker: Any, *arguments: Any, **named: Any) -> Any:
-        put_off.process, put_off.active = None, True
+    def invoke_keeping_worker(worker: Any, *arguments: Any, **named: Any) -> Any:
+        delayed.process, delayed.active = None, True
         try:
             result = invoke(worker, *arguments, **named)
         finally:
-            put_off.active = False
-        process = put_off.process
+            delayed.active = False
+        process = delayed.process
         if process is None:
             return result
         # Only the handler's own exception has a traceback.
@@ -106,21 +106,21 @@ def keep_workers_that_raised(workers: Any) -> None:
         return result
 
     def signal_later(process: Any) -> None:
-        if getattr(put_off, "active", False):
-            put_off.process = process
+        if getattr(delayed, "active", False):
+            delayed.process = process
         else:
             signal(process)
 
     def collect_later(process: Any, deadline: float) -> None:
-        if not getattr(put_off, "active", False):
+        if not getattr(delayed, "active", False):
             collect(process, deadline)
 
-    workers.Worker.invoke = invoke_and_keep
+    workers.Worker.invoke = invoke_keeping_worker
     workers._signal, workers._collect = signal_later, collect_later
 
 
-def look_at_queues_often(lambdas: Any) -> None:
-    """A delayed message, or one to be tried again, is seen up to a second late: AWS polls for it."""
+def poll_queues_often(lambdas: Any) -> None:
+    """Poll queues more often. The runtime notices a delayed or retried message up to a second late."""
 
     def tick() -> None:
         while True:
@@ -130,14 +130,15 @@ def look_at_queues_often(lambdas: Any) -> None:
     threading.Thread(target=tick, daemon=True, name="hangtag-tick").start()
 
 
-def let_connections_rest(gateway: Any) -> None:
-    """The runtime looks at each connection of the live channel twice a second; hundreds of them took half a core.
+def wake_connections_by_event(gateway: Any) -> None:
+    """Wake a connection of the live channel by an event: a message to send, or its end.
 
-    Here what is to be sent wakes it, and so does the end, which it saw half a second late.
+    The runtime polls each connection twice a second. Hundreds of them used half a core, and the end of a
+    connection was noticed half a second late.
     """
 
     class Closing(asyncio.Event):
-        """That a connection closes; who waits for something to send is told."""
+        """The closing event of a connection, which also wakes the sender."""
 
         def __init__(self, outbox: "asyncio.Queue[Any]") -> None:
             super().__init__()
@@ -148,12 +149,12 @@ def let_connections_rest(gateway: Any) -> None:
             self._outbox.put_nowait(None)
 
     class Asyncio:
-        """The module, as the gateway finds it: a connection makes its queue, then its event, in one go."""
+        """Replacement of the `asyncio` module in the gateway. A connection creates its queue, then its event."""
 
         def __getattr__(self, name: str) -> Any:
             return getattr(asyncio, name)
 
-        def Queue(self) -> "asyncio.Queue[Any]":  # noqa: N802 - the names are given
+        def Queue(self) -> "asyncio.Queue[Any]":  # noqa: N802 - asyncio's names
             self._outbox: asyncio.Queue[Any] = asyncio.Queue()
             return self._outbox
 
@@ -166,13 +167,13 @@ def let_connections_rest(gateway: Any) -> None:
     gateway.asyncio = Asyncio()
 
 
-def read_conditions_once(tables: Any) -> None:
-    """Conditions are written in few ways, and the runtime parses each anew for every write."""
+def cache_conditions(tables: Any) -> None:
+    """Cache parsed conditions: there are few, and the runtime parses them again for every write."""
     tables._condition_syntax_error = lru_cache(maxsize=1024)(tables._condition_syntax_error)
 
 
-def keep_what_functions_print(workers: Any) -> None:
-    """Functions' output is kept in the runtime's memory alone, if at all; here it goes to a file too."""
+def log_function_output(workers: Any) -> None:
+    """Copy the functions' output to a file. The runtime keeps it in memory at most."""
     invoke = workers.Worker.invoke
 
     def invoke_and_log(*arguments: Any, **named: Any) -> Any:
@@ -187,21 +188,21 @@ def keep_what_functions_print(workers: Any) -> None:
 
 
 def keep_stream_records(tables: Any) -> None:
-    """Across a restart the runtime keeps the readers' positions in a stream, but not its records.
+    """Save the records of streams across a restart. AWS keeps them for 24 hours.
 
-    The first changes after a restart would then never be read. AWS keeps records for 24 hours.
+    The runtime saves only the readers' positions, so that the first changes after a restart would not be read.
     """
     save, load = tables.get_state, tables.load_persisted_state
 
     def save_with_records() -> Any:
-        # Through JSON: a copy that later changes cannot reach.
-        records = {json.dumps(scope): json.dumps(found) for scope, found in list(tables._stream_records._data.items())}
+        # JSON serves as a deep copy.
+        records = {json.dumps(scope): json.dumps(rows) for scope, rows in list(tables._stream_records._data.items())}
         trimmed = {json.dumps(scope): count for scope, count in tables._stream_trimmed._data.items()}
         return {**save(), "hangtag_records": records, "hangtag_trimmed": trimmed}
 
     def load_with_records(data: Any) -> None:
-        for scope, found in data.pop("hangtag_records", {}).items():
-            tables._stream_records._data[tuple(json.loads(scope))] = json.loads(found)
+        for scope, rows in data.pop("hangtag_records", {}).items():
+            tables._stream_records._data[tuple(json.loads(scope))] = json.loads(rows)
         for scope, count in data.pop("hangtag_trimmed", {}).items():
             tables._stream_trimmed._data[tuple(json.loads(scope))] = count
         load(data)
@@ -211,11 +212,11 @@ def keep_stream_records(tables: Any) -> None:
 
 
 def keep_executions(machines: Any) -> Callable[[], None]:
-    """A restart of the runtime fails the executions that run. On AWS nothing of the kind befalls them.
+    """Return a function that restarts the executions which a restart of the runtime failed. AWS never fails them so.
 
-    They are run again from their first state. All states of Hangtag's may be repeated: that one leaves
-    a new token on the call, and the tracker answers it at once if the call is over. Tests that want
-    executions to be lost set HANGTAG_LOSE_EXECUTIONS.
+    They start again from their first state. All states of Hangtag can be repeated: the first one stores a new
+    token on the call, and the tracker completes it at once if the call has ended. Tests that need lost
+    executions set HANGTAG_LOSE_EXECUTIONS.
     """
     load = machines.load_persisted_state
     running: list[tuple[str, str, str]] = []
@@ -239,40 +240,40 @@ def keep_executions(machines: Any) -> Callable[[], None]:
 
 
 def new_token_for_each_attempt(machines: Any) -> None:
-    """A retried callback task keeps its token; on AWS each attempt has one of its own.
+    """Give each attempt at a callback task its own token, as AWS does.
 
-    Leaving the same token on the item a second time changes nothing, so the stream would be silent.
+    The runtime reuses the token. Storing it a second time changes nothing, so the stream would have no record.
     """
     invoke = machines._invoke_with_callback
 
-    def invoke_anew(resource: str, parameters: Any, token: str, state: Any) -> Any:
+    def invoke_with_new_token(resource: str, parameters: Any, token: str, state: Any) -> Any:
         fresh = str(uuid.uuid4())
         return invoke(resource, replaced(parameters, token, fresh), fresh, state)
 
-    machines._invoke_with_callback = invoke_anew
+    machines._invoke_with_callback = invoke_with_new_token
 
 
-def name_the_machine_of_a_token(machines: Any) -> None:
-    """A token says nothing of its state machine here, so a right to answer it can't name one.
+def resolve_machine_of_token(machines: Any) -> None:
+    """Resolve a task token to its state machine for IAM checks, as AWS does.
 
-    AWS knows: its refusals name the state machine, and a policy that names it is enough.
+    The runtime cannot, so that a policy which allows one state machine would not match.
     """
     actions: Any = importlib.import_module("ministack.core.iam_actions")
     extract = actions.extract_resource_arn
 
-    def extract_or_know(service: str, method: str, path: str, headers: Any, *rest: Any) -> Any:
-        found = extract(service, method, path, headers, *rest)
+    def extract_with_machine(service: str, method: str, path: str, headers: Any, *rest: Any) -> Any:
+        resource = extract(service, method, path, headers, *rest)
         called = headers.get("x-amz-target", "")
-        if found == "*" and called.startswith("AWSStepFunctions.SendTask"):
-            # There is one in a stack.
-            return next(iter(machines._state_machines), found)
-        return found
+        if resource == "*" and called.startswith("AWSStepFunctions.SendTask"):
+            # A stack has only one.
+            return next(iter(machines._state_machines), resource)
+        return resource
 
-    actions.extract_resource_arn = extract_or_know
+    actions.extract_resource_arn = extract_with_machine
 
 
 def replaced(value: Any, old: str, new: str) -> Any:
-    """A copy of a JSON value in which every string `old` is `new`."""
+    """Copy a JSON value, with each string `old` replaced by `new`."""
     if isinstance(value, dict):
         return {key: replaced(item, old, new) for key, item in value.items()}
     if isinstance(value, list):
@@ -281,9 +282,10 @@ def replaced(value: Any, old: str, new: str) -> Any:
 
 
 def pause_sources(lambdas: Any) -> threading.Event:
-    """The runtime saves its state while batches run on, and loses what they do after that.
+    """Return an event that stops queues and streams from starting new batches.
 
-    So at the end no new ones are started, and those that run are waited for.
+    The runtime saves its state while batches still run, and loses their later changes. Before it stops, no new
+    batches may start.
     """
     paused = threading.Event()
     for name in ("_poll_sqs", "_poll_dynamodb_streams"):

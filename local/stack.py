@@ -58,7 +58,7 @@ class Stack:
     fallback_queue: str
     settle_queue: str
     amend_queue: str
-    delivery_queue: str
+    crm_queue: str
     jobs_queue: str
     originate_queue: str
     files_bucket: str
@@ -171,7 +171,7 @@ def _deploy(place: Place, parameters: Mapping[str, str], environment: Mapping[st
         fallback_queue=outputs["FallbackQueueUrl"],
         settle_queue=outputs["SettleQueueUrl"],
         amend_queue=outputs["AmendQueueUrl"],
-        delivery_queue=outputs["DeliveryQueueUrl"],
+        crm_queue=outputs["CrmQueueUrl"],
         jobs_queue=outputs["JobsQueueUrl"],
         originate_queue=outputs["OriginateQueueUrl"],
         files_bucket=outputs["FilesBucketName"],

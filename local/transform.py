@@ -1,7 +1,7 @@
-"""`template.yaml` → a template that the runtime can deploy.
+"""Translation of `template.yaml` into a template that the runtime can deploy.
 
-The translation is AWS's own (`samtranslator`). Each rewrite around it bridges one gap; the
-product's template is never bent to the runtime.
+AWS's own library (`samtranslator`) translates it. Each rewrite around the translation works around one gap of
+the runtime, so that the product's template is written for AWS only.
 """
 
 import io
@@ -25,48 +25,49 @@ from samtranslator.yaml_helper import yaml_parse
 from local.place import API_ID, LIVE_API_ID, REGION, LocalError
 
 Template = dict[str, Any]
-# Takes a bundle's name and bytes, puts it where the runtime reads it; returns (bucket, key).
+# Uploads a bundle, given its name and bytes, to the runtime; returns (bucket, key).
 Upload = Callable[[str, bytes], tuple[str, str]]
 
-# Seconds that a failed batch's messages stay hidden. On AWS: six times the function's timeout.
+# Seconds until a failed message is visible again. On AWS, it is six times the function's timeout.
 RETRY_HIDDEN_SECONDS = 5
-# Of queues whose messages take longer than that to work off, by logical id.
-SLOW_QUEUES = {"DeliveryQueue": 30, "HistoryQueue": 300, "JobsQueue": 300, "RecordingsQueue": 60}
-# Zip entries need a date; a fixed one makes equal code give equal bytes.
+# Seconds for queues with slow messages, by logical id.
+SLOW_QUEUES = {"CrmQueue": 30, "ReconciliationQueue": 300, "JobsQueue": 300, "RecordingsQueue": 60}
+# A fixed date of the zip entries, so that equal code gives equal bytes.
 ZIP_DATE = (2000, 1, 1, 0, 0, 0)
 DIGEST_OUTPUT = "LocalDigest"
 
 
 def transform(root: Path, upload: Upload, connections_url: str) -> Template:
-    """Translate the template of the checkout at `root`; code is uploaded on the way.
+    """Translate the template of the checkout at `root`, and upload its code.
 
-    `connections_url` is where functions reach the connections of the live channel.
+    `connections_url` is the URL where functions manage the connections of the live channel.
     """
     source: Template = yaml_parse((root / "template.yaml").read_text())
     machines = definitions(source, root)
     bundle_code(source, root, upload)
     template = translate(source)
+    upload_nested_templates(template, root, upload)
     inline_definitions(template, machines)
     read_stream_one_by_one(template)
     retry_messages_sooner(template)
-    leave_out_punctuation(template)
+    exclude_punctuation(template)
     pin_api_ids(template)
-    reach_connections(template, connections_url)
+    set_connections_url(template, connections_url)
     return template
 
 
 def resources(template: Template, kind: str) -> dict[str, Template]:
-    """The properties of a template's resources of a type, by logical id; changes go through."""
+    """Return the properties of a template's resources of one type, by logical id. They are not copies."""
     return {
         name: resource["Properties"] for name, resource in template["Resources"].items() if resource["Type"] == kind
     }
 
 
 def translate(source: Template) -> Template:
-    """SAM's transform. No policy templates are resolved: roles are explicit."""
-    # It warns of metrics that it did not send anywhere.
+    """Apply the SAM transform. It resolves no policy templates, as all roles are explicit."""
+    # The translator warns about metrics that it cannot send.
     logging.getLogger("samtranslator.metrics").setLevel(logging.ERROR)
-    # The translator makes a session to learn the region.
+    # The translator reads the region from the environment.
     os.environ.setdefault("AWS_DEFAULT_REGION", REGION)
     translator = Translator({}, Parser())
     defaults = {name: body.get("Default", "") for name, body in source["Parameters"].items()}
@@ -79,10 +80,10 @@ def translate(source: Template) -> Template:
 
 
 def bundle_code(source: Template, root: Path, upload: Upload) -> None:
-    """`sam build` is for AWS's Python and processor; here workers use the interpreter at hand.
+    """Upload each function's folder, and the layer's package without its dependencies.
 
-    So a function's bundle is its folder, and the layer's is the package alone: what they import is
-    installed beside the runtime.
+    `sam build` builds for AWS's Python and processor. The runtime's workers use this interpreter and the
+    dependencies in its environment.
     """
     for name, properties in resources(source, "AWS::Serverless::Function").items():
         bucket, key = upload(name, zipped(root / properties["CodeUri"], ""))
@@ -93,10 +94,19 @@ def bundle_code(source: Template, root: Path, upload: Upload) -> None:
         properties["ContentUri"] = {"Bucket": bucket, "Key": key}
 
 
+def upload_nested_templates(template: Template, root: Path, upload: Upload) -> None:
+    """Upload the template of each nested stack. `sam deploy` does this on AWS."""
+    for name, properties in resources(template, "AWS::CloudFormation::Stack").items():
+        nested = yaml_parse((root / properties["TemplateURL"]).read_text())
+        bucket, key = upload(name, json.dumps(nested).encode())
+        # The runtime reads the object itself, so only the path counts.
+        properties["TemplateURL"] = f"https://s3.amazonaws.com/{bucket}/{key}"
+
+
 def zipped(folder: Path, prefix: str) -> bytes:
-    """A zip of a folder's files; the same files give the same bytes."""
+    """Return a zip of a folder's files. Equal files give equal bytes."""
     if not folder.is_dir():
-        raise LocalError(f"the template names {folder}, which is missing")
+        raise LocalError(f"the template refers to {folder}, which does not exist")
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(folder.rglob("*")):
@@ -110,30 +120,30 @@ def zipped(folder: Path, prefix: str) -> bytes:
 
 
 def definitions(source: Template, root: Path) -> dict[str, str]:
-    """Take the state machines' definitions out of the template, as the JSON the runtime wants.
+    """Remove the state machines' definitions from the template; return them as JSON, by logical id.
 
-    AWS substitutes in the file's text, so `TimeoutSeconds: ${Name}` becomes a number. JSON would
-    put quotes round it and make it a string, which is why they are taken away here.
+    AWS substitutes in the file's text, so `TimeoutSeconds: ${Name}` becomes a number. In JSON it would become a
+    string, so this removes the quotes.
     """
-    found = {}
+    machines = {}
     for name, properties in resources(source, "AWS::Serverless::StateMachine").items():
         definition = yaml.safe_load((root / properties.pop("DefinitionUri")).read_text())
         properties["Definition"] = definition
         text = json.dumps(definition)
-        found[name] = re.sub(r'("TimeoutSeconds": )"(\$\{\w+\})"', r"\1\2", text)
-    return found
+        machines[name] = re.sub(r'("TimeoutSeconds": )"(\$\{\w+\})"', r"\1\2", text)
+    return machines
 
 
 def inline_definitions(template: Template, machines: dict[str, str]) -> None:
-    """Put the definitions back where they stand after the translation; substitutions are kept."""
+    """Put the definitions into the translated template. Its substitutions stay as they are."""
     for name, properties in resources(template, "AWS::StepFunctions::StateMachine").items():
         properties["DefinitionString"] = machines[name]
 
 
 def read_stream_one_by_one(template: Template) -> None:
-    """The runtime ignores partial-batch replies and bisecting of a stream's mapping, see `streams`.
+    """Set the batch size of streams to 1: a failed record then fails its whole batch.
 
-    In a batch of one, a failure is the whole batch's.
+    The runtime ignores partial-batch responses and the bisecting of batches, see `streams`.
     """
     for properties in resources(template, "AWS::Lambda::EventSourceMapping").values():
         if "StartingPosition" in properties and "FunctionResponseTypes" in properties:
@@ -141,29 +151,29 @@ def read_stream_one_by_one(template: Template) -> None:
 
 
 def retry_messages_sooner(template: Template) -> None:
-    """A failed batch's messages come again when they are no longer hidden; people wait here."""
+    """Shorten the visibility timeouts: here, a person or a test waits for the retry."""
     for name, properties in resources(template, "AWS::SQS::Queue").items():
         if "VisibilityTimeout" in properties:
             properties["VisibilityTimeout"] = SLOW_QUEUES.get(name, RETRY_HIDDEN_SECONDS)
 
 
-def leave_out_punctuation(template: Template) -> None:
-    """The runtime knows ExcludeCharacters, not ExcludePunctuation; and tokens go into headers."""
+def exclude_punctuation(template: Template) -> None:
+    """Exclude punctuation from secrets, which are sent in headers. The runtime ignores ExcludePunctuation."""
     for properties in resources(template, "AWS::SecretsManager::Secret").values():
-        wanted = properties["GenerateSecretString"]
-        if wanted.pop("ExcludePunctuation", False):
-            wanted["ExcludeCharacters"] = string.punctuation
+        rules = properties["GenerateSecretString"]
+        if rules.pop("ExcludePunctuation", False):
+            rules["ExcludeCharacters"] = string.punctuation
 
 
 def pin_api_ids(template: Template) -> None:
-    """An API's id is part of its URL; pinned, webhook URLs stay good over `down` and `up`."""
+    """Fix the ids of the APIs, so that webhook URLs stay valid across `down` and `up`."""
     for properties in resources(template, "AWS::ApiGatewayV2::Api").values():
         is_live = properties["ProtocolType"] == "WEBSOCKET"
         properties.setdefault("Tags", {})["ms-custom-id"] = LIVE_API_ID if is_live else API_ID
 
 
-def reach_connections(template: Template, url: str) -> None:
-    """On AWS an API's connections are reached at a host of its own; here they have a path."""
+def set_connections_url(template: Template, url: str) -> None:
+    """Set the URL of the live channel's connections: a host of its own on AWS, a path here."""
     for properties in resources(template, "AWS::Lambda::Function").values():
         variables = properties.get("Environment", {}).get("Variables", {})
         if "CONNECTIONS_URL" in variables:
@@ -171,9 +181,9 @@ def reach_connections(template: Template, url: str) -> None:
 
 
 def sign(template: Template, parameters: dict[str, str]) -> str:
-    """Put a digest of all that is deployed among the outputs, and return it.
+    """Add a digest of the deployment to the outputs, and return it.
 
-    The stack itself then says whether it is up to date: bundles have digests in their keys.
+    The stack's own outputs then show whether it is up to date: the keys of bundles contain digests too.
     """
     text = json.dumps([template, parameters], sort_keys=True)
     digest = sha256(text.encode()).hexdigest()

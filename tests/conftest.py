@@ -6,6 +6,8 @@ import signal
 import pytest
 from hypothesis import settings
 
+from hangtag import runtime
+
 # The logs of every stack that the run starts must hold no secret and no whole phone number.
 # `pytester` runs a test file of its own, to see that it fails.
 pytest_plugins = ["log_guard", "pytester"]
@@ -27,6 +29,9 @@ os.environ.update(
     AWS_SHARED_CREDENTIALS_FILE=os.devnull,
     AWS_EC2_METADATA_DISABLED="true",
 )
+
+# Tests set a function's variables one by one; a deployed function binds its settings once.
+runtime.settings = lambda: runtime.Settings.read(os.environ)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

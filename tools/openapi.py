@@ -7,12 +7,16 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
+
+from hangtag.runtime import VARIABLES
 
 ROOT = Path(__file__).parent.parent
 FILE = ROOT / "docs" / "openapi.json"
 FUNCTIONS = ("admin", "desk", "originate", "recordings", "reports")
 # Read when a function's module is imported; nothing of AWS is asked.
-_ENVIRONMENT = {"TABLE_NAME": "none", "TOKEN_KEY": "none", "AWS_DEFAULT_REGION": "us-east-1"}
+# The document does not depend on their values.
+_ENVIRONMENT = {"AWS_DEFAULT_REGION": "us-east-1"} | dict.fromkeys(VARIABLES, "1")
 # What any route may answer instead: errors.py, as problem+json.
 _ERRORS = {
     "400": "What was sent can't be understood or is not allowed",
@@ -84,14 +88,13 @@ def document() -> dict[str, Any]:
 
 def _part(function: str) -> dict[str, Any]:
     """What one function serves."""
-    for name, value in _ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
     path = ROOT / "functions" / function / "app.py"
     spec = importlib.util.spec_from_file_location(f"openapi_{function}", path)
     if spec is None or spec.loader is None:
         raise FileNotFoundError(path)
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    with patch.dict(os.environ, _ENVIRONMENT):
+        spec.loader.exec_module(module)
     part: dict[str, Any] = json.loads(module.app.get_openapi_json_schema(title="part", version="1"))
     for route in module.app.all_routes():
         # The framework does not read docstrings.

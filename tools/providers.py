@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from hangtag.providers import PROVIDERS, abilities
+from hangtag.providers import PROVIDERS, capabilities
 from hangtag.providers.base import Limit
 from hangtag.providers.catalog import ProviderInfo, catalog
 from hangtag.providers.registry import optional
@@ -48,7 +48,7 @@ def _table(groups: Sequence[Sequence[ProviderInfo]]) -> Iterator[str]:
     yield "|---" * (len(_ABILITIES) + 3) + "|"
     for infos in groups:
         first = infos[0]
-        can = abilities(first.key)
+        can = capabilities(first.key)
         keys = ", ".join(f"`{info.key}`" for info in infos)
         cells = [f"[{first.name}](#{_anchor(first.name)})", keys]
         cells += ["yes" if ability in can else "" for ability in _ABILITIES]

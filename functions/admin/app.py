@@ -1,23 +1,40 @@
 """The admin API: who is who, which PBXs and CRM there are, and the rules."""
 
+import os
 from typing import Any
 
-from hangtag.http.routes import (
-    audit,
-    crm,
-    employees,
-    extensions,
-    groups,
-    imports,
-    integrations,
-    leaving,
-    lines,
-    masks,
-    settings,
-    tenants,
-    tokens,
+from hangtag import runtime
+from hangtag.api.audit import routes as audit
+from hangtag.api.crm import routes as crm
+from hangtag.api.employees import routes as employees
+from hangtag.api.erasures import routes as leaving
+from hangtag.api.groups import routes as groups
+from hangtag.api.imports import routes as imports
+from hangtag.api.integrations import extensions
+from hangtag.api.integrations import routes as integrations
+from hangtag.api.kernel.service import Api
+from hangtag.api.lines import routes as lines
+from hangtag.api.settings import masks
+from hangtag.api.settings import routes as settings
+from hangtag.api.tenants import routes as tenants
+from hangtag.api.tokens import routes as tokens
+from hangtag.runtime import Settings
+
+SETTINGS = runtime.bind(
+    Settings.read(
+        os.environ,
+        "TABLE_NAME",
+        "TOKEN_KEY",
+        "OPERATOR_TOKEN",
+        "CREDENTIALS_KEY_ID",
+        "RECONCILIATION_QUEUE_URL",
+        "JOBS_QUEUE_URL",
+        "FILES_BUCKET",
+        "RECORDINGS_BUCKET",
+        "SWEEP_AFTER_SECONDS",
+        "PUBLIC_URL",
+    )
 )
-from hangtag.http.service import Api
 
 app = Api(
     tenants.routes,

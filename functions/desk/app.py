@@ -1,9 +1,26 @@
 """What an employee uses: contacts, calls, tags, tasks, comments, missed calls."""
 
+import os
 from typing import Any
 
-from hangtag.http.routes import calls, comments, contacts, live, missed_calls, tasks
-from hangtag.http.service import Api
+from hangtag import runtime
+from hangtag.api.calls import routes as calls
+from hangtag.api.comments import routes as comments
+from hangtag.api.contacts import routes as contacts
+from hangtag.api.kernel.service import Api
+from hangtag.api.live import routes as live
+from hangtag.api.missed_calls import routes as missed_calls
+from hangtag.api.tasks import routes as tasks
+from hangtag.runtime import Settings
+
+SETTINGS = runtime.bind(
+    Settings.read(
+        os.environ,
+        "TABLE_NAME",
+        "TOKEN_KEY",
+        "LIVE_URL",
+    )
+)
 
 app = Api(
     contacts.routes,

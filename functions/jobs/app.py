@@ -2,19 +2,36 @@
 
 import importlib
 import json
+import os
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from hangtag.batches import work_off
+from hangtag import runtime
+from hangtag.batches import process_batch
 from hangtag.observability import logger
+from hangtag.runtime import Settings
+
+SETTINGS = runtime.bind(
+    Settings.read(
+        os.environ,
+        "TABLE_NAME",
+        "JOBS_QUEUE_URL",
+        "FILES_BUCKET",
+        "RECORDINGS_BUCKET",
+        "RECONCILIATION_QUEUE_URL",
+        "CREDENTIALS_KEY_ID",
+        "SWEEP_AFTER_SECONDS",
+        "PUBLIC_URL",
+    )
+)
 
 # Which module works off a job. Each saves how far it came, and sends itself the job again when time is up.
 WORKERS = {
-    "import": "hangtag.flow.importing",
-    "export": "hangtag.flow.exporting",
-    "erase": "hangtag.flow.erasing",
-    "compare": "hangtag.flow.history",
-    "report": "hangtag.flow.report_job",
+    "import": "hangtag.services.jobs.imports",
+    "export": "hangtag.services.jobs.exports",
+    "erase": "hangtag.services.jobs.erasures",
+    "compare": "hangtag.services.integrations.reconciliation",
+    "report": "hangtag.services.reports.job",
 }
 # What a job leaves of its function's time to save how far it came.
 MARGIN_MS = 30_000
@@ -30,14 +47,14 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
     if event.get("source") == "hangtag.compare":
         asked = importlib.import_module(WORKERS["compare"]).ask_all(has_time)
-        logger.info("histories are to be compared", extra={"integrations": asked})
+        logger.info("reconciliation.scheduled", extra={"integrations": asked})
         return {"asked": asked}
 
     def work(record: Mapping[str, Any]) -> None:
         message = json.loads(record["body"])
         _worker(message["job"])(message, has_time)
 
-    return work_off(event["Records"], work)
+    return process_batch(event["Records"], work)
 
 
 def _worker(job: str) -> Work:

@@ -5,14 +5,26 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from hangtag import runtime
 from hangtag.auth import is_ours
-from hangtag.flow import live as flow
-from hangtag.flow.push import ApiGateway
 from hangtag.observability import logger
-from hangtag.store import calls, clicks, employees, live
-from hangtag.store.clock import now
+from hangtag.runtime import Settings
+from hangtag.services.live import windows as flow
+from hangtag.services.live.push import ApiGateway
+from hangtag.store.calls import clicks, live
+from hangtag.store.calls import items as calls
+from hangtag.store.db.clock import now
+from hangtag.store.office import employees
 
-TABLE = os.environ["TABLE_NAME"]
+SETTINGS = runtime.bind(
+    Settings.read(
+        os.environ,
+        "TABLE_NAME",
+        "TOKEN_KEY",
+        "CONNECTIONS_URL",
+    )
+)
+
 PUSH = ApiGateway()
 MAX_FRAME = 4096
 
@@ -43,11 +55,11 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 def connect(connection_id: str, event: Mapping[str, Any]) -> dict[str, Any]:
     """Let in who has a ticket. Open calls are told once the connection stands: its item comes by the stream."""
     token = (event.get("queryStringParameters") or {}).get("ticket", "")
-    found = live.take_ticket(token) if is_ours(token, "live", os.environ["TOKEN_KEY"]) else None
+    found = live.take_ticket(token) if is_ours(token, "live", SETTINGS.token_keys) else None
     if found is None:
         return {"statusCode": 401}
     live.connect(live.Connection(connection_id, *found), now())
-    logger.info("connected", extra={"tenant": found[0]})
+    logger.info("live.connected", extra={"tenant": found[0]})
     return {"statusCode": 200}
 
 
@@ -85,7 +97,7 @@ def follow(records: Sequence[Record]) -> None:
             tell(image)
         except Exception as error:
             # The others are not held up for it.
-            logger.exception("not told")
+            logger.exception("live.push_failed", extra={"error": type(error).__name__})
             failed = error
     if failed is not None:
         raise failed
@@ -102,7 +114,7 @@ def tell(image: Mapping[str, Any]) -> None:
     sent = 0
     if sk.startswith("CALL#"):
         item = calls.parse(image)
-        sent = flow.follow_call(TABLE, item, PUSH) if item is not None else 0
+        sent = flow.follow_call(item, PUSH) if item is not None else 0
     elif sk == clicks.SK:
         sent = flow.follow_click(clicks.parse(image), PUSH)
     elif sk.startswith("MISSED#"):
@@ -110,4 +122,4 @@ def tell(image: Mapping[str, Any]) -> None:
         sent = flow.tell_missed(image["pk"]["S"].split("#")[1], json.loads(image["body"]["S"]), PUSH)
     elif sk == "CONN":
         sent = flow.welcome(live.parse_connection(image), PUSH)
-    logger.info("told", extra={"of": sk.partition("#")[0], "messages": sent})
+    logger.info("live.pushed", extra={"item": sk.partition("#")[0], "messages": sent})

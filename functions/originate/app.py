@@ -1,14 +1,28 @@
 """Click to call: takes clicks over the API, and has the PBXs ring, one message at a time."""
 
 import json
+import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from hangtag.batches import work_off
-from hangtag.http.routes import clicks
-from hangtag.http.service import Api
+from hangtag import runtime
+from hangtag.api.clicks import routes as clicks
+from hangtag.api.kernel.service import Api
+from hangtag.batches import process_batch
 from hangtag.observability import logger
+from hangtag.runtime import Settings
+
+SETTINGS = runtime.bind(
+    Settings.read(
+        os.environ,
+        "TABLE_NAME",
+        "TOKEN_KEY",
+        "CREDENTIALS_KEY_ID",
+        "ORIGINATE_QUEUE_URL",
+        "PUBLIC_URL",
+    )
+)
 
 app = Api(clicks.routes)
 
@@ -16,19 +30,19 @@ app = Api(clicks.routes)
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """A request of the HTTP API, or a batch of the originate queue."""
     if "Records" in event:
-        return work_off(event["Records"], work)
+        return process_batch(event["Records"], work)
     return app.handle(event, context)
 
 
 def work(record: Mapping[str, Any]) -> None:
     """One message: a click to be placed or closed, or the second step of a PBX that has two."""
     # The API's answer does not wait for what talks to PBXs to be loaded.
-    from hangtag.flow import originate
+    from hangtag.services.clicks import originate
 
     message = json.loads(record["body"])
     if message["task"] == "place":
         state = originate.place(message["tenant"], message["click"], datetime.now(UTC))
-        logger.info("asked", extra={"click": message["click"], "state": state})
+        logger.info("click.processed", extra={"click": message["click"], "state": state})
     elif message["task"] == "close":
         originate.close(message["tenant"], message["click"], datetime.now(UTC))
     else:

@@ -4,12 +4,23 @@ import os
 from datetime import UTC, datetime
 from typing import Any
 
-from hangtag.flow.reporting import mark_all, refresh
-from hangtag.http.routes import reports
-from hangtag.http.service import Api
+from hangtag import runtime
+from hangtag.api.kernel.service import Api
+from hangtag.api.reports import routes as reports
 from hangtag.observability import logger
+from hangtag.runtime import Settings
+from hangtag.services.reports.sums import mark_all, refresh
 
-TABLE = os.environ["TABLE_NAME"]
+SETTINGS = runtime.bind(
+    Settings.read(
+        os.environ,
+        "TABLE_NAME",
+        "TOKEN_KEY",
+        "FILES_BUCKET",
+        "JOBS_QUEUE_URL",
+    )
+)
+
 # What summing up leaves of its time for the hour at hand.
 MARGIN_MS = 20_000
 
@@ -20,9 +31,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Answer a request of the HTTP API; sum up what is due each minute; or mark a tenant's past as to be summed up."""
     source = event.get("source")
     if source == "hangtag.reports":
-        done = refresh(TABLE, datetime.now(UTC), lambda: bool(context.get_remaining_time_in_millis() > MARGIN_MS))
-        logger.info("summed up", extra={"hours": done})
+        done = refresh(datetime.now(UTC), lambda: bool(context.get_remaining_time_in_millis() > MARGIN_MS))
+        logger.info("report.refreshed", extra={"hours": done})
         return {"hours": done}
     if source == "hangtag.reports.rebuild":
-        return {"marked": mark_all(TABLE, event["tenant"], event["from"], event["to"])}
+        return {"marked": mark_all(event["tenant"], event["from"], event["to"])}
     return app.handle(event, context)

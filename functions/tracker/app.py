@@ -3,26 +3,41 @@
 import json
 import os
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
-from hangtag.batches import work_off
-from hangtag.flow import settle as settling
-from hangtag.flow.report_marking import note_change
-from hangtag.flow.sweep import sweep
-from hangtag.flow.talk import note_talk
-from hangtag.flow.track import Machinery, act, decide, deliver, fill_later
+from hangtag import runtime
+from hangtag.batches import process_batch
 from hangtag.observability import logger
-from hangtag.store import calls, settings, tags
+from hangtag.runtime import Settings
+from hangtag.services.calls import settling
+from hangtag.services.calls.sweep import sweep
+from hangtag.services.calls.tracker import Machinery, act, decide, deliver, fill_later
+from hangtag.services.live.active_calls import note_talk
+from hangtag.services.reports.marking import note_change
+from hangtag.store.calls import items as calls
+from hangtag.store.calls import tags
+from hangtag.store.office import settings
 
-TABLE = os.environ["TABLE_NAME"]
-MACHINERY = Machinery(
-    state_machine_arn=os.environ["STATE_MACHINE_ARN"],
-    settle_queue_url=os.environ["SETTLE_QUEUE_URL"],
-    amend_queue_url=os.environ["AMEND_QUEUE_URL"],
-    delivery_queue_url=os.environ["DELIVERY_QUEUE_URL"],
+SETTINGS = runtime.bind(
+    Settings.read(
+        os.environ,
+        "TABLE_NAME",
+        "STATE_MACHINE_ARN",
+        "SETTLE_QUEUE_URL",
+        "AMEND_QUEUE_URL",
+        "CRM_QUEUE_URL",
+        "RECORDINGS_QUEUE_URL",
+        "SWEEP_AFTER_SECONDS",
+    )
 )
-SWEEP_AFTER = timedelta(seconds=int(os.environ["SWEEP_AFTER_SECONDS"]))
+
+MACHINERY = Machinery(
+    state_machine_arn=SETTINGS.state_machine_arn,
+    settle_queue_url=SETTINGS.settle_queue_url,
+    amend_queue_url=SETTINGS.amend_queue_url,
+    crm_queue_url=SETTINGS.crm_queue_url,
+)
+SWEEP_AFTER = SETTINGS.sweep_after
 # What a sweep leaves of its time for the call at hand.
 SWEEP_MARGIN_MS = 5000
 
@@ -31,17 +46,18 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """A batch of the table's stream, a batch of the settle queue, or the schedule's sweep."""
     if event.get("source") == "hangtag.sweep":
         looked_at = sweep(
-            TABLE,
             MACHINERY.state_machine_arn,
             SWEEP_AFTER,
             lambda: bool(context.get_remaining_time_in_millis() > SWEEP_MARGIN_MS),
         )
-        logger.info("swept", extra={"calls": looked_at})
+        logger.info("sweep.finished", extra={"calls": looked_at})
         return {"swept": looked_at}
     records = event["Records"]
     if records[0]["eventSource"] == "aws:dynamodb":
-        return work_off(records, track, lambda record: str(record["dynamodb"]["SequenceNumber"]), raise_if_all=True)
-    return work_off(records, settle, raise_if_all=True)
+        return process_batch(
+            records, track, lambda record: str(record["dynamodb"]["SequenceNumber"]), raise_if_all=True
+        )
+    return process_batch(records, settle, raise_if_all=True)
 
 
 def track(record: Mapping[str, Any]) -> None:
@@ -52,9 +68,9 @@ def track(record: Mapping[str, Any]) -> None:
     sk = image["sk"]["S"]
     if sk.startswith("CALL#"):
         track_call(image)
-        note_change(TABLE, record)
+        note_change(record)
     elif sk.startswith("MISSED#"):
-        note_change(TABLE, record)
+        note_change(record)
     elif sk.startswith("OUTBOX"):
         deliver(MACHINERY, image["tenant_id"]["S"], image["id"]["S"])
     elif "claimed" in image:
@@ -68,8 +84,8 @@ def look_for_tags(tenant_id: str, number: str) -> None:
     The index may not show those that were written at this very moment; where unknown callers leave such tags, they
     are looked for once more, later.
     """
-    creates = settings.tracker_rules(TABLE, tenant_id).create_unknown
-    if creates != "always" or next(tags.awaiting(TABLE, tenant_id, number), None) is not None:
+    creates = settings.tracker_rules(tenant_id).create_unknown
+    if creates != "always" or next(tags.awaiting(tenant_id, number), None) is not None:
         fill_later(MACHINERY, tenant_id, number)
 
 
@@ -79,17 +95,17 @@ def track_call(image: dict[str, Any]) -> None:
     if item is None:
         return
     call = item.fold()
-    rules = settings.tracker_rules(TABLE, item.tenant_id)
+    rules = settings.tracker_rules(item.tenant_id)
     actions = decide(item, call, rules.create_unknown)
     act(MACHINERY, item, actions, rules.settle_seconds)
-    note_talk(TABLE, item, call)
+    note_talk(item, call)
     logger.info(
-        "tracked",
+        "call.tracked",
         extra={
             "execution": item.execution_name,
             "start": actions.start,
-            "meet": actions.meet,
-            "succeed": actions.succeed,
+            "lookup": actions.meet,
+            "resume": actions.succeed,
             "settle": actions.settle,
             "amend": actions.amend,
             "recordings": len(actions.recordings),
@@ -100,5 +116,5 @@ def track_call(image: dict[str, Any]) -> None:
 def settle(record: Mapping[str, Any]) -> None:
     """A message that the tracker sent itself when the call went quiet."""
     message = json.loads(record["body"])
-    settled = settling.settle(TABLE, calls.CallKey(message["pk"], message["sk"]), message["count"])
-    logger.info("settling", extra={"settled": settled})
+    settled = settling.settle(calls.CallKey(message["pk"], message["sk"]), message["count"])
+    logger.info("call.settled", extra={"settled": settled})

@@ -3,26 +3,31 @@
 import base64
 import binascii
 import os
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
-from hangtag.flow.receive import (
-    REFUSED_BY_AWS,
-    Delivery,
-    Settings,
-    process,
-    receive,
-)
+from hangtag import runtime
 from hangtag.observability import logger
-from hangtag.providers.base import Reply, WebhookRequest
+from hangtag.providers.base import WebhookRequest, WebhookResponse
+from hangtag.runtime import Settings
+from hangtag.services.webhooks.handler import (
+    AWS_ERRORS,
+    QueuedWebhook,
+    handle,
+    process,
+)
 
-SETTINGS = Settings(
-    table=os.environ["TABLE_NAME"],
-    public_url=os.environ["PUBLIC_URL"],
-    token_keys=os.environ["TOKEN_KEY"],
-    fallback_queue_url=os.environ["FALLBACK_QUEUE_URL"],
-    originate_queue_url=os.environ["ORIGINATE_QUEUE_URL"],
-    sweep_after=timedelta(seconds=int(os.environ["SWEEP_AFTER_SECONDS"])),
+SETTINGS = runtime.bind(
+    Settings.read(
+        os.environ,
+        "TABLE_NAME",
+        "TOKEN_KEY",
+        "FALLBACK_QUEUE_URL",
+        "ORIGINATE_QUEUE_URL",
+        "CREDENTIALS_KEY_ID",
+        "SWEEP_AFTER_SECONDS",
+        "PUBLIC_URL",
+    )
 )
 
 
@@ -33,7 +38,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     parameters = event.get("pathParameters") or {}
     # The telephony API's route names no provider: it is one.
     provider = parameters.get("provider", "telephony_api")
-    reply = receive(SETTINGS, provider, parameters.get("token", ""), _request(event))
+    reply = handle(SETTINGS, provider, parameters.get("token", ""), _request(event))
     return _response(reply)
 
 
@@ -60,7 +65,7 @@ def _body(event: dict[str, Any]) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def _response(reply: Reply) -> dict[str, Any]:
+def _response(reply: WebhookResponse) -> dict[str, Any]:
     headers = {
         "content-type": reply.content_type,
         "cache-control": "no-store",
@@ -75,9 +80,9 @@ def drain(records: list[dict[str, Any]]) -> dict[str, Any]:
     failed = []
     for record in records:
         try:
-            process(SETTINGS, Delivery.from_message(record["body"], SETTINGS.token_keys))
+            process(SETTINGS, QueuedWebhook.from_message(record["body"], SETTINGS.token_keys))
         except Exception as error:
-            kind = "the table refuses" if isinstance(error, REFUSED_BY_AWS) else "broken"
-            logger.exception("parked delivery not taken in", extra={"why": kind})
+            kind = "the table refuses" if isinstance(error, AWS_ERRORS) else "broken"
+            logger.exception("webhook.retry_failed", extra={"reason": kind})
             failed.append({"itemIdentifier": record["messageId"]})
     return {"batchItemFailures": failed}

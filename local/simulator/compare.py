@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from hangtag.calls.fold import Recording
+from hangtag.domain.calls.fold import Recording
 from local.simulator.story import NEW_CONTACT, NEW_TASK, Expectation, ExpectedTag, fill
 
 # Name and type of each field, in the fixed order of a tag.

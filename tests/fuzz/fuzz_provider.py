@@ -14,7 +14,7 @@ import atheris
 
 with atheris.instrument_imports(include=["hangtag.providers"]):
     from hangtag.providers import load
-    from hangtag.providers.base import Trust, UnreadableError, UnverifiedError, WebhookRequest
+    from hangtag.providers.base import PayloadError, SignatureError, VerificationKeys, WebhookRequest
 
 from local.simulator.pbx import load as load_pbx
 from local.simulator.story import load_stories, message
@@ -74,15 +74,15 @@ def main(provider: str, corpus: str, *options: str) -> None:
     with atheris.instrument_imports(include=["hangtag.providers"]):
         module = load(provider)
     known = {**pbx.CREDENTIALS, **MADE}
-    trust = Trust(
+    trust = VerificationKeys(
         hashes=dict.fromkeys(MADE, ("0" * 64,)), credentials={name: (value,) for name, value in known.items()}
     )
 
     def one(data: bytes) -> None:
         request = request_of(data)
-        with suppress(UnverifiedError, UnreadableError):
+        with suppress(SignatureError, PayloadError):
             module.verify(request, trust)
-        with suppress(UnreadableError):
+        with suppress(PayloadError):
             for event in module.parse(request, pbx.SETTINGS).events:
                 event.digest()
 

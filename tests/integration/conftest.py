@@ -6,7 +6,7 @@ import pytest
 
 from api_client import Office, open_office
 from calling import Line
-from hangtag.store import client, models
+from hangtag.store.db import client, models
 from local.stack import Stack, running
 
 

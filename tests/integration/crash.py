@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from fault_proxy import FaultPlan, Run, Side, Signature
-from hangtag.store import missed_calls
-from hangtag.store.calls import CallItem, CallKey, call_key, parse
-from hangtag.store.keys import DAY_SHARDS, key
+from hangtag.store.calls import missed_calls
+from hangtag.store.calls.items import CallItem, CallKey, call_key, parse
+from hangtag.store.db.keys import DAY_SHARDS, key
 from local.simulator.http import Backoff, Sender
 from local.simulator.story import Story, fill
 from office_clone import Mould, Tenant, cast

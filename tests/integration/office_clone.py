@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hangtag.auth import make_token, token_hash
-from hangtag.store.keys import key
+from hangtag.store.db.keys import key
 from local.stack import Stack
 
 

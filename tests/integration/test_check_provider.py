@@ -18,11 +18,11 @@ from urllib.parse import parse_qsl, urlencode
 
 import pytest
 
-from hangtag.__main__ import main
-from hangtag.check.judge import Flow
-from hangtag.check.listener import Listener
-from hangtag.check.run import Plan, check
-from hangtag.providers.base import Office
+from hangtag.providers.base import OfficeLookups
+from hangtag_client.__main__ import main
+from hangtag_client.check.judge import Flow
+from hangtag_client.check.listener import Listener
+from hangtag_client.check.run import Plan, check
 
 Fields = dict[str, str]
 Script = list[Fields]
@@ -30,6 +30,7 @@ Fault = Callable[[Script], Script]
 KEY = "key-of-the-pbx"
 NUMBER = "79101234567"
 ROOT = Path(__file__).parents[2]
+CLIENT_PATH = os.pathsep.join([str(ROOT / "layers" / "common"), str(ROOT / "clients" / "hangtag_client")])
 
 
 def says(name: str, ext: str, call: str, **more: str) -> Fields:
@@ -306,7 +307,7 @@ def post_raw(url: str, body: bytes, method: str = "POST") -> int:
 
 
 def test_the_listener_answers_as_hangtag_does_and_keeps_why() -> None:
-    office = Office(contact=lambda _: None, credentials=dict)
+    office = OfficeLookups(contact=lambda _: None, credentials=dict)
     with Listener("127.0.0.1", 0, "/tel/api/x", "t", office, lambda _: None) as listener:
         url = listener.address + "/tel/api/x"
         assert post_raw(url, b"cmd=ping&planfix_token=t") == 200
@@ -350,9 +351,9 @@ def test_an_address_that_is_taken_is_wrong_usage(capsys: pytest.CaptureFixture[s
 
 def test_an_interrupt_ends_the_check_cleanly() -> None:
     with serving(can_replay=False) as (url, _):
-        command = [sys.executable, "-m", "hangtag", "check-provider", "--bridge", url, "--pbx-token", KEY]
+        command = [sys.executable, "-m", "hangtag_client", "check-provider", "--bridge", url, "--pbx-token", KEY]
         command += ["--flow", "parallel", "--listen", "127.0.0.1:0"]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT / "layers" / "common")}
+        environment = {**os.environ, "PYTHONPATH": CLIENT_PATH}
         with subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as process:

@@ -1,6 +1,5 @@
 """Click to call through the telephony API: whom, from where, how often, and what comes of it."""
 
-import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -13,9 +12,10 @@ import pytest
 
 from api_client import Answer, Caller, Office, hire, open_office
 from calling import Line
-from hangtag.flow import originate
-from hangtag.flow.clicked import joined
-from hangtag.store import calls, clicks
+from hangtag.services.clicks import originate
+from hangtag.services.tags.match_click import joined
+from hangtag.store.calls import clicks
+from hangtag.store.calls import items as calls
 from listening import listening
 from local.simulator.rest import Fault, Reply, Server, serving
 from local.simulator.rest.telephony_api import Api
@@ -401,10 +401,10 @@ def test_who_read_the_call_before_it_was_found_to_be_the_clicks_finds_it_too(
     clicked = desk.clicked(task_id=task["id"])
     out(desk, "p1", "OUTGOING")
     desk.until(clicked, call_id="p1")
-    item = calls.read_newest(os.environ["TABLE_NAME"], desk.office.tenant_id, desk.office.integration["id"], "p1")
+    item = calls.read_newest(desk.office.tenant_id, desk.office.integration["id"], "p1")
     assert item is not None
     before = replace(item, click_id=None, from_task=None)
-    found = joined(os.environ["TABLE_NAME"], before, before.fold())
+    found = joined(before, before.fold())
     assert (found.click_id, found.from_task) == (calls.click_of(clicked), task["id"])
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from api_client import Office
-from hangtag.store import contacts
-from hangtag.store.people import Phone
+from hangtag.store.office import contacts
+from hangtag.store.office.phones import Phone
 
 pytestmark = [pytest.mark.stack, pytest.mark.usefixtures("environment")]
 

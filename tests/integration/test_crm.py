@@ -22,12 +22,15 @@ from api_client import Answer, Office, open_office
 from calling import Line
 from fake_crm import DOWN, OK, FakeCrm, Message, Reply
 from hangtag.crm import config, lookup
-from hangtag.flow import notify
-from hangtag.flow.deliver import deliver
 from hangtag.observability import logger
-from hangtag.settings import MissedCallNotices
-from hangtag.store import audit, breaker, client, contacts, crm, employees, outbox, tenants
-from hangtag.store.missed_calls import MissedCall
+from hangtag.services.crm.outbox_worker import deliver
+from hangtag.services.tags import notifications
+from hangtag.settings import MissedCallNotificationSettings
+from hangtag.store.calls.missed_calls import MissedCall
+from hangtag.store.crm import breaker, outbox
+from hangtag.store.crm import config as crm
+from hangtag.store.db import audit, client
+from hangtag.store.office import contacts, employees, tenants
 from local.stack import Stack
 
 pytestmark = pytest.mark.stack
@@ -173,7 +176,7 @@ def test_what_is_never_taken_is_dead_after_thirty_hours_with_the_reason_and_can_
     message = put_tag(tenant, "tag", START)
     ended = drive(tenant, [(START, message)], START + 33 * HOUR, clock)
     assert ended >= START + 30 * HOUR
-    (dead,), following = outbox.list_dead(tenant, 10, None)
+    (dead,), following = outbox.list_dead_letters(tenant, 10, None)
     assert (dead["id"], dead["last_status"], dead["reason"], following) == (message, 503, "the CRM failed", None)
     assert deliver(tenant, message, ended + HOUR) is None
     far.answer = lambda _: OK
@@ -181,7 +184,7 @@ def test_what_is_never_taken_is_dead_after_thirty_hours_with_the_reason_and_can_
     assert not outbox.redrive(tenant, message, ended + HOUR)
     drive(tenant, [(ended + HOUR, message)], ended + 3 * HOUR)
     assert far.writes == {("tag", 1): 1}
-    assert outbox.list_dead(tenant, 10, None) == ([], None)
+    assert outbox.list_dead_letters(tenant, 10, None) == ([], None)
 
 
 # ------------------------------------------------------------------ answers
@@ -192,7 +195,7 @@ def test_what_the_crm_will_never_take_is_dead_at_once(quiet: str, far: FakeCrm, 
     tenant = tenant_with(far)
     far.answer = lambda _: Reply(status, taken=False)
     assert deliver(tenant, put_tag(tenant, "tag", START), START) is None
-    assert [dead["last_status"] for dead in outbox.list_dead(tenant, 10, None)[0]] == [status]
+    assert [dead["last_status"] for dead in outbox.list_dead_letters(tenant, 10, None)[0]] == [status]
     assert breaker.health(tenant).failures == 0
 
 
@@ -425,7 +428,9 @@ def test_without_an_outside_crm_nothing_is_written_and_what_waits_is_dead_with_t
     message = put_tag(other, "tag", START)
     config.disconnect(other, "owner")
     assert deliver(other, message, START) is None
-    assert [dead["reason"] for dead in outbox.list_dead(other, 10, None)[0]] == ["no outside CRM is set any more"]
+    assert [dead["reason"] for dead in outbox.list_dead_letters(other, 10, None)[0]] == [
+        "no outside CRM is set any more"
+    ]
 
 
 def test_dead_letters_are_listed_by_pages_the_latest_first(quiet: str, far: FakeCrm) -> None:
@@ -438,7 +443,7 @@ def test_dead_letters_are_listed_by_pages_the_latest_first(quiet: str, far: Fake
     listed: list[str] = []
     before: str | None = None
     for _ in range(3):
-        page, before = outbox.list_dead(tenant, 2, before)
+        page, before = outbox.list_dead_letters(tenant, 2, before)
         listed += [dead["id"] for dead in page]
     assert listed == sent[::-1]
 
@@ -586,12 +591,12 @@ def test_employees_are_told_of_a_missed_call_by_e_mail_once_whatever_crm_they_ha
 ) -> None:
     tenant, _ = tenants.create_tenant("Office", "RU", "Europe/Moscow", KEYS)
     missed = missed_call(tenant.id, "anna", "boris")
-    assert notify.puts(tenant.id, missed, MissedCallNotices(email=True)) == []
+    assert notifications.puts(tenant.id, missed, MissedCallNotificationSettings(email=True)) == []
     monkeypatch.setenv("EMAIL_FROM", "calls@example.com")
     stack.client("sesv2").create_email_identity(EmailIdentity="calls@example.com")
-    assert notify.puts(tenant.id, missed, MissedCallNotices()) == []
+    assert notifications.puts(tenant.id, missed, MissedCallNotificationSettings()) == []
     for _ in range(2):
-        write(notify.puts(tenant.id, missed, MissedCallNotices(email=True)))
+        write(notifications.puts(tenant.id, missed, MissedCallNotificationSettings(email=True)))
         message = outbox.message_id(outbox.EMAIL, missed.id, 1)
         assert deliver(tenant.id, message, datetime.now(UTC)) is None
     for name in ("anna", "boris"):
@@ -603,7 +608,7 @@ def test_employees_are_told_of_a_missed_call_by_e_mail_once_whatever_crm_they_ha
 def test_a_contacts_name_adds_no_header_to_the_mail(quiet: str) -> None:
     tenant, _ = tenants.create_tenant("Office", "RU", "Europe/Moscow", KEYS)
     contact = contacts.create_contact(tenant.id, "Ivan\r\nBcc: all@example.com", (), None)
-    subject, text = notify.compose(tenant.id, replace(missed_call(tenant.id), contact_id=contact.id))
+    subject, text = notifications.compose(tenant.id, replace(missed_call(tenant.id), contact_id=contact.id))
     assert subject == "Missed call from Ivan  Bcc: all@example.com"
     assert text.splitlines()[2:] == [
         "When: 2026-03-02 12:30 (Europe/Moscow)",

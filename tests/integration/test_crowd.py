@@ -106,7 +106,7 @@ class Ear:
 
 def ids_of_calls(tenant: Tenant, calls: list[Played]) -> dict[str, str]:
     """The calls' ids in the API → the PBX's; they hold digests of those, and the integration's id."""
-    from hangtag.store.calls import call_key, public_id
+    from hangtag.store.calls.items import call_key, public_id
 
     return {
         public_id(tenant.integration_id, call_key("t", tenant.integration_id, call.call_id)): call.call_id

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
-from hangtag.store.call_events import Appended, Source, append
-from hangtag.store.calls import CallItem, call_key, parse
+from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
+from hangtag.store.calls.events import AppendStatus, Source, append
+from hangtag.store.calls.items import CallItem, call_key, parse
 from local.stack import Stack
 
 PORT = 4617
@@ -27,12 +27,12 @@ class Line:
         self._client: Any = stack.client("dynamodb")
         self._table = stack.table
 
-    def say(self, kind: Kind, at: datetime, **more: Any) -> Appended:
+    def say(self, kind: Kind, at: datetime, **more: Any) -> AppendStatus:
         event = CallEvent(
             call_id=self.call_id, kind=kind, at=at, at_is_arrival=True, leg="101", extension="101",
             direction=Direction.IN, external="79101234567", **more,
         )  # fmt: skip
-        return append(self._client, self._table, SOURCE, event, at, timedelta(hours=1)).verdict
+        return append(SOURCE, event, at, timedelta(hours=1)).verdict
 
     def generation(self, number: int) -> CallItem | None:
         key = call_key(SOURCE.tenant_id, SOURCE.integration_id, self.call_id, number)
@@ -53,33 +53,33 @@ def line(stack: Stack) -> Line:
 
 
 def test_within_a_day_all_events_are_one_call(line: Line) -> None:
-    assert line.say(Kind.RINGING, NOW + timedelta(hours=23)) is Appended.STORED
+    assert line.say(Kind.RINGING, NOW + timedelta(hours=23)) is AppendStatus.STORED
     assert line.kinds(1) == []
 
 
 def test_ringing_after_a_day_opens_the_next_generation_and_later_events_follow_it(line: Line) -> None:
     again = NOW + DAY
-    assert line.say(Kind.RINGING, again) is Appended.STORED
-    assert line.say(Kind.ENDED, again + timedelta(seconds=9), outcome=Outcome.SUCCESS) is Appended.STORED
+    assert line.say(Kind.RINGING, again) is AppendStatus.STORED
+    assert line.say(Kind.ENDED, again + timedelta(seconds=9), outcome=Outcome.SUCCESS) is AppendStatus.STORED
     assert line.kinds(0) == [Kind.ENDED, Kind.RINGING]
     assert line.kinds(1) == [Kind.ENDED, Kind.RINGING]
 
 
 def test_a_late_recording_amends_the_sealed_generation_and_does_not_unseal_it(line: Line) -> None:
     late = NOW + DAY
-    assert line.say(Kind.RECORDED, late, recording="https://pbx/1") is Appended.STORED
-    assert line.say(Kind.RINGING, late + timedelta(minutes=1)) is Appended.STORED
+    assert line.say(Kind.RECORDED, late, recording="https://pbx/1") is AppendStatus.STORED
+    assert line.say(Kind.RINGING, late + timedelta(minutes=1)) is AppendStatus.STORED
     assert line.kinds(0) == [Kind.ENDED, Kind.RECORDED, Kind.RINGING]
     assert line.kinds(1) == [Kind.RINGING]
 
 
 def test_a_double_is_known_in_its_old_generation(line: Line) -> None:
     line.say(Kind.RINGING, NOW + DAY)
-    assert line.say(Kind.RINGING, NOW) is Appended.DUPLICATE
+    assert line.say(Kind.RINGING, NOW) is AppendStatus.DUPLICATE
     assert line.kinds(1) == [Kind.RINGING]
 
 
 def test_a_call_takes_two_hundred_events_and_no_more(stack: Stack) -> None:
     made = Line(stack)
     verdicts = [made.say(Kind.RINGING, NOW, event_id=str(number)) for number in range(201)]
-    assert (verdicts.count(Appended.STORED), verdicts[-1]) == (200, Appended.FULL)
+    assert (verdicts.count(AppendStatus.STORED), verdicts[-1]) == (200, AppendStatus.FULL)

@@ -19,9 +19,9 @@ import pytest
 import requests
 
 from api_client import Caller
-from hangtag.flow import reporting
 from hangtag.providers import PROVIDERS, optional
-from hangtag.store.calls import call_key
+from hangtag.services.reports import sums
+from hangtag.store.calls.items import call_key
 from local.simulator import Api, load_office_plan
 from local.simulator.lines import Line
 from local.simulator.office import Office, build_office
@@ -128,7 +128,7 @@ class Place:
     def reports(self, provider: str, first: str, last: str) -> dict[str, Any]:
         """All reports on a PBX's calls: their groups by names that are the same in every office."""
         # As if their time had come.
-        reporting.refresh(self.stack.table, datetime.now(UTC) + timedelta(hours=2), lambda: True)
+        sums.refresh(datetime.now(UTC) + timedelta(hours=2), lambda: True)
         asked = {"from": first, "to": last, "integration_id": self.integration(provider)}
         found = {}
         for kind in REPORTS:

@@ -13,9 +13,9 @@ import requests
 
 from api_client import Answer, Caller, Office, open_office
 from fault_proxy import FaultPlan, Run, Side, Signature, fault_proxy
+from hangtag.api.kernel.cursor import write_cursor
 from hangtag.auth import token_hash
-from hangtag.http.cursor import write_cursor
-from hangtag.store.keys import key
+from hangtag.store.db.keys import key
 from http_fake import Reply, serving
 from local.stack import Stack, running
 

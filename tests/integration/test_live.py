@@ -16,10 +16,10 @@ from websockets.sync.client import connect
 from api_client import Office, hire, open_office
 from calling import Line, until
 from hangtag.auth import token_hash
-from hangtag.live_client import LiveClient, Timing
-from hangtag.store import live
-from hangtag.store.client import dynamodb, table
-from hangtag.store.keys import key
+from hangtag.store.calls import live
+from hangtag.store.db.client import dynamodb, table
+from hangtag.store.db.keys import key
+from hangtag_client.live import LiveClient, Timing
 from listening import listening
 from local.deploy import client
 from local.stack import Stack

@@ -19,28 +19,16 @@ from hangtag.errors import ConflictError, NotFoundError
 from hangtag.hours import Hours, Span
 from hangtag.phone import normalise
 from hangtag.providers.base import WebhookRequest
-from hangtag.settings import AttachSettings, TelephonySettings
-from hangtag.store import (
-    busy,
-    client,
-    contacts,
-    deliveries,
-    employees,
-    groups,
-    hooks,
-    integrations,
-    lines,
-    roster,
-    routing,
-    settings,
-    tenants,
-    tokens,
-)
-from hangtag.store.employees import Employee, Extension
-from hangtag.store.hook_items import Needs
-from hangtag.store.keys import key
-from hangtag.store.people import Phone
-from hangtag.store.routing import Found, Router
+from hangtag.settings import TagPlacementSettings, TelephonySettings
+from hangtag.store.calls import active_calls
+from hangtag.store.db import client
+from hangtag.store.db.keys import key
+from hangtag.store.integrations import endpoints, integrations, request_log
+from hangtag.store.integrations.endpoint_items import Needs
+from hangtag.store.office import contacts, employees, groups, lines, participants, routing, settings, tenants, tokens
+from hangtag.store.office.employees import Employee, Extension
+from hangtag.store.office.phones import Phone
+from hangtag.store.office.routing import Found, Router
 from local.stack import Stack
 
 pytestmark = pytest.mark.stack
@@ -179,7 +167,7 @@ def test_of_many_employees_who_take_an_extension_at_once_one_gets_it(
 def test_hostile_extensions_do_not_meet(tenant: str) -> None:
     hire(tenant, "Anna", Extension("a", "b#c"))
     hire(tenant, "Boris", Extension("a#b", "c"))
-    found = roster.resolve(tenant, "a#b", frozenset({"c", "b#c"}), None, None)
+    found = participants.find_participants(tenant, "a#b", frozenset({"c", "b#c"}), None, None)
     assert [(name, ref.name) for name, ref in found.employees.items()] == [("c", "Boris")]
 
 
@@ -192,9 +180,11 @@ def test_the_roster_of_a_call_says_who_is_who(tenant: str, pbx: integrations.New
     hire(tenant, "Boris", Extension("0" * 16, "103"))
     ivan = contacts.create_contact(tenant, "Ivan", (phone("+74951234567"),), anna.id)
     lines.put_line(tenant, lines.Line("+74957770000", "Sales", None))
-    wanted = TelephonySettings(settle_seconds=3, attach=AttachSettings(hidden=True))
-    settings.save_settings(table, tenant, wanted)
-    found = roster.resolve(tenant, of_pbx, frozenset({"101", "102", "103", "104"}), "+74951234567", "8 (495) 777-00-00")
+    wanted = TelephonySettings(settle_seconds=3, attach=TagPlacementSettings(hidden=True))
+    settings.save_settings(tenant, wanted)
+    found = participants.find_participants(
+        tenant, of_pbx, frozenset({"101", "102", "103", "104"}), "+74951234567", "8 (495) 777-00-00"
+    )
     assert {name: (ref.id, ref.name) for name, ref in found.employees.items()} == {
         "101": (anna.id, "Anna"),
         "102": (anna.id, "Anna"),
@@ -203,12 +193,12 @@ def test_the_roster_of_a_call_says_who_is_who(tenant: str, pbx: integrations.New
     assert found.employee_of_number is None
     assert (found.line_name, found.country, found.time_zone) == ("Sales", "RU", "Europe/Moscow")
     assert found.settings == wanted
-    employee_calls = roster.resolve(tenant, of_pbx, frozenset(), "+79100000101", None)
+    employee_calls = participants.find_participants(tenant, of_pbx, frozenset(), "+79100000101", None)
     assert (employee_calls.employee_of_number, employee_calls.contact) == (anna.id, None)
 
 
 def test_the_roster_of_an_empty_office_has_defaults(tenant: str) -> None:
-    found = roster.resolve(tenant, "0" * 16, frozenset(), None, None)
+    found = participants.find_participants(tenant, "0" * 16, frozenset(), None, None)
     assert (found.employees, found.contact, found.line_name) == ({}, None, None)
     assert found.settings == TelephonySettings()
 
@@ -217,26 +207,26 @@ def test_a_roster_of_250_extensions_is_whole(tenant: str, pbx: integrations.NewI
     names = [str(number) for number in range(1000, 1250)]
     for start in range(0, 250, 25):
         hire(tenant, f"Group {start}", *(Extension(pbx.integration.id, name) for name in names[start : start + 25]))
-    found = roster.resolve(tenant, pbx.integration.id, frozenset(names), "+74951234567", "line")
+    found = participants.find_participants(tenant, pbx.integration.id, frozenset(names), "+74951234567", "line")
     assert sorted(found.employees) == names
 
 
 def test_a_renamed_employee_is_named_anew(tenant: str, pbx: integrations.NewIntegration) -> None:
     anna = hire(tenant, "Anna", Extension(pbx.integration.id, "101"))
     employees.update_employee(tenant, anna.id, {"name": "Anna Petrova"})
-    found = roster.resolve(tenant, pbx.integration.id, frozenset({"101"}), None, None)
+    found = participants.find_participants(tenant, pbx.integration.id, frozenset({"101"}), None, None)
     assert found.employees["101"].name == "Anna Petrova"
 
 
 def test_a_line_is_found_as_the_pbx_writes_it(tenant: str) -> None:
     lines.put_line(tenant, lines.Line("trunk-1", "Reception", None))
-    assert roster.resolve(tenant, "0" * 16, frozenset(), None, "trunk-1").line_name == "Reception"
-    assert roster.resolve(tenant, "0" * 16, frozenset(), None, "trunk-2").line_name is None
+    assert participants.find_participants(tenant, "0" * 16, frozenset(), None, "trunk-1").line_name == "Reception"
+    assert participants.find_participants(tenant, "0" * 16, frozenset(), None, "trunk-2").line_name is None
 
 
 def test_an_erased_tenant_has_no_roster() -> None:
     with pytest.raises(NotFoundError):
-        roster.resolve("0" * 16, "0" * 16, frozenset(), None, None)
+        participants.find_participants("0" * 16, "0" * 16, frozenset(), None, None)
 
 
 # ------------------------------------------------------------------ hooks
@@ -245,17 +235,17 @@ def test_an_erased_tenant_has_no_roster() -> None:
 def test_a_hook_says_whose_it_is_and_how_its_secret_is_checked(
     tenant: str, pbx: integrations.NewIntegration, table: str
 ) -> None:
-    found = hooks.find_hook(client.dynamodb(), table, token_hash(pbx.made.token))
+    found = endpoints.find_endpoint(token_hash(pbx.made.token))
     assert found is not None
     assert 86300 < found.set_up_until - time.time() <= 86400
-    assert replace(found, set_up_until=0.0) == hooks.Hook(
+    assert replace(found, set_up_until=0.0) == endpoints.WebhookEndpoint(
         tenant,
         pbx.integration.id,
         "telephony_api",
         "RU",
         {"planfix_token": (secret_hash(pbx.made.secrets["planfix_token"]),)},
     )
-    assert hooks.find_hook(client.dynamodb(), table, token_hash("unknown")) is None
+    assert endpoints.find_endpoint(token_hash("unknown")) is None
 
 
 def test_a_hook_that_expired_is_none(pbx: integrations.NewIntegration, table: str) -> None:
@@ -266,7 +256,7 @@ def test_a_hook_that_expired_is_none(pbx: integrations.NewIntegration, table: st
         UpdateExpression="SET expires_at = :past",
         ExpressionAttributeValues={":past": {"N": str(int(time.time()) - 1)}},
     )
-    assert hooks.find_hook(client.dynamodb(), table, hashed) is None
+    assert endpoints.find_endpoint(hashed) is None
 
 
 def test_a_hook_is_read_once_a_minute(pbx: integrations.NewIntegration, table: str) -> None:
@@ -275,8 +265,8 @@ def test_a_hook_is_read_once_a_minute(pbx: integrations.NewIntegration, table: s
     reader.meta.events.register("before-call.dynamodb.GetItem", lambda **_: reads.append(1), unique_id="count")
     try:
         for _ in range(5):
-            assert hooks.find_hook(reader, table, token_hash(pbx.made.token)) is not None
-            assert hooks.find_hook(reader, table, token_hash("nobody" + pbx.made.token)) is None
+            assert endpoints.find_endpoint(token_hash(pbx.made.token)) is not None
+            assert endpoints.find_endpoint(token_hash("nobody" + pbx.made.token)) is None
     finally:
         reader.meta.events.unregister("before-call.dynamodb.GetItem", unique_id="count")
     assert len(reads) == 2
@@ -290,7 +280,7 @@ def test_a_caller_is_looked_up_with_the_extension_of_who_is_responsible(
     contacts.create_contact(tenant, "Oleg", (phone("+74951234568"),), None)
 
     def card(number: str, integration: str = pbx.integration.id) -> Found | None:
-        return Router(client.dynamodb(), table, tenant, integration).find(number)
+        return Router(client.dynamodb(), tenant, integration).find(number)
 
     assert card("+74951234567") == Found("Ivan", "101")
     assert card("+74951234567", "0" * 16) == Found("Ivan", "900")
@@ -307,10 +297,10 @@ MONDAY_NIGHT = datetime(2026, 3, 2, 20, 0, tzinfo=UTC)
 def route(tenant: str, pbx: integrations.NewIntegration, table: str, mode: str, at: datetime) -> str | None:
     """Where the contact of +74951234567 is routed, by fresh knowledge."""
     rules = TelephonySettings.model_validate({"routing": {"mode": mode}})
-    settings.save_settings(table, tenant, rules)
+    settings.save_settings(tenant, rules)
     for cache in (routing._rules, routing._people, routing._groups):
         cache.clear()
-    found = Router(client.dynamodb(), table, tenant, pbx.integration.id).find("+74951234567", at)
+    found = Router(client.dynamodb(), tenant, pbx.integration.id).find("+74951234567", at)
     assert found is not None
     return found.extension
 
@@ -337,11 +327,11 @@ def test_a_caller_of_a_group_is_routed_to_its_first_free_member(
     group = groups.create_group(tenant, "Support", tuple(person.id for person in people))
     contacts.create_contact(tenant, "Ivan", (phone("+74951234567"),), group.id)
     assert route(tenant, pbx, table, "on", MONDAY_NOON) == "201"
-    busy.mark(table, tenant, pbx.integration.id, "201", "call")
+    active_calls.mark(tenant, pbx.integration.id, "201", "call")
     assert route(tenant, pbx, table, "on", MONDAY_NOON) == "202"
-    busy.mark(table, tenant, pbx.integration.id, "202", "other")
+    active_calls.mark(tenant, pbx.integration.id, "202", "other")
     assert route(tenant, pbx, table, "on", MONDAY_NOON) is None
-    busy.clear(table, tenant, pbx.integration.id, "201", "call")
+    active_calls.clear(tenant, pbx.integration.id, "201", "call")
     assert route(tenant, pbx, table, "on", MONDAY_NOON) == "201"
 
 
@@ -364,9 +354,7 @@ def test_credentials_open_only_for_their_own_tenant_and_integration(
 
 def test_deliveries_are_kept_for_a_week_and_listed_the_newest_first(tenant: str, table: str) -> None:
     for minute in range(3):
-        kept = deliveries.keep(
-            client.dynamodb(),
-            table,
+        kept = request_log.append(
             tenant_id=tenant,
             integration_id="i",
             address="a" * 64,
@@ -383,10 +371,10 @@ def test_deliveries_are_kept_for_a_week_and_listed_the_newest_first(tenant: str,
             kept="error",
         )
         assert kept
-    shown, following = deliveries.recent(client.dynamodb(), table, tenant, "i", 2, None)
+    shown, following = request_log.recent(tenant, "i", 2, None)
     assert [one.body for one in shown] == ["planfix_token=***&n=2", "planfix_token=***&n=1"]
     assert shown[0].received_at == "2026-01-01T12:02:00.000+00:00"
-    rest, end = deliveries.recent(client.dynamodb(), table, tenant, "i", 2, following)
+    rest, end = request_log.recent(tenant, "i", 2, following)
     assert [one.body for one in rest] == ["planfix_token=***&n=0"]
     assert end is None
     item = next(item for item in items_of(tenant, table) if item["kind"]["S"] == "delivery")
@@ -423,7 +411,7 @@ def test_an_erasure_that_runs_out_of_time_goes_on_where_it_was(
         return left >= 0
 
     rounds = 0
-    while not tenants.erase_tenant(table, tenant, has_time):
+    while not tenants.erase_tenant(tenant, has_time):
         rounds += 1
         # A little more each time: a fixed number of steps might never get past the first.
         left = steps + rounds

@@ -14,9 +14,10 @@ from botocore.exceptions import ConnectionClosedError
 
 from api_client import Caller
 from hangtag.auth import make_token
-from hangtag.flow.receive import PARKED, Settings, receive
 from hangtag.providers.base import WebhookRequest
-from hangtag.store import client
+from hangtag.runtime import Settings
+from hangtag.services.webhooks.handler import QUEUED, handle
+from hangtag.store.db import client
 from local.simulator import Api, load_office_plan
 from local.simulator.office import build_office
 from local.simulator.pbx import Request
@@ -59,8 +60,8 @@ def test_with_neither_table_nor_queue_the_pbx_is_told_to_send_again() -> None:
         body=b"cmd=event",
         arrived_at=datetime(2026, 3, 1, tzinfo=UTC),
     )
-    assert receive(settings, "telephony_api", token, request).status == 503
-    assert receive(settings, "telephony_api", "junk", request).status == 404
+    assert handle(settings, "telephony_api", token, request).status == 503
+    assert handle(settings, "telephony_api", "junk", request).status == 404
 
 
 # ------------------------------------------------------------------ the table alone
@@ -122,9 +123,9 @@ def test_a_pbx_that_a_reply_steers_gets_it_while_the_table_refuses_too(
     signed = line.pbx.request(line.webhook_url, sent, line.secrets, now)
     token, came = received(signed, line.webhook_url, now)
     with table_refuses_writes():
-        reply = receive(settings_of(stack), provider, token, came)
+        reply = handle(settings_of(stack), provider, token, came)
     assert reply.status == 200
-    assert reply != PARKED
+    assert reply != QUEUED
     assert line.webhook_url in reply.body
     owner, clock = Caller(stack.api, office.owner_token), threading.Event()
     for _ in range(600):
@@ -135,4 +136,4 @@ def test_a_pbx_that_a_reply_steers_gets_it_while_the_table_refuses_too(
         clock.wait(0.1)
     assert [call["state"] for call in found] == ["open"]
     # Had it been kept at once, the PBX would have been told the same.
-    assert receive(settings_of(stack), provider, token, came) == reply
+    assert handle(settings_of(stack), provider, token, came) == reply

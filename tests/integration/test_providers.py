@@ -14,12 +14,12 @@ import requests
 from api_client import Caller, Office
 from hangtag.auth import token_hash
 from hangtag.errors import ConflictError, TooManyError
-from hangtag.flow.pbx import open_pbx
 from hangtag.providers.base import Click, Limit
-from hangtag.store import hooks, integrations
-from hangtag.store.client import dynamodb
-from hangtag.store.limits import TableLimiter
-from hangtag.store.pbx_tokens import TablePbxTokens
+from hangtag.services.integrations.client import open_pbx
+from hangtag.store.db.client import dynamodb
+from hangtag.store.integrations import endpoints, integrations
+from hangtag.store.integrations.access_tokens import TablePbxTokens
+from hangtag.store.integrations.rate_limits import TableLimiter
 from local.simulator.pbx import Request
 from local.simulator.pbx import zadarma as simulated
 from local.simulator.rest import Fault, Reply, Server, serving
@@ -103,7 +103,7 @@ def test_a_typed_secret_that_is_changed_is_good_for_the_overlap(
     token = made["webhook_url"].rsplit("/", 1)[1]
 
     def trusted() -> tuple[str, ...]:
-        found = hooks._read_hook(dynamodb(), stack.table, token_hash(token))
+        found = endpoints._read_hook(token_hash(token))
         assert found is not None
         return tuple(found.trust().credentials["api_secret"])
 

@@ -1,7 +1,6 @@
 """Recordings: copied from the PBX, heard by who may, kept as long as the rules say."""
 
 import json
-import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,12 +15,13 @@ import requests
 
 from api_client import Office, hire, open_office
 from calling import Line
-from hangtag.calls.fold import Recording
-from hangtag.flow import recording as fetching
-from hangtag.store import calls, recordings
-from hangtag.store.calls import CallItem, CallKey
-from hangtag.store.kept import Kept, KeptState
-from hangtag.store.recordings import Pointer
+from hangtag.domain.calls.fold import Recording
+from hangtag.services.recordings import fetch as fetching
+from hangtag.store.calls import items as calls
+from hangtag.store.calls import recordings
+from hangtag.store.calls.items import CallItem, CallKey
+from hangtag.store.calls.recording_states import KeptState, RecordingState
+from hangtag.store.calls.recordings import Pointer
 from local.simulator.media import (
     MediaServer,
     audio,
@@ -352,12 +352,12 @@ def test_what_drips_is_given_up_in_time(line: Line, server: MediaServer, bucket:
 def item_of(line: Line, call_id: str) -> CallItem:
     """The call's item, as the functions read it."""
     office = line.office
-    item = calls.read_newest(os.environ["TABLE_NAME"], office.tenant_id, office.integration["id"], call_id)
+    item = calls.read_newest(office.tenant_id, office.integration["id"], call_id)
     assert item is not None
     return item
 
 
-def tried(line: Line, call_id: str, tries: int = 1) -> tuple[CallKey, str, Kept]:
+def tried(line: Line, call_id: str, tries: int = 1) -> tuple[CallKey, str, RecordingState]:
     """The call, its recording, and how it stands with it, after so many failed tries."""
     clock = threading.Event()
     while True:
@@ -368,7 +368,7 @@ def tried(line: Line, call_id: str, tries: int = 1) -> tuple[CallKey, str, Kept]
         clock.wait(0.1)
 
 
-def later(kept: Kept) -> datetime:
+def later(kept: RecordingState) -> datetime:
     assert kept.due is not None
     return datetime.fromisoformat(kept.due)
 

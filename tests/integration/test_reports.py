@@ -19,13 +19,15 @@ import requests
 from api_client import Caller, Office, hire
 from calling import Line
 from generated_calls import Seeded, items, month, one, people, put_all
-from hangtag.flow import reporting
-from hangtag.reports import sums
-from hangtag.reports.facts import Beside
-from hangtag.reports.report import Kind
-from hangtag.store import client, report_marks, report_sums
-from hangtag.store.keys import key
-from hangtag.store.report_marks import hour_of
+from hangtag.domain.reports import sums
+from hangtag.domain.reports.facts import Beside
+from hangtag.domain.reports.report import Kind
+from hangtag.services.reports import sums as reporting
+from hangtag.store.db import client
+from hangtag.store.db.keys import key
+from hangtag.store.reports import marks
+from hangtag.store.reports import sums as report_sums
+from hangtag.store.reports.marks import hour_of
 from local.stack import Stack
 from report_sql import Judge
 
@@ -44,7 +46,7 @@ PLACES = {"from": "2026-03-10", "to": "2026-03-10"}
 
 def sum_up(stack: Stack) -> int:
     """Sum up all that is marked, as if its time had come."""
-    return reporting.refresh(stack.table, datetime.now(UTC) + timedelta(hours=2), lambda: True)
+    return reporting.refresh(datetime.now(UTC) + timedelta(hours=2), lambda: True)
 
 
 def awaited(stack: Stack, caller: Caller, kind: str, accept: Callable[[Any], bool], **asked: str) -> Any:
@@ -242,7 +244,7 @@ def test_late_corrections_reach_both_hours_and_a_rebuild_equals_the_running_resu
     running = kept(office, hours)
     erase_sums(stack, office, hours)
     for hour in hours:
-        assert reporting.rebuild(stack.table, office.tenant_id, hour)
+        assert reporting.rebuild(office.tenant_id, hour)
     assert kept(office, hours) == running
     assert office.owner.get("/v1/reports/calls-by-hour", **PLACES).json["groups"] == said["groups"]
 
@@ -291,9 +293,9 @@ def test_a_huge_hour_is_kept_in_parts_and_read_whole(stack: Stack, office: Offic
     for size in (15_000, 40, 14_000):
         bodies = [one(chance, known, HOUR, timedelta(hours=1), number).body for number in range(size)]
         packed = sums.dump(sums.of_calls(bodies, Beside({}, frozenset())))
-        assert report_sums.save(stack.table, place, packed, before)
+        assert report_sums.save(place, packed, before)
         # Whoever read an older one is refused.
-        assert not report_sums.save(stack.table, place, packed, before)
+        assert not report_sums.save(place, packed, before)
         before = report_sums.load([place])[place]
         assert before.packed == packed
         assert bool(before.token) == (len(packed) > report_sums.PART_BYTES)
@@ -386,7 +388,7 @@ def test_a_refresh_after_one_changed_call_does_not_grow_with_the_calls_of_other_
         calls[0].body["tag_type"] = "call"
         put_all(stack.client("dynamodb"), stack.table, list(items(office.tenant_id, calls[:1])))
         with requests_of(client.dynamodb()) as seen:
-            assert reporting.rebuild(stack.table, office.tenant_id, HOUR)
+            assert reporting.rebuild(office.tenant_id, HOUR)
         costs.append(sorted(seen))
     assert costs[0] == costs[1], costs
 
@@ -442,7 +444,7 @@ def test_nothing_of_reports_is_left_of_an_erased_tenant(stack: Stack, office: Of
     assert left == []
     assert files_of(stack, office) == []
     # A mark that comes late goes, and leaves nothing.
-    report_marks.mark(stack.table, office.tenant_id, HOUR, datetime.now(UTC))
+    marks.mark(office.tenant_id, HOUR, datetime.now(UTC))
     sum_up(stack)
     assert marked(stack, office) == []
 
@@ -451,40 +453,40 @@ def marked(stack: Stack, office: Office) -> list[dict[str, Any]]:
     answer = client.dynamodb().query(
         TableName=stack.table,
         KeyConditionExpression="pk = :pk",
-        ExpressionAttributeValues={":pk": {"S": report_marks.partition(office.tenant_id)}},
+        ExpressionAttributeValues={":pk": {"S": marks.partition(office.tenant_id)}},
     )
     return [dict(item) for item in answer["Items"]]
 
 
 def test_a_mark_goes_after_a_second_look_unless_it_was_renewed_meanwhile(stack: Stack, office: Office) -> None:
     # Far off, so that the schedule, which runs beside, leaves it alone.
-    table, then = stack.table, datetime(2099, 3, 10, 12, tzinfo=UTC)
-    report_marks.mark(table, office.tenant_id, HOUR, then)
+    then = datetime(2099, 3, 10, 12, tzinfo=UTC)
+    marks.mark(office.tenant_id, HOUR, then)
 
-    def due(at: datetime) -> list[report_marks.Mark]:
-        return [mark for mark in report_marks.due(table, at) if mark.tenant_id == office.tenant_id]
+    def due(at: datetime) -> list[marks.Mark]:
+        return [mark for mark in marks.due(at) if mark.tenant_id == office.tenant_id]
 
     assert due(then + timedelta(seconds=59)) == []
     (first,) = due(then + timedelta(seconds=60))
     assert (first.hour, first.again) == (HOUR, False)
     # Renewed while its hour was being summed up: it is due again in a minute, as a new one.
-    report_marks.mark(table, office.tenant_id, HOUR, then + timedelta(seconds=61))
-    report_marks.settle(table, first, then + timedelta(seconds=62))
+    marks.mark(office.tenant_id, HOUR, then + timedelta(seconds=61))
+    marks.settle(first, then + timedelta(seconds=62))
     assert due(then + timedelta(seconds=121)) == []
     (second,) = due(then + timedelta(seconds=122))
     assert (second.again, second.version) == (False, 2)
-    report_marks.settle(table, second, then + timedelta(seconds=123))
+    marks.settle(second, then + timedelta(seconds=123))
     assert due(then + timedelta(minutes=11)) == []
     (third,) = due(then + timedelta(minutes=13))
     assert third.again
     # A change in between is not left for later.
-    report_marks.mark(table, office.tenant_id, HOUR, then + timedelta(minutes=4))
+    marks.mark(office.tenant_id, HOUR, then + timedelta(minutes=4))
     (fourth,) = due(then + timedelta(minutes=5))
     assert not fourth.again
-    report_marks.settle(table, third, then + timedelta(minutes=13))
+    marks.settle(third, then + timedelta(minutes=13))
     for minutes in (14, 25):
         (left,) = due(then + timedelta(minutes=minutes))
-        report_marks.settle(table, left, then + timedelta(minutes=minutes))
+        marks.settle(left, then + timedelta(minutes=minutes))
     assert marked(stack, office) == []
 
 

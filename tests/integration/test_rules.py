@@ -11,12 +11,13 @@ import pytest
 
 from api_client import Answer, Caller, Office, hire
 from calling import Line, until, values
-from hangtag.flow.emit import emit
-from hangtag.flow.missed import after_tag
-from hangtag.flow.resolution import Resolution
-from hangtag.store import calls, missed_calls
-from hangtag.store.calls import call_key
-from hangtag.store.missed_calls import MissedCall, Talk
+from hangtag.services.tags.emit import emit
+from hangtag.services.tags.missed_calls import after_tag
+from hangtag.services.tags.snapshot import PartySnapshot
+from hangtag.store.calls import items as calls
+from hangtag.store.calls import missed_calls
+from hangtag.store.calls.items import call_key
+from hangtag.store.calls.missed_calls import MissedCall, Talk
 from local.stack import Stack
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
@@ -227,7 +228,7 @@ def test_an_execution_that_finds_the_call_open_again_sees_its_end_that_comes_thi
         return raise_attempt(*arguments)
 
     monkeypatch.setattr(calls, "raise_attempt", end_first)
-    assert emit(stack.table, place, first=True) == "tagged"
+    assert emit(place, first=True) == "tagged"
     assert line.tag("open-again")["revision"] == 1
 
 
@@ -256,7 +257,7 @@ def test_a_missed_call_is_returned_by_the_first_talk_after_it_in_whatever_order_
     stack: Stack, order: tuple[int, ...]
 ) -> None:
     tenant_id, number = token_hex(8), "+79035550129"
-    resolution = Resolution(number=number, readable=True)
+    resolution = PartySnapshot(number=number, readable=True)
     before, missed, first, second = (f"2026-03-01T12:{minute}:00+00:00" for minute in ("00", "05", "10", "15"))
 
     def hear(at: str) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import requests
 
 from local import process, stack
 from local.place import COMMON_STACK_FILE, HOST, ROOT, Place
@@ -116,6 +117,24 @@ def test_a_second_up_leaves_a_running_stack_as_it_is(place: Place) -> None:
     with running(port=place.port) as first:
         again = stack.up(place)
         assert (again.pid, again.operator_token, again.table) == (first.pid, first.operator_token, first.table)
+
+
+def test_alarms_of_the_nested_stack_are_deployed(place: Place) -> None:
+    with running(port=place.port) as stack:
+        alarms = stack.client("cloudwatch").describe_alarms(MaxRecords=100)["MetricAlarms"]
+        watched = {dimension["Value"] for alarm in alarms for dimension in alarm["Dimensions"]}
+        assert len(alarms) > 30
+        assert {*stack.functions.values(), stack.state_machine} <= watched
+        assert stack.crm_queue.rsplit("/", 1)[1] in watched
+
+
+def test_path_without_a_route_of_its_own_gets_a_problem_document(place: Place) -> None:
+    with running(port=place.port) as stack:
+        for path in ("/v1", "/v1/unknown", "/v1/unknown/deeper"):
+            url, headers = f"{stack.api}{path}", {"authorization": f"Bearer {stack.operator_token}"}
+            response = requests.get(url, headers=headers, timeout=PATIENCE_SECONDS)
+            assert response.status_code == 404
+            assert response.headers["content-type"] == "application/problem+json"
 
 
 def test_the_stack_listens_on_loopback_only(place: Place) -> None:

@@ -118,7 +118,7 @@ def test_log_contains_no_number_name_or_secret_of_the_calls(stage: StoryStage) -
         for line in office.lines.values():
             secrets |= {line.webhook_url.rsplit("/", 1)[1], *(one for one in line.secrets.values() if len(one) > 11)}
     log = (Place(PORT).directory / "functions.log").read_text()
-    assert "delivery accepted" in log
+    assert "webhook.accepted" in log
     assert [word for word in sorted(secrets) if word in log] == []
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from fault_proxy import FaultPlan, Run
 from hangtag.auth import token_hash
-from hangtag.store.calls import CallKey, call_key, parse
+from hangtag.store.calls.items import CallKey, call_key, parse
 from local.simulator import Office
 from local.simulator.http import Backoff, Sender
 from local.stack import Stack

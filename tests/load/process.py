@@ -39,7 +39,7 @@ botocore.session.get_session().create_client("dynamodb")
 WEBHOOK = """
 import app
 from hangtag import providers
-from hangtag.store import client
+from hangtag.store.db import client
 client.dynamodb()
 providers.load("telephony_api")
 """
@@ -105,7 +105,7 @@ def cpu_ratio() -> float:
     import app  # type: ignore[import-not-found]  # the webhook's, found by its folder
 
     from hangtag import auth
-    from hangtag.store import client
+    from hangtag.store.db import client
 
     token = auth.make_token("hook", ENVIRONMENT["TOKEN_KEY"])
     secret = "0123456789abcdef0123456789abcdef"

@@ -14,8 +14,8 @@ from typing import Any
 from unittest.mock import patch
 
 from generated_calls import People, call_item, one, people, put_all
-from hangtag.flow import reporting
-from hangtag.store import client
+from hangtag.services.reports import sums
+from hangtag.store.db import client
 from local.stack import Stack
 
 DAY = datetime(2026, 3, 10, tzinfo=UTC)
@@ -100,16 +100,16 @@ def refreshes(table: str, tenant_id: str) -> Iterator[tuple[int, int, str, Cost]
         calls = list(_calls(chance, known, hour, busiest))
         _put(table, tenant_id, calls)
         with counted() as cost:
-            assert reporting.rebuild(table, tenant_id, hour)
+            assert sums.rebuild(tenant_id, hour)
         yield size, busiest, "first", cost
         changed = next(call for call in calls if call["tag_type"] == "call")
         changed["talk_seconds"] += 60
         _put(table, tenant_id, [changed])
         with counted() as cost:
-            assert reporting.rebuild(table, tenant_id, hour)
+            assert sums.rebuild(tenant_id, hour)
         yield size, busiest, "one changed", cost
         with counted() as cost:
-            assert reporting.rebuild(table, tenant_id, hour)
+            assert sums.rebuild(tenant_id, hour)
         yield size, busiest, "none changed", cost
 
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from hypothesis import strategies as st
 
 from calls_helpers import NOON
-from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
+from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
 
 EXTENSIONS = st.sampled_from(["101", "102", "103", ""])
 SECONDS = st.integers(min_value=0, max_value=120)

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from hangtag.calls.event import CallEvent, Direction, Kind
+from hangtag.domain.calls.event import CallEvent, Direction, Kind
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from hangtag.store.keys import DAY_SHARDS, call_pk, call_sk, key, shard
-from hangtag.store.missed_calls import MissedCall, word
+from hangtag.store.calls.missed_calls import MissedCall, word
+from hangtag.store.db.keys import DAY_SHARDS, call_pk, call_sk, key, shard
 
 BATCH = 25
 _LINES = ("74951230001", "74951230002", None)

@@ -9,13 +9,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from hangtag.auth import make_token
-from hangtag.calls.event import CallEvent
-from hangtag.calls.fold import Call, fold
-from hangtag.flow.settle import settlement
+from hangtag.domain.calls.event import CallEvent
+from hangtag.domain.calls.fold import Call, fold
 from hangtag.phone import normalise
 from hangtag.providers import load as load_provider
-from hangtag.providers.base import Accepted, Trust, WebhookRequest
+from hangtag.providers.base import ParseResult, VerificationKeys, WebhookRequest
 from hangtag.providers.catalog import ProviderInfo, catalog
+from hangtag.services.calls.settling import settlement
 from local.simulator.pbx import Pbx, Request
 from local.simulator.pbx import load as load_pbx
 from local.simulator.story import Event, Message, Story, load_office_plan, message
@@ -42,12 +42,12 @@ class Line:
         """The webhook's address."""
         return PUBLIC + INFOS[self.provider].webhook_path.format(token=TOKEN)
 
-    def trust(self, older: Mapping[str, str] | None = None) -> Trust:
+    def trust(self, older: Mapping[str, str] | None = None) -> VerificationKeys:
         """What verifies this line's deliveries; `older` are secrets of before a rotation that are still good."""
         info, ages = INFOS[self.provider], [self.secrets, *([older] if older else [])]
         hashes = {name: tuple(_sha256(age[name]) for age in ages) for name in info.made_secrets}
         credentials = {name: tuple(age[name] for age in ages if name in age) for name in info.verified_with}
-        return Trust(hashes=hashes, credentials=credentials)
+        return VerificationKeys(hashes=hashes, credentials=credentials)
 
     def signed(self, sent: Message, at: datetime = NOON) -> Request:
         """The message as the PBX sends it."""
@@ -68,7 +68,7 @@ class Line:
             source_ip=request.source_ip,
         )
 
-    def accepted(self, request: Request, at: datetime = NOON) -> Accepted:
+    def accepted(self, request: Request, at: datetime = NOON) -> ParseResult:
         """Verify and parse; raises RefusedError."""
         received = self.received(request, at)
         provider = load_provider(self.provider)

@@ -6,7 +6,7 @@ from typing import Any
 
 import duckdb
 
-from hangtag.reports.report import Kind
+from hangtag.domain.reports.report import Kind
 
 _COLUMNS = {
     "kind": "VARCHAR", "id": "VARCHAR", "call_id": "VARCHAR", "integration_id": "VARCHAR", "direction": "VARCHAR",

@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping
 
-from hangtag.providers.base import Accepted, RefusedError, Trust, WebhookRequest
+from hangtag.providers.base import ParseResult, VerificationKeys, WebhookRejectedError, WebhookRequest
 from hangtag.providers.telephony_api import parse, verify
 
-__all__ = ["RefusedError", "receive"]
+__all__ = ["WebhookRejectedError", "receive"]
 
 
-def receive(request: WebhookRequest, hashes: Mapping[str, tuple[str, ...]]) -> Accepted | RefusedError:
+def receive(request: WebhookRequest, hashes: Mapping[str, tuple[str, ...]]) -> ParseResult | WebhookRejectedError:
     try:
-        verify(request, Trust(hashes=hashes))
+        verify(request, VerificationKeys(hashes=hashes))
         return parse(request, {})
-    except RefusedError as refused:
+    except WebhookRejectedError as refused:
         return refused

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from jwt.utils import base64url_encode
 
 from fake_issuer import AUDIENCE, FakeIssuer, SigningKey, by_hand, issuing, make_key
+from hangtag.api.kernel import oidc
+from hangtag.api.kernel.oidc import Identity, Issuer, Settings
 from hangtag.errors import UnauthorizedError, UnavailableError
-from hangtag.http import oidc
-from hangtag.http.oidc import Identity, Issuer, Settings
 
 TENANT = "0123456789abcdef"
 EMPLOYEE = "fedcba9876543210"

@@ -8,11 +8,11 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from pydantic import BaseModel
 
+from hangtag.api.kernel.caller import Caller, Role, require
+from hangtag.api.kernel.service import Api, Routes
 from hangtag.auth import make_token
 from hangtag.errors import ConflictError
-from hangtag.http.caller import Caller, Role, require
-from hangtag.http.service import Api, Routes
-from hangtag.store.models import Entry
+from hangtag.store.db.models import Entry
 
 KEY = "k" * 64
 OPERATOR = "the-operators-token"

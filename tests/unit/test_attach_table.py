@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from calls_helpers import event
-from hangtag.calls.classify import PickUp, TagType, classify
-from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
-from hangtag.calls.fold import Call, fold
-from hangtag.tags import AttachRule, Condition, Person, Setting, TaskFacts, attach, build_tag
+from hangtag.domain.calls.classify import PickUp, TagType, classify
+from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
+from hangtag.domain.calls.fold import Call, fold
+from hangtag.domain.tags import AttachRule, Condition, Person, Setting, TaskFacts, attach, build_tag
 
 LINES = (Path(__file__).parent / "attach_table.txt").read_text().splitlines()
 HEAD = LINES[0].split()

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from hangtag.batches import work_off
+from hangtag.batches import process_batch
 
 
 def records(*bodies: str) -> list[dict[str, str]]:
@@ -22,17 +22,17 @@ def failed(*names: str) -> dict[str, Any]:
 
 
 def test_what_failed_is_named_and_the_rest_is_worked_off() -> None:
-    assert work_off(records("a", "bad", "b"), work) == failed("id bad")
-    assert work_off(records("a", "bad", "b"), work, raise_if_all=True) == failed("id bad")
-    assert work_off(records("a", "b"), work, raise_if_all=True) == failed()
-    assert work_off([], work, raise_if_all=True) == failed()
+    assert process_batch(records("a", "bad", "b"), work) == failed("id bad")
+    assert process_batch(records("a", "bad", "b"), work, raise_if_all=True) == failed("id bad")
+    assert process_batch(records("a", "b"), work, raise_if_all=True) == failed()
+    assert process_batch([], work, raise_if_all=True) == failed()
 
 
 def test_a_record_is_named_as_its_source_calls_it() -> None:
-    assert work_off(records("bad"), work, lambda record: record["body"]) == failed("bad")
+    assert process_batch(records("bad"), work, lambda record: record["body"]) == failed("bad")
 
 
 def test_a_batch_of_which_all_failed_raises_only_if_that_is_wanted() -> None:
-    assert work_off(records("bad 1", "bad 2"), work) == failed("id bad 1", "id bad 2")
+    assert process_batch(records("bad 1", "bad 2"), work) == failed("id bad 1", "id bad 2")
     with pytest.raises(ValueError, match="bad 2"):
-        work_off(records("bad 1", "bad 2"), work, raise_if_all=True)
+        process_batch(records("bad 1", "bad 2"), work, raise_if_all=True)

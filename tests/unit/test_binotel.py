@@ -12,22 +12,22 @@ import pytest
 from pydantic import ValidationError
 
 from doors import PlainDoor
-from hangtag.calls.event import CallEvent, Direction, Outcome
-from hangtag.calls.fold import fold
+from hangtag.domain.calls.event import CallEvent, Direction, Outcome
+from hangtag.domain.calls.fold import fold
 from hangtag.errors import BadInputError, TooManyError, UnreachableError
-from hangtag.flow.receive import MAX_BODY_BYTES
 from hangtag.providers import binotel
 from hangtag.providers.base import (
     Account,
     Click,
     ContactCard,
-    Office,
-    Trust,
-    UnreadableError,
-    UnverifiedError,
+    OfficeLookups,
+    PayloadError,
+    SignatureError,
+    VerificationKeys,
     WebhookRequest,
 )
 from hangtag.providers.forms.binotel import BinotelCredentials
+from hangtag.services.webhooks.handler import MAX_BODY_BYTES
 from local.simulator.pbx import binotel as simulated
 from local.simulator.rest import Fault, Reply, Server, serving
 from local.simulator.rest.binotel import Api
@@ -35,7 +35,7 @@ from local.simulator.story import load_story
 from provider_stories import NOON, line
 
 CLICK = Click(extension="901", number="+380671112233", reference="r")
-TRUST = Trust(credentials={"company_id": ("41234567",)})
+TRUST = VerificationKeys(credentials={"company_id": ("41234567",)})
 RANG = {"requestType": "receivedTheCall", "generalCallID": "1", "callType": "0", "externalNumber": "0671112233"}
 
 
@@ -87,25 +87,27 @@ def test_the_published_addresses_are_26() -> None:
     "address", ["", "194.88.218.115", "194.88.219.90", "194.88.219.91", "185.100.66.148", "127.0.0.1", "x", "::1"]
 )
 def test_from_anywhere_else_nothing_is_taken(address: str) -> None:
-    with pytest.raises(UnverifiedError, match="not from an address"):
+    with pytest.raises(SignatureError, match="not from an address"):
         binotel.verify(delivered({**RANG, "companyID": "41234567"}, source=address), TRUST)
 
 
 def test_entered_addresses_replace_the_published_ones() -> None:
-    trust = Trust(credentials={"company_id": ("41234567",), "source_addresses": ("10.1.0.0/16, 2001:db8::/32",)})
+    trust = VerificationKeys(
+        credentials={"company_id": ("41234567",), "source_addresses": ("10.1.0.0/16, 2001:db8::/32",)}
+    )
     for address in ("10.1.255.1", "2001:db8::7"):
         binotel.verify(delivered({**RANG, "companyID": "41234567"}, source=address), trust)
-    with pytest.raises(UnverifiedError):
+    with pytest.raises(SignatureError):
         binotel.verify(delivered({**RANG, "companyID": "41234567"}), trust)
 
 
 def test_only_what_never_names_the_company_is_taken_without() -> None:
     for name in ("hangupTheCall", "apiCallCompleted"):
         binotel.verify(delivered({"requestType": name}), TRUST)
-        with pytest.raises(UnverifiedError, match="companyID"):
+        with pytest.raises(SignatureError, match="companyID"):
             binotel.verify(delivered({"requestType": name, "companyID": "41234568"}), TRUST)
     for name in ("receivedTheCall", "answeredTheCall", "transferredTheCall", "apiCallSettings", "something"):
-        with pytest.raises(UnverifiedError, match="companyID"):
+        with pytest.raises(SignatureError, match="companyID"):
             binotel.verify(delivered({"requestType": name}), TRUST)
 
 
@@ -119,7 +121,7 @@ def test_a_final_record_of_another_company_is_refused_wherever_it_is_named(as_js
     others = [completed("41234568"), completed("41234568", companyID="41234567"), completed("41234567", companyID="4")]
     # Of the other requests it must be where Binotel has it.
     for other in (*others, delivered({**RANG, "callDetails[companyID]": "41234567"})):
-        with pytest.raises(UnverifiedError, match="companyID"):
+        with pytest.raises(SignatureError, match="companyID"):
             binotel.verify(other, TRUST)
 
 
@@ -260,7 +262,7 @@ def test_a_call_without_a_recording_names_none(status: str) -> None:
 
 def test_a_final_record_without_its_call_or_with_another_shape_is_unreadable() -> None:
     for form in ({}, {"callDetails": "x"}, {"callDetails[]": "1"}, {"callDetails[generalCallID][x]": "1"}):
-        with pytest.raises(UnreadableError):
+        with pytest.raises(PayloadError):
             binotel.parse(delivered({"requestType": "apiCallCompleted", **form}), {})
 
 
@@ -273,11 +275,11 @@ def test_who_asks_for_a_caller_is_told_the_name_and_who_is_responsible() -> None
             assert number == "0671112233"
             return ContactCard("Олена", "901")
 
-        reply = accepted.respond(Office(contact=looked_up, credentials=dict))
+        reply = accepted.respond(OfficeLookups(contact=looked_up, credentials=dict))
         assert json.loads(reply.body) == {"customerData": {"name": "Олена", "assignedToEmployeeNumber": "901"}}
-        reply = accepted.respond(Office(contact=lambda _: ContactCard("Олена", None), credentials=dict))
+        reply = accepted.respond(OfficeLookups(contact=lambda _: ContactCard("Олена", None), credentials=dict))
         assert json.loads(reply.body) == {"customerData": {"name": "Олена"}}
-        assert accepted.respond(Office(contact=lambda _: None, credentials=dict)).body == "{}"
+        assert accepted.respond(OfficeLookups(contact=lambda _: None, credentials=dict)).body == "{}"
 
 
 # ------------------------------------------------------------------ what goes out

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from hangtag.store.cache import TtlCache
+from hangtag.store.db.cache import TtlCache
 
 
 class Clock:

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 import pytest
 
-from hangtag.http.cards import Cards
+from hangtag.api.contacts.cards import Cards
 from hangtag.settings import TelephonySettings
-from hangtag.store import contacts, settings
+from hangtag.store.office import contacts, settings
 
 FIRST, SECOND = "+79990000001", "+79990000002"
 

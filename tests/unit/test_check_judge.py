@@ -9,12 +9,12 @@ import pytest
 
 from calls_helpers import NOON
 from hangtag.auth import secret_hash
-from hangtag.check.bridge import Answer, judge_refusal
-from hangtag.check.finding import Finding, Mask, Section, Weight
-from hangtag.check.heard import Heard, calls_of
-from hangtag.check.judge import Flow, awaits_record, failed, is_over, judge
-from hangtag.check.verdict import tag_lines
-from hangtag.providers.base import Accepted, WebhookRequest
+from hangtag.providers.base import ParseResult, WebhookRequest
+from hangtag_client.check.bridge import Answer, judge_refusal
+from hangtag_client.check.finding import Finding, Mask, Section, Weight
+from hangtag_client.check.heard import Heard, calls_of
+from hangtag_client.check.judge import Flow, awaits_record, failed, is_over, judge
+from hangtag_client.check.verdict import tag_lines
 from telephony import receive
 
 TOKEN = "secret"
@@ -34,7 +34,7 @@ def heard(second: int, text: str) -> Heard:
         arrived_at=NOON + timedelta(seconds=second),
     )
     result = receive(request, {"planfix_token": (secret_hash(TOKEN),)})
-    if isinstance(result, Accepted):
+    if isinstance(result, ParseResult):
         return Heard(status=200, fields=fields, event=result.events[0] if result.events else None)
     return Heard(status=result.reply.status, fields=fields, refusal=result.reason)
 
@@ -213,4 +213,4 @@ def test_the_documented_requests_are_read_without_a_fault() -> None:
         pairs = re.findall(r"(?:-d|--data-urlencode) [\"']?([^\"'\s]+)[\"']?", command.replace("$TOKEN", TOKEN))
         body = urlencode(dict(parse_qsl("&".join(pairs), keep_blank_values=True))).encode()
         request = WebhookRequest(method="POST", path="/", query="", headers={}, body=body, arrived_at=NOON)
-        assert isinstance(receive(request, {"planfix_token": (secret_hash(TOKEN),)}), Accepted), command
+        assert isinstance(receive(request, {"planfix_token": (secret_hash(TOKEN),)}), ParseResult), command

@@ -3,9 +3,9 @@
 import pytest
 
 from calls_helpers import event
-from hangtag.calls.classify import PickUp, SkipReason, TagType, classify
-from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
-from hangtag.calls.fold import Call, fold
+from hangtag.domain.calls.classify import PickUp, SkipReason, TagType, classify
+from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
+from hangtag.domain.calls.fold import Call, fold
 
 
 def call_of(*events: CallEvent) -> Call:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from hangtag.store.client import is_refused
+from hangtag.store.db.client import is_refused
 
 
 @pytest.mark.parametrize(

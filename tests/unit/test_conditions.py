@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hangtag.settings import ConditionRow, TypedField
-from hangtag.tags.conditions import Condition, LogicError, Scalar, facts_of, fits, read_logic, read_rows
+from hangtag.domain.tags.conditions import Condition, LogicError, Scalar, facts_of, fits, read_logic, read_rows
+from hangtag.settings import PlacementCondition, TaskField
 
 
 @pytest.mark.parametrize(
@@ -90,16 +90,16 @@ def test_a_row_compares_as_people_would(facts: dict[str, Scalar], condition: Con
 
 def test_a_free_field_never_hides_title_status_or_assignee() -> None:
     fields = [
-        TypedField(name="title", value="another"),
-        TypedField(name="status", value="completed"),
-        TypedField(name="assignee", value="nobody"),
-        TypedField(name="Sum", type="number", value=5),
+        TaskField(name="title", value="another"),
+        TaskField(name="status", value="completed"),
+        TaskField(name="assignee", value="nobody"),
+        TaskField(name="Sum", type="number", value=5),
     ]
     known = facts_of("Sale", "open", None, fields)
     assert known == {"title": "Sale", "status": "open", "assignee": None, "Sum": 5}
 
 
 def test_unequal_may_be_typed_in_two_ways() -> None:
-    rows = [ConditionRow(field="Sum", op=op, value=5) for op in ("=", "≠", "!=")]
+    rows = [PlacementCondition(field="Sum", op=op, value=5) for op in ("=", "≠", "!=")]
     assert [row.op for row in read_rows(rows)] == ["=", "≠", "≠"]
     assert {(row.field, row.value) for row in read_rows(rows)} == {("Sum", 5)}

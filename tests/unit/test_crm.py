@@ -11,11 +11,11 @@ from hangtag import outbound
 from hangtag.crm import config
 from hangtag.crm.webhook import Verdict, judge, retry_after, sign
 from hangtag.errors import BadInputError
-from hangtag.flow.deliver import backoff
-from hangtag.flow.notify import recipients
-from hangtag.outbound import Answer
-from hangtag.settings import MissedCallNotices
-from hangtag.store import breaker, outbox
+from hangtag.outbound import HttpResponse
+from hangtag.services.crm.outbox_worker import backoff
+from hangtag.services.tags.notifications import recipients
+from hangtag.settings import MissedCallNotificationSettings
+from hangtag.store.crm import breaker, outbox
 from http_fake import Reply, serving
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
@@ -137,15 +137,15 @@ def test_revisions_of_a_subject_lie_together_and_tenants_apart() -> None:
     ],
 )
 def test_a_status_decides_whether_a_message_is_done_dead_or_tried_again(status: int, verdict: Verdict) -> None:
-    assert judge(Answer(status, {}, b"error"), NOW).verdict is verdict
+    assert judge(HttpResponse(status, {}, b"error"), NOW).verdict is verdict
 
 
 def test_a_200_with_an_error_in_its_body_is_accepted() -> None:
-    assert judge(Answer(200, {}, b'{"error": "no"}'), NOW).verdict is Verdict.ACCEPTED
+    assert judge(HttpResponse(200, {}, b'{"error": "no"}'), NOW).verdict is Verdict.ACCEPTED
 
 
 def test_a_refused_signature_is_told_in_words() -> None:
-    assert "check the secret" in judge(Answer(401, {}, b""), NOW).fault.reason
+    assert "check the secret" in judge(HttpResponse(401, {}, b""), NOW).fault.reason
 
 
 @pytest.mark.parametrize(
@@ -196,16 +196,16 @@ def test_a_crm_that_goes_on_failing_is_left_alone_for_longer(failures: int, seco
 @pytest.mark.parametrize(
     ("notices", "told"),
     [
-        (MissedCallNotices(), ("s1", "s2")),
-        (MissedCallNotices(supervisor=False), ()),
-        (MissedCallNotices(supervisor=False, rung=True), ("r1", "s1")),
-        (MissedCallNotices(rung=True), ("s1", "s2", "r1")),
-        (MissedCallNotices(employee_ids=["e" * 16]), ("s1", "s2", "e" * 16)),
-        (MissedCallNotices(supervisor=False, rung=False, employee_ids=["e" * 16, "e" * 16]), ("e" * 16,)),
+        (MissedCallNotificationSettings(), ("s1", "s2")),
+        (MissedCallNotificationSettings(supervisor=False), ()),
+        (MissedCallNotificationSettings(supervisor=False, rung=True), ("r1", "s1")),
+        (MissedCallNotificationSettings(rung=True), ("s1", "s2", "r1")),
+        (MissedCallNotificationSettings(employee_ids=["e" * 16]), ("s1", "s2", "e" * 16)),
+        (MissedCallNotificationSettings(supervisor=False, rung=False, employee_ids=["e" * 16, "e" * 16]), ("e" * 16,)),
     ],
 )
 def test_missed_call_recipients_are_those_that_the_settings_name_each_once(
-    notices: MissedCallNotices, told: tuple[str, ...]
+    notices: MissedCallNotificationSettings, told: tuple[str, ...]
 ) -> None:
     assert recipients(notices, ("s1", "s2"), ("r1", "s1")) == told
 

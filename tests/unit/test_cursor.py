@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hangtag.api.kernel.cursor import MAX_PART, read_cursor, write_cursor
 from hangtag.errors import BadInputError
-from hangtag.http.cursor import MAX_PART, read_cursor, write_cursor
 
 PARTS = st.none() | st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=50)
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hangtag.store.deliveries import BURST, Buckets, mask
+from hangtag.store.integrations.request_log import BURST, Buckets, mask
 
 SECRET = "5f4dcc3b5aa765d61d8327deb882cf99"
 

@@ -11,8 +11,8 @@ import pytest
 
 from hangtag import outbound
 from hangtag.errors import BadInputError, TooLargeError, UnreachableError
-from hangtag.flow.audio import media_type
 from hangtag.outbound.download import PIECE_BYTES, Download
+from hangtag.services.recordings.audio import media_type
 from local.simulator.media import (
     MediaServer,
     Serve,

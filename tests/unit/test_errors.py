@@ -5,8 +5,8 @@ import json
 import pytest
 
 from hangtag import errors
+from hangtag.api.kernel.problem import problem
 from hangtag.errors import STATUS, BadInputError, ConflictError, FieldError, HangtagError, status_of
-from hangtag.http.problem import problem
 
 KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, HangtagError)]
 

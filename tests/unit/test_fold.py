@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 
 from calls_helpers import NOON, event
-from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
-from hangtag.calls.fold import Call, fold
-from hangtag.flow.settle import settlement
+from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
+from hangtag.domain.calls.fold import Call, fold
+from hangtag.services.calls.settling import settlement
 
 
 def ringing(second: float, extension: str = "101", **said: object) -> CallEvent:

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from call_strategies import CALLS, EVENTS
 from calls_helpers import NOON
-from hangtag.calls.classify import PickUp, classify
-from hangtag.calls.event import MAX_EVENT_BYTES, CallEvent, Kind, Outcome, decode, encode
-from hangtag.calls.fold import fold
+from hangtag.domain.calls.classify import PickUp, classify
+from hangtag.domain.calls.event import MAX_EVENT_BYTES, CallEvent, Kind, Outcome, decode, encode
+from hangtag.domain.calls.fold import fold
 
 
 def doubles_removed(events: list[CallEvent]) -> list[CallEvent]:

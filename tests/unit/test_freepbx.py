@@ -11,19 +11,19 @@ from urllib.parse import urlencode
 import pytest
 
 from doors import PlainDoor
-from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
-from hangtag.calls.fold import fold
+from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
+from hangtag.domain.calls.fold import fold
 from hangtag.errors import BadInputError
 from hangtag.providers import freepbx, telephony_api
 from hangtag.providers.base import (
-    Accepted,
     Account,
     Click,
     ContactCard,
-    Office,
-    Trust,
-    UnreadableError,
-    UnverifiedError,
+    OfficeLookups,
+    ParseResult,
+    PayloadError,
+    SignatureError,
+    VerificationKeys,
     WebhookRequest,
 )
 from hangtag.providers.forms.freepbx import INFOS, FreepbxCredentials, FreepbxSettings
@@ -33,7 +33,7 @@ from local.simulator.rest.freepbx import Api
 from local.simulator.story import Message
 
 TOKEN = "0123456789abcdef0123456789abcdef"
-TRUST = Trust(hashes={"planfix_token": (hashlib.sha256(TOKEN.encode()).hexdigest(),)})
+TRUST = VerificationKeys(hashes={"planfix_token": (hashlib.sha256(TOKEN.encode()).hexdigest(),)})
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 ASKED: Mapping[str, Any] = {
     "event": "callInfoRespNum",
@@ -71,8 +71,8 @@ def form(fields: Mapping[str, str]) -> WebhookRequest:
     return posted(urlencode(fields).encode(), "application/x-www-form-urlencoded")
 
 
-def office(contacts: Mapping[str, ContactCard]) -> Office:
-    return Office(contact=contacts.get, credentials=dict)
+def office(contacts: Mapping[str, ContactCard]) -> OfficeLookups:
+    return OfficeLookups(contact=contacts.get, credentials=dict)
 
 
 def answered(said: object, contacts: Mapping[str, ContactCard]) -> tuple[int, Any]:
@@ -94,23 +94,27 @@ def test_a_json_request_needs_no_token_but_a_wrong_one_is_refused() -> None:
     freepbx.verify(posted(real.body), TRUST)
     freepbx.verify(request({**ASKED, "planfix_token": TOKEN}), TRUST)
     for wrong in ("", "x", TOKEN.upper() + "A", TOKEN + " ", None, 5, True, [TOKEN], {"a": TOKEN}, "\ud800"):
-        with pytest.raises(UnverifiedError) as refused:
+        with pytest.raises(SignatureError) as refused:
             freepbx.verify(request({**ASKED, "planfix_token": wrong}), TRUST)
         assert (refused.value.reply.status, refused.value.reply.body) == (401, '{"error": "Invalid token"}')
 
 
 def test_without_a_token_at_hangtag_nothing_is_genuine() -> None:
-    for trust in (Trust(), Trust(hashes={"planfix_token": ()}), Trust(hashes={"planfix_token": ("",)})):
+    for trust in (
+        VerificationKeys(),
+        VerificationKeys(hashes={"planfix_token": ()}),
+        VerificationKeys(hashes={"planfix_token": ("",)}),
+    ):
         for sent in (request(ASKED), form({**RINGING, "planfix_token": TOKEN})):
-            with pytest.raises(UnverifiedError):
+            with pytest.raises(SignatureError):
                 freepbx.verify(sent, trust)
 
 
 def test_a_form_needs_the_token_also_where_it_is_called_json() -> None:
     freepbx.verify(form({**RINGING, "planfix_token": TOKEN}), TRUST)
-    with pytest.raises(UnverifiedError):
+    with pytest.raises(SignatureError):
         freepbx.verify(form(RINGING), TRUST)
-    with pytest.raises(UnreadableError):
+    with pytest.raises(PayloadError):
         freepbx.verify(posted(urlencode(RINGING).encode()), TRUST)
 
 
@@ -151,7 +155,7 @@ def test_no_person_responsible_is_said_in_the_documented_words(contacts: Mapping
 def test_a_withheld_caller_is_not_looked_up() -> None:
     for withheld in ("", None):
         assert answered({**ASKED, "extNum": withheld}, {"": VERA})[1] == {"error": "no persons responsible"}
-    with pytest.raises(UnreadableError, match="extNum is missing"):
+    with pytest.raises(PayloadError, match="extNum is missing"):
         freepbx.parse(request({"event": "callInfoRespNum"}), {})
 
 
@@ -196,7 +200,7 @@ def test_a_form_that_says_missed_and_the_request_are_one_missed_call() -> None:
 @pytest.mark.parametrize("setting", [{}, {"missed_by_request": False}, {"missed_by_request": None}])
 def test_without_the_setting_it_is_answered_and_changes_nothing(setting: Mapping[str, Any]) -> None:
     accepted = freepbx.parse(request(MISSED), setting)
-    assert accepted == Accepted()
+    assert accepted == ParseResult()
 
 
 def test_nobodys_extension_is_no_leg_of_somebody() -> None:
@@ -207,13 +211,13 @@ def test_nobodys_extension_is_no_leg_of_somebody() -> None:
 @pytest.mark.parametrize("said", [{}, {"event": ""}, {"event": 5.5}, {"event": "callMissedNotify"}, [], None, "x"])
 def test_what_can_not_be_read_is_refused(said: object) -> None:
     for setting in ({}, {"missed_by_request": True}):
-        with pytest.raises(UnreadableError) as refused:
+        with pytest.raises(PayloadError) as refused:
             freepbx.parse(request(said), setting)
         assert refused.value.reply.status == 400
 
 
 def test_a_request_of_an_unknown_name_is_kept() -> None:
-    assert freepbx.parse(request({**ASKED, "event": "callParked"}), {}) == Accepted(unknown=True)
+    assert freepbx.parse(request({**ASKED, "event": "callParked"}), {}) == ParseResult(unknown=True)
 
 
 # ------------------------------------------------------------------ forms, and what goes out
@@ -226,7 +230,7 @@ def test_forms_are_read_as_the_telephony_apis(kind: str) -> None:
     def read(provider: Any) -> Any:
         try:
             return provider.parse(sent, {}).events
-        except UnreadableError as refused:
+        except PayloadError as refused:
             return refused.reason, refused.reply
 
     assert read(freepbx) == read(telephony_api)

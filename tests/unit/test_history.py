@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from hangtag.calls.event import CallEvent, Kind, Outcome
-from hangtag.calls.fold import Call
-from hangtag.flow.history import lacks
+from hangtag.domain.calls.event import CallEvent, Kind, Outcome
+from hangtag.domain.calls.fold import Call
 from hangtag.providers import PROVIDERS, optional
+from hangtag.services.integrations.reconciliation import lacks
 from local.simulator.past import Sent
 from local.simulator.rest import load as load_rest
 from local.simulator.rest import serving

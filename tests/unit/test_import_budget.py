@@ -19,19 +19,19 @@ FORBIDDEN = (
     "aws_xray_sdk",
     # Only for those who sign with it, and for what is parked.
     "cryptography",
-    "hangtag.flow.parked",
-    "hangtag.flow.pbx",
+    "hangtag.services.webhooks.fallback",
+    "hangtag.services.integrations.client",
     "hangtag.outbound",
     "hangtag.providers.forms",
     "hangtag.secrets",
-    "hangtag.flow.emit",
-    "hangtag.flow.lookup",
+    "hangtag.services.tags.emit",
+    "hangtag.services.webhooks.caller_lookup",
     "hangtag.providers.catalog",
 )
 PROBE = """
 import json, sys
 import app
-from hangtag.store import client
+from hangtag.store.db import client
 client.dynamodb()
 from hangtag import providers
 for provider in {chosen}:

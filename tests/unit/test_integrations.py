@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any
+from unittest.mock import patch
 from urllib.parse import urlencode
 
 import pytest
@@ -15,16 +16,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doors import NoLimits, NoTokens
+from hangtag.api.integrations import diagnostics
 from hangtag.auth import make_token, secret_hash
-from hangtag.flow.pbx import Pbx
-from hangtag.flow.replay import Replayed, replay
-from hangtag.http import diagnose
-from hangtag.outbound import PbxDoor
+from hangtag.outbound import RateLimitedClient
 from hangtag.providers import PROVIDERS, load
-from hangtag.providers.base import Accepted, Account, RefusedError, WebhookRequest
-from hangtag.store.call_events import Source
-from hangtag.store.deliveries import Delivery, Led, mask, mask_headers
-from hangtag.store.hooks import Hook
+from hangtag.providers.base import Account, ParseResult, WebhookRejectedError, WebhookRequest
+from hangtag.services.integrations.client import Pbx
+from hangtag.services.webhooks.replay import Replayed, replay
+from hangtag.store.calls.events import Source
+from hangtag.store.integrations.endpoints import WebhookEndpoint
+from hangtag.store.integrations.request_log import EventResult, RequestLogEntry, mask, mask_headers
 from http_fake import Reply, serving
 from telephony import receive
 
@@ -51,9 +52,15 @@ class NoTable:
         raise AssertionError(f"the table was asked: {name}")
 
 
-def kept(body: str, *, truncated: bool = False) -> Delivery:
+def replay_at(table: Recorder | NoTable, delivery: RequestLogEntry) -> Replayed:
+    """Replay a request log entry against this table."""
+    with patch("hangtag.store.calls.events.dynamodb", lambda: table):
+        return replay(SOURCE, {}, delivery, timedelta(minutes=5))
+
+
+def kept(body: str, *, truncated: bool = False) -> RequestLogEntry:
     """A delivery as it is read from the table."""
-    return Delivery(
+    return RequestLogEntry(
         id="0" * 32,
         received_at="2026-03-01T12:00:00.000+00:00",
         status=400,
@@ -70,8 +77,8 @@ def kept(body: str, *, truncated: bool = False) -> Delivery:
     )
 
 
-def replayed(delivery: Delivery) -> Replayed:
-    return replay(cast("Any", NoTable()), "table", SOURCE, {}, delivery, timedelta(minutes=5))
+def replayed(delivery: RequestLogEntry) -> Replayed:
+    return replay_at(NoTable(), delivery)
 
 
 def posted(body: bytes) -> WebhookRequest:
@@ -96,7 +103,9 @@ def _loopback(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def said(url: str, credentials: Mapping[str, str] | None = None, seconds: float = 5.0) -> tuple[bool, str]:
     account = Account(provider="telephony_api", credentials={"pbx_url": url, **(credentials or {})})
-    (finding,) = diagnose.ask_pbx(Pbx(account, PbxDoor(limiter=NoLimits(), tokens=NoTokens(), seconds=seconds)))
+    (finding,) = diagnostics.ask_pbx(
+        Pbx(account, RateLimitedClient(limiter=NoLimits(), tokens=NoTokens(), seconds=seconds))
+    )
     assert finding.what == "pbx"
     return finding.ok, finding.detail
 
@@ -186,24 +195,24 @@ def test_a_pbx_without_an_address_is_not_asked() -> None:
 # ------------------------------------------------------------------ providers
 
 
-def parsed(provider: str, body: bytes) -> Accepted | RefusedError:
+def parsed(provider: str, body: bytes) -> ParseResult | WebhookRejectedError:
     try:
         return load(provider).parse(posted(body), {})
-    except RefusedError as refused:
+    except WebhookRejectedError as refused:
         return refused
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_every_provider_parses_without_verifying_and_never_raises(provider: str) -> None:
     for body in (b"", b"\xff", b"{", b"cmd", RINGING, b"[" * 1000):
-        assert isinstance(parsed(provider, body), Accepted | RefusedError)
+        assert isinstance(parsed(provider, body), ParseResult | WebhookRejectedError)
 
 
 def test_while_secrets_are_rotated_both_are_good_and_no_other() -> None:
     secrets = {"planfix_token": (secret_hash("new"), secret_hash("old"))}
     for secret, good in (("new", True), ("old", True), ("older", False), ("", False)):
         result = receive(posted(RINGING + b"&planfix_token=" + secret.encode()), secrets)
-        assert isinstance(result, Accepted) is good
+        assert isinstance(result, ParseResult) is good
 
 
 # ------------------------------------------------------------------ what is kept
@@ -272,7 +281,7 @@ def test_headers_are_kept_without_what_is_secret_and_within_limits() -> None:
 def test_a_delivery_is_kept_while_its_address_is_new_or_watched(
     set_up_until: float, watched_until: float, why: str | None
 ) -> None:
-    hook = Hook("t", "i", "telephony_api", "RU", {}, set_up_until=set_up_until, watched_until=watched_until)
+    hook = WebhookEndpoint("t", "i", "telephony_api", "RU", {}, set_up_until=set_up_until, watched_until=watched_until)
     assert hook.keeps(5.0) == why
 
 
@@ -330,16 +339,18 @@ def test_a_replay_never_says_what_the_delivery_did_not(more: dict[str, str], eve
     encode = urlencode if is_encoded else lambda said: "&".join(f"{name}={value}" for name, value in said.items())
     body = (encode(form) + "&planfix_token=abc").encode("utf-8", "replace")
     original = receive(posted(body), {"planfix_token": (secret_hash("abc"),)})
-    if isinstance(original, RefusedError):
+    if isinstance(original, WebhookRejectedError):
         return
     text, truncated = mask(body)
     delivery = replace(
         kept(text, truncated=truncated),
         received_at=NOON.isoformat(timespec="milliseconds"),
-        events=tuple(Led(str(one.kind), one.extension, "id", "stored", one.digest()) for one in original.events),
+        events=tuple(
+            EventResult(str(one.kind), one.extension, "id", "stored", one.digest()) for one in original.events
+        ),
     )
     table = Recorder()
-    replay(cast("Any", table), "table", SOURCE, {}, delivery, timedelta(minutes=5))
+    replay_at(table, delivery)
     assert set(table.digests) <= {one.digest() for one in original.events}
 
 
@@ -348,10 +359,10 @@ def test_an_encoded_delivery_without_a_secret_in_its_event_is_replayed_as_it_was
         {"cmd": "event", "type": "in", "event": "COMPLETED", "phone": "7", "callid": "ü 1", "status": "Busy"}
     )
     original = receive(posted(body.encode() + b"&planfix_token=abc"), {"planfix_token": (secret_hash("abc"),)})
-    assert isinstance(original, Accepted)
+    assert isinstance(original, ParseResult)
     table = Recorder()
     delivery = replace(kept(body + "&planfix_token=***"), received_at=NOON.isoformat(timespec="milliseconds"))
-    done = replay(cast("Any", table), "table", SOURCE, {}, delivery, timedelta(minutes=5))
+    done = replay_at(table, delivery)
     assert done.understood
     assert table.digests == [one.digest() for one in original.events]
 

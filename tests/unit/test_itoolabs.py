@@ -10,11 +10,19 @@ from urllib.parse import urlencode
 import pytest
 
 from doors import PlainDoor
-from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
-from hangtag.calls.fold import fold
+from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
+from hangtag.domain.calls.fold import fold
 from hangtag.errors import BadInputError, UnreachableError
 from hangtag.providers import PROVIDERS, itoolabs
-from hangtag.providers.base import Account, Click, ContactCard, Office, Trust, UnreadableError, WebhookRequest
+from hangtag.providers.base import (
+    Account,
+    Click,
+    ContactCard,
+    OfficeLookups,
+    PayloadError,
+    VerificationKeys,
+    WebhookRequest,
+)
 from hangtag.providers.catalog import catalog
 from local.simulator.rest import Fault, Reply, Server, serving
 from local.simulator.rest.itoolabs import Api
@@ -138,17 +146,17 @@ def test_the_history_may_come_by_get() -> None:
     request = delivered({**HISTORY, "crm_token": "x"}, "GET")
     (event,) = itoolabs.parse(request, {}).events
     assert event.outcome is Outcome.SUCCESS
-    with pytest.raises(UnreadableError):
+    with pytest.raises(PayloadError):
         itoolabs.parse(delivered({"cmd": "unknown"}, "GET"), {})
     hashed = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
-    itoolabs.verify(request, Trust(hashes={"crm_token": (hashed,)}))
+    itoolabs.verify(request, VerificationKeys(hashes={"crm_token": (hashed,)}))
 
 
 def test_who_asks_for_a_caller_is_told_the_name_and_who_is_responsible() -> None:
     def asked(card: ContactCard | None) -> Any:
         accepted = itoolabs.parse(delivered({"cmd": "contact", "phone": "79101234567", "callid": "c1"}), {})
         assert accepted.respond is not None
-        office = Office(contact=lambda _: card, credentials=dict)
+        office = OfficeLookups(contact=lambda _: card, credentials=dict)
         return json.loads(accepted.respond(office).body)
 
     assert asked(ContactCard("Ольга", "102")) == {"contact_name": "Ольга", "responsible": "102"}

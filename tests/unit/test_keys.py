@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hangtag.store.keys import call_pk, digest, key
+from hangtag.store.db.keys import call_pk, digest, key
 
 # Anything a PBX may call a call: separators, slashes, spaces, 300 characters, any Unicode, lone surrogates.
 HOSTILE = st.one_of(

@@ -27,7 +27,6 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.protocol import State
 
-from hangtag.__main__ import main
 from hangtag.errors import (
     BadInputError,
     ConflictError,
@@ -36,13 +35,14 @@ from hangtag.errors import (
     UnauthorizedError,
     UnreachableError,
 )
-from hangtag.live_client import Call, Change, LiveClient, Timing, TryLaterError
-from hangtag.live_client.board import Board, Unread
-from hangtag.live_client.client import Pauses
-from hangtag.live_client.command import line
-from hangtag.live_client.link import need_library
-from hangtag.live_client.ticket import check_api, check_live, retry_after
-from hangtag.live_client.values import Missed, Signal, read
+from hangtag_client.__main__ import main
+from hangtag_client.live import Call, Change, LiveClient, Timing, TryLaterError
+from hangtag_client.live.board import Board, Unread
+from hangtag_client.live.client import Pauses
+from hangtag_client.live.command import line
+from hangtag_client.live.link import need_library
+from hangtag_client.live.ticket import check_api, check_live, retry_after
+from hangtag_client.live.values import Missed, Signal, read
 from http_fake import Asked, Reply, serving
 
 TOKEN = "t0ken"
@@ -50,6 +50,7 @@ TOKEN = "t0ken"
 LIMIT_SECONDS = 60.0
 QUICK = Timing(first_pause=0.0, longest_pause=0.0)
 ROOT = Path(__file__).parents[2]
+CLIENT_PATH = os.pathsep.join([str(ROOT / "layers" / "common"), str(ROOT / "clients" / "hangtag_client")])
 
 Body = dict[str, Any]
 
@@ -785,12 +786,12 @@ def test_how_long_a_server_wants_to_be_left_alone(header: str | None, seconds: f
 
 def test_without_the_library_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "websockets.asyncio.client", None)
-    with pytest.raises(ImportError, match=r'pip install "hangtag\[live\]"'):
+    with pytest.raises(ImportError, match=r"pip install \./clients/hangtag_client"):
         need_library()
 
 
 def test_the_library_is_loaded_only_when_it_is_needed() -> None:
-    code = "import hangtag.live_client, sys; assert not {'websockets', 'requests'} & set(sys.modules)"
+    code = "import hangtag_client.live, sys; assert not {'websockets', 'requests'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, env=environment(), timeout=LIMIT_SECONDS)
 
 
@@ -958,7 +959,7 @@ def test_an_error_in_the_program_leaves_no_connection() -> None:
 
 
 def environment(**more: str) -> Mapping[str, str]:
-    return os.environ | {"PYTHONPATH": str(ROOT / "layers" / "common"), "PYTHONUNBUFFERED": "1"} | more
+    return os.environ | {"PYTHONPATH": CLIENT_PATH, "PYTHONUNBUFFERED": "1"} | more
 
 
 def test_the_command_prints_calls_until_ctrl_c() -> None:
@@ -966,7 +967,7 @@ def test_the_command_prints_calls_until_ctrl_c() -> None:
         async with channel() as office:
             office.open["a"] = call("a", 1, contact={"id": "c", "name": "Ann\x1b[2J"})
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "hangtag", "live", "--api", office.api),
+                *(sys.executable, "-m", "hangtag_client", "live", "--api", office.api),
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
                 env=environment(HANGTAG_TOKEN=TOKEN),

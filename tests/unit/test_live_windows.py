@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from call_strategies import call_events
 from calls_helpers import event
-from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
-from hangtag.calls.fold import fold
-from hangtag.flow.live import Window, windows
+from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
+from hangtag.domain.calls.fold import fold
+from hangtag.services.live.windows import Window, windows
 from hangtag.settings import TelephonySettings
-from hangtag.store.roster import EmployeeRef, Roster
+from hangtag.store.office.participants import EmployeeRef, Roster
 
 ANNA, BORIS, VERA = EmployeeRef("a", "Anna"), EmployeeRef("b", "Boris"), EmployeeRef("v", "Vera")
 OFFICE = Roster(

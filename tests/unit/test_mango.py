@@ -12,20 +12,20 @@ from urllib.parse import urlencode
 import pytest
 
 from doors import NoLimits, NoTokens, PlainDoor
-from hangtag.calls.classify import PickUp, SkipReason, TagType, classify
-from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
-from hangtag.calls.fold import Call, fold
+from hangtag.domain.calls.classify import PickUp, SkipReason, TagType, classify
+from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
+from hangtag.domain.calls.fold import Call, fold
 from hangtag.errors import BadInputError, TooManyError, UnreachableError
-from hangtag.outbound import PbxDoor
+from hangtag.outbound import RateLimitedClient
 from hangtag.providers import mango
 from hangtag.providers.base import (
-    Accepted,
     Account,
     Click,
     KnownExtension,
-    Trust,
-    UnreadableError,
-    UnverifiedError,
+    ParseResult,
+    PayloadError,
+    SignatureError,
+    VerificationKeys,
     WebhookRequest,
 )
 from local.simulator.pbx import mango as simulated
@@ -35,7 +35,7 @@ from local.simulator.story import load_story, message
 from provider_stories import IDS, NOON, line
 
 KEY, SALT = "1234567890qwerty", "mango_salt_example"
-TRUST = Trust(credentials={"vpbx_api_key": (KEY,), "vpbx_api_salt": (SALT,)})
+TRUST = VerificationKeys(credentials={"vpbx_api_key": (KEY,), "vpbx_api_salt": (SALT,)})
 # Computed apart from this code; the first agrees with the hash() of Python-Mango-Office-API 3.7.4.
 CALLBACK = '{"command_id":"cbk1","from":{"extension":"101"},"to_number":"74955404444"}'
 DISCONNECTED = (
@@ -66,7 +66,7 @@ def delivered(rest: str, said: str, sign: str = "", key: str = KEY, at: datetime
     )
 
 
-def accepted(rest: str, /, **said: Any) -> Accepted:
+def accepted(rest: str, /, **said: Any) -> ParseResult:
     fields = {"entry_id": "e1", **said}
     return mango.parse(delivered(rest, json.dumps(fields)), {})
 
@@ -102,7 +102,7 @@ def test_the_worked_signatures_are_taken(said: str, sign: str) -> None:
     assert mango.signature(KEY, said, SALT) == simulated.sign(KEY, said, SALT) == sign
     mango.verify(delivered("events/call", said, sign), TRUST)
     for other in ("", sign.upper(), sign[:-1], f"{sign},{sign}", sign + " "):
-        with pytest.raises(UnverifiedError):
+        with pytest.raises(SignatureError):
             mango.verify(delivered("events/call", said, other), TRUST)
 
 
@@ -114,9 +114,9 @@ def test_the_key_is_verified_besides_the_sign() -> None:
     other = "0987654321ytrewq"
     # Who knows the salt, but not whose it is.
     signed = mango.signature(other, CALLBACK, SALT)
-    with pytest.raises(UnverifiedError):
+    with pytest.raises(SignatureError):
         mango.verify(delivered("events/call", CALLBACK, signed, other), TRUST)
-    both = Trust(credentials={"vpbx_api_key": (KEY, other), "vpbx_api_salt": (SALT,)})
+    both = VerificationKeys(credentials={"vpbx_api_key": (KEY, other), "vpbx_api_salt": (SALT,)})
     mango.verify(delivered("events/call", CALLBACK, signed, other), both)
 
 
@@ -146,14 +146,14 @@ def test_the_worked_notification_is_read() -> None:
 
 @pytest.mark.parametrize("rest", ["events/record/tagged", "events/dtmf", "events/sms", "result/stat", "result/route"])
 def test_what_is_of_no_call_is_ignored(rest: str) -> None:
-    assert accepted(rest) == Accepted()
+    assert accepted(rest) == ParseResult()
 
 
 @pytest.mark.parametrize(
     "rest", ["", "events", "events/call/x", "events/md/onAppealClose", "xevents/call", "Events/Call"]
 )
 def test_a_path_that_is_not_known_is_kept(rest: str) -> None:
-    assert accepted(rest) == Accepted(unknown=True)
+    assert accepted(rest) == ParseResult(unknown=True)
 
 
 def test_slashes_around_a_path_change_nothing() -> None:
@@ -164,7 +164,7 @@ def test_slashes_around_a_path_change_nothing() -> None:
 
 @pytest.mark.parametrize("said", ["", "[]", "null", "{", '"x"', "9" * 5000, "[" * 100_000, '{"entry_id":1.5}'])
 def test_what_is_no_object_is_unreadable(said: str) -> None:
-    with pytest.raises(UnreadableError):
+    with pytest.raises(PayloadError):
         mango.parse(delivered("events/call", said), {})
 
 
@@ -212,7 +212,7 @@ def test_other_states_change_nothing(state: str) -> None:
 def test_an_empty_party_may_be_a_list_and_nothing_else() -> None:
     assert one(leg(**{"from": [], "to": []})).external == ""
     for party in ("", "x", [1], 5, True):
-        with pytest.raises(UnreadableError):
+        with pytest.raises(PayloadError):
             leg(**{**INCOMING, "from": party})
 
 
@@ -471,7 +471,7 @@ def test_a_click_that_mango_can_not_do_is_a_call_that_failed(result: object, out
 def test_a_click_that_mango_does_and_what_is_not_ours_say_nothing() -> None:
     for said in ({"command_id": "a", "result": 1000}, {"command_id": "a", "result": "1001"}, {"result": 3330},
                  {"command_id": "cmd.2.vpbx.12345", "result": 3330}, {"command_id": "a"}):  # fmt: skip
-        assert accepted("result/callback", **said) == Accepted()
+        assert accepted("result/callback", **said) == ParseResult()
 
 
 # ------------------------------------------------------------------ what goes out
@@ -582,7 +582,7 @@ def test_without_key_or_salt_nothing_is_asked() -> None:
 
 def test_a_recording_has_another_address_each_time_and_none_is_followed() -> None:
     with asking() as (account, api, server):
-        door = PbxDoor(limiter=NoLimits(), tokens=NoTokens(), limits=mango.LIMITS, hosts=("127.0.0.1",))
+        door = RateLimitedClient(limiter=NoLimits(), tokens=NoTokens(), limits=mango.LIMITS, hosts=("127.0.0.1",))
         with pytest.MonkeyPatch.context() as patched:
             patched.setenv("OUTBOUND_LOOPBACK", "true")
             first, second = (mango.recording(account, RECORDING, door) for _ in range(2))
@@ -609,7 +609,7 @@ def test_a_wrong_request_keeps_recordings_from_being_the_second_one() -> None:
     """Two within two minutes block clicks too: one that is not there yet is asked for again after that time."""
     with asking() as (account, _, server):
         limiter = NoLimits()
-        door = PbxDoor(limiter=limiter, tokens=NoTokens(), limits=mango.LIMITS, hosts=("127.0.0.1",))
+        door = RateLimitedClient(limiter=limiter, tokens=NoTokens(), limits=mango.LIMITS, hosts=("127.0.0.1",))
         with pytest.MonkeyPatch.context() as patched:
             patched.setenv("OUTBOUND_LOOPBACK", "true")
             with pytest.raises(BadInputError, match="3320"):

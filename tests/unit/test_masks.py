@@ -4,7 +4,7 @@ import pytest
 
 from hangtag.masks import mask_for, read, show
 from hangtag.phone import normalise
-from hangtag.settings import MaskRow
+from hangtag.settings import DisplayFormat
 
 
 @pytest.mark.parametrize(
@@ -34,5 +34,5 @@ def test_what_is_typed_into_a_mask_is_the_number_again() -> None:
 
 
 def test_a_mask_belongs_to_a_phone_type() -> None:
-    masks = [MaskRow(type="Mobile", mask="+###"), MaskRow(type="Work", mask="##")]
+    masks = [DisplayFormat(type="Mobile", mask="+###"), DisplayFormat(type="Work", mask="##")]
     assert (mask_for(masks, "mobile"), mask_for(masks, "Home"), mask_for(masks, None)) == ("+###", None, None)

@@ -356,9 +356,9 @@ def _here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OUTBOUND_LOOPBACK", "true")
 
 
-def door(limiter: Clock, seconds: float = 5.0) -> outbound.PbxDoor:
+def door(limiter: Clock, seconds: float = 5.0) -> outbound.RateLimitedClient:
     limits = {"": Limit(100, 60), "statistics": Limit(3, 60)}
-    return outbound.PbxDoor(limiter=limiter, tokens=NoTokens(), limits=limits, seconds=seconds)
+    return outbound.RateLimitedClient(limiter=limiter, tokens=NoTokens(), limits=limits, seconds=seconds)
 
 
 @pytest.mark.usefixtures("_here")

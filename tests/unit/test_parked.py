@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hangtag.auth import make_token, token_hash
-from hangtag.flow.parked import seal, unseal
-from hangtag.flow.receive import Delivery, Settings, _addressed
 from hangtag.providers.base import WebhookRequest
+from hangtag.runtime import Settings
+from hangtag.services.webhooks.fallback import seal, unseal
+from hangtag.services.webhooks.handler import QueuedWebhook, _addressed
 
 KEYS = "k" * 32
 SETTINGS = Settings(
@@ -44,25 +45,25 @@ def test_the_address_is_the_configured_one_with_path_and_query_as_they_came() ->
 
 
 def test_a_parked_delivery_comes_back_whole_and_its_message_holds_no_token() -> None:
-    delivery = Delivery(provider="twilio", token_hash=token_hash(TOKEN), request=request(rest="/a", query="b=1"))
+    delivery = QueuedWebhook(provider="twilio", token_hash=token_hash(TOKEN), request=request(rest="/a", query="b=1"))
     message = delivery.to_message(KEYS)
     assert TOKEN not in message
-    assert Delivery.from_message(message, KEYS) == delivery
+    assert QueuedWebhook.from_message(message, KEYS) == delivery
 
 
 def test_after_a_change_of_keys_the_old_one_still_opens_what_was_parked() -> None:
-    message = Delivery(provider="twilio", token_hash="h", request=request()).to_message(KEYS)
-    assert Delivery.from_message(message, f"new-key-of-the-stack,{KEYS}").request.url == request().url
+    message = QueuedWebhook(provider="twilio", token_hash="h", request=request()).to_message(KEYS)
+    assert QueuedWebhook.from_message(message, f"new-key-of-the-stack,{KEYS}").request.url == request().url
     # With neither, only what was sealed is lost.
-    lost = Delivery.from_message(message, "another key").request
+    lost = QueuedWebhook.from_message(message, "another key").request
     assert lost == replace(request(), url="")
 
 
 def test_a_message_of_a_version_before_is_read() -> None:
-    said = json.loads(Delivery(provider="zadarma", token_hash="h", request=request()).to_message(KEYS))
+    said = json.loads(QueuedWebhook(provider="zadarma", token_hash="h", request=request()).to_message(KEYS))
     for name in ("rest", "url", "source_ip"):
         del said[name]
-    assert Delivery.from_message(json.dumps(said), KEYS).request.body == request().body
+    assert QueuedWebhook.from_message(json.dumps(said), KEYS).request.body == request().body
 
 
 @given(st.text(max_size=50))

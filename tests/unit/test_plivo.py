@@ -17,10 +17,18 @@ from plivo.utils.signature_v3 import validate_v3_signature
 from pydantic import ValidationError
 
 from doors import PlainDoor
-from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
+from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
 from hangtag.errors import BadInputError, UnreachableError
 from hangtag.providers import plivo
-from hangtag.providers.base import Accepted, Account, Click, Trust, UnreadableError, UnverifiedError, WebhookRequest
+from hangtag.providers.base import (
+    Account,
+    Click,
+    ParseResult,
+    PayloadError,
+    SignatureError,
+    VerificationKeys,
+    WebhookRequest,
+)
 from hangtag.providers.forms.plivo import PlivoCredentials
 from local.simulator.pbx import plivo as simulated
 from local.simulator.rest import Fault, Reply, Server, serving
@@ -63,11 +71,11 @@ def signed(url: str, signature: str, method: str = "POST", **more: str) -> Webho
     return delivered(url, PARAMETERS, headers, method)
 
 
-def trusted(token: str = TOKEN) -> Trust:
-    return Trust(credentials={"auth_token": (token,)})
+def trusted(token: str = TOKEN) -> VerificationKeys:
+    return VerificationKeys(credentials={"auth_token": (token,)})
 
 
-def parsed(fields: Mapping[str, str], settings: Mapping[str, Any] | None = None, **hints: str) -> Accepted:
+def parsed(fields: Mapping[str, str], settings: Mapping[str, Any] | None = None, **hints: str) -> ParseResult:
     url = f"{HOOK}?{urlencode(hints)}" if hints else HOOK
     return plivo.parse(delivered(url, fields, {"x-plivo-signature-v3-nonce": NONCE}), settings or {})
 
@@ -113,12 +121,12 @@ def test_the_worked_examples(method: str, url: str, signature: str) -> None:
     plivo.verify(signed(url, signature, method, **{"x-plivo-signature-ma-v3": signature}), trusted())
     plivo.verify(signed(url, "AAAA", method, **{"x-plivo-signature-ma-v3": signature}), trusted())
     for other in (signature.lower(), signature[:-1], f"{signature},{signature}", ""):
-        with pytest.raises(UnverifiedError):
+        with pytest.raises(SignatureError):
             plivo.verify(signed(url, other, method), trusted())
 
 
 def test_without_a_query_no_dot_parts_address_and_form() -> None:
-    with pytest.raises(UnverifiedError):
+    with pytest.raises(SignatureError):
         plivo.verify(signed(WITHOUT, "si1kB0LYteDox3vFERHohSWV/K6oHsHjpon7MRSpCKo="), trusted())
 
 
@@ -151,7 +159,7 @@ def test_the_vendors_library_and_this_one_agree(
     plivo.verify(delivered(url, posted, headers, method), trusted())
     wrong = base64.b64encode(hmac.digest(b"x", message.encode(), "sha256")).decode()
     assert not validate_v3_signature(method, url, nonce, TOKEN, wrong, dict(posted))
-    with pytest.raises(UnverifiedError):
+    with pytest.raises(SignatureError):
         plivo.verify(delivered(url, posted, {**headers, "x-plivo-signature-v3": wrong}, method), trusted())
 
 
@@ -167,7 +175,7 @@ def test_the_simulator_signs_as_the_vendor() -> None:
 def test_a_nonce_is_needed_and_bounded_and_is_the_events_id() -> None:
     signature = "bmmYIBbFWAJHeFBmLWnHlsAnpOjYTx3rzELfEM41aT8="
     for nonce in ("", "9" * 129):
-        with pytest.raises(UnverifiedError, match="nonce"):
+        with pytest.raises(SignatureError, match="nonce"):
             plivo.verify(signed(WITHOUT, signature, **{"x-plivo-signature-v3-nonce": nonce}), trusted())
     # Whenever it is posted again: by its digest a call's item knows it, however old that is.
     sent = delivered(f"{HOOK}?ring=101", STARTED, {"x-plivo-signature-v3-nonce": NONCE})
@@ -273,7 +281,7 @@ def test_an_older_callback_without_event_is_known_by_its_status() -> None:
     assert parsed({**bare, "CallStatus": "parked"}).unknown
     assert parsed({**STARTED, "Event": "Redirect"}).unknown
     assert parsed({**STARTED, "DialAction": "digits"}).unknown
-    with pytest.raises(UnreadableError, match="CallUUID"):
+    with pytest.raises(PayloadError, match="CallUUID"):
         parsed({"Event": "Hangup"})
 
 

@@ -16,11 +16,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hangtag.auth import is_ours
-from hangtag.calls.event import CallEvent
-from hangtag.flow.receive import NOT_FOUND
+from hangtag.domain.calls.event import CallEvent
 from hangtag.providers import PROVIDERS, load
-from hangtag.providers.base import Accepted, RefusedError, Trust, UnreadableError, UnverifiedError, WebhookRequest
-from hangtag.store.deliveries import mask_headers
+from hangtag.providers.base import (
+    ParseResult,
+    PayloadError,
+    SignatureError,
+    VerificationKeys,
+    WebhookRejectedError,
+    WebhookRequest,
+)
+from hangtag.services.webhooks.handler import NOT_FOUND
+from hangtag.store.integrations.request_log import mask_headers
 from local.simulator.pbx import Request
 from local.simulator.pbx.base import FORM, JSON, flipped, with_header
 from local.simulator.story import EVENTS, PROVIDER, Message, Story, load_stories, message
@@ -78,7 +85,7 @@ def kinds(pbx: Line) -> list[Message]:
     return list(by_shape.values())[:12]
 
 
-def verify(pbx: Line, request: Request, trust: Trust | None = None, later: float = 0) -> None:
+def verify(pbx: Line, request: Request, trust: VerificationKeys | None = None, later: float = 0) -> None:
     at = NOON + timedelta(seconds=later)
     load(pbx.provider).verify(pbx.received(request, at), trust or pbx.trust())
 
@@ -120,14 +127,14 @@ def with_proof(pbx: Line, sent: Iterable[Message]) -> Iterator[Message]:
             assert INFOS[pbx.provider].unsigned is not None
 
 
-def is_refused(pbx: Line, request: Request, trust: Trust | None = None, later: float = 0) -> int | None:
+def is_refused(pbx: Line, request: Request, trust: VerificationKeys | None = None, later: float = 0) -> int | None:
     """The status of a refusal, None if the request is taken for genuine."""
     if not is_ours(urlsplit(request.url).path.split("/")[3], "hook", KEYS):
         return NOT_FOUND.status
     try:
         verify(pbx, request, trust, later)
-    except RefusedError as refused:
-        assert isinstance(refused, UnverifiedError | UnreadableError)
+    except WebhookRejectedError as refused:
+        assert isinstance(refused, SignatureError | PayloadError)
         assert refused.reply.status == refused.status
         return refused.reply.status
     return None
@@ -193,9 +200,11 @@ def test_a_secret_that_is_missing_or_empty_is_401(pbx: Line) -> None:
     good = pbx.signed(first(pbx))
     trust = pbx.trust()
     for empty in (
-        Trust(),
-        Trust(hashes=dict.fromkeys(trust.hashes, ()), credentials=dict.fromkeys(trust.credentials, ())),
-        Trust(hashes=dict.fromkeys(trust.hashes, ("",)), credentials=dict.fromkeys(trust.credentials, ("",))),
+        VerificationKeys(),
+        VerificationKeys(hashes=dict.fromkeys(trust.hashes, ()), credentials=dict.fromkeys(trust.credentials, ())),
+        VerificationKeys(
+            hashes=dict.fromkeys(trust.hashes, ("",)), credentials=dict.fromkeys(trust.credentials, ("",))
+        ),
     ):
         assert is_refused(pbx, good, empty) == 401
 
@@ -278,7 +287,7 @@ def test_an_event_of_an_unknown_name_is_kept_and_changes_nothing(pbx: Line) -> N
     status = pbx.pbx.UNKNOWN_STATUS
     try:
         accepted = pbx.accepted(pbx.signed(pbx.pbx.UNKNOWN))
-    except RefusedError as refused:
+    except WebhookRejectedError as refused:
         # A refusal is kept for the admin too.
         assert refused.reply.status == status
         return
@@ -420,14 +429,14 @@ def only_declared(pbx: Line, request: WebhookRequest) -> None:
     provider = load(pbx.provider)
     try:
         provider.verify(request, pbx.trust())
-    except (UnverifiedError, UnreadableError) as refused:
+    except (SignatureError, PayloadError) as refused:
         assert refused.reply.status in (400, 401)
     try:
         accepted = provider.parse(request, pbx.pbx.SETTINGS)
-    except UnreadableError as refused:
+    except PayloadError as refused:
         assert refused.reply.status == 400
     else:
-        assert isinstance(accepted, Accepted)
+        assert isinstance(accepted, ParseResult)
         for event in accepted.events:
             assert isinstance(event, CallEvent)
             # It can be kept, and told from others.

@@ -12,10 +12,10 @@ import pytest
 
 from doors import NoLimits, NoTokens
 from hangtag.errors import BadInputError, HangtagError, TooManyError, UnreachableError
-from hangtag.flow.pbx import hosts
-from hangtag.outbound import PbxDoor, check_host
-from hangtag.providers import ABILITIES, PROVIDERS, abilities, optional
-from hangtag.providers.base import Account, Click, Finding, KnownExtension, Limit, Media, Placed
+from hangtag.outbound import RateLimitedClient, check_host
+from hangtag.providers import CAPABILITIES, PROVIDERS, capabilities, optional
+from hangtag.providers.base import Account, Check, Click, KnownExtension, Limit, Media, PlacedCall
+from hangtag.services.integrations.client import hosts
 from local.simulator.pbx import load as load_pbx
 from local.simulator.rest import Fault, Reply, Rest, Server, serving
 from local.simulator.rest import load as load_rest
@@ -31,8 +31,8 @@ _KEY = "whsec_" + "a" * 43 + "="
 MADE = {"planfix_token": "p" * 32, "crm_token": "c" * 32, "signing_key": _KEY, "verification_token": _KEY}
 each_ability = pytest.mark.parametrize(
     ("provider", "ability"),
-    [(key, ability) for key in MODULES.values() for ability in abilities(key)],
-    ids=[f"{key}-{ability}" for key in MODULES.values() for ability in abilities(key)],
+    [(key, ability) for key in MODULES.values() for ability in capabilities(key)],
+    ids=[f"{key}-{ability}" for key in MODULES.values() for ability in capabilities(key)],
 )
 
 
@@ -57,7 +57,7 @@ class Line:
             time_zone="Europe/Moscow",
             webhook_url=HOOK,
         )
-        self.door = PbxDoor(
+        self.door = RateLimitedClient(
             limiter=self.limiter,
             tokens=NoTokens(),
             limits=optional(provider, "LIMITS") or {},
@@ -104,17 +104,17 @@ def outcome(line: Line, ability: str) -> Any:
 
 def is_told(result: Any, *kinds: type[HangtagError]) -> bool:
     """Whether it went wrong in a way that is declared: an error of these kinds, or a finding that is not ok."""
-    return isinstance(result, kinds) or (isinstance(result, Finding) and not result.ok)
+    return isinstance(result, kinds) or (isinstance(result, Check) and not result.ok)
 
 
 @each_ability
 def test_what_a_provider_says_it_can_do_works_against_its_api(provider: str, ability: str) -> None:
-    kinds: Mapping[str, type[Any]] = {"originate": Placed, "recording": Media, "history": list, "extensions": tuple}
+    kinds: Mapping[str, type[Any]] = {"originate": PlacedCall, "recording": Media, "history": list, "extensions": tuple}
     with running(provider) as (api, server):
         line = Line(provider, api, server)
         result = line.ask(ability)
-        assert type(result) is kinds.get(ability, Finding)
-        if isinstance(result, Finding):
+        assert type(result) is kinds.get(ability, Check)
+        if isinstance(result, Check):
             assert result.ok, result
             assert result.what in ("pbx", "set_up", "look_after")
         if ability == "extensions":
@@ -173,7 +173,7 @@ def test_an_answer_that_is_none_breaks_nothing(provider: str, ability: str, body
         line = Line(provider, api, server)
         result = outcome(line, ability)
         # Where an empty success is all that the PBX ever says, it is one; nothing else than what is declared is raised.
-        allowed = (UnreachableError, BadInputError, Placed, Finding, Media, list, tuple)
+        allowed = (UnreachableError, BadInputError, PlacedCall, Check, Media, list, tuple)
         assert isinstance(result, allowed), result
 
 
@@ -206,7 +206,7 @@ def test_other_credentials_are_refused_and_nothing_of_them_is_told(provider: str
         if not server.asked:
             return
         assert is_told(result, BadInputError), result
-        words = result.detail if isinstance(result, Finding) else result.message
+        words = result.detail if isinstance(result, Check) else result.message
         assert not [value for value in others.values() if len(value) > 8 and "url" not in value and value in words]
         assert CLICK.number.strip("+") not in words
 
@@ -249,6 +249,6 @@ def test_credentials_go_to_the_pbxs_own_hosts_only(provider: str, monkeypatch: p
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_abilities_and_limits_are_known_ones(provider: str) -> None:
-    assert set(abilities(provider)) <= set(ABILITIES)
+    assert set(capabilities(provider)) <= set(CAPABILITIES)
     limits: Mapping[str, Limit] = optional(provider, "LIMITS") or {}
     assert all(limit.count >= 1 and limit.seconds > 0 for limit in limits.values())

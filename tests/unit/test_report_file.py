@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from hangtag.flow import report_file
-from hangtag.flow.report_file import in_order
-from hangtag.flow.report_rows import Row
-from hangtag.reports.report import Kind
-from hangtag.store import client
+from hangtag.domain.reports.report import Kind
+from hangtag.services.reports import file as report_file
+from hangtag.services.reports.file import in_order
+from hangtag.services.reports.rows import Row
+from hangtag.store.db import client
 
 
 def row(number: int, **said: Any) -> Row:

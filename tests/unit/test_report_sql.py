@@ -11,11 +11,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from generated_calls import People, Seeded, month, people
-from hangtag.reports import facts, report, sums
-from hangtag.reports.facts import Beside
-from hangtag.reports.report import Filters, Kind, Period, Viewer
-from hangtag.reports.sums import Aggregate
-from hangtag.store.report_calls import return_seconds
+from hangtag.domain.reports import facts, report, sums
+from hangtag.domain.reports.facts import Beside
+from hangtag.domain.reports.report import Filters, Kind, Period, Viewer
+from hangtag.domain.reports.sums import Aggregate
+from hangtag.store.reports.calls import return_seconds
 from report_sql import Judge
 
 ZONES = (

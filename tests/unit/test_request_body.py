@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hangtag.api.kernel.body import read_object
 from hangtag.errors import BadInputError, TooLargeError, UnsupportedMediaError
-from hangtag.http.body import read_object
 
 
 def event(body: bytes) -> dict[str, Any]:

@@ -11,13 +11,13 @@ import pytest
 from pydantic import ValidationError
 
 from doors import NoTokens, PlainDoor
-from hangtag.calls.classify import PickUp, SkipReason, TagType, classify
-from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
-from hangtag.calls.fold import Call, fold
+from hangtag.domain.calls.classify import PickUp, SkipReason, TagType, classify
+from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
+from hangtag.domain.calls.fold import Call, fold
 from hangtag.errors import BadInputError, TooManyError, UnreachableError
-from hangtag.outbound import PbxDoor
+from hangtag.outbound import RateLimitedClient
 from hangtag.providers import ringcentral
-from hangtag.providers.base import Account, Click, Limit, Trust, UnreadableError, UnverifiedError, WebhookRequest
+from hangtag.providers.base import Account, Click, Limit, PayloadError, SignatureError, VerificationKeys, WebhookRequest
 from hangtag.providers.forms.ringcentral import RingCentralCredentials, RingCentralSettings
 from local.simulator.pbx import ringcentral as simulated
 from local.simulator.pbx.base import JSON
@@ -144,8 +144,8 @@ def test_the_token_may_be_in_either_header(headers: Mapping[str, str], good: boo
     if good:
         ringcentral.verify(event, OURS.trust())
         return
-    for trust in (OURS.trust(), Trust(), Trust(credentials={"verification_token": ("",)})):
-        with pytest.raises(UnverifiedError):
+    for trust in (OURS.trust(), VerificationKeys(), VerificationKeys(credentials={"verification_token": ("",)})):
+        with pytest.raises(SignatureError):
             ringcentral.verify(event, trust)
 
 
@@ -501,7 +501,7 @@ def test_what_is_not_known_is_kept_and_changes_nothing(body: Mapping[str, Any]) 
     ],
 )
 def test_what_is_no_notification_is_refused(body: Mapping[str, Any]) -> None:
-    with pytest.raises(UnreadableError):
+    with pytest.raises(PayloadError):
         ringcentral.parse(delivered(body), {})
 
 
@@ -619,7 +619,7 @@ def test_during_a_penalty_the_group_is_not_asked_again(monkeypatch: pytest.Monke
     monkeypatch.setenv("OUTBOUND_LOOPBACK", "true")
     with running() as (_, server, account, _):
         limits = Limits()
-        door = PbxDoor(
+        door = RateLimitedClient(
             limiter=limits, tokens=NoTokens(), limits=ringcentral.LIMITS, hosts=ringcentral.HOSTS, seconds=5.0
         )
         ringcentral.ping(account, door)

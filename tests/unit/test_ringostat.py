@@ -9,11 +9,11 @@ from urllib.parse import urlencode
 import pytest
 
 from doors import PlainDoor
-from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
+from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
 from hangtag.errors import BadInputError, UnreachableError
 from hangtag.outbound import check_host
 from hangtag.providers import ringostat
-from hangtag.providers.base import Account, Click, Trust, UnreadableError, WebhookRequest
+from hangtag.providers.base import Account, Click, PayloadError, VerificationKeys, WebhookRequest
 from local.simulator.rest import Fault, Reply, Server, serving
 from local.simulator.rest.ringostat import Api
 from provider_stories import NOON
@@ -61,7 +61,7 @@ def project() -> Iterator[tuple[Api, Server, Account]]:
 def test_whichever_way_the_admin_chose_says_the_same(how: str) -> None:
     fields = {**TAKEN, "calldate": "2026-03-01 13:59:54"}
     request = delivered("taken", fields, how)
-    ringostat.verify(request, Trust())
+    ringostat.verify(request, VerificationKeys())
     (event,) = ringostat.parse(request, SETTINGS).events
     assert (event.kind, event.extension, event.external, event.line) == (
         Kind.ANSWERED,
@@ -171,9 +171,9 @@ def test_without_a_time_zone_or_with_a_clock_that_is_off_times_are_left_out() ->
 
 
 def test_a_webhook_without_its_moment_or_call_is_unreadable() -> None:
-    with pytest.raises(UnreadableError, match="event is missing"):
+    with pytest.raises(PayloadError, match="event is missing"):
         ringostat.parse(delivered("", TAKEN), SETTINGS)
-    with pytest.raises(UnreadableError, match="uniqueid is missing"):
+    with pytest.raises(PayloadError, match="uniqueid is missing"):
         told("taken", caller="1")
     assert ringostat.parse(delivered("after_rating", TAKEN), SETTINGS).unknown
 

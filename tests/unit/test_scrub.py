@@ -2,7 +2,7 @@
 
 import pytest
 
-from hangtag.flow.scrub import Scrubber
+from hangtag.services.jobs.redact import Scrubber
 
 SCRUBBER = Scrubber("+79105557701")
 

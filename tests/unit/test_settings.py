@@ -6,9 +6,9 @@ import pytest
 from pydantic import ValidationError
 
 from hangtag import settings
-from hangtag.http import setup
+from hangtag.api.integrations import setup
 from hangtag.settings import TelephonySettings
-from hangtag.store import settings as stored
+from hangtag.store.office import settings as stored
 
 
 def test_the_defaults_are_those_of_the_design() -> None:

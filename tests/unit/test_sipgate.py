@@ -15,12 +15,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pydantic import ValidationError
 
 from doors import PlainDoor
-from hangtag.calls.classify import classify
-from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
-from hangtag.calls.fold import fold
+from hangtag.domain.calls.classify import classify
+from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
+from hangtag.domain.calls.fold import fold
 from hangtag.errors import BadInputError, UnreachableError
 from hangtag.providers import sipgate
-from hangtag.providers.base import Account, Click, Trust, UnreadableError, UnverifiedError, WebhookRequest
+from hangtag.providers.base import Account, Click, PayloadError, SignatureError, VerificationKeys, WebhookRequest
 from hangtag.providers.forms.sipgate import SipgateCredentials, SipgateSettings
 from local.simulator.pbx import sipgate as simulated
 from local.simulator.rest import Fault, Reply, Server, serving
@@ -94,23 +94,23 @@ def account_of(**more: Any) -> Iterator[tuple[Api, Server, Account]]:
 
 
 def test_what_sipgate_itself_has_signed_is_genuine_by_the_published_key() -> None:
-    sipgate.verify(delivered(GENUINE, SIGNATURE), Trust())
+    sipgate.verify(delivered(GENUINE, SIGNATURE), VerificationKeys())
     for place in range(0, len(GENUINE), 7):
         wrong = bytearray(GENUINE)
         wrong[place] ^= 1
-        with pytest.raises(UnverifiedError):
-            sipgate.verify(delivered(bytes(wrong), SIGNATURE), Trust())
+        with pytest.raises(SignatureError):
+            sipgate.verify(delivered(bytes(wrong), SIGNATURE), VerificationKeys())
 
 
 def test_a_key_that_is_entered_replaces_the_published_one() -> None:
-    trust = Trust(credentials={"public_key": (simulated.CREDENTIALS["public_key"],)})
-    with pytest.raises(UnverifiedError):
+    trust = VerificationKeys(credentials={"public_key": (simulated.CREDENTIALS["public_key"],)})
+    with pytest.raises(SignatureError):
         sipgate.verify(delivered(GENUINE, SIGNATURE), trust)
     body = urlencode(CALL).encode()
     sipgate.verify(delivered(body, simulated.sign(simulated.CREDENTIALS["public_key"], body)), trust)
     for key in ("no key", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----", UNHEARD_OF, "\ud800"):
-        with pytest.raises(UnverifiedError):
-            sipgate.verify(delivered(GENUINE, SIGNATURE), Trust(credentials={"public_key": (key,)}))
+        with pytest.raises(SignatureError):
+            sipgate.verify(delivered(GENUINE, SIGNATURE), VerificationKeys(credentials={"public_key": (key,)}))
 
 
 def test_only_a_public_key_of_rsa_can_be_entered() -> None:
@@ -221,9 +221,9 @@ def test_a_forwarded_call_leaves_one_tag(name: str) -> None:
 def test_a_withheld_number_is_none_and_keys_change_nothing() -> None:
     assert told({**CALL, "from": "anonymous"}).external == ""
     assert parsed({"event": "dtmf", "callId": "c1", "dtmf": "1"}) == ()
-    with pytest.raises(UnreadableError, match="callId"):
+    with pytest.raises(PayloadError, match="callId"):
         parsed({**CALL, "callId": ""})
-    with pytest.raises(UnreadableError, match="twice"):
+    with pytest.raises(PayloadError, match="twice"):
         parsed({**CALL, "callId": ["c1", "c2"]})
 
 

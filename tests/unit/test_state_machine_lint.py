@@ -30,11 +30,11 @@ def machine(task: dict[str, Any]) -> dict[str, Any]:
     return {"StartAt": "Only", "States": {"Only": task, "Failed": {"Type": "Fail"}}}
 
 
-def test_our_state_machine_is_clean() -> None:
+def test_state_machine_of_the_product_has_no_fault() -> None:
     assert lint(yaml.safe_load((ROOT / "statemachines" / "call.asl.yaml").read_text())) == []
 
 
-def test_a_good_task_and_a_good_callback_pass() -> None:
+def test_complete_task_or_callback_passes() -> None:
     assert lint(machine(GOOD)) == []
     assert lint(machine(CALLBACK)) == []
 
@@ -50,43 +50,43 @@ def test_a_good_task_and_a_good_callback_pass() -> None:
         ),
         (
             CALLBACK | {"Retry": [{"ErrorEquals": ["States.ALL"]}]},
-            "Only is a callback and may retry States.TaskFailed only",
+            "Only is a callback and can retry only States.TaskFailed",
         ),
         (
             GOOD | {"Parameters": {"number.$": "$.external"}},
-            "Only is given more than the call's key: $.external",
+            "Only receives more than the call's key: $.external",
         ),
-        # The name says nothing of what is put there.
-        (GOOD | {"Parameters": {"pk.$": "$.external"}}, "Only is given more than the call's key: $.external"),
+        # A field's name does not restrict its value.
+        (GOOD | {"Parameters": {"pk.$": "$.external"}}, "Only receives more than the call's key: $.external"),
         (
             CALLBACK | {"Parameters": {"Values": [{":number": {"S.$": "$.external"}}]}},
-            "Only is given more than the call's key: $.external",
+            "Only receives more than the call's key: $.external",
         ),
         (
             GOOD | {"Parameters": {"pk.$": "States.Format('{}', $.external)"}},
-            "Only is given more than the call's key: States.Format('{}', $.external)",
+            "Only receives more than the call's key: States.Format('{}', $.external)",
         ),
         (
             {k: v for k, v in GOOD.items() if k != "Parameters"},
-            "Only has no Parameters, so it is given all of the input",
+            "Only has no Parameters, so it receives the whole input",
         ),
-        (GOOD | {"InputPath": "$.external"}, "Only has InputPath; the call's key comes by Parameters"),
+        (GOOD | {"InputPath": "$.external"}, "Only has InputPath; pass the call's key in Parameters"),
         (GOOD | {"TimeoutSeconds": None}, "Only has no TimeoutSeconds"),
         (GOOD | {"TimeoutSeconds": 0}, "Only has no TimeoutSeconds"),
-        (GOOD | {"Next": "Nowhere"}, "Nowhere is led to but does not exist"),
-        ({k: v for k, v in GOOD.items() if k != "End"}, "Only neither ends nor goes on"),
+        (GOOD | {"Next": "Nowhere"}, "Nowhere is a transition's target but does not exist"),
+        ({k: v for k, v in GOOD.items() if k != "End"}, "Only has neither End nor Next"),
     ],
 )
-def test_a_fault_is_named(task: dict[str, Any], fault: str) -> None:
+def test_fault_of_a_task_is_named_in_a_sentence(task: dict[str, Any], fault: str) -> None:
     assert fault in lint(machine(task))
 
 
-def test_a_task_without_a_catch_is_named_and_so_is_what_it_no_longer_leads_to() -> None:
+def test_task_without_catch_is_named_with_its_lost_target() -> None:
     bare = {k: v for k, v in GOOD.items() if k != "Catch"}
     assert lint(machine(bare)) == ["Failed cannot be reached", "Only has no Catch"]
 
 
-def test_tasks_inside_a_map_or_a_parallel_state_are_looked_at_too() -> None:
+def test_tasks_inside_a_map_or_parallel_state_are_linted() -> None:
     bare = {k: v for k, v in GOOD.items() if k != "Retry"}
     inside = {"Type": "Map", "ItemProcessor": machine(bare), "End": True}
     assert "Each: Only has no Retry" in lint({"StartAt": "Each", "States": {"Each": inside}})
@@ -94,11 +94,11 @@ def test_tasks_inside_a_map_or_a_parallel_state_are_looked_at_too() -> None:
     assert "Each: Only has no Retry" in lint({"StartAt": "Each", "States": {"Each": inside}})
 
 
-def test_a_machine_that_the_lint_cannot_read_does_not_pass() -> None:
+def test_machine_in_another_query_language_fails() -> None:
     assert lint(machine(GOOD) | {"QueryLanguage": "JSONata"}) != []
 
 
-def test_the_command_names_the_file_and_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_names_the_faulty_file_in_its_output(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     bad = tmp_path / "bad.asl.yaml"
     bad.write_text(yaml.safe_dump(machine(GOOD | {"Retry": []})))
     assert main([str(bad)]) == 1

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from hangtag.calls.classify import SkipReason, Verdict, classify
-from hangtag.calls.fold import Call
+from hangtag.domain.calls.classify import SkipReason, Verdict, classify
+from hangtag.domain.calls.fold import Call
 from hangtag.phone import normalise
 from local.simulator import faults
 from local.simulator.story import (

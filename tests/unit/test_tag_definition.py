@@ -3,11 +3,11 @@
 import pytest
 
 from calls_helpers import event
-from hangtag.calls.classify import TagType, classify
-from hangtag.calls.event import Kind, Outcome
-from hangtag.calls.fold import fold
-from hangtag.tags import Attachment, DefinedField, DefinitionError, Setting, build_tag
-from hangtag.tags.definition import define, fields_of, standard
+from hangtag.domain.calls.classify import TagType, classify
+from hangtag.domain.calls.event import Kind, Outcome
+from hangtag.domain.calls.fold import fold
+from hangtag.domain.tags import Attachment, DefinedField, DefinitionError, Setting, build_tag
+from hangtag.domain.tags.definition import define, fields_of, standard
 
 CALL = [
     ("Datum", "date"),

@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 
 from calls_helpers import NOON, event
-from hangtag.calls.classify import TagType, classify
-from hangtag.calls.event import Kind, Outcome
-from hangtag.calls.fold import Call, fold
-from hangtag.tags import Attachment, AttachRule, Person, Setting, attach, build_tag
+from hangtag.domain.calls.classify import TagType, classify
+from hangtag.domain.calls.event import Kind, Outcome
+from hangtag.domain.calls.fold import Call, fold
+from hangtag.domain.tags import Attachment, AttachRule, Person, Setting, attach, build_tag
 
 CALL_ORDER = [
     ("Date", "date"),

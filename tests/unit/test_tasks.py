@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hangtag.api.tasks.routes import checked
 from hangtag.errors import BadInputError
-from hangtag.http.routes.tasks import checked
-from hangtag.settings import TaskTemplate, TypedField
-from hangtag.store.tasks import Task, check_fields, due_time, task_from_template
+from hangtag.settings import TaskField, TaskTemplate
+from hangtag.store.office.tasks import Task, check_fields, due_time, task_from_template
 
 Kind = Literal["string", "number", "boolean", "date"]
 # One right value and what looks like it but is not.
@@ -33,8 +33,8 @@ def cases(values: dict[Kind, list[Any]]) -> list[tuple[Kind, Any]]:
     return [(kind, value) for kind, held in values.items() for value in held]
 
 
-def field(name: str, kind: Kind = "string", value: Any = None) -> TypedField:
-    return TypedField(name=name, type=kind, value=value)
+def field(name: str, kind: Kind = "string", value: Any = None) -> TaskField:
+    return TaskField(name=name, type=kind, value=value)
 
 
 def made(template: TaskTemplate, **more: Any) -> Task:

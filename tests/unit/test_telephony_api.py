@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
-from hangtag.providers.base import Accepted, ContactCard, Office, RefusedError, WebhookRequest
+from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
+from hangtag.providers.base import ContactCard, OfficeLookups, ParseResult, WebhookRejectedError, WebhookRequest
 from telephony import receive
 
 TOKEN = "0123456789abcdef0123456789abcdef"
@@ -28,7 +28,7 @@ EVENT = {
 }
 
 
-def post(body: bytes, content_type: str = "application/x-www-form-urlencoded") -> Accepted | RefusedError:
+def post(body: bytes, content_type: str = "application/x-www-form-urlencoded") -> ParseResult | WebhookRejectedError:
     """Hand a body to the provider as the webhook would."""
     request = WebhookRequest(
         method="POST",
@@ -44,7 +44,7 @@ def post(body: bytes, content_type: str = "application/x-www-form-urlencoded") -
 def said(fields: dict[str, str]) -> CallEvent:
     """The one event of an accepted delivery."""
     result = post(urlencode(fields).encode())
-    assert isinstance(result, Accepted), result
+    assert isinstance(result, ParseResult), result
     assert (result.reply.status, result.reply.body) == (200, "")
     (event,) = result.events
     return event
@@ -53,7 +53,7 @@ def said(fields: dict[str, str]) -> CallEvent:
 def refusal(fields: dict[str, str]) -> tuple[int, str, str]:
     """Status, error text and the admin's reason of a refused delivery."""
     result = post(urlencode(fields).encode())
-    assert isinstance(result, RefusedError)
+    assert isinstance(result, WebhookRejectedError)
     return result.reply.status, json.loads(result.reply.body)["error"], result.reason
 
 
@@ -198,25 +198,25 @@ def test_bad_parameters_are_refused_and_the_reason_never_shows_a_value(change: d
 )
 def test_what_is_no_form_is_refused(body: bytes) -> None:
     result = post(body)
-    assert isinstance(result, RefusedError)
+    assert isinstance(result, WebhookRejectedError)
     assert result.reply.status in (400, 401)
 
 
 def test_a_json_array_is_refused_as_no_form() -> None:
     result = post(b'["cmd","event"]', "application/json")
-    assert isinstance(result, RefusedError)
+    assert isinstance(result, WebhookRejectedError)
     assert (result.reply.status, "not JSON" in result.reason) == (400, True)
 
 
 def test_a_byte_order_mark_is_passed_over() -> None:
     result = post(b"\xef\xbb\xbf" + urlencode(EVENT).encode())
-    assert isinstance(result, Accepted)
+    assert isinstance(result, ParseResult)
 
 
 @given(st.binary(max_size=300), st.text(max_size=30))
 def test_nothing_that_can_be_posted_raises(body: bytes, content_type: str) -> None:
     """Promise: receive is total."""
-    assert isinstance(post(body, content_type), RefusedError)
+    assert isinstance(post(body, content_type), WebhookRejectedError)
 
 
 @given(st.dictionaries(st.sampled_from(sorted(EVENT)), st.text(max_size=80)))
@@ -225,8 +225,8 @@ def test_no_values_of_known_parameters_raise(fields: dict[str, str]) -> None:
     post(urlencode(EVENT | fields | {"planfix_token": TOKEN}, errors="replace").encode())
 
 
-def office(card: ContactCard | None) -> Office:
-    return Office(
+def office(card: ContactCard | None) -> OfficeLookups:
+    return OfficeLookups(
         contact=lambda _number: card,
         credentials=lambda: {"pbx_url": "https://pbx.example", "pbx_token": "s3cret"},
     )
@@ -243,7 +243,7 @@ def office(card: ContactCard | None) -> Office:
 )
 def test_a_contact_is_answered_in_the_documented_form(card: ContactCard | None, answer: dict[str, object]) -> None:
     result = post(urlencode({"cmd": "contact", "phone": "7910", "planfix_token": TOKEN}).encode())
-    assert isinstance(result, Accepted)
+    assert isinstance(result, ParseResult)
     assert result.respond is not None
     assert json.loads(result.respond(office(card)).body) == answer
     assert json.loads(result.reply.body) == {}
@@ -251,7 +251,7 @@ def test_a_contact_is_answered_in_the_documented_form(card: ContactCard | None, 
 
 def test_a_ping_is_answered_with_what_the_admin_typed() -> None:
     result = post(urlencode({"cmd": "ping", "planfix_token": TOKEN}).encode())
-    assert isinstance(result, Accepted)
+    assert isinstance(result, ParseResult)
     assert result.respond is not None
     reply = result.respond(office(None))
     assert json.loads(reply.body) == {"pbxToken": "s3cret", "pbxUrl": "https://pbx.example"}

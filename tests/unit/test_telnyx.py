@@ -22,19 +22,19 @@ from telnyx.lib import webhook_verification
 from telnyx.types.call_dial_params import CallDialParams
 
 from doors import PlainDoor
-from hangtag.calls.classify import PickUp, SkipReason, classify
-from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
-from hangtag.calls.fold import Call, fold
+from hangtag.domain.calls.classify import PickUp, SkipReason, classify
+from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
+from hangtag.domain.calls.fold import Call, fold
 from hangtag.errors import BadInputError, TooManyError, UnreachableError
 from hangtag.providers import telnyx
 from hangtag.providers.base import (
-    Accepted,
     Account,
     Click,
-    Placed,
-    Trust,
-    UnreadableError,
-    UnverifiedError,
+    ParseResult,
+    PayloadError,
+    PlacedCall,
+    SignatureError,
+    VerificationKeys,
     WebhookRequest,
 )
 from hangtag.providers.forms.telnyx import INFOS, TelnyxCredentials, TelnyxSettings
@@ -97,7 +97,7 @@ def delivered(body: object, headers: Mapping[str, str] | None = None, at: dateti
     )
 
 
-def parsed(name: str, *arguments: Any, settings: Mapping[str, Any] | None = None, **more: Any) -> Accepted:
+def parsed(name: str, *arguments: Any, settings: Mapping[str, Any] | None = None, **more: Any) -> ParseResult:
     return telnyx.parse(delivered(body_of(name, *arguments, **more)), SETTINGS if settings is None else settings)
 
 
@@ -110,14 +110,14 @@ def all_of(*bodies: Mapping[str, Any]) -> list[CallEvent]:
     return [event for body in bodies for event in telnyx.parse(delivered(body), SETTINGS).events]
 
 
-def trust(*keys: str) -> Trust:
-    return Trust(credentials={"public_key": keys or (simulated.CREDENTIALS["public_key"],)})
+def trust(*keys: str) -> VerificationKeys:
+    return VerificationKeys(credentials={"public_key": keys or (simulated.CREDENTIALS["public_key"],)})
 
 
-def is_taken(request: WebhookRequest, who: Trust) -> bool:
+def is_taken(request: WebhookRequest, who: VerificationKeys) -> bool:
     try:
         telnyx.verify(request, who)
-    except UnverifiedError:
+    except SignatureError:
         return False
     return True
 
@@ -189,13 +189,13 @@ def test_of_several_public_keys_any_is_good_and_what_is_no_key_is_passed_over() 
         telnyx.verify(worked(), trust(*keys))
     for wrong in ((other,), ("",), (WORKED_KEY.rstrip("="),), (base64.b64decode(WORKED_KEY).hex(),)):
         assert not is_taken(worked(), trust(*wrong))
-    assert not is_taken(worked(), Trust())
-    assert not is_taken(worked(), Trust(credentials={"public_key": ()}))
+    assert not is_taken(worked(), VerificationKeys())
+    assert not is_taken(worked(), VerificationKeys(credentials={"public_key": ()}))
 
 
 def test_why_a_delivery_is_refused_is_told_without_any_of_its_values() -> None:
     for wrong in (worked(WORKED_BODY + b" "), worked(later=301), worked(telnyx_signature_ed25519="c2VjcmV0")):
-        with pytest.raises(UnverifiedError) as refused:
+        with pytest.raises(SignatureError) as refused:
             telnyx.verify(wrong, trust(WORKED_KEY))
         for value in (*wrong.headers.values(), WORKED_KEY, "+35319605860", "c2VjcmV0"):
             assert value not in refused.value.reason
@@ -544,7 +544,7 @@ def test_a_delivery_without_what_it_is_about_can_not_be_read(name: str) -> None:
     for value in values:
         body = body_of("hangup")
         body["data"]["payload"][name] = value
-        with pytest.raises(UnreadableError):
+        with pytest.raises(PayloadError):
             telnyx.parse(delivered(body), SETTINGS)
 
 
@@ -563,7 +563,7 @@ def test_a_delivery_without_what_it_is_about_can_not_be_read(name: str) -> None:
     ],
 )
 def test_what_is_no_webhook_can_not_be_read(body: object) -> None:
-    with pytest.raises(UnreadableError):
+    with pytest.raises(PayloadError):
         telnyx.parse(delivered(body), {})
 
 
@@ -818,7 +818,7 @@ def test_the_contact_may_be_dialled_when_the_employee_has_picked_up_and_only_the
     )
     for body in others:
         assert telnyx.pending(delivered(body)) is None, body
-    with pytest.raises(UnreadableError):
+    with pytest.raises(PayloadError):
         telnyx.pending(delivered(b"\xff"))
 
 
@@ -882,8 +882,8 @@ def state_of(dial: Mapping[str, Any]) -> Any:
 
 def test_a_click_rings_the_employee_and_is_the_same_command_if_it_is_tried_again() -> None:
     with running() as at:
-        assert telnyx.originate(at.account, CLICK, at.door) == Placed("session-0")
-        assert telnyx.originate(at.account, CLICK, at.door) == Placed("session-0")
+        assert telnyx.originate(at.account, CLICK, at.door) == PlacedCall("session-0")
+        assert telnyx.originate(at.account, CLICK, at.door) == PlacedCall("session-0")
         (dial,) = at.api.placed
         assert (dial["to"], dial["from"]) == (ANNA, SECOND_OWN)
         assert dial["connection_id"] == simulated.CREDENTIALS["connection_id"]
@@ -902,7 +902,7 @@ def test_the_contact_is_called_on_behalf_of_the_employees_leg() -> None:
         body["data"]["payload"]["client_state"] = at.api.placed[0]["client_state"]
         step = telnyx.pending(delivered(body))
         assert step is not None
-        assert telnyx.connect(at.account, step, at.door) == Placed("session-0")
+        assert telnyx.connect(at.account, step, at.door) == PlacedCall("session-0")
         # The webhook may come twice.
         telnyx.connect(at.account, step, at.door)
         _, dial = at.api.placed

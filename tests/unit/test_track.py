@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from calls_helpers import event
-from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
-from hangtag.flow.track import Actions, decide
-from hangtag.store.calls import CallItem, CallKey, Met
-from hangtag.store.kept import Kept, KeptState
+from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
+from hangtag.services.calls.tracker import Actions, decide
+from hangtag.store.calls.items import CallItem, CallKey, Met
+from hangtag.store.calls.recording_states import KeptState, RecordingState
 
 RINGING = event(Kind.RINGING, 0)
 MISSED = event(Kind.ENDED, 20, outcome=Outcome.MISSED)
@@ -76,7 +76,7 @@ def test_a_change_after_the_tag_amends_it_and_starts_nothing_that_waits() -> Non
     (recording,) = call.recordings
     assert decide(changed, call, "always") == Actions(amend=True, recordings=(recording.id,))
     # Once something became of the recording, nobody is asked for it again.
-    looked_at = replace(changed, recordings={recording.id: Kept(state=KeptState.WAITING)})
+    looked_at = replace(changed, recordings={recording.id: RecordingState(state=KeptState.WAITING)})
     assert decide(looked_at, call, "always") == Actions(amend=True)
 
 

@@ -21,12 +21,20 @@ from twilio.twiml.voice_response import Dial, VoiceResponse
 
 from doors import PlainDoor
 from hangtag import outbound
-from hangtag.calls.classify import PickUp, SkipReason, classify
-from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
-from hangtag.calls.fold import fold
+from hangtag.domain.calls.classify import PickUp, SkipReason, classify
+from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
+from hangtag.domain.calls.fold import fold
 from hangtag.errors import BadInputError, HangtagError, TooManyError, UnreachableError
 from hangtag.providers import twilio
-from hangtag.providers.base import Accepted, Account, Click, Trust, UnreadableError, UnverifiedError, WebhookRequest
+from hangtag.providers.base import (
+    Account,
+    Click,
+    ParseResult,
+    PayloadError,
+    SignatureError,
+    VerificationKeys,
+    WebhookRequest,
+)
 from hangtag.providers.forms.twilio import INFOS, TwilioCredentials
 from local.simulator.pbx import Request
 from local.simulator.pbx import twilio as simulated
@@ -68,7 +76,7 @@ def delivered(
     )
 
 
-def parsed(fields: Mapping[str, str], **hints: str) -> Accepted:
+def parsed(fields: Mapping[str, str], **hints: str) -> ParseResult:
     return twilio.parse(delivered(f"{HOOK}?{urlencode(hints)}" if hints else HOOK, fields), {})
 
 
@@ -77,14 +85,14 @@ def told(fields: Mapping[str, str], status: str, **hints: str) -> CallEvent:
     return one
 
 
-def trust(**more: tuple[str, ...]) -> Trust:
-    return Trust(credentials={"auth_token": (TOKEN,), "account_sid": (ACCOUNT,), **more})
+def trust(**more: tuple[str, ...]) -> VerificationKeys:
+    return VerificationKeys(credentials={"auth_token": (TOKEN,), "account_sid": (ACCOUNT,), **more})
 
 
-def is_taken(request: WebhookRequest, who: Trust) -> bool:
+def is_taken(request: WebhookRequest, who: VerificationKeys) -> bool:
     try:
         twilio.verify(request, who)
-    except (UnverifiedError, UnreadableError):
+    except (SignatureError, PayloadError):
         return False
     return True
 
@@ -122,7 +130,7 @@ each_worked = pytest.mark.parametrize(
 def test_the_worked_signatures_are_taken_and_no_other(
     url: str, said: Mapping[str, str] | bytes, headers: dict[str, str], key: str, signature: str
 ) -> None:
-    who = Trust(
+    who = VerificationKeys(
         credentials={
             "auth_token" if headers != SHARED else "shared_key_secret": (key,), "account_sid": (SECOND["AccountSid"],)
         }
@@ -324,7 +332,7 @@ def test_json_is_taken_only_with_its_own_hash_in_the_address() -> None:
 
 def test_a_field_that_is_given_twice_is_refused_if_it_is_read_and_ignored_if_not() -> None:
     twice = urlencode([*INCOMING.items(), ("CallStatus", "ringing"), ("CallStatus", "completed")]).encode()
-    with pytest.raises(UnreadableError, match="CallStatus is given twice"):
+    with pytest.raises(PayloadError, match="CallStatus is given twice"):
         twilio.parse(delivered(HOOK, twice), {})
     same = urlencode([*INCOMING.items(), ("CallStatus", "ringing"), ("CallStatus", "ringing")]).encode()
     assert len(twilio.parse(delivered(HOOK, same), {}).events) == 1
@@ -334,9 +342,9 @@ def test_a_field_that_is_given_twice_is_refused_if_it_is_read_and_ignored_if_not
 
 def test_a_form_of_very_many_fields_is_not_read() -> None:
     many = urlencode([(f"a{number}", "1") for number in range(10_000)]).encode()
-    with pytest.raises(UnreadableError):
+    with pytest.raises(PayloadError):
         twilio.verify(delivered(HOOK, many), trust())
-    with pytest.raises(UnreadableError):
+    with pytest.raises(PayloadError):
         twilio.parse(delivered(HOOK, many), {})
 
 
@@ -445,12 +453,12 @@ def test_what_is_not_known_is_kept_for_the_admin() -> None:
         {**INCOMING, "CallStatus": "ringing", "Direction": ""},
         {"CallSid": PARENT, "RecordingStatus": "transcribed"},
     ):
-        assert parsed(fields) == Accepted(unknown=True)
+        assert parsed(fields) == ParseResult(unknown=True)
 
 
 def test_a_callback_without_its_call_or_status_can_not_be_read() -> None:
     for fields in ({"CallStatus": "ringing"}, {"CallSid": "", "CallStatus": "ringing"}, INCOMING):
-        with pytest.raises(UnreadableError):
+        with pytest.raises(PayloadError):
             parsed(fields)
 
 
@@ -531,7 +539,7 @@ def test_the_time_of_an_event_is_twilios_if_it_can_be_believed(said: str, at: da
 )
 def test_a_duration_is_whole_seconds_or_not_known(said: str, seconds: int | None) -> None:
     if len(said) > 512:
-        with pytest.raises(UnreadableError):
+        with pytest.raises(PayloadError):
             told({**INCOMING, "CallDuration": said}, "completed")
         return
     assert told({**INCOMING, "CallDuration": said}, "completed").talk_seconds == seconds
@@ -543,11 +551,11 @@ RECORDED = f"https://api.twilio.com/2010-04-01/Accounts/{ACCOUNT}/Recordings/RE{
 @pytest.mark.parametrize("status", ["in-progress", "absent", "failed", "paused"])
 def test_a_recording_is_named_only_when_it_is_there(status: str) -> None:
     fields = {"CallSid": PARENT, "RecordingUrl": RECORDED, "RecordingDuration": "62"}
-    assert parsed({**fields, "RecordingStatus": status}) == Accepted()
+    assert parsed({**fields, "RecordingStatus": status}) == ParseResult()
     (event,) = parsed({**fields, "RecordingStatus": "completed"}).events
     assert (event.kind, event.call_id, event.recording) == (Kind.RECORDED, PARENT, RECORDED)
     assert not event.recording_is_temporary
-    with pytest.raises(UnreadableError):
+    with pytest.raises(PayloadError):
         parsed({"CallSid": PARENT, "RecordingStatus": "completed"})
 
 
@@ -564,7 +572,7 @@ def test_a_callback_says_the_same_as_form_as_query_and_as_json() -> None:
     as_json = delivered(f"{HOOK}?{hints}", json.dumps({**fields, "CallDuration": 62}).encode(), {"content-type": JSON})
     for request in (as_query, as_json):
         assert [event.digest() for event in twilio.parse(request, {}).events] == [event.digest() for event in form]
-    with pytest.raises(UnreadableError):
+    with pytest.raises(PayloadError):
         twilio.parse(delivered(HOOK, b'[{"CallSid":"CA1"}]', {"content-type": JSON}), {})
 
 
@@ -993,5 +1001,5 @@ def test_a_call_whose_parents_end_is_lost_is_closed_all_the_same() -> None:
 def test_a_header_that_is_no_ascii_is_refused() -> None:
     good = OURS.signed(FORMS["form"])
     for name in (simulated.SIGNATURE_HEADER, simulated.SETTINGS_HEADER):
-        with pytest.raises(UnverifiedError):
+        with pytest.raises(SignatureError):
             twilio.verify(OURS.received(with_header(good, name, "algorithm=é\udcff")), OURS.trust())

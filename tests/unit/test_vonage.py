@@ -17,20 +17,20 @@ from pydantic import ValidationError
 from vonage_jwt import JwtClient, VonageVerifyJwtError, verify_signature
 
 from doors import PlainDoor
-from hangtag.calls.classify import PickUp, SkipReason, classify
-from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
-from hangtag.calls.fold import fold
+from hangtag.domain.calls.classify import PickUp, SkipReason, classify
+from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
+from hangtag.domain.calls.fold import fold
 from hangtag.errors import BadInputError, HangtagError, TooManyError, UnreachableError
 from hangtag.providers import vonage
 from hangtag.providers.base import (
-    Accepted,
     Account,
     Click,
     ContactCard,
-    Office,
-    Trust,
-    UnreadableError,
-    UnverifiedError,
+    OfficeLookups,
+    ParseResult,
+    PayloadError,
+    SignatureError,
+    VerificationKeys,
     WebhookRequest,
 )
 from hangtag.providers.forms.vonage import VonageCredentials, VonageSettings
@@ -70,7 +70,7 @@ def delivered(
     )
 
 
-def parsed(fields: Mapping[str, Any], authorization: str = "", **hints: str) -> Accepted:
+def parsed(fields: Mapping[str, Any], authorization: str = "", **hints: str) -> ParseResult:
     return vonage.parse(delivered({"timestamp": STAMP, **fields}, authorization, query=urlencode(hints)), {})
 
 
@@ -79,14 +79,14 @@ def told(fields: Mapping[str, Any], status: str, **hints: str) -> CallEvent:
     return one
 
 
-def trust(*secrets: str, keys: tuple[str, ...] = (API_KEY,)) -> Trust:
-    return Trust(credentials={"signature_secret": secrets or (SECRET,), "api_key": keys})
+def trust(*secrets: str, keys: tuple[str, ...] = (API_KEY,)) -> VerificationKeys:
+    return VerificationKeys(credentials={"signature_secret": secrets or (SECRET,), "api_key": keys})
 
 
-def is_taken(request: WebhookRequest, who: Trust) -> bool:
+def is_taken(request: WebhookRequest, who: VerificationKeys) -> bool:
     try:
         vonage.verify(request, who)
-    except (UnverifiedError, UnreadableError):
+    except (SignatureError, PayloadError):
         return False
     return True
 
@@ -211,7 +211,7 @@ def test_a_genuine_signature_alone_is_not_enough(missing: str) -> None:
 )
 def test_an_unsigned_delivery_is_refused_and_told_why(headers: Mapping[str, str], status: int, words: str) -> None:
     unsigned = replace(delivered({**CALLER, "status": "ringing"}), headers=headers)
-    with pytest.raises(UnverifiedError, match=words) as refused:
+    with pytest.raises(SignatureError, match=words) as refused:
         vonage.verify(unsigned, trust())
     assert refused.value.reply.status == status
 
@@ -407,7 +407,7 @@ def test_a_clock_that_is_far_off_is_not_believed() -> None:
     ],
 )
 def test_what_names_no_call_or_leg_can_not_be_read(body: dict[str, Any]) -> None:
-    with pytest.raises(UnreadableError):
+    with pytest.raises(PayloadError):
         parsed(body)
 
 
@@ -416,13 +416,13 @@ def test_what_names_no_call_or_leg_can_not_be_read(body: dict[str, Any]) -> None
 ASKED = {"to": OWN, "from": CONTACT, "uuid": "u-a", "conversation_uuid": "CON-1", "SipHeader_X-UserId": "1938ND9"}
 
 
-def office(card: ContactCard | None, asked: list[str] | None = None) -> Office:
+def office(card: ContactCard | None, asked: list[str] | None = None) -> OfficeLookups:
     def contact(number: str) -> ContactCard | None:
         if asked is not None:
             asked.append(number)
         return card
 
-    return Office(contact=contact, credentials=dict)
+    return OfficeLookups(contact=contact, credentials=dict)
 
 
 def answered(settings: Mapping[str, Any], card: ContactCard | None = None, method: str = "GET") -> list[dict[str, Any]]:
@@ -495,7 +495,7 @@ def test_an_answer_webhook_may_say_the_hash_of_nothing_or_of_its_query() -> None
 
 def test_a_get_never_makes_an_event_and_the_admin_is_told_why() -> None:
     query = urlencode({**CALLER, "status": "completed"})
-    with pytest.raises(UnreadableError, match="by POST"):
+    with pytest.raises(PayloadError, match="by POST"):
         vonage.parse(delivered(b"", method="GET", query=query), {})
 
 

@@ -10,11 +10,11 @@ from urllib.parse import urlencode
 import pytest
 
 from doors import PlainDoor
-from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
-from hangtag.calls.fold import fold
+from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
+from hangtag.domain.calls.fold import fold
 from hangtag.errors import BadInputError, UnreachableError
 from hangtag.providers import zadarma
-from hangtag.providers.base import Account, Click, Trust, UnverifiedError, WebhookRequest
+from hangtag.providers.base import Account, Click, SignatureError, VerificationKeys, WebhookRequest
 from local.simulator.pbx import zadarma as simulated
 from local.simulator.rest import Fault, Reply, Server, serving
 from local.simulator.rest.zadarma import Api
@@ -22,7 +22,7 @@ from local.simulator.story import load_story
 from provider_stories import NOON, comparable, line
 
 SECRET = "zadarma_api_secret"
-TRUST = Trust(credentials={"api_secret": (SECRET,)})
+TRUST = VerificationKeys(credentials={"api_secret": (SECRET,)})
 CALL = {"caller_id": "442037691880", "called_did": "442037691881", "call_start": "2026-11-23 10:00:00"}
 ANSWER = {"caller_id": "442037691880", "destination": "100", "call_start": "2026-11-23 10:00:00"}
 OUT = {"internal": "100", "destination": "442037691882", "call_start": "2026-11-23 10:05:00"}
@@ -65,7 +65,7 @@ def test_the_worked_signatures_are_taken(event: str, fields: dict[str, str], sig
 
 
 def test_the_raw_digest_of_the_vendors_prose_is_refused() -> None:
-    with pytest.raises(UnverifiedError):
+    with pytest.raises(SignatureError):
         zadarma.verify(delivered("NOTIFY_START", CALL, "l9V3hgZs1JkmHM602XNH1+rfwjI="), TRUST)
 
 

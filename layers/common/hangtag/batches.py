@@ -5,7 +5,7 @@ from typing import Any
 
 from hangtag.observability import logger
 
-__all__ = ["work_off"]
+__all__ = ["process_batch"]
 
 Record = Mapping[str, Any]
 
@@ -14,7 +14,7 @@ def _message_id(record: Record) -> str:
     return str(record["messageId"])
 
 
-def work_off(
+def process_batch(
     records: Sequence[Record],
     work: Callable[[Record], None],
     identify: Callable[[Record], str] = _message_id,
@@ -32,7 +32,7 @@ def work_off(
         try:
             work(record)
         except Exception as error:
-            logger.exception("record failed", extra={"record": identify(record)})
+            logger.exception("batch.record_failed", extra={"record": identify(record)})
             failed.append(identify(record))
             last = error
     if raise_if_all and last is not None and len(failed) == len(records):

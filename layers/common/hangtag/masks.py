@@ -6,7 +6,7 @@ and entry only: nothing is matched, checked or routed by them. After the masks o
 
 from collections.abc import Iterable
 
-from hangtag.settings import MaskRow
+from hangtag.settings import DisplayFormat
 
 __all__ = ["mask_for", "read", "show"]
 
@@ -36,7 +36,7 @@ def read(typed: str) -> str:
     return f"{plus}{digits};ext={extension}" if extension else f"{plus}{digits}"
 
 
-def mask_for(masks: Iterable[MaskRow], phone_type: str | None) -> str | None:
+def mask_for(masks: Iterable[DisplayFormat], phone_type: str | None) -> str | None:
     """The mask of a phone type, without regard to case; None if there is none."""
     wanted = (phone_type or "").casefold()
     return next((row.mask for row in masks if row.type.casefold() == wanted), None)

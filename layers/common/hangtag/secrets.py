@@ -7,13 +7,13 @@ Tenant and integration are the encryption context: a ciphertext moved to another
 
 import base64
 import json
-import os
 from collections.abc import Mapping
 from functools import lru_cache
 from types import MappingProxyType
 
+from hangtag import runtime
 from hangtag.errors import BadInputError
-from hangtag.store.client import make
+from hangtag.store.db.client import make
 
 __all__ = ["decrypt", "encrypt", "opened"]
 
@@ -30,7 +30,7 @@ def encrypt(tenant_id: str, integration_id: str, credentials: Mapping[str, str])
     if len(plain) > MAX_PLAIN_BYTES:
         raise BadInputError("the credentials are over 4 KB together")
     answer = make("kms").encrypt(
-        KeyId=os.environ["CREDENTIALS_KEY_ID"],
+        KeyId=runtime.settings().credentials_key_id,
         Plaintext=plain,
         EncryptionContext=_context(tenant_id, integration_id),
     )
@@ -40,7 +40,7 @@ def encrypt(tenant_id: str, integration_id: str, credentials: Mapping[str, str])
 def decrypt(tenant_id: str, integration_id: str, sealed: str) -> dict[str, str]:
     """The inverse of `encrypt`. Raises botocore's errors, also when the context is not the one of `encrypt`."""
     answer = make("kms").decrypt(
-        KeyId=os.environ["CREDENTIALS_KEY_ID"],
+        KeyId=runtime.settings().credentials_key_id,
         CiphertextBlob=base64.b64decode(sealed),
         EncryptionContext=_context(tenant_id, integration_id),
     )

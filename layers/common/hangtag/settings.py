@@ -5,19 +5,19 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 __all__ = [
-    "AttachSettings",
-    "CallingSettings",
-    "ConditionRow",
-    "ContactSettings",
-    "ContactTemplate",
-    "MaskRow",
-    "MissedCallNotices",
+    "ClickToCallSettings",
+    "DisplayFormat",
+    "MissedCallNotificationSettings",
     "NotificationSettings",
+    "PlacementCondition",
     "RecordingSettings",
     "RoutingSettings",
+    "TagPlacementSettings",
+    "TaskField",
     "TaskTemplate",
     "TelephonySettings",
-    "TypedField",
+    "UnknownCallerSettings",
+    "UnknownCallerTemplate",
     "VisibilitySettings",
 ]
 
@@ -37,7 +37,7 @@ class _Rules(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-class TypedField(_Rules):
+class TaskField(_Rules):
     """A free field of a task. A date is ISO 8601 text; a number is finite."""
 
     name: ShortText
@@ -45,7 +45,7 @@ class TypedField(_Rules):
     value: Annotated[str, StringConstraints(max_length=1000)] | int | float | bool | None = None
 
 
-class ConditionRow(_Rules):
+class PlacementCondition(_Rules):
     """One row: `field` is title, status, assignee or the name of a free field; `≠` may be written `!=`."""
 
     field: ShortText
@@ -60,10 +60,10 @@ class TaskTemplate(_Rules):
     assignee_id: Id | None = None
     member_ids: list[Id] = Field(default_factory=list, max_length=MAX_MEMBERS)
     due_in_minutes: int | None = Field(default=None, ge=0, le=525_600)
-    fields: list[TypedField] = Field(default_factory=list, max_length=MAX_FIELDS)
+    fields: list[TaskField] = Field(default_factory=list, max_length=MAX_FIELDS)
 
 
-class AttachSettings(_Rules):
+class TagPlacementSettings(_Rules):
     """Where a Call goes. Hidden ones are for administrators and the task's members only.
 
     `conditions` and `logic` belong to last_task_matching: rows are numbered from 1, and without a logic line all of
@@ -72,13 +72,13 @@ class AttachSettings(_Rules):
 
     to: Literal["contact", "last_active_task", "last_task_matching", "new_task"] = "contact"
     hidden: bool = False
-    conditions: list[ConditionRow] = Field(default_factory=list, max_length=MAX_CONDITIONS)
+    conditions: list[PlacementCondition] = Field(default_factory=list, max_length=MAX_CONDITIONS)
     logic: Annotated[str, StringConstraints(max_length=MAX_LOGIC)] | None = None
     if_none: Literal["contact", "create_task"] = "contact"
     task: TaskTemplate = TaskTemplate()
 
 
-class ContactTemplate(_Rules):
+class UnknownCallerTemplate(_Rules):
     """What the contact of an unknown caller is like. `{number}` in the name is filled in.
 
     `supervisor_id` is an employee or a group; without one it is who answered, else who was rung first.
@@ -88,11 +88,11 @@ class ContactTemplate(_Rules):
     supervisor_id: Id | None = None
 
 
-class ContactSettings(_Rules):
+class UnknownCallerSettings(_Rules):
     """When the number of an unknown caller becomes a contact, and which."""
 
     create_unknown: Literal["always", "answered_only", "never"] = "always"
-    template: ContactTemplate = ContactTemplate()
+    template: UnknownCallerTemplate = UnknownCallerTemplate()
 
 
 class RoutingSettings(_Rules):
@@ -101,7 +101,7 @@ class RoutingSettings(_Rules):
     mode: Literal["off", "on", "working_hours"] = "on"
 
 
-class MissedCallNotices(_Rules):
+class MissedCallNotificationSettings(_Rules):
     """Who is told of an incoming missed call, once."""
 
     supervisor: bool = True
@@ -114,17 +114,17 @@ class NotificationSettings(_Rules):
     """What employees are told of. `supervisor_window`: the supervisor of a contact sees that others talk to it."""
 
     supervisor_window: bool = True
-    missed_calls: MissedCallNotices = MissedCallNotices()
+    missed_calls: MissedCallNotificationSettings = MissedCallNotificationSettings()
 
 
-class MaskRow(_Rules):
+class DisplayFormat(_Rules):
     """How numbers of a type are shown and typed: `#` is a digit, anything else stands for itself."""
 
     type: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40)]
     mask: Annotated[str, StringConstraints(min_length=1, max_length=64, pattern="#")]
 
 
-class CallingSettings(_Rules):
+class ClickToCallSettings(_Rules):
     """Whom employees may call by a click, and how often. `countries` are two-letter codes; null is all of them.
 
     Emergency numbers are never called by a click.
@@ -159,11 +159,11 @@ class TelephonySettings(_Rules):
     """All of them. `settle_seconds`: how long after the end of a leg a call is looked at again."""
 
     settle_seconds: int = Field(default=DEFAULT_SETTLE_SECONDS, ge=1, le=MAX_SETTLE_SECONDS)
-    attach: AttachSettings = AttachSettings()
-    contacts: ContactSettings = ContactSettings()
+    attach: TagPlacementSettings = TagPlacementSettings()
+    contacts: UnknownCallerSettings = UnknownCallerSettings()
     routing: RoutingSettings = RoutingSettings()
     notifications: NotificationSettings = NotificationSettings()
-    masks: list[MaskRow] = Field(default_factory=list, max_length=20)
+    masks: list[DisplayFormat] = Field(default_factory=list, max_length=20)
     visibility: VisibilitySettings = VisibilitySettings()
-    calling: CallingSettings = CallingSettings()
+    calling: ClickToCallSettings = ClickToCallSettings()
     recordings: RecordingSettings = RecordingSettings()

@@ -5,10 +5,10 @@ from typing import Any
 
 from hangtag.errors import BadInputError, FieldError
 from hangtag.phone import normalise
-from hangtag.store import contacts, groups, lines
-from hangtag.store.contacts import Contact
-from hangtag.store.people import Phone, Typed, read_phones
-from hangtag.store.tenants import get_tenant
+from hangtag.store.office import contacts, groups, lines
+from hangtag.store.office.contacts import Contact
+from hangtag.store.office.phones import Phone, Typed, read_phones
+from hangtag.store.office.tenants import get_tenant
 
 __all__ = ["change_contact", "create_contact", "find_by_phone", "get_contact"]
 

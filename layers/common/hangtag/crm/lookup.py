@@ -15,12 +15,13 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 from hangtag.crm import webhook
 from hangtag.errors import BadInputError, UnreachableError
 from hangtag.observability import logger
-from hangtag.outbound import Answer
-from hangtag.settings import ConditionRow
-from hangtag.store import breaker, crm
-from hangtag.store.cache import TtlCache
-from hangtag.store.clock import now
-from hangtag.store.outbox import Fault, compose
+from hangtag.outbound import HttpResponse
+from hangtag.settings import PlacementCondition
+from hangtag.store.crm import breaker
+from hangtag.store.crm import config as crm
+from hangtag.store.crm.outbox import Fault, compose
+from hangtag.store.db.cache import TtlCache
+from hangtag.store.db.clock import now
 
 __all__ = ["FoundContact", "FoundTask", "find_contact", "last_task"]
 
@@ -73,7 +74,7 @@ def find_contact(tenant_id: str, number: str) -> FoundContact | None:
 
 
 def last_task(
-    tenant_id: str, external_id: str, conditions: Sequence[ConditionRow], logic: str | None
+    tenant_id: str, external_id: str, conditions: Sequence[PlacementCondition], logic: str | None
 ) -> FoundTask | None:
     """The newest open task of a contact that meets the conditions, by the outside CRM; None in doubt. Never raises."""
     data = {
@@ -97,7 +98,7 @@ def _ask(tenant_id: str, kind: str, data: Mapping[str, Any], shape: type[BaseMod
         why = str(error)
     except (BotoCoreError, ClientError):
         why = "our own trouble"
-    logger.info("the CRM did not answer", extra={"tenant": tenant_id, "what": kind, "why": why})
+    logger.info("crm.lookup_failed", extra={"tenant": tenant_id, "kind": kind, "reason": why})
     return None
 
 
@@ -124,7 +125,7 @@ def _send(tenant_id: str, kind: str, data: Mapping[str, Any]) -> Mapping[str, An
     return _read(answer)
 
 
-def _read(answer: Answer) -> Mapping[str, Any]:
+def _read(answer: HttpResponse) -> Mapping[str, Any]:
     if not 200 <= answer.status < 300:
         # A CRM that can't be asked says so with a 404 or the like, and still takes messages.
         raise _NoAnswerError(f"status {answer.status}")

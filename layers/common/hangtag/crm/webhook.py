@@ -17,9 +17,9 @@ from enum import Enum
 from hangtag import outbound
 from hangtag.crm import config as crm_config
 from hangtag.errors import BadInputError, UnreachableError
-from hangtag.outbound import Answer
-from hangtag.store.crm import CrmConfig
-from hangtag.store.outbox import Fault, compose
+from hangtag.outbound import HttpResponse
+from hangtag.store.crm.config import CrmConfig
+from hangtag.store.crm.outbox import Fault, compose
 
 __all__ = ["Outcome", "Verdict", "attempt", "judge", "post", "retry_after", "sign", "test"]
 
@@ -65,7 +65,7 @@ def _signature(secret: str, signed: bytes) -> str:
     return base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode("ascii")
 
 
-def post(tenant_id: str, config: CrmConfig, message_id: str, text: str, now: datetime, seconds: float) -> Answer:
+def post(tenant_id: str, config: CrmConfig, message_id: str, text: str, now: datetime, seconds: float) -> HttpResponse:
     """Send a message and return what was said, whatever its status; `seconds` is for all of it.
 
     Raises UnreachableError (no answer), BadInputError (the address is not allowed), and botocore's errors.
@@ -98,7 +98,7 @@ def attempt(tenant_id: str, config: CrmConfig, message_id: str, text: str, now: 
     return judge(answer, now)
 
 
-def judge(answer: Answer, now: datetime) -> Outcome:
+def judge(answer: HttpResponse, now: datetime) -> Outcome:
     """What an answer means."""
     fault = Fault(answer.status, _words(answer.status))
     if 200 <= answer.status < 300:

@@ -7,11 +7,11 @@ OUTBOUND_LOOPBACK=true, which only the embedded stack sets, lets services be on 
 """
 
 import ipaddress
-import os
 import socket
 from collections.abc import Callable
 from urllib.parse import urljoin, urlsplit
 
+from hangtag import runtime
 from hangtag.errors import BadInputError
 
 __all__ = [
@@ -67,7 +67,7 @@ def rule(allowed: Rule = is_public) -> Rule:
 
 def on_loopback() -> bool:
     """Whether services may be on this machine."""
-    return os.environ.get("OUTBOUND_LOOPBACK") == "true"
+    return runtime.settings().loopback
 
 
 def check(url: str) -> None:

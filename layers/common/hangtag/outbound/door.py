@@ -14,10 +14,10 @@ from typing import Protocol
 
 from hangtag.errors import BadInputError, TooManyError, UnreachableError
 from hangtag.outbound.address import host_of, on_loopback
-from hangtag.outbound.http import Answer, send
+from hangtag.outbound.http import HttpResponse, send
 from hangtag.providers.base import PAUSE_SECONDS, Limit, Token
 
-__all__ = ["Limiter", "PbxDoor", "TokenStore", "check_host"]
+__all__ = ["Limiter", "RateLimitedClient", "TokenStore", "check_host"]
 
 # A whole invocation has 30 seconds where somebody waits for it.
 DEFAULT_SECONDS = 20.0
@@ -75,7 +75,7 @@ def check_host(url: str, hosts: Sequence[str]) -> None:
 
 
 @dataclass(slots=True, kw_only=True)
-class PbxDoor:
+class RateLimitedClient:
     """The way to one integration's PBX, as `hangtag.providers.base.Door` says.
 
     All that goes through it has `seconds` together, waiting for a limit included; `deadline` may be given instead, as
@@ -102,7 +102,7 @@ class PbxDoor:
         body: bytes | None = None,
         limit: str = "",
         safe: bool | None = None,
-    ) -> Answer:
+    ) -> HttpResponse:
         """One request; see `hangtag.providers.base.Door`."""
         check_host(url, self.hosts)
         tries = _MOST_TRIES if (method == "GET" if safe is None else safe) else 1
@@ -136,7 +136,9 @@ class PbxDoor:
         """Nobody asks under that limit for so long; see `hangtag.providers.base.Door`."""
         self.limiter.hold(limit if limit in self.limits else "", min(seconds, _LONGEST_PENALTY))
 
-    def _try(self, method: str, url: str, headers: Mapping[str, str] | None, body: bytes | None, limit: str) -> Answer:
+    def _try(
+        self, method: str, url: str, headers: Mapping[str, str] | None, body: bytes | None, limit: str
+    ) -> HttpResponse:
         while (wait := self._wait_for(limit)) > 0:
             if wait > self._left():
                 raise TooManyError(f"the PBX's limit is reached; try again in {round(wait) or 1} seconds")
@@ -153,7 +155,7 @@ class PbxDoor:
         wanted |= {limit: self.limits[limit]} if limit in self.limits else {}
         return max(self.limiter.take(name, one) for name, one in wanted.items())
 
-    def _slow_down(self, limit: str, answer: Answer) -> None:
+    def _slow_down(self, limit: str, answer: HttpResponse) -> None:
         """The PBX said 429: nobody asks it for as long as it says. Raises TooManyError."""
         seconds = min(_retry_after(answer.headers.get("retry-after", "")), _LONGEST_PENALTY)
         self.hold(limit, seconds)

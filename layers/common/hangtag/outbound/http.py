@@ -21,7 +21,7 @@ from urllib3.util import Timeout
 from hangtag.errors import UnreachableError
 from hangtag.outbound.address import Rule, check_url, is_public, next_hop, on_loopback, resolve, rule
 
-__all__ = ["MAX_BYTES", "PACKINGS", "REDIRECTS", "Answer", "Response", "opened", "send"]
+__all__ = ["MAX_BYTES", "PACKINGS", "REDIRECTS", "HttpResponse", "Response", "opened", "send"]
 
 Response = requests.Response
 
@@ -35,7 +35,7 @@ PACKINGS = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpResponse:
     """What a service said. Header names are in lower case, the body is unpacked."""
 
     status: int
@@ -54,7 +54,7 @@ def send(
     hops: int = 0,
     plain: bool = False,
     allowed: Rule = is_public,
-) -> Answer:
+) -> HttpResponse:
     """One request to a service outside. Answers of any status are returned.
 
     `seconds` is for all of it, `plain` allows http. So many redirects of a GET are followed as `hops` says; each
@@ -80,11 +80,11 @@ def _hop(
     max_bytes: int,
     plain: bool,
     allowed: Rule,
-) -> Answer:
+) -> HttpResponse:
     with opened(method, url, headers, body, deadline, plain=plain, allowed=allowed) as response:
         content = _read(response, deadline, max_bytes)
     kept = {name.lower(): value for name, value in response.headers.items()}
-    return Answer(response.status_code, kept, _unpacked(content, kept.get("content-encoding", ""), max_bytes))
+    return HttpResponse(response.status_code, kept, _unpacked(content, kept.get("content-encoding", ""), max_bytes))
 
 
 @contextmanager

@@ -3,6 +3,6 @@
 A module is loaded by name when a request for it comes, so that one provider costs the others nothing.
 """
 
-from hangtag.providers.registry import ABILITIES, PROVIDERS, abilities, load, optional
+from hangtag.providers.registry import CAPABILITIES, PROVIDERS, capabilities, load, optional
 
-__all__ = ["ABILITIES", "PROVIDERS", "abilities", "load", "optional"]
+__all__ = ["CAPABILITIES", "PROVIDERS", "capabilities", "load", "optional"]

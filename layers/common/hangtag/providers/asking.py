@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from hangtag.errors import BadInputError, TooManyError, UnreachableError
-from hangtag.providers.base import PAUSE_SECONDS, Account, Door, Response
+from hangtag.providers.base import PAUSE_SECONDS, Account, PbxClient, Response
 from hangtag.providers.reading import json_of, words
 
 __all__ = ["Api", "Refusal", "basic", "in_its_words"]
@@ -49,7 +49,7 @@ class Api(NamedTuple):
     def send(
         self,
         account: Account,
-        door: Door,
+        door: PbxClient,
         method: str,
         path: str,
         *,
@@ -103,7 +103,7 @@ class Api(NamedTuple):
         known = f"{self.name} refused it ({refusal.code or status})"
         return BadInputError(f"{known}: {refusal.told}" if refusal.told else known)
 
-    def too_many(self, door: Door) -> TooManyError:
+    def too_many(self, door: PbxClient) -> TooManyError:
         """The error of a PBX that asks to slow down by a code of its own, to be raised: nobody asks it for a while.
 
         What says it with the status 429 is seen to by the door.

@@ -13,30 +13,30 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
-from hangtag.calls.event import CallEvent
+from hangtag.domain.calls.event import CallEvent
 
 __all__ = [
     "PAUSE_SECONDS",
-    "Accepted",
     "Account",
+    "Check",
     "Click",
     "ContactCard",
-    "Door",
-    "Finding",
     "KnownExtension",
     "Limit",
     "Media",
-    "Office",
-    "Placed",
+    "OfficeLookups",
+    "ParseResult",
+    "PayloadError",
+    "PbxClient",
+    "PlacedCall",
     "Provider",
-    "RefusedError",
-    "Reply",
     "Response",
+    "SignatureError",
     "Token",
-    "Trust",
-    "UnreadableError",
-    "UnverifiedError",
+    "VerificationKeys",
+    "WebhookRejectedError",
     "WebhookRequest",
+    "WebhookResponse",
 ]
 
 
@@ -64,7 +64,7 @@ class WebhookRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trust:
+class VerificationKeys:
     """What a delivery is verified with: by name, every value that is good now, the newest first (two in a rotation).
 
     `hashes` holds SHA-256 in hexadecimal of the secrets that Hangtag made, `credentials` what the admin typed.
@@ -74,7 +74,7 @@ class Trust:
     credentials: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
 
 
-class Reply(NamedTuple):
+class WebhookResponse(NamedTuple):
     """What the PBX is told."""
 
     status: int
@@ -90,18 +90,18 @@ class ContactCard(NamedTuple):
     responsible: str | None
 
 
-class Office(NamedTuple):
+class OfficeLookups(NamedTuple):
     """What a provider may ask of the tenant's office. Each is one look-up, and may raise: answers fail open."""
 
     contact: Callable[[str], ContactCard | None]
     credentials: Callable[[], Mapping[str, str]]
 
 
-_OK = Reply(200)
+_OK = WebhookResponse(200)
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
+class ParseResult:
     """A delivery understood: the events to keep, and the reply once they are kept.
 
     `respond`, if set, makes the reply from the tenant's office instead. `unknown`: it is of a kind that this version
@@ -109,32 +109,32 @@ class Accepted:
     """
 
     events: tuple[CallEvent, ...] = ()
-    reply: Reply = _OK
-    respond: Callable[[Office], Reply] | None = None
+    reply: WebhookResponse = _OK
+    respond: Callable[[OfficeLookups], WebhookResponse] | None = None
     unknown: bool = False
 
 
-class RefusedError(Exception):
+class WebhookRejectedError(Exception):
     """A delivery refused. `reason` is for the tenant's admin, and holds nothing of the delivery's values."""
 
     status = 400
     title = "Bad Request"
 
-    def __init__(self, reason: str, reply: Reply | None = None) -> None:
+    def __init__(self, reason: str, reply: WebhookResponse | None = None) -> None:
         super().__init__(reason)
         self.reason = reason
         problem = f'{{"type":"about:blank","title":"{self.title}","status":{self.status}}}'
-        self.reply = reply or Reply(self.status, problem, "application/problem+json")
+        self.reply = reply or WebhookResponse(self.status, problem, "application/problem+json")
 
 
-class UnverifiedError(RefusedError):
+class SignatureError(WebhookRejectedError):
     """It is not from who it says: no signature, a wrong one, an old one."""
 
     status = 401
     title = "Unauthorized"
 
 
-class UnreadableError(RefusedError):
+class PayloadError(WebhookRejectedError):
     """It can't be read: no form, no JSON, a field missing or out of bounds."""
 
 
@@ -147,7 +147,7 @@ class Provider(Protocol):
       nothing is verified before. None: it is no handshake.
     * `originate(account: Account, click: Click, door: Door) -> Placed` rings the employee, then the contact.
     * `PICK_UP: str` with it: how events tell that the employee picked up, `told` or `accepted`, as
-      `hangtag.calls.classify.PickUp` says; left out where they don't.
+      `hangtag.domain.calls.classify.PickUp` says; left out where they don't.
     * `ORIGINATES_WITH: tuple[str, ...]`, the credentials without which it can't originate.
     * `pending(request: WebhookRequest) -> Pending | None` and `connect(account: Account, step: Pending, door: Door) ->
       Placed`, of a PBX that calls the contact only when it is told that the employee picked up: what a verified
@@ -169,14 +169,14 @@ class Provider(Protocol):
     * `LIMITS: Mapping[str, Limit]`, the PBX's own limits by the name that is given to `door.send`.
     * `HOSTS: tuple[str, ...]`, the domains that its REST API lives on; empty where the admin types an address.
 
-    All but the first raise what `Door` raises, and BadInputError if the PBX refuses, in words for the admin.
+    All but the first raise what `PbxClient` raises, and BadInputError if the PBX refuses, in words for the admin.
     """
 
-    def verify(self, request: WebhookRequest, trust: Trust) -> None:
+    def verify(self, request: WebhookRequest, trust: VerificationKeys) -> None:
         """Raises UnverifiedError, or UnreadableError if it can't even be seen whether it is genuine; nothing else."""
         ...
 
-    def parse(self, request: WebhookRequest, settings: Mapping[str, Any]) -> Accepted:
+    def parse(self, request: WebhookRequest, settings: Mapping[str, Any]) -> ParseResult:
         """What a delivery says, without verifying; `settings` are the integration's. Raises only UnreadableError.
 
         It must not depend on secrets: a kept delivery, whose secrets are masked, is parsed again.
@@ -217,7 +217,7 @@ class Click:
     line: str | None = None
 
 
-class Placed(NamedTuple):
+class PlacedCall(NamedTuple):
     """A call that a PBX took on. `call_id` is the one that its events will have; None where it does not say."""
 
     call_id: str | None = None
@@ -238,7 +238,7 @@ class KnownExtension(NamedTuple):
     name: str = ""
 
 
-class Finding(NamedTuple):
+class Check(NamedTuple):
     """What was looked at, whether it is as it should be, and how it is, in words for the tenant's admin."""
 
     what: str
@@ -285,7 +285,7 @@ class Response(Protocol):
 PAUSE_SECONDS = 10
 
 
-class Door(Protocol):
+class PbxClient(Protocol):
     """The way out to one integration's PBX. It keeps the PBX's limits, and tries again what is safe."""
 
     def send(

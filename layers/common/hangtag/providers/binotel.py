@@ -11,25 +11,25 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
+from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
 from hangtag.errors import UnreachableError
 from hangtag.providers.asking import Api, Refusal
 from hangtag.providers.base import (
-    Accepted,
     Account,
+    Check,
     Click,
-    Door,
-    Finding,
     KnownExtension,
     Limit,
     Media,
-    Office,
-    Placed,
-    Reply,
-    Trust,
-    UnreadableError,
-    UnverifiedError,
+    OfficeLookups,
+    ParseResult,
+    PayloadError,
+    PbxClient,
+    PlacedCall,
+    SignatureError,
+    VerificationKeys,
     WebhookRequest,
+    WebhookResponse,
 )
 from hangtag.providers.reading import (
     believed,
@@ -94,7 +94,7 @@ _DISPOSITIONS = {
 }
 # recordingStatus of a call that has no recording.
 _NOT_RECORDED = ("", "0", "none", "no", "false", "disabled")
-_DONE = Reply(200, '{"status":"success"}')
+_DONE = WebhookResponse(200, '{"status":"success"}')
 _UKRAINE = "+380"
 # One request tells of a day at most.
 _HISTORY_SPAN = timedelta(hours=24)
@@ -103,18 +103,18 @@ _HISTORY_SPAN = timedelta(hours=24)
 # ------------------------------------------------------------------ from the PBX
 
 
-def verify(request: WebhookRequest, trust: Trust) -> None:
+def verify(request: WebhookRequest, trust: VerificationKeys) -> None:
     """From one of Binotel's addresses, and of the tenant's company where the request names one."""
     companies = [company for company in trust.credentials.get("company_id", ()) if company]
     if not companies:
-        raise UnverifiedError("company_id is not entered")
+        raise SignatureError("company_id is not entered")
     if not _is_from(request.source_ip, trust.credentials.get("source_addresses", ())):
-        raise UnverifiedError("not from an address of Binotel: if it has new ones, enter them as source_addresses")
+        raise SignatureError("not from an address of Binotel: if it has new ones, enter them as source_addresses")
     fields = _fields(request)
     named = [text(fields, "companyID"), text(_details(fields), "companyID")]
     lacks = not named[0] and text(fields, "requestType") not in _NAMELESS
     if lacks or not all(same(company, companies) for company in named if company):
-        raise UnverifiedError("wrong or missing companyID: is company_id the one of this account?")
+        raise SignatureError("wrong or missing companyID: is company_id the one of this account?")
 
 
 def _is_from(address: str, lists: tuple[str, ...]) -> bool:
@@ -127,19 +127,19 @@ def _is_from(address: str, lists: tuple[str, ...]) -> bool:
     return any(known in ipaddress.ip_network(one, strict=False) for one in entered or ADDRESSES)
 
 
-def parse(request: WebhookRequest, settings: Mapping[str, Any]) -> Accepted:  # noqa: ARG001 - all is in the request
+def parse(request: WebhookRequest, settings: Mapping[str, Any]) -> ParseResult:  # noqa: ARG001 - all is in the request
     """One request."""
     fields = _fields(request)
     name = need(fields, "requestType")
     if name in _LOOK_UPS:
         return _contact(fields)
     if name == "apiCallCompleted":
-        return Accepted(_completed(_details(fields), request.arrived_at), _DONE)
+        return ParseResult(_completed(_details(fields), request.arrived_at), _DONE)
     kind = _KINDS.get(name)
     if kind is None:
-        return Accepted(reply=_DONE, unknown=True)
+        return ParseResult(reply=_DONE, unknown=True)
     event = _event(fields, kind, request.arrived_at)
-    return Accepted((event,) if event is not None else (), _DONE)
+    return ParseResult((event,) if event is not None else (), _DONE)
 
 
 def _fields(request: WebhookRequest) -> Mapping[str, Any]:
@@ -214,7 +214,7 @@ def _completed(details: Mapping[str, Any], arrived_at: datetime | None) -> tuple
         began = believed(began, arrived_at)
     at = began + timedelta(seconds=(whole(details, "waitsec") or 0) + talked) if began is not None else arrived_at
     if at is None:
-        raise UnreadableError("startTime is missing, or no time")
+        raise PayloadError("startTime is missing, or no time")
     extension = text(details, "internalNumber", _LIMITS["internalNumber"]) or None
     line = details.get("pbxNumberData")
     end = CallEvent(
@@ -258,31 +258,31 @@ def _outcome(disposition: str, direction: Direction | None) -> Outcome | None:
     return Outcome.MISSED if direction is Direction.IN and found is not Outcome.SUCCESS else found
 
 
-def _contact(fields: Mapping[str, Any]) -> Accepted:
+def _contact(fields: Mapping[str, Any]) -> ParseResult:
     """Before a phone rings Binotel asks who is calling, and rings who is responsible if it is told."""
     number = _named(fields, "externalNumber")
 
-    def respond(office: Office) -> Reply:
+    def respond(office: OfficeLookups) -> WebhookResponse:
         card = office.contact(number) if number else None
         if card is None:
-            return Reply(200, "{}")
+            return WebhookResponse(200, "{}")
         found = {"name": card.name} | ({"assignedToEmployeeNumber": card.responsible} if card.responsible else {})
-        return Reply(200, json.dumps({"customerData": found}, ensure_ascii=False))
+        return WebhookResponse(200, json.dumps({"customerData": found}, ensure_ascii=False))
 
-    return Accepted(reply=Reply(200, "{}"), respond=respond)
+    return ParseResult(reply=WebhookResponse(200, "{}"), respond=respond)
 
 
 # ------------------------------------------------------------------ to the PBX
 
 
-def originate(account: Account, click: Click, door: Door) -> Placed:
+def originate(account: Account, click: Click, door: PbxClient) -> PlacedCall:
     """The internal line is rung first; what comes of that, half a minute perhaps, is not waited for (async)."""
     asked: dict[str, Any] = {"internalNumber": click.extension, "externalNumber": _dialled(click.number), "async": True}
     if click.line:
         asked["pbxNumber"] = _dialled(click.line)
     said = _ask(account, door, "calls/internal-number-to-external-number", asked, safe=False)
     call_id = said.get("generalCallID")
-    return Placed(str(call_id) if isinstance(call_id, str | int) and call_id else None)
+    return PlacedCall(str(call_id) if isinstance(call_id, str | int) and call_id else None)
 
 
 def _dialled(number: str) -> str:
@@ -290,7 +290,7 @@ def _dialled(number: str) -> str:
     return f"0{number.removeprefix(_UKRAINE)}" if number.startswith(_UKRAINE) else number.removeprefix("+")
 
 
-def recording(account: Account, reference: str, door: Door) -> Media:
+def recording(account: Account, reference: str, door: PbxClient) -> Media:
     """A link that lives for fifteen minutes."""
     link = _ask(account, door, "stats/call-record", {"generalCallID": reference}).get("url")
     if not isinstance(link, str) or not link:
@@ -298,7 +298,7 @@ def recording(account: Account, reference: str, door: Door) -> Media:
     return Media(link)
 
 
-def history(account: Account, since: datetime, until: datetime, door: Door) -> Iterator[CallEvent]:
+def history(account: Account, since: datetime, until: datetime, door: PbxClient) -> Iterator[CallEvent]:
     """The calls of that time, a day a request; rows that can't be read are left out."""
     begin = since
     while begin < until:
@@ -307,12 +307,12 @@ def history(account: Account, since: datetime, until: datetime, door: Door) -> I
         for row in _rows(_ask(account, door, "stats/list-of-calls-for-period", asked).get("callDetails")):
             try:
                 yield from _completed(row, None)
-            except UnreadableError:
+            except PayloadError:
                 continue
         begin = end
 
 
-def extensions(account: Account, door: Door) -> tuple[KnownExtension, ...]:
+def extensions(account: Account, door: PbxClient) -> tuple[KnownExtension, ...]:
     """The employees with their internal numbers."""
     found = []
     for row in _rows(_ask(account, door, "settings/list-of-employees", {}).get("listOfEmployees")):
@@ -323,9 +323,9 @@ def extensions(account: Account, door: Door) -> tuple[KnownExtension, ...]:
     return tuple(found)
 
 
-def ping(account: Account, door: Door) -> Finding:
+def ping(account: Account, door: PbxClient) -> Check:
     """Whether the API takes key and secret: the employees are asked for, which changes nothing."""
-    return Finding("pbx", True, f"it answers, and has {len(extensions(account, door))} employees with a number")
+    return Check("pbx", True, f"it answers, and has {len(extensions(account, door))} employees with a number")
 
 
 def _rows(said: Any) -> list[Mapping[str, Any]]:
@@ -334,7 +334,7 @@ def _rows(said: Any) -> list[Mapping[str, Any]]:
 
 
 def _ask(
-    account: Account, door: Door, method: str, asked: Mapping[str, Any], *, safe: bool = True
+    account: Account, door: PbxClient, method: str, asked: Mapping[str, Any], *, safe: bool = True
 ) -> Mapping[str, Any]:
     """What a method answers. Raises as `Api.said` does, with Binotel's own words, and TooManyError."""
     key, secret = _API.login(account)

@@ -8,16 +8,16 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
+from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
 from hangtag.providers import telephony_api
 from hangtag.providers.base import (
-    Accepted,
-    Office,
-    Reply,
-    Trust,
-    UnreadableError,
-    UnverifiedError,
+    OfficeLookups,
+    ParseResult,
+    PayloadError,
+    SignatureError,
+    VerificationKeys,
     WebhookRequest,
+    WebhookResponse,
 )
 from hangtag.providers.reading import is_json, is_one_of, json_object, need, text
 from hangtag.providers.telephony_api import ORIGINATES_WITH, PICK_UP, SECRET, originate, ping, set_up
@@ -29,13 +29,13 @@ HOSTS: tuple[str, ...] = ()
 
 _MAX_NUMBER = 64
 _MAX_EXTENSION = 32
-_NOBODY = Reply(200, json.dumps({"error": "no persons responsible"}))
+_NOBODY = WebhookResponse(200, json.dumps({"error": "no persons responsible"}))
 
 
 # ------------------------------------------------------------------ from the PBX
 
 
-def verify(request: WebhookRequest, trust: Trust) -> None:
+def verify(request: WebhookRequest, trust: VerificationKeys) -> None:
     """Forms by their planfix_token. The JSON requests have none, and only the address that nobody can guess.
 
     Whoever sends planfix_token with them must send the right one.
@@ -46,10 +46,10 @@ def verify(request: WebhookRequest, trust: Trust) -> None:
     said, hashes = json_object(request), [one for one in trust.hashes.get(SECRET, ()) if one]
     given = said.get(SECRET)
     if not hashes or (SECRET in said and not (isinstance(given, str) and is_one_of(given, hashes))):
-        raise UnverifiedError("wrong planfix_token", Reply(401, json.dumps({"error": "Invalid token"})))
+        raise SignatureError("wrong planfix_token", WebhookResponse(401, json.dumps({"error": "Invalid token"})))
 
 
-def parse(request: WebhookRequest, settings: Mapping[str, Any]) -> Accepted:
+def parse(request: WebhookRequest, settings: Mapping[str, Any]) -> ParseResult:
     """One request, in either dialect."""
     if not _is_own(request):
         return telephony_api.parse(request, settings)
@@ -59,8 +59,8 @@ def parse(request: WebhookRequest, settings: Mapping[str, Any]) -> Accepted:
         return _responsible(said)
     if name == "callMissedNotify":
         missed = _missed(said, request)
-        return Accepted((missed,) if settings.get("missed_by_request") is True else ())
-    return Accepted(unknown=True)
+        return ParseResult((missed,) if settings.get("missed_by_request") is True else ())
+    return ParseResult(unknown=True)
 
 
 def _is_own(request: WebhookRequest) -> bool:
@@ -68,19 +68,19 @@ def _is_own(request: WebhookRequest) -> bool:
     return is_json(request) or request.body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{")
 
 
-def _responsible(said: Mapping[str, Any]) -> Accepted:
+def _responsible(said: Mapping[str, Any]) -> ParseResult:
     """Who should get the call. The one that rings already is no answer, and neither is a withheld caller's."""
     if "extNum" not in said:
-        raise UnreadableError("extNum is missing")
+        raise PayloadError("extNum is missing")
     caller, called = text(said, "extNum", _MAX_NUMBER), text(said, "intNum", _MAX_EXTENSION)
 
-    def respond(office: Office) -> Reply:
+    def respond(office: OfficeLookups) -> WebhookResponse:
         card = office.contact(caller) if caller else None
         if card is None or not card.responsible or card.responsible == called:
             return _NOBODY
-        return Reply(200, json.dumps({"responsibleNumbers": [card.responsible]}))
+        return WebhookResponse(200, json.dumps({"responsibleNumbers": [card.responsible]}))
 
-    return Accepted(reply=_NOBODY, respond=respond)
+    return ParseResult(reply=_NOBODY, respond=respond)
 
 
 def _missed(said: Mapping[str, Any], request: WebhookRequest) -> CallEvent:

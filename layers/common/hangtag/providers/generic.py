@@ -16,23 +16,23 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
+from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
 from hangtag.errors import BadInputError, UnreachableError
 from hangtag.providers.base import (
-    Accepted,
     Account,
+    Check,
     Click,
-    Door,
-    Finding,
     KnownExtension,
     Media,
-    Placed,
-    Reply,
+    ParseResult,
+    PayloadError,
+    PbxClient,
+    PlacedCall,
     Response,
-    Trust,
-    UnreadableError,
-    UnverifiedError,
+    SignatureError,
+    VerificationKeys,
     WebhookRequest,
+    WebhookResponse,
 )
 from hangtag.providers.reading import believed, json_object, json_of, moment, same, text
 
@@ -85,29 +85,29 @@ WordT = TypeVar("WordT", bound=StrEnum)
 # ------------------------------------------------------------------ from the bridge
 
 
-def verify(request: WebhookRequest, trust: Trust) -> None:
+def verify(request: WebhookRequest, trust: VerificationKeys) -> None:
     """The three headers of Standard Webhooks. One of several signatures has to fit one of the keys."""
     keys = [key for one in trust.credentials.get(KEY, ()) if (key := key_of(one))]
     if not keys:
-        raise UnverifiedError("there is no signing_key to verify with")
+        raise SignatureError("there is no signing_key to verify with")
     message_id, sent_at, given = (
         request.headers.get(name, "") for name in ("webhook-id", "webhook-timestamp", "webhook-signature")
     )
     if not (message_id and sent_at and given):
-        raise UnverifiedError("webhook-id, webhook-timestamp or webhook-signature is missing")
+        raise SignatureError("webhook-id, webhook-timestamp or webhook-signature is missing")
     if not (message_id + sent_at + given).isascii():
-        raise UnverifiedError("a header of the signature is not in ASCII")
+        raise SignatureError("a header of the signature is not in ASCII")
     if not (sent_at.isdigit() and len(sent_at) <= 12):
-        raise UnverifiedError("webhook-timestamp is no whole number of seconds since 1970")
+        raise SignatureError("webhook-timestamp is no whole number of seconds since 1970")
     if abs(int(request.arrived_at.timestamp()) - int(sent_at)) > TOLERANCE_SECONDS:
-        raise UnverifiedError("webhook-timestamp is more than five minutes off: is the bridge's clock right?")
+        raise SignatureError("webhook-timestamp is more than five minutes off: is the bridge's clock right?")
     signatures = given.split()
     if any(one.count(",") != 1 for one in signatures):
         # So does a header that was sent twice look.
-        raise UnverifiedError('webhook-signature is no list of "v1,…" with spaces between')
+        raise SignatureError('webhook-signature is no list of "v1,…" with spaces between')
     expected = ["v1," + _signature(key, message_id, sent_at, request.body) for key in keys]
     if not _any_fits(signatures, expected):
-        raise UnverifiedError("wrong webhook-signature: is signing_key the one of this integration?")
+        raise SignatureError("wrong webhook-signature: is signing_key the one of this integration?")
 
 
 def _any_fits(given: Iterable[str], expected: Iterable[str]) -> bool:
@@ -131,42 +131,44 @@ def _signature(key: bytes, message_id: str, sent_at: str, body: bytes) -> str:
     return base64.b64encode(hmac.digest(key, signed, "sha256")).decode("ascii")
 
 
-def parse(request: WebhookRequest, settings: Mapping[str, Any]) -> Accepted:  # noqa: ARG001 - all is in the request
+def parse(request: WebhookRequest, settings: Mapping[str, Any]) -> ParseResult:  # noqa: ARG001 - all is in the request
     """One event, or up to fifty as {"events": […]}; those of a type that is not known are passed over."""
     try:
         return _accepted(request)
-    except UnreadableError as error:
+    except PayloadError as error:
         # The signature was right: who writes a bridge may be told what is wrong.
         problem = {"type": "about:blank", "title": "Bad Request", "status": 400, "detail": error.reason}
-        raise UnreadableError(error.reason, Reply(400, json.dumps(problem), "application/problem+json")) from None
+        raise PayloadError(
+            error.reason, WebhookResponse(400, json.dumps(problem), "application/problem+json")
+        ) from None
 
 
-def _accepted(request: WebhookRequest) -> Accepted:
+def _accepted(request: WebhookRequest) -> ParseResult:
     message_id = request.headers.get("webhook-id", "")
     if len(message_id) > _MAX_ID:
-        raise UnreadableError(f"webhook-id is longer than {_MAX_ID} characters")
+        raise PayloadError(f"webhook-id is longer than {_MAX_ID} characters")
     body = json_object(request)
     said = [body]
     if "events" in body:
         said = body["events"]
         if not isinstance(said, list) or len(said) > MAX_EVENTS:
-            raise UnreadableError(f"events is no list of at most {MAX_EVENTS}")
+            raise PayloadError(f"events is no list of at most {MAX_EVENTS}")
     read = []
     for number, one in enumerate(said):
         # The id stands for the message on every try, and so does the place in it.
         event_id = f"{message_id}.{number}" if message_id else None
         read.append(_placed(one, request.arrived_at, event_id, f"events[{number}]: " if "events" in body else ""))
-    return Accepted(tuple(event for event in read if event is not None), unknown=None in read)
+    return ParseResult(tuple(event for event in read if event is not None), unknown=None in read)
 
 
 def _placed(one: object, arrived_at: datetime | None, event_id: str | None, place: str) -> CallEvent | None:
     """One event; if it can't be read, its place is named."""
     try:
         if not isinstance(one, dict):
-            raise UnreadableError("the event is no JSON object")
+            raise PayloadError("the event is no JSON object")
         return _event(one, arrived_at, event_id)
-    except UnreadableError as error:
-        raise UnreadableError(place + error.reason) from None
+    except PayloadError as error:
+        raise PayloadError(place + error.reason) from None
 
 
 def _event(said: Mapping[str, Any], arrived_at: datetime | None, event_id: str | None) -> CallEvent | None:
@@ -176,11 +178,11 @@ def _event(said: Mapping[str, Any], arrived_at: datetime | None, event_id: str |
         return None
     direction = _word(said, "direction", Direction)
     if direction is None and kind not in _WITHOUT_DIRECTION:
-        raise UnreadableError("direction is missing")
+        raise PayloadError("direction is missing")
     told = _time(said, "at", arrived_at)
     at = told or arrived_at
     if at is None:
-        raise UnreadableError("at is missing, or no day of the calendar")
+        raise PayloadError("at is missing, or no day of the calendar")
     extension = (_text(said, "extension") or "").strip()
     external = _text(said, "external")
     outcome = _word(said, "outcome", Outcome)
@@ -188,7 +190,7 @@ def _event(said: Mapping[str, Any], arrived_at: datetime | None, event_id: str |
         outcome = Outcome.MISSED
     recorded, temporary = _recording(said)
     if kind is Kind.RECORDED and recorded is None:
-        raise UnreadableError("recording is missing")
+        raise PayloadError("recording is missing")
     return CallEvent(
         call_id=_need(said, "call_id"),
         kind=kind,
@@ -222,14 +224,14 @@ def _text(said: Mapping[str, Any], name: str, limit: int = 0) -> str | None:
         return None
     most = limit or _LIMITS.get(name, _MAX_ID)
     if not isinstance(value, str) or len(value) > most or "\0" in value:
-        raise UnreadableError(f"{name} is no text of at most {most} characters without NUL")
+        raise PayloadError(f"{name} is no text of at most {most} characters without NUL")
     return value
 
 
 def _need(said: Mapping[str, Any], name: str) -> str:
     value = _text(said, name)
     if not value:
-        raise UnreadableError(f"{name} is missing")
+        raise PayloadError(f"{name} is missing")
     return value
 
 
@@ -238,13 +240,13 @@ def _word(said: Mapping[str, Any], name: str, words: type[WordT]) -> WordT | Non
     try:
         return words(value) if value is not None else None
     except ValueError:
-        raise UnreadableError(f"{name} is none of {', '.join(words)}") from None
+        raise PayloadError(f"{name} is none of {', '.join(words)}") from None
 
 
 def _flag(said: Mapping[str, Any], name: str) -> bool:
     value = said.get(name)
     if value is not None and not isinstance(value, bool):
-        raise UnreadableError(f"{name} is neither true nor false")
+        raise PayloadError(f"{name} is neither true nor false")
     return bool(value)
 
 
@@ -254,9 +256,9 @@ def _seconds(said: Mapping[str, Any], name: str) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MAX_TALK_SECONDS:
-        raise UnreadableError(f"{name} is no number from 0 to {MAX_TALK_SECONDS}")
+        raise PayloadError(f"{name} is no number from 0 to {MAX_TALK_SECONDS}")
     if value != int(value):
-        raise UnreadableError(f"{name} is no whole number")
+        raise PayloadError(f"{name} is no whole number")
     return int(value)
 
 
@@ -266,7 +268,7 @@ def _time(said: Mapping[str, Any], name: str, arrived_at: datetime | None) -> da
     if value is None:
         return None
     if not _TIME.match(value):
-        raise UnreadableError(f"{name} is no time such as 2026-03-02T12:30:00+03:00, with an offset or Z")
+        raise PayloadError(f"{name} is no time such as 2026-03-02T12:30:00+03:00, with an offset or Z")
     read = moment(value)
     return believed(read, arrived_at) if arrived_at is not None else read
 
@@ -277,12 +279,12 @@ def _recording(said: Mapping[str, Any]) -> tuple[str | None, bool]:
     if value is None:
         return None, False
     if not isinstance(value, dict):
-        raise UnreadableError("recording is no JSON object")
+        raise PayloadError("recording is no JSON object")
     url, reference, temporary = _text(value, "url"), _text(value, "reference"), _flag(value, "temporary")
     if url is not None and not url.startswith(("https://", "http://")):
-        raise UnreadableError("url of the recording is no address")
+        raise PayloadError("url of the recording is no address")
     if not (url or reference):
-        raise UnreadableError("recording has neither url nor reference")
+        raise PayloadError("recording has neither url nor reference")
     return url or reference, temporary
 
 
@@ -291,11 +293,11 @@ def _data(said: Mapping[str, Any]) -> dict[str, str]:
     if value is None:
         return {}
     if not isinstance(value, dict) or len(value) > MAX_DATA:
-        raise UnreadableError(f"data is no JSON object of at most {MAX_DATA} fields")
+        raise PayloadError(f"data is no JSON object of at most {MAX_DATA} fields")
     if not all(0 < len(name) <= _MAX_ID and "\0" not in name for name in value):
-        raise UnreadableError(f"a name in data is empty, longer than {_MAX_ID} characters, or holds a NUL")
+        raise PayloadError(f"a name in data is empty, longer than {_MAX_ID} characters, or holds a NUL")
     if None in value.values():
-        raise UnreadableError("a field of data is no text")
+        raise PayloadError("a field of data is no text")
     # Its name is the bridge's, and is not repeated.
     return {name: _text({"data": one}, "data") or "" for name, one in value.items()}
 
@@ -303,17 +305,17 @@ def _data(said: Mapping[str, Any]) -> dict[str, str]:
 # ------------------------------------------------------------------ to the bridge
 
 
-def originate(account: Account, click: Click, door: Door) -> Placed:
+def originate(account: Account, click: Click, door: PbxClient) -> PlacedCall:
     """`call`: ring the extension, then the number. The bridge may answer with the call's id."""
     command = {"command": "call", "extension": click.extension, "number": click.number, "reference": click.reference}
     if click.line is not None:
         command["line"] = click.line
     # The same click has the same id, so that a bridge which keeps the ids does not call twice.
     answer = _ask(account, door, command, message_id=click.reference, safe=False)
-    return Placed(_said(answer, "call_id") or None)
+    return PlacedCall(_said(answer, "call_id") or None)
 
 
-def recording(account: Account, reference: str, door: Door) -> Media:
+def recording(account: Account, reference: str, door: PbxClient) -> Media:
     """An event's address as it is; a reference is for the bridge to make an address of."""
     if reference.startswith(("https://", "http://")):
         return Media(reference)
@@ -323,7 +325,7 @@ def recording(account: Account, reference: str, door: Door) -> Media:
     return Media(url)
 
 
-def history(account: Account, since: datetime, until: datetime, door: Door) -> Iterator[CallEvent]:
+def history(account: Account, since: datetime, until: datetime, door: PbxClient) -> Iterator[CallEvent]:
     """`history`: the events of the calls that began in that time, in pages; those of unknown types are passed over."""
     command = {"command": "history", "since": _written(since), "until": _written(until)}
     cursor = ""
@@ -332,7 +334,7 @@ def history(account: Account, since: datetime, until: datetime, door: Door) -> I
         for number, one in enumerate(_list(answer, "events")):
             try:
                 event = _placed(one, None, None, f"events[{number}]: ")
-            except UnreadableError as error:
+            except PayloadError as error:
                 raise UnreachableError(f"the bridge's history can't be read: {error.reason}") from None
             if event is not None:
                 yield event
@@ -342,7 +344,7 @@ def history(account: Account, since: datetime, until: datetime, door: Door) -> I
     raise UnreachableError("the bridge's history does not end")
 
 
-def extensions(account: Account, door: Door) -> tuple[KnownExtension, ...]:
+def extensions(account: Account, door: PbxClient) -> tuple[KnownExtension, ...]:
     """`extensions`: those that the bridge knows."""
     known = _list(_ask(account, door, {"command": "extensions"}), "extensions")[:_MAX_EXTENSIONS]
     if not all(isinstance(one, dict) and _said(one, "extension") for one in known):
@@ -350,19 +352,19 @@ def extensions(account: Account, door: Door) -> tuple[KnownExtension, ...]:
     return tuple(KnownExtension(_said(one, "extension"), _said(one, "name")) for one in known)
 
 
-def ping(account: Account, door: Door) -> Finding:
+def ping(account: Account, door: PbxClient) -> Check:
     """`ping`: whether the bridge answers, and takes bridge_key."""
     if not account.credentials.get("bridge_url"):
-        return Finding("pbx", True, "bridge_url is not entered: calls are received, but can't be clicked")
+        return Check("pbx", True, "bridge_url is not entered: calls are received, but can't be clicked")
     try:
         _ask(account, door, {"command": "ping"})
     except BadInputError as error:
-        return Finding("pbx", False, error.message)
-    return Finding("pbx", True, "the bridge answers, and takes bridge_key")
+        return Check("pbx", False, error.message)
+    return Check("pbx", True, "the bridge answers, and takes bridge_key")
 
 
 def _ask(
-    account: Account, door: Door, command: Mapping[str, str], *, message_id: str = "", safe: bool = True
+    account: Account, door: PbxClient, command: Mapping[str, str], *, message_id: str = "", safe: bool = True
 ) -> Mapping[str, Any]:
     """One command, signed; the JSON object that the bridge answers, {} for none.
 
@@ -418,7 +420,7 @@ def _refusal(answer: Response, secret: str) -> str:
 def _said(answer: Mapping[str, Any], name: str, limit: int = 512) -> str:
     try:
         return text(answer, name, limit)
-    except UnreadableError as error:
+    except PayloadError as error:
         raise UnreachableError(f"the bridge's answer can't be read: {error.reason}") from None
 
 

@@ -13,26 +13,26 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
+from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
 from hangtag.errors import BadInputError, UnreachableError
 from hangtag.providers.asking import Api, Refusal
 from hangtag.providers.base import (
-    Accepted,
     Account,
+    Check,
     Click,
-    Door,
-    Finding,
     KnownExtension,
     Limit,
     Media,
-    Office,
-    Placed,
-    Reply,
+    OfficeLookups,
+    ParseResult,
+    PayloadError,
+    PbxClient,
+    PlacedCall,
     Response,
-    Trust,
-    UnreadableError,
-    UnverifiedError,
+    SignatureError,
+    VerificationKeys,
     WebhookRequest,
+    WebhookResponse,
 )
 from hangtag.providers.reading import (
     believed,
@@ -64,7 +64,7 @@ _API = Api("the VATS", "", ("api_key",), (401, 403))
 SECRET = "crm_token"  # noqa: S105 - the name of the field
 _LIMITS = {"phone": 64, "ext": 32, "telnum": 64, "diversion": 64, "user": 128, "callid": 512, "second_callid": 512}
 _LIMITS |= {"link": 2048, "start": 40, "duration": 10}
-_OK = Reply(200, '{"status":"ok"}')
+_OK = WebhookResponse(200, '{"status":"ok"}')
 _KINDS = {
     "INCOMING": Kind.RINGING,
     "OUTGOING": Kind.RINGING,
@@ -83,27 +83,27 @@ _MAX_ROWS = 100_000
 # ------------------------------------------------------------------ from the PBX
 
 
-def verify(request: WebhookRequest, trust: Trust) -> None:
+def verify(request: WebhookRequest, trust: VerificationKeys) -> None:
     """The key in the body, or in the query of a GET."""
     given = _fields(request).get(SECRET)
     if not isinstance(given, str) or not is_one_of(given, trust.hashes.get(SECRET, ())):
-        raise UnverifiedError("wrong or missing crm_token", _error(401, "Invalid token"))
+        raise SignatureError("wrong or missing crm_token", _error(401, "Invalid token"))
 
 
-def parse(request: WebhookRequest, settings: Mapping[str, Any]) -> Accepted:  # noqa: ARG001 - all is in the request
+def parse(request: WebhookRequest, settings: Mapping[str, Any]) -> ParseResult:  # noqa: ARG001 - all is in the request
     """One command of the VATS."""
     fields = _fields(request)
     command = text(fields, "cmd").lower()
     if command == "event":
         event = _event(fields, request.arrived_at)
-        return Accepted((event,), _OK) if event is not None else Accepted(reply=_OK, unknown=True)
+        return ParseResult((event,), _OK) if event is not None else ParseResult(reply=_OK, unknown=True)
     if command == "history":
-        return Accepted((_told(_history_fields(fields), request.arrived_at),), _OK)
+        return ParseResult((_told(_history_fields(fields), request.arrived_at),), _OK)
     if command == "contact":
         return _contact(fields)
     if command == "rating":
-        return Accepted(reply=_OK)
-    raise UnreadableError("cmd is none of event, history, contact, rating", _error(400, "Invalid parameters"))
+        return ParseResult(reply=_OK)
+    raise PayloadError("cmd is none of event, history, contact, rating", _error(400, "Invalid parameters"))
 
 
 def _fields(request: WebhookRequest) -> Mapping[str, Any]:
@@ -191,7 +191,7 @@ def _told(row: Mapping[str, Any], arrived_at: datetime | None) -> CallEvent:
         started_at = believed(started_at, arrived_at)
     at = started_at + timedelta(seconds=waited + talked) if started_at is not None else arrived_at
     if at is None:
-        raise UnreadableError("start is missing, or no time")
+        raise PayloadError("start is missing, or no time")
     return CallEvent(
         call_id=need(row, "uid"),
         kind=Kind.ENDED,
@@ -210,34 +210,34 @@ def _told(row: Mapping[str, Any], arrived_at: datetime | None) -> CallEvent:
     )
 
 
-def _contact(fields: Mapping[str, Any]) -> Accepted:
+def _contact(fields: Mapping[str, Any]) -> ParseResult:
     phone = text(fields, "phone", _LIMITS["phone"])
 
-    def respond(office: Office) -> Reply:
+    def respond(office: OfficeLookups) -> WebhookResponse:
         card = office.contact(phone) if phone else None
         if card is None:
-            return Reply(200, "{}")
+            return WebhookResponse(200, "{}")
         found = {"contact_name": card.name} | ({"responsible": card.responsible} if card.responsible else {})
-        return Reply(200, json.dumps(found, ensure_ascii=False))
+        return WebhookResponse(200, json.dumps(found, ensure_ascii=False))
 
-    return Accepted(reply=Reply(200, "{}"), respond=respond)
+    return ParseResult(reply=WebhookResponse(200, "{}"), respond=respond)
 
 
-def _error(status: int, message: str) -> Reply:
-    return Reply(status, json.dumps({"error": message}))
+def _error(status: int, message: str) -> WebhookResponse:
+    return WebhookResponse(status, json.dumps({"error": message}))
 
 
 # ------------------------------------------------------------------ to the PBX
 
 
-def originate(account: Account, click: Click, door: Door) -> Placed:
+def originate(account: Account, click: Click, door: PbxClient) -> PlacedCall:
     """makecall: the VATS calls on behalf of the user, whose phone rings first. Digits only: some refuse a plus."""
     number = click.number.removeprefix("+")
     if _is_legacy(account):
         answer = _legacy(account, door, {"cmd": "makeCall", "user": click.extension, "phone": number}, safe=False)
-        return Placed(_call_id(answer.body))
+        return PlacedCall(_call_id(answer.body))
     answer = _ask(account, door, "POST", "/makecall", asked={"user": click.extension, "phone": number})
-    return Placed(_call_id(answer.body))
+    return PlacedCall(_call_id(answer.body))
 
 
 def _call_id(body: bytes) -> str | None:
@@ -259,7 +259,7 @@ def _is_id(said: str) -> bool:
     return said.isascii() and said.isprintable() and " " not in said and "<" not in said and len(said) <= 512
 
 
-def recording(account: Account, reference: str, door: Door) -> Media:  # noqa: ARG001 - the address is known
+def recording(account: Account, reference: str, door: PbxClient) -> Media:  # noqa: ARG001 - the address is known
     """The link of the history. The key goes with it to the VATS's own host only."""
     key = account.credentials.get("api_key", "")
     own = urlsplit(account.credentials.get("pbx_url", "")).hostname
@@ -268,18 +268,18 @@ def recording(account: Account, reference: str, door: Door) -> Media:  # noqa: A
     return Media(reference)
 
 
-def history(account: Account, since: datetime, until: datetime, door: Door) -> Iterator[CallEvent]:
+def history(account: Account, since: datetime, until: datetime, door: PbxClient) -> Iterator[CallEvent]:
     """The calls of that time; rows that can't be read are left out."""
     span = {"start": since.astimezone(UTC).strftime(_STAMP), "end": until.astimezone(UTC).strftime(_STAMP)}
     rows = _legacy_rows(account, door, span) if _is_legacy(account) else _rows(account, door, span)
     for row in rows:
         try:
             yield _told(row, None)
-        except UnreadableError:
+        except PayloadError:
             continue
 
 
-def _rows(account: Account, door: Door, span: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
+def _rows(account: Account, door: PbxClient, span: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
     asked = urlencode({**span, "type": "all", "limit": str(_MAX_ROWS)})
     for row in _list(_ask(account, door, "GET", f"/history/json?{asked}")):
         kind = str(row.get("type", "")).lower()
@@ -287,7 +287,7 @@ def _rows(account: Account, door: Door, span: Mapping[str, str]) -> Iterator[Map
         yield {**row, "user": row.get("user") or row.get("account"), "status": status}
 
 
-def _legacy_rows(account: Account, door: Door, span: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
+def _legacy_rows(account: Account, door: PbxClient, span: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
     """CSV: UID, type, client, account, via, start, wait, duration, record. Whoever talked was talked to."""
     answer = _legacy(account, door, {"cmd": "history", **span, "type": "all", "limit": str(_MAX_ROWS)}, safe=True)
     names = ("uid", "type", "client", "user", "diversion", "start", "wait", "duration", "record")
@@ -298,7 +298,7 @@ def _legacy_rows(account: Account, door: Door, span: Mapping[str, str]) -> Itera
         yield {**row, "status": "success" if row["duration"].strip("0") else "missed"}
 
 
-def extensions(account: Account, door: Door) -> tuple[KnownExtension, ...]:
+def extensions(account: Account, door: PbxClient) -> tuple[KnownExtension, ...]:
     """The users with their short numbers; one without is known by the login."""
     if _is_legacy(account):
         rows = _list(_legacy(account, door, {"cmd": "accounts"}, safe=True))
@@ -314,11 +314,11 @@ def extensions(account: Account, door: Door) -> tuple[KnownExtension, ...]:
     return tuple(found)
 
 
-def ping(account: Account, door: Door) -> Finding:
+def ping(account: Account, door: PbxClient) -> Check:
     """Whether the VATS takes the key: its users are asked for, which changes nothing."""
     if not account.credentials.get("pbx_url"):
-        return Finding("pbx", True, "pbx_url is not entered: calls are received, but can't be clicked")
-    return Finding("pbx", True, f"the VATS answers, and has {len(extensions(account, door))} users")
+        return Check("pbx", True, "pbx_url is not entered: calls are received, but can't be clicked")
+    return Check("pbx", True, f"the VATS answers, and has {len(extensions(account, door))} users")
 
 
 def _is_legacy(account: Account) -> bool:
@@ -332,13 +332,15 @@ def _credentials(account: Account) -> tuple[str, str]:
     return url.rstrip("/"), key
 
 
-def _ask(account: Account, door: Door, method: str, path: str, *, asked: Mapping[str, Any] | None = None) -> Response:
+def _ask(
+    account: Account, door: PbxClient, method: str, path: str, *, asked: Mapping[str, Any] | None = None
+) -> Response:
     url, key = _credentials(account)
     api = _API._replace(base=url if url.endswith("/crmapi/v1") else f"{url}/crmapi/v1")
     return _checked(api.send(account, door, method, path, headers={"x-api-key": key}, asked=asked), key)
 
 
-def _legacy(account: Account, door: Door, fields: Mapping[str, str], *, safe: bool) -> Response:
+def _legacy(account: Account, door: PbxClient, fields: Mapping[str, str], *, safe: bool) -> Response:
     url, key = _credentials(account)
     api = _API._replace(base=url)
     return _checked(api.send(account, door, "POST", "", headers={}, form={**fields, "token": key}, safe=safe), key)

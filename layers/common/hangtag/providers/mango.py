@@ -15,23 +15,23 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 from urllib.parse import urljoin
 
-from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
+from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
 from hangtag.errors import BadInputError, TooManyError, UnreachableError
 from hangtag.providers.asking import Api, Refusal
 from hangtag.providers.base import (
-    Accepted,
     Account,
+    Check,
     Click,
-    Door,
-    Finding,
     KnownExtension,
     Limit,
     Media,
-    Placed,
+    ParseResult,
+    PayloadError,
+    PbxClient,
+    PlacedCall,
     Response,
-    Trust,
-    UnreadableError,
-    UnverifiedError,
+    SignatureError,
+    VerificationKeys,
     WebhookRequest,
 )
 from hangtag.providers.reading import believed, flag, form, json_of, moment, need, same, text, whole
@@ -118,7 +118,7 @@ _ADDRESS = re.compile(r"(?:(?:sips?|tel):)?(\+?[0-9]{2,20})(?:[@;].*)?", re.ASCI
 # ------------------------------------------------------------------ from Mango
 
 
-def verify(request: WebhookRequest, trust: Trust) -> None:
+def verify(request: WebhookRequest, trust: VerificationKeys) -> None:
     """The sign of the json exactly as it came, under a key and a salt of ours, and the key itself."""
     fields = form(request)
     key, said = fields.get("vpbx_api_key", ""), fields.get("json", "")
@@ -126,7 +126,7 @@ def verify(request: WebhookRequest, trust: Trust) -> None:
     salts = [salt for salt in trust.credentials.get("vpbx_api_salt", ()) if salt]
     is_signed = same(fields.get("sign", ""), [signature(key, said, salt) for salt in salts])
     if not (is_ours and is_signed):
-        raise UnverifiedError("wrong or missing vpbx_api_key or sign: are key and salt those of this PBX?")
+        raise SignatureError("wrong or missing vpbx_api_key or sign: are key and salt those of this PBX?")
 
 
 def signature(key: str, said: str, salt: str) -> str:
@@ -134,19 +134,19 @@ def signature(key: str, said: str, salt: str) -> str:
     return hashlib.sha256(f"{key}{said}{salt}".encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def parse(request: WebhookRequest, settings: Mapping[str, Any]) -> Accepted:  # noqa: ARG001 - nothing is set
+def parse(request: WebhookRequest, settings: Mapping[str, Any]) -> ParseResult:  # noqa: ARG001 - nothing is set
     """One notification; the path says of what."""
     path = request.rest.strip("/").removeprefix("vpbx/")
     read = _READERS.get(path)
     if read is not None:
-        return Accepted(tuple(read(_said(request), request.arrived_at)))
-    return Accepted(unknown=path not in _IGNORED and not path.startswith("result/"))
+        return ParseResult(tuple(read(_said(request), request.arrived_at)))
+    return ParseResult(unknown=path not in _IGNORED and not path.startswith("result/"))
 
 
 def _said(request: WebhookRequest) -> Mapping[str, Any]:
     said = json_of(form(request).get("json", ""))
     if not isinstance(said, dict):
-        raise UnreadableError("json holds no JSON object")
+        raise PayloadError("json holds no JSON object")
     return said
 
 
@@ -337,7 +337,7 @@ def _party(fields: Mapping[str, Any], name: str) -> Mapping[str, Any]:
         return said
     if said is None or said == []:
         return {}
-    raise UnreadableError(f"{name} is no object")
+    raise PayloadError(f"{name} is no object")
 
 
 def _short(known: str, fields: Mapping[str, Any], name: str = "number") -> str:
@@ -394,7 +394,7 @@ def _why(reason: str, direction: Direction | None) -> Outcome:
 # ------------------------------------------------------------------ to Mango
 
 
-def originate(account: Account, click: Click, door: Door) -> Placed:
+def originate(account: Account, click: Click, door: PbxClient) -> PlacedCall:
     """The callback: it rings the employee first. Its events give our reference back, so that it names no call."""
     number, line = _NUMBER.fullmatch(click.number), _NUMBER.fullmatch(click.line or "")
     # What is wrong would keep everybody from calling for two minutes.
@@ -410,10 +410,10 @@ def originate(account: Account, click: Click, door: Door) -> Placed:
     # Whether it can be done is told later, at /result/callback.
     if answer.body.strip() and not isinstance(json_of(answer.body), dict):
         raise UnreachableError("Mango's answer can't be read")
-    return Placed()
+    return PlacedCall()
 
 
-def recording(account: Account, reference: str, door: Door) -> Media:
+def recording(account: Account, reference: str, door: PbxClient) -> Media:
     """Where the recording is this time: an address that is good for one download, and so is never kept."""
     if not _RECORDING.fullmatch(reference):
         raise BadInputError("that is no recording of Mango's")
@@ -428,7 +428,7 @@ def recording(account: Account, reference: str, door: Door) -> Media:
         raise UnreachableError("Mango named no address of the recording") from None
 
 
-def extensions(account: Account, door: Door) -> tuple[KnownExtension, ...]:
+def extensions(account: Account, door: PbxClient) -> tuple[KnownExtension, ...]:
     """The employees that have a short number."""
     known = []
     for general, telephony in _users(account, door, {}):
@@ -438,14 +438,14 @@ def extensions(account: Account, door: Door) -> tuple[KnownExtension, ...]:
     return tuple(known)
 
 
-def ping(account: Account, door: Door) -> Finding:
+def ping(account: Account, door: PbxClient) -> Check:
     """Whether the API takes key and salt: the employees are asked for, which changes nothing."""
     known = extensions(account, door)
-    return Finding("pbx", True, f"it answers, and has {len(known)} extensions")
+    return Check("pbx", True, f"it answers, and has {len(known)} extensions")
 
 
 def _users(
-    account: Account, door: Door, asked: Mapping[str, Any]
+    account: Account, door: PbxClient, asked: Mapping[str, Any]
 ) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
     """What is general of each employee, and what has to do with phones."""
     users = _API.read(_ask(account, door, "/config/users/request", asked, limit="users", safe=True)).get("users")
@@ -459,11 +459,11 @@ def _users(
 def _told_text(fields: Mapping[str, Any], name: str) -> str:
     try:
         return text(fields, name)
-    except UnreadableError:
+    except PayloadError:
         return ""
 
 
-def history(account: Account, since: datetime, until: datetime, door: Door) -> Iterator[CallEvent]:
+def history(account: Account, since: datetime, until: datetime, door: PbxClient) -> Iterator[CallEvent]:
     """The extended statistics: asked for, then fetched once they are ready; legs name employees by their ids."""
     asked = {"ext_fields": ["general.user_id"]}
     names = {
@@ -478,13 +478,13 @@ def history(account: Account, since: datetime, until: datetime, door: Door) -> I
                 started = moment(need(row, "context_start_time"))
                 if started is not None and begin <= started < end:
                     yield from _told(row, started, names)
-            except UnreadableError:
+            except PayloadError:
                 # A row that can't be read is left out.
                 continue
         begin = end
 
 
-def _rows(account: Account, door: Door, begin: datetime, end: datetime) -> Iterator[Mapping[str, Any]]:
+def _rows(account: Account, door: PbxClient, begin: datetime, end: datetime) -> Iterator[Mapping[str, Any]]:
     """All calls of that time, page by page."""
     form_of_time = "%d.%m.%Y %H:%M:%S"
     span = {
@@ -503,7 +503,7 @@ def _rows(account: Account, door: Door, begin: datetime, end: datetime) -> Itera
     raise _API.too_long(_MOST_PAGES)
 
 
-def _result(account: Account, door: Door, key: str) -> Sequence[Mapping[str, Any]]:
+def _result(account: Account, door: PbxClient, key: str) -> Sequence[Mapping[str, Any]]:
     """The statistics of that key, once they are ready. The door waits between two questions, as LIMITS says."""
     for _ in range(_POLLS):
         answer = _ask(account, door, "/stats/calls/result/", {"key": key}, limit="result", safe=True)
@@ -603,7 +603,9 @@ def _recordings(event: CallEvent, leg: Mapping[str, Any]) -> Iterator[CallEvent]
             yield CallEvent(call_id=event.call_id, kind=Kind.RECORDED, at=event.at, recording=reference)
 
 
-def _ask(account: Account, door: Door, path: str, asked: Mapping[str, Any], *, safe: bool, limit: str = "") -> Response:
+def _ask(
+    account: Account, door: PbxClient, path: str, asked: Mapping[str, Any], *, safe: bool, limit: str = ""
+) -> Response:
     """One request, signed; its answer unless that is a refusal.
 
     Raises BadInputError in words of our own, TooManyError while Mango takes no requests, UnreachableError if it fails.
@@ -617,7 +619,7 @@ def _ask(account: Account, door: Door, path: str, asked: Mapping[str, Any], *, s
     return answer
 
 
-def _check(answer: Response, said: Mapping[str, Any], door: Door) -> None:
+def _check(answer: Response, said: Mapping[str, Any], door: PbxClient) -> None:
     """Raises what an answer says that went wrong; the codes outweigh the status, which the vendor mixes up."""
     code = _code(said)
     if code.startswith("3"):

@@ -17,24 +17,24 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
-from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
+from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
 from hangtag.errors import BadInputError, UnreachableError
 from hangtag.providers.asking import Api, Refusal, basic
 from hangtag.providers.base import (
-    Accepted,
     Account,
+    Check,
     Click,
-    Door,
-    Finding,
     KnownExtension,
     Limit,
     Media,
-    Placed,
-    Reply,
-    Trust,
-    UnreadableError,
-    UnverifiedError,
+    ParseResult,
+    PayloadError,
+    PbxClient,
+    PlacedCall,
+    SignatureError,
+    VerificationKeys,
     WebhookRequest,
+    WebhookResponse,
 )
 from hangtag.providers.reading import MAX_FIELDS, form, moment, need, query, same, text, whole, words
 
@@ -80,7 +80,7 @@ _EXTENSION = re.compile(r"[\w.*-]{1,64}", re.ASCII)
 # All of the call that the employee rang for, or was rung for, is one leg.
 _OUT = "out"
 _XML = "application/xml"
-_NOTHING = Reply(200, "<Response/>", _XML)
+_NOTHING = WebhookResponse(200, "<Response/>", _XML)
 _RING_SECONDS = 60
 # A page of any list.
 _PAGE = 20
@@ -92,15 +92,15 @@ _LATER = timedelta(hours=4)
 # ------------------------------------------------------------------ from the PBX: is it genuine
 
 
-def verify(request: WebhookRequest, trust: Trust) -> None:
+def verify(request: WebhookRequest, trust: VerificationKeys) -> None:
     """X-Plivo-Signature-V3, or -Ma-V3: any of a list of base64 HMAC-SHA256s under the Auth Token."""
     nonce = request.headers.get(_NONCE, "")
     if not 0 < len(nonce) <= _MAX_NONCE:
-        raise UnverifiedError("no nonce, or one that is too long")
+        raise SignatureError("no nonce, or one that is too long")
     message = f"{_signed(request)}.{nonce}"
     good = [signature(token, message) for token in trust.credentials.get("auth_token", ()) if token]
     if not any(_holds(request.headers.get(name, ""), good) for name in _SIGNATURES):
-        raise UnverifiedError("wrong or missing X-Plivo-Signature-V3: is auth_token the account's?")
+        raise SignatureError("wrong or missing X-Plivo-Signature-V3: is auth_token the account's?")
 
 
 def _holds(header: str, good: Sequence[str]) -> bool:
@@ -123,7 +123,7 @@ def _signed(request: WebhookRequest) -> str:
         asked = _sorted(_values(request.query), "=", "&")
         posted = _sorted(_values(body.decode()), "", "")
     except ValueError:
-        raise UnreadableError("the address or the body is no form in UTF-8") from None
+        raise PayloadError("the address or the body is no form in UTF-8") from None
     if not posted:
         return f"{address}?{asked}" if asked else address
     return f"{address}?{asked}.{posted}" if asked else f"{address}?{posted}"
@@ -167,7 +167,7 @@ class _Leg:
         return told or (Direction.OUT if own else Direction.IN)
 
 
-def parse(request: WebhookRequest, settings: Mapping[str, Any]) -> Accepted:
+def parse(request: WebhookRequest, settings: Mapping[str, Any]) -> ParseResult:
     """One callback: of a call, of a leg that it dialled, or of a recording."""
     fields = query(request, _LIMITS) if request.method == "GET" else form(request, _LIMITS)
     hints = {name: value.strip() for name, value in query(request, _HINTS).items() if name in _HINTS}
@@ -182,14 +182,14 @@ def parse(request: WebhookRequest, settings: Mapping[str, Any]) -> Accepted:
             recording=text(fields, "RecordUrl", _LIMITS["RecordUrl"]),
             event_id=nonce,
         )
-        return Accepted((event,), _NOTHING)
+        return ParseResult((event,), _NOTHING)
     leg = _dialled(fields, request.arrived_at) if text(fields, "DialAction") else _own(fields, request.arrived_at)
     if leg is None:
-        return Accepted(reply=_NOTHING, unknown=True)
+        return ParseResult(reply=_NOTHING, unknown=True)
     leg = replace(leg, hints=hints)
     events = _events(leg, settings)
     reply = _answer(leg, request.url.partition("?")[0], settings) if leg.what == "start" else _NOTHING
-    return Accepted(tuple(replace(event, at_is_arrival=True, event_id=nonce) for event in events), reply)
+    return ParseResult(tuple(replace(event, at_is_arrival=True, event_id=nonce) for event in events), reply)
 
 
 def _own(fields: Mapping[str, str], at: datetime) -> _Leg | None:
@@ -341,7 +341,7 @@ def _rung(leg: _Leg, settings: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(one for one in entered if _EXTENSION.fullmatch(one)))
 
 
-def _answer(leg: _Leg, webhook_url: str, settings: Mapping[str, Any]) -> Reply:
+def _answer(leg: _Leg, webhook_url: str, settings: Mapping[str, Any]) -> WebhookResponse:
     """XML that dials: of an incoming call the phones that are entered, of another the contact."""
     from html import escape
 
@@ -367,7 +367,7 @@ def _answer(leg: _Leg, webhook_url: str, settings: Mapping[str, Any]) -> Reply:
             f'<Record recordSession="true" redirect="false" maxLength="14400" callbackUrl="{callback}" '
             'callbackMethod="POST"/>'
         )
-    return Reply(
+    return WebhookResponse(
         200,
         f'<Response>{recorded}<Dial{caller} timeout="{_RING_SECONDS}" callbackUrl="{callback}" callbackMethod="POST">'
         f"{nouns}</Dial></Response>",
@@ -378,7 +378,7 @@ def _answer(leg: _Leg, webhook_url: str, settings: Mapping[str, Any]) -> Reply:
 # ------------------------------------------------------------------ to the PBX
 
 
-def originate(account: Account, click: Click, door: Door) -> Placed:
+def originate(account: Account, click: Click, door: PbxClient) -> PlacedCall:
     """Ring the employee's phone; once it is picked up, the answer to its start dials the contact.
 
     The answer names a request, and no call: our reference comes back with each callback.
@@ -404,22 +404,22 @@ def originate(account: Account, click: Click, door: Door) -> Placed:
     }
     if not _ask(account, door, "POST", "Call/", asked, limit="calls").get("request_uuid"):
         raise UnreachableError("Plivo's answer names no request")
-    return Placed()
+    return PlacedCall()
 
 
-def recording(account: Account, reference: str, door: Door) -> Media:  # noqa: ARG001 - the address is known
+def recording(account: Account, reference: str, door: PbxClient) -> Media:  # noqa: ARG001 - the address is known
     """The recording as it was named; the account may demand its credentials for it, and they go to Plivo only."""
     return Media(reference, {"authorization": _authorization(account)})
 
 
-def ping(account: Account, door: Door) -> Finding:
+def ping(account: Account, door: PbxClient) -> Check:
     """Whether Auth ID and Auth Token are taken: the account is asked for, which changes nothing."""
     if not _ask(account, door, "GET", "").get("auth_id"):
         raise UnreachableError("Plivo's answer is of no account")
-    return Finding("pbx", True, "it answers, and takes the account's Auth ID and Auth Token")
+    return Check("pbx", True, "it answers, and takes the account's Auth ID and Auth Token")
 
 
-def extensions(account: Account, door: Door) -> tuple[KnownExtension, ...]:
+def extensions(account: Account, door: PbxClient) -> tuple[KnownExtension, ...]:
     """The endpoints, by the user names of their SIP addresses."""
     found = []
     for row in _listed(account, door, "Endpoint/", {}):
@@ -429,7 +429,7 @@ def extensions(account: Account, door: Door) -> tuple[KnownExtension, ...]:
     return tuple(found)
 
 
-def history(account: Account, since: datetime, until: datetime, door: Door) -> Iterator[CallEvent]:
+def history(account: Account, since: datetime, until: datetime, door: PbxClient) -> Iterator[CallEvent]:
     """The ends of all legs of the calls that began in that time, and their recordings."""
     calls: dict[str, _Row] = {}
     dialled: dict[str, list[_Row]] = defaultdict(list)
@@ -478,7 +478,7 @@ def _row(listed: Mapping[str, Any]) -> _Row | None:
             talked=talked if answered else 0,
         )
         return _Row(leg, begun)
-    except UnreadableError:
+    except PayloadError:
         return None
 
 
@@ -509,11 +509,11 @@ def _kept(listed: Mapping[str, Any]) -> CallEvent | None:
         if made is None:
             return None
         return CallEvent(call_id=need(listed, "call_uuid"), kind=Kind.RECORDED, at=made, recording=address)
-    except UnreadableError:
+    except PayloadError:
         return None
 
 
-def _listed(account: Account, door: Door, path: str, asked: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
+def _listed(account: Account, door: PbxClient, path: str, asked: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
     """All rows of a list, page by page."""
     for page in range(_MOST_PAGES):
         query_of_page = urlencode({**asked, "limit": _PAGE, "offset": page * _PAGE})
@@ -534,7 +534,7 @@ def _authorization(account: Account) -> str:
 
 def _ask(
     account: Account,
-    door: Door,
+    door: PbxClient,
     method: str,
     path: str,
     asked: Mapping[str, Any] | None = None,

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from hangtag.auth import secrets_match
-from hangtag.calls.event import Direction, Outcome
-from hangtag.providers.base import UnreadableError, WebhookRequest
+from hangtag.domain.calls.event import Direction, Outcome
+from hangtag.providers.base import PayloadError, WebhookRequest
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -66,7 +66,7 @@ def form(request: WebhookRequest, limits: Mapping[str, int] | None = None, most:
     `limits` are the most characters of a field, `most` the most fields.
     """
     if is_json(request):
-        raise UnreadableError("the body must be form-encoded, not JSON")
+        raise PayloadError("the body must be form-encoded, not JSON")
     return _pairs(_decoded(request), "the body is no form in UTF-8", limits or {}, most)
 
 
@@ -80,9 +80,9 @@ def json_object(request: WebhookRequest) -> dict[str, Any]:
     try:
         said = json.loads(_decoded(request), object_pairs_hook=_once, parse_constant=_no_constant)
     except (ValueError, RecursionError):
-        raise UnreadableError("the body is no JSON") from None
+        raise PayloadError("the body is no JSON") from None
     if not isinstance(said, dict):
-        raise UnreadableError("the body is no JSON object")
+        raise PayloadError("the body is no JSON object")
     return said
 
 
@@ -99,16 +99,16 @@ def _decoded(request: WebhookRequest) -> str:
     try:
         return request.body.decode(_CHARSETS.get(declared, "utf-8-sig"))
     except ValueError:
-        raise UnreadableError("the body is not in UTF-8") from None
+        raise PayloadError("the body is not in UTF-8") from None
 
 
 def _pairs(encoded: str, otherwise: str, limits: Mapping[str, int], most: int) -> dict[str, str]:
     if _has_broken_escape(encoded):
-        raise UnreadableError("the form encoding is broken")
+        raise PayloadError("the form encoding is broken")
     try:
         pairs = parse_qsl(encoded, keep_blank_values=True, errors="strict", max_num_fields=most)
     except ValueError:
-        raise UnreadableError(otherwise) from None
+        raise PayloadError(otherwise) from None
     fields: dict[str, str] = {}
     for name, value in pairs:
         if name not in fields:
@@ -116,12 +116,12 @@ def _pairs(encoded: str, otherwise: str, limits: Mapping[str, int], most: int) -
         elif name.endswith("[]"):
             fields[name] += LIST_SEPARATOR + value
         else:
-            raise UnreadableError("a parameter is given twice")
+            raise PayloadError("a parameter is given twice")
     if any("\0" in name or "\0" in value for name, value in pairs):
-        raise UnreadableError("a parameter holds a NUL")
+        raise PayloadError("a parameter holds a NUL")
     for name, limit in limits.items():
         if len(fields.get(name, "")) > limit:
-            raise UnreadableError(f"{name} is longer than {limit} characters")
+            raise PayloadError(f"{name} is longer than {limit} characters")
     return fields
 
 
@@ -153,13 +153,13 @@ def text(fields: Mapping[str, Any], name: str, limit: int = MAX_TEXT) -> str:
     if value is None:
         return ""
     if isinstance(value, bool) or not isinstance(value, str | int):
-        raise UnreadableError(f"{name} is no text")
+        raise PayloadError(f"{name} is no text")
     try:
         said = str(value).strip()
     except ValueError:
-        raise UnreadableError(f"{name} is too long a number") from None
+        raise PayloadError(f"{name} is too long a number") from None
     if len(said) > limit or "\0" in said:
-        raise UnreadableError(f"{name} is longer than {limit} characters, or holds a NUL")
+        raise PayloadError(f"{name} is longer than {limit} characters, or holds a NUL")
     return said
 
 
@@ -167,7 +167,7 @@ def need(fields: Mapping[str, Any], name: str, limit: int = MAX_TEXT) -> str:
     """The same of a field that must be there, and not empty."""
     said = text(fields, name, limit)
     if not said:
-        raise UnreadableError(f"{name} is missing")
+        raise PayloadError(f"{name} is missing")
     return said
 
 
@@ -177,7 +177,7 @@ def whole(fields: Mapping[str, Any], name: str) -> int | None:
     if not said:
         return None
     if not (said.isascii() and said.isdigit() and len(said) <= 10):
-        raise UnreadableError(f"{name} is no whole number")
+        raise PayloadError(f"{name} is no whole number")
     return int(said)
 
 

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from hangtag.providers.base import Provider
 
-__all__ = ["ABILITIES", "PROVIDERS", "abilities", "load", "optional"]
+__all__ = ["CAPABILITIES", "PROVIDERS", "capabilities", "load", "optional"]
 
 # The provider's key, and its module; presets share one.
 PROVIDERS = {
@@ -39,7 +39,7 @@ PROVIDERS = {
     "domru": "itoolabs",
 }
 # What a provider's module may be able to do, by the name of the function.
-ABILITIES = ("originate", "recording", "history", "extensions", "ping", "set_up", "look_after")
+CAPABILITIES = ("originate", "recording", "history", "extensions", "ping", "set_up", "look_after")
 
 
 def load(name: str) -> Provider:
@@ -52,6 +52,6 @@ def optional(name: str, function: str) -> Any:
     return getattr(load(name), function, None)
 
 
-def abilities(name: str) -> tuple[str, ...]:
+def capabilities(name: str) -> tuple[str, ...]:
     """What a provider can do besides receiving events. Raises KeyError if there is no such provider."""
-    return tuple(ability for ability in ABILITIES if optional(name, ability) is not None)
+    return tuple(ability for ability in CAPABILITIES if optional(name, ability) is not None)

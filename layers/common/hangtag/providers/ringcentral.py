@@ -16,26 +16,26 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
+from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
 from hangtag.errors import BadInputError, UnreachableError
 from hangtag.providers.asking import Api, Refusal, basic
 from hangtag.providers.base import (
-    Accepted,
     Account,
+    Check,
     Click,
-    Door,
-    Finding,
     KnownExtension,
     Limit,
     Media,
-    Placed,
-    Reply,
+    ParseResult,
+    PayloadError,
+    PbxClient,
+    PlacedCall,
     Response,
+    SignatureError,
     Token,
-    Trust,
-    UnreadableError,
-    UnverifiedError,
+    VerificationKeys,
     WebhookRequest,
+    WebhookResponse,
 )
 from hangtag.providers.reading import believed, json_object, moment, need, same, text, whole, words
 
@@ -136,21 +136,21 @@ _IN_PROGRESS = "in progress"
 # ------------------------------------------------------------------ from RingCentral: is it genuine
 
 
-def handshake(request: WebhookRequest) -> Reply | None:
+def handshake(request: WebhookRequest) -> WebhookResponse | None:
     """An empty request whose Validation-Token is given back. With a body it is an event, whatever its headers are."""
     token = request.headers.get("validation-token", "")
     if request.method != "POST" or request.body or not _ECHO.fullmatch(token):
         return None
-    return Reply(200, "{}", headers={"Validation-Token": token})
+    return WebhookResponse(200, "{}", headers={"Validation-Token": token})
 
 
-def verify(request: WebhookRequest, trust: Trust) -> None:
+def verify(request: WebhookRequest, trust: VerificationKeys) -> None:
     """The token that the subscription was made with, in the header Verification-Token, or Validation-Token."""
     secrets = [secret for secret in trust.credentials.get("verification_token", ()) if secret]
     good = same(request.headers.get("verification-token", ""), secrets)
     good |= same(request.headers.get("validation-token", ""), secrets)
     if not good:
-        raise UnverifiedError("wrong or missing Verification-Token: was the subscription made by Hangtag?")
+        raise SignatureError("wrong or missing Verification-Token: was the subscription made by Hangtag?")
 
 
 # ------------------------------------------------------------------ from RingCentral: what it says
@@ -195,11 +195,11 @@ class _Party:
     recorded: bool
 
 
-def parse(request: WebhookRequest, settings: Mapping[str, Any]) -> Accepted:
+def parse(request: WebhookRequest, settings: Mapping[str, Any]) -> ParseResult:
     """One notification: what became of one or more parties of a session."""
     fields = json_object(request)
     if _SESSIONS not in text(fields, "event", 2048):
-        return Accepted(unknown=True)
+        return ParseResult(unknown=True)
     body = _inner(fields, "body")
     parties = body.get("parties", [])
     if (
@@ -207,20 +207,20 @@ def parse(request: WebhookRequest, settings: Mapping[str, Any]) -> Accepted:
         or len(parties) > _MAX_PARTIES
         or not all(isinstance(one, dict) for one in parties)
     ):
-        raise UnreadableError("parties is no list of objects")
+        raise PayloadError("parties is no list of objects")
     session = _session(body, request, settings)
     if session.origin in _NO_CALLS:
-        return Accepted()
+        return ParseResult()
     read = [_party(one) for one in parties]
     events = tuple(event for party in read if party.code in _CODES for event in _events(session, party))
-    return Accepted(events, unknown=any(party.code not in _CODES for party in read))
+    return ParseResult(events, unknown=any(party.code not in _CODES for party in read))
 
 
 def _inner(fields: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     """An object within another; an absent one is empty."""
     found = fields.get(name)
     if found is not None and not isinstance(found, dict):
-        raise UnreadableError(f"{name} is no object")
+        raise PayloadError(f"{name} is no object")
     return found or {}
 
 
@@ -368,7 +368,7 @@ def _line(said: str) -> str | None:
 # ------------------------------------------------------------------ to RingCentral: calls
 
 
-def originate(account: Account, click: Click, door: Door) -> Placed:
+def originate(account: Account, click: Click, door: PbxClient) -> PlacedCall:
     """RingOut: it rings a phone of the employee's, then the contact. Its answer names no session."""
     extension_id = _id_of(account, click.extension)
     phone = _phone(account, door, extension_id)
@@ -381,7 +381,7 @@ def originate(account: Account, click: Click, door: Door) -> Placed:
         asked["callerId"] = {"phoneNumber": click.line}
     path = f"{_ACCOUNT}/extension/{extension_id}/ring-out"
     _ask(account, door, "POST", path, asked=asked, limit="heavy")
-    return Placed()
+    return PlacedCall()
 
 
 def _id_of(account: Account, extension: str) -> str:
@@ -393,7 +393,7 @@ def _id_of(account: Account, extension: str) -> str:
     return found
 
 
-def _phone(account: Account, door: Door, extension_id: str) -> str:
+def _phone(account: Account, door: PbxClient, extension_id: str) -> str:
     """The phone that RingOut rings: the extension's own, else the first of its forwarding numbers."""
     rows = _records(_ask(account, door, "GET", f"{_ACCOUNT}/extension/{extension_id}/forwarding-number"))
     phones = [(row.get("type") != "PhoneLine", row.get("phoneNumber")) for row in rows]
@@ -403,7 +403,7 @@ def _phone(account: Account, door: Door, extension_id: str) -> str:
     return found[0][1]
 
 
-def recording(account: Account, reference: str, door: Door) -> Media:
+def recording(account: Account, reference: str, door: PbxClient) -> Media:
     """The recording of a session: the call log says where it is. It is fetched with the access token."""
     asked = {
         "telephonySessionId": reference,
@@ -419,14 +419,14 @@ def recording(account: Account, reference: str, door: Door) -> Media:
     return Media(found, {"authorization": f"Bearer {_token(account, door)}"})
 
 
-def history(account: Account, since: datetime, until: datetime, door: Door) -> Iterator[CallEvent]:
+def history(account: Account, since: datetime, until: datetime, door: PbxClient) -> Iterator[CallEvent]:
     """The call log. It tells who took a call and when it began and ended, but not when it was answered."""
     asked = {"view": "Detailed", "type": "Voice", "dateFrom": _iso(since), "dateTo": _iso(until)}
     numbers = _numbers(str(account.settings.get("extensions") or ""))
     for row in _pages(account, door, f"{_ACCOUNT}/call-log", asked, _PAGE, "heavy"):
         try:
             yield from _logged(row, since, until, numbers)
-        except UnreadableError:
+        except PayloadError:
             continue
 
 
@@ -516,25 +516,25 @@ def _is_own(said: Mapping[str, Any]) -> bool:
 # ------------------------------------------------------------------ to RingCentral: the account
 
 
-def extensions(account: Account, door: Door) -> tuple[KnownExtension, ...]:
+def extensions(account: Account, door: PbxClient) -> tuple[KnownExtension, ...]:
     """The users, by the number that is entered for them, else by their internal id."""
     numbers = _numbers(str(account.settings.get("extensions") or ""))
     named = ((numbers.get(one, one), f"{name} ({number})") for one, number, name in _listed(account, door) if number)
     return tuple(KnownExtension(known, name) for known, name in named if known)
 
 
-def _listed(account: Account, door: Door) -> Iterator[tuple[str, str, str]]:
+def _listed(account: Account, door: PbxClient) -> Iterator[tuple[str, str, str]]:
     """Internal id, number and name of each extension; the number is "" if it is nobody's, but a queue's or a menu's."""
     for row in _pages(account, door, f"{_ACCOUNT}/extension", {"status": "Enabled"}, _EXTENSIONS_PAGE, "medium"):
         try:
             kind = text(row, "type")
             is_users = kind.endswith("User") or kind == "Limited"
             yield need(row, "id", 64), text(row, "extensionNumber", 64) if is_users else "", text(row, "name")
-        except UnreadableError:
+        except PayloadError:
             continue
 
 
-def ping(account: Account, door: Door) -> Finding:
+def ping(account: Account, door: PbxClient) -> Check:
     """Whether the credentials are taken; and what is to be entered as `extensions`, ready to be copied."""
     numbers = _numbers(str(account.settings.get("extensions") or ""))
     # Users come first: of a long list a part is told.
@@ -542,17 +542,17 @@ def ping(account: Account, door: Door) -> Finding:
     absent = [f"{extension_id}={number}" for extension_id, number, _ in listed if extension_id not in numbers]
     known = f"it answers, and has {sum(1 for _, number, _ in listed if number)} users"
     if not absent:
-        return Finding("pbx", True, known)
-    return Finding("pbx", True, f"{known}; not entered in the setting extensions: {', '.join(absent[:_NAMED])}")
+        return Check("pbx", True, known)
+    return Check("pbx", True, f"{known}; not entered in the setting extensions: {', '.join(absent[:_NAMED])}")
 
 
-def set_up(account: Account, secrets: Mapping[str, str], door: Door) -> Finding:
+def set_up(account: Account, secrets: Mapping[str, str], door: PbxClient) -> Check:
     """Subscribe: RingCentral asks the address at once whether it is ours, and posts there from then on."""
     _subscribe(account, secrets.get("verification_token", ""), door)
-    return Finding("set_up", True, "RingCentral took the address, and posts all calls of the account there")
+    return Check("set_up", True, "RingCentral took the address, and posts all calls of the account there")
 
 
-def look_after(account: Account, door: Door) -> Finding:
+def look_after(account: Account, door: PbxClient) -> Check:
     """See to it that the account is subscribed to.
 
     A subscription ends by itself, and is stopped for good (Blacklisted) when the address failed; then it must be
@@ -564,21 +564,19 @@ def look_after(account: Account, door: Door) -> Finding:
     good = next((one for one in ours if one.get("status") == "Active" and _left(one) > 0 and not _is_deaf(one)), None)
     if good is not None:
         if _left(good) > _RENEWED:
-            return Finding("look_after", True, "RingCentral posts: the subscription is active")
+            return Check("look_after", True, "RingCentral posts: the subscription is active")
         _ask(account, door, "POST", f"{_path(good)}/renew", safe=True)
-        return Finding("look_after", True, "the subscription was about to end, and was renewed")
+        return Check("look_after", True, "the subscription was about to end, and was renewed")
     for one in ours:
         # One that ended may be listed, and be gone all the same.
         with suppress(BadInputError):
             _ask(account, door, "DELETE", _path(one), limit="medium", safe=True)
     _subscribe(account, account.credentials.get("verification_token", ""), door)
     why = f"was {str(ours[0].get('status', ''))[:40] or 'over'}" if ours else "was gone"
-    return Finding(
-        "look_after", True, f"the subscription {why}, and was made anew; calls since then come by the history"
-    )
+    return Check("look_after", True, f"the subscription {why}, and was made anew; calls since then come by the history")
 
 
-def _subscribe(account: Account, token: str, door: Door) -> None:
+def _subscribe(account: Account, token: str, door: PbxClient) -> None:
     if not token:
         raise BadInputError("verification_token is not known: rotate the webhook's address, with the secrets")
     mode = {"transportType": "WebHook", "address": account.webhook_url, "verificationToken": token}
@@ -611,7 +609,7 @@ def _path(row: Mapping[str, Any]) -> str:
 
 
 def _pages(
-    account: Account, door: Door, path: str, asked: Mapping[str, str], size: int, limit: str
+    account: Account, door: PbxClient, path: str, asked: Mapping[str, str], size: int, limit: str
 ) -> Iterator[Mapping[str, Any]]:
     """The rows of all pages of a list."""
     for page in range(1, _MOST_PAGES + 1):
@@ -630,7 +628,7 @@ def _records(answer: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def _ask(
     account: Account,
-    door: Door,
+    door: PbxClient,
     method: str,
     path: str,
     *,
@@ -656,7 +654,7 @@ def _why(said: Mapping[str, Any], status: int) -> Refusal:  # noqa: ARG001
     return Refusal(words(said.get("message") or said.get("error_description")))
 
 
-def _token(account: Account, door: Door) -> str:
+def _token(account: Account, door: PbxClient) -> str:
     """The access token, good for an hour or two; five may be asked for a minute."""
     return door.token(_token_name(account), lambda: _fresh(account, door))
 
@@ -667,7 +665,7 @@ def _token_name(account: Account) -> str:
     return f"access-{hashlib.sha256(said.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
 
 
-def _fresh(account: Account, door: Door) -> Token:
+def _fresh(account: Account, door: PbxClient) -> Token:
     client_id, client_secret, jwt = _API.login(account)
     headers = {"authorization": basic(client_id, client_secret)}
     form = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": jwt}

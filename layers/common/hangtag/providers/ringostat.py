@@ -10,20 +10,20 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
+from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
 from hangtag.errors import UnreachableError
 from hangtag.providers.asking import Api, in_its_words
 from hangtag.providers.base import (
-    Accepted,
     Account,
+    Check,
     Click,
-    Door,
-    Finding,
     Limit,
     Media,
-    Placed,
-    Trust,
-    UnreadableError,
+    ParseResult,
+    PayloadError,
+    PbxClient,
+    PlacedCall,
+    VerificationKeys,
     WebhookRequest,
 )
 from hangtag.providers.reading import (
@@ -90,20 +90,20 @@ _SHORTEST_SPAN = timedelta(minutes=1)
 # ------------------------------------------------------------------ from the PBX
 
 
-def verify(request: WebhookRequest, trust: Trust) -> None:
+def verify(request: WebhookRequest, trust: VerificationKeys) -> None:
     """Nothing of a delivery proves where it is from: whoever has the address is believed."""
 
 
-def parse(request: WebhookRequest, settings: Mapping[str, Any]) -> Accepted:
+def parse(request: WebhookRequest, settings: Mapping[str, Any]) -> ParseResult:
     """One webhook; `event` in the query says which, whatever method and format the admin chose."""
     fields = {**_body(request), **query(request, _LIMITS)}
     known = _MOMENTS.get(text(fields, "event"))
     if known is None:
         need(fields, "event")
-        return Accepted(unknown=True)
+        return ParseResult(unknown=True)
     direction, kind = known
     clock = zone(str(settings.get("time_zone") or ""))
-    return Accepted((_event(fields, direction, kind, request.arrived_at, clock),))
+    return ParseResult((_event(fields, direction, kind, request.arrived_at, clock),))
 
 
 def _body(request: WebhookRequest) -> Mapping[str, Any]:
@@ -179,21 +179,21 @@ def _outcome(disposition: str, direction: Direction) -> Outcome | None:
 # ------------------------------------------------------------------ to the PBX
 
 
-def originate(account: Account, click: Click, door: Door) -> Placed:
+def originate(account: Account, click: Click, door: PbxClient) -> PlacedCall:
     """The simple callback: it rings `extension` first, then `destination`. Its answer names no call."""
     numbers = {"extension": click.extension, "destination": click.number.removeprefix("+")}
     said = _ask(account, door, "/callback/outward_call", numbers)
     if isinstance(said, dict) and said.get("error"):
         raise _API.refused(in_its_words(said, 200), 200)
-    return Placed()
+    return PlacedCall()
 
 
-def recording(account: Account, reference: str, door: Door) -> Media:  # noqa: ARG001 - the address is known
+def recording(account: Account, reference: str, door: PbxClient) -> Media:  # noqa: ARG001 - the address is known
     """The address that the call log has; it needs no key."""
     return Media(reference)
 
 
-def history(account: Account, since: datetime, until: datetime, door: Door) -> Iterator[CallEvent]:
+def history(account: Account, since: datetime, until: datetime, door: PbxClient) -> Iterator[CallEvent]:
     """The call log of that time, in the project's clock; rows that can't be read are left out."""
     clock = zone(str(account.settings.get("time_zone") or account.time_zone)) or zone("UTC")
     for row in _rows(account, door, since.astimezone(clock), until.astimezone(clock)):
@@ -202,7 +202,7 @@ def history(account: Account, since: datetime, until: datetime, door: Door) -> I
             yield told
 
 
-def _rows(account: Account, door: Door, begin: datetime, end: datetime) -> Iterator[Mapping[str, Any]]:
+def _rows(account: Account, door: PbxClient, begin: datetime, end: datetime) -> Iterator[Mapping[str, Any]]:
     """The rows of that time; where there may be more than the log gives at once, of each half of it."""
     asked = urlencode(
         {"export_type": "json", "from": begin.strftime(_STAMP), "to": end.strftime(_STAMP), "fields": _FIELDS}
@@ -223,19 +223,19 @@ def _told(row: Mapping[str, Any], clock: "ZoneInfo | None") -> CallEvent | None:
         direction = Direction.OUT if text(row, "call_type").lower().endswith("out") else Direction.IN
         began = moment(need(row, "calldate"), clock)
         return _event(row, direction, Kind.ENDED, began, clock) if began is not None else None
-    except UnreadableError:
+    except PayloadError:
         return None
 
 
-def ping(account: Account, door: Door) -> Finding:
+def ping(account: Account, door: PbxClient) -> Check:
     """Whether the API takes the key: the SIP accounts that are online are asked for, which changes nothing."""
     online = _ask(account, door, "/sipstatus/online")
     if not isinstance(online, list):
         raise UnreachableError("Ringostat's answer holds no list of SIP accounts")
-    return Finding("pbx", True, f"it answers, and {len(online)} of its SIP accounts are online")
+    return Check("pbx", True, f"it answers, and {len(online)} of its SIP accounts are online")
 
 
-def _ask(account: Account, door: Door, path: str, form: Mapping[str, str] | None = None) -> Any:
+def _ask(account: Account, door: PbxClient, path: str, form: Mapping[str, str] | None = None) -> Any:
     """What is answered, as JSON; None if it is none. Raises as `Api.success` does, with Ringostat's own words."""
     (key,) = _API.login(account)
     # A click is the one thing that is posted: it is sent once.

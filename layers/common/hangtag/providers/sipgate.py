@@ -12,24 +12,24 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
-from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
+from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
 from hangtag.errors import BadInputError, UnreachableError
 from hangtag.providers.asking import Api, Refusal, basic
 from hangtag.providers.base import (
-    Accepted,
     Account,
+    Check,
     Click,
-    Door,
-    Finding,
     KnownExtension,
     Limit,
     Media,
-    Placed,
-    Reply,
-    Trust,
-    UnreadableError,
-    UnverifiedError,
+    ParseResult,
+    PayloadError,
+    PbxClient,
+    PlacedCall,
+    SignatureError,
+    VerificationKeys,
     WebhookRequest,
+    WebhookResponse,
 )
 from hangtag.providers.reading import LIST_SEPARATOR, form, moment, need, text, whole
 
@@ -80,7 +80,7 @@ _OUT = "out"
 _VOICEMAIL = "voicemail"
 _FORWARDED = "forwarded"
 _XML = "application/xml"
-_NOTHING = Reply(200, "<Response/>", _XML)
+_NOTHING = WebhookResponse(200, "<Response/>", _XML)
 _PAGE = 500
 _MOST_PAGES = 100
 # No call rings for longer: so much later than the talk is long it may have ended.
@@ -90,15 +90,15 @@ _RINGS_AT_MOST = timedelta(hours=1)
 # ------------------------------------------------------------------ from the PBX
 
 
-def verify(request: WebhookRequest, trust: Trust) -> None:
+def verify(request: WebhookRequest, trust: VerificationKeys) -> None:
     """X-Sipgate-Signature: base64 of RSA-SHA256 over the body as it came, by sipgate's key or the one entered."""
     try:
         signature = base64.b64decode(request.headers.get("x-sipgate-signature", ""), validate=True)
     except ValueError:
-        raise UnverifiedError("X-Sipgate-Signature is no base64") from None
+        raise SignatureError("X-Sipgate-Signature is no base64") from None
     entered = [key for key in trust.credentials.get("public_key", ()) if key]
     if not any(_is_signed(key, signature, request.body) for key in entered or (PUBLISHED_KEY,)):
-        raise UnverifiedError("wrong or missing X-Sipgate-Signature: if sipgate has a new key, enter it as public_key")
+        raise SignatureError("wrong or missing X-Sipgate-Signature: if sipgate has a new key, enter it as public_key")
 
 
 def _is_signed(key: str, signature: bytes, body: bytes) -> bool:
@@ -130,16 +130,16 @@ def _loaded(key: str) -> Any:
     return loaded if isinstance(loaded, RSAPublicKey) else None
 
 
-def parse(request: WebhookRequest, settings: Mapping[str, Any]) -> Accepted:
+def parse(request: WebhookRequest, settings: Mapping[str, Any]) -> ParseResult:
     """One request: newCall, answer, hangup, or the keys that were pressed."""
     fields = form(request, _LIMITS)
     name = need(fields, "event").lower()
     if name == "dtmf":
-        return Accepted(reply=_NOTHING)
+        return ParseResult(reply=_NOTHING)
     readers = {"newcall": _new_call, "answer": _answer, "hangup": _hang_up}
     reader = readers.get(name)
     if reader is None:
-        return Accepted(reply=_NOTHING, unknown=True)
+        return ParseResult(reply=_NOTHING, unknown=True)
     event = CallEvent(
         call_id=need(fields, "callId", _LIMITS["callId"]),
         kind=Kind.RINGING,
@@ -154,15 +154,15 @@ def parse(request: WebhookRequest, settings: Mapping[str, Any]) -> Accepted:
         line=_number(fields, "from" if outgoing else "to") or None,
     )
     events = (*reader(fields, event, _users(settings)), *_linked(fields, event))
-    return Accepted(events, _go_on(request.url) if name == "newcall" else _NOTHING)
+    return ParseResult(events, _go_on(request.url) if name == "newcall" else _NOTHING)
 
 
-def _go_on(url: str) -> Reply:
+def _go_on(url: str) -> WebhookResponse:
     """Where to tell of the answer and the hang-up: where this came from. Without it, neither is told."""
     from html import escape
 
     where = escape(url)
-    return Reply(200, f'<Response onAnswer="{where}" onHangup="{where}"/>', _XML)
+    return WebhookResponse(200, f'<Response onAnswer="{where}" onHangup="{where}"/>', _XML)
 
 
 def _number(fields: Mapping[str, Any], name: str) -> str:
@@ -232,7 +232,7 @@ def _hang_up(fields: Mapping[str, str], event: CallEvent, users: Mapping[str, st
 # ------------------------------------------------------------------ to the PBX
 
 
-def originate(account: Account, click: Click, door: Door) -> Placed:
+def originate(account: Account, click: Click, door: PbxClient) -> PlacedCall:
     """Ring the employee's device, then the contact. The session's id is the call's."""
     device = _device(account, click.extension)
     asked = {"deviceId": device, "caller": device, "callee": click.number}
@@ -241,7 +241,7 @@ def originate(account: Account, click: Click, door: Door) -> Placed:
     session = _ask(account, door, "POST", "/sessions/calls", asked).get("sessionId")
     if not isinstance(session, str) or not session:
         raise UnreachableError("sipgate's answer names no session")
-    return Placed(session)
+    return PlacedCall(session)
 
 
 def _device(account: Account, extension: str) -> str:
@@ -254,13 +254,13 @@ def _device(account: Account, extension: str) -> str:
     return found
 
 
-def recording(account: Account, reference: str, door: Door) -> Media:  # noqa: ARG001 - the address is known
+def recording(account: Account, reference: str, door: PbxClient) -> Media:  # noqa: ARG001 - the address is known
     """The address that the history has; sipgate's own host is shown the token."""
     own = reference.startswith(_API.base + "/")
     return Media(reference, {"authorization": _authorization(account)} if own else {})
 
 
-def history(account: Account, since: datetime, until: datetime, door: Door) -> Iterator[CallEvent]:
+def history(account: Account, since: datetime, until: datetime, door: PbxClient) -> Iterator[CallEvent]:
     """The calls of that time, and their recordings; rows that can't be read are left out."""
     users = _users(account.settings)
     asked = {"types": "CALL", "from": _stamp(since), "to": _stamp(until), "limit": str(_PAGE)}
@@ -286,7 +286,7 @@ def _told(row: Mapping[str, Any], users: Mapping[str, str]) -> Iterator[CallEven
         direction = Direction.OUT if text(row, "direction").upper().endswith("OUTGOING") else Direction.IN
         source, target = _number(row, "source"), _number(row, "target")
         changed = moment(text(row, "lastModified"))
-    except UnreadableError:
+    except PayloadError:
         return
     if began is None:
         return
@@ -331,7 +331,7 @@ def _taken_by(endpoints: Any, users: Mapping[str, str]) -> str | None:
     return users.get(user, user)[:64] if isinstance(user, str) and user else None
 
 
-def extensions(account: Account, door: Door) -> tuple[KnownExtension, ...]:
+def extensions(account: Account, door: PbxClient) -> tuple[KnownExtension, ...]:
     """The users, by their extensions where those are entered, else by sipgate's ids."""
     rows = _API.rows(_ask(account, door, "GET", "/users").get("items"))
     users = _users(account.settings)
@@ -344,17 +344,17 @@ def extensions(account: Account, door: Door) -> tuple[KnownExtension, ...]:
     return tuple(found)
 
 
-def ping(account: Account, door: Door) -> Finding:
+def ping(account: Account, door: PbxClient) -> Check:
     """Whether the API takes the token: the account is asked for, which changes nothing."""
     if not _ask(account, door, "GET", "/account"):
         raise UnreachableError("sipgate's answer is of no account")
-    return Finding("pbx", True, "it answers, and takes the token")
+    return Check("pbx", True, "it answers, and takes the token")
 
 
-def set_up(account: Account, secrets: Mapping[str, str], door: Door) -> Finding:  # noqa: ARG001 - none are made
+def set_up(account: Account, secrets: Mapping[str, str], door: PbxClient) -> Check:  # noqa: ARG001 - none are made
     """Enter the webhook's address for calls of both directions; what else is set there stays."""
     if not account.credentials.get("token"):
-        return Finding("set_up", True, "token is not entered: enter the address at sipgate yourself")
+        return Check("set_up", True, "token is not entered: enter the address at sipgate yourself")
     known = _ask(account, door, "GET", "/settings/sipgateio")
     _ask(
         account,
@@ -363,7 +363,7 @@ def set_up(account: Account, secrets: Mapping[str, str], door: Door) -> Finding:
         "/settings/sipgateio",
         {**known, "incomingUrl": account.webhook_url, "outgoingUrl": account.webhook_url},
     )
-    return Finding("set_up", True, "sipgate took the address, for incoming and outgoing calls")
+    return Check("set_up", True, "sipgate took the address, for incoming and outgoing calls")
 
 
 def _authorization(account: Account) -> str:
@@ -371,7 +371,7 @@ def _authorization(account: Account) -> str:
 
 
 def _ask(
-    account: Account, door: Door, method: str, path: str, asked: Mapping[str, Any] | None = None
+    account: Account, door: PbxClient, method: str, path: str, asked: Mapping[str, Any] | None = None
 ) -> Mapping[str, Any]:
     """One request; its JSON. Raises as `Api.said` does, in words of our own."""
     _API.login(account)

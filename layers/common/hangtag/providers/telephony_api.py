@@ -10,21 +10,21 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from hangtag.calls.event import CallEvent, Direction, Kind
+from hangtag.domain.calls.event import CallEvent, Direction, Kind
 from hangtag.errors import BadInputError
 from hangtag.providers.base import (
-    Accepted,
     Account,
+    Check,
     Click,
-    Door,
-    Finding,
-    Office,
-    Placed,
-    Reply,
-    Trust,
-    UnreadableError,
-    UnverifiedError,
+    OfficeLookups,
+    ParseResult,
+    PayloadError,
+    PbxClient,
+    PlacedCall,
+    SignatureError,
+    VerificationKeys,
     WebhookRequest,
+    WebhookResponse,
 )
 from hangtag.providers.reading import believed, flag, form, is_one_of, moment, need, outcome, text, whole
 
@@ -51,50 +51,50 @@ _KINDS = {
 # ------------------------------------------------------------------ from the PBX
 
 
-def verify(request: WebhookRequest, trust: Trust) -> None:
+def verify(request: WebhookRequest, trust: VerificationKeys) -> None:
     """The documented token in the body."""
     if not is_one_of(_fields(request).get(SECRET, ""), trust.hashes.get(SECRET, ())):
-        raise UnverifiedError("wrong or missing planfix_token", _error(401, "Invalid token"))
+        raise SignatureError("wrong or missing planfix_token", _error(401, "Invalid token"))
 
 
-def parse(request: WebhookRequest, settings: Mapping[str, Any]) -> Accepted:  # noqa: ARG001 - all is in the request
+def parse(request: WebhookRequest, settings: Mapping[str, Any]) -> ParseResult:  # noqa: ARG001 - all is in the request
     """One command of the PBX."""
     try:
         return _command(_fields(request), request.arrived_at)
-    except UnreadableError as error:
+    except PayloadError as error:
         raise _invalid(error) from None
 
 
 def _fields(request: WebhookRequest) -> dict[str, str]:
     try:
         return form(request, _LIMITS)
-    except UnreadableError as error:
+    except PayloadError as error:
         raise _invalid(error) from None
 
 
-def _invalid(error: UnreadableError) -> UnreadableError:
+def _invalid(error: PayloadError) -> PayloadError:
     """The same, answered as the documented errors are."""
-    return UnreadableError(error.reason, _error(400, "Invalid parameters"))
+    return PayloadError(error.reason, _error(400, "Invalid parameters"))
 
 
-def _command(fields: Mapping[str, str], arrived_at: datetime) -> Accepted:
+def _command(fields: Mapping[str, str], arrived_at: datetime) -> ParseResult:
     command = need(fields, "cmd")
     if command == "event":
-        return Accepted((_event(fields, arrived_at),))
+        return ParseResult((_event(fields, arrived_at),))
     if command == "record":
-        return Accepted((_record(fields, arrived_at),))
+        return ParseResult((_record(fields, arrived_at),))
     if command == "contact":
         return _contact(fields)
     if command == "ping":
-        return Accepted(respond=_ping)
-    raise UnreadableError("cmd is none of event, record, contact, ping")
+        return ParseResult(respond=_ping)
+    raise PayloadError("cmd is none of event, record, contact, ping")
 
 
 def _event(fields: Mapping[str, str], arrived_at: datetime) -> CallEvent:
     name = need(fields, "event").upper()
     kind = _KINDS.get(name)
     if kind is None:
-        raise UnreadableError("event is none of " + ", ".join(_KINDS))
+        raise PayloadError("event is none of " + ", ".join(_KINDS))
     extension = fields.get("ext", "").strip()
     ended = kind is Kind.ENDED
     return CallEvent(
@@ -130,35 +130,35 @@ def _record(fields: Mapping[str, str], arrived_at: datetime) -> CallEvent:
     )
 
 
-def _contact(fields: Mapping[str, str]) -> Accepted:
+def _contact(fields: Mapping[str, str]) -> ParseResult:
     phone = _present(fields, "phone").strip()
 
-    def respond(office: Office) -> Reply:
+    def respond(office: OfficeLookups) -> WebhookResponse:
         card = office.contact(phone)
         if card is None:
-            return Reply(200, "{}")
+            return WebhookResponse(200, "{}")
         found: dict[str, str | int] = {"contact_name": card.name}
         if card.responsible:
             # The documented reply holds a number; a short number with a leading zero stays text.
             short = card.responsible
             plain = short.isascii() and short.isdigit() and str(int(short)) == short
             found["responsible"] = int(short) if plain else short
-        return Reply(200, json.dumps(found, ensure_ascii=False))
+        return WebhookResponse(200, json.dumps(found, ensure_ascii=False))
 
-    return Accepted(reply=Reply(200, "{}"), respond=respond)
+    return ParseResult(reply=WebhookResponse(200, "{}"), respond=respond)
 
 
-def _ping(office: Office) -> Reply:
+def _ping(office: OfficeLookups) -> WebhookResponse:
     """What the admin typed. It holds the PBX's own key, and goes only to who knows ours."""
     typed = office.credentials()
     answer = {"pbxToken": typed.get("pbx_token", ""), "pbxUrl": typed.get("pbx_url", "")}
-    return Reply(200, json.dumps(answer))
+    return WebhookResponse(200, json.dumps(answer))
 
 
 def _present(fields: Mapping[str, str], name: str) -> str:
     """A parameter that must be sent but may be empty: the number of a withheld caller."""
     if name not in fields:
-        raise UnreadableError(f"{name} is missing")
+        raise PayloadError(f"{name} is missing")
     return fields[name]
 
 
@@ -166,7 +166,7 @@ def _direction(text: str) -> Direction:
     try:
         return {"in": Direction.IN, "out": Direction.OUT}[text.lower()]
     except KeyError:
-        raise UnreadableError("type is neither in nor out") from None
+        raise PayloadError("type is neither in nor out") from None
 
 
 def _data(fields: Mapping[str, str]) -> dict[str, str]:
@@ -178,47 +178,47 @@ def _data(fields: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _error(status: int, message: str) -> Reply:
-    return Reply(status, json.dumps({"error": message}))
+def _error(status: int, message: str) -> WebhookResponse:
+    return WebhookResponse(status, json.dumps({"error": message}))
 
 
 # ------------------------------------------------------------------ to the PBX
 
 
-def originate(account: Account, click: Click, door: Door) -> Placed:
+def originate(account: Account, click: Click, door: PbxClient) -> PlacedCall:
     """The documented makeCall; its reply names no call."""
     number = click.number.removeprefix("+")
     if not (number.isascii() and number.isdigit()):
         raise BadInputError("the number to call must be digits only")
     _command_pbx(account, door, {"cmd": "makeCall", "from": click.extension, "to": number})
-    return Placed()
+    return PlacedCall()
 
 
-def set_up(account: Account, secrets: Mapping[str, str], door: Door) -> Finding:
+def set_up(account: Account, secrets: Mapping[str, str], door: PbxClient) -> Check:
     """The documented setup, with which a PBX configures itself; what it answers is for the admin to read."""
     if not account.credentials.get("pbx_url"):
-        return Finding("set_up", True, "pbx_url is not entered: tell the PBX the address and the key yourself")
+        return Check("set_up", True, "pbx_url is not entered: tell the PBX the address and the key yourself")
     given = {"cmd": "setup", "planfix_token": secrets[SECRET], "planfix_url": account.webhook_url}
     try:
         _command_pbx(account, door, given)
     except BadInputError as error:
-        return Finding("set_up", False, error.message)
-    return Finding("set_up", True, "the PBX took the address and the key")
+        return Check("set_up", False, error.message)
+    return Check("set_up", True, "the PBX took the address and the key")
 
 
-def ping(account: Account, door: Door) -> Finding:
+def ping(account: Account, door: PbxClient) -> Check:
     """Whether the PBX's address answers and takes the PBX's key.
 
     The documented commands to a PBX are makeCall and setup, each of which does something. This one is unknown to it:
     a PBX that follows the page answers 400 to who has its key, and 401 to who has not.
     """
     if not account.credentials.get("pbx_url"):
-        return Finding("pbx", True, "pbx_url is not entered: calls are received, but can't be clicked")
+        return Check("pbx", True, "pbx_url is not entered: calls are received, but can't be clicked")
     status, _ = _post(account, door, {"cmd": "ping"}, safe=True)
-    return Finding("pbx", *_judged(status, has_key=bool(account.credentials.get("pbx_token"))))
+    return Check("pbx", *_judged(status, has_key=bool(account.credentials.get("pbx_token"))))
 
 
-def _command_pbx(account: Account, door: Door, fields: Mapping[str, str]) -> None:
+def _command_pbx(account: Account, door: PbxClient, fields: Mapping[str, str]) -> None:
     """Raises BadInputError with the PBX's own words if it answers anything but 200."""
     if not account.credentials.get("pbx_url"):
         raise BadInputError("pbx_url is not entered, so that this PBX can't be asked to do anything")
@@ -227,7 +227,7 @@ def _command_pbx(account: Account, door: Door, fields: Mapping[str, str]) -> Non
         raise BadInputError(f"the PBX answered {status}: {said}" if said else f"the PBX answered {status}")
 
 
-def _post(account: Account, door: Door, fields: Mapping[str, str], *, safe: bool = False) -> tuple[int, str]:
+def _post(account: Account, door: PbxClient, fields: Mapping[str, str], *, safe: bool = False) -> tuple[int, str]:
     """The PBX's status, and its words without what could disturb who reads them, the key included."""
     key = account.credentials.get("pbx_token", "")
     sent = dict(fields) | ({"token": key} if key else {})

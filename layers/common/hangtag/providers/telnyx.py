@@ -21,21 +21,21 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 from urllib.parse import quote, unquote, urlencode
 
-from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
+from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
 from hangtag.errors import BadInputError, HangtagError, UnreachableError
 from hangtag.providers.asking import Api, Refusal
 from hangtag.providers.base import (
-    Accepted,
     Account,
+    Check,
     Click,
-    Door,
-    Finding,
     KnownExtension,
     Media,
-    Placed,
-    Trust,
-    UnreadableError,
-    UnverifiedError,
+    ParseResult,
+    PayloadError,
+    PbxClient,
+    PlacedCall,
+    SignatureError,
+    VerificationKeys,
     WebhookRequest,
 )
 from hangtag.providers.reading import believed, json_object, moment, need, text
@@ -103,17 +103,17 @@ _REFUSALS = {
 # ------------------------------------------------------------------ from the PBX: is it genuine
 
 
-def verify(request: WebhookRequest, trust: Trust) -> None:
+def verify(request: WebhookRequest, trust: VerificationKeys) -> None:
     """Telnyx-Signature-Ed25519: base64 of a signature of Telnyx-Timestamp, a bar, and the body as it came."""
     stamp = request.headers.get("telnyx-timestamp", "")
     signature = decoded(request.headers.get("telnyx-signature-ed25519", ""), 64)
     if not (stamp.isascii() and stamp.isdigit() and len(stamp) <= 12) or signature is None:
-        raise UnverifiedError("telnyx-timestamp or telnyx-signature-ed25519 is missing, or can't be read")
+        raise SignatureError("telnyx-timestamp or telnyx-signature-ed25519 is missing, or can't be read")
     if abs(request.arrived_at.timestamp() - int(stamp)) > TOLERANCE_SECONDS:
-        raise UnverifiedError(f"it was signed more than {TOLERANCE_SECONDS} seconds away from its arrival")
+        raise SignatureError(f"it was signed more than {TOLERANCE_SECONDS} seconds away from its arrival")
     keys = [key for typed in trust.credentials.get("public_key", ()) if (key := decoded(typed, 32)) is not None]
     if not _is_signed(stamp.encode() + b"|" + request.body, signature, keys):
-        raise UnverifiedError("wrong telnyx-signature-ed25519: is public_key the account's?")
+        raise SignatureError("wrong telnyx-signature-ed25519: is public_key the account's?")
 
 
 def _is_signed(signed: bytes, signature: bytes, keys: list[bytes]) -> bool:
@@ -162,16 +162,16 @@ class _Said:
     state: Mapping[str, str] = field(default_factory=dict)
 
 
-def parse(request: WebhookRequest, settings: Mapping[str, Any]) -> Accepted:
+def parse(request: WebhookRequest, settings: Mapping[str, Any]) -> ParseResult:
     """One webhook. `settings` tell the account's own numbers."""
     events = _told(json_object(request).get("data"), request.arrived_at, settings)
-    return Accepted(unknown=True) if events is None else Accepted(events)
+    return ParseResult(unknown=True) if events is None else ParseResult(events)
 
 
 def _told(data: object, arrived_at: datetime, settings: Mapping[str, Any]) -> tuple[CallEvent, ...] | None:
     """The events of what a webhook holds as `data`; None if it is of a kind that is not known."""
     if not isinstance(data, dict):
-        raise UnreadableError("data is missing")
+        raise PayloadError("data is missing")
     name = need(data, "event_type")
     if name == _RECORDED:
         return _recorded(data, arrived_at)
@@ -183,7 +183,7 @@ def _told(data: object, arrived_at: datetime, settings: Mapping[str, Any]) -> tu
 def _payload(data: Mapping[str, Any]) -> Mapping[str, Any]:
     payload = data.get("payload")
     if not isinstance(payload, dict):
-        raise UnreadableError("payload is missing")
+        raise PayloadError("payload is missing")
     return payload
 
 
@@ -467,7 +467,7 @@ def pending(request: WebhookRequest) -> Pending | None:
     return None
 
 
-def originate(account: Account, click: Click, door: Door) -> Placed:
+def originate(account: Account, click: Click, door: PbxClient) -> PlacedCall:
     """Ring the employee; that the phone is picked up comes as a webhook, and then `connect` calls the contact."""
     number = _digits(click.number)
     line = _digits(click.line or "") or _digits(str(account.settings.get("caller_id") or ""))
@@ -480,7 +480,7 @@ def originate(account: Account, click: Click, door: Door) -> Placed:
     return _dial(account, door, dial, state, f"click:{click.reference}")
 
 
-def connect(account: Account, step: Pending, door: Door) -> Placed:
+def connect(account: Account, step: Pending, door: PbxClient) -> PlacedCall:
     """Do what is pending of a click. Raises as `originate` does.
 
     The contact is called on behalf of the employee's leg, and joined to it when it answers. If Telnyx refuses that, the
@@ -488,7 +488,7 @@ def connect(account: Account, step: Pending, door: Door) -> Placed:
     """
     if step.do == "hang_up":
         _hang_up(account, door, step.control_id)
-        return Placed(step.call_id)
+        return PlacedCall(step.call_id)
     state = {"d": "out", "leg": "contact", "ext": step.extension, "n": step.number, "l": step.line}
     dial: dict[str, Any] = {
         "to": step.number,
@@ -506,7 +506,9 @@ def connect(account: Account, step: Pending, door: Door) -> Placed:
         raise
 
 
-def _dial(account: Account, door: Door, dial: Mapping[str, Any], state: Mapping[str, str], command: str) -> Placed:
+def _dial(
+    account: Account, door: PbxClient, dial: Mapping[str, Any], state: Mapping[str, str], command: str
+) -> PlacedCall:
     """Call a leg. Telnyx ignores a second command of the same id for a minute, so that it may be sent again."""
     connection = account.credentials.get("connection_id")
     if not connection:
@@ -521,10 +523,10 @@ def _dial(account: Account, door: Door, dial: Mapping[str, Any], state: Mapping[
     call_id = _ask(account, door, "POST", "/v2/calls", asked=asked, safe=True).get("call_session_id")
     if not isinstance(call_id, str) or not call_id:
         raise UnreachableError("Telnyx's answer names no call")
-    return Placed(call_id)
+    return PlacedCall(call_id)
 
 
-def _hang_up(account: Account, door: Door, control_id: str) -> None:
+def _hang_up(account: Account, door: PbxClient, control_id: str) -> None:
     """Hang a leg up, if it is not over; that it can't be is no news for anybody."""
     path = f"/v2/calls/{quote(control_id, safe='')}/actions/hangup"
     try:
@@ -554,7 +556,7 @@ def _command_id(command: str) -> str:
 # ------------------------------------------------------------------ to the PBX: the rest
 
 
-def recording(account: Account, reference: str, door: Door) -> Media:
+def recording(account: Account, reference: str, door: PbxClient) -> Media:
     """A fresh address of a recording, good for some minutes; one that an event named itself is taken as it is."""
     if reference.startswith("https://"):
         return Media(reference)
@@ -563,14 +565,14 @@ def recording(account: Account, reference: str, door: Door) -> Media:
     kept = _ask(account, door, "GET", f"/v2/recordings/{reference}")
     try:
         address = _address(kept, "download_urls")
-    except UnreadableError:
+    except PayloadError:
         address = ""
     if not address:
         raise UnreachableError("Telnyx's answer names no address of the recording")
     return Media(address)
 
 
-def history(account: Account, since: datetime, until: datetime, door: Door) -> Iterator[CallEvent]:
+def history(account: Account, since: datetime, until: datetime, door: PbxClient) -> Iterator[CallEvent]:
     """The webhooks of the calls that began in that time, whether they were delivered or not, and the recordings.
 
     A delivery keeps the webhook as it was sent, so that what it says is the same twice. If `connection_id` is entered,
@@ -605,7 +607,7 @@ def _delivered(row: Mapping[str, Any], account: Account) -> Iterator[tuple[_Said
             return
         said = _said(webhook, at)
         yield said, _events(said, _own(account.settings))
-    except UnreadableError:
+    except PayloadError:
         return
 
 
@@ -616,11 +618,11 @@ def _kept(row: Mapping[str, Any]) -> CallEvent | None:
         if at is None or text(row, "status") not in ("", "completed"):
             return None
         return CallEvent(call_id=need(row, "call_session_id"), kind=Kind.RECORDED, at=at, recording=need(row, "id", 64))
-    except UnreadableError:
+    except PayloadError:
         return None
 
 
-def extensions(account: Account, door: Door) -> tuple[KnownExtension, ...]:
+def extensions(account: Account, door: PbxClient) -> tuple[KnownExtension, ...]:
     """Who can log in at Telnyx with a phone: the user names of SIP connections, and of their further credentials."""
     found: dict[str, KnownExtension] = {}
     for path, name, called in (
@@ -632,28 +634,28 @@ def extensions(account: Account, door: Door) -> tuple[KnownExtension, ...]:
                 user = text(row, name, 64)
                 if user and row.get("expired") is not True:
                     found.setdefault(user, KnownExtension(user, text(row, called)))
-            except UnreadableError:
+            except PayloadError:
                 continue
     return tuple(found.values())
 
 
-def ping(account: Account, door: Door) -> Finding:
+def ping(account: Account, door: PbxClient) -> Check:
     """Whether the API key is taken, and the application can be called through and speaks as it should."""
     if not account.credentials.get("api_key"):
-        return Finding("pbx", True, "api_key is not entered: calls are received, but can't be clicked")
+        return Check("pbx", True, "api_key is not entered: calls are received, but can't be clicked")
     connection = account.credentials.get("connection_id")
     if not connection:
         if not isinstance(_ask(account, door, "GET", "/v2/balance").get("balance"), str):
             raise UnreachableError("Telnyx's answer is of no account")
-        return Finding("pbx", True, "it answers; calls can't be clicked until connection_id is entered")
+        return Check("pbx", True, "it answers; calls can't be clicked until connection_id is entered")
     application = _ask(account, door, "GET", f"/v2/call_control_applications/{quote(connection, safe='')}")
     if not isinstance(application.get("active"), bool):
         raise UnreachableError("Telnyx's answer is of no application")
     if not application["active"]:
-        return Finding("pbx", False, "it answers, but the application of connection_id is switched off")
+        return Check("pbx", False, "it answers, but the application of connection_id is switched off")
     if application.get("webhook_api_version") == "1":
-        return Finding("pbx", False, "the application sends webhooks of API v1: set them to API v2 there")
-    return Finding("pbx", True, "it answers, and the application is active")
+        return Check("pbx", False, "the application sends webhooks of API v1: set them to API v2 there")
+    return Check("pbx", True, "it answers, and the application is active")
 
 
 def _between(name: str, since: datetime, until: datetime) -> dict[str, str]:
@@ -664,7 +666,7 @@ def _between(name: str, since: datetime, until: datetime) -> dict[str, str]:
     }
 
 
-def _listed(account: Account, door: Door, name: str, asked: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
+def _listed(account: Account, door: PbxClient, name: str, asked: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
     """All rows of a list, page by page, until `meta` says that it was the last, or a page is empty."""
     for page in range(1, _MOST_PAGES + 1):
         query = urlencode({**asked, "page[number]": page, "page[size]": _PAGE})
@@ -679,7 +681,7 @@ def _listed(account: Account, door: Door, name: str, asked: Mapping[str, str]) -
 
 def _ask(
     account: Account,
-    door: Door,
+    door: PbxClient,
     method: str,
     path: str,
     *,
@@ -695,7 +697,7 @@ def _ask(
 
 def _answer(
     account: Account,
-    door: Door,
+    door: PbxClient,
     method: str,
     path: str,
     *,

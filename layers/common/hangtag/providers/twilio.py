@@ -17,21 +17,21 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
+from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
 from hangtag.errors import BadInputError, UnreachableError
 from hangtag.providers.asking import Api, Refusal, basic
 from hangtag.providers.base import (
-    Accepted,
     Account,
+    Check,
     Click,
-    Door,
-    Finding,
     Limit,
     Media,
-    Placed,
-    Trust,
-    UnreadableError,
-    UnverifiedError,
+    ParseResult,
+    PayloadError,
+    PbxClient,
+    PlacedCall,
+    SignatureError,
+    VerificationKeys,
     WebhookRequest,
 )
 from hangtag.providers.reading import (
@@ -126,7 +126,7 @@ _REFUSALS = {
 # ------------------------------------------------------------------ from the PBX: is it genuine
 
 
-def verify(request: WebhookRequest, trust: Trust) -> None:
+def verify(request: WebhookRequest, trust: VerificationKeys) -> None:
     """X-Twilio-Signature: base64 of an HMAC of the address, followed by each parameter's name and value, sorted.
 
     HMAC-SHA1 under the Auth Token, or HMAC-SHA256 under a shared key where X-Twilio-Webhooks-Signature-Settings says
@@ -136,10 +136,10 @@ def verify(request: WebhookRequest, trust: Trust) -> None:
     signed = _signed(request)
     good = [signature(key, url + signed, algorithm) for key in keys if key for url in _addresses(request.url)]
     if not same(request.headers.get("x-twilio-signature", ""), good):
-        raise UnverifiedError("wrong or missing X-Twilio-Signature: is auth_token the account's primary one?")
+        raise SignatureError("wrong or missing X-Twilio-Signature: is auth_token the account's primary one?")
     account = text(_fields(request), "AccountSid")
     if account and not same(account, trust.credentials.get("account_sid", ())):
-        raise UnverifiedError("it is of another account than account_sid")
+        raise SignatureError("it is of another account than account_sid")
 
 
 def signature(key: str, signed: str, algorithm: str) -> str:
@@ -148,19 +148,19 @@ def signature(key: str, signed: str, algorithm: str) -> str:
     return base64.b64encode(digest).decode()
 
 
-def _keys(settings: str, trust: Trust) -> tuple[str, tuple[str, ...]]:
+def _keys(settings: str, trust: VerificationKeys) -> tuple[str, tuple[str, ...]]:
     """The algorithm that the header "key=<id>,algorithm=<name>" asks for, and the secrets that may have signed."""
     parts = [(name.strip(), value.strip()) for name, _, value in (part.partition("=") for part in settings.split(","))]
     named = dict(parts)
     if len(named) != len(parts):
-        raise UnverifiedError("X-Twilio-Webhooks-Signature-Settings says something twice")
+        raise SignatureError("X-Twilio-Webhooks-Signature-Settings says something twice")
     known = _ALGORITHMS.get((named.get("algorithm") or "HMAC_SHA1").upper())
     if known is None:
-        raise UnverifiedError("it is signed in a way that is not known here")
+        raise SignatureError("it is signed in a way that is not known here")
     algorithm, credential = known
     wanted = [one for one in trust.credentials.get("shared_key_id", ()) if one]
     if credential == "shared_key_secret" and wanted and not same(named.get("key", ""), wanted):
-        raise UnverifiedError("it is signed with another shared key than shared_key_id")
+        raise SignatureError("it is signed with another shared key than shared_key_id")
     return algorithm, trust.credentials.get(credential, ())
 
 
@@ -170,7 +170,7 @@ def _signed(request: WebhookRequest) -> str:
         return ""
     if is_json(request):
         if not same(query(request).get("bodySHA256", ""), [hashlib.sha256(request.body).hexdigest()]):
-            raise UnverifiedError("no bodySHA256 in the address covers the JSON")
+            raise SignatureError("no bodySHA256 in the address covers the JSON")
         return ""
     return "".join(name + value for name, value in _pairs(request))
 
@@ -190,7 +190,7 @@ def _pairs(request: WebhookRequest) -> list[tuple[str, str]]:
     try:
         pairs = parse_qsl(request.body.decode(), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
     except ValueError:
-        raise UnreadableError("the body is no form in UTF-8") from None
+        raise PayloadError("the body is no form in UTF-8") from None
     return sorted(set(pairs))
 
 
@@ -203,7 +203,7 @@ def _fields(request: WebhookRequest) -> Mapping[str, Any]:
     for name, value in _pairs(request):
         # Which of two values came first is not signed.
         if name in fields and name in _READ:
-            raise UnreadableError(f"{name} is given twice")
+            raise PayloadError(f"{name} is given twice")
         fields[name] = value
     return fields
 
@@ -234,7 +234,7 @@ class _Said:
         return {"contact": True, "employee": False}.get(self.hints.get("leg", ""), bool(self.parent))
 
 
-def parse(request: WebhookRequest, settings: Mapping[str, Any]) -> Accepted:  # noqa: ARG001 - all is in the request
+def parse(request: WebhookRequest, settings: Mapping[str, Any]) -> ParseResult:  # noqa: ARG001 - all is in the request
     """One callback: of a leg, or of a recording."""
     fields = _fields(request)
     need(fields, "CallSid")
@@ -250,7 +250,7 @@ def parse(request: WebhookRequest, settings: Mapping[str, Any]) -> Accepted:  # 
         hints={name: value.strip() for name, value in hints.items()},
     )
     events = _events(said)
-    return Accepted(unknown=True) if events is None else Accepted(events)
+    return ParseResult(unknown=True) if events is None else ParseResult(events)
 
 
 def _said(fields: Mapping[str, Any], at: datetime) -> _Said:
@@ -268,11 +268,11 @@ def _said(fields: Mapping[str, Any], at: datetime) -> _Said:
     )
 
 
-def _recorded(fields: Mapping[str, Any], arrived_at: datetime) -> Accepted:
+def _recorded(fields: Mapping[str, Any], arrived_at: datetime) -> ParseResult:
     """CallSid is the parent's, whichever leg was recorded."""
     status = text(fields, "RecordingStatus")
     if status != "completed":
-        return Accepted(unknown=status not in _RECORDING_STATUSES)
+        return ParseResult(unknown=status not in _RECORDING_STATUSES)
     event = CallEvent(
         call_id=need(fields, "CallSid"),
         kind=Kind.RECORDED,
@@ -280,7 +280,7 @@ def _recorded(fields: Mapping[str, Any], arrived_at: datetime) -> Accepted:
         at_is_arrival=True,
         recording=need(fields, "RecordingUrl", 2048),
     )
-    return Accepted((event,))
+    return ParseResult((event,))
 
 
 def _events(said: _Said) -> tuple[CallEvent, ...] | None:
@@ -415,7 +415,7 @@ def _external(said: str) -> str:
 # ------------------------------------------------------------------ to the PBX
 
 
-def originate(account: Account, click: Click, door: Door) -> Placed:
+def originate(account: Account, click: Click, door: PbxClient) -> PlacedCall:
     """Ring the employee's phone; once it is picked up, the inline TwiML dials the contact. Both legs are told of."""
     number = _digits(click.number)
     line = _digits(click.line or "") or _digits(str(account.settings.get("caller_id", "")))
@@ -436,7 +436,7 @@ def originate(account: Account, click: Click, door: Door) -> Placed:
     sid = answer.get("sid")
     if not isinstance(sid, str) or not sid:
         raise UnreachableError("Twilio's answer names no call")
-    return Placed(sid)
+    return PlacedCall(sid)
 
 
 def _phone(account: Account, extension: str) -> str:
@@ -465,7 +465,7 @@ def _twiml(account: Account, extension: str, number: str, line: str) -> str:
     )
 
 
-def recording(account: Account, reference: str, door: Door) -> Media:  # noqa: ARG001 - it is known where it is
+def recording(account: Account, reference: str, door: PbxClient) -> Media:  # noqa: ARG001 - it is known where it is
     """The recording as MP3. The account may demand its credentials for it; they go to Twilio only."""
     found = _RECORDING.fullmatch(reference)
     if found is None:
@@ -474,19 +474,19 @@ def recording(account: Account, reference: str, door: Door) -> Media:  # noqa: A
     return Media(url, {"authorization": _authorization(account)})
 
 
-def ping(account: Account, door: Door) -> Finding:
+def ping(account: Account, door: PbxClient) -> Check:
     """Whether Auth Token and API key are taken, and the account is active."""
     status = _ask(account, door, "GET", f"{_account(account)}.json", as_owner=True).get("status")
     if not isinstance(status, str):
         raise UnreachableError("Twilio's answer is of no account")
     if status != "active":
-        return Finding("pbx", False, "it answers, but the account is suspended or closed")
+        return Check("pbx", False, "it answers, but the account is suspended or closed")
     if _has_api_key(account):
         _ask(account, door, "GET", f"{_account(account)}/Calls.json?PageSize=1")
-    return Finding("pbx", True, "it answers, and the account is active")
+    return Check("pbx", True, "it answers, and the account is active")
 
 
-def history(account: Account, since: datetime, until: datetime, door: Door) -> Iterator[CallEvent]:
+def history(account: Account, since: datetime, until: datetime, door: PbxClient) -> Iterator[CallEvent]:
     """The ends of all legs of the calls that began in that time, and their recordings."""
     parents: dict[str, _Row] = {}
     children: dict[str, list[_Row]] = defaultdict(list)
@@ -523,7 +523,7 @@ def _row(listed: Mapping[str, Any]) -> _Row | None:
         if end is None or begun is None or need(listed, "status") not in _OUTCOMES or not need(listed, "sid"):
             return None
         return _Row(_said({name: listed.get(listed_as) for name, listed_as in _LEG.items()}, end), begun)
-    except UnreadableError:
+    except PayloadError:
         return None
 
 
@@ -548,12 +548,12 @@ def _kept(listed: Mapping[str, Any]) -> CallEvent | None:
         if made is None or text(listed, "status") not in ("completed", ""):
             return None
         return CallEvent(call_id=need(listed, "call_sid"), kind=Kind.RECORDED, at=made, recording=address)
-    except UnreadableError:
+    except PayloadError:
         return None
 
 
 def _listed(
-    account: Account, door: Door, name: str, key: str, by: str, since: datetime, until: datetime
+    account: Account, door: PbxClient, name: str, key: str, by: str, since: datetime, until: datetime
 ) -> Iterator[Mapping[str, Any]]:
     """All rows of a list, page by page. Legs and recordings of a call come after it."""
     form = "%Y-%m-%dT%H:%M:%SZ"
@@ -595,7 +595,7 @@ def _authorization(account: Account, *, as_owner: bool = False) -> str:
 
 def _ask(
     account: Account,
-    door: Door,
+    door: PbxClient,
     method: str,
     path: str,
     *,

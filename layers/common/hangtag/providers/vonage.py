@@ -18,24 +18,24 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
+from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
 from hangtag.errors import BadInputError, UnreachableError
 from hangtag.providers.asking import Api, Refusal
 from hangtag.providers.base import (
-    Accepted,
     Account,
+    Check,
     Click,
-    Door,
-    Finding,
     Limit,
     Media,
-    Office,
-    Placed,
-    Reply,
-    Trust,
-    UnreadableError,
-    UnverifiedError,
+    OfficeLookups,
+    ParseResult,
+    PayloadError,
+    PbxClient,
+    PlacedCall,
+    SignatureError,
+    VerificationKeys,
     WebhookRequest,
+    WebhookResponse,
 )
 from hangtag.providers.reading import believed, json_object, json_of, moment, need, query, same, text
 
@@ -104,7 +104,7 @@ _NOT_DIALLED = "This number can't be called. Please ask your administrator."
 # ------------------------------------------------------------------ from Vonage: is it genuine
 
 
-class _UnsignedError(UnverifiedError):
+class _UnsignedError(SignatureError):
     """No token at all. Vonage leaves it out where it fails itself, and asks for a 5xx then, to sign and send again.
 
     Source: Nexmo/nexmo-developer, messages/concepts/signed-webhooks, which the Voice API's guide refers to.
@@ -114,16 +114,16 @@ class _UnsignedError(UnverifiedError):
     title = "Service Unavailable"
 
 
-def verify(request: WebhookRequest, trust: Trust) -> None:
+def verify(request: WebhookRequest, trust: VerificationKeys) -> None:
     """Authorization: Bearer <JWT>, by HMAC-SHA256 under the account's signature secret; its claims fit the delivery."""
     if "authorization" not in request.headers:
         raise _UnsignedError("no token in Authorization, it is to be sent again: are signed webhooks switched on?")
     head, claims, signed = _parts(request)
     secrets = [secret for secret in trust.credentials.get("signature_secret", ()) if secret]
     if not same(signed, [signature(secret, f"{head}.{claims}") for secret in secrets]):
-        raise UnverifiedError("the token's signature is wrong: is signature_secret the account's?")
+        raise SignatureError("the token's signature is wrong: is signature_secret the account's?")
     if _object(head).get("alg") != "HS256":
-        raise UnverifiedError("the token is not signed by HS256")
+        raise SignatureError("the token is not signed by HS256")
     _check(_object(claims), request, trust)
 
 
@@ -138,7 +138,7 @@ def _parts(request: WebhookRequest) -> tuple[str, str, str]:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     parts = token.split(".") if scheme.lower() == "bearer" and len(token) <= _MAX_TOKEN else []
     if len(parts) != 3:
-        raise UnverifiedError("what is in Authorization is no token")
+        raise SignatureError("what is in Authorization is no token")
     return parts[0], parts[1], parts[2]
 
 
@@ -151,20 +151,20 @@ def _object(part: str) -> Mapping[str, Any]:
     return said if isinstance(said, dict) else {}
 
 
-def _check(claims: Mapping[str, Any], request: WebhookRequest, trust: Trust) -> None:
+def _check(claims: Mapping[str, Any], request: WebhookRequest, trust: VerificationKeys) -> None:
     """Whether a genuine token is of this delivery, of this account, and of now."""
     issued = claims.get("iat")
     keys = [key for key in trust.credentials.get("api_key", ()) if key]
     if not same(_said_text(claims, "iss"), [_ISSUER]):
-        raise UnverifiedError("the token is not issued by Vonage")
+        raise SignatureError("the token is not issued by Vonage")
     if type(issued) is not int or abs(int(request.arrived_at.timestamp()) - issued) > _WINDOW:
-        raise UnverifiedError("the token is too old, or of the future")
+        raise SignatureError("the token is too old, or of the future")
     if not same(_said_text(claims, "payload_hash"), _hashes(request)):
-        raise UnverifiedError("the token is of another body")
+        raise SignatureError("the token is of another body")
     if not same(_said_text(claims, "api_key"), keys):
-        raise UnverifiedError("it is of another account than api_key")
+        raise SignatureError("it is of another account than api_key")
     if not _said_text(claims, "jti"):
-        raise UnverifiedError("the token has no id")
+        raise SignatureError("the token has no id")
 
 
 def _hashes(request: WebhookRequest) -> list[str]:
@@ -184,7 +184,7 @@ def _event_id(request: WebhookRequest) -> str | None:
     """The delivery's id, by which it is known again; without the signature too, as a kept delivery is without it."""
     try:
         jti = _said_text(_object(_parts(request)[1]), "jti")
-    except UnverifiedError:
+    except SignatureError:
         return None
     return jti if 0 < len(jti) <= 128 else None
 
@@ -211,26 +211,26 @@ class _Said:
     hints: Mapping[str, str] = field(default_factory=dict)
 
 
-def parse(request: WebhookRequest, settings: Mapping[str, Any]) -> Accepted:
+def parse(request: WebhookRequest, settings: Mapping[str, Any]) -> ParseResult:
     """One webhook: what to do with a call that came in, a step of a leg, a recording, a move."""
     if request.method == "GET":
         fields: Mapping[str, Any] = query(request)
         if text(fields, "status"):
             # Of a GET the token covers nothing.
-            raise UnreadableError("events must come by POST: see the event URL's method")
+            raise PayloadError("events must come by POST: see the event URL's method")
         return _answer(request, fields, settings)
     fields = json_object(request)
     if text(fields, "conversation_uuid_to"):
-        return Accepted((_moved(fields, request),))
+        return ParseResult((_moved(fields, request),))
     need(fields, "conversation_uuid")
     if text(fields, "recording_url", 2048):
-        return Accepted((_recorded(fields, request),))
+        return ParseResult((_recorded(fields, request),))
     status = text(fields, "status")
     if status in _KINDS:
-        return Accepted(_events(_said(fields, request)))
+        return ParseResult(_events(_said(fields, request)))
     if not status and text(fields, "uuid") and text(fields, "to"):
         return _answer(request, fields, settings)
-    return Accepted(unknown=bool(status) or not fields.keys() & _SILENT)
+    return ParseResult(unknown=bool(status) or not fields.keys() & _SILENT)
 
 
 def _at(fields: Mapping[str, Any], request: WebhookRequest) -> tuple[datetime, bool]:
@@ -430,25 +430,27 @@ def _external(called: str) -> str:
 # ------------------------------------------------------------------ from Vonage: what to do with a call
 
 
-def _answer(request: WebhookRequest, fields: Mapping[str, Any], settings: Mapping[str, Any]) -> Accepted:
+def _answer(request: WebhookRequest, fields: Mapping[str, Any], settings: Mapping[str, Any]) -> ParseResult:
     """The answer webhook: an NCCO that rings who is responsible for the caller, then those who are entered."""
     need(fields, "uuid")
     need(fields, "conversation_uuid")
     own = text(fields, "from_user", 64)
     if own:
-        return Accepted(reply=_dial(request, settings, own, _digits(text(fields, "to"))))
+        return ParseResult(reply=_dial(request, settings, own, _digits(text(fields, "to"))))
     caller, line = _plus(text(fields, "from")), _digits(text(fields, "to"))
     entered = [one for one in re.split(r"[\s,]+", str(settings.get("ring") or "")) if one]
 
-    def respond(office: Office) -> Reply:
+    def respond(office: OfficeLookups) -> WebhookResponse:
         card = office.contact(caller) if caller else None
         first = [card.responsible] if card is not None and card.responsible else []
         return _ncco(request, settings, line, [*first, *(one for one in entered if one not in first)])
 
-    return Accepted(reply=_ncco(request, settings, line, entered), respond=respond)
+    return ParseResult(reply=_ncco(request, settings, line, entered), respond=respond)
 
 
-def _ncco(request: WebhookRequest, settings: Mapping[str, Any], line: str, extensions: Sequence[str]) -> Reply:
+def _ncco(
+    request: WebhookRequest, settings: Mapping[str, Any], line: str, extensions: Sequence[str]
+) -> WebhookResponse:
     """One after another: an NCCO connects to one at a time, and goes on when that one does not answer."""
     hook = request.url.partition("?")[0]
     connects: list[dict[str, Any]] = []
@@ -466,14 +468,18 @@ def _ncco(request: WebhookRequest, settings: Mapping[str, Any], line: str, exten
                 "endpoint": [endpoint],
             }
         )
-    return Reply(200, json.dumps([*_recorded_by(settings, hook, connects), {"action": "talk", "text": _NOBODY}]))
+    return WebhookResponse(
+        200, json.dumps([*_recorded_by(settings, hook, connects), {"action": "talk", "text": _NOBODY}])
+    )
 
 
-def _dial(request: WebhookRequest, settings: Mapping[str, Any], own: str, number: str) -> Reply:
+def _dial(request: WebhookRequest, settings: Mapping[str, Any], own: str, number: str) -> WebhookResponse:
     """An NCCO for a user of the vendor's apps who calls: it connects the contact, who sees caller_id."""
     hook, line = request.url.partition("?")[0], _digits(str(settings.get("caller_id") or ""))
     connects = [_to_contact(hook, own, number, line)] if number and line else []
-    return Reply(200, json.dumps(_recorded_by(settings, hook, connects) or [{"action": "talk", "text": _NOT_DIALLED}]))
+    return WebhookResponse(
+        200, json.dumps(_recorded_by(settings, hook, connects) or [{"action": "talk", "text": _NOT_DIALLED}])
+    )
 
 
 def _to_contact(hook: str, extension: str, number: str, line: str) -> dict[str, Any]:
@@ -505,7 +511,7 @@ def _endpoint(settings: Mapping[str, Any], extension: str) -> dict[str, str] | N
 # ------------------------------------------------------------------ to Vonage
 
 
-def originate(account: Account, click: Click, door: Door) -> Placed:
+def originate(account: Account, click: Click, door: PbxClient) -> PlacedCall:
     """Ring the employee's phone; once it is picked up, the NCCO connects the contact. Both legs are told of."""
     number = _digits(click.number)
     line = _digits(click.line or "") or _digits(str(account.settings.get("caller_id") or ""))
@@ -532,10 +538,10 @@ def originate(account: Account, click: Click, door: Door) -> Placed:
     call_id = answer.get("conversation_uuid")
     if not isinstance(call_id, str) or not call_id:
         raise UnreachableError("Vonage's answer names no call")
-    return Placed(call_id)
+    return PlacedCall(call_id)
 
 
-def recording(account: Account, reference: str, door: Door) -> Media:  # noqa: ARG001 - it is known where it is
+def recording(account: Account, reference: str, door: PbxClient) -> Media:  # noqa: ARG001 - it is known where it is
     """The recording as it was made, MP3 unless the NCCO asked otherwise. The token goes to Vonage only."""
     found = _RECORDING.fullmatch(reference)
     if found is None:
@@ -544,17 +550,17 @@ def recording(account: Account, reference: str, door: Door) -> Media:  # noqa: A
     return Media(url, {"authorization": f"Bearer {_token(account)}"})
 
 
-def ping(account: Account, door: Door) -> Finding:
+def ping(account: Account, door: PbxClient) -> Check:
     """Whether the application's key is taken."""
     if not all(account.credentials.get(name) for name in ORIGINATES_WITH):
-        return Finding(
+        return Check(
             "pbx", True, "application_id and private_key are not entered: calls are received, but can't be clicked"
         )
     _rows(_ask(account, door, "GET", "/v1/calls?page_size=1"))
-    return Finding("pbx", True, "it answers, and the application is known")
+    return Check("pbx", True, "it answers, and the application is known")
 
 
-def history(account: Account, since: datetime, until: datetime, door: Door) -> Iterator[CallEvent]:
+def history(account: Account, since: datetime, until: datetime, door: PbxClient) -> Iterator[CallEvent]:
     """The ends of all legs of the calls that began in that time; recordings are in no list."""
     calls: dict[str, list[_Said]] = defaultdict(list)
     # Of a call that began before, a leg alone would look like a call of its own.
@@ -588,7 +594,7 @@ def _row(row: Mapping[str, Any]) -> _Said | None:
             begun=moment(text(row, "start_time")),
             at=end,
         )
-    except UnreadableError:
+    except PayloadError:
         return None
 
 
@@ -617,7 +623,7 @@ def _call(legs: Sequence[_Said]) -> Iterator[CallEvent]:
             yield replace(event, started_at=said.begun) if said is came else event
 
 
-def _listed(account: Account, door: Door, since: datetime, until: datetime) -> Iterator[Mapping[str, Any]]:
+def _listed(account: Account, door: PbxClient, since: datetime, until: datetime) -> Iterator[Mapping[str, Any]]:
     """All rows of the list of calls, page by page."""
     form = "%Y-%m-%dT%H:%M:%SZ"
     asked = {
@@ -662,7 +668,7 @@ def _token(account: Account) -> str:
 
 def _ask(
     account: Account,
-    door: Door,
+    door: PbxClient,
     method: str,
     path: str,
     *,

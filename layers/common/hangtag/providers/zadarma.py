@@ -12,24 +12,24 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from hangtag.calls.event import CallEvent, Direction, Kind, Outcome
+from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
 from hangtag.errors import UnreachableError
 from hangtag.providers.asking import Api, in_its_words
 from hangtag.providers.base import (
-    Accepted,
     Account,
+    Check,
     Click,
-    Door,
-    Finding,
     KnownExtension,
     Limit,
     Media,
-    Placed,
-    Reply,
-    Trust,
-    UnreadableError,
-    UnverifiedError,
+    ParseResult,
+    PayloadError,
+    PbxClient,
+    PlacedCall,
+    SignatureError,
+    VerificationKeys,
     WebhookRequest,
+    WebhookResponse,
 )
 from hangtag.providers.reading import believed, flag, form, moment, need, query, same, text, whole, zone
 
@@ -79,28 +79,28 @@ _HISTORY_SPAN = timedelta(days=30)
 # ------------------------------------------------------------------ from the PBX
 
 
-def handshake(request: WebhookRequest) -> Reply | None:
+def handshake(request: WebhookRequest) -> WebhookResponse | None:
     """The address is asked to give zd_echo back before it is used."""
     if request.method != "GET":
         return None
     try:
         echo = query(request, _LIMITS).get("zd_echo")
-    except UnreadableError:
+    except PayloadError:
         return None
-    return Reply(200, echo, "text/plain; charset=utf-8") if echo is not None else None
+    return WebhookResponse(200, echo, "text/plain; charset=utf-8") if echo is not None else None
 
 
-def verify(request: WebhookRequest, trust: Trust) -> None:
+def verify(request: WebhookRequest, trust: VerificationKeys) -> None:
     """The header Signature: base64 of the hexadecimal HMAC-SHA1 of the signed fields, under the API's secret."""
     fields = form(request, _LIMITS)
     names = _SIGNED.get(fields.get("event", ""))
     if names is None:
         # Nobody knows what of it would be signed.
-        raise UnverifiedError("an event of this name can't be verified")
+        raise SignatureError("an event of this name can't be verified")
     message = "".join(fields.get(name, "") for name in names)
     good = [_signature(secret, message) for secret in trust.credentials.get("api_secret", ()) if secret]
     if not same(request.headers.get("signature", ""), good):
-        raise UnverifiedError("wrong or missing Signature: is api_secret the one of this account?")
+        raise SignatureError("wrong or missing Signature: is api_secret the one of this account?")
 
 
 def _signature(secret: str, message: str) -> str:
@@ -112,15 +112,15 @@ def _bytes(said: str) -> bytes:
     return said.encode("utf-8", "surrogatepass")
 
 
-def parse(request: WebhookRequest, settings: Mapping[str, Any]) -> Accepted:
+def parse(request: WebhookRequest, settings: Mapping[str, Any]) -> ParseResult:
     """One notification."""
     fields = form(request, _LIMITS)
     name = need(fields, "event")
     if name not in _SIGNED:
-        return Accepted(unknown=True)
+        return ParseResult(unknown=True)
     if name == "NOTIFY_RECORD":
-        return Accepted((_record(fields, request.arrived_at),))
-    return Accepted((_event(name, fields, request.arrived_at, str(settings.get("time_zone", ""))),))
+        return ParseResult((_record(fields, request.arrived_at),))
+    return ParseResult((_event(name, fields, request.arrived_at, str(settings.get("time_zone", ""))),))
 
 
 def _event(name: str, fields: Mapping[str, str], arrived_at: datetime, time_zone: str) -> CallEvent:
@@ -176,14 +176,14 @@ def _outcome(disposition: str, direction: Direction) -> Outcome | None:
 # ------------------------------------------------------------------ to the PBX
 
 
-def originate(account: Account, click: Click, door: Door) -> Placed:
+def originate(account: Account, click: Click, door: PbxClient) -> PlacedCall:
     """The callback: it rings `from` first, then `to`. Its answer names no call."""
     numbers = {"from": click.extension, "sip": click.extension, "to": click.number.removeprefix("+")}
     _ask(account, door, "GET", "/v1/request/callback/", numbers, safe=False)
-    return Placed()
+    return PlacedCall()
 
 
-def recording(account: Account, reference: str, door: Door) -> Media:
+def recording(account: Account, reference: str, door: PbxClient) -> Media:
     """A link that is good for an hour; the vendor's links need no key."""
     answer = _ask(
         account, door, "GET", "/v1/pbx/record/request/", {"call_id": reference, "lifetime": str(_LINK_SECONDS)}
@@ -195,7 +195,7 @@ def recording(account: Account, reference: str, door: Door) -> Media:
     return Media(link)
 
 
-def history(account: Account, since: datetime, until: datetime, door: Door) -> Iterator[CallEvent]:
+def history(account: Account, since: datetime, until: datetime, door: PbxClient) -> Iterator[CallEvent]:
     """The statistics of the PBX, a month at most a request, a thousand rows a page; its clock is the account's."""
     clock = zone(str(account.settings.get("time_zone") or account.time_zone)) or zone("UTC")
     begin = since
@@ -208,7 +208,7 @@ def history(account: Account, since: datetime, until: datetime, door: Door) -> I
 
 
 def _rows(
-    account: Account, door: Door, begin: datetime, end: datetime, direction: Direction
+    account: Account, door: PbxClient, begin: datetime, end: datetime, direction: Direction
 ) -> Iterator[Mapping[str, Any]]:
     skip = 0
     while True:
@@ -237,7 +237,7 @@ def _told(row: Mapping[str, Any], direction: Direction, clock: Any) -> Iterator[
         talked = whole(row, "seconds") or 0
         sip, destination = text(row, "sip"), text(row, "destination")
         caller = text(row, "clid")
-    except UnreadableError:
+    except PayloadError:
         return
     if started_at is None:
         return
@@ -261,7 +261,7 @@ def _told(row: Mapping[str, Any], direction: Direction, clock: Any) -> Iterator[
         yield CallEvent(call_id=call_id, kind=Kind.RECORDED, at=started_at, recording=text(row, "call_id"))
 
 
-def extensions(account: Account, door: Door) -> tuple[KnownExtension, ...]:
+def extensions(account: Account, door: PbxClient) -> tuple[KnownExtension, ...]:
     """The internal numbers of the PBX; it tells no names."""
     numbers = _ask(account, door, "GET", "/v1/pbx/internal/", {}).get("numbers")
     if not isinstance(numbers, list):
@@ -269,27 +269,27 @@ def extensions(account: Account, door: Door) -> tuple[KnownExtension, ...]:
     return tuple(KnownExtension(str(number)) for number in numbers if isinstance(number, str | int))
 
 
-def ping(account: Account, door: Door) -> Finding:
+def ping(account: Account, door: PbxClient) -> Check:
     """Whether the API takes key and secret: the extensions are asked for, which changes nothing."""
     known = extensions(account, door)
-    return Finding("pbx", True, f"it answers, and has {len(known)} extensions")
+    return Check("pbx", True, f"it answers, and has {len(known)} extensions")
 
 
-def set_up(account: Account, secrets: Mapping[str, str], door: Door) -> Finding:  # noqa: ARG001 - none are made
+def set_up(account: Account, secrets: Mapping[str, str], door: PbxClient) -> Check:  # noqa: ARG001 - none are made
     """Enter the webhook's address at the PBX, and switch its notifications on."""
     if not account.credentials.get("api_key"):
-        return Finding("set_up", True, "api_key is not entered: enter the address at the PBX yourself")
+        return Check("set_up", True, "api_key is not entered: enter the address at the PBX yourself")
     _ask(account, door, "POST", "/v1/pbx/callinfo/url/", {"url": account.webhook_url}, safe=True)
     switches = dict.fromkeys(
         ("notify_start", "notify_internal", "notify_answer", "notify_end", "notify_out_start", "notify_out_end"), "true"
     )
     _ask(account, door, "POST", "/v1/pbx/callinfo/notifications/", switches, safe=True)
-    return Finding("set_up", True, "the PBX took the address, and sends all its notifications there")
+    return Check("set_up", True, "the PBX took the address, and sends all its notifications there")
 
 
 def _ask(
     account: Account,
-    door: Door,
+    door: PbxClient,
     method: str,
     path: str,
     parameters: Mapping[str, str],

@@ -17,7 +17,7 @@ __all__ = [
     "ProviderInfo",
     "SipDomain",
     "TimeZone",
-    "Unsigned",
+    "UnverifiedFields",
 ]
 
 MAX_ADDRESS = 2048
@@ -74,7 +74,7 @@ class ApiSettings(IntegrationSettings):
 
 
 @dataclass(frozen=True, slots=True)
-class Unsigned:
+class UnverifiedFields:
     """What of a delivery its signature does not cover, and what makes up for it."""
 
     parts: str
@@ -106,7 +106,7 @@ class ProviderInfo:
     callbacks: bool = False
     instructions: Callable[[str], tuple[str, ...]]
     signs: str
-    unsigned: Unsigned | None = None
+    unsigned: UnverifiedFields | None = None
     not_given: tuple[str, ...] = ()
     lacks: Mapping[str, str] = field(default_factory=dict)
     unconfirmed: tuple[str, ...] = ()

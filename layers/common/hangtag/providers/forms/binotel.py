@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints
 
-from hangtag.providers.forms.base import ApiSettings, Credentials, DialSettings, ProviderInfo, Unsigned
+from hangtag.providers.forms.base import ApiSettings, Credentials, DialSettings, ProviderInfo, UnverifiedFields
 
 __all__ = ["INFOS"]
 
@@ -65,7 +65,7 @@ INFOS = (
         verified_with=("company_id", "source_addresses"),
         instructions=_instructions,
         signs="the address that it is posted from, one of 26 that Binotel publishes, and `companyID` in the body",
-        unsigned=Unsigned(
+        unsigned=UnverifiedFields(
             "every other field, all of hangupTheCall, and when it was sent",
             "nobody else posts from these addresses, the webhook's can't be guessed, and the history is compared",
         ),

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from hangtag.providers.forms.base import IntegrationSettings, ProviderInfo, Unsigned
+from hangtag.providers.forms.base import IntegrationSettings, ProviderInfo, UnverifiedFields
 from hangtag.providers.forms.telephony_api import TelephonyApiCredentials
 
 __all__ = ["INFOS"]
@@ -39,7 +39,7 @@ INFOS = (
         made_secrets=("planfix_token",),
         instructions=_instructions,
         signs="`planfix_token` in the body of forms; JSON requests have none, but a wrong one is refused",
-        unsigned=Unsigned(
+        unsigned=UnverifiedFields(
             "every other field of forms, and the whole of the JSON requests callInfoRespNum and callMissedNotify",
             "the secret token in forms, and an address that can't be guessed",
         ),

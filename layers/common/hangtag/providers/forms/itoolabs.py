@@ -2,7 +2,7 @@
 
 from pydantic import Field, SecretStr
 
-from hangtag.providers.forms.base import MAX_ADDRESS, Credentials, DialSettings, ProviderInfo, Unsigned
+from hangtag.providers.forms.base import MAX_ADDRESS, Credentials, DialSettings, ProviderInfo, UnverifiedFields
 
 __all__ = ["INFOS"]
 
@@ -57,7 +57,7 @@ def _info(key: str, name: str) -> ProviderInfo:
         made_secrets=("crm_token",),
         instructions=_instructions,
         signs="`crm_token` in the body",
-        unsigned=Unsigned("every other field, and when it was sent", "the secret token, and a secret address"),
+        unsigned=UnverifiedFields("every other field, and when it was sent", "the secret token, and a secret address"),
         lacks={"transfer_within_call": "a transfer goes on as a call of its own, second_callid"},
         unconfirmed=(
             "that Cancel is what the history says of an outgoing call that nobody answered",

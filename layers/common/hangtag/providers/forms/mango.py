@@ -2,7 +2,7 @@
 
 from pydantic import Field, SecretStr
 
-from hangtag.providers.forms.base import ApiSettings, Credentials, ProviderInfo, Unsigned
+from hangtag.providers.forms.base import ApiSettings, Credentials, ProviderInfo, UnverifiedFields
 
 __all__ = ["INFOS"]
 
@@ -44,7 +44,7 @@ INFOS = (
         verified_with=("vpbx_api_key", "vpbx_api_salt"),
         instructions=_instructions,
         signs="field `sign`: hexadecimal SHA-256 of vpbx_api_key, the field `json` as it was sent, and vpbx_api_salt",
-        unsigned=Unsigned(
+        unsigned=UnverifiedFields(
             "the path that Mango appends, and so of what kind a notification is; nothing says when it was signed",
             "the address can't be guessed, doubles change nothing, a time more than two days off is not believed, and "
             "the statistics are compared",

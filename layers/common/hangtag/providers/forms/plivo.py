@@ -2,7 +2,15 @@
 
 from pydantic import Field, SecretStr
 
-from hangtag.providers.forms.base import ApiSettings, Credentials, Extensions, Number, ProviderInfo, SipDomain, Unsigned
+from hangtag.providers.forms.base import (
+    ApiSettings,
+    Credentials,
+    Extensions,
+    Number,
+    ProviderInfo,
+    SipDomain,
+    UnverifiedFields,
+)
 
 __all__ = ["INFOS"]
 
@@ -58,7 +66,7 @@ INFOS = (
         instructions=_instructions,
         signs="header `X-Plivo-Signature-V3` or `-Ma-V3`: base64 of HMAC-SHA256 under the Auth Token, of the address "
         "with its query, all parameters, and the nonce, which is kept as the event's id",
-        unsigned=Unsigned(
+        unsigned=UnverifiedFields(
             "when it was signed, and where the name of a parameter ends and its value begins",
             "a nonce counts once in a call, the list of calls is compared, and the address can't be guessed",
         ),

@@ -2,7 +2,7 @@
 
 from pydantic import Field, SecretStr
 
-from hangtag.providers.forms.base import ApiSettings, Credentials, ProviderInfo, Unsigned
+from hangtag.providers.forms.base import ApiSettings, Credentials, ProviderInfo, UnverifiedFields
 
 __all__ = ["INFOS"]
 
@@ -60,7 +60,7 @@ INFOS = (
         callbacks=True,
         instructions=_instructions,
         signs="header `Verification-Token`, or `Validation-Token`: the token that Hangtag made the subscription with",
-        unsigned=Unsigned(
+        unsigned=UnverifiedFields(
             "everything: the token is the same in every notification, and nothing says when it was sent",
             "the token and the address can't be guessed, doubles change nothing, and the call log is compared",
         ),

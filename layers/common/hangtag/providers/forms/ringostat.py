@@ -2,7 +2,14 @@
 
 from pydantic import Field, SecretStr
 
-from hangtag.providers.forms.base import ApiSettings, Credentials, DialSettings, ProviderInfo, TimeZone, Unsigned
+from hangtag.providers.forms.base import (
+    ApiSettings,
+    Credentials,
+    DialSettings,
+    ProviderInfo,
+    TimeZone,
+    UnverifiedFields,
+)
 
 __all__ = ["INFOS"]
 
@@ -54,7 +61,7 @@ INFOS = (
         settings=RingostatSettings,
         instructions=_instructions,
         signs="nothing: whoever has the webhook's address is believed",
-        unsigned=Unsigned(
+        unsigned=UnverifiedFields(
             "everything, and when it was sent",
             "the address can't be guessed, doubles change nothing, and the call log is compared",
         ),

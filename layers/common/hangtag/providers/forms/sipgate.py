@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints
 
-from hangtag.providers.forms.base import ApiSettings, Credentials, ProviderInfo, Unsigned
+from hangtag.providers.forms.base import ApiSettings, Credentials, ProviderInfo, UnverifiedFields
 
 __all__ = ["INFOS"]
 
@@ -74,7 +74,7 @@ INFOS = (
         verified_with=("public_key",),
         instructions=_instructions,
         signs="header `X-Sipgate-Signature`: base64 of RSA-SHA256 over the body, by the key that sipgate publishes",
-        unsigned=Unsigned(
+        unsigned=UnverifiedFields(
             "the address, so for whom it is, and when it was signed",
             "the address can't be guessed, doubles change nothing, and the history is compared",
         ),

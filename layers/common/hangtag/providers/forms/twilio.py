@@ -2,7 +2,7 @@
 
 from pydantic import Field, SecretStr
 
-from hangtag.providers.forms.base import ApiSettings, Credentials, Number, ProviderInfo, SipDomain, Unsigned
+from hangtag.providers.forms.base import ApiSettings, Credentials, Number, ProviderInfo, SipDomain, UnverifiedFields
 
 __all__ = ["INFOS"]
 
@@ -69,7 +69,7 @@ INFOS = (
         instructions=_instructions,
         signs="header `X-Twilio-Signature`: base64 of HMAC-SHA1 under the Auth Token, or of HMAC-SHA256 under a shared "
         "key, of the address with its query and all parameters",
-        unsigned=Unsigned(
+        unsigned=UnverifiedFields(
             "when it was signed, and where the name of a parameter ends and its value begins",
             "doubles change nothing, the list of calls is compared, and an address that can't be guessed",
         ),

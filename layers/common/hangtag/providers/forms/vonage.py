@@ -4,7 +4,15 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from hangtag.providers.forms.base import ApiSettings, Credentials, Extensions, Number, ProviderInfo, SipDomain, Unsigned
+from hangtag.providers.forms.base import (
+    ApiSettings,
+    Credentials,
+    Extensions,
+    Number,
+    ProviderInfo,
+    SipDomain,
+    UnverifiedFields,
+)
 
 __all__ = ["INFOS"]
 
@@ -97,7 +105,7 @@ INFOS = (
         instructions=_instructions,
         signs="header `Authorization`: a JWT by HS256 under the signature secret; its iat must be within 300 seconds, "
         "payload_hash the SHA-256 of the body, api_key the account's, and jti is the delivery's id",
-        unsigned=Unsigned(
+        unsigned=UnverifiedFields(
             "the query of the webhook's address, and all of the answer webhook, which has no body",
             "the address can't be guessed, a token is good for one body and five minutes, and the answer webhook "
             "changes nothing",

@@ -2,7 +2,14 @@
 
 from pydantic import Field, SecretStr
 
-from hangtag.providers.forms.base import ApiSettings, Credentials, DialSettings, ProviderInfo, TimeZone, Unsigned
+from hangtag.providers.forms.base import (
+    ApiSettings,
+    Credentials,
+    DialSettings,
+    ProviderInfo,
+    TimeZone,
+    UnverifiedFields,
+)
 
 __all__ = ["INFOS"]
 
@@ -39,7 +46,7 @@ def _info(key: str, name: str, unconfirmed: tuple[str, ...]) -> ProviderInfo:
         verified_with=("api_secret",),
         instructions=_instructions,
         signs="header `Signature`: base64 of the hexadecimal HMAC-SHA1, under the API's secret, of two or three fields",
-        unsigned=Unsigned(
+        unsigned=UnverifiedFields(
             "who answered, duration and disposition; nothing says when it was signed",
             "doubles change nothing, and the PBX's statistics are compared",
         ),

@@ -1,0 +1,26 @@
+"""The command line: `python -m hangtag_client`, or `hangtag`."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from hangtag_client.check.command import add_parser as add_check
+from hangtag_client.live.command import add_parser as add_live
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command. Exit status 2, by SystemExit, for wrong usage."""
+    parser = argparse.ArgumentParser(
+        prog="hangtag", description="Tools for those who connect a PBX or a program to Hangtag."
+    )
+    commands = parser.add_subparsers(title="commands", required=True)
+    add_check(commands)
+    add_live(commands)
+    given = parser.parse_args(arguments)
+    return int(given.run(given))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Click-to-call in the REST API."""

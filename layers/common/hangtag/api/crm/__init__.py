@@ -1,0 +1,1 @@
+"""CRM settings, health and dead letters in the REST API."""

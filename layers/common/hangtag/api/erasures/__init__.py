@@ -1,0 +1,1 @@
+"""Erasures and exports in the REST API."""

@@ -1,0 +1,1 @@
+"""Shared parts of the REST API: authentication, request bodies, errors, paging, idempotency and visibility."""

@@ -1,0 +1,1 @@
+"""Live-channel tickets in the REST API."""

@@ -1,0 +1,1 @@
+"""Tenants in the REST API."""

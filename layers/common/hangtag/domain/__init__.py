@@ -1,0 +1,1 @@
+"""Pure domain: calls, tags and reports. Standard library only, without AWS or HTTP."""

@@ -1,1 +1,0 @@
-"""The way of a call through the system, a module a step: receive → track → (settle, sweep) → emit."""

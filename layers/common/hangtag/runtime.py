@@ -1,0 +1,97 @@
+"""Settings of this process. `functions/<name>/app.py` reads them from the environment and binds them once.
+
+Nothing else in the package reads the environment, so that a missing variable fails when the function starts and names
+itself. Standard library only: it lies on the webhook's path.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+__all__ = ["VARIABLES", "Settings", "bind", "settings"]
+
+
+class Settings(NamedTuple):
+    """Settings of one function. A field that the function has no variable for keeps its empty default.
+
+    `token_keys` are the stack's keys for tokens; the first one signs. `public_url` is the base URL that PBXs reach the
+    stack under. `loopback`: outbound requests can reach this machine (embedded stack only).
+    """
+
+    table: str = ""
+    public_url: str = ""
+    live_url: str = ""
+    connections_url: str = ""
+    token_keys: str = ""
+    operator_token: str = ""
+    credentials_key_id: str = ""
+    state_machine_arn: str = ""
+    amend_queue_url: str = ""
+    crm_queue_url: str = ""
+    fallback_queue_url: str = ""
+    reconciliation_queue_url: str = ""
+    jobs_queue_url: str = ""
+    originate_queue_url: str = ""
+    recordings_queue_url: str = ""
+    settle_queue_url: str = ""
+    files_bucket: str = ""
+    recordings_bucket: str = ""
+    recording_max_bytes: int = 0
+    email_from: str = ""
+    hangup_timeout: timedelta = timedelta(hours=4)
+    sweep_after: timedelta = timedelta(minutes=5)
+    loopback: bool = False
+    oidc_issuer: str = ""
+    oidc_audience: str = ""
+    oidc_tenant_claim: str = "tenant"
+    oidc_role_claim: str = "role"
+    oidc_employee_claim: str = "employee"
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str], *required: str) -> "Settings":
+        """Read the settings from environment variables. Raises RuntimeError that names the required ones it misses."""
+        missing = [name for name in required if name not in environment]
+        if missing:
+            raise RuntimeError(f"missing environment variables: {', '.join(missing)}")
+        values: dict[str, Any] = {}
+        for name, field in _FIELDS.items():
+            text = environment.get(name)
+            if text:
+                values[field] = _READERS[field](text) if field in _READERS else text
+        return cls(**values)
+
+
+_FIELDS = {field.upper(): field for field in Settings._fields} | {
+    "TABLE_NAME": "table",
+    "TOKEN_KEY": "token_keys",
+    "HANGUP_TIMEOUT_SECONDS": "hangup_timeout",
+    "SWEEP_AFTER_SECONDS": "sweep_after",
+    "OUTBOUND_LOOPBACK": "loopback",
+}
+
+
+def _seconds(text: str) -> timedelta:
+    return timedelta(seconds=int(text))
+
+
+_READERS: Mapping[str, Callable[[str], Any]] = {
+    "recording_max_bytes": int,
+    "hangup_timeout": _seconds,
+    "sweep_after": _seconds,
+    "loopback": lambda text: text == "true",
+}
+# All environment variables that a function can have.
+VARIABLES = tuple(_FIELDS)
+_bound = Settings()
+
+
+def bind(values: Settings) -> Settings:
+    """Make these the settings of the process, and return them."""
+    global _bound  # noqa: PLW0603 - the one place where a process learns its settings
+    _bound = values
+    return values
+
+
+def settings() -> Settings:
+    """Return the settings of the process."""
+    return _bound

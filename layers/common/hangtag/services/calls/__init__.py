@@ -1,0 +1,1 @@
+"""Open calls: the tracker, settling, the sweeper and reconciliation with the PBX."""

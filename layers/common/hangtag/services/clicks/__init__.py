@@ -1,0 +1,1 @@
+"""Click-to-call: validating a request and placing the call."""

@@ -1,0 +1,1 @@
+"""Delivery of CRM messages from the outbox."""

@@ -1,0 +1,1 @@
+"""Requests to a tenant's PBX and reconciliation with its call log."""

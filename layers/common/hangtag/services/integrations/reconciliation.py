@@ -1,0 +1,305 @@
+"""What webhooks lost, found again: a PBX's history is compared with the calls, and what is missing joins them.
+
+The same job sees to it that PBXs go on posting that stop of their own accord (`look_after`).
+
+The history tells calls as events of the same fold, so nothing is doubled: they are added only to calls whose record
+they would change, by the same conditional write as a webhook's, and the tracker does the rest.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hangtag import runtime
+from hangtag.domain.calls.event import CallEvent, Kind
+from hangtag.domain.calls.fold import Call, fold
+from hangtag.errors import ConflictError, HangtagError, NotFoundError
+from hangtag.observability import logger
+from hangtag.providers import PROVIDERS, optional
+from hangtag.providers.base import Check
+from hangtag.services.integrations.client import Pbx, in_words, open_pbx, said
+from hangtag.services.webhooks.ingest import ingest
+from hangtag.store.calls import items as calls
+from hangtag.store.calls.events import SEAL_AFTER, AppendStatus, Source
+from hangtag.store.calls.items import CallItem
+from hangtag.store.db import client, tenant_list
+from hangtag.store.db.clock import iso
+from hangtag.store.integrations import reconciliation
+from hangtag.store.integrations.integrations import Integration, get_integration, list_integrations
+from hangtag.store.integrations.reconciliation import Compared, Recovered
+
+__all__ = ["Span", "ask_all", "ask_for", "compare", "lacks", "tell_one", "work"]
+
+# Events of younger calls may still be on their way, and some histories show a call half a minute late.
+MARGIN = timedelta(minutes=10)
+# What was compared once is looked at again for so long: some PBXs write calls down when they have ended.
+OVERLAP = timedelta(hours=3)
+# Once a day the last days are: a PBX may have been out of reach.
+WHOLE = timedelta(days=3)
+WHOLE_EVERY = timedelta(days=1)
+# A PBX that could not be asked for longer than that is not asked for all of it at once.
+FARTHEST = timedelta(days=7)
+LEASE = timedelta(minutes=20)
+ASKING_SECONDS = 240.0
+# Seconds: PBXs round, each in its way; and what is known by its arrival comes a little later than it happened.
+ROUNDING = 1.0
+ARRIVING = 3.0
+# What the time limit of a call may spend on it, of its function's 30: Zadarma wants two questions, 20 seconds apart.
+ONE_SECONDS = 24.0
+# Round a call's begin: the PBX's clock may be off.
+_AROUND = timedelta(hours=2)
+_PAGE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Calls that began from `since` (included) to `until` (excluded), UTC."""
+
+    since: datetime
+    until: datetime
+
+
+# ------------------------------------------------------------------ one call
+
+
+def lacks(known: Sequence[CallEvent], told: Sequence[CallEvent]) -> str | None:
+    """What a call lacks that the history tells: call, end, answer, recording or details; None if nothing. Pure."""
+    before, after = fold(known), fold((*known, *told))
+    arrived = any(event.at_is_arrival for event in known if event.kind is not Kind.RECORDED)
+    rounding = ARRIVING if arrived else ROUNDING
+    kinds = (
+        ("call", not before.legs and bool(after.legs)),
+        ("end", not before.closed and after.closed),
+        ("answer", (before.outcome, before.answered_by) != (after.outcome, after.answered_by)),
+        ("recording", {one.id for one in before.recordings} != {one.id for one in after.recordings}),
+        ("details", _details(before) != _details(after) or _differ(before, after, rounding)),
+    )
+    return next((kind for kind, so in kinds if so), None)
+
+
+def _details(call: Call) -> tuple[Any, ...]:
+    """What else a tag is made of; of numbers only whether they are known: there are many ways to write them."""
+    parts = [(leg.extension, leg.outcome, leg.answered) for leg in call.legs]
+    known = (call.direction, bool(call.external), bool(call.line), call.linked_call_id, call.end_unknown)
+    return (*known, parts, dict(call.data))
+
+
+def _differ(before: Call, after: Call, rounding: float) -> bool:
+    """Whether a time or a duration is another one."""
+    pairs = [(before.started_at, after.started_at), (before.ended_at, after.ended_at)]
+    pairs.append((before.answered_at, after.answered_at))
+    if any((one is None) is not (other is None) for one, other in pairs):
+        return True
+    apart = [abs((one - other).total_seconds()) for one, other in pairs if one and other]
+    talked = abs((before.talk_seconds or 0) - (after.talk_seconds or 0))
+    return talked > rounding or any(seconds > rounding for seconds in apart)
+
+
+def _recover(source: Source, call_id: str, told: Sequence[CallEvent], now: datetime) -> Recovered | None:
+    """Add what a call lacks; what that was, None if nothing. Raises botocore's errors."""
+    item = calls.read_newest(source.tenant_id, source.integration_id, call_id)
+    begun = _begun(told)
+    if item is not None and _is_another(item, begun):
+        # The id was used again, and this is the history of the other call.
+        return None
+    known = item.events if item is not None else ()
+    missing = lacks(known, told)
+    if missing is None:
+        return None
+    sweep_after = runtime.settings().sweep_after
+    # As if they had come when they happened: so a call of days ago is not taken for one whose id is used again.
+    taken = ingest(source, told, min(begun, now), sweep_after)
+    if all(one.joined.verdict is not AppendStatus.STORED for one in taken):
+        return None
+    place = calls.call_key(source.tenant_id, source.integration_id, call_id, taken[-1].joined.generation)
+    found = Recovered(calls.public_id(source.integration_id, place), missing, iso(begun), iso(now))
+    reconciliation.note(source.tenant_id, source.integration_id, found, place.digest)
+    return found
+
+
+def _begun(told: Iterable[CallEvent]) -> datetime:
+    return min(min(event.at, event.started_at or event.at) for event in told)
+
+
+def _is_another(item: CallItem, begun: datetime) -> bool:
+    known = _begun(item.events) if item.events else begun
+    return abs(known - begun) >= SEAL_AFTER
+
+
+def tell_one(item: CallItem) -> bool:
+    """Ask the PBX for one call's end; whether it told something new. Whatever goes wrong is no reason to fail."""
+    if optional(item.provider, "history") is None or not item.events:
+        return False
+    begun = _begun(item.events)
+    try:
+        integration = get_integration(item.tenant_id, item.integration_id)
+        pbx = open_pbx(item.tenant_id, integration, seconds=ONE_SECONDS)
+        history = pbx.history(begun - _AROUND, begun + _AROUND)
+        told = [event for event in history if event.call_id == item.call_id]
+    except HangtagError as error:
+        logger.info(
+            "reconciliation.unsupported",
+            extra={"tenant": item.tenant_id, "integration": item.integration_id, "error": type(error).__name__},
+        )
+        return False
+    source = Source(item.tenant_id, item.integration_id, item.provider)
+    return bool(told) and _recover(source, item.call_id, told, datetime.now(UTC)) is not None
+
+
+# ------------------------------------------------------------------ one integration
+
+
+def compare(
+    pbx: Pbx, source: Source, span: Span, now: datetime, has_time: Callable[[], bool]
+) -> tuple[list[Recovered], datetime]:
+    """Compare the calls of a time; what was recovered, and up to which begin it came in the time there was.
+
+    Raises what the door raises, and botocore's errors.
+    """
+    told: dict[str, list[CallEvent]] = defaultdict(list)
+    for event in pbx.history(span.since, span.until):
+        told[event.call_id].append(event)
+    found: list[Recovered] = []
+    for call_id in sorted(told, key=lambda one: _begun(told[one])):
+        begun = _begun(told[call_id])
+        if not has_time():
+            return found, max(begun, span.since)
+        if begun < now - MARGIN:
+            recovered = _recover(source, call_id, told[call_id], now)
+            if recovered is not None:
+                found.append(recovered)
+    return found, span.until
+
+
+def work(message: Mapping[str, Any], has_time: Callable[[], bool]) -> None:
+    """Compare one integration (`tenant`, `integration`; `since` and `until` if an admin chose them).
+
+    Raises botocore's errors.
+    """
+    tenant_id, integration_id = message["tenant"], message["integration"]
+    now = datetime.now(UTC)
+    try:
+        integration = get_integration(tenant_id, integration_id)
+        stands = reconciliation.begin(tenant_id, integration_id, now, LEASE)
+    except NotFoundError:
+        # Disconnected or erased meanwhile.
+        return
+    if stands is None:
+        logger.info("reconciliation.locked", extra={"tenant": tenant_id, "integration": integration_id})
+        if "since" in message:
+            _again(message, 60)
+        return
+    chosen = "since" in message
+    span = _chosen(message) if chosen else _next(stands, integration, now)
+    # What fails leaves all to the next time.
+    after, recovered = stands, 0
+    try:
+        pbx = open_pbx(tenant_id, integration, seconds=ASKING_SECONDS)
+        if pbx.can("look_after"):
+            stands = after = replace(stands, looked_after=_looked_after(pbx, tenant_id, integration_id))
+        if pbx.can("history"):
+            source = Source(tenant_id, integration_id, integration.provider)
+            found, came = compare(pbx, source, span, now, has_time)
+            recovered = len(found)
+            after = replace(stands if chosen else _after(stands, came, now), error=None)
+            if came < span.until:
+                _again({**message, "since": iso(came), "until": iso(span.until)}, 0)
+    except NotFoundError:
+        # Erased meanwhile.
+        return
+    except HangtagError as problem:
+        after = replace(stands, error=in_words(problem))
+    finally:
+        reconciliation.finish(tenant_id, integration_id, replace(after, at=iso(datetime.now(UTC))))
+    logger.info(
+        "reconciliation.done",
+        extra={
+            "tenant": tenant_id,
+            "integration": integration_id,
+            "recovered": recovered,
+            "ok": after.error is None,
+        },
+    )
+
+
+def _looked_after(pbx: Pbx, tenant_id: str, integration_id: str) -> Check:
+    """See to it that the PBX goes on posting, in words for the admin. Raises botocore's errors."""
+    found = said(pbx.look_after, "look_after")
+    if not found.ok:
+        logger.warning("integration.silent", extra={"tenant": tenant_id, "integration": integration_id})
+    return found
+
+
+def _chosen(message: Mapping[str, Any]) -> Span:
+    return Span(datetime.fromisoformat(message["since"]), datetime.fromisoformat(message["until"]))
+
+
+def _next(stands: Compared, integration: Integration, now: datetime) -> Span:
+    """What is to be compared now: the last hours, from where it came; once a day the last days."""
+    until = now - MARGIN
+    since = datetime.fromisoformat(stands.until) - OVERLAP if stands.until else until - OVERLAP
+    if _whole_is_due(stands, now):
+        since = min(since, until - WHOLE)
+    earliest = max(until - FARTHEST, datetime.fromisoformat(integration.created_at) - MARGIN)
+    return Span(min(max(since, earliest), until), until)
+
+
+def _whole_is_due(stands: Compared, now: datetime) -> bool:
+    return stands.whole_at is None or now - datetime.fromisoformat(stands.whole_at) >= WHOLE_EVERY
+
+
+def _after(stands: Compared, came: datetime, now: datetime) -> Compared:
+    """How it stands once it was compared as far as it came."""
+    whole = iso(now) if _whole_is_due(stands, now) else stands.whole_at
+    return replace(stands, until=max(iso(came), stands.until or ""), whole_at=whole)
+
+
+# ------------------------------------------------------------------ all of them
+
+
+def ask_all(has_time: Callable[[], bool]) -> int:
+    """Have every integration compared whose PBX has a history, or must be looked after; how many.
+
+    Raises botocore's errors.
+    """
+    sent, before = 0, None
+    while has_time():
+        tenants = tenant_list.list_ids(_PAGE, before)
+        for tenant_id in tenants.items:
+            sent += _ask(tenant_id)
+        if tenants.next is None:
+            break
+        before = tenants.next
+    return sent
+
+
+def _ask(tenant_id: str) -> int:
+    sent, after = 0, None
+    while True:
+        page = list_integrations(tenant_id, _PAGE, after)
+        for one in page.items:
+            if one.provider in PROVIDERS and any(optional(one.provider, name) for name in ("history", "look_after")):
+                _again({"job": "compare", "tenant": tenant_id, "integration": one.id}, 0)
+                sent += 1
+        if page.next is None:
+            return sent
+        after = page.next
+
+
+def ask_for(tenant_id: str, integration: Integration, span: Span) -> None:
+    """Have a time compared that an admin chose. Raises ConflictError if the PBX has no history, botocore's errors."""
+    if optional(integration.provider, "history") is None:
+        raise ConflictError("this PBX can't be asked for its history")
+    message = {"job": "compare", "tenant": tenant_id, "integration": integration.id}
+    _again({**message, "since": iso(span.since), "until": iso(span.until)}, 0)
+
+
+def _again(message: Mapping[str, Any], seconds: int) -> None:
+    client.make("sqs").send_message(
+        QueueUrl=runtime.settings().reconciliation_queue_url,
+        MessageBody=json.dumps(dict(message)),
+        DelaySeconds=seconds,
+    )

@@ -1,0 +1,367 @@
+"""The job that erases whoever has a number: may be repeated at any time, and goes on where it stopped.
+
+Erased are the contacts that hold the number, their tags and comments, missed calls, clicks, messages not yet delivered,
+kept deliveries, recordings that are not held, exports and files of reports. Calls stay, for reports, without the number
+and the data; tasks stay, without the contact, and without the number where it stands in a title. With a contact go all
+of its numbers that no other has.
+
+The contacts go last: until then, every repetition finds by them what else has to go. The job's message is the only
+place that holds the number; the receipt has a digest of it.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from hangtag import runtime
+from hangtag.domain.calls.event import CallEvent, encode
+from hangtag.domain.calls.fold import Recording, fold
+from hangtag.errors import NotFoundError
+from hangtag.observability import logger
+from hangtag.services.calls.view import recordings_view
+from hangtag.services.jobs.redact import Scrubber
+from hangtag.services.reports import file as report_file
+from hangtag.store.calls import clicks, missed_calls, recordings
+from hangtag.store.calls import items as calls
+from hangtag.store.calls.events import EVENT_PREFIX
+from hangtag.store.calls.items import CallItem, CallKey
+from hangtag.store.calls.recording_states import PREFIX as KEPT_PREFIX
+from hangtag.store.db import audit, client, files
+from hangtag.store.db.clock import iso, now
+from hangtag.store.db.keys import DAY_SHARDS, key
+from hangtag.store.office import comments, contacts, tasks, tenants
+from hangtag.store.privacy import erasures
+from hangtag.store.reports import files as report_files
+from hangtag.store.reports import first_calls, sums
+
+_CLOCK = timedelta(days=3)
+_ATTEMPTS = 8
+LISTS = ("CALLS", clicks.LIST, "TAGS", "COMMENTS", "TASKS", "OUTBOX", *map(missed_calls.word, missed_calls.STATES))
+Item = Mapping[str, Any]
+
+
+def work(message: Mapping[str, Any], has_time: Callable[[], bool]) -> None:
+    """Go on with an erasure (`tenant`, `id`, `number`) as long as there is time. Raises botocore's errors."""
+    tenant_id, erasure_id = message["tenant"], message["id"]
+    try:
+        tenant = tenants.load_tenant(tenant_id)
+        item = erasures.load(tenant_id, erasure_id)
+    except NotFoundError:
+        # The tenant was erased meanwhile.
+        return
+    if item.state == erasures.DONE:
+        return
+    oldest = datetime.fromisoformat(tenant.created_at).date() - _CLOCK
+    done = _Erasure(tenant_id, message["number"], item).run(oldest, has_time)
+    if not done:
+        client.make("sqs").send_message(
+            QueueUrl=runtime.settings().jobs_queue_url, MessageBody=json.dumps(dict(message))
+        )
+    logger.info("erasure.advanced", extra={"tenant": tenant_id, "erasure": erasure_id, "done": done})
+
+
+@dataclass(frozen=True, slots=True)
+class _Person:
+    """Whose traces go: the contacts' ids, and the numbers in E.164."""
+
+    contact_ids: frozenset[str]
+    scrubbers: tuple[Scrubber, ...]
+
+    def is_in(self, text: str) -> bool:
+        return any(scrubber.holds(text) for scrubber in self.scrubbers)
+
+    def clean(self, value: Any) -> Any:
+        for scrubber in self.scrubbers:
+            value = scrubber.clean_all(value)
+        return value
+
+
+class _Erasure:
+    """One erasure on its way."""
+
+    def __init__(self, tenant_id: str, e164: str, item: erasures.ErasureItem) -> None:
+        self._tenant_id = tenant_id
+        self._number = e164
+        self._item = item
+        self._counts: Counter[str] = Counter(item.counts)
+        self._table = client.table()
+
+    def run(self, oldest: date, has_time: Callable[[], bool]) -> bool:
+        """Erase until the end, or until time is up; whether the end was reached."""
+        contacts_by_id = {found["id"]: found for found in self._contacts()}
+        person = self._person(contacts_by_id)
+        day = date.fromisoformat(self._item.day) if self._item.day else datetime.now(UTC).date() + _CLOCK
+        while day >= oldest:
+            if not has_time():
+                self._save(day)
+                return False
+            self._erase_day(day, person)
+            sums.forget(self._tenant_id, day, person.contact_ids)
+            day -= timedelta(days=1)
+        for call in calls.live_calls(self._tenant_id):
+            self._scrub_call(call, person)
+        self._erase_windows(person)
+        self._erase_deliveries(person)
+        self._erase_exports()
+        # So do files of reports; a job that is writing one finds its item gone, and deletes it.
+        for found in self._partition(key("T", self._tenant_id), key(report_files.WORD, "")):
+            self._delete(found["pk"]["S"], found["sk"]["S"], None)
+        files.erase_prefix(runtime.settings().files_bucket, report_file.folder(self._tenant_id), lambda: True)
+        for contact in contacts_by_id.values():
+            self._erase_contact(contact)
+        for number in {scrubber.e164 for scrubber in person.scrubbers}:
+            # Beside its missed calls there is when somebody talked to it.
+            self._erase_partition(key("T", self._tenant_id, missed_calls.WORD, number), None)
+        self._finish()
+        return True
+
+    def _save(self, day: date) -> None:
+        self._item.day = day.isoformat()
+        self._item.counts = dict(self._counts)
+        self._item.save()
+
+    def _finish(self) -> None:
+        audit.note(self._tenant_id, self._item.who, "contact.erased", self._item.id)
+        self._item.state = erasures.DONE
+        self._item.counts = dict(self._counts)
+        self._item.finished_at = iso(now())
+        self._item.day = None
+        self._item.save()
+
+    # -------------------------------------------------------------- who it is
+
+    def _contacts(self) -> Iterator[Item]:
+        """The contacts that hold the number: whoever is matched by it, and all others with it on their cards."""
+        for contact_id in contacts.holders(self._tenant_id, self._number):
+            try:
+                yield contacts.get_contact(self._tenant_id, contact_id).to_json()
+            except NotFoundError:
+                continue
+
+    def _person(self, found: Mapping[str, Item]) -> _Person:
+        numbers = {self._number}
+        for contact in found.values():
+            numbers |= {phone["e164"] for phone in contact["phones"]}
+        own = {number for number in numbers if number == self._number or self._is_only(number, found)}
+        return _Person(frozenset(found), tuple(Scrubber(number) for number in sorted(own)))
+
+    def _is_only(self, number: str, found: Mapping[str, Item]) -> bool:
+        """Whether nobody else has this number."""
+        claims = self._partition(key("T", self._tenant_id, "PHONE", number))
+        is_employees = any("employee_id" in claim for claim in claims)
+        return not is_employees and found.keys() >= set(contacts.holders(self._tenant_id, number))
+
+    # -------------------------------------------------------------- by day
+
+    def _erase_day(self, day: date, person: _Person) -> None:
+        for word in LISTS:
+            for number in range(DAY_SHARDS):
+                of = key("T", self._tenant_id, word, day.isoformat(), str(number))
+                for found in self._query(
+                    IndexName="day",
+                    KeyConditionExpression="day_key = :of",
+                    ExpressionAttributeValues={":of": {"S": of}},
+                ):
+                    self._erase_listed(word, found, person)
+
+    def _erase_listed(self, word: str, found: Item, person: _Person) -> None:
+        """One entry of a list of a day."""
+        text = found["body"]["S"] if "body" in found else ""
+        body = json.loads(text) if text else {}
+        place = found["pk"]["S"], found["sk"]["S"]
+        if word == "OUTBOX":
+            self._erase_message(place, person)
+        elif word == "CALLS":
+            self._scrub_call(CallKey(*place), person)
+        elif word == "TASKS":
+            self._scrub_task(body, person)
+        elif body.get("contact_id") in person.contact_ids or person.is_in(text):
+            self._erase_entry(word, place, body)
+
+    def _erase_entry(self, word: str, place: tuple[str, str], body: Item) -> None:
+        """A tag, a comment or a missed call; the first two may have a copy on their task."""
+        if word == "TAGS":
+            for write in tasks.tag_puts(self._tenant_id, None, body):
+                client.dynamodb().delete_item(**write["Delete"])
+            self._delete(*place, "tag")
+        elif word == "COMMENTS":
+            if body["task_id"]:
+                self._delete(key("T", self._tenant_id, "TASK", body["task_id"]), comments.place(body), None)
+            self._delete(*place, "comment")
+        elif word == clicks.LIST:
+            clicks.erase(self._tenant_id, body["id"])
+        else:
+            self._delete(*place, "missed_call")
+
+    def _erase_message(self, place: tuple[str, str], person: _Person) -> None:
+        found = client.dynamodb().get_item(
+            TableName=self._table, Key={"pk": {"S": place[0]}, "sk": {"S": place[1]}}, ConsistentRead=True
+        )
+        text = found.get("Item", {}).get("message", {}).get("S", "")
+        if person.is_in(text) or any(contact_id in text for contact_id in person.contact_ids):
+            self._delete(*place, "message")
+
+    def _scrub_task(self, body: Item, person: _Person) -> None:
+        cleaned = person.clean(dict(body))
+        left = tuple(one for one in body["contact_ids"] if one not in person.contact_ids)
+        if cleaned == body and len(left) == len(body["contact_ids"]):
+            return
+        after = tasks.Task.from_json(cleaned)
+        changes = {"title": after.title.strip() or "—", "fields": after.fields, "contact_ids": left}
+        try:
+            tasks.update_task(self._tenant_id, body["id"], changes)
+        except NotFoundError:
+            return
+        self._counts["task"] += 1
+
+    # -------------------------------------------------------------- calls
+
+    def _scrub_call(self, place: CallKey, person: _Person) -> None:
+        for _ in range(_ATTEMPTS):
+            found = client.dynamodb().get_item(TableName=self._table, Key=place.item_key(), ConsistentRead=True)
+            raw: Item = found.get("Item", {})
+            item = calls.parse(raw)
+            if item is None or not self._concerns(item, person):
+                return
+            # The parsed item does not know under which names its events lie.
+            names = [name for name in raw if name.startswith(EVENT_PREFIX)]
+            if self._rewrite(item, names, person):
+                self._counts["call"] += 1
+                return
+
+    def _concerns(self, item: CallItem, person: _Person) -> bool:
+        # What is shown of a call is made of its events, and of nothing else that could hold a number.
+        held = (item.body or {}).get("contact_id") or (item.met.contact_id if item.met else None)
+        if held in person.contact_ids or person.is_in(item.call_id):
+            return True
+        return any(person.is_in(encode(event)) for event in item.events)
+
+    def _rewrite(self, item: CallItem, names: list[str], person: _Person) -> bool:
+        """Take the number out of a call and each of its events; false if another event came meanwhile.
+
+        An event stays under its name, by which its doubles are known; `names` are in the order of the events.
+        """
+        # Its recording is the person's voice, whichever event brought it; extra data may be anything.
+        gone = {one: kept for one, kept in item.recordings.items() if not kept.held}
+        for kept in gone.values():
+            if kept.place is not None:
+                recordings.delete(kept.place)
+        cleaned = [
+            replace(event, external="" if event.external is not None else None,
+                    recording=event.recording if _is_held(event, item) else None, data={},
+                    event_id=person.clean(event.event_id), leg=person.clean(event.leg),
+                    linked_call_id=person.clean(event.linked_call_id), call_id=person.clean(event.call_id))
+            for event in item.events
+        ]  # fmt: skip
+        sets = ["call_id = :call", *(f"#e{place} = :e{place}" for place in range(len(names)))]
+        values: dict[str, Any] = {":call": {"S": person.clean(item.call_id)}, ":count": {"N": str(item.count)}}
+        values |= {f":e{place}": {"S": encode(event)} for place, event in enumerate(cleaned)}
+        removed = {f"#r{place}": KEPT_PREFIX + one for place, one in enumerate(gone)}
+        if item.emitted is not None and item.body is not None:
+            # The same call as before, so that nobody tags it again.
+            sets += ["emitted = :emitted", "body = :body"]
+            record = fold(cleaned)
+            body = {**_anonymous(item.body, person), **recordings_view(item, record)}
+            values |= {":emitted": {"S": record.digest()}, ":body": {"S": json.dumps(body, ensure_ascii=False)}}
+        try:
+            client.dynamodb().update_item(
+                TableName=self._table,
+                Key=item.key.item_key(),
+                UpdateExpression=f"SET {', '.join(sets)} REMOVE {', '.join(('met', *removed))}",
+                ConditionExpression="n = :count",
+                ExpressionAttributeNames={f"#e{place}": name for place, name in enumerate(names)} | removed,
+                ExpressionAttributeValues=values,
+            )
+        except ClientError as error:
+            if not client.is_refused(error):
+                raise
+            return False
+        self._delete(key("T", self._tenant_id, "TAG", item.key.digest), "TAG", "tag")
+        return True
+
+    # -------------------------------------------------------------- the rest
+
+    def _erase_windows(self, person: _Person) -> None:
+        """What browsers were last told of calls."""
+        of = key("T", self._tenant_id, "LIVE")
+        for found in self._partition(of):
+            text = found["body"]["S"]
+            if person.is_in(text) or any(contact_id in text for contact_id in person.contact_ids):
+                self._delete(of, found["sk"]["S"], None)
+
+    def _erase_deliveries(self, person: _Person) -> None:
+        own = key("T", self._tenant_id)
+        for integration in self._partition(own, key("INTEGRATION", "")):
+            of = key("T", self._tenant_id, "DELIVERY", integration["id"]["S"])
+            for found in self._partition(of):
+                texts = (found[name]["S"] for name in ("body", "query", "path", "headers") if name in found)
+                if any(person.is_in(text) for text in texts):
+                    self._delete(of, found["sk"]["S"], "delivery")
+
+    def _erase_exports(self) -> None:
+        """Files of exports may hold anything of the person; whoever needs one makes it anew."""
+        place = {"Bucket": runtime.settings().files_bucket}
+        s3 = client.make("s3")
+        for found in self._partition(key("T", self._tenant_id), key("EXPORT", "")):
+            name = f"exports/{self._tenant_id}/{found['id']['S']}.jsonl"
+            if found.get("upload", {}).get("S"):
+                s3.abort_multipart_upload(**place, Key=name, UploadId=found["upload"]["S"])
+            s3.delete_object(**place, Key=name)
+            self._delete(found["pk"]["S"], found["sk"]["S"], "export")
+
+    def _erase_contact(self, contact: Item) -> None:
+        tasks.forget_contact(self._tenant_id, contact["id"])
+        self._delete(*first_calls.place(self._tenant_id, contact["id"]), None)
+        of = key("T", self._tenant_id, "CONTACT", contact["id"])
+        for found in self._partition(of):
+            if found["sk"]["S"] != contacts.SK:
+                self._delete(of, found["sk"]["S"], None)
+        with suppress(NotFoundError):
+            # Its other numbers go to whoever else has them.
+            contacts.delete_contact(self._tenant_id, contact["id"])
+            self._counts["contact"] += 1
+
+    def _erase_partition(self, pk: str, kind: str | None) -> None:
+        for found in self._partition(pk):
+            self._delete(pk, found["sk"]["S"], kind)
+
+    def _delete(self, pk: str, sk: str, kind: str | None) -> None:
+        """Delete an item, and count it if it was there and is of a kind that the receipt tells."""
+        answer = client.dynamodb().delete_item(
+            TableName=self._table, Key={"pk": {"S": pk}, "sk": {"S": sk}}, ReturnValues="ALL_OLD"
+        )
+        if kind is not None and "Attributes" in answer:
+            self._counts[kind] += 1
+
+    def _partition(self, pk: str, prefix: str = "") -> list[Any]:
+        condition, values = "pk = :pk", {":pk": {"S": pk}}
+        if prefix:
+            condition += " AND begins_with(sk, :prefix)"
+            values[":prefix"] = {"S": prefix}
+        return list(
+            self._query(KeyConditionExpression=condition, ExpressionAttributeValues=values, ConsistentRead=True)
+        )
+
+    def _query(self, **arguments: Any) -> Iterator[Any]:
+        for page in client.dynamodb().get_paginator("query").paginate(TableName=self._table, **arguments):
+            yield from page["Items"]
+
+
+def _anonymous(body: Item, person: _Person) -> dict[str, Any]:
+    """A call as the API shows it, without whoever called."""
+    nobody: dict[str, Any] = {"external": "", "data": {}, "contact_id": None, "tag_id": None}
+    return {**person.clean(dict(body)), **nobody}
+
+
+def _is_held(event: CallEvent, item: CallItem) -> bool:
+    """Whether an event names a recording that is not to be deleted."""
+    if not event.recording:
+        return False
+    kept = item.recordings.get(Recording(event.recording, event.recording_is_temporary).id)
+    return kept is not None and kept.held

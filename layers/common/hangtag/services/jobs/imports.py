@@ -1,0 +1,389 @@
+"""Importing contacts from a CSV file, in batches that may be repeated.
+
+A row's contact has an id that comes from the row: from its external id, else its first number, else all of it. So a
+batch that is worked off twice, and a file that is imported twice, make no doubles. A row whose number or external id is
+on a contact already is `existing`, and changes nothing.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any, TypeVar
+
+from botocore.exceptions import ClientError
+
+from hangtag import runtime
+from hangtag.errors import BadInputError, ConflictError, NotFoundError
+from hangtag.observability import logger
+from hangtag.store.db import client
+from hangtag.store.db.clock import iso, now
+from hangtag.store.db.keys import digest, key
+from hangtag.store.db.paging import Page
+from hangtag.store.office import contacts, employees, groups, imports, lines, tenants
+from hangtag.store.office.contacts import Contact, IdTakenError
+from hangtag.store.office.imports import MAX_ERRORS, Import, RowError
+from hangtag.store.office.phones import Phone, read_phones
+
+T = TypeVar("T")
+
+PAGE = 100
+BATCH = 500
+AT_ONCE = 4
+CHUNK_BYTES = 1024 * 1024
+# A transaction takes 100 items.
+MAX_WEIGHT = 96
+MAX_ROWS = 200_000
+MAX_BYTES = 100 * 1024 * 1024
+MAX_FIELD = 4096
+MAX_NAME = 200
+MAX_EXTERNAL_ID = 128
+
+
+class UnreadableError(Exception):
+    """The file can't be imported; the message says why, for the admin."""
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Which column is which, by its place. `phones` are places with their types."""
+
+    name: int | None
+    phones: tuple[tuple[int, str | None], ...]
+    external_id: int | None
+    supervisor: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What all rows of an import share: the tenant's country, and its employees and groups by name and id.
+
+    `origin` with the row's number is kept on what the row made, so that a batch that is repeated counts it once.
+    """
+
+    tenant_id: str
+    import_id: str
+    country: str
+    people: Mapping[str, str]
+    own_lines: frozenset[str]
+    columns: Columns
+    origin: str
+
+
+def work(message: Mapping[str, Any], has_time: Callable[[], bool]) -> None:
+    """Go on with an import as long as there is time, then leave the rest to another message. Raises botocore's errors.
+
+    `message` holds `tenant`, `id` and `run`.
+    """
+    tenant_id, import_id = message["tenant"], message["id"]
+    try:
+        state = imports.get_import(tenant_id, import_id)
+    except NotFoundError:
+        # The tenant was erased.
+        return
+    if state.state != imports.RUNNING or state.run != message["run"]:
+        return
+    try:
+        if _go_on(tenant_id, state, has_time):
+            return
+    except (UnreadableError, UnicodeDecodeError, csv.Error) as error:
+        reason = str(error) if isinstance(error, UnreadableError) else _words(error)
+        imports.change(tenant_id, import_id, frozenset({imports.RUNNING}), state=imports.FAILED, reason=reason)
+        logger.info("import.failed", extra={"tenant": tenant_id, "import": import_id})
+        return
+    send(tenant_id, import_id, state.run)
+
+
+def send(tenant_id: str, import_id: str, run: int) -> None:
+    """Have an import worked off, or gone on with. Raises botocore's errors."""
+    body = json.dumps({"job": "import", "tenant": tenant_id, "id": import_id, "run": run})
+    client.make("sqs").send_message(QueueUrl=runtime.settings().jobs_queue_url, MessageBody=body)
+
+
+def _words(error: Exception) -> str:
+    return "the file is not UTF-8" if isinstance(error, UnicodeDecodeError) else "the file is no CSV"
+
+
+def _go_on(tenant_id: str, state: Import, has_time: Callable[[], bool]) -> bool:
+    """Work off batches; true when nothing is left for this run to do."""
+    rows = _rows(tenant_id, state.id)
+    columns = _columns(next(rows, []))
+    country, origin = tenants.get_tenant(tenant_id).country, f"import {state.id} {state.round}"
+    context = Context(tenant_id, state.id, country, _people(tenant_id), _own_lines(tenant_id), columns, origin)
+    left = islice(rows, state.rows, None)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        while batch := list(islice(left, BATCH)):
+            if state.rows + len(batch) > MAX_ROWS:
+                raise UnreadableError(f"the file has more than {MAX_ROWS} rows")
+            after = _after(state, _work_off(context, pool, batch, state.rows))
+            if not imports.save(tenant_id, after, state):
+                # It was stopped, or started anew.
+                return True
+            state = after
+            if not has_time():
+                return False
+    imports.save(tenant_id, replace(state, state=imports.DONE), state)
+    logger.info(
+        "import.finished",
+        extra={"tenant": tenant_id, "import": state.id, "rows": state.rows, "created": state.created},
+    )
+    return True
+
+
+def _people(tenant_id: str) -> dict[str, str]:
+    """Who may supervise, by id and by name."""
+    people = [(one.id, one.name) for one in _all(lambda after: groups.list_groups(tenant_id, PAGE, after))]
+    people += [(one.id, one.name) for one in employees.everybody(tenant_id)]
+    return {name.casefold(): one for one, name in people} | {one: one for one, _ in people}
+
+
+def _own_lines(tenant_id: str) -> frozenset[str]:
+    return frozenset(line.number for line in _all(lambda after: lines.list_lines(tenant_id, PAGE, after)))
+
+
+def _all(load: Callable[[str | None], Page[T]]) -> Iterator[T]:
+    after: str | None = None
+    while True:
+        page = load(after)
+        yield from page.items
+        if page.next is None:
+            return
+        after = page.next
+
+
+def _work_off(context: Context, pool: ThreadPoolExecutor, batch: list[list[str]], before: int) -> list[str]:
+    """Work off a batch: for each row created, existing, or the reason of its refusal.
+
+    What nobody has is written many at a time; what somebody may have is looked at row by row, in their order.
+    """
+    read = [_read(context, row) for row in batch]
+    wanted = {place: row for place, row in enumerate(read) if isinstance(row, Contact)}
+    results = [row if isinstance(row, str) else "" for row in read]
+    known = _known(context, wanted.values())
+
+    def origin(place: int) -> str:
+        return f"{context.origin} {before + place + 1}"
+
+    for place in [place for place, contact in wanted.items() if contact.id in known.origins]:
+        # Made by this very row, in a batch that is repeated: counted as what it is.
+        made = known.origins[wanted.pop(place).id] == origin(place)
+        results[place] = "created" if made else "existing"
+    strangers, doubtful = _sorted_out(wanted, known)
+
+    def write(places: list[int]) -> bool:
+        return contacts.create_strangers(context.tenant_id, [(wanted[place], origin(place)) for place in places])
+
+    for places, written in zip(strangers, pool.map(write, strangers), strict=True):
+        if written:
+            for place in places:
+                results[place] = "created"
+        else:
+            doubtful += places
+    for place in sorted(doubtful):
+        results[place] = _create(context, wanted[place], origin(place))
+    return results
+
+
+def _sorted_out(wanted: Mapping[int, Contact], known: "Known") -> tuple[list[list[int]], list[int]]:
+    """The places of contacts that nobody has, in groups of a transaction each, and of those that somebody may have."""
+    taken = set(known.marks)
+    strangers: list[list[int]] = []
+    doubtful = []
+    load = MAX_WEIGHT
+    for place, contact in wanted.items():
+        marks = _marks(contact)
+        if not taken.isdisjoint(marks):
+            doubtful.append(place)
+            continue
+        taken |= marks
+        load += contacts.weight(contact)
+        if load > MAX_WEIGHT:
+            strangers.append([])
+            load = contacts.weight(contact)
+        strangers[-1].append(place)
+    return strangers, doubtful
+
+
+def _marks(contact: Contact) -> set[tuple[str, str]]:
+    """What nobody may have for a contact to be new beyond doubt."""
+    marks = {("id", contact.id), *(("number", phone.e164) for phone in contact.phones)}
+    return marks | ({("external", contact.external_id)} if contact.external_id else set())
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is there already of a batch: the marks that somebody has, and what made the contacts of its own ids."""
+
+    marks: frozenset[tuple[str, str]]
+    origins: Mapping[str, str | None]
+
+
+def _known(context: Context, wanted: Collection[Contact]) -> Known:
+    tenant_id = context.tenant_id
+    origins = contacts.origins(tenant_id, [contact.id for contact in wanted])
+    external = contacts.externally_known(tenant_id, [one.external_id for one in wanted if one.external_id])
+    held = contacts.matched(tenant_id, [phone.e164 for contact in wanted for phone in contact.phones])
+    marks = (*(("external", one) for one in external), *(("number", one) for one in held))
+    return Known(frozenset(marks), origins)
+
+
+def _after(state: Import, results: list[str]) -> Import:
+    """The state after a batch; a result is created, existing, or the reason of a refusal."""
+    refused = [
+        RowError(state.rows + place, result)
+        for place, result in enumerate(results, start=1)
+        if result not in ("created", "existing")
+    ]
+    return replace(
+        state,
+        rows=state.rows + len(results),
+        created=state.created + results.count("created"),
+        existing=state.existing + results.count("existing"),
+        refused=state.refused + len(refused),
+        errors=(*state.errors, *refused)[:MAX_ERRORS],
+    )
+
+
+def _rows(tenant_id: str, import_id: str) -> Iterator[list[str]]:
+    """The rows of the file, the header first, read as they come. Raises UnreadableError, UnicodeDecodeError."""
+    place = {"Bucket": runtime.settings().files_bucket, "Key": imports.object_key(tenant_id, import_id)}
+    try:
+        size = client.make("s3").head_object(**place)["ContentLength"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
+            raise UnreadableError("the file was not uploaded") from None
+        raise
+    if size > MAX_BYTES:
+        raise UnreadableError(f"the file is over {MAX_BYTES // 1024 // 1024} MB")
+    text = io.TextIOWrapper(io.BufferedReader(_Ranges(place, size), CHUNK_BYTES), encoding="utf-8-sig", newline="")
+    first = text.readline()
+    csv.field_size_limit(MAX_FIELD)
+    delimiter = max(",;\t", key=first.count)
+    yield next(csv.reader([first], delimiter=delimiter), [])
+    yield from (row for row in csv.reader(text, delimiter=delimiter) if any(cell.strip() for cell in row))
+
+
+class _Ranges(io.RawIOBase):
+    """An object of S3 as a file that is read once, range by range: no connection waits while rows are worked off."""
+
+    def __init__(self, place: Mapping[str, str], size: int) -> None:
+        self._place = place
+        self._size = size
+        self._read = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        end = min(self._read + len(buffer), self._size)
+        if end == self._read:
+            return 0
+        found = client.make("s3").get_object(**self._place, Range=f"bytes={self._read}-{end - 1}")
+        chunk: bytes = found["Body"].read()
+        buffer[: len(chunk)] = chunk
+        self._read += len(chunk)
+        return len(chunk)
+
+
+def _columns(header: list[str]) -> Columns:
+    """Which column is which: name, phone (any number of them; a type may follow a colon), external_id, supervisor."""
+    names = [cell.strip().casefold() for cell in header]
+    phones = tuple(
+        (place, header[place].partition(":")[2].strip() or None)
+        for place, name in enumerate(names)
+        if name.partition(":")[0].strip() in ("phone", "phones")
+    )
+
+    def place_of(wanted: str) -> int | None:
+        return names.index(wanted) if wanted in names else None
+
+    found = Columns(place_of("name"), phones, place_of("external_id"), place_of("supervisor"))
+    if found.name is None and not found.phones:
+        raise UnreadableError("the first row names neither a column name nor a column phone")
+    return found
+
+
+def _read(context: Context, row: list[str]) -> Contact | str:
+    """The contact of a row, or the reason why the row is refused."""
+    columns = context.columns
+    typed = [
+        (number.strip(), kind)
+        for place, kind in columns.phones
+        for number in _cell(row, place).split("|")
+        if number.strip()
+    ]
+    external_id = _cell(row, columns.external_id) or None
+    try:
+        phones = read_phones(typed, context.country)
+    except BadInputError as error:
+        return error.message
+    name = _cell(row, columns.name) or (phones[0].e164 if phones else "")
+    reason = _fault(context, row, name, external_id, phones)
+    if reason:
+        return reason
+    supervisor = _cell(row, columns.supervisor)
+    if external_id is not None:
+        identity = ("external", external_id)
+    elif phones:
+        identity = ("number", phones[0].e164)
+    else:
+        identity = ("row", key(*row))
+    contact_id = digest("import", context.tenant_id, *identity)
+    return Contact(
+        contact_id,
+        name,
+        phones,
+        context.people[supervisor.casefold()] if supervisor else None,
+        iso(now()),
+        external_id,
+    )
+
+
+def _fault(
+    context: Context, row: list[str], name: str, external_id: str | None, phones: tuple[Phone, ...]
+) -> str | None:
+    """Why a row can't be a contact; None if it can."""
+    supervisor = _cell(row, context.columns.supervisor)
+    faults = {
+        "it has neither a name nor a number": not name,
+        f"the name is over {MAX_NAME} characters": len(name) > MAX_NAME,
+        f"the external id is over {MAX_EXTERNAL_ID} characters": len(external_id or "") > MAX_EXTERNAL_ID,
+        "it holds a control character": not (name + (external_id or "")).isprintable(),
+        f"it has more than {contacts.MAX_PHONES} numbers": len(phones) > contacts.MAX_PHONES,
+        "there is no employee or group of the supervisor's name or id": bool(supervisor)
+        and supervisor.casefold() not in context.people,
+    }
+    found = next((reason for reason, holds in faults.items() if holds), None)
+    if found is None and any(phone.e164 in context.own_lines for phone in phones):
+        return "a number is a line of yours"
+    return found
+
+
+def _create(context: Context, contact: Contact, origin: str) -> str:
+    """One contact that somebody may have already: created or existing."""
+    holder = contacts.find_by_number(context.tenant_id, contact.phones[0].e164) if contact.phones else None
+    # Two external ids are two contacts, though they share a number.
+    other = holder is not None and contact.external_id is not None and holder.external_id is not None
+    if holder is not None and holder.id != contact.id and not other:
+        return "existing"
+    try:
+        contacts.create_contact(
+            context.tenant_id,
+            contact.name,
+            contact.phones,
+            contact.supervisor_id,
+            contact.external_id,
+            contact_id=contact.id,
+            origin=origin,
+        )
+    except (ConflictError, IdTakenError):
+        # Made by this very row, in a batch that is repeated: counted as what it is.
+        return "created" if contacts.origin_of(context.tenant_id, contact.id) == origin else "existing"
+    return "created"
+
+
+def _cell(row: list[str], place: int | None) -> str:
+    return row[place].strip() if place is not None and place < len(row) else ""

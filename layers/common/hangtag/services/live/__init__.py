@@ -1,0 +1,1 @@
+"""Call windows and their delivery over the live channel."""

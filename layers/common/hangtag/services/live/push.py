@@ -1,0 +1,125 @@
+"""Sends messages down connections of the live channel. A browser that is gone, or slow, holds up nobody."""
+
+import json
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from hangtag import runtime
+from hangtag.observability import logger
+from hangtag.store.calls import live
+from hangtag.store.calls.live import Connection
+from hangtag.store.db import client
+from hangtag.store.db.clock import now
+
+__all__ = ["ApiGateway", "Push"]
+
+Message = dict[str, Any]
+_AT_ONCE = 8
+_GONE = "GoneException"
+
+
+class Push(Protocol):
+    """The way to browsers."""
+
+    def send(self, messages: Sequence[tuple[Connection, Message]]) -> int:
+        """Send each message, those of one connection in order; how many arrived. Never raises."""
+        ...
+
+    def reaches(self, connection: Connection) -> bool:
+        """Wait until a new connection can be sent messages; false if it went before. Never raises."""
+        ...
+
+
+# A new connection stands after its $connect was answered; how often it is tried, and how long between, in seconds.
+_TRIES = 40
+_BETWEEN = 0.05
+
+
+class ApiGateway:
+    """The connections of the stack's WebSocket API."""
+
+    def send(self, messages: Sequence[tuple[Connection, Message]]) -> int:
+        """See `Push`. Connections that are gone are forgotten."""
+        by_connection: dict[Connection, list[Message]] = defaultdict(list)
+        for connection, message in messages:
+            by_connection[connection].append(message)
+        if len(by_connection) < 2:
+            return sum(self._send_all(connection, texts) for connection, texts in by_connection.items())
+        with ThreadPoolExecutor(min(_AT_ONCE, len(by_connection))) as pool:
+            return sum(pool.map(lambda one: self._send_all(*one), by_connection.items()))
+
+    def _send_all(self, connection: Connection, messages: Sequence[Message]) -> int:
+        sent = 0
+        for message in messages:
+            try:
+                _api().post_to_connection(
+                    ConnectionId=connection.id, Data=json.dumps(message, ensure_ascii=False).encode()
+                )
+            except ClientError as error:
+                code = error.response["Error"]["Code"]
+                if code in (_GONE, "410"):
+                    _forget_unless_new(connection)
+                else:
+                    logger.warning("live.send_failed", extra={"tenant": connection.tenant_id, "error": code})
+                return sent
+            except BotoCoreError as error:
+                logger.warning(
+                    "live.send_failed", extra={"tenant": connection.tenant_id, "error": type(error).__name__}
+                )
+                return sent
+            sent += 1
+        return sent
+
+    def reaches(self, connection: Connection) -> bool:
+        """See `Push`."""
+        for _ in range(_TRIES):
+            try:
+                _api().post_to_connection(ConnectionId=connection.id, Data=b'{"type":"hello"}')
+            except ClientError as error:
+                if error.response["Error"]["Code"] not in (_GONE, "410"):
+                    break
+                # Nothing tells when it stands.
+                time.sleep(_BETWEEN)
+            except BotoCoreError:
+                break
+            else:
+                return True
+        logger.info("live.connection_gone", extra={"tenant": connection.tenant_id})
+        return False
+
+    def close(self, connection: Connection) -> None:
+        """End a connection, and forget it. Never raises."""
+        try:
+            _api().delete_connection(ConnectionId=connection.id)
+        except (ClientError, BotoCoreError) as error:
+            logger.info("live.close_failed", extra={"tenant": connection.tenant_id, "error": type(error).__name__})
+        _forget(connection)
+
+
+def _forget_unless_new(connection: Connection) -> None:
+    """A connection that is just being made is told nothing yet, and all open calls once it stands."""
+    try:
+        if live.is_new(connection.id, now()):
+            return
+    except (ClientError, BotoCoreError) as error:
+        logger.warning("live.lookup_failed", extra={"error": type(error).__name__})
+        return
+    _forget(connection)
+
+
+def _forget(connection: Connection) -> None:
+    try:
+        live.disconnect(connection)
+    except (ClientError, BotoCoreError) as error:
+        logger.warning("live.disconnect_failed", extra={"error": type(error).__name__})
+
+
+def _api() -> Any:
+    # One attempt: the next message says it all again.
+    endpoint = runtime.settings().connections_url
+    return client.make("apigatewaymanagementapi", connect=1.0, read=2.0, attempts=1, endpoint=endpoint)

@@ -1,0 +1,306 @@
+"""The live channel: what happens in a call is told to whom it concerns, as one small state each time.
+
+A message holds all that a window shows, so that a lost or a late one is healed by the next. Who is told, and what each
+of them is told, is decided by `windows`, which is pure; it looks at the call as it is now, never at what changed.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from hangtag.domain.calls.classify import is_internal, is_private
+from hangtag.domain.calls.event import Direction
+from hangtag.domain.calls.fold import Call, Leg
+from hangtag.errors import NotFoundError
+from hangtag.observability import logger
+from hangtag.phone import normalise
+from hangtag.services.live.push import Push
+from hangtag.services.tags.match_click import joined
+from hangtag.store.calls import clicks, live
+from hangtag.store.calls import items as calls
+from hangtag.store.calls.clicks import Click, State
+from hangtag.store.calls.items import CallItem
+from hangtag.store.calls.live import Connection, Said
+from hangtag.store.db.clock import now
+from hangtag.store.office import groups, participants, tasks, tenants
+from hangtag.store.office.participants import Roster
+
+__all__ = ["Window", "follow_call", "follow_click", "replay", "tell_missed", "welcome", "windows"]
+
+_ROUNDS = 3
+
+
+class Window(StrEnum):
+    """What a call is to one employee.
+
+    placing: their click is on its way to the PBX. ringing: their phone rings, or the other party's for them. answered:
+    they talk. taken: somebody else does. watching: others have a call with a contact that they supervise. gone: it is
+    not theirs any more. ended: it is over. In taken and gone the window closes.
+    """
+
+    PLACING = "placing"
+    RINGING = "ringing"
+    ANSWERED = "answered"
+    TAKEN = "taken"
+    WATCHING = "watching"
+    GONE = "gone"
+    ENDED = "ended"
+
+
+# Of an employee with several phones the first of these counts.
+_RANK = (Window.ANSWERED, Window.RINGING, Window.TAKEN, Window.GONE)
+_CLOSED = (Window.TAKEN, Window.GONE)
+_NOWHERE = {"task_id": None, "tag": None}
+_UP = (Window.PLACING, Window.RINGING, Window.ANSWERED, Window.WATCHING)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What each employee is told of a call: `shared` to all of them, `people` to one each."""
+
+    shared: Mapping[str, Any]
+    people: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def open(self) -> bool:
+        """Whether somebody's window is up."""
+        return any(own["state"] in _UP for own in self.people.values())
+
+
+def windows(call: Call, office: Roster, supervisors: Iterable[str]) -> dict[str, tuple[Window, str | None]]:
+    """Who sees a call, each with what it is to them and their extension. Pure.
+
+    Nobody sees a call among employees, or one in which no phone of an employee's takes part.
+    """
+    mapped = frozenset(office.employees)
+    if is_private(call, mapped=mapped, external_is_employee=office.employee_of_number is not None):
+        return {}
+    seen: dict[str, tuple[Window, str | None]] = {}
+    for leg in call.legs:
+        person = office.employees.get(leg.extension or "")
+        if person is None:
+            continue
+        window = _window(call, leg)
+        before = seen.get(person.id)
+        if before is None or _RANK.index(window) < _RANK.index(before[0]):
+            seen[person.id] = (window, leg.extension)
+    if call.closed:
+        talked = office.employees.get(call.answered_by or "")
+        had_it = seen.keys() if call.answered_by is None else {talked.id} if talked else set()
+        seen = {
+            person: (Window.ENDED if person in had_it else Window.TAKEN, extension)
+            for person, (_, extension) in seen.items()
+        }
+    if seen:
+        watching = Window.ENDED if call.closed else Window.WATCHING
+        seen |= {person: (watching, None) for person in supervisors if person not in seen}
+    return seen
+
+
+def _window(call: Call, leg: Leg) -> Window:
+    if leg.live:
+        return Window.ANSWERED if leg.answered else Window.RINGING
+    return Window.TAKEN if call.answered_by is not None else Window.GONE
+
+
+# ------------------------------------------------------------------ calls
+
+
+def follow_call(item: CallItem, push: Push) -> int:
+    """Tell whom it concerns how a call stands; how many messages were sent. Raises botocore's errors."""
+    if not live.in_use(item.tenant_id):
+        return 0
+    call = item.fold()
+    if not call.legs:
+        return 0
+    try:
+        item = joined(item, call)
+        view = _view_of_call(item, call)
+    except NotFoundError:
+        # The tenant was erased while its call was on.
+        return 0
+    unclicked = calls.public_id(item.integration_id, item.key)
+    ids = [item.public_id] if item.public_id == unclicked else [item.public_id, unclicked]
+    return _tell(item.tenant_id, ids, view, push)
+
+
+def _view_of_call(item: CallItem, call: Call) -> View:
+    country = tenants.get_tenant(item.tenant_id).country
+    number = normalise(call.external or "", country)
+    e164 = number.e164 if number and not is_internal(call.external, frozenset()) else None
+    extensions = frozenset((*call.extensions, *((call.external,) if call.external and len(call.external) <= 8 else ())))
+    office = participants.find_participants(item.tenant_id, item.integration_id, extensions, e164, call.line)
+    supervisors = _supervisors(item.tenant_id, office)
+    people = windows(call, office, supervisors)
+    answered = office.employees.get(call.answered_by or "")
+    contact = office.contact
+    shared = {
+        "direction": Direction.OUT if call.direction is Direction.OUT else Direction.IN,
+        "number": e164 or call.external or None,
+        "line": {"number": call.line, "name": office.line_name, "color": office.line_color} if call.line else None,
+        "contact": {"id": contact.id, "name": contact.name} if contact else None,
+        "employee": {"id": answered.id, "name": answered.name} if answered else None,
+        "clicked": item.click_id is not None,
+        "reason": (item.body or {}).get("reason"),
+        "outcome": call.outcome,
+        "started_at": _iso(call.started_at),
+        "answered_at": _iso(call.answered_at),
+        "ended_at": _iso(call.ended_at),
+        "talk_seconds": call.talk_seconds,
+    }
+    placed = _placed(item, people)
+    own = {
+        person: {"state": window, "extension": extension, **(placed[person] if window not in _CLOSED else _NOWHERE)}
+        for person, (window, extension) in people.items()
+    }
+    return View(shared, own)
+
+
+def _supervisors(tenant_id: str, office: Roster) -> tuple[str, ...]:
+    supervisor = office.contact.supervisor_id if office.contact else None
+    if supervisor is None or not office.settings.notifications.supervisor_window:
+        return ()
+    return groups.members(tenant_id, supervisor)
+
+
+def _placed(item: CallItem, people: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Where the call's tag stands, for each who may see it: a hidden one is for those on its task."""
+    body = item.body or {}
+    task_id = body.get("task_id") or item.from_task
+    tag = {"id": body["tag_id"], "type": body.get("tag_type")} if body.get("tag_id") else None
+    whole = {"task_id": task_id, "tag": tag}
+    if not body.get("hidden"):
+        return dict.fromkeys(people, whole)
+    on_task: frozenset[str] = frozenset()
+    if task_id is not None:
+        try:
+            on_task = tasks.get_task(item.tenant_id, task_id).people
+        except NotFoundError:
+            on_task = frozenset()
+    return {person: whole if person in on_task else _NOWHERE for person in people}
+
+
+# ------------------------------------------------------------------ clicks
+
+
+def follow_click(click: Click, push: Push) -> int:
+    """Tell who clicked how their call stands, until its PBX tells of it; how many messages were sent."""
+    if click.state is State.MATCHED or not live.in_use(click.tenant_id):
+        return 0
+    failed = click.state is State.FAILED
+    contact = {"id": click.contact_id, "name": click.contact_name} if click.contact_id else None
+    shared = {
+        "direction": Direction.OUT,
+        "number": click.number,
+        "line": {"number": click.line, "name": None, "color": None} if click.line else None,
+        "contact": contact,
+        "employee": {"id": click.employee_id, "name": click.employee_name},
+        "clicked": True,
+        "reason": click.reason,
+        "outcome": "failed" if failed else None,
+        "started_at": click.at,
+        "answered_at": None,
+        "ended_at": None,
+        "talk_seconds": None,
+    }
+    state = Window.ENDED if failed else Window.PLACING
+    own = {"state": state, "extension": click.extension, "task_id": click.task_id, "tag": None}
+
+    def is_so() -> bool:
+        # Else it is further by now, and that is told by another change: what its call is never goes back to a click.
+        return clicks.find(click.tenant_id, click.id) == click
+
+    return _tell(click.tenant_id, [click.public_id], View(shared, {click.employee_id: own}), push, is_so)
+
+
+# ------------------------------------------------------------------ telling
+
+
+def _tell(tenant_id: str, ids: list[str], view: View, push: Push, is_so: Callable[[], bool] = lambda: True) -> int:
+    """Say it under the first id; what was said under another, before the call was known to be a click's, is over.
+
+    `is_so` is asked after what was said was read, and before anything is.
+    """
+    for _ in range(_ROUNDS):
+        known = live.said(tenant_id, ids)
+        sent = sum(_take_back(tenant_id, known[other], push) for other in ids[1:] if other in known)
+        before = known.get(ids[0])
+        saying = _saying(ids[0], view, before)
+        if saying is None or not is_so():
+            return sent
+        if live.publish(tenant_id, saying, before):
+            return sent + _send(tenant_id, saying, before, push)
+    logger.warning("live.update_conflict", extra={"tenant": tenant_id, "attempts": _ROUNDS})
+    return 0
+
+
+def _saying(call_id: str, view: View, before: Said | None) -> Said | None:
+    """What is to be said now; None if it was said. Who was told before, and has no part in it any more, is told so."""
+    people = {person: dict(own) for person, own in view.people.items()}
+    for person, own in (before.people if before else {}).items():
+        if person not in people:
+            people[person] = {**own, "state": Window.GONE, **_NOWHERE}
+    if not people:
+        return None
+    if before is not None and (before.shared, before.people) == (view.shared, people):
+        return None
+    return Said(call_id, _next(before), view.open, view.shared, people)
+
+
+def _next(before: Said | None) -> int:
+    """The number after what was said before; from the clock, so that it goes on although that was forgotten."""
+    clock = round(now().timestamp() * 1000)
+    return max(clock, before.seq + 1) if before else clock
+
+
+def _send(tenant_id: str, saying: Said, before: Said | None, push: Push) -> int:
+    """Tell those to whom it is news; whoever's window is closed already learns nothing more."""
+    told = before.people if before else {}
+    new = before is None or before.shared != saying.shared
+    wanted = [
+        person
+        for person, own in saying.people.items()
+        if told.get(person) != own or (new and own["state"] not in _CLOSED)
+    ]
+    found = live.connections(tenant_id, wanted)
+    return push.send([(connection, saying.message(connection.employee_id)) for connection in found])
+
+
+def _take_back(tenant_id: str, said: Said, push: Push) -> int:
+    people = {person: {**own, "state": Window.GONE} for person, own in said.people.items()}
+    over = Said(said.call_id, _next(said), False, said.shared, people)
+    live.forget(tenant_id, said.call_id)
+    return _send(tenant_id, over, said, push)
+
+
+def tell_missed(tenant_id: str, missed: Mapping[str, Any], push: Push) -> int:
+    """Tell the recipients of a missed call of it. Raises botocore's errors."""
+    if not live.in_use(tenant_id):
+        return 0
+    found = live.connections(tenant_id, missed["recipients"])
+    message = {"type": "missed_call", "missed_call": dict(missed)}
+    return push.send([(connection, message) for connection in found])
+
+
+def welcome(connection: Connection, push: Push) -> int:
+    """Tell a new connection all open calls, once it can be told anything. Raises botocore's errors.
+
+    What happens from then on is sent to it; what happened before is read after that.
+    """
+    return replay(connection, push) if push.reaches(connection) else 0
+
+
+def replay(connection: Connection, push: Push) -> int:
+    """Tell a connection all open calls of its employee, and that these are all. Raises botocore's errors."""
+    mine = [
+        said.message(connection.employee_id)
+        for said in live.open_calls(connection.tenant_id)
+        if said.people.get(connection.employee_id, {}).get("state") in _UP
+    ]
+    return push.send([(connection, message) for message in (*mine, {"type": "synced"})])
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds") if moment else None

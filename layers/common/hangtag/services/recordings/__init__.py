@@ -1,0 +1,1 @@
+"""Recordings: fetching, archiving and playback."""

@@ -1,0 +1,1 @@
+"""Reports: hourly sums, report files and visibility."""

@@ -1,0 +1,105 @@
+"""The calls of a report, one by one: page by page, the newest first, or all of them in the order of a file."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from hangtag.domain.reports import facts
+from hangtag.domain.reports.facts import Body, Reach
+from hangtag.domain.reports.report import Filters, Kind, Period, Viewer, accepts, minutes
+from hangtag.store.db.listing import Place, Span, by_day
+from hangtag.store.reports import names as report_names
+
+# Local days begin at most so far from those of UTC.
+_WIDEST = timedelta(days=1)
+_PAGE = 200
+_WORDS = {Reach.MISSED: "missed", Reach.UNREACHED: "unreached"}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a report is asked for: by whom, of which local days, and which of the calls."""
+
+    tenant_id: str
+    kind: Kind
+    period: Period
+    zone: ZoneInfo
+    filters: Filters
+    viewer: Viewer
+
+    def accepts(self, body: Body) -> bool:
+        """Whether a call is a row of this report."""
+        if not facts.counts(body):
+            return False
+        day = facts.started(body).astimezone(self.zone).date()
+        return self.period.first <= day <= self.period.last and accepts(self.kind, body, self.viewer, self.filters)
+
+    @property
+    def span(self) -> Span:
+        """The UTC days that its days touch."""
+        first = datetime.combine(self.period.first, time(), UTC) - _WIDEST
+        last = datetime.combine(self.period.last, time(), UTC) + _WIDEST
+        return Span(first.date(), last.date())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One call of a report: times of the tenant's clock, `type` is incoming, outgoing, missed or unreached."""
+
+    call_id: str
+    date: str
+    time_from: str
+    time_to: str | None
+    contact_id: str | None
+    contact: str | None
+    employee_id: str | None
+    employee: str | None
+    type: str
+    minutes: float
+    recording: str | None
+
+
+def page(asked: Asked, start: Place | None, limit: int) -> tuple[list[Row], Place | None]:
+    """Up to `limit` rows, and where to go on. Raises botocore's errors."""
+    bodies, following = by_day(asked.tenant_id, "CALLS", asked.span, start, limit, asked.accepts)
+    return list(_rows(asked, bodies)), following
+
+
+def every(asked: Asked, has_time: Callable[[], bool]) -> Iterator[Row]:
+    """All rows, the newest first. Raises TimeoutError when time is up, and botocore's errors."""
+    start: Place | None = None
+    while True:
+        rows, start = page(asked, start, _PAGE)
+        yield from rows
+        if start is None:
+            return
+        if not has_time():
+            raise TimeoutError
+
+
+def _rows(asked: Asked, bodies: Iterable[Body]) -> Iterator[Row]:
+    shown = list(bodies)
+    contacts = report_names.contacts(asked.tenant_id, {body.get("contact_id") for body in shown})
+    employees = report_names.employees(asked.tenant_id, {facts.employee_of(body) for body in shown})
+    for body in shown:
+        contact, employee = body.get("contact_id"), facts.employee_of(body)
+        began = facts.started(body).astimezone(asked.zone)
+        reach = facts.reach_of(body)
+        yield Row(
+            call_id=str(body["id"]),
+            date=began.date().isoformat(),
+            time_from=f"{began:%H:%M:%S}",
+            time_to=_clock(body.get("ended_at"), asked.zone),
+            contact_id=contact,
+            contact=contacts.get(contact) if contact else None,
+            employee_id=employee,
+            employee=employees.get(employee) if employee else None,
+            type=_WORDS.get(reach) or ("outgoing" if body.get("direction") == "out" else "incoming"),
+            minutes=minutes(int(body.get("talk_seconds") or 0)) if reach is Reach.ANSWERED else 0.0,
+            recording=f"/v1/calls/{body['id']}/recording" if body.get("recording") else None,
+        )
+
+
+def _clock(text: str | None, zone: ZoneInfo) -> str | None:
+    return f"{datetime.fromisoformat(text).astimezone(zone):%H:%M:%S}" if text else None

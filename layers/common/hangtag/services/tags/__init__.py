@@ -1,0 +1,1 @@
+"""Tags: emission, party snapshots, placement, missed calls and notifications."""

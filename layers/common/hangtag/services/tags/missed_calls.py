@@ -1,0 +1,77 @@
+"""The queue of missed calls, as emission keeps it: what is missed joins it, what was talked about leaves it."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC
+from typing import Any
+
+from hangtag.domain.calls.classify import TagType
+from hangtag.domain.calls.event import Direction
+from hangtag.domain.tags import Tag
+from hangtag.domain.tags.plan import TagPlan
+from hangtag.services.tags import notifications
+from hangtag.services.tags.facts import EmissionFacts
+from hangtag.services.tags.snapshot import PartySnapshot
+from hangtag.store.calls import items as calls
+from hangtag.store.calls import missed_calls
+from hangtag.store.calls.missed_calls import MissedCall, Talk
+
+Writes = tuple[Mapping[str, Any], ...]
+
+
+def at_of(tag: Tag) -> str:
+    """When the call of a tag was, as text that sorts by time."""
+    return tag.at.astimezone(UTC).isoformat(timespec="seconds")
+
+
+def writes(facts: EmissionFacts, plan: TagPlan) -> Writes:
+    """Return the writes that keep the queue equal to the plan, and the notifications of a new missed call."""
+    tenant_id, before = facts.item.tenant_id, facts.missed
+    if plan.tag is None or not plan.is_queued:
+        return tuple(missed_calls.deletes(tenant_id, before)) if before else ()
+    missed = _missed(facts, plan.tag)
+    puts = tuple(missed_calls.puts(tenant_id, missed, before))
+    if not plan.notify:
+        return puts
+    return (*puts, *notifications.puts(tenant_id, missed, facts.snapshot.notices))
+
+
+def _missed(facts: EmissionFacts, tag: Tag) -> MissedCall:
+    item, call, snapshot = facts.item, facts.call, facts.snapshot
+    rung = snapshot.people_of(call)
+    if facts.missed is not None:
+        return replace(facts.missed, at=at_of(tag), line=call.line, contact_id=tag.contact_id, rung=rung)
+    return MissedCall(
+        id=item.key.digest,
+        call_id=item.public_id,
+        at=at_of(tag),
+        number=snapshot.e164,
+        line=call.line,
+        contact_id=tag.contact_id,
+        rung=rung,
+        recipients=notifications.recipients(snapshot.notices, facts.supervisors, rung),
+    )
+
+
+def note_talk(item: calls.CallItem, tag: Tag, snapshot: PartySnapshot) -> None:
+    """Record that somebody talked to the number, before the tag is written.
+
+    A missed call of that number that is queued meanwhile either sees this record or is seen by `after_tag`.
+    """
+    missed_calls.note_talk(item.tenant_id, snapshot.e164, item.public_id, at_of(tag))
+
+
+def after_tag(tenant_id: str, tag: Mapping[str, Any], resolution: PartySnapshot) -> None:
+    """Mark what was returned: by the call of this tag, or by one that was heard of before. May be repeated.
+
+    `tag` is its JSON.
+    """
+    number = resolution.e164
+    if not number:
+        return
+    if tag["type"] == TagType.CALL:
+        missed_calls.return_all(tenant_id, number, Talk(tag["call_id"], tag["at"]))
+        return
+    talk = missed_calls.first_talk(tenant_id, number, tag["at"]) if tag["direction"] == Direction.IN else None
+    if talk is not None:
+        missed_calls.return_all(tenant_id, number, talk)

@@ -1,0 +1,1 @@
+"""Webhook requests: verification, parsing, ingestion, the fallback queue and replay."""

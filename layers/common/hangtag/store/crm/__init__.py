@@ -1,0 +1,1 @@
+"""External CRMs: configuration, outbox and circuit breaker."""

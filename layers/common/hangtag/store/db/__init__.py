@@ -1,0 +1,1 @@
+"""Table access shared by all stores: clients, keys, transactions, paging and caches."""

@@ -1,0 +1,145 @@
+"""Lists, the newest first: by day and by contact from the indexes, and those that lie in one partition."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from heapq import merge
+from typing import Any
+
+from hangtag.store.db.client import dynamodb, table
+from hangtag.store.db.keys import DAY_SHARDS, key
+from hangtag.store.db.paging import within
+
+# What one request may cost; a list that ends early for it goes on with its cursor.
+MAX_DAYS = 92
+MAX_SCANNED = 2000
+_PAGE = 100
+
+Body = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a list goes on: on this day, before this entry (from the day's end if None)."""
+
+    day: date
+    before: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The days of a list, both included."""
+
+    oldest: date
+    newest: date
+
+
+def by_day(
+    tenant_id: str,
+    word: str,
+    span: Span,
+    start: Place | None,
+    limit: int,
+    accept: Callable[[Body], bool],
+) -> tuple[list[Body], Place | None]:
+    """Up to `limit` bodies of a kind that are accepted, and where to go on. `word`: CALLS, TAGS or CONTACTS.
+
+    A page may be short, or empty, and still have a next one. Raises botocore's errors.
+    """
+    day, before = (start.day, start.before) if start else (span.newest, None)
+    day = min(day, span.newest)
+    shown: list[Body] = []
+    scanned = 0
+    for _ in range(MAX_DAYS):
+        if day < span.oldest:
+            return shown, None
+        for order, _, body in _day(tenant_id, word, day, before, limit):
+            scanned += 1
+            if accept(body):
+                shown.append(body)
+            if len(shown) == limit or scanned == MAX_SCANNED:
+                return shown, Place(day, order)
+        day, before = day - timedelta(days=1), None
+    return shown, Place(day, None) if day >= span.oldest else None
+
+
+def _day(tenant_id: str, word: str, day: date, before: str | None, limit: int) -> Iterator[tuple[str, str, Body]]:
+    shards = [
+        _entries(
+            "day",
+            key("T", tenant_id, word, day.isoformat(), str(number)),
+            before,
+            min(limit, _PAGE),
+        )
+        for number in range(DAY_SHARDS)
+    ]
+    return merge(*shards, key=lambda entry: entry[0], reverse=True)
+
+
+def by_contact(
+    tenant_id: str,
+    contact_id: str,
+    before: str | None,
+    limit: int,
+    accept: Callable[[str, Body], bool],
+) -> tuple[list[tuple[str, Body]], str | None]:
+    """Up to `limit` entries of what stands on a contact, and before which one to go on.
+
+    Each has its kind, `tag` or `comment`.
+    """
+    shown: list[tuple[str, Body]] = []
+    of_contact = key("T", tenant_id, "CONTACT", contact_id)
+    entries = _entries("contact", of_contact, before, min(limit, _PAGE))
+    for scanned, (order, kind, body) in enumerate(entries, start=1):
+        if accept(kind, body):
+            shown.append((kind, body))
+        if len(shown) == limit or scanned == MAX_SCANNED:
+            return shown, order
+    return shown, None
+
+
+def of_partition(pk: str, word: str, limit: int, before: str | None) -> tuple[list[Body], str | None]:
+    """Up to `limit` bodies of a kind in one partition, and before which key to go on, by a consistent read.
+
+    `word` begins their sort keys, their time follows. Raises BadInputError for a key that is not of this list.
+    """
+    start: Any = {}
+    if before is not None:
+        start = {"ExclusiveStartKey": {"pk": {"S": pk}, "sk": {"S": within(key(word, ""), before)}}}
+    answer = dynamodb().query(
+        TableName=table(),
+        KeyConditionExpression="pk = :pk AND begins_with(sk, :word)",
+        ExpressionAttributeValues={":pk": {"S": pk}, ":word": {"S": key(word, "")}},
+        ScanIndexForward=False,
+        ConsistentRead=True,
+        Limit=limit,
+        **start,
+    )
+    following = answer.get("LastEvaluatedKey", {}).get("sk", {}).get("S")
+    return [json.loads(item["body"]["S"]) for item in answer["Items"]], following
+
+
+def _entries(index: str, of: str, before: str | None, page: int) -> Iterator[tuple[str, str, Body]]:
+    """Order, kind and body of one key's entries in an index, the newest first; pages are read as they are needed."""
+    condition = f"{index}_key = :key"
+    values: Any = {":key": {"S": of}}
+    if before is not None:
+        condition += f" AND {index}_order < :before"
+        values[":before"] = {"S": before}
+    arguments: dict[str, Any] = {}
+    while True:
+        answer = dynamodb().query(
+            TableName=table(),
+            IndexName=index,
+            KeyConditionExpression=condition,
+            ExpressionAttributeValues=values,
+            ScanIndexForward=False,
+            Limit=page,
+            **arguments,
+        )
+        for item in answer["Items"]:
+            yield item[f"{index}_order"]["S"], item["kind"]["S"], json.loads(item["body"]["S"])
+        if "LastEvaluatedKey" not in answer:
+            return
+        arguments = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}

@@ -1,0 +1,52 @@
+"""Pages of lists."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from hangtag.errors import BadInputError, FieldError
+from hangtag.store.db.keys import key
+from hangtag.store.db.models import Entry
+
+T = TypeVar("T")
+U = TypeVar("U")
+E = TypeVar("E", bound=Entry)
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """A part of a list. `next` says where the following page begins; None at the end."""
+
+    items: tuple[T, ...]
+    next: str | None
+
+    def map(self, change: Callable[[T], U]) -> "Page[U]":
+        """The same page of other things."""
+        return Page(tuple(change(item) for item in self.items), self.next)
+
+
+def within(prefix: str, place: str) -> str:
+    """A place of a list, from a cursor that anybody could have made. Raises BadInputError if it lies outside."""
+    if not place.startswith(prefix):
+        field = FieldError("cursor", "it is not a cursor of this list")
+        raise BadInputError("the cursor is not one of this list", (field,))
+    return place
+
+
+def children(model: type[E], tenant_id: str, word: str, limit: int, after: str | None) -> Page[E]:
+    """The items of a kind in the tenant's own partition, by id. `after` is a page's `next`."""
+    pk = key("T", tenant_id)
+    start = {"pk": {"S": pk}, "sk": {"S": key(word, after)}} if after is not None else None
+    found = list(
+        model.query(
+            pk,
+            model.sk.startswith(key(word, "")),
+            limit=limit + 1,
+            last_evaluated_key=start,
+            consistent_read=True,
+        )
+    )
+    if len(found) <= limit:
+        return Page(tuple(found), None)
+    last = found[limit - 1].sk.removeprefix(key(word, ""))
+    return Page(tuple(found[:limit]), last)

@@ -1,0 +1,1 @@
+"""Integrations: webhook endpoints, request log, access tokens, rate limits and reconciliation progress."""

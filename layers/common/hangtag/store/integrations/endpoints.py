@@ -1,0 +1,138 @@
+"""What the webhook reads: whose token it is. On its path: a client that the caller brings."""
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal
+
+from botocore.exceptions import ClientError
+
+from hangtag.providers.base import VerificationKeys
+from hangtag.store.db.cache import TtlCache
+from hangtag.store.db.client import dynamodb, is_refused, table
+from hangtag.store.db.keys import key
+
+if TYPE_CHECKING:
+    pass
+
+REMEMBERED = 10_000
+REMEMBERED_SECONDS = 60.0
+# Of a new webhook address, so many accepted deliveries are kept.
+SET_UP_DELIVERIES = 20
+
+# Why a delivery is kept.
+LogReason = Literal["set_up", "watched", "error", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookEndpoint:
+    """What a webhook token stands for.
+
+    `secrets` maps the names of the integration's secrets to the SHA-256 of those that are good; `sealed` are encrypted
+    credentials that are good, the newest first. Times are epoch seconds: until when accepted deliveries are kept,
+    because the token is new or an admin watches.
+    """
+
+    tenant_id: str
+    integration_id: str
+    provider: str
+    country: str
+    secrets: Mapping[str, tuple[str, ...]]
+    sealed: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    set_up_until: float = 0.0
+    watched_until: float = 0.0
+
+    def trust(self) -> VerificationKeys:
+        """What this hook's deliveries are verified with. Raises botocore's errors."""
+        if not self.sealed:
+            return VerificationKeys(hashes=self.secrets)
+        from hangtag.secrets import opened
+
+        opens = [opened(self.tenant_id, self.integration_id, one) for one in self.sealed]
+        names = dict.fromkeys(name for one in opens for name in one)
+        credentials = {name: tuple(dict.fromkeys(one[name] for one in opens if name in one)) for name in names}
+        return VerificationKeys(hashes=self.secrets, credentials=credentials)
+
+    def keeps(self, at: float) -> LogReason | None:
+        """Why a delivery of this time, in which nothing is wrong, is to be kept; None if it is not."""
+        if at < self.watched_until:
+            return "watched"
+        return "set_up" if at < self.set_up_until else None
+
+
+_hooks: TtlCache[str, WebhookEndpoint | None] = TtlCache(REMEMBERED, REMEMBERED_SECONDS)
+
+
+def find_endpoint(token_hash: str) -> WebhookEndpoint | None:
+    """The hook of a token's hash; None if there is none or it expired. Raises botocore's errors.
+
+    Remembered for a minute, an absence as well: a revoked token lives so long, at most.
+    """
+    return _hooks.get_or(token_hash, lambda: _read_hook(token_hash))
+
+
+def _read_hook(token_hash: str) -> WebhookEndpoint | None:
+    item = _get(key("TOKEN", token_hash), "HOOK")
+    at = time.time()
+    if item is None or _number(item, "expires_at", at + 1) <= at:
+        return None
+    secrets = {name: (value["S"],) for name, value in item["secrets"]["M"].items()}
+    if _number(item, "old_secrets_until") > at:
+        for name, value in item["old_secrets"]["M"].items():
+            secrets[name] = (*secrets.get(name, ()), value["S"])
+    is_set_up = _number(item, "set_up_kept") >= SET_UP_DELIVERIES
+    return WebhookEndpoint(
+        tenant_id=item["tenant_id"]["S"],
+        integration_id=item["integration_id"]["S"],
+        provider=item["provider"]["S"],
+        country=item["country"]["S"],
+        secrets=MappingProxyType(secrets),
+        sealed=tuple(_sealed(item, at)),
+        settings=MappingProxyType(json.loads(item.get("settings", {}).get("S", "{}"))),
+        set_up_until=0.0 if is_set_up else _number(item, "set_up_until"),
+        watched_until=_number(item, "watched_until"),
+    )
+
+
+def _sealed(item: Any, at: float) -> Iterator[str]:
+    if "S" in item.get("sealed", {}):
+        yield item["sealed"]["S"]
+    if _number(item, "old_sealed_until") > at and "S" in item.get("old_sealed", {}):
+        yield item["old_sealed"]["S"]
+
+
+def count_set_up(token_hash: str) -> bool:
+    """Count one more delivery of a new webhook address; false if there were enough. Raises botocore's errors.
+
+    This process then reads the hook again, once, and asks no more.
+    """
+    try:
+        dynamodb().update_item(
+            TableName=table(),
+            Key={"pk": {"S": key("TOKEN", token_hash)}, "sk": {"S": "HOOK"}},
+            UpdateExpression="ADD set_up_kept :one",
+            ConditionExpression=(
+                "attribute_exists(pk) AND (attribute_not_exists(set_up_kept) OR set_up_kept < :enough)"
+            ),
+            ExpressionAttributeValues={":one": {"N": "1"}, ":enough": {"N": str(SET_UP_DELIVERIES)}},
+        )
+    except ClientError as error:
+        if not is_refused(error):
+            raise
+        _hooks.forget(token_hash)
+        return False
+    return True
+
+
+def _number(item: Any, name: str, otherwise: float = 0.0) -> float:
+    """A number of an item, which may be absent, or null."""
+    return float(item.get(name, {}).get("N", otherwise))
+
+
+def _get(pk: str, sk: str) -> Any:
+    # Consistent: an absence is remembered too, and must not be that of an item written a moment ago.
+    found = dynamodb().get_item(TableName=table(), Key={"pk": {"S": pk}, "sk": {"S": sk}}, ConsistentRead=True)
+    return found.get("Item")

@@ -1,0 +1,1 @@
+"""The tenant's office: people, lines, contacts, tasks and settings."""

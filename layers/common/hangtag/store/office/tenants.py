@@ -1,0 +1,170 @@
+"""Tenants."""
+
+import secrets
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any
+
+from hangtag.errors import NotFoundError
+from hangtag.store.db import audit, tenant_list
+from hangtag.store.db.cache import TtlCache
+from hangtag.store.db.clock import iso, now
+from hangtag.store.db.keys import key
+from hangtag.store.db.models import HookItem, IntegrationItem, TenantItem
+from hangtag.store.db.paging import Page
+from hangtag.store.db.transact import ContestedError, TransactionRejectedError, persistently, transaction
+from hangtag.store.office.tokens import add_token
+from hangtag.store.privacy.tenant_erasure import erase
+
+SK = "TENANT"
+OPERATOR = "operator"
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """`country` is ISO 3166 (two letters), `time_zone` an IANA name, `created_at` ISO 8601 in UTC."""
+
+    id: str
+    name: str
+    country: str
+    time_zone: str
+    created_at: str
+
+    def to_json(self) -> dict[str, Any]:
+        """As the API shows it."""
+        return asdict(self)
+
+
+_tenants: TtlCache[str, Tenant] = TtlCache(1000, 60.0)
+
+
+def get_tenant(tenant_id: str) -> Tenant:
+    """The tenant, remembered for a minute. Raises NotFoundError if there is none (any more)."""
+    return _tenants.get_or(tenant_id, lambda: load_tenant(tenant_id))
+
+
+def load_tenant(tenant_id: str) -> Tenant:
+    """The tenant as it is now. Raises NotFoundError."""
+    return _tenant(_item(tenant_id))
+
+
+def is_open(tenant_id: str) -> bool:
+    """Whether there is such a tenant now, and nobody is erasing it."""
+    try:
+        return _item(tenant_id).erasing is None
+    except NotFoundError:
+        return False
+
+
+def list_tenants(limit: int, before: str | None) -> Page[Tenant]:
+    """All tenants, the newest first; `before` is a page's `next`.
+
+    Those made before there was such a list are not in it.
+    """
+    page = tenant_list.list_ids(limit, before)
+    places = [(key("T", tenant_id), SK) for tenant_id in page.items]
+    found = {item.id: _tenant(item) for item in TenantItem.batch_get(places, consistent_read=True)}
+    return Page(tuple(found[tenant_id] for tenant_id in page.items if tenant_id in found), page.next)
+
+
+def create_tenant(name: str, country: str, time_zone: str, token_keys: str) -> tuple[Tenant, str]:
+    """A new tenant, and its owner's token, which is shown this once."""
+    tenant = Tenant(secrets.token_hex(8), name, country, time_zone, iso(now()))
+    item = TenantItem(key("T", tenant.id), SK, **tenant.to_json())
+    with transaction() as write:
+        write.save(item, condition=TenantItem.pk.does_not_exist())
+        write.save(tenant_list.pointer(tenant.id, tenant.created_at))
+        token = add_token(write, tenant.id, None, "owner", token_keys, lives=None)
+        write.save(audit.entry(tenant.id, OPERATOR, "tenant.created", tenant.id))
+    return tenant, token.token
+
+
+def update_tenant(tenant_id: str, changes: Mapping[str, str]) -> Tenant:
+    """Change name, country or time zone; what is not in `changes` stays. Others see it within a minute.
+
+    Numbers that are kept stay as they were read. Raises NotFoundError, and ConflictError if others change it too.
+    """
+
+    def attempt() -> Tenant:
+        item = _item(tenant_id)
+        before = _tenant(item)
+        changed = sorted(name for name, value in changes.items() if getattr(before, name) != value)
+        if changed:
+            actions = [getattr(TenantItem, name).set(changes[name]) for name in changed]
+            unchanged = TenantItem.pk.exists()
+            for name in changed:
+                unchanged &= getattr(TenantItem, name) == getattr(before, name)
+            try:
+                with transaction() as write:
+                    write.update(item, actions=actions, condition=unchanged)
+                    write.save(audit.entry(tenant_id, OPERATOR, "tenant.changed", tenant_id, changed))
+            except TransactionRejectedError as error:
+                raise ContestedError from error
+        return load_tenant(tenant_id)
+
+    after = persistently(attempt)
+    _tenants.forget(tenant_id)
+    if "country" in changes:
+        # Also when it was so before: somebody may have died between the two.
+        _tell_hooks(tenant_id, after.country)
+    return after
+
+
+def _tell_hooks(tenant_id: str, country: str) -> None:
+    """Webhook tokens carry a copy of the country, which spares the webhook a read."""
+    own = key("T", tenant_id)
+    for integration in IntegrationItem.query(own, IntegrationItem.sk.startswith(key("INTEGRATION", ""))):
+        for hashed in integration.hook_hashes:
+            _tell_hook(HookItem(key("TOKEN", hashed), "HOOK"), country)
+
+
+def _tell_hook(hook: HookItem, country: str) -> None:
+    def attempt() -> None:
+        with transaction() as write:
+            write.update(hook, actions=[HookItem.country.set(country)], condition=HookItem.pk.exists())
+
+    # It may have been rotated away since.
+    with suppress(TransactionRejectedError):
+        persistently(attempt)
+
+
+def erase_tenant(tenant_id: str, has_time: Callable[[], bool]) -> bool:
+    """Erase a tenant as far as there is time; true when nothing is left, else call it again.
+
+    Raises NotFoundError when there is no such tenant, and botocore's errors.
+    """
+    item = _item(tenant_id)
+    day = date.fromisoformat(item.erasing) if item.erasing else None
+    if item.erasing is None:
+        # First of all: those who come with a token of the SaaS's own have none here that could be taken from them.
+        _set_erasing(item, "")
+    progress = erase(tenant_id, item.created_at, day, has_time)
+    if not progress.done:
+        _set_erasing(item, progress.day.isoformat())
+    return progress.done
+
+
+def _set_erasing(item: TenantItem, day: str) -> None:
+    """Raises NotFoundError if somebody else erased the tenant meanwhile."""
+
+    def attempt() -> None:
+        with transaction() as write:
+            write.update(item, actions=[TenantItem.erasing.set(day)], condition=TenantItem.pk.exists())
+
+    try:
+        persistently(attempt)
+    except TransactionRejectedError:
+        raise NotFoundError("there is no such tenant") from None
+
+
+def _item(tenant_id: str) -> TenantItem:
+    try:
+        return TenantItem.get(key("T", tenant_id), SK, consistent_read=True)
+    except TenantItem.DoesNotExist:
+        raise NotFoundError("there is no such tenant") from None
+
+
+def _tenant(item: TenantItem) -> Tenant:
+    return Tenant(item.id, item.name, item.country, item.time_zone, item.created_at)

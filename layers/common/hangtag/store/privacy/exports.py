@@ -1,0 +1,193 @@
+"""Exports of a tenant: how far each came, and what of the table goes into one.
+
+key("T", tenant) / key("EXPORT", id). It is kept as long as its file is, a week.
+
+An export is a walk through sources in a fixed order: the tenant's own partition, then for each day, from the newest
+on, every list of the index of days. A place in the walk is the number of a source and the last key read of it.
+"""
+
+import json
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute
+
+from hangtag.errors import NotFoundError
+from hangtag.store.calls import missed_calls
+from hangtag.store.db.client import dynamodb, table
+from hangtag.store.db.clock import iso, now
+from hangtag.store.db.keys import DAY_SHARDS, key
+from hangtag.store.db.models import Entry
+
+WORD = "EXPORT"
+KEPT = timedelta(days=7)
+RUNNING, DONE, FAILED = "running", "done", "failed"
+# PBXs' clocks may be off by two days.
+_CLOCK = timedelta(days=3)
+_PAGE = 200
+
+# The lists of the index of days, and what a line of each is called.
+LISTS: tuple[tuple[str, str], ...] = (
+    ("CONTACTS", "contact"),
+    ("CALLS", "call"),
+    ("TAGS", "tag"),
+    ("TASKS", "task"),
+    ("COMMENTS", "comment"),
+    *((missed_calls.word(state), "missed_call") for state in missed_calls.STATES),
+)
+# What is told of the tenant's own things, by how their sort keys begin. No secret is among it.
+OWN: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "EMPLOYEE#": (
+        "employee",
+        ("id", "name", "email", "role", "phones", "extensions", "working_hours", "deputy_id", "created_at"),
+    ),
+    "GROUP#": ("group", ("id", "name", "employee_ids", "created_at")),
+    "LINE#": ("line", ("number", "name", "color")),
+    "INTEGRATION#": ("integration", ("id", "provider", "name", "settings", "created_at")),
+    "AUDIT#": ("audit", ("id", "at", "who", "action", "target", "changed")),
+    "SETTINGS": ("settings", ("body", "tags", "masks")),
+    "TENANT": ("settings", ("id", "name", "country", "time_zone", "created_at")),
+}
+# Kept as JSON in a text.
+_JSON = frozenset(
+    {
+        "phones",
+        "extensions",
+        "working_hours",
+        "employee_ids",
+        "settings",
+        "changed",
+        "telephony",
+        "tags",
+        "masks",
+        "body",
+    }
+)
+
+
+class ExportItem(Entry):
+    """How far an export came. `upload` and `parts` are S3's, `place` is a `Place` as JSON."""
+
+    kind = UnicodeAttribute(default="export")
+    id = UnicodeAttribute()
+    state = UnicodeAttribute(default=RUNNING)
+    rows = NumberAttribute(default=0)
+    upload = UnicodeAttribute(null=True)
+    parts: JSONAttribute = JSONAttribute(default=list)
+    place: JSONAttribute = JSONAttribute(null=True)
+    newest = UnicodeAttribute()
+    created_at = UnicodeAttribute()
+    expires_at = NumberAttribute()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Behind which item of which source a walk goes on; at the source's beginning if None."""
+
+    source: int
+    after: Mapping[str, str] | None
+
+    def to_json(self) -> dict[str, Any]:
+        """As it is kept."""
+        return {"source": self.source, "after": dict(self.after) if self.after else None}
+
+
+BEGINNING = Place(0, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of an export, and where it stands."""
+
+    line: bytes
+    place: Place
+
+
+def create(tenant_id: str) -> ExportItem:
+    """A new export, of which nothing is written yet."""
+    moment = now()
+    item = ExportItem(
+        key("T", tenant_id),
+        key(WORD, made_id := secrets.token_hex(16)),
+        id=made_id,
+        newest=(moment.date() + _CLOCK).isoformat(),
+        created_at=iso(moment),
+        expires_at=int((moment + KEPT).timestamp()),
+    )
+    item.save()
+    return item
+
+
+def load(tenant_id: str, export_id: str) -> ExportItem:
+    """Raises NotFoundError."""
+    try:
+        return ExportItem.get(key("T", tenant_id), key(WORD, export_id), consistent_read=True)
+    except ExportItem.DoesNotExist:
+        raise NotFoundError("there is no such export") from None
+
+
+def object_key(tenant_id: str, export_id: str) -> str:
+    """Where in the bucket the file lies."""
+    return f"exports/{tenant_id}/{export_id}.jsonl"
+
+
+def rows(tenant_id: str, oldest: date, newest: date, start: Place) -> Iterator[Row]:
+    """What is behind a place, in the order of the walk. Raises botocore's errors."""
+    days = (newest - oldest).days + 1
+    for source in range(start.source, 1 + days * len(LISTS) * DAY_SHARDS):
+        after = start.after if source == start.source else None
+        if source == 0:
+            yield from _own(tenant_id, after)
+        else:
+            yield from _of_day(tenant_id, newest, source, after)
+
+
+def _own(tenant_id: str, after: Mapping[str, str] | None) -> Iterator[Row]:
+    query = {"KeyConditionExpression": "pk = :of", "ConsistentRead": True}
+    for item in _query(key("T", tenant_id), after, query):
+        sk = item["sk"]["S"]
+        found = next((told for prefix, told in OWN.items() if sk.startswith(prefix)), None)
+        if found is not None:
+            kind, names = found
+            shown = {name: _value(name, item[name]) for name in names if name in item}
+            yield Row(_line(kind, shown), Place(0, {"pk": item["pk"]["S"], "sk": sk}))
+
+
+def _of_day(tenant_id: str, newest: date, source: int, after: Mapping[str, str] | None) -> Iterator[Row]:
+    day, place = divmod(source - 1, len(LISTS) * DAY_SHARDS)
+    word, kind = LISTS[place // DAY_SHARDS]
+    of = key("T", tenant_id, word, (newest - timedelta(days=day)).isoformat(), str(place % DAY_SHARDS))
+    query = {"IndexName": "day", "KeyConditionExpression": "day_key = :of"}
+    for item in _query(of, after, query):
+        last = {name: item[name]["S"] for name in ("pk", "sk", "day_key", "day_order") if name in item}
+        yield Row(_line(kind, json.loads(item["body"]["S"])), Place(source, {"day_key": of, **last}))
+
+
+def _query(of: str, after: Mapping[str, str] | None, query: Mapping[str, Any]) -> Iterator[Any]:
+    start: dict[str, Any] = {}
+    if after is not None:
+        start = {"ExclusiveStartKey": {name: {"S": value} for name, value in after.items()}}
+    while True:
+        answer = dynamodb().query(
+            TableName=table(), ExpressionAttributeValues={":of": {"S": of}}, Limit=_PAGE, **query, **start
+        )
+        yield from answer["Items"]
+        if "LastEvaluatedKey" not in answer:
+            return
+        start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+
+
+def _value(name: str, value: Mapping[str, Any]) -> Any:
+    """An attribute of the table as JSON has it."""
+    if "NULL" in value:
+        return None
+    if "N" in value:
+        return float(value["N"])
+    return json.loads(value["S"]) if name in _JSON else value.get("S")
+
+
+def _line(kind: str, shown: Mapping[str, Any]) -> bytes:
+    return json.dumps({**shown, "kind": kind}, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"

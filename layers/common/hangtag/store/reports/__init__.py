@@ -1,0 +1,1 @@
+"""Stored report data: marks, sums and files."""

@@ -1,0 +1,61 @@
+"""The calls that reports are made of: those of one UTC hour, out of the index of days."""
+
+import json
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from hangtag.store.calls import missed_calls
+from hangtag.store.db.client import dynamodb, table
+from hangtag.store.db.keys import DAY_SHARDS, key
+from hangtag.store.db.listing import Body
+
+_HOUR = timedelta(hours=1)
+
+
+def of_hour(tenant_id: str, hour: datetime) -> list[Body]:
+    """The closed calls that began in an hour, in their order. Raises botocore's errors."""
+    found = list(_listed(tenant_id, "CALLS", hour))
+    return [body for _, body in sorted(found, key=lambda pair: pair[0])]
+
+
+def returns_of_hour(tenant_id: str, hour: datetime) -> dict[str, int]:
+    """The missed calls of an hour that were returned: their calls' ids, and after how many whole seconds."""
+    found: dict[str, int] = {}
+    for state in missed_calls.STATES:
+        if state == missed_calls.OPEN:
+            continue
+        for _, body in _listed(tenant_id, missed_calls.word(state), hour):
+            seconds = return_seconds(body)
+            if seconds is not None:
+                found[str(body["call_id"])] = seconds
+    return found
+
+
+def return_seconds(missed: Body) -> int | None:
+    """The whole seconds from a missed call, as it is kept, until somebody talked to its number; None if nobody did."""
+    if missed.get("returned_at") is None:
+        return None
+    waited = datetime.fromisoformat(missed["returned_at"]) - datetime.fromisoformat(missed["at"])
+    return max(0, int(waited.total_seconds()))
+
+
+def _listed(tenant_id: str, word: str, hour: datetime) -> Iterator[tuple[str, Body]]:
+    # Times begin with their hour; ":" is what follows, and ";" comes after it.
+    begin = hour.strftime("%Y-%m-%dT%H")
+    query = dynamodb().get_paginator("query")
+    for number in range(DAY_SHARDS):
+        values: Any = {
+            ":day": {"S": key("T", tenant_id, word, hour.strftime("%Y-%m-%d"), str(number))},
+            ":begin": {"S": f"{begin}:"},
+            ":end": {"S": f"{begin};"},
+        }
+        pages = query.paginate(
+            TableName=table(),
+            IndexName="day",
+            KeyConditionExpression="day_key = :day AND day_order BETWEEN :begin AND :end",
+            ExpressionAttributeValues=values,
+        )
+        for page in pages:
+            for item in page["Items"]:
+                yield item["day_order"]["S"], json.loads(item["body"]["S"])

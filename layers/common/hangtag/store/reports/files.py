@@ -1,0 +1,98 @@
+"""Files of reports that take longer than a request: what each is to hold, and how far it is.
+
+key("T", tenant) / key("REPORTFILE", id). It is kept for a day; only who asked for a file may see it.
+"""
+
+import secrets
+from datetime import timedelta
+from typing import Any
+
+from pynamodb.attributes import BooleanAttribute, JSONAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.exceptions import UpdateError
+
+from hangtag.errors import NotFoundError
+from hangtag.store.db.clock import iso, now
+from hangtag.store.db.keys import key
+from hangtag.store.db.models import Entry
+
+__all__ = ["DONE", "FAILED", "RUNNING", "ReportFileItem", "create", "finish", "load"]
+
+WORD = "REPORTFILE"
+KEPT = timedelta(days=1)
+RUNNING, DONE, FAILED = "running", "done", "failed"
+
+
+class ReportFileItem(Entry):
+    """A report as it was asked for, by `who`: days `first` to `last` of `time_zone`; `filters` are a `Filters`.
+
+    `sees_all` and `employee_id` say whose eyes it is for; `name` is the object in the bucket.
+    """
+
+    kind = UnicodeAttribute(default="report_file")
+    id = UnicodeAttribute()
+    state = UnicodeAttribute(default=RUNNING)
+    who = UnicodeAttribute()
+    report = UnicodeAttribute()
+    first = UnicodeAttribute()
+    last = UnicodeAttribute()
+    time_zone = UnicodeAttribute()
+    filters: JSONAttribute = JSONAttribute()
+    sees_all = BooleanAttribute()
+    employee_id = UnicodeAttribute(null=True)
+    name = UnicodeAttribute(null=True)
+    created_at = UnicodeAttribute()
+    expires_at = NumberAttribute()
+
+
+def create(
+    tenant_id: str,
+    who: str,
+    report: str,
+    days: tuple[str, str],
+    time_zone: str,
+    filters: dict[str, str | None],
+    *,
+    sees_all: bool,
+    employee_id: str | None,
+) -> ReportFileItem:
+    """A new file, of which nothing is written yet. Raises pynamodb's errors."""
+    made_id, moment = secrets.token_hex(16), now()
+    item = ReportFileItem(
+        key("T", tenant_id),
+        key(WORD, made_id),
+        id=made_id,
+        who=who,
+        report=report,
+        first=days[0],
+        last=days[1],
+        time_zone=time_zone,
+        filters=filters,
+        sees_all=sees_all,
+        employee_id=employee_id,
+        created_at=iso(moment),
+        expires_at=int((moment + KEPT).timestamp()),
+    )
+    item.save()
+    return item
+
+
+def load(tenant_id: str, file_id: str) -> ReportFileItem:
+    """Raises NotFoundError."""
+    try:
+        return ReportFileItem.get(key("T", tenant_id), key(WORD, file_id), consistent_read=True)
+    except ReportFileItem.DoesNotExist:
+        raise NotFoundError("there is no such file") from None
+
+
+def finish(item: ReportFileItem, state: str, name: str | None) -> bool:
+    """Say what became of a file; false if it was erased meanwhile."""
+    actions: list[Any] = [ReportFileItem.state.set(state)]
+    if name is not None:
+        actions.append(ReportFileItem.name.set(name))
+    try:
+        item.update(actions=actions, condition=ReportFileItem.state == RUNNING)
+    except UpdateError as error:
+        if error.cause_response_code != "ConditionalCheckFailedException":
+            raise
+        return False
+    return True
