@@ -13,8 +13,8 @@ from typing import Any
 from urllib.parse import parse_qsl
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from hangtag.calls.event import CallEvent
-from hangtag.calls.fold import fold
+from hangtag.domain.calls.event import CallEvent
+from hangtag.domain.calls.fold import fold
 from hangtag.providers import PROVIDERS
 from hangtag.providers import load as load_provider
 from hangtag.providers.base import WebhookRequest

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from hangtag.store.deliveries import mask, mask_headers
+from hangtag.store.integrations.request_log import mask, mask_headers
 from local import story as command
 from local.simulator import default_lines
 from local.simulator.story import Event, Story, StoryError, load_stories, load_story, message, read_story
