@@ -22,10 +22,10 @@ from hangtag.store.integrations import endpoints, integrations
 from hangtag.store.integrations.access_tokens import TablePbxTokens
 from hangtag.store.integrations.rate_limits import TableLimiter
 from local.simulator.pbx import Request
-from local.simulator.pbx import zadarma as simulated
+from local.simulator.providers.zadarma import pbx as simulated
+from local.simulator.providers.zadarma.api import Api
 from local.simulator.rest import Fault, Reply, Server, serving
 from local.simulator.rest.telephony_api import Api as TelephonyApi
-from local.simulator.rest.zadarma import Api
 from local.simulator.story import Message
 from local.stack import Stack
 
@@ -157,7 +157,7 @@ def test_what_the_pbx_answers_to_set_up_reaches_the_admin(shared: Office) -> Non
     with zadarma(answers=False) as (api, server):
         made = connected(shared.owner, settings=dict(api.settings(server.url)))
         assert made["set_up"] == {
-            "what": "set_up", "ok": False, "detail": "Zadarma answers that it fails itself (500)",
+            "what": "set_up", "ok": False, "detail": "Zadarma returned a server error (HTTP 500).",
         }  # fmt: skip
     with serving(TelephonyApi({})) as pbx:
         pbx.faults.append(Fault(Reply(500, "license\nexpired for key pbx-key")))

@@ -16,7 +16,6 @@ _ITOOLABS = (
 # The module's name, and the keys of its presets. Delete an entry when the module becomes a package.
 MODULES: dict[str, tuple[str, ...]] = {
     "telephony_api": (),
-    "zadarma": ("novofon",),
     "mango": (),
     "binotel": (),
     "ringostat": (),

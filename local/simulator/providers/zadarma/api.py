@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from local.simulator.past import Sent, post_of
-from local.simulator.rest.base import Asked, Reply
+from local.simulator.rest.base import Reply, Request
 
 _NOTIFICATIONS = (
     "notify_start",
@@ -41,36 +41,40 @@ class Api:
     def remember(self, started: datetime, sent: Sequence[Sent]) -> None:  # noqa: ARG002 - the events say it
         """Have its history know the calls of a story that began then."""
         recorded = {
-            said["pbx_call_id"]: said["call_id_with_rec"] for said in map(post_of, sent) if "call_id_with_rec" in said
+            fields["pbx_call_id"]: fields["call_id_with_rec"]
+            for fields in map(post_of, sent)
+            if "call_id_with_rec" in fields
         }
-        for said in map(post_of, sent):
-            if said["event"] not in ("NOTIFY_END", "NOTIFY_OUT_END"):
+        for fields in map(post_of, sent):
+            if fields["event"] not in ("NOTIFY_END", "NOTIFY_OUT_END"):
                 continue
-            out, call_id = said["event"] == "NOTIFY_OUT_END", said["pbx_call_id"]
-            destination = said["destination"] if out else said.get("internal", "")
+            out, call_id = fields["event"] == "NOTIFY_OUT_END", fields["pbx_call_id"]
+            destination = fields["destination"] if out else fields.get("internal", "")
             self.rows.append(
                 {
                     "call_type": "out" if out else "in",
                     "call_id": recorded.get(call_id, ""),
-                    "sip": said["internal"] if out else "",
-                    "callstart": said["call_start"],
-                    "clid": said["caller_id"],
+                    "sip": fields["internal"] if out else "",
+                    "callstart": fields["call_start"],
+                    "clid": fields["caller_id"],
                     "destination": destination,
-                    "disposition": said["disposition"],
-                    "seconds": int(said["duration"]),
+                    "disposition": fields["disposition"],
+                    "seconds": int(fields["duration"]),
                     "is_recorded": "true" if call_id in recorded else "false",
                     "pbx_call_id": call_id,
                 }
             )
 
-    def clicked(self, asked: Asked, reply: Reply) -> str | None:  # noqa: ARG002 - it names no call
+    def clicked(self, request: Request, reply: Reply) -> str | None:  # noqa: ARG002 - it names no call
         """See `TakesClicks`."""
-        return "" if asked.path == "/v1/request/callback/" else None
+        return "" if request.path == "/v1/request/callback/" else None
 
-    def answer(self, asked: Asked) -> Reply:
+    def answer(self, request: Request) -> Reply:
         """One request."""
-        encoded = asked.query if asked.method == "GET" else asked.body.decode()
-        if not hmac.compare_digest(asked.headers.get("authorization", ""), self._authorization(asked.path, encoded)):
+        encoded = request.query if request.method == "GET" else request.body.decode()
+        if not hmac.compare_digest(
+            request.headers.get("authorization", ""), self._authorization(request.path, encoded)
+        ):
             return _error(401, "Not authorized")
         fields = dict(parse_qsl(encoded))
         routes = {
@@ -81,7 +85,7 @@ class Api:
             ("POST", "/v1/pbx/callinfo/url/"): self._url,
             ("POST", "/v1/pbx/callinfo/notifications/"): self._notifications,
         }
-        route = routes.get((asked.method, asked.path))
+        route = routes.get((request.method, request.path))
         return route(fields) if route is not None else _error(404, "Method not found")
 
     def _authorization(self, path: str, encoded: str) -> str:
