@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from hangtag.domain.calls.event import CallEvent
 from hangtag.domain.calls.fold import fold
-from hangtag.providers import PROVIDERS
+from hangtag.providers import all_keys
 from hangtag.providers import load as load_provider
 from hangtag.providers.base import WebhookRequest
 from local.simulator.pbx import load as load_pbx
@@ -129,7 +129,7 @@ def _read(entry: Mapping[str, Any], options: LogOptions) -> _Entry:
         raise StoryError(f"Entry {name}: the log holds only the start of this request, so it cannot be replayed.")
     match = _PATH.fullmatch(entry["path"])
     provider = options.provider or ((match["provider"] or PROVIDER) if match else "")
-    if provider not in PROVIDERS:
+    if provider not in all_keys():
         raise StoryError(f"Entry {name}: the path {entry['path']} names no known provider. Pass --provider.")
     try:
         arrived_at = datetime.fromisoformat(entry["received_at"]).astimezone(UTC)

@@ -14,17 +14,18 @@ import requests
 from api_client import Caller, Office
 from hangtag.auth import token_hash
 from hangtag.errors import ConflictError, TooManyError
-from hangtag.providers.base import Click, Limit
+from hangtag.limits import Limit
+from hangtag.providers.base import Click
 from hangtag.services.integrations.client import open_pbx
 from hangtag.store.db.client import dynamodb
 from hangtag.store.integrations import endpoints, integrations
 from hangtag.store.integrations.access_tokens import TablePbxTokens
 from hangtag.store.integrations.rate_limits import TableLimiter
 from local.simulator.pbx import Request
-from local.simulator.pbx import zadarma as simulated
+from local.simulator.providers.zadarma import pbx as simulated
+from local.simulator.providers.zadarma.api import Api
 from local.simulator.rest import Fault, Reply, Server, serving
 from local.simulator.rest.telephony_api import Api as TelephonyApi
-from local.simulator.rest.zadarma import Api
 from local.simulator.story import Message
 from local.stack import Stack
 
@@ -156,7 +157,7 @@ def test_what_the_pbx_answers_to_set_up_reaches_the_admin(shared: Office) -> Non
     with zadarma(answers=False) as (api, server):
         made = connected(shared.owner, settings=dict(api.settings(server.url)))
         assert made["set_up"] == {
-            "what": "set_up", "ok": False, "detail": "Zadarma answers that it fails itself (500)",
+            "what": "set_up", "ok": False, "detail": "Zadarma returned a server error (HTTP 500).",
         }  # fmt: skip
     with serving(TelephonyApi({})) as pbx:
         pbx.faults.append(Fault(Reply(500, "license\nexpired for key pbx-key")))
@@ -211,7 +212,7 @@ def test_a_pbx_is_asked_by_its_own_account(shared: Office, environment: pytest.M
         assert server.asked[-1].parameters["to"] == "79101234567"
         # Statistics three times a minute, whoever asks: somebody did.
         now = datetime.now(UTC)
-        while pbx.door.limiter.take("statistics", Limit(3, 60)) == 0:
+        while pbx.client.limiter.take("statistics", Limit(3, 60)) == 0:
             pass
         with pytest.raises(TooManyError):
             list(pbx.history(now - timedelta(hours=1), now))

@@ -170,10 +170,10 @@ def test_a_wrong_token_is_refused_with_the_apis_own_error(token: str) -> None:
         ({"event": "EXPLODED"}, "event is none of"),
         ({"type": "sideways"}, "type is neither in nor out"),
         ({"callid": " "}, "callid is missing"),
-        ({"event": "COMPLETED", "duration": "long"}, "duration is no whole number"),
-        ({"event": "COMPLETED", "duration": "-1"}, "duration is no whole number"),
+        ({"event": "COMPLETED", "duration": "long"}, "duration is not a whole number"),
+        ({"event": "COMPLETED", "duration": "-1"}, "duration is not a whole number"),
         ({"phone": "7" * 5000}, "phone is longer than 64 characters"),
-        ({"ext": "1\x00"}, "a parameter holds a NUL"),
+        ({"ext": "1\x00"}, "holds a NUL"),
     ],
 )
 def test_bad_parameters_are_refused_and_the_reason_never_shows_a_value(change: dict[str, str], reason: str) -> None:
