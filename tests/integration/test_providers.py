@@ -25,7 +25,7 @@ from local.simulator.pbx import Request
 from local.simulator.providers.zadarma import pbx as simulated
 from local.simulator.providers.zadarma.api import Api
 from local.simulator.rest import Fault, Reply, Server, serving
-from local.simulator.rest.telephony_api import Api as TelephonyApi
+from local.simulator.providers.telephony_api.api import Api as TelephonyApi
 from local.simulator.story import Message
 from local.stack import Stack
 

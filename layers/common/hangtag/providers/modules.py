@@ -15,19 +15,14 @@ _ITOOLABS = (
 )  # fmt: skip
 # The module's name, and the keys of its presets. Delete an entry when the module becomes a package.
 MODULES: dict[str, tuple[str, ...]] = {
-    "telephony_api": (),
     "mango": (),
     "binotel": (),
     "ringostat": (),
-    "sipgate": (),
     "twilio": (),
     "telnyx": (),
     "vonage": (),
     "plivo": (),
     "ringcentral": (),
-    "freepbx": (),
-    "generic": (),
-    "itoolabs": _ITOOLABS,
 }
 _METHODS = {
     "handshake": "handshake",

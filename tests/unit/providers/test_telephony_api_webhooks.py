@@ -1,4 +1,4 @@
-"""The telephony API: what a PBX may post, and what it is told."""
+"""The telephony API: requests of a PBX, and the responses to them."""
 
 import hashlib
 import json
@@ -16,6 +16,8 @@ from telephony import receive
 TOKEN = "0123456789abcdef0123456789abcdef"
 SECRETS = {"planfix_token": (hashlib.sha256(TOKEN.encode()).hexdigest(),)}
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
 EVENT = {
     "cmd": "event",
     "type": "in",
@@ -41,7 +43,7 @@ def post(body: bytes, content_type: str = "application/x-www-form-urlencoded") -
     return receive(request, SECRETS)
 
 
-def said(fields: dict[str, str]) -> CallEvent:
+def parse_one(fields: dict[str, str]) -> CallEvent:
     """The one event of an accepted delivery."""
     result = post(urlencode(fields).encode())
     assert isinstance(result, ParseResult), result
@@ -50,24 +52,24 @@ def said(fields: dict[str, str]) -> CallEvent:
     return event
 
 
-def refusal(fields: dict[str, str]) -> tuple[int, str, str]:
+def rejection(fields: dict[str, str]) -> tuple[int, str, str]:
     """Status, error text and the admin's reason of a refused delivery."""
     result = post(urlencode(fields).encode())
     assert isinstance(result, WebhookRejectedError)
     return result.reply.status, json.loads(result.reply.body)["error"], result.reason
 
 
-def test_an_incoming_call_rings_at_an_extension() -> None:
-    event = said(EVENT)
+def test_incoming_event_rings_at_an_extension() -> None:
+    event = parse_one(EVENT)
     assert (event.kind, event.direction, event.extension) == (Kind.RINGING, Direction.IN, "101")
     assert (event.external, event.line) == ("79101234567", "74951234567")
     assert event.at == NOW
     assert event.at_is_arrival
 
 
-def test_the_end_of_a_call_brings_status_duration_link_and_extra_fields() -> None:
+def test_completed_event_has_all_fields_of_the_end() -> None:
     # The documented sample of an outgoing call.
-    event = said(
+    event = parse_one(
         EVENT
         | {
             "type": "out",
@@ -103,18 +105,18 @@ def test_the_end_of_a_call_brings_status_duration_link_and_extra_fields() -> Non
         ("", None),
     ],
 )
-def test_statuses_are_read_leniently(status: str, outcome: Outcome | None) -> None:
-    assert said(EVENT | {"event": "COMPLETED", "status": status}).outcome is outcome
+def test_status_is_read_leniently(status: str, outcome: Outcome | None) -> None:
+    assert parse_one(EVENT | {"event": "COMPLETED", "status": status}).outcome is outcome
 
 
-def test_a_withheld_number_is_an_empty_one_and_a_missing_one_is_refused() -> None:
-    assert said(EVENT | {"phone": ""}).external == ""
+def test_withheld_number_is_empty_but_must_be_present() -> None:
+    assert parse_one(EVENT | {"phone": ""}).external == ""
     without = {name: value for name, value in EVENT.items() if name != "phone"}
-    assert refusal(without) == (400, "Invalid parameters", "phone is missing")
+    assert rejection(without) == (400, "Invalid parameters", "Field phone is missing.")
 
 
-def test_the_extras_are_understood() -> None:
-    event = said(
+def test_compatible_extensions_are_supported() -> None:
+    event = parse_one(
         EVENT
         | {
             "event": "TRANSFERRED",
@@ -133,17 +135,17 @@ def test_the_extras_are_understood() -> None:
     "start",
     ["2026-03-01T11:55:00+00:00", "2026-03-01T14:55:00+03:00", "20260301T115500Z", "1772366100"],
 )
-def test_a_start_is_read_in_any_documented_form(start: str) -> None:
-    assert said(EVENT | {"start": start}).started_at == datetime(2026, 3, 1, 11, 55, tzinfo=UTC)
+def test_start_is_read_in_every_documented_format(start: str) -> None:
+    assert parse_one(EVENT | {"start": start}).started_at == datetime(2026, 3, 1, 11, 55, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("start", ["", "noon", "2026-03-01T11:55:00", "0", "99999999999999", "-5"])
-def test_a_start_that_cannot_be_believed_is_ignored(start: str) -> None:
-    assert said(EVENT | {"start": start}).started_at is None
+def test_implausible_start_is_ignored(start: str) -> None:
+    assert parse_one(EVENT | {"start": start}).started_at is None
 
 
-def test_a_late_recording_is_an_event_of_its_own() -> None:
-    event = said(
+def test_late_recording_is_a_separate_event() -> None:
+    event = parse_one(
         {
             "cmd": "record",
             "callid": "c-1",
@@ -157,27 +159,27 @@ def test_a_late_recording_is_an_event_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("token", ["", "wrong", TOKEN[:-1], TOKEN.upper(), "ключ"])
-def test_a_wrong_token_is_refused_with_the_apis_own_error(token: str) -> None:
-    status, error, _ = refusal(EVENT | {"planfix_token": token})
+def test_wrong_token_gets_the_documented_error(token: str) -> None:
+    status, error, _ = rejection(EVENT | {"planfix_token": token})
     assert (status, error) == (401, "Invalid token")
 
 
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"cmd": ""}, "cmd is missing"),
-        ({"cmd": "dance"}, "cmd is none of event, record, contact, ping"),
-        ({"event": "EXPLODED"}, "event is none of"),
-        ({"type": "sideways"}, "type is neither in nor out"),
-        ({"callid": " "}, "callid is missing"),
-        ({"event": "COMPLETED", "duration": "long"}, "duration is not a whole number"),
-        ({"event": "COMPLETED", "duration": "-1"}, "duration is not a whole number"),
-        ({"phone": "7" * 5000}, "phone is longer than 64 characters"),
-        ({"ext": "1\x00"}, "holds a NUL"),
+        ({"cmd": ""}, "Field cmd is missing."),
+        ({"cmd": "dance"}, "Field cmd is not one of event, record, contact, ping."),
+        ({"event": "EXPLODED"}, "Field event is not one of"),
+        ({"type": "sideways"}, "Field type is neither in nor out."),
+        ({"callid": " "}, "Field callid is missing."),
+        ({"event": "COMPLETED", "duration": "long"}, "Field duration is not a whole number."),
+        ({"event": "COMPLETED", "duration": "-1"}, "Field duration is not a whole number."),
+        ({"phone": "7" * 5000}, "Field phone is longer than 64 characters."),
+        ({"ext": "1\x00"}, "A parameter holds a NUL."),
     ],
 )
-def test_bad_parameters_are_refused_and_the_reason_never_shows_a_value(change: dict[str, str], reason: str) -> None:
-    status, error, why = refusal(EVENT | change)
+def test_bad_parameter_is_rejected_without_its_value(change: dict[str, str], reason: str) -> None:
+    status, error, why = rejection(EVENT | change)
     assert (status, error) == (400, "Invalid parameters")
     assert why.startswith(reason)
 
@@ -196,36 +198,36 @@ def test_bad_parameters_are_refused_and_the_reason_never_shows_a_value(change: d
         b"=" * 1000,
     ],
 )
-def test_what_is_no_form_is_refused(body: bytes) -> None:
+def test_body_that_is_not_a_form_is_rejected(body: bytes) -> None:
     result = post(body)
     assert isinstance(result, WebhookRejectedError)
     assert result.reply.status in (400, 401)
 
 
-def test_a_json_array_is_refused_as_no_form() -> None:
+def test_json_array_is_rejected() -> None:
     result = post(b'["cmd","event"]', "application/json")
     assert isinstance(result, WebhookRejectedError)
     assert (result.reply.status, "not JSON" in result.reason) == (400, True)
 
 
-def test_a_byte_order_mark_is_passed_over() -> None:
+def test_byte_order_mark_is_ignored() -> None:
     result = post(b"\xef\xbb\xbf" + urlencode(EVENT).encode())
     assert isinstance(result, ParseResult)
 
 
 @given(st.binary(max_size=300), st.text(max_size=30))
-def test_nothing_that_can_be_posted_raises(body: bytes, content_type: str) -> None:
+def test_any_body_is_parsed_or_rejected(body: bytes, content_type: str) -> None:
     """Promise: receive is total."""
     assert isinstance(post(body, content_type), WebhookRejectedError)
 
 
 @given(st.dictionaries(st.sampled_from(sorted(EVENT)), st.text(max_size=80)))
-def test_no_values_of_known_parameters_raise(fields: dict[str, str]) -> None:
+def test_any_parameter_value_is_parsed_or_rejected(fields: dict[str, str]) -> None:
     """Promise: whatever a bridge puts into its parameters, it gets an answer."""
     post(urlencode(EVENT | fields | {"planfix_token": TOKEN}, errors="replace").encode())
 
 
-def office(card: ContactCard | None) -> OfficeLookups:
+def lookups(card: ContactCard | None) -> OfficeLookups:
     return OfficeLookups(
         contact=lambda _number: card,
         credentials=lambda: {"pbx_url": "https://pbx.example", "pbx_token": "s3cret"},
@@ -241,17 +243,17 @@ def office(card: ContactCard | None) -> OfficeLookups:
         (ContactCard("Ivan", None), {"contact_name": "Ivan"}),
     ],
 )
-def test_a_contact_is_answered_in_the_documented_form(card: ContactCard | None, answer: dict[str, object]) -> None:
+def test_contact_response_has_the_documented_format(card: ContactCard | None, answer: dict[str, object]) -> None:
     result = post(urlencode({"cmd": "contact", "phone": "7910", "planfix_token": TOKEN}).encode())
     assert isinstance(result, ParseResult)
     assert result.respond is not None
-    assert json.loads(result.respond(office(card)).body) == answer
+    assert json.loads(result.respond(lookups(card)).body) == answer
     assert json.loads(result.reply.body) == {}
 
 
-def test_a_ping_is_answered_with_what_the_admin_typed() -> None:
+def test_ping_response_has_the_entered_credentials() -> None:
     result = post(urlencode({"cmd": "ping", "planfix_token": TOKEN}).encode())
     assert isinstance(result, ParseResult)
     assert result.respond is not None
-    reply = result.respond(office(None))
+    reply = result.respond(lookups(None))
     assert json.loads(reply.body) == {"pbxToken": "s3cret", "pbxUrl": "https://pbx.example"}

@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from hangtag.providers.forms.base import IntegrationSettings, ProviderInfo, UnverifiedFields
-from hangtag.providers.forms.telephony_api import TelephonyApiCredentials
+from hangtag.providers.telephony_api.form import TelephonyApiCredentials
 
 __all__ = ["INFOS"]
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, SecretStr
 
 from hangtag.providers.forms.base import MAX_ADDRESS, Credentials, DialSettings, ProviderInfo
-from hangtag.providers.generic import key_of
+from hangtag.providers.generic.signing import key_of
 
 __all__ = ["INFOS"]
 
