@@ -22,10 +22,10 @@ from hangtag.store.integrations import endpoints, integrations
 from hangtag.store.integrations.access_tokens import TablePbxTokens
 from hangtag.store.integrations.rate_limits import TableLimiter
 from local.simulator.pbx import Request
+from local.simulator.providers.telephony_api.api import Api as TelephonyApi
 from local.simulator.providers.zadarma import pbx as simulated
 from local.simulator.providers.zadarma.api import Api
 from local.simulator.rest import Fault, Reply, Server, serving
-from local.simulator.providers.telephony_api.api import Api as TelephonyApi
 from local.simulator.story import Message
 from local.stack import Stack
 
