@@ -1,4 +1,4 @@
-"""RingCentral: JSON with the subscription's token in a header. What asks an address whether it is ours has no body."""
+"""RingCentral's webhook sender: JSON with the subscription's token in a header. A handshake has no body."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -18,7 +18,7 @@ OTHER_CREDENTIALS: Mapping[str, str] = {
     "client_secret": "client-secret-of-another-tenant",
     "jwt": "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiI2MjI2NDQyOTk5OSJ9.YW5vdGhlcg",
 }
-# The office's extensions by internal id, and a menu's.
+# Extensions by internal id, and the id of a menu.
 EXTENSIONS = {"62264425101": "101", "62264425102": "102", "62264425103": "103", "62264425104": "104"}
 MENU = "62242421016"
 SETTINGS: Mapping[str, Any] = {
@@ -39,7 +39,7 @@ UNKNOWN = Message(
     }
 )
 UNKNOWN_STATUS = 200
-# As the vendor shows one: it has the subscription's token too, and no body.
+# As documented: with the subscription's token and without a body.
 HANDSHAKES = (
     (Message(headers={OLDER_HEADER: "a3b1-5c2d-handshake"}), "{}"),
     (Message(headers={OLDER_HEADER: "a3b1-5c2d-handshake", SIGNATURE_HEADER: "new", "Content-Type": JSON}), "{}"),
@@ -48,7 +48,7 @@ NOT_SIGNED: tuple[str, ...] = ()
 
 
 def request(url: str, message: Message, secrets: Mapping[str, str], at: datetime) -> Request:  # noqa: ARG001
-    """The message, with the token."""
+    """Return the message with the token."""
     if message.body is None:
         return Request(method="POST", url=address(url, message), headers=dict(message.headers))
     return Request(
@@ -65,19 +65,19 @@ def request(url: str, message: Message, secrets: Mapping[str, str], at: datetime
 
 
 def tampered(request: Request) -> Iterator[Request]:
-    """The token; nothing is signed."""
+    """Change each character of the token: nothing is signed."""
     for other in flipped(request.headers[SIGNATURE_HEADER]):
         yield with_header(request, SIGNATURE_HEADER, other)
 
 
 def forged(url: str, message: Message, secrets: Mapping[str, str], at: datetime) -> Iterator[tuple[str, Request]]:
-    """An event that looks like the handshake, and the token in other places and spellings."""
+    """Yield events that look like a handshake, and the token in other places and spellings."""
     good = request(url, message, secrets, at)
     token, bare = secrets["verification_token"], with_header(good, SIGNATURE_HEADER, None)
     yield "an event with a handshake's header", with_header(bare, OLDER_HEADER, "anything")
     yield "an event with a handshake's empty header", with_header(bare, OLDER_HEADER, "")
     yield (
-        "a handshake's header beside a wrong token",
+        "a handshake's header next to a wrong token",
         with_header(with_header(good, SIGNATURE_HEADER, "wrong"), OLDER_HEADER, "anything"),
     )
     yield "no body, and no token", replace(bare, body=b"")

@@ -1,4 +1,4 @@
-"""Cases for the tests of Mango Office: payloads, accounts and documented examples."""
+"""Helpers for the tests of Mango Office: payloads, accounts and documented examples."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from doors import PlainDoor
+from fake_clients import PlainClient
 from hangtag.domain.calls.event import CallEvent
 from hangtag.domain.calls.fold import Call
 from hangtag.providers.base import (
@@ -18,9 +18,9 @@ from hangtag.providers.base import (
     WebhookRequest,
 )
 from hangtag.providers.mango import Mango
-from local.simulator.pbx import mango as simulator
+from local.simulator.providers.mango import pbx as simulator
+from local.simulator.providers.mango.api import Api
 from local.simulator.rest import Server, serving
-from local.simulator.rest.mango import Api
 from local.simulator.story import load_story
 from provider_stories import NOON, line
 
@@ -121,4 +121,4 @@ def moment_of(payload: str) -> datetime:
 
 
 def history_events(account: Account, since: datetime = NOON - timedelta(hours=1)) -> list[CallEvent]:
-    return list(MANGO.history(account, since, NOON + timedelta(hours=1), PlainDoor()))
+    return list(MANGO.history(account, since, NOON + timedelta(hours=1), PlainClient()))

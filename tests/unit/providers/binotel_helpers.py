@@ -1,4 +1,4 @@
-"""Cases for the tests of Binotel: requests and accounts."""
+"""Helpers for the tests of Binotel: requests and accounts."""
 
 import json
 from collections.abc import Iterator
@@ -15,9 +15,9 @@ from hangtag.providers.base import (
     WebhookRequest,
 )
 from hangtag.providers.binotel import Binotel
-from local.simulator.pbx import binotel as simulator
+from local.simulator.providers.binotel import pbx as simulator
+from local.simulator.providers.binotel.api import Api
 from local.simulator.rest import Server, serving
-from local.simulator.rest.binotel import Api
 from provider_stories import NOON
 
 BINOTEL = Binotel()

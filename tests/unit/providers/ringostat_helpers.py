@@ -1,4 +1,4 @@
-"""Cases for the tests of Ringostat: requests and accounts."""
+"""Helpers for the tests of Ringostat: requests and accounts."""
 
 import json
 from collections.abc import Iterator
@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 from hangtag.domain.calls.event import CallEvent
 from hangtag.providers.base import Account, Click, WebhookRequest
 from hangtag.providers.ringostat import Ringostat
+from local.simulator.providers.ringostat.api import Api
 from local.simulator.rest import Server, serving
-from local.simulator.rest.ringostat import Api
 from provider_stories import NOON
 
 RINGOSTAT = Ringostat()

@@ -1,4 +1,4 @@
-"""Cases for the tests of RingCentral: parties, notifications, accounts."""
+"""Helpers for the tests of RingCentral: parties, notifications, accounts."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -6,17 +6,17 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
-from doors import PlainDoor
+from fake_clients import PlainClient
 from hangtag.domain.calls.classify import PickUp, SkipReason, TagType, classify
 from hangtag.domain.calls.event import CallEvent
 from hangtag.domain.calls.fold import Call
 from hangtag.limits import Limit
 from hangtag.providers.base import Account, Click, WebhookRequest
 from hangtag.providers.ringcentral import RingCentral
-from local.simulator.pbx import ringcentral as simulator
 from local.simulator.pbx.base import JSON
+from local.simulator.providers.ringcentral import pbx as simulator
+from local.simulator.providers.ringcentral.api import Api
 from local.simulator.rest import Server, serving
-from local.simulator.rest.ringcentral import Api
 from provider_stories import NOON, closed, line
 
 RINGCENTRAL = RingCentral()
@@ -110,7 +110,7 @@ def ring_out(*steps: tuple[Mapping[str, Any], float]) -> Call:
 
 
 @contextmanager
-def api_account() -> Iterator[tuple[Api, Server, Account, PlainDoor]]:
+def api_account() -> Iterator[tuple[Api, Server, Account, PlainClient]]:
     api = Api(simulator.CREDENTIALS)
     with serving(api) as server:
         account = Account(
@@ -119,12 +119,12 @@ def api_account() -> Iterator[tuple[Api, Server, Account, PlainDoor]]:
             settings=api.settings(server.url),
             webhook_url=HOOK,
         )
-        yield api, server, account, PlainDoor()
+        yield api, server, account, PlainClient()
 
 
 def sent_requests(server: Server) -> list[tuple[str, str]]:
     """Return the requests that the API received, except for tokens."""
-    requests = [(request.method, request.path.removeprefix("/restapi/v1.0")) for request in server.asked]
+    requests = [(request.method, request.path.removeprefix("/restapi/v1.0")) for request in server.requests]
     return [request for request in requests if request[1] != "/restapi/oauth/token"]
 
 
@@ -144,7 +144,7 @@ class FakeLimiter:
         self.held[name] = seconds
 
 
-def call_log_events(api: Api, account: Account, client: PlainDoor) -> list[CallEvent]:
+def call_log_events(api: Api, account: Account, client: PlainClient) -> list[CallEvent]:
     return list(RINGCENTRAL.history(account, NOON - timedelta(hours=1), NOON + timedelta(hours=1), client))
 
 

@@ -1,4 +1,4 @@
-"""A project of Ringostat: forms, JSON or a GET at an address that nobody else knows; nothing is signed."""
+"""Ringostat's webhook sender: forms, JSON or GET, to a secret address; nothing is signed."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -20,7 +20,7 @@ NOT_SIGNED = ("caller", "dst", "connected_with", "billsec", "uniqueid")
 
 
 def request(url: str, message: Message, secrets: Mapping[str, str], at: datetime) -> Request:  # noqa: ARG001
-    """The webhook as the admin chose it."""
+    """Return the webhook in the method and format of the story."""
     if message.method == "GET":
         return Request(method="GET", url=address(url, message), headers={})
     if message.body is not None:
@@ -31,7 +31,7 @@ def request(url: str, message: Message, secrets: Mapping[str, str], at: datetime
 
 
 def tampered(request: Request) -> Iterator[Request]:  # noqa: ARG001 - nothing is signed
-    """Nothing of it proves anything."""
+    """Yield nothing: no part of a request is verified."""
     yield from ()
 
 
@@ -41,5 +41,5 @@ def forged(
     secrets: Mapping[str, str],  # noqa: ARG001
     at: datetime,  # noqa: ARG001
 ) -> Iterator[tuple[str, Request]]:
-    """Who has the address can say anything."""
+    """Yield nothing: every request to the address is accepted."""
     yield from ()
