@@ -15,14 +15,10 @@ _ITOOLABS = (
 )  # fmt: skip
 # The module's name, and the keys of its presets. Delete an entry when the module becomes a package.
 MODULES: dict[str, tuple[str, ...]] = {
-    "mango": (),
-    "binotel": (),
-    "ringostat": (),
     "twilio": (),
     "telnyx": (),
     "vonage": (),
     "plivo": (),
-    "ringcentral": (),
 }
 _METHODS = {
     "handshake": "handshake",
