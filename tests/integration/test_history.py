@@ -29,7 +29,8 @@ from local.simulator.office import Office, build_office
 from local.simulator.past import Sent
 from local.simulator.pbx import load
 from local.simulator.player import fresh_id
-from local.simulator.rest import Fault, Reply, Server, generic, serving
+from local.simulator.providers.generic import api as generic
+from local.simulator.rest import Fault, Reply, Server, serving
 from local.simulator.rest import load as load_rest
 from local.simulator.story import Story, load_stories, load_story, message
 from local.stack import Stack

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from binotel_cases import BINOTEL, KEYS, webhook
+from binotel_helpers import BINOTEL, KEYS, webhook
 from hangtag.domain.calls.event import Outcome
 from hangtag.domain.calls.fold import fold
 from hangtag.providers.base import (

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from binotel_cases import BINOTEL, api_account
-from doors import PlainDoor
+from binotel_helpers import BINOTEL, api_account
+from fake_clients import PlainClient
 from hangtag.domain.calls.event import Direction
 from hangtag.errors import UnreachableError
 from local.simulator.rest import Fault, Reply
@@ -20,9 +20,9 @@ def test_history_is_requested_one_day_at_a_time() -> None:
             "2": {"startTime": begun},
             "3": {"generalCallID": "3", "startTime": begun + 90000, "callType": "1", "disposition": "ONLINE"},
         }
-        events = list(BINOTEL.history(account, NOON - timedelta(hours=49), NOON, PlainDoor()))
+        events = list(BINOTEL.history(account, NOON - timedelta(hours=49), NOON, PlainClient()))
         assert [(event.call_id, event.direction, event.talk_seconds) for event in events] == [("1", Direction.IN, 9)]
-        assert len(server.asked) == 3
+        assert len(server.requests) == 3
 
 
 def test_malformed_history_raises_an_error() -> None:
@@ -30,10 +30,10 @@ def test_malformed_history_raises_an_error() -> None:
         for body in ({"status": "success"}, {"status": "success", "callDetails": "x"}, ["success"]):
             server.faults.append(Fault(Reply(200, body)))
             with pytest.raises(UnreachableError):
-                list(BINOTEL.history(account, NOON - timedelta(hours=1), NOON, PlainDoor()))
+                list(BINOTEL.history(account, NOON - timedelta(hours=1), NOON, PlainClient()))
 
 
 def test_extensions_exclude_employees_without_a_number() -> None:
     with api_account() as (_, _server, account):
-        assert [one.extension for one in BINOTEL.extensions(account, PlainDoor())] == ["101", "102"]
-        assert "2 employees" in BINOTEL.ping(account, PlainDoor()).detail
+        assert [one.extension for one in BINOTEL.extensions(account, PlainClient())] == ["101", "102"]
+        assert "2 employees" in BINOTEL.ping(account, PlainClient()).detail

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 from pydantic import ValidationError
 
-from binotel_cases import BINOTEL, KEYS, RINGING, event, webhook
+from binotel_helpers import BINOTEL, KEYS, RINGING, event, webhook
 from hangtag.domain.calls.event import Outcome
 from hangtag.domain.calls.fold import fold
 from hangtag.providers.base import (

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from doors import PlainDoor
+from fake_clients import PlainClient
 from hangtag.domain.calls.classify import SkipReason, classify
 from hangtag.domain.calls.event import CallEvent, Direction, Outcome
 from hangtag.domain.calls.fold import fold
@@ -18,7 +18,7 @@ from hangtag.providers.base import (
 )
 from local.simulator.rest import Fault, Reply
 from local.simulator.story import load_story, message
-from mango_cases import CALLBACK, CLICK, DOCUMENTED, KEY, MANGO, api_account, leg, parsed, single, story
+from mango_helpers import CALLBACK, CLICK, DOCUMENTED, KEY, MANGO, api_account, leg, parsed, single, story
 from provider_stories import IDS, NOON, line
 
 
@@ -91,8 +91,8 @@ def test_results_of_other_commands_yield_no_events() -> None:
 
 def test_click_is_signed_as_in_the_documented_example() -> None:
     with api_account() as (account, api, server):
-        placed = MANGO.originate(account, CLICK, PlainDoor())
-        (request,) = server.asked
+        placed = MANGO.originate(account, CLICK, PlainClient())
+        (request,) = server.requests
     assert placed.call_id is None
     assert (request.method, request.path) == ("POST", "/vpbx/commands/callback")
     assert request.form == {"vpbx_api_key": KEY, "sign": DOCUMENTED[0][1], "json": CALLBACK}
@@ -101,7 +101,7 @@ def test_click_is_signed_as_in_the_documented_example() -> None:
 
 def test_line_is_sent_in_digits() -> None:
     with api_account() as (account, api, _):
-        MANGO.originate(account, replace(CLICK, line="+74951230002"), PlainDoor())
+        MANGO.originate(account, replace(CLICK, line="+74951230002"), PlainClient())
         assert api.placed[0]["line_number"] == "74951230002"
 
 
@@ -122,11 +122,11 @@ def test_line_is_sent_in_digits() -> None:
 def test_requests_that_mango_would_reject_are_not_sent(click: Click) -> None:
     with api_account() as (account, _, server):
         with pytest.raises(BadInputError):
-            MANGO.originate(account, click, PlainDoor())
+            MANGO.originate(account, click, PlainClient())
         for reference in ("", "https://files.mango-office.ru/1", "a b", "r" * 129, "é"):
             with pytest.raises(BadInputError):
-                MANGO.recording(account, reference, PlainDoor())
-        assert server.asked == []
+                MANGO.recording(account, reference, PlainClient())
+        assert server.requests == []
 
 
 def test_error_explains_that_mango_blocks_all_requests() -> None:
@@ -134,17 +134,17 @@ def test_error_explains_that_mango_blocks_all_requests() -> None:
         now = 1000.0
         api.clock = lambda: now
         unknown_employee = replace(CLICK, extension="999")
-        with pytest.raises(BadInputError, match=r"refused it \(3330\): no employee has that extension"):
-            MANGO.originate(account, unknown_employee, PlainDoor())
+        with pytest.raises(BadInputError, match=r"rejected the request \(3330\): no employee has that extension"):
+            MANGO.originate(account, unknown_employee, PlainClient())
         with pytest.raises(TooManyError, match="Try again in 120 seconds"):
-            MANGO.originate(account, unknown_employee, PlainDoor())
+            MANGO.originate(account, unknown_employee, PlainClient())
         # Correct requests are rejected too until the block ends, and nothing is retried.
-        before = len(server.asked)
+        before = len(server.requests)
         with pytest.raises(TooManyError, match="vpbx_api_salt"):
-            MANGO.originate(account, CLICK, PlainDoor())
-        assert len(server.asked) == before + 1
+            MANGO.originate(account, CLICK, PlainClient())
+        assert len(server.requests) == before + 1
         now += 120
-        MANGO.originate(account, CLICK, PlainDoor())
+        MANGO.originate(account, CLICK, PlainClient())
     assert len(api.placed) == 1
 
 
@@ -159,25 +159,25 @@ def test_error_explains_that_mango_blocks_all_requests() -> None:
         (Reply(503, {"result": 5008}), UnreachableError, "5008"),
         (Reply(200, {"result": "5003"}), UnreachableError, "5003"),
         (Reply(503, {"name": "Service Unavailable", "message": "Rate limit exceeded.", "code": 0, "status": 429}),
-         TooManyError, "slow down"),
+         TooManyError, "rate limit"),
         (Reply(401, ""), TooManyError, "120 seconds"),
-        (Reply(200, "<html>login</html>"), UnreachableError, "200"),
+        (Reply(200, "<html>login</html>"), UnreachableError, "unreadable response"),
     ],
 )  # fmt: skip
 def test_errors_never_repeat_text_from_mango(reply: Reply, error: type[Exception], words: str) -> None:
     with api_account() as (account, _, server):
         server.faults.append(Fault(reply))
         with pytest.raises(error, match=words) as raised:
-            MANGO.originate(account, CLICK, PlainDoor())
+            MANGO.originate(account, CLICK, PlainClient())
         assert "79001234567" not in str(raised.value)
         # The response to an asynchronous request can be empty.
         server.faults.append(Fault(Reply(200, "")))
-        MANGO.originate(account, CLICK, PlainDoor())
+        MANGO.originate(account, CLICK, PlainClient())
 
 
 def test_missing_credentials_prevent_any_request() -> None:
     for name in ("vpbx_api_key", "vpbx_api_salt"):
         with api_account(**{name: ""}) as (account, _, server):
             with pytest.raises(BadInputError, match="vpbx_api_key and vpbx_api_salt"):
-                MANGO.extensions(account, PlainDoor())
-            assert server.asked == []
+                MANGO.extensions(account, PlainClient())
+            assert server.requests == []

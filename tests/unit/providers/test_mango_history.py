@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from doors import PlainDoor
+from fake_clients import PlainClient
 from hangtag.domain.calls.event import CallEvent, Outcome
 from hangtag.domain.calls.fold import fold
 from hangtag.errors import UnreachableError
@@ -16,16 +16,16 @@ from hangtag.providers.base import (
 )
 from local.simulator.rest import Fault, Reply
 from local.simulator.story import load_story, message
-from mango_cases import MANGO, RECORDING, api_account, context, history_events, moment_of
+from mango_helpers import MANGO, RECORDING, api_account, context, history_events, moment_of
 from provider_stories import IDS, NOON, line
 
 
 def test_extensions_exclude_employees_without_short_number() -> None:
     with api_account() as (account, _, _):
-        employees = MANGO.extensions(account, PlainDoor())
+        employees = MANGO.extensions(account, PlainClient())
         assert employees[0] == KnownExtension("101", "Anna Petrova")
         assert len(employees) == 4
-        assert MANGO.ping(account, PlainDoor()).detail == "Mango responded. The account has 4 extensions."
+        assert MANGO.ping(account, PlainClient()).detail == "Mango responded. The account has 4 extensions."
 
 
 def test_documented_statistics_are_parsed() -> None:
@@ -41,13 +41,13 @@ def test_history_polls_a_limited_number_of_times() -> None:
     with api_account() as (account, api, server):
         api.contexts, api.polls = [context("e1", NOON)], 3
         assert history_events(account)
-        paths = [request.path for request in server.asked]
+        paths = [request.path for request in server.requests]
         assert paths[:2] == ["/vpbx/config/users/request", "/vpbx/stats/calls/request/"]
         assert paths[2:] == ["/vpbx/stats/calls/result/"] * 4
         api.polls = 1000
         with pytest.raises(UnreachableError, match="not ready after 30 polls"):
             history_events(account)
-        assert len(server.asked) == 6 + 2 + 30
+        assert len(server.requests) == 6 + 2 + 30
     # The client waits between two polls.
     assert MANGO.limits["result"].seconds / MANGO.limits["result"].count >= 2
 
@@ -60,14 +60,14 @@ def test_failed_statistics_are_reported_as_an_error(status: str) -> None:
                           Fault(Reply(200, {"result": 1000, "status": status}))]  # fmt: skip
         with pytest.raises(UnreachableError, match="did not produce"):
             history_events(account)
-        assert len(server.asked) == 4
+        assert len(server.requests) == 4
 
 
 def test_history_requests_all_pages() -> None:
     with api_account() as (account, api, server):
         api.contexts = [context(f"e{number}", NOON) for number in range(1200)]
         events = history_events(account)
-        pages = [json.loads(request.form["json"]) for request in server.asked if request.path.endswith("request/")]
+        pages = [json.loads(request.form["json"]) for request in server.requests if request.path.endswith("request/")]
     assert len({event.call_id for event in events}) == 1200
     assert [(page["limit"], page["offset"]) for page in pages] == [(500, 0), (500, 500), (500, 1000)]
 
@@ -79,7 +79,7 @@ def test_history_splits_a_long_span_into_months() -> None:
         api.contexts = [context("before", since - timedelta(seconds=1)), context("first", since),
                         context("after", NOON + timedelta(hours=2))]  # fmt: skip
         events = history_events(account, since)
-        request = [json.loads(item.form["json"]) for item in server.asked if item.path.endswith("request/")]
+        request = [json.loads(item.form["json"]) for item in server.requests if item.path.endswith("request/")]
     assert {event.call_id for event in events} == {"first"}
     assert request[0]["start_date"] == "31.12.2025 12:00:00"
     spans = [[moment_of(item[name]) for name in ("start_date", "end_date")] for item in request]

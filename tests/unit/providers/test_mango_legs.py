@@ -11,7 +11,7 @@ from hangtag.domain.calls.fold import fold
 from hangtag.providers.base import (
     PayloadError,
 )
-from mango_cases import INCOMING, OUTGOING, leg, parsed, single, story
+from mango_helpers import INCOMING, OUTGOING, leg, parsed, single, story
 from provider_stories import NOON
 
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from doors import NoLimits, NoTokens, PlainDoor
+from fake_clients import NoLimits, NoTokens, PlainClient
 from hangtag.domain.calls.fold import fold
 from hangtag.errors import BadInputError, TooManyError, UnreachableError
 from hangtag.outbound import RateLimitedClient
 from local.simulator.rest import Fault, Reply
-from mango_cases import MANGO, RECORDING, api_account, context, history_events, parsed
+from mango_helpers import MANGO, RECORDING, api_account, context, history_events, parsed
 from provider_stories import NOON
 
 
@@ -45,18 +45,21 @@ def test_each_request_returns_a_new_recording_address() -> None:
         assert [first.url, second.url] == api.links
         assert first.url != second.url
         # Addresses need no key, and following one would use it up.
-        assert (first.headers, [request.path for request in server.asked]) == ({}, ["/vpbx/queries/recording/post"] * 2)
-        assert json.loads(server.asked[0].form["json"]) == {"recording_id": RECORDING, "action": "download"}
+        assert (first.headers, [request.path for request in server.requests]) == (
+            {},
+            ["/vpbx/queries/recording/post"] * 2,
+        )
+        assert json.loads(server.requests[0].form["json"]) == {"recording_id": RECORDING, "action": "download"}
 
 
 def test_missing_recording_is_reported_as_not_ready() -> None:
     with api_account() as (account, _, server):
         with pytest.raises(BadInputError, match=r"3320.*no such recording yet"):
-            MANGO.recording(account, "MToxMDA=", PlainDoor())
+            MANGO.recording(account, "MToxMDA=", PlainClient())
         for reply in (Reply(200, b"ID3"), Reply(302, ""), Reply(204, "")):
             server.faults.append(Fault(reply))
             with pytest.raises(UnreachableError, match="no address"):
-                MANGO.recording(account, RECORDING, PlainDoor())
+                MANGO.recording(account, RECORDING, PlainClient())
     # An earlier request can count as a wrong one.
     assert MANGO.recording_delay >= timedelta(seconds=60)
 
@@ -81,7 +84,7 @@ def test_wrong_request_pauses_recording_requests() -> None:
 def test_documented_recording_ids_are_accepted(reference: str) -> None:
     with api_account() as (account, api, _):
         api.recordings.add(reference)
-        assert MANGO.recording(account, reference, PlainDoor()).url == api.links[-1]
+        assert MANGO.recording(account, reference, PlainClient()).url == api.links[-1]
         api.contexts = [context("e1", NOON)]
         api.contexts[0]["context_calls"][0]["members"][0]["recording_id"] = [reference]
         assert [item.url for item in fold(history_events(account)).recordings] == [reference]

@@ -13,8 +13,8 @@ from hangtag.providers.base import (
     VerificationKeys,
 )
 from hangtag.providers.mango.wire import signature
-from local.simulator.pbx import mango as simulator
-from mango_cases import (
+from local.simulator.providers.mango import pbx as simulator
+from mango_helpers import (
     CALLBACK,
     DISCONNECTED,
     DOCUMENTED,

@@ -7,27 +7,27 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from doors import NoTokens
+from fake_clients import NoTokens
 from hangtag.errors import BadInputError, TooManyError
 from hangtag.outbound import RateLimitedClient
 from hangtag.providers.ringcentral.form import RingCentralCredentials, RingCentralSettings
-from local.simulator.pbx import ringcentral as simulator
+from local.simulator.providers.ringcentral import pbx as simulator
 from local.simulator.rest import Fault, Reply
 from provider_stories import NOON
-from ringcentral_cases import ANNA, BORIS, RINGCENTRAL, FakeLimiter, api_account
+from ringcentral_helpers import ANNA, BORIS, RINGCENTRAL, FakeLimiter, api_account
 
 
 def test_rejected_access_token_is_replaced_once() -> None:
     with api_account() as (api, server, account, client):
         RINGCENTRAL.ping(account, client)
         RINGCENTRAL.ping(account, client)
-        assert api.given == 1
+        assert api.issued_tokens == 1
         api.tokens.clear()
         RINGCENTRAL.ping(account, client)
-        assert api.given == 2
+        assert api.issued_tokens == 2
         server.faults += [Fault(Reply(401, {"errorCode": "OAU-213"}))]
         RINGCENTRAL.ping(account, client)
-        assert api.given == 3
+        assert api.issued_tokens == 3
 
 
 def test_token_rejected_twice_raises_an_error() -> None:
@@ -38,11 +38,11 @@ def test_token_rejected_twice_raises_an_error() -> None:
         def refuse(request: Any) -> Reply:
             return original(request) if request.path.endswith("/token") else Reply(401, {"errorCode": "OAU-213"})
 
-        api.answer = refuse  # type: ignore[assignment, method-assign]
+        api.answer = refuse  # type: ignore[method-assign]
         with pytest.raises(BadInputError, match="client_id"):
             RINGCENTRAL.ping(account, client)
-        assert api.given == 2
-        assert len(server.asked) == 2 + 3
+        assert api.issued_tokens == 2
+        assert len(server.requests) == 2 + 3
 
 
 def test_new_credentials_get_their_own_token() -> None:
@@ -65,10 +65,10 @@ def test_rate_limited_group_is_paused(monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(TooManyError):
             list(RINGCENTRAL.history(account, NOON - timedelta(hours=1), NOON, client))
         assert limiter.held == {"heavy": 60.0}
-        count = len(server.asked)
+        count = len(server.requests)
         with pytest.raises(TooManyError):
             RINGCENTRAL.recording(account, "s-1", client)
-        assert len(server.asked) == count
+        assert len(server.requests) == count
         # Other groups have limits of their own.
         assert RINGCENTRAL.extensions(account, client)
 

@@ -6,7 +6,7 @@ import pytest
 
 from hangtag.errors import BadInputError
 from local.simulator.rest import Fault, Reply
-from ringcentral_cases import BORIS, CLICK, CONTACT, OWN, RINGCENTRAL, api_account, sent_requests
+from ringcentral_helpers import BORIS, CLICK, CONTACT, OWN, RINGCENTRAL, api_account, sent_requests
 
 
 def test_click_rings_the_desk_phone_of_the_employee() -> None:
@@ -29,7 +29,7 @@ def test_click_of_an_unknown_extension_sends_no_request(extension: str) -> None:
     with api_account() as (_, server, account, client):
         with pytest.raises(BadInputError, match="extensions"):
             RINGCENTRAL.originate(account, replace(CLICK, extension=extension), client)
-        assert not server.asked
+        assert not server.requests
 
 
 def test_click_without_a_phone_explains_the_problem() -> None:

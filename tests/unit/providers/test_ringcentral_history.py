@@ -13,7 +13,7 @@ from hangtag.errors import UnreachableError
 from local.simulator.rest import Fault, Reply
 from local.simulator.story import load_story, message
 from provider_stories import IDS, NOON
-from ringcentral_cases import (
+from ringcentral_helpers import (
     BORIS,
     CONTACT,
     OURS,
@@ -35,7 +35,7 @@ def test_recording_is_found_by_its_session() -> None:
         media = RINGCENTRAL.recording(account, "A1", client)
         assert media.url.startswith("https://media.ringcentral.com:443/")
         assert media.headers["authorization"].removeprefix("Bearer ") in api.tokens
-        assert ("telephonySessionId", "A1") in [tuple(item.split("=")) for item in server.asked[-1].query.split("&")]
+        assert ("telephonySessionId", "A1") in [tuple(item.split("=")) for item in server.requests[-1].query.split("&")]
         with pytest.raises(UnreachableError, match="no recording"):
             RINGCENTRAL.recording(account, "s-none", client)
 

@@ -7,9 +7,9 @@ import pytest
 from hangtag.domain.calls.classify import SkipReason, TagType
 from hangtag.domain.calls.event import Direction, Outcome
 from hangtag.domain.calls.fold import fold
-from local.simulator.pbx import ringcentral as simulator
+from local.simulator.providers.ringcentral import pbx as simulator
 from provider_stories import NOON
-from ringcentral_cases import (
+from ringcentral_helpers import (
     ANNA,
     BORIS,
     CONTACT,

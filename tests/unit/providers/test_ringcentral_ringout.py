@@ -3,7 +3,7 @@
 from hangtag.domain.calls.classify import PickUp, SkipReason, TagType
 from hangtag.domain.calls.event import Direction, Kind, Outcome
 from hangtag.domain.calls.fold import fold
-from ringcentral_cases import (
+from ringcentral_helpers import (
     CONTACT,
     OWN,
     dialling,

@@ -7,7 +7,7 @@ import pytest
 
 from hangtag.errors import BadInputError
 from local.simulator.rest import Reply
-from ringcentral_cases import HOOK, RINGCENTRAL, TOKEN, api_account, sent_requests
+from ringcentral_helpers import HOOK, RINGCENTRAL, TOKEN, api_account, sent_requests
 
 
 def test_setup_subscribes_the_address_with_the_token() -> None:
@@ -27,11 +27,11 @@ def test_active_subscription_costs_one_light_request() -> None:
     with api_account() as (api, server, account, client):
         RINGCENTRAL.setup(account, {"verification_token": TOKEN}, client)
         before = [dict(item) for item in api.subscriptions]
-        server.asked.clear()
+        server.requests.clear()
         result = RINGCENTRAL.renew_subscription(account, client)
         assert (result.what, result.ok) == ("look_after", True)
         assert "active" in result.detail
-        assert [(item.method, item.path) for item in server.asked] == [("GET", "/restapi/v1.0/subscription")]
+        assert [(item.method, item.path) for item in server.requests] == [("GET", "/restapi/v1.0/subscription")]
         assert api.subscriptions == before
 
 
@@ -87,7 +87,7 @@ def test_failed_deletion_does_not_prevent_a_new_subscription() -> None:
             refused = Reply(404, {"errorCode": "SUB-507", "message": "Subscription was expired"})
             return refused if request.method == "DELETE" else original(request)
 
-        api.answer = expired  # type: ignore[assignment, method-assign]
+        api.answer = expired  # type: ignore[method-assign]
         assert "created again" in RINGCENTRAL.renew_subscription(account, client).detail
         assert [item["expiresIn"] for item in api.subscriptions if item is not gone] == [30 * 86400]
         assert sent_requests(server)[1:] == [("DELETE", f"/subscription/{gone['id']}"), ("POST", "/subscription")]
@@ -130,7 +130,7 @@ def test_subscribing_requires_address_and_token() -> None:
     with api_account() as (api, server, account, client):
         with pytest.raises(BadInputError, match="Rotate"):
             RINGCENTRAL.renew_subscription(replace(account, webhook_url=""), client)
-        assert not server.asked
+        assert not server.requests
         bare = {name: value for name, value in account.credentials.items() if name != "verification_token"}
         with pytest.raises(BadInputError, match="verification_token"):
             RINGCENTRAL.renew_subscription(replace(account, credentials=bare), client)

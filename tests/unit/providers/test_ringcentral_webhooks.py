@@ -10,7 +10,7 @@ import pytest
 from hangtag.domain.calls.event import Kind
 from hangtag.providers.base import PayloadError, SignatureError, VerificationKeys
 from provider_stories import NOON
-from ringcentral_cases import BORIS, OURS, RINGCENTRAL, TOKEN, caller, events_of, notice, ringing, webhook
+from ringcentral_helpers import BORIS, OURS, RINGCENTRAL, TOKEN, caller, events_of, notice, ringing, webhook
 
 
 def test_handshake_returns_the_validation_token() -> None:

@@ -4,13 +4,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from doors import PlainDoor
+from fake_clients import PlainClient
 from hangtag.domain.calls.event import Direction
 from hangtag.errors import UnreachableError
 from hangtag.providers.ringostat import history as call_log
 from local.simulator.rest import Fault, Reply
 from provider_stories import NOON
-from ringostat_cases import RINGOSTAT, api_account
+from ringostat_helpers import RINGOSTAT, api_account
 
 
 def test_full_call_log_is_requested_in_halves(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -26,9 +26,9 @@ def test_full_call_log_is_requested_in_halves(monkeypatch: pytest.MonkeyPatch) -
                 "uniqueid": str(number), "calldate": at.strftime("%Y-%m-%d %H:%M:%S"), "call_type": "in",
                 "caller": "380671112233", "disposition": "ANSWERED", "billsec": 3, "waittime": 2,
             })  # fmt: skip
-        events = list(RINGOSTAT.history(account, begun, NOON, PlainDoor()))
+        events = list(RINGOSTAT.history(account, begun, NOON, PlainClient()))
         assert sorted(int(event.call_id) for event in events) == list(range(100))
-        assert len(server.asked) > 10
+        assert len(server.requests) > 10
     assert events[0].at == begun + timedelta(seconds=5)
 
 
@@ -37,11 +37,11 @@ def test_unreadable_rows_are_skipped() -> None:
         good = {"calldate": "2026-03-01 13:00:00", "call_type": "transitout", "dst": "1"}
         rows = [None, {}, {"uniqueid": "1"}, {**good, "uniqueid": "2", "waittime": "x"}, {**good, "uniqueid": "3"}]
         server.faults.append(Fault(Reply(200, rows)))
-        (result,) = RINGOSTAT.history(account, NOON - timedelta(hours=2), NOON, PlainDoor())
+        (result,) = RINGOSTAT.history(account, NOON - timedelta(hours=2), NOON, PlainClient())
         assert (result.call_id, result.direction) == ("3", Direction.OUT)
         server.faults.append(Fault(Reply(200, {"rows": []})))
         with pytest.raises(UnreachableError):
-            list(RINGOSTAT.history(account, NOON - timedelta(hours=2), NOON, PlainDoor()))
+            list(RINGOSTAT.history(account, NOON - timedelta(hours=2), NOON, PlainClient()))
 
 
 def test_time_zone_of_a_row_has_priority() -> None:
@@ -50,6 +50,6 @@ def test_time_zone_of_a_row_has_priority() -> None:
            "waittime": "12", "calldate": "2026-03-01T13:13:43+0300", "connected_with": "380671112233"}  # fmt: skip
     with api_account() as (_, server, account):
         server.faults.append(Fault(Reply(200, [row])))
-        (result,) = RINGOSTAT.history(account, NOON - timedelta(hours=2), NOON, PlainDoor())
+        (result,) = RINGOSTAT.history(account, NOON - timedelta(hours=2), NOON, PlainClient())
         assert result.started_at == datetime(2026, 3, 1, 10, 13, 43, tzinfo=UTC)
         assert result.at == result.started_at + timedelta(seconds=23)

@@ -9,7 +9,7 @@ from hangtag.errors import BadInputError
 from hangtag.outbound import check_host
 from hangtag.providers.base import PayloadError, VerificationKeys
 from provider_stories import NOON
-from ringostat_cases import ANSWERED, RINGOSTAT, SETTINGS, event, webhook
+from ringostat_helpers import ANSWERED, RINGOSTAT, SETTINGS, event, webhook
 
 
 @pytest.mark.parametrize("encoding", ["form", "json", "get"])

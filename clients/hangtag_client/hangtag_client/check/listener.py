@@ -22,7 +22,7 @@ from hangtag.providers.base import (
     WebhookResponse,
 )
 from hangtag.providers.reading import MAX_FIELDS
-from hangtag.providers.telephony_api import SECRET, parse, verify
+from hangtag.providers.telephony_api.webhook import SECRET, parse, verify
 from hangtag_client.check.heard import Heard
 
 __all__ = ["Listener"]
@@ -116,7 +116,7 @@ class Listener:
         )
         try:
             verify(request, self._trust)
-            result = parse(request, {})
+            result = parse(request)
         except WebhookRejectedError as refused:
             self._keep(Heard(status=refused.reply.status, fields=_fields(body), refusal=refused.reason))
             return refused.reply

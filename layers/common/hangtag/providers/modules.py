@@ -9,22 +9,8 @@ from hangtag.providers.base import Provider
 
 __all__ = ["MODULES", "wrapped"]
 
-_ITOOLABS = (
-    "megafon", "kcell", "moldcell", "beeline", "gravitel", "birlink", "vectortel", "transtelecom", "freedom", "sarkor",
-    "viva", "domru",
-)  # fmt: skip
 # The module's name, and the keys of its presets. Delete an entry when the module becomes a package.
-MODULES: dict[str, tuple[str, ...]] = {
-    "telephony_api": (),
-    "sipgate": (),
-    "twilio": (),
-    "telnyx": (),
-    "vonage": (),
-    "plivo": (),
-    "freepbx": (),
-    "generic": (),
-    "itoolabs": _ITOOLABS,
-}
+MODULES: dict[str, tuple[str, ...]] = {}
 _METHODS = {
     "handshake": "handshake",
     "verify": "verify",

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from hangtag.errors import UnreachableError
-from hangtag.providers.asking import Api, Refusal
 from hangtag.providers.base import Account, Check, Click, KnownExtension, Media, PbxClient, PlacedCall
 from hangtag.providers.binotel.calls import CALL_ID
 from hangtag.providers.reading import words
+from hangtag.providers.rest import Api, Refusal
 
 __all__ = ["extensions", "originate", "ping", "recording", "request", "rows"]
 
@@ -78,8 +78,10 @@ def request(
 ) -> Mapping[str, Any]:
     """Call a method and return its response. Raise as `Api.json` does, and TooManyError."""
     key, secret = _API.login(account)
-    content = {**body, "key": key, "secret": secret}
-    response = _API.send(account, client, "POST", f"/api/4.0/{method}.json", headers={}, asked=content, safe=safe)
+    credentials = {"key": key, "secret": secret}
+    response = _API.send(
+        account, client, "POST", f"/api/4.0/{method}.json", headers={}, content={**body, **credentials}, safe=safe
+    )
 
     def refusal(error: Mapping[str, Any], status: int) -> Refusal:
         code = str(error.get("code", status))
@@ -88,9 +90,9 @@ def request(
         is_code = len(code) <= 4 and code.isascii() and code.isalnum()
         return Refusal(words(error.get("message"), secret), code if is_code else "")
 
-    result = _API.said(response, refusal)
+    result = _API.json(response, refusal)
     if "status" not in result:
         raise _API.unreadable(response.status)
     if result["status"] != "success":
-        raise _API.refused(refusal(result, response.status), response.status)
+        raise _API.rejection(refusal(result, response.status), response.status)
     return result

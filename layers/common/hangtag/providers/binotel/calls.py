@@ -7,7 +7,7 @@ from typing import Any
 
 from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
 from hangtag.providers.base import PayloadError
-from hangtag.providers.reading import believed, moment, need, text, whole
+from hangtag.providers.reading import moment, need, outcome_of, plausible, text, whole
 
 __all__ = ["CALL_ID", "DIRECTIONS", "FIELD_LIMITS", "completed_events", "is_unfinished", "outcome_of_disposition"]
 
@@ -30,12 +30,12 @@ def completed_events(details: Mapping[str, Any], arrived_at: datetime | None) ->
     talk_seconds = (whole(details, "billsec") or 0) if outcome is Outcome.SUCCESS else 0
     started_at = moment(text(details, "startTime"))
     if arrived_at is not None:
-        started_at = believed(started_at, arrived_at)
+        started_at = plausible(started_at, arrived_at)
     at = arrived_at
     if started_at is not None:
         at = started_at + timedelta(seconds=(whole(details, "waitsec") or 0) + talk_seconds)
     if at is None:
-        raise PayloadError("startTime is missing or not a time")
+        raise PayloadError("Field startTime is missing or not a time.")
     extension = text(details, "internalNumber", FIELD_LIMITS["internalNumber"]) or None
     line = details.get("pbxNumberData")
     end = CallEvent(
@@ -81,10 +81,7 @@ _OUTCOMES = {
 
 def outcome_of_disposition(disposition: str, direction: Direction | None) -> Outcome | None:
     """Map a disposition to an Outcome; None if it is empty. An incoming call without an answer is missed."""
-    if not disposition:
-        return None
-    outcome = _OUTCOMES.get(disposition.upper(), Outcome.FAILED)
-    return Outcome.MISSED if direction is Direction.IN and outcome is not Outcome.SUCCESS else outcome
+    return outcome_of(_OUTCOMES, disposition.upper(), direction)
 
 
 def _unanswered_legs(history_data: Any, end: CallEvent) -> Iterator[CallEvent]:

@@ -7,7 +7,6 @@ from typing import Any
 from urllib.parse import urljoin
 
 from hangtag.errors import BadInputError, TooManyError, UnreachableError
-from hangtag.providers.asking import Api, Refusal
 from hangtag.providers.base import (
     Account,
     Check,
@@ -22,6 +21,7 @@ from hangtag.providers.base import (
 from hangtag.providers.mango.legs import REFERENCE
 from hangtag.providers.mango.wire import RECORDING_ID, signature
 from hangtag.providers.reading import json_of, text
+from hangtag.providers.rest import Api, Refusal
 
 __all__ = ["API", "extensions", "lenient_text", "originate", "ping", "post", "recording", "users"]
 
@@ -145,7 +145,7 @@ def _raise_for_code(response: Response, content: Mapping[str, Any], client: PbxC
     if code.startswith("5") or (response.status >= 500 and not code):
         raise UnreachableError(f"Mango returned a server error ({code or response.status}). Try again later.")
     if response.status >= 400 or code.startswith(("2", "3", "4")):
-        raise API.refused(Refusal(_explanation(code), code), response.status)
+        raise API.rejection(Refusal(_explanation(code), code), response.status)
 
 
 def _code(content: Mapping[str, Any]) -> str:

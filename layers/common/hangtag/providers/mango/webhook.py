@@ -21,7 +21,7 @@ from hangtag.providers.mango.wire import (
     signature,
     word,
 )
-from hangtag.providers.reading import believed, form, json_of, moment, need, same, text, whole
+from hangtag.providers.reading import form, json_of, moment, need, plausible, same, text, whole
 
 __all__ = ["parse", "verify"]
 
@@ -35,7 +35,7 @@ def verify(request: WebhookRequest, keys: VerificationKeys) -> None:
     is_signed = same(fields.get("sign", ""), [signature(key, payload, salt) for salt in salts])
     if not (is_our_key and is_signed):
         raise SignatureError(
-            "The field vpbx_api_key or sign is missing or wrong. Check that the key and the salt are those of this PBX."
+            "Field vpbx_api_key or sign is missing or wrong. Check that the key and the salt are those of this PBX."
         )
 
 
@@ -51,7 +51,7 @@ def parse(request: WebhookRequest) -> ParseResult:
         return ParseResult(unknown=path not in _IGNORED and not path.startswith("result/"))
     payload = json_of(form(request).get("json", ""))
     if not isinstance(payload, dict):
-        raise PayloadError("The field json does not contain a JSON object.")
+        raise PayloadError("Field json does not contain a JSON object.")
     return ParseResult(tuple(read_events(payload, request.arrived_at)))
 
 
@@ -64,7 +64,7 @@ def _summary_events(payload: Mapping[str, Any], arrived_at: datetime) -> Iterato
     `entry_result` is 1 also for calls that ended in the menu, so `talk_time` decides. The talk time follows from the
     legs: between the first answer and the end another employee can have been rung.
     """
-    ended_at = believed(moment(text(payload, "end_time")), arrived_at)
+    ended_at = plausible(moment(text(payload, "end_time")), arrived_at)
     direction = _DIRECTIONS.get(text(payload, "call_direction"))
     answered = (whole(payload, "talk_time") or 0) > 0
     line = number(payload, "line_number") or None
@@ -78,7 +78,7 @@ def _summary_events(payload: Mapping[str, Any], arrived_at: datetime) -> Iterato
         line=None if direction is Direction.INTERNAL else line,
         outcome=call_outcome(answered, text(payload, "disconnect_reason"), direction),
         final=True,
-        started_at=believed(moment(text(payload, "create_time")), arrived_at),
+        started_at=plausible(moment(text(payload, "create_time")), arrived_at),
     )
     yield from closing_events(summary, answered, summary.at)
 

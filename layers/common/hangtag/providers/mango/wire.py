@@ -11,7 +11,7 @@ from typing import Any
 
 from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
 from hangtag.providers.base import PayloadError
-from hangtag.providers.reading import believed, moment, text, whole
+from hangtag.providers.reading import moment, plausible, text, whole
 
 __all__ = [
     "CALLBACK_LEG",
@@ -56,7 +56,7 @@ def party(fields: Mapping[str, Any], name: str) -> Mapping[str, Any]:
         return value
     if value is None or value == []:
         return {}
-    raise PayloadError(f"{name} is not an object")
+    raise PayloadError(f"Field {name} is not an object.")
 
 
 # An employee's device, such as sip:anna@acme.mangosip.ru.
@@ -81,7 +81,7 @@ def number(fields: Mapping[str, Any], name: str = "number") -> str:
 
 def event_time(payload: Mapping[str, Any], arrived_at: datetime) -> tuple[datetime, bool]:
     """Return the event's time with `seq` added as milliseconds, and True if it is only the arrival time."""
-    at = believed(moment(text(payload, "timestamp")), arrived_at)
+    at = plausible(moment(text(payload, "timestamp")), arrived_at)
     if at is None:
         return arrived_at, True
     return at + timedelta(milliseconds=min(whole(payload, "seq") or 0, 499)), False

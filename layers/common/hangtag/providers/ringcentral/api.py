@@ -8,7 +8,6 @@ from urllib.parse import urlencode
 
 from hangtag.errors import BadInputError, UnreachableError
 from hangtag.limits import Token
-from hangtag.providers.asking import Api, Refusal, basic
 from hangtag.providers.base import (
     Account,
     Check,
@@ -20,6 +19,7 @@ from hangtag.providers.base import (
     Response,
 )
 from hangtag.providers.reading import need, text, words
+from hangtag.providers.rest import Api, Refusal, basic
 from hangtag.providers.ringcentral.wire import extension_numbers
 
 __all__ = ["ACCOUNT", "extensions", "originate", "pages", "ping", "records", "request", "token"]
@@ -148,13 +148,13 @@ def request(
 
     def send() -> Response:
         headers = {"authorization": f"Bearer {token(account, client)}"}
-        return _API.send(account, client, method, path, headers=headers, asked=body, limit=limit, safe=safe)
+        return _API.send(account, client, method, path, headers=headers, content=body, limit=limit, safe=safe)
 
     response = send()
     if response.status == 401:
         client.forget(_token_name(account))
         response = send()
-    return _API.said(response, _refusal)
+    return _API.json(response, _refusal)
 
 
 def _refusal(content: Mapping[str, Any], status: int) -> Refusal:  # noqa: ARG001
@@ -181,7 +181,7 @@ def _new_token(account: Account, client: PbxClient) -> Token:
         account, client, "POST", "/restapi/oauth/token", headers=headers, form=form, limit="auth", safe=True
     )
     # The token endpoint also rejects a login with 400.
-    content = _API._replace(login_statuses=(400, 401)).said(response, _refusal)
+    content = _API._replace(login_statuses=(400, 401)).json(response, _refusal)
     access_token, seconds = content.get("access_token"), content.get("expires_in")
     if not isinstance(access_token, str) or not access_token or type(seconds) is not int:
         raise UnreachableError("RingCentral's response contains no access token.")

@@ -20,7 +20,7 @@ from hangtag.providers.base import (
     WebhookRequest,
     WebhookResponse,
 )
-from hangtag.providers.reading import believed, json_object, moment, need, same, text, whole
+from hangtag.providers.reading import json_object, moment, need, plausible, same, text, whole
 from hangtag.providers.ringcentral.parties import VOICE_MAIL, Party, Session, party_event
 from hangtag.providers.ringcentral.wire import extension_numbers, inner
 
@@ -78,7 +78,7 @@ def parse(request: WebhookRequest, settings: Mapping[str, Any]) -> ParseResult:
     body = inner(fields, "body")
     rows = body.get("parties", [])
     if not isinstance(rows, list) or len(rows) > _MAX_PARTIES or not all(isinstance(row, dict) for row in rows):
-        raise PayloadError(f"parties is not a list of at most {_MAX_PARTIES} objects")
+        raise PayloadError(f"Field parties is not a list of at most {_MAX_PARTIES} objects.")
     session = _session(body, request, settings)
     if session.origin in _NO_CALLS:
         return ParseResult()
@@ -88,7 +88,7 @@ def parse(request: WebhookRequest, settings: Mapping[str, Any]) -> ParseResult:
 
 
 def _session(body: Mapping[str, Any], request: WebhookRequest, settings: Mapping[str, Any]) -> Session:
-    at = believed(moment(text(body, "eventTime")), request.arrived_at)
+    at = plausible(moment(text(body, "eventTime")), request.arrived_at)
     # Times are in milliseconds; the sequence number orders events within one.
     order = timedelta(microseconds=min(whole(body, "sequence") or 0, 999)) if at is not None else timedelta()
     return Session(

@@ -20,7 +20,7 @@ def inner(fields: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     """Return an object within another; {} if it is absent. Raise PayloadError if the value is not an object."""
     value = fields.get(name)
     if value is not None and not isinstance(value, dict):
-        raise PayloadError(f"{name} is not an object")
+        raise PayloadError(f"Field {name} is not an object.")
     return value or {}
 
 

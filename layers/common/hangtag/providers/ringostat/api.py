@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from hangtag.errors import UnreachableError
-from hangtag.providers.asking import Api, in_its_words
 from hangtag.providers.base import Account, Check, Click, PbxClient, PlacedCall
 from hangtag.providers.reading import json_of
+from hangtag.providers.rest import Api, error_of
 
 __all__ = ["API", "originate", "ping", "request"]
 
@@ -18,7 +18,7 @@ def originate(account: Account, click: Click, client: PbxClient) -> PlacedCall:
     form = {"extension": click.extension, "destination": click.number.removeprefix("+")}
     content = request(account, client, "/callback/outward_call", form)
     if isinstance(content, dict) and content.get("error"):
-        raise API.refused(in_its_words(content, 200), 200)
+        raise API.rejection(error_of(content, 200), 200)
     return PlacedCall()
 
 
@@ -36,4 +36,4 @@ def request(account: Account, client: PbxClient, path: str, form: Mapping[str, s
     # Only clicks are posted; they are not retried.
     method, safe = ("GET", True) if form is None else ("POST", False)
     response = API.send(account, client, method, path, headers={"auth-key": key}, form=form, safe=safe)
-    return json_of(API.success(response, in_its_words).body)
+    return json_of(API.raise_for_status(response, error_of).body)

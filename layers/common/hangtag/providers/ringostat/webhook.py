@@ -10,7 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
 from hangtag.providers.base import ParseResult, WebhookRequest
-from hangtag.providers.reading import believed, form, is_json, json_object, moment, need, query, text, whole, zone
+from hangtag.providers.reading import (
+    form,
+    is_json,
+    json_object,
+    moment,
+    need,
+    outcome_of,
+    plausible,
+    query,
+    text,
+    whole,
+    zone,
+)
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -61,7 +73,7 @@ def call_event(
     extension = _extension(fields, direction)
     outcome = _outcome(text(fields, "disposition"), direction) if is_end else None
     talk_seconds = (whole(fields, "billsec") or 0) if outcome is Outcome.SUCCESS else 0
-    started_at = believed(moment(text(fields, "calldate"), clock), arrived_at)
+    started_at = plausible(moment(text(fields, "calldate"), clock), arrived_at)
     ended_at = None
     if started_at and is_end:
         ended_at = started_at + timedelta(seconds=(whole(fields, "waittime") or 0) + talk_seconds)
@@ -126,8 +138,5 @@ _DISPOSITIONS = {
 
 def _outcome(disposition: str, direction: Direction) -> Outcome | None:
     """Map a call-log status to an Outcome; unknown statuses become FAILED, an unanswered incoming call MISSED."""
-    if not disposition:
-        return None
     status = " ".join(disposition.upper().replace("_", " ").replace("+", " ").split())
-    outcome = _DISPOSITIONS.get(status, Outcome.FAILED)
-    return Outcome.MISSED if direction is Direction.IN and outcome is not Outcome.SUCCESS else outcome
+    return outcome_of(_DISPOSITIONS, status, direction)
