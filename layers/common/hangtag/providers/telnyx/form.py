@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, SecretStr
 
 from hangtag.providers.forms.base import ApiSettings, Credentials, Number, ProviderInfo, SipDomain
-from hangtag.providers.telnyx import decoded
+from hangtag.providers.telnyx.webhook import decode_base64
 
 __all__ = ["INFOS"]
 
@@ -16,7 +16,7 @@ _WEAK = (0, 1, _PRIME - 1, _OF_ORDER_8, _PRIME - _OF_ORDER_8)
 
 
 def _a_public_key(typed: str) -> str:
-    raw = decoded(typed, 32)
+    raw = decode_base64(typed, 32)
     if raw is None:
         raise ValueError("a public key is 44 characters: 32 bytes in base64, as the portal shows it")
     if int.from_bytes(raw, "little") % 2**255 % _PRIME in _WEAK:
