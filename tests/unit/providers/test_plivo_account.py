@@ -3,9 +3,9 @@
 import pytest
 from pydantic import ValidationError
 
-from doors import PlainDoor
+from fake_clients import PlainClient
 from hangtag.providers.plivo.form import PlivoCredentials
-from plivo_support import fake_account, plivo
+from plivo_helpers import fake_account, plivo
 
 
 @pytest.mark.parametrize("auth_id", ["", "MA", "ma" * 10, "MAXXXXXXXXXXXXXXXXX1/", "MAXXXXXXXXXXXXXXXX/.."])
@@ -16,8 +16,8 @@ def test_malformed_auth_id_is_rejected(auth_id: str) -> None:
 
 def test_endpoints_are_the_extensions_of_the_account() -> None:
     with fake_account() as (_, _server, account):
-        assert [(one.extension, one.name) for one in plivo.extensions(account, PlainDoor())] == [
+        assert [(one.extension, one.name) for one in plivo.extensions(account, PlainClient())] == [
             ("101", "Anna"),
             ("102", "Boris"),
         ]
-        assert plivo.ping(account, PlainDoor()).ok
+        assert plivo.ping(account, PlainClient()).ok

@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from doors import PlainDoor
+from fake_clients import PlainClient
 from hangtag.errors import UnreachableError
 from local.simulator.rest import Fault, Reply
-from plivo_support import fake_account, plivo
+from plivo_helpers import fake_account, plivo
 from provider_stories import NOON
 
 
@@ -20,9 +20,9 @@ def test_history_reads_every_page_of_the_list() -> None:
                 "from_number": "79101234567", "to_number": "74951230001", "initiation_time": at, "end_time": at,
                 "answer_time": None, "call_duration": 0,
             })  # fmt: skip
-        results = list(plivo.history(account, NOON - timedelta(hours=2), NOON, PlainDoor()))
+        results = list(plivo.history(account, NOON - timedelta(hours=2), NOON, PlainClient()))
         assert len({event.call_id for event in results}) == 45
-        assert len([one for one in server.asked if one.path.endswith("/Call/")]) == 3
+        assert len([one for one in server.requests if one.path.endswith("/Call/")]) == 3
 
 
 def test_history_skips_malformed_rows_but_not_a_malformed_list() -> None:
@@ -31,8 +31,8 @@ def test_history_skips_malformed_rows_but_not_a_malformed_list() -> None:
         # In whose time zone?
         rows.append({"call_uuid": "y", "end_time": "2026-03-01 11:30:00"})
         server.faults.append(Fault(Reply(200, {"objects": rows})))
-        (event,) = plivo.history(account, NOON - timedelta(hours=2), NOON, PlainDoor())
+        (event,) = plivo.history(account, NOON - timedelta(hours=2), NOON, PlainClient())
         assert (event.call_id, event.final) == ("7", True)
         server.faults.append(Fault(Reply(200, {"objects": "x"})))
         with pytest.raises(UnreachableError):
-            list(plivo.history(account, NOON - timedelta(hours=2), NOON, PlainDoor()))
+            list(plivo.history(account, NOON - timedelta(hours=2), NOON, PlainClient()))

@@ -16,9 +16,9 @@ from hangtag.providers.base import (
     VerificationKeys,
     WebhookRequest,
 )
-from local.simulator.pbx import plivo as simulated
+from local.simulator.providers.plivo import pbx as simulated
 from local.simulator.story import Message
-from plivo_support import HOOK, NONCE, STARTED, plivo, webhook_request
+from plivo_helpers import HOOK, NONCE, STARTED, plivo, webhook_request
 from provider_stories import NOON
 
 # The examples of the facts, each accepted by the vendor's library.

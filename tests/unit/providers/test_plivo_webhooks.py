@@ -12,7 +12,7 @@ from hangtag.providers.base import (
     ParseResult,
     PayloadError,
 )
-from plivo_support import HOOK, NONCE, STARTED, plivo, webhook_request
+from plivo_helpers import HOOK, NONCE, STARTED, plivo, webhook_request
 
 
 def parse(fields: Mapping[str, str], settings: Mapping[str, Any] | None = None, **hints: str) -> ParseResult:

@@ -10,9 +10,9 @@ from pydantic import ValidationError
 
 from hangtag.errors import BadInputError, TooManyError, UnreachableError
 from hangtag.providers.telnyx.form import INFOS, TelnyxCredentials, TelnyxSettings
-from local.simulator.pbx import telnyx as simulated
+from local.simulator.providers.telnyx import pbx as simulated
 from local.simulator.rest import Fault, Reply
-from telnyx_support import OWN, SETTINGS, WORKED_KEY, fake_account, library, telnyx
+from telnyx_helpers import OWN, SETTINGS, WORKED_KEY, fake_account, library, telnyx
 
 
 def test_server_error_or_rate_limit_maps_to_its_exception() -> None:
@@ -20,28 +20,28 @@ def test_server_error_or_rate_limit_maps_to_its_exception() -> None:
         for status, error in ((500, UnreachableError), (503, UnreachableError), (429, TooManyError)):
             at.server.faults += [Fault(Reply(status, {"errors": [{"code": "10007"}]}))]
             with pytest.raises(error):
-                telnyx.ping(at.account, at.door)
+                telnyx.ping(at.account, at.client)
 
 
 def test_connection_check_covers_the_application() -> None:
     with fake_account() as at:
-        results = telnyx.ping(at.account, at.door)
+        results = telnyx.ping(at.account, at.client)
         assert (results.what, results.ok) == ("pbx", True)
         assert at.last().path == f"/v2/call_control_applications/{simulated.CREDENTIALS['connection_id']}"
         at.api.application["active"] = False
-        assert not telnyx.ping(at.account, at.door).ok
+        assert not telnyx.ping(at.account, at.client).ok
         at.api.application |= {"active": True, "webhook_api_version": "1"}
-        assert "v2" in telnyx.ping(at.account, at.door).detail
-        assert not telnyx.ping(at.account, at.door).ok
+        assert "v2" in telnyx.ping(at.account, at.client).detail
+        assert not telnyx.ping(at.account, at.client).ok
         other = replace(at.account, credentials={**at.account.credentials, "connection_id": "1"})
         with pytest.raises(BadInputError, match="nothing with that id"):
-            telnyx.ping(other, at.door)
-        by_history = telnyx.ping(at.without("connection_id"), at.door)
+            telnyx.ping(other, at.client)
+        by_history = telnyx.ping(at.without("connection_id"), at.client)
         assert (by_history.ok, at.last().path) == (True, "/v2/balance")
         assert "connection_id" in by_history.detail
-        request_log = len(at.server.asked)
-        assert telnyx.ping(at.without("api_key"), at.door).ok
-        assert len(at.server.asked) == request_log
+        request_log = len(at.server.requests)
+        assert telnyx.ping(at.without("api_key"), at.client).ok
+        assert len(at.server.requests) == request_log
 
 
 def test_connection_check_uses_the_paths_of_the_vendor_library() -> None:
@@ -50,10 +50,10 @@ def test_connection_check_uses_the_paths_of_the_vendor_library() -> None:
         application = client.call_control_applications.retrieve(connection).data
         assert application is not None
         assert application.active
-        telnyx.ping(at.account, at.door)
+        telnyx.ping(at.account, at.client)
         client.balance.retrieve()
-        telnyx.ping(at.without("connection_id"), at.door)
-        paths = [request_log.path for request_log in at.server.asked]
+        telnyx.ping(at.without("connection_id"), at.client)
+        paths = [request_log.path for request_log in at.server.requests]
         assert (paths[0], paths[2]) == (paths[1], paths[3])
 
 
@@ -67,13 +67,13 @@ def test_extensions_are_the_users_of_sip_credentials() -> None:
             {"sip_username": "nameless"},
         ]
         at.api.page_size = 2
-        results = {one.extension: one.name for one in telnyx.extensions(at.account, at.door)}
+        results = {one.extension: one.name for one in telnyx.extensions(at.account, at.client)}
         assert results == {"anna101": "Anna", "gencredBoris": "Boris", "nameless": ""}
-        ours = [request_log.path for request_log in at.server.asked]
-        at.server.asked.clear()
+        ours = [request_log.path for request_log in at.server.requests]
+        at.server.requests.clear()
         assert [one.user_name for one in client.credential_connections.list()] == ["anna101"]
         assert next(iter(client.telephony_credentials.list())).sip_username == "gencredBoris"
-        assert {request_log.path for request_log in at.server.asked} == set(ours)
+        assert {request_log.path for request_log in at.server.requests} == set(ours)
 
 
 @pytest.mark.parametrize(

@@ -19,11 +19,11 @@ from hangtag.providers.base import (
     PayloadError,
     PlacedCall,
 )
-from local.simulator.pbx import telnyx as simulated
+from local.simulator.providers.telnyx import pbx as simulated
+from local.simulator.providers.telnyx.api import KNOWN_RECORDING
 from local.simulator.rest import Fault, Reply
-from local.simulator.rest.telnyx import KNOWN_RECORDING
 from provider_stories import NOON
-from telnyx_support import (
+from telnyx_helpers import (
     ANNA,
     CONTACT,
     EMPLOYEE,
@@ -152,8 +152,8 @@ def state_of(dial: Mapping[str, Any]) -> Any:
 
 def test_retried_click_sends_the_same_command() -> None:
     with fake_account() as at:
-        assert telnyx.originate(at.account, CLICK, at.door) == PlacedCall("session-0")
-        assert telnyx.originate(at.account, CLICK, at.door) == PlacedCall("session-0")
+        assert telnyx.originate(at.account, CLICK, at.client) == PlacedCall("session-0")
+        assert telnyx.originate(at.account, CLICK, at.client) == PlacedCall("session-0")
         (dial,) = at.api.placed
         assert (dial["to"], dial["from"]) == (ANNA, SECOND_OWN)
         assert dial["connection_id"] == simulated.CREDENTIALS["connection_id"]
@@ -161,20 +161,20 @@ def test_retried_click_sends_the_same_command() -> None:
         assert {"link_to", "bridge_on_answer", "record"} & dial.keys() == set()
         assert (at.last().method, at.last().path) == ("POST", "/v2/calls")
         assert at.last().headers["authorization"] == f"Bearer {simulated.CREDENTIALS['api_key']}"
-        telnyx.originate(at.account, replace(CLICK, reference="r-2"), at.door)
+        telnyx.originate(at.account, replace(CLICK, reference="r-2"), at.client)
         assert len(at.api.placed) == 2
 
 
 def test_contact_is_called_on_behalf_of_the_employees_leg() -> None:
     with fake_account() as at:
-        telnyx.originate(at.account, CLICK, at.door)
+        telnyx.originate(at.account, CLICK, at.client)
         body = body_of("answered", SECOND_OWN, ANNA, call_control_id="v3:control-0", call_session_id="session-0")
         body["data"]["payload"]["client_state"] = at.api.placed[0]["client_state"]
         step = telnyx.next_step(webhook_request(body))
         assert step is not None
-        assert telnyx.connect(at.account, step, at.door) == PlacedCall("session-0")
+        assert telnyx.connect(at.account, step, at.client) == PlacedCall("session-0")
         # The webhook may come twice.
-        telnyx.connect(at.account, step, at.door)
+        telnyx.connect(at.account, step, at.client)
         _, dial = at.api.placed
         assert (dial["to"], dial["from"], dial["link_to"]) == (CONTACT, SECOND_OWN, "v3:control-0")
         assert (dial["bridge_on_answer"], dial["bridge_intent"]) == (True, True)
@@ -188,14 +188,14 @@ def test_contact_is_called_on_behalf_of_the_employees_leg() -> None:
         assert step is not None
         for _ in range(2):
             # Twice: that it is over already is no error.
-            telnyx.connect(at.account, step, at.door)
+            telnyx.connect(at.account, step, at.client)
         assert at.api.over == ["v3:control-0"]
         assert at.last().path in ("/v2/calls/v3%3Acontrol-0/actions/hangup", "/v2/calls/v3:control-0/actions/hangup")
 
 
 def test_requests_of_a_click_equal_those_of_the_vendor_library() -> None:
     with fake_account() as at, library(at) as client:
-        telnyx.originate(at.account, CLICK, at.door)
+        telnyx.originate(at.account, CLICK, at.client)
         step = {
             "do": "dial",
             "call_id": "s",
@@ -204,11 +204,11 @@ def test_requests_of_a_click_equal_those_of_the_vendor_library() -> None:
             "number": CONTACT,
             "line": OWN,
         }
-        telnyx.connect(at.account, step, at.door)
+        telnyx.connect(at.account, step, at.client)
         by_history = {"from" if name == "from_" else name for name in CallDialParams.__annotations__}
         for dial in at.api.placed:
             assert dial.keys() <= by_history
-            ours = at.server.asked[0]
+            ours = at.server.requests[0]
             arguments = {"from_" if name == "from" else name: value for name, value in dial.items()}
             data = client.calls.dial(**arguments).data
             assert data is not None
@@ -219,7 +219,7 @@ def test_requests_of_a_click_equal_those_of_the_vendor_library() -> None:
         client.calls.actions.hangup("v3:control-0")
         theirs = at.last()
         at.api.live.add("v3:control-0")
-        telnyx.connect(at.account, {**step, "do": "hang_up"}, at.door)
+        telnyx.connect(at.account, {**step, "do": "hang_up"}, at.client)
         assert at.api.over == ["v3:control-0"] * 2
         assert at.last().path.replace("%3A", ":") == theirs.path.replace("%3A", ":")
 
@@ -227,35 +227,35 @@ def test_requests_of_a_click_equal_those_of_the_vendor_library() -> None:
 @pytest.mark.parametrize("record", [True, False])
 def test_click_is_recorded_unless_the_setting_is_off(record: bool) -> None:
     with fake_account(record_calls=record) as at:
-        telnyx.originate(at.account, CLICK, at.door)
+        telnyx.originate(at.account, CLICK, at.client)
         step = {"do": "dial", "call_id": "s", "control_id": "v3:control-0", "number": CONTACT, "line": OWN}
-        telnyx.connect(at.account, step, at.door)
+        telnyx.connect(at.account, step, at.client)
         assert ("record" in at.api.placed[1]) is record
 
 
 def test_employee_is_hung_up_if_the_contact_cannot_be_called() -> None:
     with fake_account() as at:
-        telnyx.originate(at.account, CLICK, at.door)
+        telnyx.originate(at.account, CLICK, at.client)
         step = {"do": "dial", "call_id": "s", "control_id": "v3:control-0", "number": "+7", "line": OWN}
         with pytest.raises(BadInputError, match="10016"):
-            telnyx.connect(at.account, step, at.door)
+            telnyx.connect(at.account, step, at.client)
         assert at.api.over == ["v3:control-0"]
         with pytest.raises(BadInputError, match="already ended"):
-            telnyx.connect(at.account, {**step, "number": CONTACT}, at.door)
+            telnyx.connect(at.account, {**step, "number": CONTACT}, at.client)
         # No answer is none to act on: what is tried again may succeed.
         at.api.live.add("v3:control-0")
         at.server.faults += [Fault(Reply(503, "<html>"))]
         with pytest.raises(UnreachableError):
-            telnyx.connect(at.account, {**step, "number": CONTACT}, at.door)
+            telnyx.connect(at.account, {**step, "number": CONTACT}, at.client)
         assert at.api.over == ["v3:control-0"]
-        telnyx.connect(at.account, {**step, "number": CONTACT}, at.door)
+        telnyx.connect(at.account, {**step, "number": CONTACT}, at.client)
         assert len(at.api.placed) == 2
 
 
 def test_setting_determines_the_domain_of_the_phones() -> None:
     for domain, to in ((None, "sip:anna101@sip.telnyx.com"), ("pbx.example.com", "sip:anna101@pbx.example.com")):
         with fake_account(sip_domain=domain) as at:
-            telnyx.originate(at.account, replace(CLICK, extension="anna101", line=None), at.door)
+            telnyx.originate(at.account, replace(CLICK, extension="anna101", line=None), at.client)
             assert (at.api.placed[0]["to"], at.api.placed[0]["from"]) == (to, OWN)
 
 
@@ -271,8 +271,8 @@ def test_invalid_click_is_rejected_without_a_request() -> None:
             (replace(at.account, settings={}), replace(CLICK, line=None), "caller_id"),
         ):
             with pytest.raises(BadInputError, match=words):
-                telnyx.originate(account, click, at.door)
-        assert at.server.asked == []
+                telnyx.originate(account, click, at.client)
+        assert at.server.requests == []
 
 
 REFUSED = {
@@ -299,7 +299,7 @@ def test_api_rejection_has_our_message_without_the_number(status: int, code: str
     with fake_account() as at:
         at.server.faults += [Fault(Reply(status, payload))]
         with pytest.raises(BadInputError, match=REFUSED[status, code]) as error:
-            telnyx.originate(at.account, CLICK, at.door)
+            telnyx.originate(at.account, CLICK, at.client)
         words = error.value.message
         assert CONTACT not in words
         assert "<" not in words
@@ -311,18 +311,18 @@ def test_rejection_without_an_error_code_shows_the_status(errors: object) -> Non
     with fake_account() as at:
         at.server.faults += [Fault(Reply(422, {"errors": errors}))]
         with pytest.raises(BadInputError, match="422"):
-            telnyx.originate(at.account, CLICK, at.door)
+            telnyx.originate(at.account, CLICK, at.client)
 
 
 def test_message_about_a_rejected_api_key_does_not_contain_it() -> None:
     with fake_account() as at:
         wrong = replace(at.account, credentials={**at.account.credentials, "api_key": "KEY_of_another_account"})
         for ask in (
-            lambda: telnyx.originate(wrong, CLICK, at.door),
-            lambda: telnyx.recording(wrong, KNOWN_RECORDING, at.door),
-            lambda: telnyx.ping(wrong, at.door),
-            lambda: telnyx.extensions(wrong, at.door),
-            lambda: list(telnyx.history(wrong, NOON, NOON + timedelta(hours=1), at.door)),
+            lambda: telnyx.originate(wrong, CLICK, at.client),
+            lambda: telnyx.recording(wrong, KNOWN_RECORDING, at.client),
+            lambda: telnyx.ping(wrong, at.client),
+            lambda: telnyx.extensions(wrong, at.client),
+            lambda: list(telnyx.history(wrong, NOON, NOON + timedelta(hours=1), at.client)),
         ):
             with pytest.raises(BadInputError, match="api_key") as error:
                 ask()
@@ -347,10 +347,10 @@ def test_message_about_a_rejected_api_key_does_not_contain_it() -> None:
 def test_unreadable_response_is_an_unreachable_pbx(junk: bytes) -> None:
     with fake_account() as at:
         for ask in (
-            lambda: telnyx.originate(at.account, CLICK, at.door),
-            lambda: telnyx.recording(at.account, KNOWN_RECORDING, at.door),
-            lambda: telnyx.ping(at.account, at.door),
-            lambda: telnyx.ping(at.without("connection_id"), at.door),
+            lambda: telnyx.originate(at.account, CLICK, at.client),
+            lambda: telnyx.recording(at.account, KNOWN_RECORDING, at.client),
+            lambda: telnyx.ping(at.account, at.client),
+            lambda: telnyx.ping(at.without("connection_id"), at.client),
         ):
             at.server.faults += [Fault(Reply(200, junk))]
             with pytest.raises(UnreachableError):
@@ -360,4 +360,4 @@ def test_unreadable_response_is_an_unreachable_pbx(junk: bytes) -> None:
                 continue
             at.server.faults += [Fault(Reply(200, junk_list))]
             with pytest.raises(UnreachableError):
-                telnyx.extensions(at.account, at.door)
+                telnyx.extensions(at.account, at.client)

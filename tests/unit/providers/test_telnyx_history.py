@@ -9,12 +9,12 @@ import pytest
 from hangtag.domain.calls.event import Kind
 from hangtag.domain.calls.fold import fold
 from hangtag.errors import UnreachableError
-from local.simulator.pbx import telnyx as simulated
+from local.simulator.providers.telnyx import pbx as simulated
+from local.simulator.providers.telnyx.api import KNOWN_RECORDING
 from local.simulator.rest import Fault, Reply
-from local.simulator.rest.telnyx import KNOWN_RECORDING
 from local.simulator.story import Story, load_story, message
 from provider_stories import IDS, NOON, comparable
-from telnyx_support import deliveries, each_story, fake_account, flat, library, telnyx
+from telnyx_helpers import deliveries, each_story, fake_account, flat, library, telnyx
 
 
 def listed(story: Story, call: str, start: datetime) -> list[dict[str, Any]]:
@@ -43,7 +43,7 @@ def test_history_yields_the_events_of_the_webhooks(story: Story) -> None:
         at.api.lists["webhook_deliveries"] = listed(story, IDS["call"], NOON)
         if right.recording is not None and not right.recording.temporary:
             at.api.lists["recordings"] = [stored(IDS["call"], NOON + timedelta(minutes=4))]
-        past = list(telnyx.history(at.account, NOON - timedelta(hours=1), NOON + timedelta(hours=1), at.door))
+        past = list(telnyx.history(at.account, NOON - timedelta(hours=1), NOON + timedelta(hours=1), at.client))
         assert fold([*by_webhook, *past]) == right
         if right.recording is None or not right.recording.temporary:
             assert fold(past) == right
@@ -57,7 +57,7 @@ def test_history_replaces_lost_webhooks() -> None:
     with fake_account() as at:
         at.api.lists["webhook_deliveries"] = listed(story, IDS["call"], NOON)
         at.api.lists["recordings"] = [stored(IDS["call"], NOON + timedelta(minutes=1))]
-        past = list(telnyx.history(at.account, NOON - timedelta(hours=1), NOON + timedelta(hours=1), at.door))
+        past = list(telnyx.history(at.account, NOON - timedelta(hours=1), NOON + timedelta(hours=1), at.client))
         call = fold([*by_webhook, *past])
         assert call.recording is not None
         assert (call.recording.url, call.recording.temporary) == (KNOWN_RECORDING, False)
@@ -74,7 +74,7 @@ def test_history_contains_calls_that_began_in_the_period() -> None:
         for call, start in begun.items():
             at.api.lists["webhook_deliveries"] += listed(story, call, start)
             at.api.lists["recordings"].append(stored(call, start + timedelta(minutes=2), f"rec-{call}"))
-        past = list(telnyx.history(at.account, NOON, NOON + hour, at.door))
+        past = list(telnyx.history(at.account, NOON, NOON + hour, at.client))
         assert {event.call_id for event in past} == {"first", "last"}
         assert {event.recording for event in past if event.recording} == {"rec-first", "rec-last"}
         for call in ("first", "last"):
@@ -90,12 +90,12 @@ def test_history_reads_every_page_as_the_vendor_library_does() -> None:
                 load_story("missed_incoming", "telnyx"), f"c{number}", NOON + timedelta(minutes=number)
             )
         at.api.page_size = 4
-        past = list(telnyx.history(at.account, NOON, NOON + timedelta(hours=1), at.door))
+        past = list(telnyx.history(at.account, NOON, NOON + timedelta(hours=1), at.client))
         assert len({event.call_id for event in past}) == 7
-        lists = [request_log for request_log in at.server.asked if request_log.path == "/v2/webhook_deliveries"]
+        lists = [request_log for request_log in at.server.requests if request_log.path == "/v2/webhook_deliveries"]
         assert len(lists) == 7
         ours = parse_qsl(lists[0].query)
-        at.server.asked.clear()
+        at.server.requests.clear()
         until = "2026-03-01T17:30:00Z"
         client.webhook_deliveries.list(
             filter={
@@ -112,7 +112,7 @@ def test_history_reads_every_page_as_the_vendor_library_does() -> None:
             filter={"created_at": {"gte": "2026-03-01T12:00:00Z", "lte": until}}, page_number=1, page_size=250
         )
         theirs = at.last()
-        list(telnyx.history(at.account, NOON, NOON + timedelta(hours=1), at.door))
+        list(telnyx.history(at.account, NOON, NOON + timedelta(hours=1), at.client))
         assert at.last().path == theirs.path == "/v2/recordings"
         assert sorted(parse_qsl(at.last().query)) == sorted(parse_qsl(theirs.query))
 
@@ -122,8 +122,8 @@ def test_list_without_a_page_count_ends_with_an_empty_page() -> None:
         rows = [{"user_name": f"user{number}"} for number in range(3)]
         pages = [rows[:2], rows[2:], [], [], []]
         at.server.faults += [Fault(Reply(200, {"data": page, "meta": None})) for page in pages]
-        assert len(telnyx.extensions(at.account, at.door)) == 3
-        assert len(at.server.asked) == 4
+        assert len(telnyx.extensions(at.account, at.client)) == 3
+        assert len(at.server.requests) == 4
 
 
 def test_history_skips_rows_of_other_applications_or_malformed_rows() -> None:
@@ -149,8 +149,8 @@ def test_history_skips_rows_of_other_applications_or_malformed_rows() -> None:
             {**stored("ours", NOON + timedelta(minutes=1)), "id": None},
         ]
         hour = NOON + timedelta(hours=1)
-        assert {event.call_id for event in telnyx.history(at.account, NOON, hour, at.door)} == {"ours"}
-        every = telnyx.history(at.without("connection_id"), NOON, hour, at.door)
+        assert {event.call_id for event in telnyx.history(at.account, NOON, hour, at.client)} == {"ours"}
+        every = telnyx.history(at.without("connection_id"), NOON, hour, at.client)
         assert {event.call_id for event in every} == {"ours", "theirs"}
 
 
@@ -159,6 +159,6 @@ def test_endless_history_is_abandoned_after_fifty_pages() -> None:
         rows = listed(load_story("missed_incoming", "telnyx"), "c", NOON)
         endless = Fault(Reply(200, {"data": rows, "meta": {"page_number": 1, "total_pages": 10**9}}))
         at.server.faults += [endless] * 60
-        with pytest.raises(UnreachableError, match="shorter time"):
-            list(telnyx.history(at.account, NOON, NOON + timedelta(hours=1), at.door))
-        assert len(at.server.asked) == 50
+        with pytest.raises(UnreachableError, match="shorter period"):
+            list(telnyx.history(at.account, NOON, NOON + timedelta(hours=1), at.client))
+        assert len(at.server.requests) == 50

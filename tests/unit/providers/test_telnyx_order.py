@@ -10,7 +10,7 @@ from hangtag.domain.calls.event import Direction, Kind, Outcome
 from hangtag.domain.calls.fold import fold
 from local.simulator.story import Story, load_story
 from provider_stories import NOON, closed
-from telnyx_support import ANNA, BORIS, CONTACT, all_of, body_of, deliveries, each_story, flat
+from telnyx_helpers import ANNA, BORIS, CONTACT, all_of, body_of, deliveries, each_story, flat
 
 
 @each_story

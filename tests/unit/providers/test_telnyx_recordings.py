@@ -7,9 +7,9 @@ import pytest
 
 from hangtag.domain.calls.event import Kind
 from hangtag.errors import BadInputError, UnreachableError
+from local.simulator.providers.telnyx.api import KNOWN_RECORDING
 from local.simulator.rest import Fault, Reply
-from local.simulator.rest.telnyx import KNOWN_RECORDING
-from telnyx_support import fake_account, library, parse, single_event, telnyx
+from telnyx_helpers import fake_account, library, parse, single_event, telnyx
 
 URL = "https://s3.amazonaws.com/telephony-recorder-prod/acme/call.mp3?X-Amz-Expires=600"
 
@@ -46,7 +46,7 @@ def test_recording_without_an_address_has_no_event() -> None:
 
 def test_recording_address_is_requested_anew_each_time() -> None:
     with fake_account() as at, library(at) as client:
-        media = telnyx.recording(at.account, KNOWN_RECORDING, at.door)
+        media = telnyx.recording(at.account, KNOWN_RECORDING, at.client)
         assert media.url.startswith(f"{at.server.url}/files/{KNOWN_RECORDING}.mp3")
         # The address is signed by itself; the API key goes nowhere but to the API.
         assert media.headers == {}
@@ -55,14 +55,14 @@ def test_recording_address_is_requested_anew_each_time() -> None:
         assert theirs is not None
         assert theirs.download_urls is not None
         assert (theirs.download_urls.mp3, at.last().path) == (media.url, ours.path)
-        request_log = len(at.server.asked)
-        assert telnyx.recording(at.account, URL, at.door).url == URL
+        request_log = len(at.server.requests)
+        assert telnyx.recording(at.account, URL, at.client).url == URL
         for wrong in ("", "../balance", "a/b", "http://s3.example/x", "file:///etc/passwd", "x" * 65, "é"):
             with pytest.raises(BadInputError):
-                telnyx.recording(at.account, wrong, at.door)
-        assert len(at.server.asked) == request_log
+                telnyx.recording(at.account, wrong, at.client)
+        assert len(at.server.requests) == request_log
         with pytest.raises(BadInputError, match="nothing with that id"):
-            telnyx.recording(at.account, "deleted", at.door)
+            telnyx.recording(at.account, "deleted", at.client)
         at.server.faults += [Fault(Reply(200, {"data": {"download_urls": {"mp3": 5}}}))]
         with pytest.raises(UnreachableError):
-            telnyx.recording(at.account, KNOWN_RECORDING, at.door)
+            telnyx.recording(at.account, KNOWN_RECORDING, at.client)

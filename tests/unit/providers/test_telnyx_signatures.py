@@ -15,10 +15,10 @@ from hangtag.providers.base import (
     VerificationKeys,
     WebhookRequest,
 )
-from local.simulator.pbx import telnyx as simulated
+from local.simulator.providers.telnyx import pbx as simulated
 from local.simulator.story import Story, message
 from provider_stories import IDS, NOON
-from telnyx_support import (
+from telnyx_helpers import (
     OURS,
     STORIES,
     WORKED_BODY,

@@ -14,7 +14,7 @@ from hangtag.providers.base import (
     PayloadError,
 )
 from provider_stories import NOON
-from telnyx_support import (
+from telnyx_helpers import (
     ANNA,
     BORIS,
     CONTACT,

@@ -7,37 +7,37 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from pydantic import ValidationError
 
-from doors import PlainDoor
+from fake_clients import PlainClient
 from hangtag.errors import BadInputError
 from hangtag.providers.twilio.form import INFOS, TwilioCredentials
-from local.simulator.pbx import twilio as simulated
+from local.simulator.providers.twilio import pbx as simulated
+from local.simulator.providers.twilio.api import Api
 from local.simulator.rest import serving
-from local.simulator.rest.twilio import Api
-from twilio_support import ACCOUNT, CLICK, DIALLED, HOOK, TOKEN, account_of, fake_account, single_event, twilio
+from twilio_helpers import ACCOUNT, CLICK, DIALLED, HOOK, TOKEN, account_of, fake_account, single_event, twilio
 
 
 def test_account_request_uses_the_token_others_use_the_api_key() -> None:
     api = Api(simulated.CREDENTIALS)
     with serving(api) as server:
         account = account_of(api.credentials(server.url), api.settings(server.url))
-        assert twilio.ping(account, PlainDoor()).ok
-        users = [b64decode(one.headers["authorization"].removeprefix("Basic ")).decode() for one in server.asked]
-        paths = [one.path.removeprefix(f"/2010-04-01/Accounts/{ACCOUNT}") for one in server.asked]
+        assert twilio.ping(account, PlainClient()).ok
+        users = [b64decode(one.headers["authorization"].removeprefix("Basic ")).decode() for one in server.requests]
+        paths = [one.path.removeprefix(f"/2010-04-01/Accounts/{ACCOUNT}") for one in server.requests]
         assert paths == [".json", "/Calls.json"]
         assert [user.partition(":")[0] for user in users] == [ACCOUNT, simulated.CREDENTIALS["api_key_sid"]]
-        twilio.originate(account, CLICK, PlainDoor())
+        twilio.originate(account, CLICK, PlainClient())
         wrong = account_of({**account.credentials, "api_key_secret": "wrong"}, account.settings)
         with pytest.raises(BadInputError, match="api_key_sid and api_key_secret"):
-            twilio.ping(wrong, PlainDoor())
+            twilio.ping(wrong, PlainClient())
         # Half a key is none.
         half = {name: value for name, value in account.credentials.items() if name != "api_key_secret"}
-        assert twilio.ping(account_of(half, account.settings), PlainDoor()).ok
+        assert twilio.ping(account_of(half, account.settings), PlainClient()).ok
 
 
 def test_suspended_account_fails_the_connection_check() -> None:
     with fake_account() as (account, api, _):
         api.status = "suspended"
-        check = twilio.ping(account, PlainDoor())
+        check = twilio.ping(account, PlainClient())
     assert not check.ok
     assert "suspended" in check.detail
 
@@ -47,10 +47,10 @@ def test_missing_credentials_are_rejected_without_a_request() -> None:
         for credentials in ({}, {"account_sid": ACCOUNT}, {"account_sid": "AC1/../x", "auth_token": "t"}):
             incomplete = account_of(credentials, account.settings)
             with pytest.raises(BadInputError, match="account_sid and auth_token"):
-                twilio.ping(incomplete, PlainDoor())
+                twilio.ping(incomplete, PlainClient())
             with pytest.raises(BadInputError, match="account_sid and auth_token"):
-                twilio.originate(incomplete, CLICK, PlainDoor())
-        assert not server.asked
+                twilio.originate(incomplete, CLICK, PlainClient())
+        assert not server.requests
 
 
 def test_addresses_in_the_instructions_contain_valid_hints() -> None:

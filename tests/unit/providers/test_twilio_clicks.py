@@ -10,13 +10,14 @@ import pytest
 from twilio.request_validator import RequestValidator
 from twilio.twiml.voice_response import Dial, VoiceResponse
 
-from doors import PlainDoor
+from call_control_cases import each_invalid_click
+from fake_clients import PlainClient
 from hangtag.domain.calls.event import CallEvent, Outcome
 from hangtag.domain.calls.fold import fold
 from hangtag.errors import BadInputError, HangtagError, TooManyError, UnreachableError
 from local.simulator.rest import Fault, Reply
 from provider_stories import NOON
-from twilio_support import (
+from twilio_helpers import (
     ACCOUNT,
     CLICK,
     CLICKED,
@@ -34,8 +35,8 @@ from twilio_support import (
 
 def test_click_rings_the_employee_with_callbacks_for_both_legs() -> None:
     with fake_account() as (account, api, server):
-        placed = twilio.originate(account, CLICK, PlainDoor())
-        (request_log,), (form,) = server.asked, api.placed
+        placed = twilio.originate(account, CLICK, PlainClient())
+        (request_log,), (form,) = server.requests, api.placed
     assert placed.call_id == "CA" + f"{1:032x}"
     assert (request_log.method, request_log.path) == ("POST", f"/2010-04-01/Accounts/{ACCOUNT}/Calls.json")
     assert b64decode(request_log.headers["authorization"].removeprefix("Basic ")).decode() == f"{ACCOUNT}:{TOKEN}"
@@ -48,7 +49,7 @@ def test_click_rings_the_employee_with_callbacks_for_both_legs() -> None:
 @pytest.mark.parametrize("recorded", [True, False, None])
 def test_click_sends_the_twiml_of_the_vendor_library(recorded: bool | None) -> None:
     with fake_account(record_calls=recorded) as (account, api, _):
-        twilio.originate(account, CLICK, PlainDoor())
+        twilio.originate(account, CLICK, PlainClient())
         (written,) = api.placed[0]["Twiml"]
     more = {} if recorded is False else {"record": "record-from-answer-dual", "recording_status_callback": HOOK}
     dial = Dial(caller_id=OWN, **more)
@@ -65,7 +66,7 @@ def test_click_sends_the_twiml_of_the_vendor_library(recorded: bool | None) -> N
 def test_callbacks_of_a_click_form_one_call() -> None:
     """The addresses that a click gives to Twilio are those that callbacks are understood by."""
     with fake_account() as (account, api, _):
-        sid = twilio.originate(account, CLICK, PlainDoor()).call_id or ""
+        sid = twilio.originate(account, CLICK, PlainClient()).call_id or ""
         (form,) = api.placed
     number = ET.fromstring(form["Twiml"][0]).find("./Dial/Number")  # noqa: S314 - our own
     assert number is not None
@@ -88,31 +89,22 @@ def test_callbacks_of_a_click_form_one_call() -> None:
 
 def test_click_without_sip_domain_rings_client_from_the_chosen_line() -> None:
     with fake_account(sip_domain=None, caller_id=None) as (account, api, _):
-        twilio.originate(account, replace(CLICK, line="+74951230002"), PlainDoor())
+        twilio.originate(account, replace(CLICK, line="+74951230002"), PlainClient())
         (form,) = api.placed
     assert (form["To"], form["From"]) == (["client:101"], ["+74951230002"])
     assert 'callerId="+74951230002"' in form["Twiml"][0]
 
 
-@pytest.mark.parametrize(
-    ("changes", "settings", "words"),
-    [
-        ({"number": "sip:x@evil.example"}, {}, "digits"),
-        ({"number": ""}, {}, "digits"),
-        ({"extension": "101@evil.example;x="}, {}, "extension"),
-        ({"extension": ""}, {}, "extension"),
-        ({}, {"caller_id": None}, "caller_id is not entered"),
-    ],
-)
+@each_invalid_click
 def test_invalid_click_is_rejected_without_a_request(
     changes: dict[str, str], settings: dict[str, None], words: str
 ) -> None:
     with fake_account(**settings) as (account, _, server):
         with pytest.raises(BadInputError, match=words):
-            twilio.originate(account, replace(CLICK, **changes), PlainDoor())
+            twilio.originate(account, replace(CLICK, **changes), PlainClient())
         with pytest.raises(BadInputError, match="webhook's address"):
-            twilio.originate(replace(account, webhook_url=""), replace(CLICK, line=OWN), PlainDoor())
-        assert not server.asked
+            twilio.originate(replace(account, webhook_url=""), replace(CLICK, line=OWN), PlainClient())
+        assert not server.requests
 
 
 def test_api_rejection_has_our_message_without_the_number() -> None:
@@ -120,9 +112,9 @@ def test_api_rejection_has_our_message_without_the_number() -> None:
         fake_account(sip_domain="no domain") as (account, _, _),
         pytest.raises(BadInputError, match=r"\(21211\).*sip_domain"),
     ):
-        twilio.originate(account, CLICK, PlainDoor())
+        twilio.originate(account, CLICK, PlainClient())
     with fake_account() as (account, _, _), pytest.raises(BadInputError, match=r"\(21210\).*caller_id") as error:
-        twilio.originate(account, replace(CLICK, line="+4930901820"), PlainDoor())
+        twilio.originate(account, replace(CLICK, line="+4930901820"), PlainClient())
     # Twilio's own words repeat the number.
     assert "4930901820" not in error.value.message
 
@@ -145,29 +137,29 @@ def test_api_rejection_has_our_message_without_the_number() -> None:
         (400, {"code": True}, BadInputError, r"\(400\)"),
         (401, {"code": 20003, "message": "Authenticate"}, BadInputError, "account_sid and auth_token"),
         (401, "", BadInputError, "account_sid and auth_token"),
-        (403, {"code": 20429}, TooManyError, "slow down"),
-        (429, {"code": 20429}, TooManyError, "slow down"),
-        (500, {"code": 20500}, UnreachableError, "fails itself"),
+        (403, {"code": 20429}, TooManyError, "rate limit"),
+        (429, {"code": 20429}, TooManyError, "limits requests"),
+        (500, {"code": 20500}, UnreachableError, "server error"),
         (503, "<html>", UnreachableError, "503"),
         (302, "", UnreachableError, "302"),
         (201, {"status": "queued"}, UnreachableError, "does not contain the id of the call"),
         (201, {"sid": 5}, UnreachableError, "does not contain the id of the call"),
-        (201, [], UnreachableError, "nothing that can be read"),
+        (201, [], UnreachableError, "unreadable response"),
     ],
 )
 def test_api_error_maps_to_its_exception(status: int, body: Any, kind: type[HangtagError], words: str) -> None:
     with fake_account() as (account, _, server):
         server.faults.append(Fault(Reply(status, body)))
         with pytest.raises(kind, match=words) as error:
-            twilio.originate(account, CLICK, PlainDoor())
-        assert len(server.asked) == 1
+            twilio.originate(account, CLICK, PlainClient())
+        assert len(server.requests) == 1
     assert not any(one in error.value.message for one in (CONTACT.strip("+"), TOKEN, ACCOUNT))
 
 
 def test_rate_limit_error_code_pauses_all_requests() -> None:
     with fake_account() as (account, _, server):
         server.faults.append(Fault(Reply(403, {"code": 20429})))
-        client = PlainDoor()
-        with pytest.raises(TooManyError, match="Twilio asks to slow down; try again in 10 seconds"):
+        client = PlainClient()
+        with pytest.raises(TooManyError, match="The rate limit of Twilio is reached. Try again in 10 seconds"):
             twilio.originate(account, CLICK, client)
     assert client.held == {"": 10}

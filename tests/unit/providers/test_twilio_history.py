@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from doors import PlainDoor
+from fake_clients import PlainClient
 from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
 from hangtag.domain.calls.fold import fold
 from hangtag.errors import UnreachableError
@@ -17,7 +17,7 @@ from hangtag.providers.base import (
 from local.simulator.rest import Fault, Reply
 from local.simulator.story import Story
 from provider_stories import NOON, comparable
-from twilio_support import ACCOUNT, CONTACT, OWN, RECORDED, each_story, fake_account, story_messages, twilio, webhook
+from twilio_helpers import ACCOUNT, CONTACT, OWN, RECORDED, each_story, fake_account, story_messages, twilio, webhook
 
 
 def listed(story: Story) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -30,17 +30,17 @@ def listed(story: Story) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         payload, when = sent.post, format_datetime(at)
         if "RecordingStatus" in payload:
             recordings.append(
-                {"sid": payload["RecordingSid"], "call_sid": payload["CallSid"], "status": "completed", "date_created": when,
-                 "media_url": payload["RecordingUrl"], "uri": "/2010-04-01/x.json"}
+                {"sid": payload["RecordingSid"], "call_sid": payload["CallSid"], "status": "completed",
+                 "date_created": when, "media_url": payload["RecordingUrl"], "uri": "/2010-04-01/x.json"}
             )  # fmt: skip
             continue
-        # A caller's leg is told only when it ends.
+        # A caller's leg is reported only when it ends.
         begun = format_datetime(at - timedelta(seconds=int(payload.get("CallDuration", "0"))))
         row = calls.setdefault(
             payload["CallSid"],
             {
-                "sid": payload["CallSid"], "parent_call_sid": payload.get("ParentCallSid"), "direction": payload["Direction"],
-                "from": payload["From"], "to": payload["To"].removeprefix("sip:"), "forwarded_from": None,
+                "sid": payload["CallSid"], "parent_call_sid": payload.get("ParentCallSid"),
+                "direction": payload["Direction"], "from": payload["From"], "to": payload["To"].removeprefix("sip:"), "forwarded_from": None,
                 "date_created": begun, "start_time": begun, "duration": None,
             },
         )  # fmt: skip
@@ -51,7 +51,7 @@ def listed(story: Story) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
 
 
 def history(account: Account) -> list[CallEvent]:
-    return list(twilio.history(account, NOON - timedelta(hours=1), NOON + timedelta(hours=1), PlainDoor()))
+    return list(twilio.history(account, NOON - timedelta(hours=1), NOON + timedelta(hours=1), PlainClient()))
 
 
 @each_story
@@ -92,7 +92,7 @@ def test_history_reads_every_page_of_the_requested_period() -> None:
         api.page_size = 100
         api.calls = [row(f"CA{number}", NOON - timedelta(seconds=number)) for number in range(250)]
         results = history(account)
-        calls = [request_log for request_log in server.asked if request_log.path.endswith("/Calls.json")]
+        calls = [request_log for request_log in server.requests if request_log.path.endswith("/Calls.json")]
     assert len({event.call_id for event in results}) == 250
     assert [request_log.parameters.get("Page") for request_log in calls] == [None, "1", "2"]
     assert calls[0].query.startswith("StartTime%3E=2026-03-01T11%3A00%3A00Z&StartTime%3C=2026-03-01T14%3A00%3A00Z")
@@ -162,7 +162,7 @@ def test_endless_list_is_abandoned_after_fifty_pages() -> None:
         server.faults += [Fault(Reply(200, again))] * 60
         with pytest.raises(UnreachableError, match="pages"):
             history(account)
-        assert len(server.asked) == 50
+        assert len(server.requests) == 50
         server.faults[:] = [Fault(Reply(200, {"items": []}))]
-        with pytest.raises(UnreachableError, match="no list"):
+        with pytest.raises(UnreachableError, match="expected list"):
             history(account)

@@ -2,25 +2,25 @@
 
 import pytest
 
-from doors import PlainDoor
+from fake_clients import PlainClient
 from hangtag import outbound
 from hangtag.errors import BadInputError
-from local.simulator.pbx import twilio as simulated
-from twilio_support import RECORDED, account_of, fake_account, twilio
+from local.simulator.providers.twilio import pbx as simulated
+from twilio_helpers import RECORDED, account_of, fake_account, twilio
 
 
 def test_recording_is_fetched_as_mp3_with_the_account_credentials() -> None:
     with fake_account() as (account, _, _):
-        media = twilio.recording(account, RECORDED, PlainDoor())
+        media = twilio.recording(account, RECORDED, PlainClient())
         fetched = outbound.send("GET", media.url, headers=media.headers, plain=True, allowed=lambda ip: ip.is_loopback)
         assert (fetched.status, fetched.body) == (200, b"ID3 sound")
         without = outbound.send("GET", media.url, plain=True, allowed=lambda ip: ip.is_loopback)
         assert without.status == 401
         usual = account_of(account.credentials, {})
         for payload in (RECORDED, f"{RECORDED}.wav", f"{RECORDED}.json"):
-            assert twilio.recording(usual, payload, PlainDoor()).url == f"{RECORDED}.mp3"
+            assert twilio.recording(usual, payload, PlainClient()).url == f"{RECORDED}.mp3"
         region = RECORDED.replace("api.", "api.dublin.ie1.")
-        assert twilio.recording(usual, region, PlainDoor()).url == f"{region}.mp3"
+        assert twilio.recording(usual, region, PlainClient()).url == f"{region}.mp3"
 
 
 @pytest.mark.parametrize(
@@ -41,4 +41,4 @@ def test_recording_is_fetched_as_mp3_with_the_account_credentials() -> None:
 def test_credentials_are_sent_to_recording_addresses_only(reference: str) -> None:
     account = account_of(simulated.CREDENTIALS, {})
     with pytest.raises(BadInputError, match="not stored at Twilio"):
-        twilio.recording(account, reference, PlainDoor())
+        twilio.recording(account, reference, PlainClient())

@@ -16,10 +16,10 @@ from hangtag.providers.base import (
     WebhookRequest,
 )
 from local.simulator.pbx import Request
-from local.simulator.pbx import twilio as simulated
 from local.simulator.pbx.base import JSON, with_header
+from local.simulator.providers.twilio import pbx as simulated
 from local.simulator.story import Message, Story
-from twilio_support import (
+from twilio_helpers import (
     ACCOUNT,
     HOOK,
     INCOMING,

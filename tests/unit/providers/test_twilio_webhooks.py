@@ -17,7 +17,7 @@ from hangtag.providers.base import (
 from local.simulator.pbx.base import JSON
 from local.simulator.story import load_story
 from provider_stories import NOON, closed
-from twilio_support import (
+from twilio_helpers import (
     CHILD,
     CLICKED,
     CONTACT,

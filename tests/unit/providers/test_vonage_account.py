@@ -6,21 +6,21 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from doors import PlainDoor
+from fake_clients import PlainClient
 from hangtag.providers.vonage.form import VonageCredentials, VonageSettings
-from local.simulator.pbx import vonage as simulated
-from vonage_support import API_KEY, SECRET, fake_account, vonage
+from local.simulator.providers.vonage import pbx as simulated
+from vonage_helpers import API_KEY, SECRET, fake_account, vonage
 
 
 def test_connection_check_only_reads() -> None:
     with fake_account() as (account, _, server):
-        assert vonage.ping(account, PlainDoor()).ok
-        assert [one.method for one in server.asked] == ["GET"]
+        assert vonage.ping(account, PlainClient()).ok
+        assert [one.method for one in server.requests] == ["GET"]
         webhooks_only = replace(account, credentials={"api_key": API_KEY, "signature_secret": SECRET})
-        results = vonage.ping(webhooks_only, PlainDoor())
+        results = vonage.ping(webhooks_only, PlainClient())
         assert results.ok
         assert "To place calls" in results.detail
-        assert len(server.asked) == 1
+        assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize(

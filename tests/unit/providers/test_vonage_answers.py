@@ -13,11 +13,11 @@ from hangtag.providers.base import (
     OfficeLookups,
     PayloadError,
 )
-from local.simulator.pbx import vonage as simulated
 from local.simulator.pbx.base import JSON
+from local.simulator.providers.vonage import pbx as simulated
 from local.simulator.story import Message
 from provider_stories import NOON
-from vonage_support import (
+from vonage_helpers import (
     CALLER,
     CONTACT,
     HOOK,

@@ -7,7 +7,8 @@ from typing import Any
 import jwt
 import pytest
 
-from doors import PlainDoor
+from call_control_cases import each_invalid_click
+from fake_clients import PlainClient
 from hangtag.domain.calls.classify import SkipReason, classify
 from hangtag.domain.calls.event import CallEvent, Outcome
 from hangtag.domain.calls.fold import fold
@@ -15,25 +16,19 @@ from hangtag.errors import BadInputError, HangtagError, TooManyError, Unreachabl
 from hangtag.providers.base import (
     Click,
 )
-from local.simulator.pbx import vonage as simulated
+from local.simulator.providers.vonage import pbx as simulated
 from local.simulator.rest import Fault, Reply
 from local.simulator.story import Message, load_story, message
 from provider_stories import IDS, NOON, closed
-from vonage_support import CONTACT, DIALLED, EMPLOYEE, HOOK, OURS, OWN, fake_account, verification_keys, vonage
+from vonage_helpers import CONTACT, DIALLED, EMPLOYEE, HOOK, OURS, OWN, fake_account, verification_keys, vonage
 
 CLICK = Click(extension="101", number=f"+{CONTACT}", reference="r-1")
 
 
-@pytest.fixture(autouse=True)
-def _loopback(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Services may be on this machine."""
-    monkeypatch.setenv("OUTBOUND_LOOPBACK", "true")
-
-
 def test_click_rings_the_employee_before_the_contact() -> None:
     with fake_account() as (account, api, server):
-        placed = vonage.originate(account, CLICK, PlainDoor())
-        (request_log,), (call,) = server.asked, api.placed
+        placed = vonage.originate(account, CLICK, PlainClient())
+        (request_log,), (call,) = server.requests, api.placed
     assert placed.call_id == "CON-f972836a-550f-45fa-956c-000000000000"
     assert (request_log.method, request_log.path) == ("POST", "/v1/calls")
     assert call["to"] == [{"type": "sip", "uri": "sip:101@acme.sip.example.com"}]
@@ -47,9 +42,9 @@ def test_click_rings_the_employee_before_the_contact() -> None:
 
 def test_each_request_has_its_own_token_valid_for_minutes() -> None:
     with fake_account() as (account, api, server):
-        vonage.originate(account, CLICK, PlainDoor())
-        vonage.ping(account, PlainDoor())
-        tokens = [one.headers["authorization"].removeprefix("Bearer ") for one in server.asked]
+        vonage.originate(account, CLICK, PlainClient())
+        vonage.ping(account, PlainClient())
+        tokens = [one.headers["authorization"].removeprefix("Bearer ") for one in server.requests]
     claims = [jwt.decode(token, options={"verify_signature": False}) for token in tokens]
     assert len({one["jti"] for one in claims}) == len(api.seen) == 2
     assert all(one["exp"] - one["iat"] == 300 for one in claims)
@@ -58,35 +53,27 @@ def test_each_request_has_its_own_token_valid_for_minutes() -> None:
 
 def test_click_without_sip_domain_rings_the_app_from_the_chosen_line() -> None:
     with fake_account(sip_domain=None, caller_id=None, record_calls=False) as (account, api, _):
-        vonage.originate(account, replace(CLICK, line="+74951230002"), PlainDoor())
+        vonage.originate(account, replace(CLICK, line="+74951230002"), PlainClient())
         (call,) = api.placed
     assert call["to"] == [{"type": "app", "user": "101"}]
     assert call["from"]["number"] == "74951230002"
     assert [action["action"] for action in call["ncco"]] == ["connect"]
 
 
-@pytest.mark.parametrize(
-    ("changes", "settings", "words"),
-    [
-        ({"number": "sip:x@evil.example"}, {}, "digits"),
-        ({"number": ""}, {}, "digits"),
-        ({"extension": "101@evil.example;x="}, {}, "extension"),
-        ({"extension": ""}, {}, "extension"),
-        ({}, {"caller_id": None}, "caller_id is not entered"),
-    ],
-)
+@each_invalid_click
 def test_invalid_click_is_rejected_without_a_request(
     changes: dict[str, str], settings: dict[str, None], words: str
 ) -> None:
     with fake_account(**settings) as (account, _, server):
         with pytest.raises(BadInputError, match=words):
-            vonage.originate(account, replace(CLICK, **changes), PlainDoor())
+            vonage.originate(account, replace(CLICK, **changes), PlainClient())
         with pytest.raises(BadInputError, match="webhook's address"):
-            vonage.originate(replace(account, webhook_url=""), replace(CLICK, line=f"+{OWN}"), PlainDoor())
+            vonage.originate(replace(account, webhook_url=""), replace(CLICK, line=f"+{OWN}"), PlainClient())
         for credentials in ({}, {**account.credentials, "private_key": "-----BEGIN x"}):
             with pytest.raises(BadInputError, match="private_key"):
-                vonage.originate(replace(account, credentials=credentials), replace(CLICK, line=f"+{OWN}"), PlainDoor())
-        assert not server.asked
+                other = replace(account, credentials=credentials)
+                vonage.originate(other, replace(CLICK, line=f"+{OWN}"), PlainClient())
+        assert not server.requests
 
 
 def test_wrong_key_or_application_is_rejected() -> None:
@@ -94,7 +81,7 @@ def test_wrong_key_or_application_is_rejected() -> None:
         for name in ("private_key", "application_id"):
             other = {**account.credentials, name: simulated.OTHER_CREDENTIALS[name]}
             with pytest.raises(BadInputError, match="401"):
-                vonage.ping(replace(account, credentials=other), PlainDoor())
+                vonage.ping(replace(account, credentials=other), PlainClient())
 
 
 @pytest.mark.parametrize(
@@ -113,11 +100,11 @@ def test_wrong_key_or_application_is_rejected() -> None:
         (404, {}, BadInputError, "does not exist"),
         (409, {}, BadInputError, "list of errors"),
         (401, "", BadInputError, "401"),
-        (400, "<html>", UnreachableError, "nothing that can be read"),
+        (400, "<html>", UnreachableError, "unreadable response"),
         (200, {}, UnreachableError, "does not contain the id of the call"),
         (201, {"conversation_uuid": 7}, UnreachableError, "does not contain the id of the call"),
-        (429, {}, TooManyError, "slow down"),
-        (500, {"title": "x"}, UnreachableError, "fails itself"),
+        (429, {}, TooManyError, "limits requests"),
+        (500, {"title": "x"}, UnreachableError, "server error"),
     ],
 )
 def test_api_error_maps_to_its_exception_with_our_message(
@@ -126,22 +113,22 @@ def test_api_error_maps_to_its_exception_with_our_message(
     with fake_account() as (account, _, server):
         server.faults.append(Fault(Reply(status, body)))
         with pytest.raises(kind, match=words) as error:
-            vonage.originate(account, CLICK, PlainDoor())
+            vonage.originate(account, CLICK, PlainClient())
     assert "9101234567" not in error.value.message
 
 
 def test_fake_api_rejects_a_foreign_line() -> None:
     with (
         fake_account() as (account, _, _),
-        pytest.raises(BadInputError, match=r"\(400\): The parameter from is invalid"),
+        pytest.raises(BadInputError, match=r"\(HTTP 400\): The parameter from is invalid"),
     ):
-        vonage.originate(account, replace(CLICK, line="+4930901820"), PlainDoor())
+        vonage.originate(account, replace(CLICK, line="+4930901820"), PlainClient())
 
 
 def test_webhooks_of_a_click_form_one_call() -> None:
     """The addresses that a click gives to Vonage are those that webhooks are understood by."""
     with fake_account() as (account, api, _):
-        call_id = vonage.originate(account, CLICK, PlainDoor()).call_id
+        call_id = vonage.originate(account, CLICK, PlainClient()).call_id
         (placed,) = api.placed
     legs = {
         placed["event_url"][0]: {**EMPLOYEE, "conversation_uuid": call_id},

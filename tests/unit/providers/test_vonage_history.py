@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from doors import PlainDoor
+from fake_clients import PlainClient
 from hangtag.domain.calls.classify import classify
 from hangtag.domain.calls.event import CallEvent, Direction, Outcome
 from hangtag.domain.calls.fold import fold
 from provider_stories import NOON
-from vonage_support import CALLER, CONTACT, DEVICE, DIALLED, EMPLOYEE, OWN, STAMP, fake_account, vonage
+from vonage_helpers import CALLER, CONTACT, DEVICE, DIALLED, EMPLOYEE, OWN, STAMP, fake_account, vonage
 
 
 def row(payload: Mapping[str, Any], **more: Any) -> dict[str, Any]:
@@ -19,7 +19,8 @@ def row(payload: Mapping[str, Any], **more: Any) -> dict[str, Any]:
         return {"type": "sip", "uri": address} if ":" in address else {"type": "phone", "number": address}
 
     return {
-        **payload, "from": endpoint(payload["from"]), "to": endpoint(payload["to"]), "status": "completed", "duration": "40",
+        **payload, "from": endpoint(payload["from"]), "to": endpoint(payload["to"]),
+        "status": "completed", "duration": "40",
         "start_time": "2026-03-01T11:00:00.000Z", "end_time": "2026-03-01T11:00:40.000Z", **more,
     }  # fmt: skip
 
@@ -27,7 +28,7 @@ def row(payload: Mapping[str, Any], **more: Any) -> dict[str, Any]:
 def history_of(rows: list[dict[str, Any]], page_size: int = 100) -> list[CallEvent]:
     with fake_account() as (account, api, _):
         api.calls, api.page_size = rows, page_size
-        return list(vonage.history(account, NOON - timedelta(hours=2), NOON, PlainDoor()))
+        return list(vonage.history(account, NOON - timedelta(hours=2), NOON, PlainClient()))
 
 
 def test_history_reads_every_page_of_the_list() -> None:

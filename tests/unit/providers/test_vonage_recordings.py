@@ -4,19 +4,19 @@ from dataclasses import replace
 
 import pytest
 
-from doors import PlainDoor
+from fake_clients import PlainClient
 from hangtag.errors import BadInputError
-from vonage_support import fake_account, vonage
+from vonage_helpers import fake_account, vonage
 
 
 def test_recording_is_fetched_from_the_vendors_hosts_only() -> None:
     with fake_account() as (account, _, _):
         media = vonage.recording(
-            replace(account, settings={}), "https://api-us-3.vonage.com/v1/files/bbbbbbbb-aaaa", PlainDoor()
+            replace(account, settings={}), "https://api-us-3.vonage.com/v1/files/bbbbbbbb-aaaa", PlainClient()
         )
         assert media.url == "https://api-us-3.vonage.com/v1/files/bbbbbbbb-aaaa"
-        here = vonage.recording(account, "https://api.nexmo.com/v1/files/bbbbbbbb-aaaa", PlainDoor())
-        assert PlainDoor().send("GET", here.url, headers=here.headers).status == 200
+        here = vonage.recording(account, "https://api.nexmo.com/v1/files/bbbbbbbb-aaaa", PlainClient())
+        assert PlainClient().send("GET", here.url, headers=here.headers).status == 200
         for reference in (
             "https://api.nexmo.com.evil.example/v1/files/x",
             "https://evilnexmo.com/v1/files/x",
@@ -27,4 +27,4 @@ def test_recording_is_fetched_from_the_vendors_hosts_only() -> None:
             "",
         ):
             with pytest.raises(BadInputError):
-                vonage.recording(account, reference, PlainDoor())
+                vonage.recording(account, reference, PlainClient())

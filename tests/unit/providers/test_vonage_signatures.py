@@ -12,18 +12,18 @@ import jwt
 import pytest
 from vonage_jwt import JwtClient, VonageVerifyJwtError, verify_signature
 
-from doors import PlainDoor
+from fake_clients import PlainClient
 from hangtag.providers.base import (
     SignatureError,
 )
 from hangtag.providers.vonage.api import token
 from local.simulator.pbx import Request
-from local.simulator.pbx import vonage as simulated
 from local.simulator.pbx.base import JSON, json_body
+from local.simulator.providers.vonage import pbx as simulated
 from local.simulator.story import Message, Story, load_stories, message
 from process import ROOT
 from provider_stories import IDS, NOON
-from vonage_support import (
+from vonage_helpers import (
     CALLER,
     OURS,
     SECRET,
@@ -125,7 +125,7 @@ def test_api_tokens_have_the_claims_of_the_vendor_library() -> None:
     with fake_account() as (account, _, _):
         headers = {"authorization": f"Bearer {theirs}"}
         address = f"{account.settings['api_url']}/v1/calls?page_size=1"
-        assert PlainDoor().send("GET", address, headers=headers).status == 200
+        assert PlainClient().send("GET", address, headers=headers).status == 200
         ours = token(account)
     names = [set(jwt.decode(token, options={"verify_signature": False})) for token in (ours, theirs)]
     assert names[0] == names[1]
@@ -160,7 +160,8 @@ def test_unsigned_webhook_is_rejected_with_a_reason(headers: Mapping[str, str], 
 
 
 def test_webhook_does_not_import_a_token_library() -> None:
-    code = "import sys, hangtag.providers.vonage.webhook, hangtag.providers.vonage.webhook_token; print([n for n in ('jwt', 'cryptography') if n in sys.modules])"
+    modules = "hangtag.providers.vonage.webhook, hangtag.providers.vonage.webhook_token"
+    code = f"import sys, {modules}; print([n for n in ('jwt', 'cryptography') if n in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", code],
         env={"PYTHONPATH": str(ROOT / "layers" / "common")},

@@ -15,7 +15,7 @@ from hangtag.providers.base import (
 )
 from local.simulator.story import load_story
 from provider_stories import NOON
-from vonage_support import CALLER, CONTACT, DEVICE, DIALLED, EMPLOYEE, OURS, OWN, STAMP, parse
+from vonage_helpers import CALLER, CONTACT, DEVICE, DIALLED, EMPLOYEE, OURS, OWN, STAMP, parse
 
 
 def single_event(fields: Mapping[str, Any], status: str, **hints: str) -> CallEvent:

@@ -16,7 +16,7 @@ from typing import Any
 
 from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
 from hangtag.providers.base import WebhookRequest
-from hangtag.providers.reading import believed, moment, query, text
+from hangtag.providers.reading import UNANSWERED, moment, plausible, query, text
 
 __all__ = [
     "HINTS",
@@ -44,6 +44,8 @@ __all__ = [
 HINTS = dict.fromkeys(("extension", "line", "transferred_from"), 64)
 # Leg id shared by both sides of an outgoing call.
 OUT = "out"
+# Outcomes of an employee's leg that mean a missed call.
+_MISSED = UNANSWERED - {Outcome.CANCELLED}
 _DIRECTIONS = {"in": Direction.IN, "out": Direction.OUT}
 
 
@@ -121,8 +123,7 @@ def employee_events(event: CallEvent, leg: Leg, /, **fields: Any) -> tuple[CallE
     """
     event = replace(event, **{"leg": leg.id, **fields})
     if event.kind is Kind.ENDED:
-        unchanged = leg.outcome in (None, Outcome.SUCCESS, Outcome.CANCELLED)
-        outcome = leg.outcome if unchanged else Outcome.MISSED
+        outcome = Outcome.MISSED if leg.outcome in _MISSED else leg.outcome
         event = replace(event, outcome=outcome, talk_seconds=leg.talk_seconds)
     source = leg.hints.get("transferred_from")
     if source and event.kind is Kind.RINGING:
@@ -220,7 +221,7 @@ def read_hints(request: WebhookRequest, limits: Mapping[str, int] = HINTS) -> di
 
 def reported_time(fields: Mapping[str, Any], name: str, arrived_at: datetime) -> tuple[datetime, bool]:
     """Return the time of an event, and whether it is only the arrival, because the vendor's time is not credible."""
-    at = believed(moment(text(fields, name)), arrived_at)
+    at = plausible(moment(text(fields, name)), arrived_at)
     return at or arrived_at, at is None
 
 

@@ -6,11 +6,11 @@ from typing import Any
 from urllib.parse import urlencode
 
 from hangtag.errors import BadInputError, UnreachableError
-from hangtag.providers.asking import Api, Refusal, basic
 from hangtag.providers.base import Account, Check, Click, KnownExtension, Media, PbxClient, PlacedCall
 from hangtag.providers.call_control_api import check_extension, click_numbers, webhook_url
 from hangtag.providers.plivo import responses
 from hangtag.providers.reading import words
+from hangtag.providers.rest import Api, Refusal, basic
 
 _API = Api("Plivo", "https://api.plivo.com", ("auth_id", "auth_token"), (401, 403))
 # Page size of every list.
@@ -87,11 +87,11 @@ def _send(
     *,
     limit: str = "",
 ) -> Mapping[str, Any]:
-    """Send one request of the account and return its JSON. Raises as `Api.said`, with Plivo's own message."""
+    """Send one request of the account and return its JSON. Raises as `Api.json`, with Plivo's own message."""
     auth_id, _ = _API.login(account)
     if not re.fullmatch(r"\w{1,64}", auth_id, re.ASCII):
         raise BadInputError("auth_id is invalid. Use letters and digits only.")
     headers = {"authorization": _authorization(account)}
     path = f"/v1/Account/{auth_id}/{path}"
-    response = _API.send(account, client, method, path, headers=headers, asked=body, limit=limit)
-    return _API.said(response, lambda error, _: Refusal(words(error.get("error"), auth_id)))
+    response = _API.send(account, client, method, path, headers=headers, content=body, limit=limit)
+    return _API.json(response, lambda error, _: Refusal(words(error.get("error"), auth_id)))

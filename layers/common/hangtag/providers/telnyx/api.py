@@ -9,7 +9,6 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from hangtag.errors import BadInputError, HangtagError, UnreachableError
-from hangtag.providers.asking import Api, Refusal
 from hangtag.providers.base import (
     Account,
     Check,
@@ -24,6 +23,7 @@ from hangtag.providers.base import (
 from hangtag.providers.call_control import records_calls
 from hangtag.providers.call_control_api import Row, check_extension, click_numbers, readable
 from hangtag.providers.reading import text
+from hangtag.providers.rest import Api, Refusal
 from hangtag.providers.telnyx.webhook import media_address, pack_state
 
 _API = Api("Telnyx", "https://api.telnyx.com", ("api_key",))
@@ -185,11 +185,11 @@ def _data(
 def _send(
     account: Account, client: PbxClient, method: str, path: str, *, body: Mapping[str, Any] | None = None
 ) -> Mapping[str, Any]:
-    """Send one request and return its JSON. Raises as `Api.said`. Every command has an id, so all are safe to retry."""
+    """Send one request and return its JSON. Raises as `Api.json`. Every command has an id, so all are safe to retry."""
     (key,) = _API.login(account)
     headers = {"authorization": f"Bearer {key}"}
-    response = _API.send(account, client, method, path, headers=headers, asked=body, safe=True)
-    return _API.said(response, _refusal)
+    response = _API.send(account, client, method, path, headers=headers, content=body, safe=True)
+    return _API.json(response, _refusal)
 
 
 # Telnyx's own messages repeat numbers.

@@ -18,7 +18,7 @@ from hangtag.domain.calls.event import CallEvent, Direction, Kind
 from hangtag.providers import call_control
 from hangtag.providers.base import NextStep, ParseResult, PayloadError, SignatureError, VerificationKeys, WebhookRequest
 from hangtag.providers.call_control import Leg
-from hangtag.providers.reading import believed, json_object, moment, need, text
+from hangtag.providers.reading import json_object, moment, need, plausible, text
 from hangtag.providers.telnyx.legs import leg_events, outcome_of, own_numbers, read_digits
 
 # The tolerance of the vendor's library, in both directions.
@@ -131,7 +131,7 @@ def read_leg(data: Mapping[str, Any], arrived_at: datetime) -> Leg:
         caller=text(payload, "from"),
         called=text(payload, "to"),
         outcome=outcome_of(text(payload, "hangup_cause").lower(), text(payload, "sip_hangup_cause")),
-        begun=believed(moment(text(payload, "start_time")), arrived_at),
+        begun=plausible(moment(text(payload, "start_time")), arrived_at),
         event_id=text(data, "id") or None,
         hints=_hints(payload.get("client_state")),
     )

@@ -7,10 +7,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 from hangtag.errors import BadInputError, UnreachableError
-from hangtag.providers.asking import Api, Refusal, basic
 from hangtag.providers.base import Account, Check, Click, Media, PbxClient, PlacedCall
 from hangtag.providers.call_control import records_calls
 from hangtag.providers.call_control_api import check_extension, click_numbers, webhook_url
+from hangtag.providers.rest import Api, Refusal, basic
 
 API = Api("Twilio", "https://api.twilio.com", ("account_sid", "auth_token"))
 ACCOUNTS = "/2010-04-01/Accounts/"
@@ -113,7 +113,7 @@ def send(
     limit: str = "",
     as_owner: bool = False,
 ) -> Mapping[str, Any]:
-    """Send one request and return its JSON. Raises as `Api.said`; Twilio's own messages are not shown."""
+    """Send one request and return its JSON. Raises as `Api.json`; Twilio's own messages are not shown."""
     headers = {"authorization": _authorization(account, as_owner=as_owner)}
     api = API
     if _has_api_key(account) and not as_owner:
@@ -127,7 +127,7 @@ def send(
         number = code if type(code) is int and 0 < code < 1_000_000 else status
         return Refusal(_REFUSALS.get(number, "See Twilio's list of errors."), str(number))
 
-    return api.said(response, refusal)
+    return api.json(response, refusal)
 
 
 # "Too many requests", if it does not come with the status 429.

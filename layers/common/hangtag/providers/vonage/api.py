@@ -6,9 +6,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 from hangtag.errors import BadInputError, UnreachableError
-from hangtag.providers.asking import Api, Refusal
 from hangtag.providers.base import Account, Check, Click, Media, PbxClient, PlacedCall
 from hangtag.providers.call_control_api import check_extension, click_numbers, webhook_url
+from hangtag.providers.rest import Api, Refusal
 from hangtag.providers.vonage import ncco
 
 API = Api("Vonage", "https://api.nexmo.com", ("application_id", "private_key"))
@@ -86,9 +86,9 @@ def send(
     body: Mapping[str, Any] | None = None,
     limit: str = "",
 ) -> Mapping[str, Any]:
-    """Send one request and return its JSON. Raises as `Api.said`; Vonage's own messages are not shown."""
+    """Send one request and return its JSON. Raises as `Api.json`; Vonage's own messages are not shown."""
     headers = {"authorization": f"Bearer {token(account)}"}
-    return API.said(API.send(account, client, method, path, headers=headers, asked=body, limit=limit), _refusal)
+    return API.json(API.send(account, client, method, path, headers=headers, content=body, limit=limit), _refusal)
 
 
 # Vonage's own messages repeat numbers.

@@ -13,7 +13,7 @@ from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
 from hangtag.providers import call_control
 from hangtag.providers.base import ParseResult, PayloadError, WebhookRequest
 from hangtag.providers.call_control import Leg, digits
-from hangtag.providers.reading import believed, json_object, moment, need, query, text
+from hangtag.providers.reading import json_object, moment, need, plausible, query, text
 from hangtag.providers.vonage.webhook_token import event_id
 
 OUTCOMES = {
@@ -97,7 +97,7 @@ def _moved_event(fields: Mapping[str, Any], request: WebhookRequest) -> CallEven
 
 def _leg(fields: Mapping[str, Any], request: WebhookRequest, kind: Kind) -> Leg:
     at, at_is_arrival = call_control.reported_time(fields, "timestamp", request.arrived_at)
-    begun = believed(moment(text(fields, "start_time")), request.arrived_at)
+    begun = plausible(moment(text(fields, "start_time")), request.arrived_at)
     hints = call_control.read_hints(request)
     ends = (text(fields, "from"), text(fields, "to"))
     # The reports "human" and "machine" use another name for the id of the leg.

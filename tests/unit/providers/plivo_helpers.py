@@ -9,9 +9,9 @@ from hangtag.providers.base import (
     Account,
     WebhookRequest,
 )
-from local.simulator.pbx import plivo as simulated
+from local.simulator.providers.plivo import pbx as simulated
+from local.simulator.providers.plivo.api import Api
 from local.simulator.rest import Server, serving
-from local.simulator.rest.plivo import Api
 from provider_stories import NOON
 
 NONCE = "05429567804466091622"

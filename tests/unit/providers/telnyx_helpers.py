@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import telnyx as sdk
 
-from doors import PlainDoor
+from fake_clients import PlainClient
 from hangtag.domain.calls.event import CallEvent
 from hangtag.providers import load as load_provider
 from hangtag.providers.base import (
@@ -20,10 +20,10 @@ from hangtag.providers.base import (
     ParseResult,
     WebhookRequest,
 )
-from local.simulator.pbx import telnyx as simulated
 from local.simulator.pbx.base import JSON
-from local.simulator.rest import Asked, Server, serving
-from local.simulator.rest.telnyx import Api
+from local.simulator.providers.telnyx import pbx as simulated
+from local.simulator.providers.telnyx.api import Api
+from local.simulator.rest import Request, Server, serving
 from local.simulator.story import Story, load_stories, message
 from provider_stories import IDS, NOON, line
 
@@ -135,7 +135,7 @@ class Line:
     """An account at the fake, and a door that leads there."""
 
     def __init__(self, api: Api, server: Server, **settings: Any) -> None:
-        self.api, self.server, self.door = api, server, PlainDoor()
+        self.api, self.server, self.client = api, server, PlainClient()
         self.account = Account(
             provider="telnyx",
             credentials=api.credentials(server.url),
@@ -146,8 +146,8 @@ class Line:
         left = {name: value for name, value in self.account.credentials.items() if name not in names}
         return replace(self.account, credentials=left)
 
-    def last(self) -> Asked:
-        return self.server.asked[-1]
+    def last(self) -> Request:
+        return self.server.requests[-1]
 
 
 @contextmanager

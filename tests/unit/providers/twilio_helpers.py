@@ -17,10 +17,10 @@ from hangtag.providers.base import (
     VerificationKeys,
     WebhookRequest,
 )
-from local.simulator.pbx import twilio as simulated
 from local.simulator.pbx.base import FORM
+from local.simulator.providers.twilio import pbx as simulated
+from local.simulator.providers.twilio.api import Api
 from local.simulator.rest import Server, serving
-from local.simulator.rest.twilio import Api
 from local.simulator.story import Message, Story, load_stories, message
 from provider_stories import IDS, NOON, line
 

@@ -16,10 +16,10 @@ from hangtag.providers.base import (
     VerificationKeys,
     WebhookRequest,
 )
-from local.simulator.pbx import vonage as simulated
 from local.simulator.pbx.base import JSON
+from local.simulator.providers.vonage import pbx as simulated
+from local.simulator.providers.vonage.api import Api
 from local.simulator.rest import Server, serving
-from local.simulator.rest.vonage import Api
 from provider_stories import NOON, line
 
 SECRET = simulated.CREDENTIALS["signature_secret"]
