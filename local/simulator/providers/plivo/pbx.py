@@ -27,7 +27,7 @@ NOT_SIGNED: tuple[str, ...] = ()
 
 
 def request(url: str, message: Message, secrets: Mapping[str, str], at: datetime) -> Request:
-    """The message with a nonce, and its signature."""
+    """Return the message with a nonce, signed."""
     get = message.method == "GET"
     whole = address(url, replace(message, query={**message.query, **message.post}) if get else message)
     body = b"" if get else form_body(message)
@@ -38,21 +38,21 @@ def request(url: str, message: Message, secrets: Mapping[str, str], at: datetime
 
 
 def _nonce(message: Message, at: datetime) -> str:
-    """Another for each event of a call; the same for one that is made anew."""
-    said = [message.post.get(name, "") for name in ("CallUUID", "Event", "DialBLegUUID", "DialAction", "RecordUrl")]
-    digest = hashlib.sha256(f"{at.isoformat()} {said}".encode()).digest()
+    """Return a nonce that is unique for each event of a call, and equal for a repeated message."""
+    value = [message.post.get(name, "") for name in ("CallUUID", "Event", "DialBLegUUID", "DialAction", "RecordUrl")]
+    digest = hashlib.sha256(f"{at.isoformat()} {value}".encode()).digest()
     return str(int.from_bytes(digest[:8], "big"))
 
 
 def signed(method: str, url: str, body: bytes) -> str:
-    """The text that is signed, but for the nonce."""
+    """Return the signed text without the nonce."""
     parts = urlsplit(url)
     bare = f"{parts.scheme}://{parts.netloc}{parts.path}"
-    asked = "&".join(f"{name}={value}" for name, value in _in_order(parts.query))
+    parameters = "&".join(f"{name}={value}" for name, value in _in_order(parts.query))
     posted = "".join(name + value for name, value in _in_order(body.decode()))
     if method == "GET" or not posted:
-        return f"{bare}?{asked}" if asked else bare
-    return f"{bare}?{asked}.{posted}" if asked else f"{bare}?{posted}"
+        return f"{bare}?{parameters}" if parameters else bare
+    return f"{bare}?{parameters}.{posted}" if parameters else f"{bare}?{posted}"
 
 
 def _in_order(encoded: str) -> Iterable[tuple[str, str]]:
@@ -60,12 +60,12 @@ def _in_order(encoded: str) -> Iterable[tuple[str, str]]:
 
 
 def sign(token: str, text: str) -> str:
-    """Base64 of the digest."""
+    """Return base64 of the digest."""
     return base64.b64encode(hmac.new(token.encode(), text.encode(), "sha256").digest()).decode()
 
 
 def tampered(request: Request) -> Iterator[Request]:
-    """The body, the query, the nonce and the signature."""
+    """Yield copies with one changed byte of the body, the query, the nonce or the signature."""
     yield from flipped_body(request)
     path, mark, query = request.url.partition("?")
     for other in flipped(query):
@@ -76,7 +76,7 @@ def tampered(request: Request) -> Iterator[Request]:
 
 
 def forged(url: str, message: Message, secrets: Mapping[str, str], at: datetime) -> Iterator[tuple[str, Request]]:
-    """Signatures over too little, by other hashes, of other hosts."""
+    """Yield signatures over incomplete texts, with other hashes, and of other hosts."""
     good = request(url, message, secrets, at)
     token, nonce = secrets["auth_token"], good.headers[NONCE_HEADER]
     text = signed("POST", good.url, good.body)

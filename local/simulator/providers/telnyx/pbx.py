@@ -1,4 +1,4 @@
-"""Telnyx: JSON, signed with Ed25519 over the time and the body. The private keys are made from fixed seeds."""
+"""Telnyx: JSON, signed with Ed25519 over the time and the body. The private keys are derived from fixed seeds."""
 
 import base64
 import hmac
@@ -56,12 +56,12 @@ UNKNOWN = Message(
 UNKNOWN_STATUS = 200
 HANDSHAKES: tuple[tuple[Message, str], ...] = ()
 NOT_SIGNED: tuple[str, ...] = ()
-# The order of the group: S and S + this are the same number to a careless verifier.
+# The order of the group: a careless verifier treats S and S + this as equal.
 _ORDER = 2**252 + 27742317777372353535851937790883648493
 
 
 def request(url: str, message: Message, secrets: Mapping[str, str], at: datetime) -> Request:
-    """The message, signed at that time for whom the public key belongs to."""
+    """Return the message, signed at that time for the owner of the public key."""
     body, stamp = json_body(message), str(int(at.timestamp()))
     return Request(
         method=message.method,
@@ -77,17 +77,17 @@ def request(url: str, message: Message, secrets: Mapping[str, str], at: datetime
 
 
 def sign(public_key: str, signed: bytes) -> bytes:
-    """The signature that fits one of the two public keys. Raises KeyError for any other."""
+    """Return the signature for one of the two public keys. Raises KeyError for any other."""
     return Ed25519PrivateKey.from_private_bytes(_SEEDS[public_key]).sign(signed)
 
 
 def encoded(signature: bytes) -> str:
-    """Base64."""
+    """Return base64 of a signature."""
     return base64.b64encode(signature).decode()
 
 
 def tampered(request: Request) -> Iterator[Request]:
-    """The body, the time and the signature."""
+    """Yield copies with one changed byte of the body, the time or the signature."""
     yield from flipped_body(request)
     for name in (TIME_HEADER, SIGNATURE_HEADER):
         for other in flipped(request.headers[name]):
@@ -95,7 +95,7 @@ def tampered(request: Request) -> Iterator[Request]:
 
 
 def forged(url: str, message: Message, secrets: Mapping[str, str], at: datetime) -> Iterator[tuple[str, Request]]:
-    """Signatures over other bytes, at another time, in another spelling."""
+    """Yield signatures over other bytes, with another time, or in another encoding."""
     good, key = request(url, message, secrets, at), secrets["public_key"]
     body, stamp = good.body, good.headers[TIME_HEADER].encode()
     right = sign(key, stamp + b"|" + body)
@@ -123,7 +123,7 @@ def forged(url: str, message: Message, secrets: Mapping[str, str], at: datetime)
     yield "a byte order mark before the body", replace(good, body=b"\xef\xbb\xbf" + body)
     old = request(url, message, secrets, at - timedelta(hours=1))
     yield "an old one with a new time", with_header(old, TIME_HEADER, stamp.decode())
-    for name, said in {
+    for name, value in {
         "no time": None,
         "an empty time": "",
         "a time with a sign": f"+{stamp.decode()}",
@@ -131,5 +131,5 @@ def forged(url: str, message: Message, secrets: Mapping[str, str], at: datetime)
         "a time with a fraction": f"{stamp.decode()}.0",
         "a time in other digits": stamp.decode().translate({ord("0") + digit: 0x660 + digit for digit in range(10)}),
     }.items():
-        signed = with_header(good, SIGNATURE_HEADER, encoded(sign(key, (said or "").encode() + b"|" + body)))
-        yield name, with_header(signed, TIME_HEADER, said)
+        signed = with_header(good, SIGNATURE_HEADER, encoded(sign(key, (value or "").encode() + b"|" + body)))
+        yield name, with_header(signed, TIME_HEADER, value)

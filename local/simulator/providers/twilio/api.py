@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from xml.etree import ElementTree as ET
 
 from local.simulator.past import Sent, post_of
-from local.simulator.rest.base import Asked, Reply
+from local.simulator.rest.base import Reply, Request
 
 _EVENTS = ("initiated", "ringing", "answered", "completed")
 _NUMBER = re.compile(r"\+[1-9]\d{6,14}")
@@ -19,7 +19,7 @@ _MOST_TWIML = 4000
 
 
 class Api:
-    """One account. `calls` and `recordings` are its lists, `placed` the forms of the calls that were asked for."""
+    """One account. `calls` and `recordings` are its lists, `placed` the forms of requested calls."""
 
     def __init__(self, credentials: Mapping[str, str]) -> None:
         self._typed = dict(credentials)
@@ -32,74 +32,74 @@ class Api:
         self.placed: list[dict[str, list[str]]] = []
 
     def credentials(self, url: str) -> Mapping[str, str]:  # noqa: ARG002 - the address is a setting
-        """The account's credentials."""
+        """Return the credentials of the account."""
         return dict(self._typed)
 
     def settings(self, url: str) -> Mapping[str, Any]:
-        """The integration's settings."""
+        """Return the settings of the integration."""
         return {"api_url": url, "sip_domain": "acme.sip.twilio.com", "caller_id": self.numbers[0]}
 
     def remember(self, started: datetime, sent: Sequence[Sent]) -> None:
-        """Have its history know the calls of a story that began then."""
+        """Add the calls of a story that began at `started` to the call log."""
         calls: dict[str, dict[str, Any]] = {}
         for one in sent:
-            said, when = post_of(one), format_datetime(one.at)
-            if "RecordingStatus" in said:
+            payload, when = post_of(one), format_datetime(one.at)
+            if "RecordingStatus" in payload:
                 self.recordings.append(
-                    {"sid": said["RecordingSid"], "call_sid": said["CallSid"], "status": "completed",
-                     "date_created": when, "media_url": said["RecordingUrl"], "uri": "/2010-04-01/x.json"}
+                    {"sid": payload["RecordingSid"], "call_sid": payload["CallSid"], "status": "completed",
+                     "date_created": when, "media_url": payload["RecordingUrl"], "uri": "/2010-04-01/x.json"}
                 )  # fmt: skip
                 continue
-            # The first leg is the call; others may be told only when they end.
-            late = one.at - timedelta(seconds=int(said.get("CallDuration", "0")))
-            begun = format_datetime(late if said.get("ParentCallSid") else started)
+            # The first leg is the call. Other legs can be reported only at their end.
+            late = one.at - timedelta(seconds=int(payload.get("CallDuration", "0")))
+            begun = format_datetime(late if payload.get("ParentCallSid") else started)
             row = calls.setdefault(
-                said["CallSid"],
+                payload["CallSid"],
                 {
-                    "sid": said["CallSid"], "parent_call_sid": said.get("ParentCallSid"),
-                    "direction": said["Direction"], "from": said["From"], "to": said["To"].removeprefix("sip:"),
-                    "forwarded_from": None,
+                    "sid": payload["CallSid"], "parent_call_sid": payload.get("ParentCallSid"),
+                    "direction": payload["Direction"], "from": payload["From"],
+                    "to": payload["To"].removeprefix("sip:"), "forwarded_from": None,
                     "date_created": begun, "start_time": begun, "duration": None,
                 },
             )  # fmt: skip
-            if said["CallStatus"] == "in-progress":
+            if payload["CallStatus"] == "in-progress":
                 row["start_time"] = when
-            row |= {"status": said["CallStatus"], "end_time": when, "duration": said.get("CallDuration")}
+            row |= {"status": payload["CallStatus"], "end_time": when, "duration": payload.get("CallDuration")}
         self.calls += calls.values()
 
-    def clicked(self, asked: Asked, reply: Reply) -> str | None:
+    def clicked(self, request: Request, reply: Reply) -> str | None:
         """See `TakesClicks`."""
-        return str(reply.body["sid"]) if asked.method == "POST" and asked.path.endswith("/Calls.json") else None
+        return str(reply.body["sid"]) if request.method == "POST" and request.path.endswith("/Calls.json") else None
 
-    def answer(self, asked: Asked) -> Reply:
-        """One request."""
-        as_owner = self._is(asked, "account_sid", "auth_token")
-        if not as_owner and not self._is(asked, "api_key_sid", "api_key_secret"):
+    def answer(self, request: Request) -> Reply:
+        """Return the response to one request."""
+        as_owner = self._is(request, "account_sid", "auth_token")
+        if not as_owner and not self._is(request, "api_key_sid", "api_key_secret"):
             return _error(401, 20003, "Authenticate")
-        path = asked.path.removeprefix(self._account)
-        if (asked.method, path) == ("GET", ".json"):
-            # A plain key may not see the account itself.
+        path = request.path.removeprefix(self._account)
+        if (request.method, path) == ("GET", ".json"):
+            # An API key cannot read the account itself.
             account = {"sid": self._typed["account_sid"], "status": self.status, "friendly_name": "Acme"}
             return Reply(200, account) if as_owner else _error(401, 20003, "Authenticate")
-        if asked.method == "GET" and re.fullmatch(r"/Recordings/\w+\.mp3", path):
+        if request.method == "GET" and re.fullmatch(r"/Recordings/\w+\.mp3", path):
             return Reply(200, b"ID3 sound", {"content-type": "audio/mpeg"})
         routes = {
             ("POST", "/Calls.json"): self._call,
             ("GET", "/Calls.json"): self._calls,
             ("GET", "/Recordings.json"): self._recordings,
         }
-        route = routes.get((asked.method, path))
-        return route(asked) if route is not None else _error(404, 20404, f"{asked.path} was not found")
+        route = routes.get((request.method, path))
+        return route(request) if route is not None else _error(404, 20404, f"{request.path} was not found")
 
-    def _is(self, asked: Asked, name: str, secret: str) -> bool:
+    def _is(self, request: Request, name: str, secret: str) -> bool:
         typed = f"{self._typed.get(name, '')}:{self._typed.get(secret, '')}"
         good = f"Basic {base64.b64encode(typed.encode()).decode()}"
-        return bool(self._typed.get(secret)) and asked.headers.get("authorization", "") == good
+        return bool(self._typed.get(secret)) and request.headers.get("authorization", "") == good
 
-    def _call(self, asked: Asked) -> Reply:
-        if asked.headers.get("content-type") != "application/x-www-form-urlencoded":
+    def _call(self, request: Request) -> Reply:
+        if request.headers.get("content-type") != "application/x-www-form-urlencoded":
             return _error(400, 21201, "No 'To' number is specified")
-        form = parse_qs(asked.body.decode())
+        form = parse_qs(request.body.decode())
         refusal = self._refusal(form)
         if refusal is not None:
             return refusal
@@ -123,14 +123,14 @@ class Api:
             return _error(400, 21205, "Url is not a valid URL")
         return None if callbacks else _error(400, 21205, "Url parameter is required.")
 
-    def _calls(self, asked: Asked) -> Reply:
-        return self._list(asked, "calls", "StartTime", "start_time", self.calls)
+    def _calls(self, request: Request) -> Reply:
+        return self._list(request, "calls", "StartTime", "start_time", self.calls)
 
-    def _recordings(self, asked: Asked) -> Reply:
-        return self._list(asked, "recordings", "DateCreated", "date_created", self.recordings)
+    def _recordings(self, request: Request) -> Reply:
+        return self._list(request, "recordings", "DateCreated", "date_created", self.recordings)
 
-    def _list(self, asked: Asked, key: str, by: str, column: str, rows: list[dict[str, Any]]) -> Reply:
-        fields = asked.parameters
+    def _list(self, request: Request, key: str, by: str, column: str, rows: list[dict[str, Any]]) -> Reply:
+        fields = request.parameters
         size = min(int(fields.get("PageSize", "50")), self.page_size)
         page = int(fields.get("Page", "0"))
         since, until = fields.get(f"{by}>", "0001-01-01"), fields.get(f"{by}<", "9999-12-31")
@@ -145,13 +145,13 @@ class Api:
                 key: fits[page * size : (page + 1) * size],
                 "page": page,
                 "page_size": size,
-                "next_page_uri": f"{asked.path}?{following}" if more else None,
+                "next_page_uri": f"{request.path}?{following}" if more else None,
             },
         )
 
 
 def _callbacks(twiml: str) -> list[str]:
-    """The addresses that a document of TwiML names; [""] if it is none that dials one number."""
+    """Return the callback addresses in a TwiML document; [""] unless it dials one number."""
     try:
         root = ET.fromstring(twiml)  # noqa: S314 - our own document
     except ET.ParseError:
@@ -160,11 +160,11 @@ def _callbacks(twiml: str) -> list[str]:
     if root.tag != "Response" or len(twiml) > _MOST_TWIML or number is None or not _NUMBER.fullmatch(number.text or ""):
         return [""]
     names = ("statusCallback", "recordingStatusCallback")
-    return [found for element in root.iter() for name in names if (found := element.get(name)) is not None]
+    return [url for element in root.iter() for name in names if (url := element.get(name)) is not None]
 
 
-def _iso(said: str | datetime) -> str:
-    moment = said if isinstance(said, datetime) else parsedate_to_datetime(said)
+def _iso(payload: str | datetime) -> str:
+    moment = payload if isinstance(payload, datetime) else parsedate_to_datetime(payload)
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

@@ -54,7 +54,7 @@ NOT_SIGNED: tuple[str, ...] = ()
 
 
 def request(url: str, message: Message, secrets: Mapping[str, str], at: datetime) -> Request:  # noqa: ARG001
-    """The message with the account in it, and its signature."""
+    """Return the message with the account's id, signed."""
     always = {"AccountSid": secrets["account_sid"], "ApiVersion": "2010-04-01"}
     whole, body, content_type = address(url, message), b"", FORM
     pairs: list[tuple[str, str]] = []
@@ -78,7 +78,7 @@ def _joined(url: str, more: Mapping[str, str]) -> str:
 
 
 def signed(url: str, pairs: Iterable[tuple[str, str]]) -> str:
-    """The text that is signed: names in order, and of each the different values in order."""
+    """Return the signed text: sorted names, each with its distinct values, sorted."""
     values: dict[str, set[str]] = {}
     for name, value in pairs:
         values.setdefault(name, set()).add(value)
@@ -86,12 +86,12 @@ def signed(url: str, pairs: Iterable[tuple[str, str]]) -> str:
 
 
 def sign(key: str, text: str, algorithm: str = "sha1") -> str:
-    """Base64 of the digest."""
+    """Return base64 of the digest."""
     return base64.b64encode(hmac.new(key.encode(), text.encode(), algorithm).digest()).decode()
 
 
 def tampered(request: Request) -> Iterator[Request]:
-    """The body, the query and the signature."""
+    """Yield copies with one changed byte of the body, the query or the signature."""
     yield from flipped_body(request)
     path, mark, query = request.url.partition("?")
     for other in flipped(query):
@@ -101,7 +101,7 @@ def tampered(request: Request) -> Iterator[Request]:
 
 
 def forged(url: str, message: Message, secrets: Mapping[str, str], at: datetime) -> Iterator[tuple[str, Request]]:
-    """Signatures over too little, by other hashes, of other hosts and accounts."""
+    """Yield signatures over incomplete texts, with other hashes, and of other hosts and accounts."""
     good = request(url, message, secrets, at)
     token, account = secrets["auth_token"], secrets["account_sid"]
     pairs = parse_qsl(good.body.decode(), keep_blank_values=True)
@@ -125,12 +125,12 @@ def forged(url: str, message: Message, secrets: Mapping[str, str], at: datetime)
     for name, signature in wrong.items():
         yield name, with_header(good, SIGNATURE_HEADER, signature)
     by_token = with_header(good, SIGNATURE_HEADER, sign(token, text, "sha256"))
-    for name, said in {
+    for name, value in {
         "SHA-256 of a shared key that is the Auth Token": f"key={secrets['shared_key_id']},algorithm=HMAC_SHA256",
         "an unknown algorithm": f"key={secrets['shared_key_id']},algorithm=NONE",
         "two algorithms": "algorithm=HMAC_SHA1,algorithm=HMAC_SHA256",
     }.items():
-        yield name, with_header(by_token, SETTINGS_HEADER, said)
+        yield name, with_header(by_token, SETTINGS_HEADER, value)
     of_shared_key = sign(secrets["shared_key_secret"], text, "sha256")
     yield (
         "another shared key's id",
@@ -138,7 +138,7 @@ def forged(url: str, message: Message, secrets: Mapping[str, str], at: datetime)
             with_header(good, SIGNATURE_HEADER, of_shared_key), SETTINGS_HEADER, "key=other,algorithm=HMAC_SHA256"
         ),
     )
-    # The address alone is signed of JSON: it must hold the body's hash.
+    # With JSON only the address is signed, so it must contain the hash of the body.
     by_url = with_header(good, SIGNATURE_HEADER, sign(token, good.url))
     yield "JSON without its hash", replace(with_header(by_url, "Content-Type", JSON), body=b'{"CallSid":"CA1"}')
     hashed = _joined(good.url, {"bodySHA256": hashlib.sha256(b"{}").hexdigest()})

@@ -25,7 +25,7 @@ def _private_key() -> str:
 
 CREDENTIALS: Mapping[str, str] = {
     "api_key": "a1b2c3d",
-    # That of the worked example.
+    # The secret of the worked example.
     "signature_secret": "vonage-signature-secret-0123456789abcdef",
     "application_id": "aaaaaaaa-bbbb-cccc-dddd-0123456789ab",
     "private_key": _private_key(),
@@ -59,28 +59,28 @@ UNKNOWN = Message(
 UNKNOWN_STATUS = 200
 HANDSHAKES: tuple[tuple[Message, str], ...] = ()
 NOT_SIGNED: tuple[str, ...] = ()
-# What tells one delivery from another.
+# Fields that identify a webhook.
 _IDENTITY = ("status", "uuid", "conversation_uuid", "conversation_uuid_to", "recording_uuid", "timestamp")
 
 
 def request(url: str, message: Message, secrets: Mapping[str, str], at: datetime) -> Request:
-    """The message, signed at that time."""
-    said = claims(message, secrets, at)
+    """Return the message, signed at that time."""
+    content = claims(message, secrets, at)
     if message.method == "GET":
-        asked = {**message.query, **message.post}
-        del said["payload_hash"]
-        headers = {**message.headers, SIGNATURE_HEADER: bearer(secrets["signature_secret"], said)}
-        return Request(method="GET", url=f"{url}?{urlencode(asked)}", headers=headers)
+        parameters = {**message.query, **message.post}
+        del content["payload_hash"]
+        headers = {**message.headers, SIGNATURE_HEADER: bearer(secrets["signature_secret"], content)}
+        return Request(method="GET", url=f"{url}?{urlencode(parameters)}", headers=headers)
     headers = {
         **message.headers,
         "Content-Type": JSON,
-        SIGNATURE_HEADER: bearer(secrets["signature_secret"], said),
+        SIGNATURE_HEADER: bearer(secrets["signature_secret"], content),
     }
     return Request(method="POST", url=address(url, message), headers=headers, body=json_body(message))
 
 
 def claims(message: Message, secrets: Mapping[str, str], at: datetime) -> dict[str, Any]:
-    """What the token of a message says."""
+    """Return the claims of a message's token."""
     body = message.body or message.post
     identity = "|".join(str(body.get(name, "")) for name in _IDENTITY)
     return {
@@ -93,47 +93,47 @@ def claims(message: Message, secrets: Mapping[str, str], at: datetime) -> dict[s
     }
 
 
-def bearer(secret: str, said: Mapping[str, Any], head: Mapping[str, Any] | None = None, how: str = "sha256") -> str:
-    """The header's value."""
-    signed = f"{part(head or {'alg': 'HS256', 'typ': 'JWT'})}.{part(said)}"
+def bearer(secret: str, content: Mapping[str, Any], head: Mapping[str, Any] | None = None, how: str = "sha256") -> str:
+    """Return the value of the header."""
+    signed = f"{part(head or {'alg': 'HS256', 'typ': 'JWT'})}.{part(content)}"
     return f"Bearer {signed}.{encoded(hmac.digest(secret.encode(), signed.encode(), how))}"
 
 
-def part(said: Mapping[str, Any]) -> str:
-    """One part of a token."""
-    return encoded(json.dumps(said, separators=(",", ":")).encode())
+def part(content: Mapping[str, Any]) -> str:
+    """Return one encoded part of a token."""
+    return encoded(json.dumps(content, separators=(",", ":")).encode())
 
 
 def encoded(raw: bytes) -> str:
-    """Base64 as tokens have it."""
+    """Return base64 in the variant of tokens."""
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
 def tampered(request: Request) -> Iterator[Request]:
-    """The body and the token."""
+    """Yield copies with one changed byte of the body or the token."""
     yield from flipped_body(request)
     for other in flipped(request.headers[SIGNATURE_HEADER]):
         yield with_header(request, SIGNATURE_HEADER, other)
 
 
 def forged(url: str, message: Message, secrets: Mapping[str, str], at: datetime) -> Iterator[tuple[str, Request]]:
-    """Tokens of another algorithm, with other claims, in another spelling."""
-    good, key, said = request(url, message, secrets, at), secrets["signature_secret"], claims(message, secrets, at)
+    """Yield tokens with another algorithm, other claims, or another encoding."""
+    good, key, content = request(url, message, secrets, at), secrets["signature_secret"], claims(message, secrets, at)
     signed = good.headers[SIGNATURE_HEADER]
     token = signed.removeprefix("Bearer ")
     head, middle, signature = token.split(".")
     raw = base64.urlsafe_b64decode(signature + "=")
     wrong = {
         "no algorithm and no signature": f"Bearer {part({'alg': 'none', 'typ': 'JWT'})}.{middle}.",
-        "no algorithm, signed": bearer(key, said, {"alg": "none", "typ": "JWT"}),
-        "another algorithm's name": bearer(key, said, {"alg": "HS512", "typ": "JWT"}),
-        "its name in lower case": bearer(key, said, {"alg": "hs256", "typ": "JWT"}),
-        "RS256": bearer(key, said, {"alg": "RS256", "typ": "JWT"}),
-        "no name": bearer(key, said, {"typ": "JWT"}),
-        "HMAC-SHA512": bearer(key, said, {"alg": "HS512", "typ": "JWT"}, "sha512"),
-        "HMAC-SHA512 under the other name": bearer(key, said, how="sha512"),
-        "the API key for the secret": bearer(secrets["api_key"], said),
-        "an empty secret": bearer("", said),
+        "no algorithm, signed": bearer(key, content, {"alg": "none", "typ": "JWT"}),
+        "another algorithm's name": bearer(key, content, {"alg": "HS512", "typ": "JWT"}),
+        "its name in lower case": bearer(key, content, {"alg": "hs256", "typ": "JWT"}),
+        "RS256": bearer(key, content, {"alg": "RS256", "typ": "JWT"}),
+        "no name": bearer(key, content, {"typ": "JWT"}),
+        "HMAC-SHA512": bearer(key, content, {"alg": "HS512", "typ": "JWT"}, "sha512"),
+        "HMAC-SHA512 under the other name": bearer(key, content, how="sha512"),
+        "the API key for the secret": bearer(secrets["api_key"], content),
+        "an empty secret": bearer("", content),
         "no signature": f"Bearer {head}.{middle}.",
         "two parts": f"Bearer {head}.{middle}",
         "four parts": f"{signed}.{signature}",
@@ -149,22 +149,22 @@ def forged(url: str, message: Message, secrets: Mapping[str, str], at: datetime)
         "claims that are no JSON": f"Bearer {_signed(key, head, 'AAAA')}",
         "a head that is no JSON": f"Bearer {_signed(key, 'AAAA', middle)}",
     }
-    for name in said:
+    for name in content:
         if name != "application_id":
-            kept = {known: value for known, value in said.items() if known != name}
-            wrong[f"no {name}"] = bearer(key, kept)
-            wrong[f"an empty {name}"] = bearer(key, {**said, name: ""})
-            wrong[f"a {name} that is none"] = bearer(key, {**said, name: None})
+            remaining = {key_left: value for key_left, value in content.items() if key_left != name}
+            wrong[f"no {name}"] = bearer(key, remaining)
+            wrong[f"an empty {name}"] = bearer(key, {**content, name: ""})
+            wrong[f"a {name} that is none"] = bearer(key, {**content, name: None})
     others = {
         "iss": ("vonage", "Nexmo", ["Vonage"]),
-        "iat": (str(said["iat"]), said["iat"] * 1000, True, 10**400, -said["iat"], said["iat"] + 0.5),
-        "payload_hash": (said["payload_hash"].upper(), hashlib.sha256(b"").hexdigest(), "0" * 64),
-        "api_key": ("d3c2b1a", said["api_key"].upper(), said["api_key"] + " "),
+        "iat": (str(content["iat"]), content["iat"] * 1000, True, 10**400, -content["iat"], content["iat"] + 0.5),
+        "payload_hash": (content["payload_hash"].upper(), hashlib.sha256(b"").hexdigest(), "0" * 64),
+        "api_key": ("d3c2b1a", content["api_key"].upper(), content["api_key"] + " "),
         "jti": (1, ["a"]),
     }
     for name, values in others.items():
         for number, value in enumerate(values):
-            wrong[f"another {name}, {number}"] = bearer(key, {**said, name: value})
+            wrong[f"another {name}, {number}"] = bearer(key, {**content, name: value})
     for name, value in wrong.items():
         yield name, with_header(good, SIGNATURE_HEADER, value)
     yield "a space after the body", replace(good, body=good.body + b" ")
