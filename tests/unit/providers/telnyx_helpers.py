@@ -52,7 +52,7 @@ def body_of(
     state: Mapping[str, str] | None = None,
     **more: Any,
 ) -> dict[str, Any]:
-    """A webhook as JSON, that many seconds after noon."""
+    """Return a webhook as JSON, sent `after` seconds after noon."""
     at = (NOON + timedelta(seconds=after)).isoformat()
     payload = {
         "call_control_id": f"v3:{leg}",
@@ -118,7 +118,7 @@ def worked_example(body: bytes = WORKED_BODY, later: float = 0, **headers: str) 
 
 
 def deliveries(story: Story) -> list[tuple[bool, tuple[CallEvent, ...]]]:
-    """What each delivery of a story says, and whether it is a hang-up."""
+    """Return whether each webhook of a story is a hang-up, and its events."""
     at, results = NOON, []
     for number, event in enumerate(story.events):
         at += timedelta(seconds=event.after, microseconds=number)
@@ -132,7 +132,7 @@ def flat(groups: Sequence[tuple[CallEvent, ...]]) -> list[CallEvent]:
 
 
 class Line:
-    """An account at the fake, and a door that leads there."""
+    """An account at the fake API, and a client for it."""
 
     def __init__(self, api: Api, server: Server, **settings: Any) -> None:
         self.api, self.server, self.client = api, server, PlainClient()

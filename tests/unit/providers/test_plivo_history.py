@@ -28,7 +28,7 @@ def test_history_reads_every_page_of_the_list() -> None:
 def test_history_skips_malformed_rows_but_not_a_malformed_list() -> None:
     with fake_account() as (_, server, account):
         rows = [None, {}, {"call_uuid": "x", "end_time": "soon"}, {"call_uuid": 7, "end_time": "2026-03-01 11:30:00Z"}]
-        # In whose time zone?
+        # A time without a zone.
         rows.append({"call_uuid": "y", "end_time": "2026-03-01 11:30:00"})
         server.faults.append(Fault(Reply(200, {"objects": rows})))
         (event,) = plivo.history(account, NOON - timedelta(hours=2), NOON, PlainClient())

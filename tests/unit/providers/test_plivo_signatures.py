@@ -21,7 +21,7 @@ from local.simulator.story import Message
 from plivo_helpers import HOOK, NONCE, STARTED, plivo, webhook_request
 from provider_stories import NOON
 
-# The examples of the facts, each accepted by the vendor's library.
+# Worked examples, each accepted by the vendor's library.
 TOKEN = "plivo_auth_token_example"
 PARAMETERS = {
     "CallStatus": "completed", "CallUUID": "97ceeb52-58b6-11e1-86da-77300b68f8bb", "Direction": "outbound",
@@ -50,10 +50,10 @@ def verification_keys(token: str = TOKEN) -> VerificationKeys:
 )
 def test_worked_example_signatures_are_the_only_ones_accepted(method: str, url: str, signature: str) -> None:
     plivo.verify(signed(url, signature, method), verification_keys())
-    # Any of a list, and the main account's.
+    # Any signature of a list, and the main account's header.
     plivo.verify(signed(url, f"AAAA,{signature}", method), verification_keys())
     plivo.verify(signed(url, "", method, **{"x-plivo-signature-ma-v3": signature}), verification_keys())
-    # Of the main account itself both headers say the same; of a subaccount each has another key.
+    # The main account's own headers are equal; a subaccount's have different keys.
     plivo.verify(signed(url, signature, method, **{"x-plivo-signature-ma-v3": signature}), verification_keys())
     plivo.verify(signed(url, "AAAA", method, **{"x-plivo-signature-ma-v3": signature}), verification_keys())
     for other in (signature.lower(), signature[:-1], f"{signature},{signature}", ""):
@@ -67,7 +67,7 @@ def test_signed_text_has_no_dot_without_a_query() -> None:
 
 
 WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
-# Of a query, its library reads ASCII alone.
+# The library supports only ASCII in a query.
 ASCII = st.text(st.characters(codec="ascii", exclude_characters="\0"), max_size=12)
 NAMES = st.text("abcXYZ019_-", min_size=1, max_size=8)
 
@@ -81,14 +81,14 @@ NAMES = st.text("abcXYZ019_-", min_size=1, max_size=8)
 def test_vendor_library_agrees_on_every_signature(
     method: str, request_log: dict[str, str], posted: dict[str, str], nonce: str
 ) -> None:
-    """Promise: whatever Plivo signs, by its own library, is genuine here; and what is not, is not."""
+    """Promise: a signature is accepted if, and only if, the vendor's library accepts it."""
     query = {name: value for name, value in request_log.items() if name not in posted}
     posted = {name: value for name, value in posted.items() if method == "POST" or value.isascii()}
     url = f"{WITHOUT}?{urlencode(query)}" if query else WITHOUT
     request = webhook_request(url, posted, method=method)
     message = f"{simulated.signed(method, request.url, request.body)}.{nonce}"
     good = simulated.sign(TOKEN, message)
-    # The library reads the whole address of a GET itself.
+    # The library reads the whole address of a GET.
     verdict_of = validate_v3_signature(method, url, nonce, TOKEN, good, dict(posted))
     assert verdict_of
     headers = {"x-plivo-signature-v3": good, "x-plivo-signature-v3-nonce": nonce}
@@ -115,7 +115,7 @@ def test_nonce_is_required_as_the_event_id() -> None:
     for nonce in ("", "9" * 129):
         with pytest.raises(SignatureError, match="nonce"):
             plivo.verify(signed(WITHOUT, signature, **{"x-plivo-signature-v3-nonce": nonce}), verification_keys())
-    # Whenever it is posted again: by its digest a call's item knows it, however old that is.
+    # A duplicate has the same digest, however late it arrives.
     sent = webhook_request(f"{HOOK}?ring=101", STARTED, {"x-plivo-signature-v3-nonce": NONCE})
     later = replace(sent, arrived_at=NOON + timedelta(days=3))
     first, again = plivo.parse(sent, {}).events, plivo.parse(later, {}).events

@@ -68,7 +68,7 @@ def test_calling_phone_is_connected_with_the_caller_id() -> None:
     assert (event.direction, event.extension, event.external) == (Direction.OUT, "101", "+79101234567".strip("+"))
     assert 'callerId="74951230001"' in accepted.reply.body
     assert "<Number>79101234567</Number>" in accepted.reply.body
-    # By the device alone too, should the address not say it.
+    # The device alone is sufficient without the hint.
     assert parse(start).events[0].direction is Direction.OUT
 
 
@@ -88,7 +88,7 @@ def test_calling_phone_is_connected_with_the_caller_id() -> None:
         ("0", "3100", Outcome.MISSED, Outcome.BUSY),
         ("0", "3110", Outcome.MISSED, Outcome.BUSY),
         ("0", "1000", Outcome.CANCELLED, Outcome.CANCELLED),
-        # The account has no credit; another phone was quicker.
+        # The account has no credit; another phone answered first.
         ("0", "1010", Outcome.MISSED, Outcome.FAILED),
         ("0", "9000", Outcome.CANCELLED, Outcome.CANCELLED),
         ("0", "USER_BUSY", Outcome.MISSED, Outcome.BUSY),

@@ -93,7 +93,7 @@ def test_extensions_are_the_users_of_sip_credentials() -> None:
     ],
 )
 def test_malformed_public_key_is_rejected_with_an_explanation(key: str) -> None:
-    with pytest.raises(ValidationError, match="a public key is 44 characters"):
+    with pytest.raises(ValidationError, match="The public key must be 44 characters"):
         TelnyxCredentials.model_validate({"public_key": key})
     assert TelnyxCredentials.model_validate({"public_key": WORKED_KEY}).public_key == WORKED_KEY
 
@@ -108,7 +108,7 @@ def weak_keys() -> list[bytes]:
 
 
 def can_be_forged(key: bytes) -> bool:
-    """Whether a signature made of nothing but a point of small order verifies, for some of a few messages."""
+    """Return whether a signature of only a small-order point verifies for one of 16 messages."""
     from cryptography.exceptions import InvalidSignature
 
     for point, number in itertools.product(weak_keys(), range(16)):

@@ -131,7 +131,7 @@ def test_contact_is_not_dialled_after_the_command_id_expires() -> None:
     for seconds, is_pending in ((-2, True), (0, True), (49, True), (50, False), (3600, False)):
         step = telnyx.next_step(webhook_request(body, at=NOON + timedelta(seconds=seconds)))
         assert (step is not None) is is_pending, seconds
-    # To hang up is never too late.
+    # The hang-up has no time limit.
     assert telnyx.next_step(webhook_request(contacts_leg("hangup", 0), at=NOON + timedelta(hours=1))) is not None
 
 
@@ -173,7 +173,7 @@ def test_contact_is_called_on_behalf_of_the_employees_leg() -> None:
         step = telnyx.next_step(webhook_request(body))
         assert step is not None
         assert telnyx.connect(at.account, step, at.client) == PlacedCall("session-0")
-        # The webhook may come twice.
+        # The webhook can arrive twice.
         telnyx.connect(at.account, step, at.client)
         _, dial = at.api.placed
         assert (dial["to"], dial["from"], dial["link_to"]) == (CONTACT, SECOND_OWN, "v3:control-0")
@@ -187,7 +187,7 @@ def test_contact_is_called_on_behalf_of_the_employees_leg() -> None:
         step = telnyx.next_step(webhook_request(ended))
         assert step is not None
         for _ in range(2):
-            # Twice: that it is over already is no error.
+            # A leg that has already ended is not an error.
             telnyx.connect(at.account, step, at.client)
         assert at.api.over == ["v3:control-0"]
         assert at.last().path in ("/v2/calls/v3%3Acontrol-0/actions/hangup", "/v2/calls/v3:control-0/actions/hangup")
@@ -242,7 +242,7 @@ def test_employee_is_hung_up_if_the_contact_cannot_be_called() -> None:
         assert at.api.over == ["v3:control-0"]
         with pytest.raises(BadInputError, match="already ended"):
             telnyx.connect(at.account, {**step, "number": CONTACT}, at.client)
-        # No answer is none to act on: what is tried again may succeed.
+        # Without a response the leg stays up: a retry can succeed.
         at.api.live.add("v3:control-0")
         at.server.faults += [Fault(Reply(503, "<html>"))]
         with pytest.raises(UnreachableError):

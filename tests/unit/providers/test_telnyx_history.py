@@ -18,7 +18,7 @@ from telnyx_helpers import deliveries, each_story, fake_account, flat, library, 
 
 
 def listed(story: Story, call: str, start: datetime) -> list[dict[str, Any]]:
-    """A story as the list of deliveries has it, begun at `start`."""
+    """Return the webhook deliveries of a story that began at `start`."""
     at, rows = start, []
     for number, event in enumerate(story.events):
         at += timedelta(seconds=event.after, microseconds=number)

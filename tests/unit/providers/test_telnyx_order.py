@@ -25,7 +25,7 @@ def test_duplicates_in_any_order_make_the_same_call(story: Story) -> None:
 
 @each_story
 def test_late_webhook_does_not_change_a_closed_call(story: Story) -> None:
-    """Each delivery held back till the end: until then the call may look another way, and then it is the same."""
+    """Each webhook in turn arrives last; the resulting call is the same."""
     groups = [events for _, events in deliveries(story)]
     right = fold(flat(groups))
     for late in range(len(groups)):
@@ -35,7 +35,7 @@ def test_late_webhook_does_not_change_a_closed_call(story: Story) -> None:
 
 @each_story
 def test_late_webhook_without_a_plausible_time_changes_nothing(story: Story) -> None:
-    """As if the clock could not be believed: it counts from its arrival, ten minutes after all was over."""
+    """Its time is the arrival, ten minutes after the end of the call."""
     groups = [events for _, events in deliveries(story)]
     right = closed(flat(groups), NOON)
     late = NOON + timedelta(minutes=10)
@@ -64,7 +64,7 @@ def test_one_lost_webhook_does_not_change_the_outcome(story: Story) -> None:
 
 
 def test_employees_end_replaces_a_lost_end_of_the_contacts_leg() -> None:
-    """It is known when they stopped talking; why an unanswered call failed is not."""
+    """The end of the conversation is known; the reason of an unanswered call is not."""
     for name, outcome, talk in (
         ("outgoing_answered", Outcome.SUCCESS, 124),
         ("outgoing_busy", Outcome.NO_ANSWER, None),
@@ -113,7 +113,7 @@ def test_early_end_of_the_caller_closes_the_call() -> None:
 
 
 def test_call_belongs_to_the_last_employee_without_a_transfer_event() -> None:
-    """No state says that it was handed on: the call is of who talked last, for as long as that."""
+    """Without a state that names the transfer, the last talk counts."""
     bodies = [
         body_of("initiated", leg="K", direction="incoming"),
         body_of("answered", CONTACT, ANNA, leg="A", after=5),

@@ -26,7 +26,7 @@ URL = "https://s3.amazonaws.com/telephony-recorder-prod/acme/call.mp3?X-Amz-Expi
 def test_recording_is_named_by_its_longest_lasting_reference(
     payload: Mapping[str, Any], reference: str, temporary: bool
 ) -> None:
-    # What start_time is here is the recording's, not the call's.
+    # start_time is the recording's, not the call's.
     event = single_event("recording.saved", leg="A", start_time="2026-03-01T11:00:00Z", **payload)
     assert (event.kind, event.call_id, event.recording) == (Kind.RECORDED, "S1", reference)
     assert (event.recording_is_temporary, event.started_at) == (temporary, None)
@@ -48,7 +48,7 @@ def test_recording_address_is_requested_anew_each_time() -> None:
     with fake_account() as at, library(at) as client:
         media = telnyx.recording(at.account, KNOWN_RECORDING, at.client)
         assert media.url.startswith(f"{at.server.url}/files/{KNOWN_RECORDING}.mp3")
-        # The address is signed by itself; the API key goes nowhere but to the API.
+        # The address contains its own signature; the API key is sent to the API only.
         assert media.headers == {}
         ours = at.last()
         theirs = client.recordings.retrieve(KNOWN_RECORDING).data

@@ -100,7 +100,7 @@ def test_rejection_reason_contains_no_value_of_the_webhook() -> None:
 
 
 class Clock:
-    """A clock that stands still, for the library, which looks at the wall's."""
+    """A stopped clock for the library, which uses the system time."""
 
     def __init__(self, at: datetime) -> None:
         self._at = at.timestamp()
@@ -110,7 +110,7 @@ class Clock:
 
 
 def library_accepts(body: bytes, headers: Mapping[str, str], key: str, at: datetime, patch: pytest.MonkeyPatch) -> bool:
-    """What the library's two verifiers say; they agree, but where one of them does not look at all closely."""
+    """Return whether both verifiers of the vendor's library accept a webhook."""
     patch.setattr(webhook_verification, "time", Clock(at))
     patch.setattr("time.time", Clock(at).time)
     try:
@@ -156,7 +156,7 @@ def test_vendor_library_rejects_forged_webhooks(monkeypatch: pytest.MonkeyPatch)
     for name, forged in simulated.forged(OURS.url, sent, OURS.secrets, NOON):
         assert not is_accepted(OURS.received(forged), OURS.trust()), name
         if name in ("a time with a sign", "a time in other digits"):
-            # Signed as it is written, by who has the key: the library is lenient here, and we are not.
+            # Signed by the owner of the key in another notation; only the library accepts it.
             continue
         assert not library_accepts(forged.body, forged.headers, OURS.secrets["public_key"], NOON, monkeypatch), name
 

@@ -54,7 +54,7 @@ def test_worked_example_is_the_end_of_a_callers_leg() -> None:
 
 
 def names_of_the_library() -> set[str]:
-    """The types of events of calls and what belongs to them, as the library's models list them."""
+    """Return the event types of calls in the models of the vendor's library."""
     from telnyx import types
 
     names: set[str] = set()
@@ -140,7 +140,7 @@ def test_call_between_two_employees_is_internal() -> None:
 
 
 CAUSES = {
-    # The cause, the answer of SIP with it: what it is of a contact's leg, and of an employee's leg of an incoming call.
+    # (cause, SIP status): (outcome of a contact's leg, outcome of an employee's leg of an incoming call)
     ("user_busy", "486"): (Outcome.BUSY, Outcome.MISSED),
     ("call_rejected", "603"): (Outcome.BUSY, Outcome.MISSED),
     ("timeout", "487"): (Outcome.NO_ANSWER, Outcome.MISSED),
@@ -186,7 +186,7 @@ def test_cleared_leg_is_a_success_only_after_an_answer() -> None:
     assert (missed.outcome, missed.answered_by, missed.talk_seconds) == (Outcome.MISSED, None, None)
     talked = fold(all_of(ring, answer, bridge, end, over))
     assert (talked.outcome, talked.answered_by, talked.talk_seconds) == (Outcome.SUCCESS, "101", 60)
-    # A lost call.answered costs the second until call.bridged, not the call.
+    # If call.answered is lost, only the second until call.bridged is missing.
     lost = fold(all_of(ring, bridge, end, over))
     assert (lost.outcome, lost.answered_by, lost.talk_seconds) == (Outcome.SUCCESS, "101", 59)
 
@@ -235,7 +235,7 @@ def test_call_dialled_by_an_employee_is_outgoing() -> None:
     assert (call.direction, call.external, call.line, call.answered_by) == (Direction.OUT, CONTACT, OWN, "101")
     assert (call.outcome, call.talk_seconds, call.closed, call.started_at) == (Outcome.SUCCESS, 20, True, NOON)
     assert not call.picked_up
-    # The application may answer the employee's own leg at once: that is nobody's answer.
+    # The application can answer the employee's own leg at once; that is not the contact's answer.
     unheard = fold(all_of(*(body for body in bodies if body["data"]["payload"]["call_leg_id"] == "E")))
     assert (unheard.outcome, unheard.closed) == (Outcome.NO_ANSWER, True)
 

@@ -29,7 +29,7 @@ def test_account_request_uses_the_token_others_use_the_api_key() -> None:
         wrong = account_of({**account.credentials, "api_key_secret": "wrong"}, account.settings)
         with pytest.raises(BadInputError, match="api_key_sid and api_key_secret"):
             twilio.ping(wrong, PlainClient())
-        # Half a key is none.
+        # Half an API key is ignored.
         half = {name: value for name, value in account.credentials.items() if name != "api_key_secret"}
         assert twilio.ping(account_of(half, account.settings), PlainClient()).ok
 

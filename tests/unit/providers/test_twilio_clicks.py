@@ -64,7 +64,7 @@ def test_click_sends_the_twiml_of_the_vendor_library(recorded: bool | None) -> N
 
 
 def test_callbacks_of_a_click_form_one_call() -> None:
-    """The addresses that a click gives to Twilio are those that callbacks are understood by."""
+    """The callback addresses of a click contain the hints of its legs."""
     with fake_account() as (account, api, _):
         sid = twilio.originate(account, CLICK, PlainClient()).call_id or ""
         (form,) = api.placed
@@ -115,7 +115,7 @@ def test_api_rejection_has_our_message_without_the_number() -> None:
         twilio.originate(account, CLICK, PlainClient())
     with fake_account() as (account, _, _), pytest.raises(BadInputError, match=r"\(21210\).*caller_id") as error:
         twilio.originate(account, replace(CLICK, line="+4930901820"), PlainClient())
-    # Twilio's own words repeat the number.
+    # Twilio's own message repeats the number.
     assert "4930901820" not in error.value.message
 
 
@@ -160,6 +160,6 @@ def test_rate_limit_error_code_pauses_all_requests() -> None:
     with fake_account() as (account, _, server):
         server.faults.append(Fault(Reply(403, {"code": 20429})))
         client = PlainClient()
-        with pytest.raises(TooManyError, match="The rate limit of Twilio is reached. Try again in 10 seconds"):
+        with pytest.raises(TooManyError, match=r"The rate limit of Twilio is reached\. Try again in 10 seconds"):
             twilio.originate(account, CLICK, client)
     assert client.held == {"": 10}

@@ -21,7 +21,7 @@ from twilio_helpers import ACCOUNT, CONTACT, OWN, RECORDED, each_story, fake_acc
 
 
 def listed(story: Story) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """The rows that the lists of calls and recordings have of a story's call."""
+    """Return the rows of the lists of calls and recordings for a story."""
     calls: dict[str, dict[str, Any]] = {}
     recordings = []
     at = NOON
@@ -40,7 +40,8 @@ def listed(story: Story) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
             payload["CallSid"],
             {
                 "sid": payload["CallSid"], "parent_call_sid": payload.get("ParentCallSid"),
-                "direction": payload["Direction"], "from": payload["From"], "to": payload["To"].removeprefix("sip:"), "forwarded_from": None,
+                "direction": payload["Direction"], "from": payload["From"],
+                "to": payload["To"].removeprefix("sip:"), "forwarded_from": None,
                 "date_created": begun, "start_time": begun, "duration": None,
             },
         )  # fmt: skip
@@ -72,7 +73,7 @@ def test_history_replaces_lost_callbacks(story: Story) -> None:
     with fake_account() as (account, api, _):
         api.calls, api.recordings = listed(story)
         lost = fold(history(account))
-    # Who handed the call on is said by addresses only.
+    # Only the callback's address names the leg that handed the call on.
     hint_only = {"talk_seconds"} if story.name == "transfer_within_call" else set()
     differ = {name for name, value in comparable(lost).items() if value != comparable(by_webhook)[name]}
     assert differ <= hint_only
@@ -116,7 +117,7 @@ def test_history_contains_every_leg_of_calls_begun_in_the_period() -> None:
 
 
 def test_forwarded_leg_has_the_direction_of_its_parent() -> None:
-    """Alone it would look like the contact's leg of an outgoing call."""
+    """Without its parent, the leg would look like the contact's leg of an outgoing call."""
     with fake_account() as (account, api, _):
         api.calls = [
             row("CA1"),
@@ -142,7 +143,7 @@ def test_history_skips_rows_that_are_malformed_or_not_ended() -> None:
         server.faults += [Fault(Reply(200, {"calls": rows})), Fault(Reply(200, {"recordings": recordings}))]
         results = history(account)
     assert [(event.call_id, event.kind) for event in results] == [("CAgood", Kind.ENDED), ("CAgood", Kind.RECORDED)]
-    # Without a media_url, the address is made of the row's own: the same as callbacks name.
+    # Without a media_url, the address is derived from the row's own, as in callbacks.
     assert results[1].recording == RECORDED
 
 

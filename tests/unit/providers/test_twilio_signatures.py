@@ -56,7 +56,7 @@ SECOND = {
 BODY = b'{"property":"value","boolean":true}'
 HASHED = f"{COMPANY}?bodySHA256=d5729c000e5de6b3a10698fec78d482db85d744f1be820d1382b6bda1cfb7795"
 SHARED = {simulated.SETTINGS_HEADER: "key=k1,algorithm=HMAC_SHA256"}
-# The second and the signature by SHA-256 were computed with the vendor's library, apart from this code.
+# The second and the SHA-256 signature were computed with the vendor's library, independently of this code.
 WORKED: list[tuple[str, Mapping[str, str] | bytes, dict[str, str], str, str]] = [
     (f"{COMPANY}?foo=1&bar=2", FIRST, {}, "12345", "RSOYDt4T1cUTdK1PDd93/VVr8B8="),
     (HOOKS, SECOND, {}, "twilio_auth_token_example", "CsdTyvs86geR1WR6QzkUI82N5T4="),
@@ -102,7 +102,7 @@ def test_simulator_reproduces_the_worked_example_signatures(
 
 
 def library_accepts(request: Request, secrets: Mapping[str, str] = simulated.CREDENTIALS) -> bool:
-    """What the vendor's library says of a request over the wire."""
+    """Return whether the vendor's library accepts a request."""
     headers = {name.lower(): value for name, value in request.headers.items()}
     algorithm = get_signature_algorithm(headers.get(simulated.SETTINGS_HEADER.lower()))
     key = secrets["shared_key_secret" if algorithm.upper() == "HMAC_SHA256" else "auth_token"]
@@ -111,7 +111,7 @@ def library_accepts(request: Request, secrets: Mapping[str, str] = simulated.CRE
         params = body if headers["content-type"] == JSON else dict(parse_qsl(body, keep_blank_values=True))
         return bool(RequestValidator(key).validate(request.url, params, headers["x-twilio-signature"], algorithm))
     except (ValueError, TypeError):
-        # It expects a form where the address holds no hash, and trips over JSON.
+        # If the address has no hash, the library expects a form and fails on JSON.
         return False
 
 
@@ -215,7 +215,7 @@ def signed_by_shared_key(settings: str) -> WebhookRequest:
     [
         ("key=k1,algorithm=HMAC_SHA256", ("k1",), True),
         (" key = k1 , algorithm = hmac_sha256 ", ("k1",), True),
-        # The id is told in the open: without one entered, the secret decides.
+        # The id is public: if none is entered, the secret decides.
         ("key=k1,algorithm=HMAC_SHA256", (), True),
         ("key=k1,algorithm=HMAC_SHA256", ("",), True),
         ("key=k2,algorithm=HMAC_SHA256", ("k1",), False),

@@ -65,7 +65,7 @@ def test_form_with_too_many_fields_is_rejected() -> None:
         # The employee's leg of an incoming call.
         (INCOMING, {}, ("in", CHILD, "101", CONTACT, None)),
         (INCOMING, {"line": "74951230001"}, ("in", CHILD, "101", CONTACT, OWN)),
-        # A plus that nobody escaped is a space.
+        # An unescaped plus is a space.
         (INCOMING, {"line": " 74951230001"}, ("in", CHILD, "101", CONTACT, OWN)),
         (INCOMING, {"line": "main"}, ("in", CHILD, "101", CONTACT, None)),
         (INCOMING, {"extension": "7"}, ("in", CHILD, "7", CONTACT, None)),
@@ -74,29 +74,29 @@ def test_form_with_too_many_fields_is_rejected() -> None:
         ({**INCOMING, "To": "sips:101@acme.example;transport=tls?x=1"}, {}, ("in", CHILD, "101", CONTACT, None)),
         ({**INCOMING, "To": "sip:+79161112233@carrier.example"}, {}, ("in", CHILD, "79161112233", CONTACT, None)),
         ({**INCOMING, "To": "client:anna"}, {}, ("in", CHILD, "anna", CONTACT, None)),
-        # As the REST API writes it, and as old callbacks name it.
+        # The format of the REST API, and the field names of old callbacks.
         ({**INCOMING, "To": "101@acme.example"}, {}, ("in", CHILD, "101", CONTACT, None)),
         (OLD_NAMES, {}, ("in", CHILD, "101", CONTACT, None)),
-        # An ordinary number as the employee's phone, with its extension told and not.
+        # An ordinary number as the employee's phone, with and without the extension.
         (DIALLED, {"direction": "in", "extension": "102"}, ("in", CHILD, "102", OWN, None)),
         (DIALLED, {"direction": "in"}, ("in", CHILD, "79101234567", OWN, None)),
         # The caller's own leg has no extension.
         (CALLER, {}, ("in", "", None, CONTACT, OWN)),
         (CALLER, {"direction": "in"}, ("in", "", None, CONTACT, OWN)),
-        # A click's two legs are one.
+        # Both legs of a click have the same id.
         (CLICKED, {}, ("out", "out", "101", None, OWN)),
         ({**CLICKED, "To": "+79161112233"}, {"extension": "101"}, ("out", "out", "101", None, OWN)),
         ({**CLICKED, "To": "+79161112233"}, {}, ("out", "out", "79161112233", None, OWN)),
         (DIALLED, {}, ("out", "out", None, CONTACT, OWN)),
         (DIALLED, {"direction": "out", "leg": "contact", "extension": "101"}, ("out", "out", "101", CONTACT, OWN)),
         ({**DIALLED, "From": "client:101"}, {}, ("out", "out", "101", CONTACT, None)),
-        # An employee's phone calls out through Twilio: its leg comes in.
+        # An employee's phone that calls through Twilio has an inbound leg.
         (SOFTPHONE, {}, ("out", "out", "101", CONTACT, None)),
         ({**CALLER, "From": "client:101", "To": "79101234567"}, {}, ("out", "out", "101", "79101234567", None)),
         ({**CALLER, "From": "client:101", "To": "AP" + "0" * 32}, {}, ("out", "out", "101", None, None)),
         # One employee calls another: the number is short, so that the call counts as internal.
         ({**INCOMING, "From": "sip:102@acme.example"}, {}, ("in", CHILD, "101", "102", None)),
-        # What the address says outright is not guessed.
+        # Hints in the address override the addresses of the leg.
         ({**INCOMING, "Direction": "something-new"}, {"direction": "in"}, ("in", CHILD, "101", CONTACT, None)),
         (INCOMING, {"direction": "sideways", "leg": "third"}, ("in", CHILD, "101", CONTACT, None)),
     ],
@@ -129,7 +129,7 @@ def test_withheld_caller_has_an_empty_external_number(number: str) -> None:
 def test_final_status_maps_to_an_outcome(status: str, incoming: Outcome, outgoing: Outcome) -> None:
     for fields, outcome in ((INCOMING, incoming), (DIALLED, outgoing)):
         event = single_event({**fields, "CallDuration": "9", "Duration": "1"}, status)
-        # Duration is in minutes, as it is charged.
+        # Duration is in minutes, as charged.
         talked = 9 if outcome is Outcome.SUCCESS else 0
         assert (event.kind, event.outcome, event.talk_seconds, event.final) == (Kind.ENDED, outcome, talked, False)
 
@@ -140,7 +140,7 @@ def test_final_status_maps_to_an_outcome(status: str, incoming: Outcome, outgoin
         ("queued", None, None, None, None),
         ("initiated", None, None, None, None),
         ("ringing", Kind.RINGING, Kind.RINGING, Kind.RINGING, Kind.RINGING),
-        # That Twilio takes a caller's call, or an employee a click's, is no answer yet.
+        # Twilio accepting a caller's call, or an employee a click's, is not an answer yet.
         ("in-progress", None, Kind.ANSWERED, Kind.PICKED_UP, Kind.ANSWERED),
         ("answered", None, Kind.ANSWERED, Kind.PICKED_UP, Kind.ANSWERED),
     ],
@@ -194,7 +194,7 @@ def test_call_dialled_on_an_employees_phone_is_one_outgoing_call() -> None:
         *parse({**SOFTPHONE, "CallStatus": "in-progress"}).events,
         single_event(DIALLED, "ringing"),
         single_event({**DIALLED, "CallDuration": "9"}, "busy"),
-        # Without an answer the employee's leg ends in its own way, which says nothing of the contact's.
+        # If unanswered, the employee's leg has its own status, unrelated to the contact's.
         single_event(SOFTPHONE, "no-answer"),
     ]
     call = fold(events)
@@ -212,7 +212,7 @@ def test_order_of_callbacks_does_not_change_the_call(name: str) -> None:
 
 def test_transferred_call_belongs_to_the_last_employee_without_the_hint() -> None:
     events = webhook(load_story("transfer_within_call", "twilio"))
-    # Once, with the first ring of the second phone, on the leg that the address names.
+    # One event, at the first ring of the second phone, for the leg in the address.
     assert [(event.leg, event.at) for event in events if event.kind is Kind.TRANSFERRED] == [
         ("A1-101", NOON + timedelta(seconds=30))
     ]

@@ -52,7 +52,7 @@ def ncco(settings: Mapping[str, Any], card: ContactCard | None = None, method: s
     reply = accepted.respond(office(card))
     assert (reply.status, reply.content_type) == (200, JSON)
     if card is None:
-        # The office could not be asked.
+        # The contact lookup failed.
         assert accepted.reply == reply
     payload: list[dict[str, Any]] = json.loads(reply.body)
     return payload

@@ -70,8 +70,8 @@ def test_invalid_click_is_rejected_without_a_request(
         with pytest.raises(BadInputError, match="webhook's address"):
             vonage.originate(replace(account, webhook_url=""), replace(CLICK, line=f"+{OWN}"), PlainClient())
         for credentials in ({}, {**account.credentials, "private_key": "-----BEGIN x"}):
+            other = replace(account, credentials=credentials)
             with pytest.raises(BadInputError, match="private_key"):
-                other = replace(account, credentials=credentials)
                 vonage.originate(other, replace(CLICK, line=f"+{OWN}"), PlainClient())
         assert not server.requests
 
@@ -126,7 +126,7 @@ def test_fake_api_rejects_a_foreign_line() -> None:
 
 
 def test_webhooks_of_a_click_form_one_call() -> None:
-    """The addresses that a click gives to Vonage are those that webhooks are understood by."""
+    """The event URLs of a click contain the hints of its legs."""
     with fake_account() as (account, api, _):
         call_id = vonage.originate(account, CLICK, PlainClient()).call_id
         (placed,) = api.placed

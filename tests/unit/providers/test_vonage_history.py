@@ -41,7 +41,7 @@ def test_inbound_leg_determines_the_direction_of_a_listed_call() -> None:
     assert (incoming.direction, incoming.external, incoming.answered_by) == (Direction.IN, f"+{CONTACT}", "101")
     clicked = fold(history_of([row(EMPLOYEE), row(DIALLED, status="busy", start_time=None, duration="0")]))
     assert (clicked.direction, clicked.outcome, clicked.external) == (Direction.OUT, Outcome.BUSY, f"+{CONTACT}")
-    # So the Missed Call of a click is written, though no webhook told that the employee picked up.
+    # The Missed Call of a click is written, even if the webhook of the pick-up was lost.
     verdict_of = classify(clicked, mapped={"101"}, external_is_employee=False, clicked=vonage.pick_up)
     assert verdict_of.skip is None
     dialled = fold(history_of([row({**CALLER, "from": DEVICE, "to": CONTACT}), row(DIALLED)]))
@@ -59,7 +59,7 @@ def test_leg_of_an_earlier_call_is_not_a_separate_call() -> None:
 
 
 def test_single_leg_to_a_phone_is_a_call_only_if_unanswered() -> None:
-    """It talked with a leg that went on in another conversation: which way it went is told nowhere."""
+    """The other leg continued in another conversation, so the direction is unknown."""
     assert history_of([row(EMPLOYEE)]) == []
     (event,) = history_of([row(EMPLOYEE, status="timeout", duration="0", start_time=None)])
     assert (event.direction, event.outcome) == (Direction.OUT, Outcome.NO_ANSWER)

@@ -41,7 +41,7 @@ WORKED_BODY = (
     b'"conversation_uuid":"CON-aaaaaaaa-bbbb-cccc-dddd-0123456789ab","status":"answered","direction":"inbound",'
     b'"timestamp":"2020-01-01T12:00:00.000Z"}'
 )
-# Made with the vendor's library, apart from this code.
+# Created with the vendor's library, independently of this code.
 WORKED_TOKEN = (
     "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJpYXQiOjE3OTUzOTIwMDAsImp0aSI6ImM1YmE4ZjI0LTFhMTQtNGMxMC1iZmRmLTNmYmU4Y2U1M"
     "TFiNSIsImlzcyI6IlZvbmFnZSIsInBheWxvYWRfaGFzaCI6Ijk0MTdmZDBkMDNhNzQ1NDQ3NjcyOWVlMTMzMDdiNThlOTE5YzhhMjQ5OGNiNDdiNTIw"
@@ -74,7 +74,7 @@ def test_simulator_reproduces_the_worked_example_token() -> None:
     assert simulated.bearer(WORKED_SECRET, claims) == f"Bearer {WORKED_TOKEN}"
     assert simulated.claims(Message(body=json.loads(WORKED_BODY)), simulated.CREDENTIALS, WORKED_AT) == {
         **claims,
-        # An id of its own.
+        # A different id.
         "jti": simulated.claims(Message(body=json.loads(WORKED_BODY)), simulated.CREDENTIALS, NOON)["jti"],
     }
 
@@ -87,14 +87,14 @@ def test_independent_library_agrees_on_tokens() -> None:
     vonage.verify(webhook_request(body, f"Bearer {signed}"), verification_keys())
     vonage.verify(webhook_request(body, f"bearer {signed}"), verification_keys())
     assert jwt.decode(WORKED_TOKEN, WORKED_SECRET, algorithms=["HS256"], options={"verify_iat": False})
-    # By another algorithm the same library would sign too.
+    # The same library also signs with another algorithm.
     for algorithm in ("HS384", "HS512"):
         other = jwt.encode(claims, SECRET * 2, algorithm=algorithm)
         assert not is_accepted(webhook_request(body, f"Bearer {other}"), verification_keys(SECRET * 2))
 
 
 def library_accepts(request: Request) -> bool:
-    """What the vendor's own library says of a delivery's token; it asks for no more than its signature."""
+    """Return whether the vendor's library accepts a token; it checks the signature only."""
     scheme, _, token = request.headers["Authorization"].partition(" ")
     try:
         return scheme == "Bearer" and bool(verify_signature(token, SECRET))
@@ -108,7 +108,7 @@ def test_adapter_rejects_every_token_the_vendor_library_rejects(story: Story) ->
         good = OURS.signed(message(event, IDS, NOON, NOON))
         assert library_accepts(good)
         vonage.verify(OURS.received(good), OURS.trust())
-    # The other way round there is more that we refuse.
+    # The adapter rejects more than the library does.
     for other in simulated.tampered(good):
         assert library_accepts(other) or is_refused(other)
     for _, forged in simulated.forged(OURS.url, message(story.events[0], IDS, NOON, NOON), OURS.secrets, NOON):
@@ -134,7 +134,7 @@ def test_api_tokens_have_the_claims_of_the_vendor_library() -> None:
 
 @pytest.mark.parametrize("missing", ["iat", "jti", "iss", "payload_hash", "api_key"])
 def test_genuine_signature_without_a_claim_is_rejected(missing: str) -> None:
-    """The vendor's library looks no further."""
+    """The vendor's library checks the signature only."""
     sent = Message(body={**CALLER, "status": "ringing"})
     claims = simulated.claims(sent, simulated.CREDENTIALS, NOON)
     body = json_body(sent)
@@ -146,7 +146,7 @@ def test_genuine_signature_without_a_claim_is_rejected(missing: str) -> None:
 @pytest.mark.parametrize(
     ("headers", "status", "words"),
     [
-        # Vonage sends it again, and signs it then.
+        # Vonage retries, with a signature.
         ({"content-type": JSON}, 503, "signed webhooks"),
         ({"authorization": ""}, 401, "does not contain a bearer token"),
         ({"authorization": "Bearer"}, 401, "does not contain a bearer token"),
@@ -176,7 +176,7 @@ def test_token_id_identifies_a_replayed_event() -> None:
     ringing = replace(WORKED, body=WORKED_BODY.replace(b"answered", b"ringing"))
     (event,) = vonage.parse(ringing, {}).events
     assert event.event_id == "c5ba8f24-1a14-4c10-bfdf-3fbe8ce511b5"
-    # Its time is not believed, so that the arrival stands for it: the id tells that it is the same all the same.
+    # Its time is implausible and replaced by the arrival, so only the id identifies the duplicate.
     for later in (timedelta(seconds=60), timedelta(hours=1)):
         (again,) = vonage.parse(replace(ringing, arrived_at=WORKED_AT + later), {}).events
         assert again.digest() == event.digest()

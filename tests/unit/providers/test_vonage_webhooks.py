@@ -28,7 +28,7 @@ def test_end_of_the_callers_leg_is_the_end_of_the_call() -> None:
     assert (rang.call_id, rang.leg, rang.direction) == ("CON-1", "u-a", Direction.IN)
     assert (rang.external, rang.line, rang.extension) == (f"+{CONTACT}", f"+{OWN}", None)
     assert (ended.outcome, ended.final) == (Outcome.CANCELLED, True)
-    # That it is answered says only that an NCCO is played.
+    # An answer means only that an NCCO is played.
     assert parse({**CALLER, "status": "answered"}).events == ()
 
 
@@ -43,14 +43,14 @@ def test_leg_to_a_device_is_the_employees_without_the_caller() -> None:
     event = single_event(EMPLOYEE, "ringing")
     assert (event.direction, event.extension, event.external, event.leg) == (Direction.IN, "101", None, "u-101")
     assert single_event({**EMPLOYEE, "to": "anna"}, "ringing").extension == "anna"
-    # An employee's mobile phone is one by the address only.
+    # Only the hints identify an employee's mobile phone.
     mobile = single_event({**EMPLOYEE, "to": "79161112233"}, "ringing", direction="in", extension="102", line=OWN)
     assert (mobile.direction, mobile.extension, mobile.line) == (Direction.IN, "102", f"+{OWN}")
     assert single_event({**EMPLOYEE, "to": "79161112233"}, "ringing").direction is Direction.OUT
 
 
 def test_started_leg_is_ringing() -> None:
-    """Of a phone in the vendor's apps no `ringing` is told."""
+    """A phone in the vendor's apps has no `ringing` webhook."""
     started, rang = (
         single_event({**EMPLOYEE, "to": "anna"}, "started"),
         single_event({**EMPLOYEE, "to": "anna"}, "ringing"),
@@ -69,7 +69,7 @@ def test_call_by_a_user_of_the_vendor_apps_is_outgoing() -> None:
     for name in ("anna", "101"):
         colleague = single_event({**EMPLOYEE, "from": name, "to": "102"}, "started")
         assert (colleague.direction, colleague.extension, colleague.external) == (Direction.OUT, name, "102")
-        # A short number is no line of the account.
+        # A short number is not a line of the account.
         assert colleague.line is None
 
 

@@ -78,7 +78,7 @@ RECORDED = f"https://api.twilio.com/2010-04-01/Accounts/{ACCOUNT}/Recordings/RE{
 
 @contextmanager
 def fake_account(**settings: Any) -> Iterator[tuple[Account, Api, Server]]:
-    """An account at the vendor's API; a setting of None is not set."""
+    """Serve the fake API; yield an account there. A setting of None is left out."""
     api = Api({name: value for name, value in simulated.CREDENTIALS.items() if not name.startswith("api_key")})
     with serving(api) as server:
         chosen = {name: value for name, value in {**api.settings(server.url), **settings}.items() if value is not None}
@@ -93,7 +93,7 @@ CLICK = Click(extension="101", number=CONTACT, reference="r-1")
 
 
 def webhook(story: Story) -> list[CallEvent]:
-    """All events of a story, as they are taken in."""
+    """Return all events of a story's webhooks."""
     events: list[CallEvent] = []
     at = NOON
     for event, sent in zip(story.events, story_messages(story), strict=True):

@@ -67,7 +67,7 @@ def is_accepted(request: WebhookRequest, keys: VerificationKeys) -> bool:
 
 @contextmanager
 def fake_account(**settings: Any) -> Iterator[tuple[Account, Api, Server]]:
-    """An account at the vendor's API; a setting of None is not set."""
+    """Serve the fake API; yield an account there. A setting of None is left out."""
     api = Api(simulated.CREDENTIALS)
     with serving(api) as server:
         chosen = {name: value for name, value in {**api.settings(server.url), **settings}.items() if value is not None}

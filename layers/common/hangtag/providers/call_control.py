@@ -85,7 +85,7 @@ class Leg:
         return digits(self.hints.get("line", ""))
 
     def extension(self, device_name: str, address: str = "") -> str | None:
-        """Return the extension: the hint, else the name of the device, else the digits of the address."""
+        """Return the extension: the hint, the name of the device, or the digits of the address."""
         return self.hints.get("extension") or device_name or digits(address) or None
 
     def event(self, direction: Direction | None, line: str | None) -> CallEvent:

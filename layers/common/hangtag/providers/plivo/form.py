@@ -1,4 +1,4 @@
-"""What Plivo needs of the admin."""
+"""Form of Plivo: credentials, settings, instructions and limitations."""
 
 from pydantic import Field, SecretStr
 
@@ -16,26 +16,26 @@ __all__ = ["INFOS"]
 
 
 class PlivoCredentials(Credentials):
-    """The account and its Auth Token, which callbacks are signed with."""
+    """The account, and its Auth Token that signs callbacks."""
 
     auth_id: str = Field(pattern=r"^[A-Z0-9]{20}$", description="Auth ID (MA… or SA…)")
     auth_token: SecretStr = Field(min_length=8, max_length=128, description="Auth Token")
 
 
 class PlivoSettings(ApiSettings):
-    """Where employees are called, who is rung, and what contacts see."""
+    """Phones of the employees, extensions that ring, and the number that contacts see."""
 
     sip_domain: SipDomain | None = Field(
         default=None,
         description="Domain of the employees' SIP phones; empty: they are Plivo's endpoints, at phone.plivo.com",
     )
     caller_id: Number | None = Field(
-        default=None, description="Number shown to contacts where no line is chosen: one of the account's"
+        default=None, description="Number that contacts see if no line is chosen: a number of the account"
     )
     ring: Extensions | None = Field(
         default=None,
-        description="Extensions that are rung at once for an incoming call, with commas between them, where the "
-        "number's own address names none",
+        description="Extensions that ring in parallel for an incoming call, separated by commas, if the address of the "
+        "number has none",
     )
     record_calls: bool = Field(default=True, description="Record calls that Hangtag connects")
 
@@ -43,14 +43,14 @@ class PlivoSettings(ApiSettings):
 def _instructions(webhook_url: str) -> tuple[str, ...]:
     return (
         "Enter Auth ID and Auth Token of the console's overview here as auth_id and auth_token.",
-        "Under Voice → XML Applications make one for each group of phones, with this answer URL and hang-up URL, by "
-        f"POST, and give it to the group's numbers: {webhook_url}?direction=in&ring=101,102",
-        "Where one group is enough, leave ring out, and enter the extensions here as ring.",
-        "For calls that employees' phones make, make an application with this answer URL and hang-up URL, and give it "
+        "Under Voice → XML Applications create one for each group of phones, with this answer URL and hang-up URL, by "
+        f"POST, and assign it to the group's numbers: {webhook_url}?direction=in&ring=101,102",
+        "If one group is enough, omit ring in the address, and enter the extensions here as ring.",
+        "For calls from employees' phones, create an application with this answer URL and hang-up URL, and assign it "
         f"to the endpoints; the contact sees caller_id: {webhook_url}?direction=out",
-        "If an XML application of your own answers calls, give its Dial this callbackUrl, with the called number as "
+        "If an XML application of your own answers calls, add this callbackUrl to its Dial, with the called number as "
         f"line, in digits: {webhook_url}?direction=in&amp;line=74951230001",
-        "To call by a click, enter caller_id, and sip_domain if phones are registered elsewhere; the user is the "
+        "For click-to-call, enter caller_id, and sip_domain if phones are registered elsewhere; the user is the "
         "extension.",
     )
 
@@ -65,24 +65,25 @@ INFOS = (
         callbacks=True,
         instructions=_instructions,
         signs="header `X-Plivo-Signature-V3` or `-Ma-V3`: base64 of HMAC-SHA256 under the Auth Token, of the address "
-        "with its query, all parameters, and the nonce, which is kept as the event's id",
+        "with its query, all parameters, and the nonce, which is the event's id",
         unsigned=UnverifiedFields(
-            "when it was signed, and where the name of a parameter ends and its value begins",
-            "a nonce counts once in a call, the list of calls is compared, and the address can't be guessed",
+            "the time, and the boundary between the name and the value of a parameter",
+            "a nonce counts once in a call, the list of calls is reconciled, and the address cannot be guessed",
         ),
         lacks={
-            "transfer_within_call": "Hangtag's answer hands no call on, and that of another application is not told",
-            "transfer_to_linked_call": "a leg that is transferred by the API goes on under its own id, untold",
+            "transfer_within_call": "Hangtag's XML does not transfer calls, and those of other applications are not "
+            "reported",
+            "transfer_to_linked_call": "a leg that the API transfers keeps its id, without a callback",
         },
         unconfirmed=(
-            "which parameters a callback has, and their values: unknown ones are ignored, missing ones left out",
-            "that dialled legs are told of by DialAction answer and hangup, and not that they ring",
-            "whether a callback that is sent again has another nonce: then it counts as another event; of itself Plivo "
-            "sends again what got no answer, and not what was answered by 503",
+            "the parameters of a callback and their values: unknown ones are ignored, missing ones left out",
+            "that dialled legs have DialAction answer and hangup, but no callback while ringing",
+            "whether a retried callback has another nonce, and so counts as another event; Plivo retries callbacks "
+            "without a response, but not those with a 503",
             "that a call of the API has its own CallUUID, and not the request's",
-            "how a withheld number is written",
-            "how the end of a phone is coded that rang until the caller hung up, and names of causes without a code",
-            "that lists give each time with its offset from UTC, as their examples do: a row without one is left out",
+            "the format of a withheld number",
+            "the cause of a phone that rang until the caller hung up, and the names of causes without a code",
+            "that times in lists have an offset from UTC, as in their examples: a row without one is left out",
         ),
         sources=(
             "plivo 4.63.0 (the vendor's Python library): utils/signature_v3, resources, xml",

@@ -205,13 +205,13 @@ def _dialled_event(event: CallEvent, leg: Leg) -> CallEvent:
 
 
 def direction_of(leg: Leg) -> Direction:
-    """Return the direction of the call: the hint, else outgoing if an own phone or the API calls."""
+    """Return the direction of the call: the hint, or outgoing if an own phone or the API calls."""
     own = _device(leg.caller) if leg.way == "inbound" else leg.way == "outbound"
     return leg.direction_hint or (Direction.OUT if own else Direction.IN)
 
 
 def line_of(leg: Leg) -> str | None:
-    """Return the own number: the hint, else the number that a caller called, or that a contact sees."""
+    """Return the own number: the hint, or the number that a caller called, or that a contact sees."""
     if leg.line_hint or leg.parent:
         return leg.line_hint or None
     if direction_of(leg) is Direction.IN:
@@ -220,7 +220,7 @@ def line_of(leg: Leg) -> str | None:
 
 
 def extension_of(leg: Leg, address: str) -> str | None:
-    """Return the extension: the hint, else the user of the SIP address, else the digits of the number."""
+    """Return the extension: the hint, the user of the SIP address, or the digits of the number."""
     return leg.extension(_device(address), address)
 
 
@@ -241,7 +241,7 @@ def _external(address: str) -> str:
 
 
 def _phones(leg: Leg, settings: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the extensions that ring in parallel for an incoming call: the hint `ring`, else the setting."""
+    """Return the extensions that ring in parallel for an incoming call: the hint `ring`, or the setting."""
     entries = call_control.ring_list(leg.hints.get("ring") or settings.get("ring"))
     return tuple(dict.fromkeys(entry for entry in entries if call_control.is_extension(entry)))
 

@@ -96,7 +96,7 @@ def _has_api_key(account: Account) -> bool:
 
 
 def _authorization(account: Account, *, as_owner: bool = False) -> str:
-    """Return HTTP Basic with the API key if it is entered, else with the account's Auth Token."""
+    """Return HTTP Basic with the API key, or with the account's Auth Token if no key is entered."""
     names = ("account_sid", "auth_token")
     if _has_api_key(account) and not as_owner:
         names = ("api_key_sid", "api_key_secret")

@@ -1,4 +1,4 @@
-"""What Twilio needs of the admin."""
+"""Form of Twilio: credentials, settings, instructions and limitations."""
 
 from pydantic import Field, SecretStr
 
@@ -8,7 +8,7 @@ __all__ = ["INFOS"]
 
 
 class TwilioCredentials(Credentials):
-    """The account and its Auth Token, which callbacks are signed with; a key for the REST API, and one for SHA-256."""
+    """The account, its Auth Token that signs callbacks, an optional API key, and an optional shared key for SHA-256."""
 
     account_sid: str = Field(pattern=r"^AC[0-9a-fA-F]{32}$", description="Account SID (AC…)")
     auth_token: SecretStr = Field(min_length=8, max_length=128, description="Auth Token, the primary one")
@@ -27,7 +27,7 @@ class TwilioCredentials(Credentials):
 
 
 class TwilioSettings(ApiSettings):
-    """Where employees are called, and what contacts see."""
+    """Phones of the employees, and the number that contacts see."""
 
     sip_domain: SipDomain | None = Field(
         default=None,
@@ -35,9 +35,9 @@ class TwilioSettings(ApiSettings):
     )
     caller_id: Number | None = Field(
         default=None,
-        description="Number shown to contacts where no line is chosen: one of the account's, or verified there",
+        description="Number that contacts see if no line is chosen: a number of the account, or one verified at Twilio",
     )
-    record_calls: bool = Field(default=True, description="Record calls that are placed by a click")
+    record_calls: bool = Field(default=True, description="Record click-to-call calls")
 
 
 def _instructions(webhook_url: str) -> tuple[str, ...]:
@@ -45,16 +45,16 @@ def _instructions(webhook_url: str) -> tuple[str, ...]:
         "Enter Account SID and Auth Token of the Console's start page here, as account_sid and auth_token.",
         "At each phone number, under Voice, enter this address for call status changes, by HTTP POST: "
         f"{webhook_url}?direction=in",
-        "In the TwiML that answers calls, give each Sip, Client and Number of a Dial "
+        "In the TwiML that answers calls, add to each Sip, Client and Number of a Dial "
         'statusCallbackEvent="ringing answered completed" and this statusCallback, with the called number as line, '
-        "in digits, and the extension where it is not the SIP user or Client name: "
+        "in digits, and the extension if it is not the SIP user or Client name: "
         f"{webhook_url}?direction=in&amp;line=74951230001&amp;extension=101",
-        "In the TwiML of calls that employees' phones make, give the Number the same events and this statusCallback: "
+        "In the TwiML of calls from employees' phones, add to the Number the same events and this statusCallback: "
         f"{webhook_url}?direction=out&amp;leg=contact&amp;extension=101",
-        f"To have recordings, give Dial record, and this recordingStatusCallback: {webhook_url}",
-        "If your TwiML dials another employee after the first has talked, add transferred_from to that leg's "
-        "statusCallback: the CallSid of the leg before, which Dial's action gets as DialCallSid.",
-        "To call by a click, enter caller_id, and sip_domain if employees have SIP phones; the user is the extension.",
+        f"To store recordings, add record and this recordingStatusCallback to the Dial: {webhook_url}",
+        "If your TwiML dials another employee after the first one has talked, add transferred_from to that leg's "
+        "statusCallback: the CallSid of the previous leg, which Dial's action receives as DialCallSid.",
+        "For click-to-call, enter caller_id, and sip_domain if employees have SIP phones; the user is the extension.",
     )
 
 
@@ -70,17 +70,17 @@ INFOS = (
         signs="header `X-Twilio-Signature`: base64 of HMAC-SHA1 under the Auth Token, or of HMAC-SHA256 under a shared "
         "key, of the address with its query and all parameters",
         unsigned=UnverifiedFields(
-            "when it was signed, and where the name of a parameter ends and its value begins",
-            "doubles change nothing, the list of calls is compared, and an address that can't be guessed",
+            "the time, and the boundary between the name and the value of a parameter",
+            "duplicates change nothing, the list of calls is reconciled, and the address cannot be guessed",
         ),
-        lacks={"transfer_to_linked_call": "whoever takes the call over, the legs keep the same parent"},
+        lacks={"transfer_to_linked_call": "the legs keep the same parent after a transfer"},
         unconfirmed=(
-            "that callbacks of dialled legs hold ParentCallSid, and which parameters besides",
-            "how a withheld number is written: as the keys of a phone for the word",
-            "which phones of a group get canceled, and which no-answer, when another answers",
-            "which errors the REST API answers with, by number",
-            "that recordings named by callbacks and by the list have the same address",
-            "what the list of calls gives as the end of a leg that nobody answered",
+            "that callbacks of dialled legs contain ParentCallSid, and their other parameters",
+            "the format of a withheld number: the digits of a word on the keys of a phone",
+            "the status of the other phones of a group when one answers: canceled or no-answer",
+            "the error codes of the REST API",
+            "that callbacks and the list contain the same address of a recording",
+            "the end time of an unanswered leg in the list of calls",
         ),
         sources=(
             "twilio 9.13.0 (the vendor's Python library): request_validator, rest/api/v2010",

@@ -153,7 +153,7 @@ def parse(request: WebhookRequest) -> ParseResult:
     call_id, at = need(fields, "CallSid"), request.arrived_at
     recording, recording_status = text(fields, "RecordingUrl", 2048), text(fields, "RecordingStatus")
     if recording_status == "completed":
-        # CallSid is the parent's, whichever leg was recorded.
+        # CallSid is always the parent's.
         event = call_control.recorded_event(call_id, at, True, need(fields, "RecordingUrl", 2048))
         return ParseResult((event,))
     if recording_status:
@@ -189,7 +189,7 @@ def read_leg(fields: Mapping[str, Any], at: datetime) -> Leg:
 
 
 def direction_of(leg: Leg) -> Direction | None:
-    """Return the direction of the call: the hint, else by the addresses; None if Twilio's word is unknown."""
+    """Return the direction of the call: the hint, or by the addresses; None if Twilio's word is unknown."""
     # A call from an employee's phone is outgoing, one that is dialled to such a phone is incoming.
     by_way = {
         "inbound": Direction.OUT if _device(leg.caller) else Direction.IN,
@@ -225,7 +225,7 @@ def leg_events(leg: Leg, direction: Direction, recording: str = "") -> tuple[Cal
 
 
 def _line(leg: Leg, direction: Direction) -> str | None:
-    """Return the own number: the hint, else the called number of an incoming call, or the number that was shown."""
+    """Return the own number: the hint, the called number of an incoming call, or the number that was shown."""
     if leg.line_hint:
         return f"+{leg.line_hint}"
     if direction is Direction.OUT:

@@ -1,4 +1,4 @@
-"""What Vonage needs of the admin."""
+"""Form of Vonage: credentials, settings, instructions and limitations."""
 
 from typing import Annotated
 
@@ -30,18 +30,20 @@ def _a_private_key(typed: SecretStr) -> SecretStr:
     except (ValueError, TypeError, UnsupportedAlgorithm):
         key = None
     if not isinstance(key, RSAPrivateKey) or key.key_size < _FEWEST_BITS:
-        raise ValueError("it must be the whole text of private.key: an RSA key in PEM of 2048 bits or more")
+        raise ValueError(
+            "private_key must be an RSA key in PEM format with at least 2048 bits. Paste the whole text of private.key."
+        )
     return typed
 
 
 class VonageCredentials(Credentials):
-    """The secret that webhooks are signed with, and the application that calls are placed through."""
+    """The secret that signs webhooks, and the application that places calls."""
 
     api_key: str = Field(
         pattern=r"^[0-9A-Za-z]{4,64}$", description="API key of the account, as the dashboard shows it"
     )
     signature_secret: SecretStr = Field(
-        min_length=8, max_length=256, description="Signature secret of the account, which is not the API secret"
+        min_length=8, max_length=256, description="Signature secret of the account, different from the API secret"
     )
     application_id: str | None = Field(
         default=None,
@@ -54,18 +56,18 @@ class VonageCredentials(Credentials):
 
 
 class VonageSettings(ApiSettings):
-    """Where employees are called, who is rung, and what contacts see."""
+    """Phones of the employees, extensions that ring, and the number that contacts see."""
 
     sip_domain: SipDomain | None = Field(
         default=None, description="Domain of the employees' SIP phones; empty: they use the vendor's apps, by user name"
     )
     caller_id: Number | None = Field(
-        default=None, description="Number shown to contacts where no line is chosen: one of the account's"
+        default=None, description="Number that contacts see if no line is chosen: a number of the account"
     )
     ring: Extensions | None = Field(
         default=None,
-        description="Extensions that are rung for an incoming call, one after another, with commas between them; who "
-        "is responsible for the contact is rung before",
+        description="Extensions that ring for an incoming call, one after another, separated by commas; the "
+        "responsible employee of the contact rings first",
     )
     record_calls: bool = Field(default=True, description="Record calls that Hangtag connects")
 
@@ -79,18 +81,18 @@ def _instructions(webhook_url: str) -> tuple[str, ...]:
         "To have Hangtag ring the responsible employee, enter the same address as answer URL, by GET, and the "
         "extensions to ring here as ring. Calls that users of the vendor's apps make are connected then too; the "
         "contact sees caller_id.",
-        "If an application of your own answers calls, give each connect action this eventUrl, with the called number "
+        "If an application of your own answers calls, add this eventUrl to each connect action, with the called number "
         f"as line, in digits: {webhook_url}?direction=in&line=74951230001&extension=101",
-        "In the NCCO of calls that employees' phones make, give the connect action this eventUrl, with the number "
-        "that is shown as line: "
+        "In the NCCO of calls from employees' phones, add this eventUrl to the connect action, with the number "
+        "that contacts see as line: "
         f"{webhook_url}?direction=out&leg=contact&extension=101&line=74951230001",
-        f"To have recordings, give the record action this eventUrl: {webhook_url}",
+        f"To store recordings, add this eventUrl to the record action: {webhook_url}",
         "If your NCCO connects another employee after the first has talked, add transferred_from to that eventUrl: "
-        "the uuid of the leg before.",
-        "To call by a click, enter the application's id and private key, caller_id, and sip_domain if employees have "
+        "the uuid of the previous leg.",
+        "For click-to-call, enter the application's id and private key, caller_id, and sip_domain if employees have "
         "SIP phones; the user is the extension.",
-        "A webhook without a token is answered by 503, as Vonage asks: it leaves the token out when it fails itself, "
-        "and then signs the webhook and sends it again. Where all come without one, signed webhooks are not on.",
+        "A webhook without a token is rejected with 503, as Vonage documents: Vonage omits the token after an error of "
+        "its own, and retries with one. If every webhook has no token, switch signed webhooks on.",
     )
 
 
@@ -104,29 +106,28 @@ INFOS = (
         callbacks=True,
         instructions=_instructions,
         signs="header `Authorization`: a JWT by HS256 under the signature secret; its iat must be within 300 seconds, "
-        "payload_hash the SHA-256 of the body, api_key the account's, and jti is the delivery's id",
+        "payload_hash the SHA-256 of the body, api_key the account's, and jti identifies the webhook",
         unsigned=UnverifiedFields(
-            "the query of the webhook's address, and all of the answer webhook, which has no body",
-            "the address can't be guessed, a token is good for one body and five minutes, and the answer webhook "
+            "the query of the webhook's address, and the whole answer webhook, which has no body",
+            "the address cannot be guessed, a token is valid for one body and five minutes, and the answer webhook "
             "changes nothing",
         ),
         lacks={
-            "parallel_group_answered_by_second": "a connect action rings one phone at a time: a group is rung in turn",
-            "transfer_to_linked_call": "a leg that moves to another conversation is not said to be whose: the two "
-            "calls are linked, and no more is known",
+            "parallel_group_answered_by_second": "a connect action rings one phone at a time, so a group rings in turn",
+            "transfer_to_linked_call": "a leg that moves to another conversation is not identified: the two "
+            "calls are linked, and nothing more is known",
         },
         unconfirmed=(
-            "for how long a token is good: 300 seconds are taken",
-            "whether a delivery that is sent again has the same jti, and how often one without a token is",
-            "whether the answer webhook by GET has payload_hash, and of what: of nothing, or of the query",
-            "that a connected leg's webhooks hold the conversation_uuid of the leg that it is connected to",
-            "that `from` and `to` of a SIP phone are its SIP address, so that a call from one is told from one that "
-            "comes in",
-            "how a withheld number is written",
-            "that `disconnected` is followed by `completed`: it changes nothing by itself",
-            "which leg a `transfer` names, and that its later webhooks hold the other conversation",
-            "what the list of calls gives as the end of a leg that nobody answered, and that start_time is the answer",
-            "which errors the REST API answers with, by status",
+            "the lifetime of a token: 300 seconds are assumed",
+            "whether a retried webhook has the same jti, and how often one without a token is retried",
+            "whether the answer webhook by GET has payload_hash, and whether of nothing or of the query",
+            "that a connected leg's webhooks contain the conversation_uuid of the other leg",
+            "that `from` and `to` of a SIP phone are its SIP address, which distinguishes its calls from incoming ones",
+            "the format of a withheld number",
+            "that `completed` follows `disconnected`, which changes nothing itself",
+            "the leg in a `transfer`, and that its later webhooks contain the other conversation",
+            "the end time of an unanswered leg in the list of calls, and that start_time is the answer",
+            "the errors of the REST API, by status",
         ),
         sources=(
             "Nexmo/nexmo-developer: webhook-reference, ncco-reference, signed-webhooks, recording, and the webhooks "

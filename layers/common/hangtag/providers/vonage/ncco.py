@@ -66,7 +66,7 @@ def connect_contact(url: str, extension: str, number: str, line: str) -> dict[st
 
 
 def recorded(settings: Mapping[str, Any], url: str, connects: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the actions, preceded by a recording if there are any and the settings ask for it."""
+    """Return the actions, preceded by a recording if there are any and the setting is on."""
     record = {"action": "record", "format": "mp3", "split": "conversation", "channels": 2, "eventUrl": [url]}
     return [record, *connects] if connects and records_calls(settings) else [*connects]
 

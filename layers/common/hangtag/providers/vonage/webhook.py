@@ -170,7 +170,7 @@ def leg_events(leg: Leg) -> tuple[CallEvent, ...]:
 
 
 def direction_of(leg: Leg) -> Direction:
-    """Return the direction of the call: the hint, else by the addresses; an employee's phone makes outgoing calls."""
+    """Return the direction of the call: the hint, or by the addresses; an employee's phone makes outgoing calls."""
     incoming = not _device(leg.caller) and (leg.way == "inbound" or bool(_device(leg.called)))
     return leg.direction_hint or (Direction.IN if incoming else Direction.OUT)
 
