@@ -9,13 +9,14 @@ fields that it read from the addresses to the function of that role.
 
 import hmac
 import re
-from collections.abc import Mapping
+from base64 import b64encode
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
-from hangtag.providers.base import WebhookRequest
+from hangtag.providers.base import VerificationKeys, WebhookRequest
 from hangtag.providers.reading import UNANSWERED, moment, plausible, query, text
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "device",
     "digits",
     "employee_events",
+    "entered",
     "is_extension",
     "own_phone_events",
     "read_hints",
@@ -36,7 +38,7 @@ __all__ = [
     "reported_time",
     "ring_list",
     "seconds",
-    "signature",
+    "signatures",
     "talked",
 ]
 
@@ -231,6 +233,16 @@ def seconds(fields: Mapping[str, Any], name: str) -> int | None:
     return int(value) if value.isascii() and value.isdigit() and len(value) <= 10 else None
 
 
-def signature(key: str, message: str, algorithm: str = "sha256") -> bytes:
-    """Return the HMAC of a message, which can hold lone surrogates from a header or an address."""
-    return hmac.digest(key.encode("utf-8", "surrogatepass"), message.encode("utf-8", "surrogatepass"), algorithm)
+def signatures(keys: VerificationKeys, name: str, messages: Iterable[str], algorithm: str = "sha256") -> list[str]:
+    """Return the valid signatures of any of the messages: base64 of their HMACs under each secret of that name.
+
+    A message can contain lone surrogates, from a header or an address.
+    """
+    texts = [message.encode("utf-8", "surrogatepass") for message in messages]
+    secrets = [secret.encode("utf-8", "surrogatepass") for secret in entered(keys, name)]
+    return [b64encode(hmac.digest(secret, text, algorithm)).decode() for secret in secrets for text in texts]
+
+
+def entered(keys: VerificationKeys, name: str) -> list[str]:
+    """Return the valid values of a credential, without empty ones."""
+    return [value for value in keys.credentials.get(name, ()) if value]
