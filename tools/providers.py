@@ -202,10 +202,10 @@ def _steps(info: ProviderInfo) -> Iterator[str]:
 def _verification(info: ProviderInfo) -> Iterator[str]:
     yield "## How webhook requests are verified"
     yield ""
-    yield f"- Verified by: {_end(info.signs)}"
-    if info.unsigned is not None:
-        yield f"- Not covered: {_end(info.unsigned.parts)}"
-        yield f"- Other protection: {_end(info.unsigned.instead)}"
+    yield f"- Verified by: {_end(info.signature)}"
+    if info.unverified_fields is not None:
+        yield f"- Not covered: {_end(info.unverified_fields.parts)}"
+        yield f"- Other protection: {_end(info.unverified_fields.instead)}"
     yield ""
 
 
@@ -214,8 +214,8 @@ def _limitations(provider: Provider, info: ProviderInfo) -> Iterator[str]:
     if provider.limits:
         limits = "; ".join(_limit(name, limit) for name, limit in provider.limits.items())
         sentences.append(f"Hangtag sends at most: {limits}.")
-    if info.not_given:
-        names = ", ".join(f"`{name}`" for name in info.not_given)
+    if info.missing_fields:
+        names = ", ".join(f"`{name}`" for name in info.missing_fields)
         sentences.append(f"The PBX does not report these fields of a Call tag: {names}.")
     if provider.supports("recording"):
         seconds = provider.recording_delay.total_seconds()
@@ -235,13 +235,13 @@ def _limit(name: str, limit: Limit) -> str:
 
 
 def _stories(info: ProviderInfo) -> Iterator[str]:
-    if not info.lacks:
+    if not info.missing_stories:
         return
     yield "## Call stories that are not available"
     yield ""
     yield "| Story | Reason |"
     yield "|---|---|"
-    yield from (f"| `{story}` | {_cell(_sentence(reason))} |" for story, reason in info.lacks.items())
+    yield from (f"| `{story}` | {_cell(_sentence(reason))} |" for story, reason in info.missing_stories.items())
     yield ""
 
 
@@ -257,8 +257,8 @@ def _unconfirmed(infos: Sequence[ProviderInfo]) -> Iterator[str]:
 
 def _unconfirmed_texts(info: ProviderInfo, infos: Sequence[ProviderInfo]) -> Iterator[str]:
     """Yield the unconfirmed facts of one key, with its name if they do not hold for all keys."""
-    for text in info.unconfirmed:
-        is_shared = all(text in other.unconfirmed for other in infos)
+    for text in info.limitations:
+        is_shared = all(text in other.limitations for other in infos)
         yield _sentence(text) if is_shared else f"{info.name}: {_end(text)}"
 
 

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doors import NoLimits, NoTokens
+from fake_clients import NoLimits, NoTokens
 from hangtag.api.integrations import diagnostics
 from hangtag.auth import make_token, secret_hash
 from hangtag.outbound import RateLimitedClient

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from doors import NoTokens
+from fake_clients import NoTokens
 from hangtag import outbound
 from hangtag.errors import BadInputError, TooManyError, UnreachableError
 from hangtag.limits import Limit, Token

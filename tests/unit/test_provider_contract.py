@@ -108,7 +108,7 @@ def proves_nothing(pbx: Line) -> bool:
     """Whether the webhook's address is the only secret; then the list of what is not signed says so."""
     if pbx.pbx.SIGNATURE_HEADER or pbx.pbx.SECRET_FIELD:
         return False
-    unsigned = INFOS[pbx.provider].unsigned
+    unsigned = INFOS[pbx.provider].unverified_fields
     assert unsigned is not None
     assert unsigned.parts.startswith("everything")
     return True
@@ -122,7 +122,7 @@ def with_proof(pbx: Line, sent: Iterable[Message]) -> Iterator[Message]:
         if pbx.pbx.SIGNATURE_HEADER or pbx.pbx.SECRET_FIELD.encode() in pbx.signed(one).body:
             yield one
         else:
-            assert INFOS[pbx.provider].unsigned is not None
+            assert INFOS[pbx.provider].unverified_fields is not None
 
 
 def is_refused(pbx: Line, request: Request, trust: VerificationKeys | None = None, later: float = 0) -> int | None:
@@ -240,7 +240,7 @@ def test_what_is_stale_or_of_the_future_is_401_where_the_pbx_signs_its_time(pbx:
     signed = pbx.signed(sent)
     if tolerance is None:
         # Then it is listed, and doubles are all that protects: the same delivery makes the same events.
-        unsigned = INFOS[pbx.provider].unsigned
+        unsigned = INFOS[pbx.provider].unverified_fields
         assert unsigned is not None
         assert unsigned.instead
         assert pbx.accepted(signed).events == pbx.accepted(signed).events
@@ -254,10 +254,10 @@ def test_what_is_stale_or_of_the_future_is_401_where_the_pbx_signs_its_time(pbx:
 @each_line
 def test_what_is_not_signed_is_listed(pbx: Line) -> None:
     info = INFOS[pbx.provider]
-    assert info.signs
+    assert info.signature
     if not pbx.pbx.NOT_SIGNED:
         return
-    assert info.unsigned is not None
+    assert info.unverified_fields is not None
     changed = 0
     for sent in messages(pbx):
         signed = pbx.signed(sent)
@@ -333,13 +333,13 @@ def test_a_delivery_says_the_same_twice_and_without_its_secrets(pbx: Line) -> No
 @each_line
 def test_every_story_that_is_asked_for_is_told_or_said_to_be_lacking(pbx: Line) -> None:
     names = {story.name for story in STORIES[pbx.provider]}
-    lacks = INFOS[pbx.provider].lacks
+    lacks = INFOS[pbx.provider].missing_stories
     form = f"hangtag/providers/{pbx.provider}/form.py"
     absent = set(ASKED_FOR) - names - lacks.keys()
-    assert not absent, f"events/{pbx.provider}: add these stories, or give the reason in `lacks` of {form}."
-    assert not names & lacks.keys(), f"{form}: `lacks` names stories that exist in events/{pbx.provider}."
+    assert not absent, f"events/{pbx.provider}: add these stories, or give the reason in `missing_stories` of {form}."
+    assert not names & lacks.keys(), f"{form}: `missing_stories` names stories that exist in events/{pbx.provider}."
     for name, reason in lacks.items():
-        assert len(reason) > 10, f"{form}: `lacks` must give the reason for {name}, in more than 10 characters."
+        assert len(reason) > 10, f"{form}: `missing_stories` must give a reason for {name} of more than 10 characters."
     assert {folder.name for folder in EVENTS.iterdir() if folder.is_dir()} - {"lambda"} == set(provider_keys())
 
 
@@ -356,7 +356,7 @@ def test_a_story_folds_to_the_same_call_as_the_telephony_apis_of_that_name(pbx: 
         assert story.expect, f"{story.path}: `expect` is missing, and the telephony API has no story of that name."
         return
     model = LINES[PROVIDER].folded(story_of(MODEL, story.name).events)
-    lacking = INFOS[pbx.provider].not_given
+    lacking = INFOS[pbx.provider].missing_fields
     assert {key: comparable(call, lacking) for key, call in folded.items()} == {
         key: comparable(call, lacking) for key, call in model.items()
     }
@@ -373,7 +373,7 @@ def test_a_story_names_the_recording_that_its_events_do(pbx: Line, story: Story)
 @each_line
 def test_fields_that_are_said_not_to_be_given_are_not(pbx: Line) -> None:
     """The list is no excuse: a field that is on it differs in at least one story."""
-    for name in INFOS[pbx.provider].not_given:
+    for name in INFOS[pbx.provider].missing_fields:
         told = [
             (comparable(call)[name], comparable(model)[name])
             for story in STORIES[pbx.provider]

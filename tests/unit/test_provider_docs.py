@@ -61,7 +61,7 @@ def test_page_contains_every_fact_of_the_form(key: str) -> None:
     info = next(info for info in catalog() if info.key == key)
     for name in (*info.credentials.model_fields, *info.settings.model_fields):
         assert f".{name}`" in text
-    for fact in (*info.instructions("WEBHOOK_URL"), info.signs, *info.lacks, *info.not_given):
+    for fact in (*info.instructions("WEBHOOK_URL"), info.signature, *info.missing_stories, *info.missing_fields):
         assert fact in text
     for heading in ("What you enter", "Set-up", "How webhook requests are verified", "Sources"):
         assert f"\n## {heading}\n" in text

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from doors import NoLimits, NoTokens
+from fake_clients import NoLimits, NoTokens
 from hangtag.errors import BadInputError, HangtagError, TooManyError, UnreachableError
 from hangtag.limits import Limit
 from hangtag.outbound import RateLimitedClient, check_host

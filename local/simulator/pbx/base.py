@@ -92,13 +92,7 @@ class Pbx(Protocol):
 def load(provider: str) -> Pbx:
     """Return the simulated PBX of a key; presets share one. Raises KeyError, ModuleNotFoundError."""
     key = providers.load(provider).key
-    name = f"local.simulator.providers.{key}.pbx"
-    try:
-        module = importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name is None or not name.startswith(error.name):
-            raise
-        module = importlib.import_module(f"local.simulator.pbx.{key}")
+    module = importlib.import_module(f"local.simulator.providers.{key}.pbx")
     return cast("Pbx", getattr(module, "PBX", module))
 
 

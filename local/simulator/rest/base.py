@@ -146,12 +146,12 @@ def load(provider: str) -> Callable[[Mapping[str, str]], Rest]:
     Raises ModuleNotFoundError if the fake of a provider with capabilities is missing.
     """
     own = providers.load(provider)
-    for name in (f"local.simulator.providers.{own.key}.api", f"local.simulator.rest.{own.key}"):
-        try:
-            return cast("Callable[[Mapping[str, str]], Rest]", importlib.import_module(name).Api)
-        except ModuleNotFoundError as error:
-            if error.name is None or not name.startswith(error.name):
-                raise
+    name = f"local.simulator.providers.{own.key}.api"
+    try:
+        return cast("Callable[[Mapping[str, str]], Rest]", importlib.import_module(name).Api)
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise
     if own.capabilities():
         raise ModuleNotFoundError(
             f"{own.key} overrides {', '.join(own.capabilities())}, so it needs a fake API: write the class Api in "

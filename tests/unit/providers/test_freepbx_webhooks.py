@@ -222,8 +222,8 @@ def test_commands_in_forms_get_a_response() -> None:
 def test_form_validates_credentials_with_settings() -> None:
     (info,) = INFOS
     assert info.made_secrets == ("planfix_token",)
-    assert info.unsigned is not None
-    assert "callMissedNotify" in info.unsigned.parts
+    assert info.unverified_fields is not None
+    assert "callMissedNotify" in info.unverified_fields.parts
     assert "https://hook" in info.instructions("https://hook")[0]
     assert FreepbxSettings().missed_by_request is False
     assert FreepbxCredentials().pbx_url is None

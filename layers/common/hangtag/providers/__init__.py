@@ -21,10 +21,7 @@ def provider_keys() -> tuple[str, ...]:
     # Not needed on the webhook's path.
     import pkgutil
 
-    from hangtag.providers.modules import MODULES
-
-    packages = {module.name for module in pkgutil.iter_modules(__path__) if module.ispkg} - {"forms"}
-    return tuple(sorted(packages | MODULES.keys()))
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__) if module.ispkg))
 
 
 @lru_cache(maxsize=1)
@@ -63,6 +60,4 @@ def _instance(module: "ModuleType", key: str) -> Provider | None:
     for value in vars(module).values():
         if isinstance(value, type) and issubclass(value, Provider) and vars(value).get("key") == key:
             return value()
-    from hangtag.providers.modules import MODULES, wrapped
-
-    return wrapped(module, key) if key in MODULES else None
+    return None

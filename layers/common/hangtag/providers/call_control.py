@@ -1,10 +1,10 @@
 """Leg model shared by the voice APIs that are not PBXs: Twilio, Telnyx, Vonage and Plivo.
 
-Such an API reports legs: who calls whom, in its own words. The role of a leg follows from the two addresses, and is
-stated outright by hints that come back with every report, in the query of the callback's address or in a client state:
-`direction` (in, out), `leg` (employee, contact), `extension`, `line` and `number` (digits), `transferred_from` (id of
-the leg that handed the call on), `reference` (of a click). An adapter reads a `Leg`, chooses its role, and passes the
-fields that it read from the addresses to the function of that role.
+Such an API reports legs: caller and called address, in its own words. The role of a leg follows from the two
+addresses, and is stated outright by hints that come back with every report, in the query of the callback's address or
+in a client state: `direction` (in, out), `leg` (employee, contact), `extension`, `line` and `number` (digits),
+`transferred_from` (id of the leg that handed the call on), `reference` (of a click). An adapter reads a `Leg`,
+chooses its role, and passes the fields that it read from the addresses to the function of that role.
 """
 
 import hmac
@@ -141,7 +141,7 @@ def contact_event(event: CallEvent, leg: Leg, /, **fields: Any) -> CallEvent:
     return replace(event, outcome=leg.outcome, talk_seconds=leg.talk_seconds)
 
 
-def own_phone_events(event: CallEvent, *, clicked: bool, unanswered: bool, **fields: Any) -> tuple[CallEvent, ...]:
+def own_phone_events(event: CallEvent, *, by_click: bool, unanswered: bool, **fields: Any) -> tuple[CallEvent, ...]:
     """Return the events of the employee's own leg of an outgoing call: rung by a click, or dialling itself.
 
     Its end is the end of the call. Its outcome is set only if the employee did not pick up: after that, the contact's
@@ -149,7 +149,7 @@ def own_phone_events(event: CallEvent, *, clicked: bool, unanswered: bool, **fie
     """
     event = replace(event, leg=OUT, **fields)
     if event.kind is Kind.ANSWERED:
-        return (replace(event, kind=Kind.PICKED_UP),) if clicked else ()
+        return (replace(event, kind=Kind.PICKED_UP),) if by_click else ()
     if event.kind is Kind.ENDED:
         event = replace(event, outcome=Outcome.NO_ANSWER if unanswered else None, final=True)
     return (event,)

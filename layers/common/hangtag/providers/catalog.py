@@ -7,7 +7,7 @@ import importlib
 from functools import lru_cache
 
 from hangtag.providers import all_keys, provider_keys
-from hangtag.providers.forms.base import ProviderInfo
+from hangtag.providers.forms import ProviderInfo
 
 __all__ = ["ProviderInfo", "catalog"]
 
@@ -20,7 +20,5 @@ def catalog() -> tuple[ProviderInfo, ...]:
 
 
 def _infos(key: str) -> tuple[ProviderInfo, ...]:
-    package = importlib.import_module(f"hangtag.providers.{key}")
-    name = f"hangtag.providers.{key}.form" if hasattr(package, "__path__") else f"hangtag.providers.forms.{key}"
-    infos: tuple[ProviderInfo, ...] = importlib.import_module(name).INFOS
+    infos: tuple[ProviderInfo, ...] = importlib.import_module(f"hangtag.providers.{key}.form").INFOS
     return infos

@@ -23,7 +23,6 @@ __all__ = [
     "LIST_SEPARATOR",
     "MAX_CLOCK_SKEW",
     "UNANSWERED",
-    "believed",
     "flag",
     "form",
     "is_json",
@@ -272,9 +271,6 @@ def moment(value: str, clock: "ZoneInfo | None" = None) -> datetime | None:
 def plausible(at: datetime | None, arrived_at: datetime) -> datetime | None:
     """Return a PBX's time, or None if its clock is off by more than two days."""
     return at if at is not None and abs(arrived_at - at) <= MAX_CLOCK_SKEW else None
-
-
-believed = plausible
 
 
 @lru_cache(maxsize=256)

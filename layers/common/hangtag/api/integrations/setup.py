@@ -24,7 +24,7 @@ from hangtag.errors import BadInputError, FieldError
 from hangtag.outbound import check_host
 from hangtag.providers import load
 from hangtag.providers.catalog import ProviderInfo, catalog
-from hangtag.providers.forms.base import ApiSettings
+from hangtag.providers.forms import ApiSettings
 from hangtag.services.integrations.client import hosts, open_pbx, said, webhook_url
 from hangtag.store.integrations import integrations
 from hangtag.store.integrations.endpoint_items import Made, Needs

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints
 
-from hangtag.providers.forms.base import ApiSettings, Credentials, DialSettings, ProviderInfo, UnverifiedFields
+from hangtag.providers.forms import ApiSettings, Credentials, DialSettings, ProviderInfo, UnverifiedFields
 
 __all__ = ["INFOS"]
 
@@ -64,19 +64,19 @@ INFOS = (
         settings=BinotelSettings,
         verified_with=("company_id", "source_addresses"),
         instructions=_instructions,
-        signs="the sender's IP address, one of 26 that Binotel publishes, and `companyID` in the body",
-        unsigned=UnverifiedFields(
+        signature="the sender's IP address, one of 26 that Binotel publishes, and `companyID` in the body",
+        unverified_fields=UnverifiedFields(
             "every other field, all of hangupTheCall, and the time of sending",
             "only Binotel posts from these IP addresses, the webhook's address is secret, and calls are reconciled "
             "with the history",
         ),
-        lacks={
+        missing_stories={
             "transfer_within_call": "the extension in transferredTheCall and the meaning of billsec after it are not "
             "documented",
             "transfer_to_linked_call": "a transferred call continues under its own id",
             "recording_link_late": "the end of the call reports the recording; its link is requested by the call's id",
         },
-        unconfirmed=(
+        limitations=(
             "receivedTheCall may not be sent for each phone that rings, or may not name the employee: in the vendor's "
             "samples of incoming calls it does not, and then only apiCallCompleted names the employees who were rung",
             "The published IP addresses may be incomplete: clients also name 45.91.130.36, 45.91.130.51 to 82 and "

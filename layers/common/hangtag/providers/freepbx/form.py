@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from hangtag.providers.forms.base import IntegrationSettings, ProviderInfo, UnverifiedFields
+from hangtag.providers.forms import IntegrationSettings, ProviderInfo, UnverifiedFields
 from hangtag.providers.telephony_api.form import TelephonyApiCredentials
 
 __all__ = ["INFOS"]
@@ -38,12 +38,12 @@ INFOS = (
         settings=FreepbxSettings,
         made_secrets=("planfix_token",),
         instructions=_instructions,
-        signs="`planfix_token` in the body of forms; JSON requests have none, but a wrong one is refused",
-        unsigned=UnverifiedFields(
+        signature="`planfix_token` in the body of forms; JSON requests have none, but a wrong one is refused",
+        unverified_fields=UnverifiedFields(
             "every other field of forms, and the whole of the JSON requests callInfoRespNum and callMissedNotify",
             "the secret token in forms, and an address that can't be guessed",
         ),
-        unconfirmed=(
+        limitations=(
             "that uniqueId of the JSON requests is the callid of the forms: if it is another, callMissedNotify makes "
             "a call of its own",
             'the status with which {"error": "no persons responsible"} is answered: it is 200',

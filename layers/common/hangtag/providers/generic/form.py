@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from hangtag.providers.forms.base import MAX_ADDRESS, Credentials, DialSettings, ProviderInfo
+from hangtag.providers.forms import MAX_ADDRESS, Credentials, DialSettings, ProviderInfo
 from hangtag.providers.generic.signing import key_of
 
 __all__ = ["INFOS"]
@@ -47,7 +47,7 @@ INFOS = (
         verified_with=("signing_key",),
         made_keys=("signing_key",),
         instructions=_instructions,
-        signs="HMAC-SHA256 of id, time and body after Standard Webhooks, both ways; five minutes old at most",
+        signature="HMAC-SHA256 of id, time and body after Standard Webhooks, both ways; five minutes old at most",
         sources=("docs/generic.md", "https://www.standardwebhooks.com"),
     ),
 )

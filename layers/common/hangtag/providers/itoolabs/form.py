@@ -2,7 +2,7 @@
 
 from pydantic import Field, SecretStr
 
-from hangtag.providers.forms.base import MAX_ADDRESS, Credentials, DialSettings, ProviderInfo, UnverifiedFields
+from hangtag.providers.forms import MAX_ADDRESS, Credentials, DialSettings, ProviderInfo, UnverifiedFields
 
 __all__ = ["INFOS"]
 
@@ -56,10 +56,12 @@ def _info(key: str, name: str) -> ProviderInfo:
         settings=DialSettings,
         made_secrets=("crm_token",),
         instructions=_instructions,
-        signs="`crm_token` in the body",
-        unsigned=UnverifiedFields("every other field, and when it was sent", "the secret token, and a secret address"),
-        lacks={"transfer_within_call": "a transfer goes on as a call of its own, second_callid"},
-        unconfirmed=(
+        signature="`crm_token` in the body",
+        unverified_fields=UnverifiedFields(
+            "every other field, and when it was sent", "the secret token, and a secret address"
+        ),
+        missing_stories={"transfer_within_call": "a transfer goes on as a call of its own, second_callid"},
+        limitations=(
             "that Cancel is what the history says of an outgoing call that nobody answered",
             "that the employee's phone rings first",
             "limits of the REST API: 60 requests a minute are kept",

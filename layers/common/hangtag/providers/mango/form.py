@@ -2,7 +2,7 @@
 
 from pydantic import Field, SecretStr
 
-from hangtag.providers.forms.base import ApiSettings, Credentials, ProviderInfo, UnverifiedFields
+from hangtag.providers.forms import ApiSettings, Credentials, ProviderInfo, UnverifiedFields
 
 __all__ = ["INFOS"]
 
@@ -45,14 +45,14 @@ INFOS = (
         settings=MangoSettings,
         verified_with=("vpbx_api_key", "vpbx_api_salt"),
         instructions=_instructions,
-        signs="field `sign`: hexadecimal SHA-256 of vpbx_api_key, the field `json` as sent, and vpbx_api_salt",
-        unsigned=UnverifiedFields(
+        signature="field `sign`: hexadecimal SHA-256 of vpbx_api_key, the field `json` as sent, and vpbx_api_salt",
+        unverified_fields=UnverifiedFields(
             "the path that Mango appends, which names the kind of notification, and the time of sending",
             "the webhook's address is secret, duplicates have no effect, times more than two days off are ignored, "
             "and calls are reconciled with the statistics",
         ),
-        lacks={"transfer_to_linked_call": "a transferred call continues under its own entry_id"},
-        unconfirmed=(
+        missing_stories={"transfer_to_linked_call": "a transferred call continues under its own entry_id"},
+        limitations=(
             "Timestamps are read as seconds since 1970; the documentation describes them as UTC+3, its samples do not",
             "disconnect_reason 1182 and 1183 are read as the end of phones in a group when another phone answers",
             "The employee's leg of a callback is expected to end with reason 1000 when the contact's leg begins",

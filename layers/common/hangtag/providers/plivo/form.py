@@ -2,7 +2,7 @@
 
 from pydantic import Field, SecretStr
 
-from hangtag.providers.forms.base import (
+from hangtag.providers.forms import (
     ApiSettings,
     Credentials,
     Extensions,
@@ -64,18 +64,19 @@ INFOS = (
         verified_with=("auth_token",),
         callbacks=True,
         instructions=_instructions,
-        signs="header `X-Plivo-Signature-V3` or `-Ma-V3`: base64 of HMAC-SHA256 under the Auth Token, of the address "
+        signature="header `X-Plivo-Signature-V3` or `-Ma-V3`: base64 of HMAC-SHA256 under the Auth "
+        "Token, of the address "
         "with its query, all parameters, and the nonce, which is the event's id",
-        unsigned=UnverifiedFields(
+        unverified_fields=UnverifiedFields(
             "the time, and the boundary between the name and the value of a parameter",
             "a nonce counts once in a call, the list of calls is reconciled, and the address cannot be guessed",
         ),
-        lacks={
+        missing_stories={
             "transfer_within_call": "Hangtag's XML does not transfer calls, and those of other applications are not "
             "reported",
             "transfer_to_linked_call": "a leg that the API transfers keeps its id, without a callback",
         },
-        unconfirmed=(
+        limitations=(
             "the parameters of a callback and their values: unknown ones are ignored, missing ones left out",
             "that dialled legs have DialAction answer and hangup, but no callback while ringing",
             "whether a retried callback has another nonce, and so counts as another event; Plivo retries callbacks "

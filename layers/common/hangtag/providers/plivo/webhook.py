@@ -172,7 +172,7 @@ def leg_events(leg: Leg, settings: Mapping[str, Any]) -> tuple[CallEvent, ...]:
         return *events, *(replace(events[0], leg=phone, extension=phone) for phone in phones)
     return call_control.own_phone_events(
         event,
-        clicked=clicked,
+        by_click=clicked,
         unanswered=clicked and leg.outcome is not None,
         external=_contact(leg, "" if clicked else leg.called) or None,
         extension=extension_of(leg, leg.called if clicked else leg.caller),

@@ -2,7 +2,7 @@
 
 from pydantic import Field, SecretStr
 
-from hangtag.providers.forms.base import ApiSettings, Credentials, ProviderInfo, UnverifiedFields
+from hangtag.providers.forms import ApiSettings, Credentials, ProviderInfo, UnverifiedFields
 
 __all__ = ["INFOS"]
 
@@ -59,17 +59,17 @@ INFOS = (
         # The address is needed to create the subscription again.
         callbacks=True,
         instructions=_instructions,
-        signs="header `Verification-Token` or `Validation-Token`: the secret token of the subscription",
-        unsigned=UnverifiedFields(
+        signature="header `Verification-Token` or `Validation-Token`: the secret token of the subscription",
+        unverified_fields=UnverifiedFields(
             "everything: the token is equal in all notifications, and the time of sending is not covered",
             "the token and the webhook's address are secret, duplicates have no effect, and calls are reconciled with "
             "the call log",
         ),
-        lacks={
+        missing_stories={
             "transfer_to_linked_call": "a call transferred after a talk continues in a session that began between "
             "employees: the two are linked, and the second gets no tag",
         },
-        unconfirmed=(
+        limitations=(
             "The header that contains the token: both are accepted",
             "The caller's own party is expected in notifications (sessions that the vendor published in 2020 have it)",
             "Notifications of RingOut are expected to contain ringOutRole; without it the party with an extension is "

@@ -2,7 +2,7 @@
 
 from pydantic import Field, SecretStr
 
-from hangtag.providers.forms.base import (
+from hangtag.providers.forms import (
     ApiSettings,
     Credentials,
     DialSettings,
@@ -60,17 +60,17 @@ INFOS = (
         credentials=RingostatCredentials,
         settings=RingostatSettings,
         instructions=_instructions,
-        signs="the secret address of the webhook only: requests are not signed",
-        unsigned=UnverifiedFields(
+        signature="the secret address of the webhook only: requests are not signed",
+        unverified_fields=UnverifiedFields(
             "everything, and the time of sending",
             "the webhook's address is secret, duplicates have no effect, and calls are reconciled with the call log",
         ),
-        lacks={
+        missing_stories={
             "transfer_within_call": "no moment of a call reports a transfer",
             "transfer_to_linked_call": "no moment of a call reports a transfer",
             "recording_link_late": "the end of the call contains the recording's address",
         },
-        unconfirmed=(
+        limitations=(
             "The moment location forwarding is expected for each phone that rings, with connected_with",
             "An outgoing call is expected to have the employee's SIP account or number as caller, and the line as "
             "outbound_number",

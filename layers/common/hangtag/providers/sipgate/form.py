@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints
 
-from hangtag.providers.forms.base import ApiSettings, Credentials, ProviderInfo, UnverifiedFields
+from hangtag.providers.forms import ApiSettings, Credentials, ProviderInfo, UnverifiedFields
 
 __all__ = ["INFOS"]
 
@@ -73,17 +73,17 @@ INFOS = (
         settings=SipgateSettings,
         verified_with=("public_key",),
         instructions=_instructions,
-        signs="header `X-Sipgate-Signature`: base64 of RSA-SHA256 over the body, by the key that sipgate publishes",
-        unsigned=UnverifiedFields(
+        signature="header `X-Sipgate-Signature`: base64 of RSA-SHA256 over the body, by the key that sipgate publishes",
+        unverified_fields=UnverifiedFields(
             "the address, so for whom it is, and when it was signed",
             "the address can't be guessed, doubles change nothing, and the history is compared",
         ),
-        not_given=("recording",),
-        lacks={
+        missing_fields=("recording",),
+        missing_stories={
             "transfer_within_call": "a call that is handed on is another one, with origCallId",
             "recording_link_late": "no webhook tells of recordings; the history names them",
         },
-        unconfirmed=(
+        limitations=(
             "that a call which is handed on after talk is named as origCallId by the next, as one that is forwarded is",
             "how a mailbox that takes a call under the same id is named: voicemail is looked for in answeringNumber",
             "that lastModified of the history is the end of the call, and which of several endpoints answered",

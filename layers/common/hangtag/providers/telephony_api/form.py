@@ -2,7 +2,7 @@
 
 from pydantic import Field, SecretStr
 
-from hangtag.providers.forms.base import MAX_ADDRESS, Credentials, DialSettings, ProviderInfo, UnverifiedFields
+from hangtag.providers.forms import MAX_ADDRESS, Credentials, DialSettings, ProviderInfo, UnverifiedFields
 
 __all__ = ["INFOS"]
 
@@ -30,8 +30,10 @@ INFOS = (
         settings=DialSettings,
         made_secrets=("planfix_token",),
         instructions=_instructions,
-        signs="`planfix_token` in the body",
-        unsigned=UnverifiedFields("every other field", "the secret token itself, and an address that can't be guessed"),
+        signature="`planfix_token` in the body",
+        unverified_fields=UnverifiedFields(
+            "every other field", "the secret token itself, and an address that can't be guessed"
+        ),
         sources=("Planfix's help page on its telephony API", "docs/telephony-api.md"),
     ),
 )

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from hangtag.providers.forms.base import ApiSettings, Credentials, Number, ProviderInfo, SipDomain
+from hangtag.providers.forms import ApiSettings, Credentials, Number, ProviderInfo, SipDomain
 from hangtag.providers.telnyx.webhook import decode_base64
 
 __all__ = ["INFOS"]
@@ -84,10 +84,11 @@ INFOS = (
         settings=TelnyxSettings,
         verified_with=("public_key",),
         instructions=_instructions,
-        signs="header `Telnyx-Signature-Ed25519`: Ed25519 over `Telnyx-Timestamp`, which must be within 300 seconds, a "
+        signature="header `Telnyx-Signature-Ed25519`: Ed25519 over `Telnyx-Timestamp`, which must "
+        "be within 300 seconds, a "
         "bar and the body",
-        lacks={"transfer_to_linked_call": "the legs keep the same session after a transfer"},
-        unconfirmed=(
+        missing_stories={"transfer_to_linked_call": "the legs keep the same session after a transfer"},
+        limitations=(
             "the format of a withheld number: any `from` without a number counts as withheld",
             "that call.bridged is never sent for an employee's phone that was not picked up",
             "the sip_hangup_cause with the cause unspecified: a SIP error (4xx to 6xx) is a failed leg",

@@ -101,7 +101,7 @@ def _clicked_events(name: str, event: CallEvent, leg: Leg) -> tuple[CallEvent, .
         return ()
     return call_control.own_phone_events(
         event,
-        clicked=True,
+        by_click=True,
         unanswered=leg.outcome in _UNANSWERED.values(),
         external=leg.hints.get("number"),
         line=event.line or _number(leg.caller) or None,
@@ -116,7 +116,7 @@ def _calling_phone_events(name: str, event: CallEvent, leg: Leg) -> tuple[CallEv
     event = replace(event, leg=call_control.OUT, started_at=leg.begun)
     if name == "call.bridged":
         return (event,)
-    return call_control.own_phone_events(event, clicked=False, unanswered=leg.outcome in _UNANSWERED.values())
+    return call_control.own_phone_events(event, by_click=False, unanswered=leg.outcome in _UNANSWERED.values())
 
 
 # ------------------------------------------------------------------ addresses

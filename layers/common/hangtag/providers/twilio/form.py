@@ -2,7 +2,7 @@
 
 from pydantic import Field, SecretStr
 
-from hangtag.providers.forms.base import ApiSettings, Credentials, Number, ProviderInfo, SipDomain, UnverifiedFields
+from hangtag.providers.forms import ApiSettings, Credentials, Number, ProviderInfo, SipDomain, UnverifiedFields
 
 __all__ = ["INFOS"]
 
@@ -67,14 +67,15 @@ INFOS = (
         verified_with=("auth_token", "account_sid", "shared_key_id", "shared_key_secret"),
         callbacks=True,
         instructions=_instructions,
-        signs="header `X-Twilio-Signature`: base64 of HMAC-SHA1 under the Auth Token, or of HMAC-SHA256 under a shared "
+        signature="header `X-Twilio-Signature`: base64 of HMAC-SHA1 under the Auth Token, or of "
+        "HMAC-SHA256 under a shared "
         "key, of the address with its query and all parameters",
-        unsigned=UnverifiedFields(
+        unverified_fields=UnverifiedFields(
             "the time, and the boundary between the name and the value of a parameter",
             "duplicates change nothing, the list of calls is reconciled, and the address cannot be guessed",
         ),
-        lacks={"transfer_to_linked_call": "the legs keep the same parent after a transfer"},
-        unconfirmed=(
+        missing_stories={"transfer_to_linked_call": "the legs keep the same parent after a transfer"},
+        limitations=(
             "that callbacks of dialled legs contain ParentCallSid, and their other parameters",
             "the format of a withheld number: the digits of a word on the keys of a phone",
             "the status of the other phones of a group when one answers: canceled or no-answer",

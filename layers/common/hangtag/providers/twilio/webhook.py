@@ -211,7 +211,7 @@ def leg_events(leg: Leg, direction: Direction, recording: str = "") -> tuple[Cal
     own, other = (leg.called, "") if clicked else (leg.caller, leg.called)
     return call_control.own_phone_events(
         event,
-        clicked=clicked,
+        by_click=clicked,
         unanswered=clicked and leg.outcome is not Outcome.SUCCESS,
         external=_external(other) or None,
         extension=_extension(leg, own),

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from hangtag.providers.forms.base import (
+from hangtag.providers.forms import (
     ApiSettings,
     Credentials,
     Extensions,
@@ -105,19 +105,20 @@ INFOS = (
         verified_with=("signature_secret", "api_key"),
         callbacks=True,
         instructions=_instructions,
-        signs="header `Authorization`: a JWT by HS256 under the signature secret; its iat must be within 300 seconds, "
+        signature="header `Authorization`: a JWT by HS256 under the signature secret; its iat must "
+        "be within 300 seconds, "
         "payload_hash the SHA-256 of the body, api_key the account's, and jti identifies the webhook",
-        unsigned=UnverifiedFields(
+        unverified_fields=UnverifiedFields(
             "the query of the webhook's address, and the whole answer webhook, which has no body",
             "the address cannot be guessed, a token is valid for one body and five minutes, and the answer webhook "
             "changes nothing",
         ),
-        lacks={
+        missing_stories={
             "parallel_group_answered_by_second": "a connect action rings one phone at a time, so a group rings in turn",
             "transfer_to_linked_call": "a leg that moves to another conversation is not identified: the two "
             "calls are linked, and nothing more is known",
         },
-        unconfirmed=(
+        limitations=(
             "the lifetime of a token: 300 seconds are assumed",
             "whether a retried webhook has the same jti, and how often one without a token is retried",
             "whether the answer webhook by GET has payload_hash, and whether of nothing or of the query",

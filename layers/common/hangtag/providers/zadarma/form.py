@@ -2,7 +2,7 @@
 
 from pydantic import Field, SecretStr
 
-from hangtag.providers.forms.base import (
+from hangtag.providers.forms import (
     ApiSettings,
     Credentials,
     DialSettings,
@@ -45,16 +45,17 @@ def _info(key: str, name: str, unconfirmed: tuple[str, ...]) -> ProviderInfo:
         settings=ZadarmaSettings,
         verified_with=("api_secret",),
         instructions=_instructions,
-        signs="header `Signature`: base64 of the hexadecimal HMAC-SHA1, under the API's secret, of two or three fields",
-        unsigned=UnverifiedFields(
+        signature="header `Signature`: base64 of the hexadecimal HMAC-SHA1, under the API's "
+        "secret, of two or three fields",
+        unverified_fields=UnverifiedFields(
             "who answered, duration and disposition; nothing says when it was signed",
             "doubles change nothing, and the PBX's statistics are compared",
         ),
-        lacks={
+        missing_stories={
             "transfer_within_call": "its form is not documented; another NOTIFY_ANSWER is taken for one",
             "transfer_to_linked_call": "a transfer goes on under the same id",
         },
-        unconfirmed=(
+        limitations=(
             "the account's time zone: a setting",
             "how a withheld number is written",
             *unconfirmed,

@@ -29,7 +29,7 @@ HOOK_TOKEN = "hook_token"  # noqa: S105 - a name
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Needs:
-    """What of a provider's secrets is kept in what way; see `hangtag.providers.forms.base.ProviderInfo`."""
+    """What of a provider's secrets is kept in what way; see `hangtag.providers.forms.ProviderInfo`."""
 
     verified_with: tuple[str, ...] = ()
     made_secrets: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""What is known of a provider besides its adapter: what the admin types, and one row of docs/providers.md."""
+"""Forms of the providers: the credentials and settings that an admin enters, and one section of docs/providers.md."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -27,33 +27,33 @@ def _known_zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError("there is no such time zone: it must be an IANA name, such as Europe/Kyiv") from None
+        raise ValueError("Unknown time zone. Use an IANA name such as Europe/Kyiv.") from None
     return name
 
 
-# A domain that phones are registered at.
+# A domain where phones register.
 SipDomain = Annotated[str, StringConstraints(max_length=253, pattern=r"^[0-9A-Za-z.-]+$")]
 # A number in E.164.
 Number = Annotated[str, StringConstraints(pattern=r"^\+[1-9][0-9]{6,14}$")]
-# Extensions with commas between them.
+# Extensions separated by commas.
 Extensions = Annotated[str, StringConstraints(max_length=256, pattern=r"^[\w.*-]{1,64}( *, *[\w.*-]{1,64})*$")]
 TimeZone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_known_zone)]
 
 
 class Credentials(BaseModel):
-    """What the admin types; a field that is secret is a SecretStr. Names are the provider's own."""
+    """Base of the credentials that an admin enters. A secret is a SecretStr; field names are the PBX's own."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class IntegrationSettings(BaseModel):
-    """What may be set of an integration, of whatever provider; a provider may add to it."""
+    """Base of the settings of an integration."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class DialSettings(IntegrationSettings):
-    """The same of a PBX that dials what it is told; those in the cloud take E.164 only."""
+    """Settings of a PBX that dials numbers in a local format; cloud PBXs use E.164."""
 
     dial_format: Literal["e164", "international", "national"] | None = Field(
         default=None,
@@ -66,7 +66,7 @@ class DialSettings(IntegrationSettings):
 
 
 class ApiSettings(IntegrationSettings):
-    """The same of a PBX whose REST API has an address of its own."""
+    """Settings of a PBX whose REST API can have another address."""
 
     api_url: Annotated[str, StringConstraints(max_length=MAX_ADDRESS)] | None = Field(
         default=None, description="Address of the PBX's REST API, if it is not the usual one: a sandbox, a region"
@@ -75,7 +75,7 @@ class ApiSettings(IntegrationSettings):
 
 @dataclass(frozen=True, slots=True)
 class UnverifiedFields:
-    """What of a delivery its signature does not cover, and what makes up for it."""
+    """The part of a webhook request that its signature does not cover, and what compensates for it."""
 
     parts: str
     instead: str
@@ -83,17 +83,21 @@ class UnverifiedFields:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderInfo:
-    """One PBX in the admin's list, and in docs/providers.md.
+    """One PBX in the admin's list and in docs/providers.md.
 
-    `verified_with` names the credentials that deliveries are verified with: they are kept, encrypted, beside the
-    webhook's address. `made_secrets` and `made_keys` are what Hangtag makes for the PBX and shows once: secrets that
-    the PBX sends, kept as hashes only, and keys that it signs with, kept encrypted. `callbacks`: the PBX must be told
-    the webhook's address with each call that it places, so that it is kept, encrypted. `instructions` tells the admin,
-    given the webhook's URL, what to do at the PBX, one step an entry.
+    * `verified_with`: the credentials that webhook requests are verified with; stored, encrypted, with the endpoint.
+    * `made_secrets`: secrets that Hangtag generates and the PBX sends; shown once, stored as hashes.
+    * `made_keys`: keys that Hangtag generates and the PBX signs with; shown once, stored encrypted.
+    * `callbacks`: each call that Hangtag places must name the webhook's address, so the address is stored, encrypted.
+    * `instructions`: the steps at the PBX for the admin, given the webhook's URL.
 
-    For the docs: `signs` how deliveries are known to be genuine, `unsigned` what that does not cover, `not_given` the
-    fields of a Call that this PBX never tells, `lacks` the call stories that it can't tell, each with why,
-    `unconfirmed` what was written from memory and never seen, `sources` where the facts are from.
+    For the docs:
+
+    * `signature`: how a request is verified; `unverified_fields`: what that does not cover.
+    * `missing_fields`: fields of a call that this PBX never sends.
+    * `missing_stories`: required call stories that this PBX cannot report, each with the reason.
+    * `limitations`: behaviour without a source that could be checked.
+    * `sources`: where the facts are from.
     """
 
     key: str
@@ -105,14 +109,14 @@ class ProviderInfo:
     made_keys: tuple[str, ...] = ()
     callbacks: bool = False
     instructions: Callable[[str], tuple[str, ...]]
-    signs: str
-    unsigned: UnverifiedFields | None = None
-    not_given: tuple[str, ...] = ()
-    lacks: Mapping[str, str] = field(default_factory=dict)
-    unconfirmed: tuple[str, ...] = ()
+    signature: str
+    unverified_fields: UnverifiedFields | None = None
+    missing_fields: tuple[str, ...] = ()
+    missing_stories: Mapping[str, str] = field(default_factory=dict)
+    limitations: tuple[str, ...] = ()
     sources: tuple[str, ...] = field(default=())
 
     @property
     def webhook_path(self) -> str:
-        """The path of the webhook; `{token}` stands for its token."""
+        """The path of the webhook, with `{token}` in place of its token."""
         return "/tel/api/{token}" if self.key == "telephony_api" else f"/hooks/{self.key}/{{token}}"
