@@ -1,10 +1,10 @@
 """Leg model shared by the voice APIs that are not PBXs: Twilio, Telnyx, Vonage and Plivo.
 
-Such an API reports legs: caller and called address, in its own words. The role of a leg follows from the two addresses, and is
-stated outright by hints that come back with every report, in the query of the callback's address or in a client state:
-`direction` (in, out), `leg` (employee, contact), `extension`, `line` and `number` (digits), `transferred_from` (id of
-the leg that handed the call on), `reference` (of a click). An adapter reads a `Leg`, chooses its role, and passes the
-fields that it read from the addresses to the function of that role.
+Such an API reports legs: caller and called address, in its own words. The role of a leg follows from the two
+addresses, and is stated outright by hints that come back with every report, in the query of the callback's address or
+in a client state: `direction` (in, out), `leg` (employee, contact), `extension`, `line` and `number` (digits),
+`transferred_from` (id of the leg that handed the call on), `reference` (of a click). An adapter reads a `Leg`,
+chooses its role, and passes the fields that it read from the addresses to the function of that role.
 """
 
 import hmac
