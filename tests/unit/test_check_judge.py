@@ -117,7 +117,7 @@ def test_an_outgoing_call_that_nobody_answers_needs_no_accepted() -> None:
         ),
         (Flow.PARALLEL, SEQUENTIAL, "", "", "Expected phones that ring together"),
         (Flow.SEQUENTIAL, PARALLEL, "", "", "Expected COMPLETED of one extension before INCOMING of the next"),
-        (Flow.SEQUENTIAL, SEQUENTIAL, "ACCEPTED  102", "FOUND 102", "refused with 400: event is none of"),
+        (Flow.SEQUENTIAL, SEQUENTIAL, "ACCEPTED  102", "FOUND 102", "refused with 400: Field event is not one of"),
     ],
 )
 def test_each_fault_is_named(flow: Flow, table: str, old: str, new: str, told: str) -> None:

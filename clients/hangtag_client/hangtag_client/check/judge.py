@@ -86,7 +86,7 @@ def refused(heard: Sequence[Heard]) -> list[Finding]:
     """A fault for each reason for which a delivery was refused."""
     reasons = dict.fromkeys((one.status, one.refusal) for one in heard if one.refusal)
     return [
-        expected("a delivery that Hangtag takes", f"one refused with {status}: {reason}", Section.REQUESTS)
+        expected("a delivery that Hangtag takes", f"one refused with {status}: {reason.rstrip('.')}", Section.REQUESTS)
         for status, reason in reasons
     ]
 
