@@ -13,7 +13,7 @@ FUNCTIONS := $(wildcard functions/*/app.py)
 OLD_ENOUGH := -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Hangtag needs Python 3.11 or newer, this is %s: make PYTHON=/path/to/python" % sys.version.split()[0])'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test test-fast crash fuzz check format docs bench bench-import build lock clean
+.PHONY: help setup demo up down test test-fast provider contract crash fuzz check format docs bench bench-import build lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 — /p' $(MAKEFILE_LIST)
@@ -48,6 +48,13 @@ test: setup $(SAM_VENV)/.stamp ## everything, slow tests included
 
 test-fast: setup ## what needs neither a stack nor a build
 	$(BIN)/python -m pytest -m "not stack and not build"
+
+provider: setup ## write the start of a new provider: KEY=acme; see docs/adding-a-pbx.md
+	@$(BIN)/python -m tools.new_provider "$(KEY)"
+	@$(BIN)/python -m tools.providers
+
+contract: setup ## the contract tests of one provider: PBX=acme
+	HANGTAG_CONTRACT="$(PBX)" $(BIN)/python -m pytest --numprocesses 0 --durations 0 --durations-min 5 tests/unit/test_provider_contract.py tests/unit/test_provider_outgoing.py
 
 crash: setup ## the crash test with every read of every story as well; takes an hour
 	HANGTAG_CRASH=all $(BIN)/python -m pytest --timeout 7200 tests/integration/test_crash.py

@@ -1,6 +1,7 @@
 """Call stories as a provider's module reads them: signed by the simulated PBX, verified, parsed and folded."""
 
 import hashlib
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from hangtag.domain.calls.event import CallEvent
 from hangtag.domain.calls.fold import Call, fold
 from hangtag.phone import normalise
 from hangtag.providers import load as load_provider
+from hangtag.providers import provider_keys
 from hangtag.providers.base import ParseResult, VerificationKeys, WebhookRequest
 from hangtag.providers.catalog import ProviderInfo, catalog
 from hangtag.services.calls.settling import settlement
@@ -27,6 +29,15 @@ KEYS = "k" * 32
 TOKEN = make_token("hook", KEYS)
 PLAN = load_office_plan()
 INFOS: Mapping[str, ProviderInfo] = {info.key: info for info in catalog()}
+
+
+def selected_keys() -> tuple[str, ...]:
+    """Return the providers under test: all, or those in HANGTAG_CONTRACT (`make contract PBX=acme`)."""
+    selection = os.environ.get("HANGTAG_CONTRACT", "").split()
+    unknown = [key for key in selection if key not in provider_keys()]
+    if unknown:
+        raise ValueError(f"There is no provider {unknown[0]!r}. Choose one of: {', '.join(provider_keys())}.")
+    return tuple(selection) or provider_keys()
 
 
 @dataclass(frozen=True)

@@ -120,7 +120,7 @@ def play(provider: str, story: Story) -> Past:
     history: dict[str, list[CallEvent]] = defaultdict(list)
     with serving(api) as server:
         asked = RestLine(provider, api, server)
-        for told in load(provider).history(asked.account, BEGUN - timedelta(minutes=5), NOON, asked.door):
+        for told in load(provider).history(asked.account, BEGUN - timedelta(minutes=5), NOON, asked.client):
             history[told.call_id].append(told)
     return Past(provider, deliveries, history, at)
 

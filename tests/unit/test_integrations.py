@@ -114,15 +114,15 @@ def said(url: str, credentials: Mapping[str, str] | None = None, seconds: float 
 @pytest.mark.parametrize(
     ("status", "credentials", "ok", "words"),
     [
-        (200, {"pbx_token": "k"}, True, "the PBX answers (200)"),
-        (400, {"pbx_token": "k"}, True, "the PBX answers (400)"),
-        (405, {"pbx_token": "k"}, True, "the PBX answers (405)"),
-        (401, {"pbx_token": "k"}, False, "refuses pbx_token (401)"),
-        (403, {"pbx_token": "k"}, False, "refuses pbx_token (403)"),
-        (401, {}, False, "asks for its key (401)"),
-        (404, {"pbx_token": "k"}, False, "nothing at pbx_url (404)"),
-        (302, {"pbx_token": "k"}, False, "redirects (302)"),
-        (500, {"pbx_token": "k"}, False, "fails itself (500)"),
+        (200, {"pbx_token": "k"}, True, "The PBX responds (HTTP 200)"),
+        (400, {"pbx_token": "k"}, True, "The PBX responds (HTTP 400)"),
+        (405, {"pbx_token": "k"}, True, "The PBX responds (HTTP 405)"),
+        (401, {"pbx_token": "k"}, False, "rejected pbx_token (HTTP 401)"),
+        (403, {"pbx_token": "k"}, False, "rejected pbx_token (HTTP 403)"),
+        (401, {}, False, "requires its key (HTTP 401)"),
+        (404, {"pbx_token": "k"}, False, "nothing at pbx_url (HTTP 404)"),
+        (302, {"pbx_token": "k"}, False, "redirects (HTTP 302)"),
+        (500, {"pbx_token": "k"}, False, "returned a server error (HTTP 500)"),
     ],
 )
 def test_what_a_pbx_answers_is_told_in_words(status: int, credentials: dict[str, str], ok: bool, words: str) -> None:
@@ -189,7 +189,7 @@ def test_an_address_that_leads_nowhere_is_told_in_words(url: str, words: str) ->
 
 
 def test_a_pbx_without_an_address_is_not_asked() -> None:
-    assert said("") == (True, "pbx_url is not entered: calls are received, but can't be clicked")
+    assert said("") == (True, "Calls are received, but click-to-call is not available, because pbx_url is empty.")
 
 
 # ------------------------------------------------------------------ providers
@@ -368,7 +368,7 @@ def test_an_encoded_delivery_without_a_secret_in_its_event_is_replayed_as_it_was
 
 
 def test_what_is_still_not_understood_is_told_in_words() -> None:
-    assert replayed(kept("cmd=dance")) == Replayed(False, "cmd is none of event, record, contact, ping")
+    assert replayed(kept("cmd=dance")) == Replayed(False, "Field cmd is not one of event, record, contact, ping.")
 
 
 @pytest.mark.parametrize("command", ["cmd=contact&phone=79101234567", "cmd=ping"])

@@ -1,7 +1,7 @@
-"""The contract of a provider, over the registry: what comes in is verified and read as it must be.
+"""The contract of a provider's webhook, for every provider package: verification, parsing, call stories.
 
-A new provider is covered by being registered; what it has to bring is in `local/simulator/pbx/base.py`. What goes out
-is in test_provider_outgoing.py.
+Each provider needs the simulated PBX described in `local/simulator/pbx/base.py`. `make contract PBX=acme` runs this
+module and test_provider_outgoing.py, which covers requests to the PBX, for one provider.
 """
 
 import json
@@ -31,20 +31,33 @@ from hangtag.store.integrations.request_log import mask_headers
 from local.simulator.pbx import Request
 from local.simulator.pbx.base import FORM, JSON, flipped, with_header
 from local.simulator.story import EVENTS, PROVIDER, Message, Story, load_stories, message
-from provider_stories import IDS, INFOS, KEYS, NOON, TOKEN, Line, assert_described, comparable, line, story_of
+from provider_stories import (
+    IDS,
+    INFOS,
+    KEYS,
+    NOON,
+    TOKEN,
+    Line,
+    assert_described,
+    comparable,
+    line,
+    selected_keys,
+    story_of,
+)
 
-LINES = {key: line(key) for key in provider_keys()}
-OTHERS = {key: line(key, other=True) for key in provider_keys()}
-STORIES = {key: load_stories(key) for key in provider_keys()}
-MODEL = STORIES[PROVIDER]
+LINES = {key: line(key) for key in selected_keys()}
+OTHERS = {key: line(key, other=True) for key in selected_keys()}
+STORIES = {key: load_stories(key) for key in selected_keys()}
+MODEL = load_stories(PROVIDER)
+MODEL_LINE = line(PROVIDER)
 each_line = pytest.mark.parametrize("pbx", LINES.values(), ids=LINES)
 each_story = pytest.mark.parametrize(
     ("pbx", "story"),
     [(LINES[key], story) for key, stories in STORIES.items() for story in stories],
     ids=[f"{key}-{story.name}" for key, stories in STORIES.items() for story in stories],
 )
-# The stories that every provider tells, unless its form says why it can't.
-ASKED_FOR = (
+# The stories that every provider has, unless its form gives the reason for its absence.
+REQUIRED_STORIES = (
     "answered_incoming",
     "missed_incoming",
     "outgoing_answered",
@@ -57,7 +70,7 @@ ASKED_FOR = (
 
 
 def messages(pbx: Line) -> Iterator[Message]:
-    """Every message of the provider's stories, as it is sent at noon."""
+    """Yield every message of the provider's stories, sent at noon."""
     for story in STORIES[pbx.provider]:
         for event in story.events:
             if event.tenant == "main" and event.reply == 200:
@@ -65,16 +78,16 @@ def messages(pbx: Line) -> Iterator[Message]:
 
 
 def first(pbx: Line) -> Message:
-    """One message that is verified and understood."""
+    """Return one message that is verified and parsed."""
     return next(messages(pbx))
 
 
 def kinds(pbx: Line) -> list[Message]:
-    """One message of each kind that differs in what its fields are: enough to try every byte of."""
+    """Return one message of each kind: few enough to change every byte."""
     by_shape: dict[tuple[Any, ...], Message] = {}
     for sent in messages(pbx):
         body = sent.body or {}
-        # Some put it into an envelope.
+        # Some PBXs use an envelope.
         inner = body.get("data")
         fields = {**sent.post, **body, **(inner if isinstance(inner, dict) else {})}
         names = ("event", "cmd", "type", "event_type", "CallStatus", "requestType", "Event", "RecordUrl")
@@ -89,7 +102,7 @@ def verify(pbx: Line, request: Request, trust: VerificationKeys | None = None, l
 
 
 def with_field(request: Request, name: str, value: str | None) -> Request:
-    """The request with another value of a field of its form, or of its JSON; None takes it away."""
+    """Return the request with another value of a field of its form or JSON; None removes the field."""
     is_json = request.body.startswith(b"{")
     fields = json.loads(request.body) if is_json else dict(parse_qsl(request.body.decode(), keep_blank_values=True))
     changed = {known: said for known, said in fields.items() if known != name} | (
@@ -99,13 +112,13 @@ def with_field(request: Request, name: str, value: str | None) -> Request:
 
 
 def field_of(request: Request, name: str) -> str:
-    """The value of a field of its form, or of its JSON."""
+    """Return the value of a field of the form or JSON."""
     body = request.body.decode()
     return str(json.loads(body)[name] if body.startswith("{") else dict(parse_qsl(body))[name])
 
 
-def proves_nothing(pbx: Line) -> bool:
-    """Whether the webhook's address is the only secret; then the list of what is not signed says so."""
+def is_unauthenticated(pbx: Line) -> bool:
+    """Return whether the webhook's address is the only secret; `unverified_fields` must then state it."""
     if pbx.pbx.SIGNATURE_HEADER or pbx.pbx.SECRET_FIELD:
         return False
     unsigned = INFOS[pbx.provider].unverified_fields
@@ -114,9 +127,9 @@ def proves_nothing(pbx: Line) -> bool:
     return True
 
 
-def with_proof(pbx: Line, sent: Iterable[Message]) -> Iterator[Message]:
-    """Those that prove where they are from. That others prove nothing is listed."""
-    if proves_nothing(pbx):
+def authenticated(pbx: Line, sent: Iterable[Message]) -> Iterator[Message]:
+    """Yield the messages that contain a signature or secret; `unverified_fields` must mention the others."""
+    if is_unauthenticated(pbx):
         return
     for one in sent:
         if pbx.pbx.SIGNATURE_HEADER or pbx.pbx.SECRET_FIELD.encode() in pbx.signed(one).body:
@@ -125,8 +138,10 @@ def with_proof(pbx: Line, sent: Iterable[Message]) -> Iterator[Message]:
             assert INFOS[pbx.provider].unverified_fields is not None
 
 
-def is_refused(pbx: Line, request: Request, trust: VerificationKeys | None = None, later: float = 0) -> int | None:
-    """The status of a refusal, None if the request is taken for genuine."""
+def rejection_status(
+    pbx: Line, request: Request, trust: VerificationKeys | None = None, later: float = 0
+) -> int | None:
+    """Return the status of a rejection, None for an accepted request."""
     if not is_ours(urlsplit(request.url).path.split("/")[3], "hook", KEYS):
         return NOT_FOUND.status
     try:
@@ -138,63 +153,63 @@ def is_refused(pbx: Line, request: Request, trust: VerificationKeys | None = Non
     return None
 
 
-# ------------------------------------------------------------------ genuine or not
+# ------------------------------------------------------------------ verification
 
 
 @each_line
-def test_what_the_pbx_signs_is_genuine(pbx: Line) -> None:
+def test_signature_of_the_pbx_is_valid(pbx: Line) -> None:
     for sent in messages(pbx):
         verify(pbx, pbx.signed(sent))
 
 
 @each_line
-def test_no_byte_of_what_is_signed_may_be_another(pbx: Line) -> None:
+def test_change_of_any_signed_byte_is_rejected(pbx: Line) -> None:
     tried = 0
     for sent in kinds(pbx):
         for other in pbx.pbx.tampered(pbx.signed(sent)):
-            # 400 where the change breaks the form itself: it can't even be seen what was signed.
-            assert is_refused(pbx, other) in (401, 400), other
+            # 400 if the change breaks the body, so that the signed content cannot be located.
+            assert rejection_status(pbx, other) in (401, 400), other
             tried += 1
-    assert tried >= 32 or proves_nothing(pbx)
+    assert tried >= 32 or is_unauthenticated(pbx)
 
 
 @each_line
-def test_no_character_of_the_address_may_be_another(pbx: Line) -> None:
+def test_change_of_any_token_character_is_not_found(pbx: Line) -> None:
     signed = pbx.signed(first(pbx))
-    assert is_refused(pbx, signed) is None
+    assert rejection_status(pbx, signed) is None
     for token in flipped(TOKEN):
-        assert is_refused(pbx, replace(signed, url=signed.url.replace(TOKEN, token))) == 404, token
+        assert rejection_status(pbx, replace(signed, url=signed.url.replace(TOKEN, token))) == 404, token
 
 
 @each_line
-def test_a_changed_value_that_can_still_be_read_is_401(pbx: Line) -> None:
-    if proves_nothing(pbx):
+def test_changed_readable_value_is_401(pbx: Line) -> None:
+    if is_unauthenticated(pbx):
         return
-    statuses = [is_refused(pbx, other) for other in pbx.pbx.tampered(pbx.signed(first(pbx)))]
+    statuses = [rejection_status(pbx, other) for other in pbx.pbx.tampered(pbx.signed(first(pbx)))]
     assert statuses.count(401) > len(statuses) / 2
 
 
 @each_line
-def test_a_signature_that_is_missing_empty_doubled_or_no_ascii_is_401(pbx: Line) -> None:
+def test_missing_or_malformed_signature_is_401(pbx: Line) -> None:
     header, field = pbx.pbx.SIGNATURE_HEADER, pbx.pbx.SECRET_FIELD
-    if proves_nothing(pbx):
+    if is_unauthenticated(pbx):
         return
     assert bool(header) != bool(field)
     good = pbx.signed(first(pbx))
     value = good.headers[header] if header else field_of(good, field)
-    # API Gateway joins a header that was sent twice by a comma.
+    # API Gateway joins the values of a repeated header by a comma.
     for other in (None, "", f"{value},{value}", f"{value}, {value}", "ï¿½", value + "é", "\x01", " ", "v1", "=" * 500):
         wrong = with_header(good, header, other) if header else with_field(good, field, other)
         unsigned = getattr(pbx.pbx, "UNSIGNED_STATUS", 401) if other is None else 401
-        assert is_refused(pbx, wrong) == unsigned, other
+        assert rejection_status(pbx, wrong) == unsigned, other
 
 
 @each_line
-def test_a_secret_that_is_missing_or_empty_is_401(pbx: Line) -> None:
-    if proves_nothing(pbx):
+def test_missing_or_empty_stored_secret_is_401(pbx: Line) -> None:
+    if is_unauthenticated(pbx):
         return
     if not pbx.secrets:
-        pytest.fail("every provider that proves something has what its deliveries are verified with")
+        pytest.fail("the form of a provider with a signature needs verified_with or made_secrets")
     good = pbx.signed(first(pbx))
     trust = pbx.trust()
     for empty in (
@@ -204,42 +219,42 @@ def test_a_secret_that_is_missing_or_empty_is_401(pbx: Line) -> None:
             hashes=dict.fromkeys(trust.hashes, ("",)), credentials=dict.fromkeys(trust.credentials, ("",))
         ),
     ):
-        assert is_refused(pbx, good, empty) == 401
+        assert rejection_status(pbx, good, empty) == 401
 
 
 @each_line
-def test_what_is_signed_with_another_tenants_secret_is_401(pbx: Line) -> None:
+def test_signature_by_another_tenants_secret_is_401(pbx: Line) -> None:
     other = OTHERS[pbx.provider]
-    for sent in with_proof(pbx, kinds(pbx)):
-        assert is_refused(pbx, other.signed(sent)) == 401
-        assert is_refused(pbx, pbx.signed(sent), other.trust()) == 401
+    for sent in authenticated(pbx, kinds(pbx)):
+        assert rejection_status(pbx, other.signed(sent)) == 401
+        assert rejection_status(pbx, pbx.signed(sent), other.trust()) == 401
 
 
 @each_line
-def test_both_secrets_are_good_while_one_is_rotated_and_then_the_old_one_is_not(pbx: Line) -> None:
+def test_old_secret_is_valid_only_during_a_rotation(pbx: Line) -> None:
     older, newer = OTHERS[pbx.provider], pbx
-    if proves_nothing(pbx):
+    if is_unauthenticated(pbx):
         return
     sent = first(pbx)
     for signed in (newer.signed(sent), older.signed(sent)):
         verify(newer, signed, newer.trust(older=older.secrets))
-    assert is_refused(newer, older.signed(sent), newer.trust()) == 401
+    assert rejection_status(newer, older.signed(sent), newer.trust()) == 401
 
 
 @each_line
-def test_the_tricky_forgeries_of_this_pbx_are_401(pbx: Line) -> None:
+def test_forgeries_of_this_pbx_are_401(pbx: Line) -> None:
     forgeries = list(pbx.pbx.forged(pbx.url, first(pbx), pbx.secrets, NOON))
-    assert forgeries or proves_nothing(pbx)
+    assert forgeries or is_unauthenticated(pbx)
     for name, forged in forgeries:
-        assert is_refused(pbx, forged) == 401, name
+        assert rejection_status(pbx, forged) == 401, name
 
 
 @each_line
-def test_what_is_stale_or_of_the_future_is_401_where_the_pbx_signs_its_time(pbx: Line) -> None:
+def test_stale_or_future_signed_time_is_401(pbx: Line) -> None:
     tolerance, sent = pbx.pbx.TOLERANCE_SECONDS, first(pbx)
     signed = pbx.signed(sent)
     if tolerance is None:
-        # Then it is listed, and doubles are all that protects: the same delivery makes the same events.
+        # `unverified_fields` must mention it; a replayed request has equal events, which are duplicates.
         unsigned = INFOS[pbx.provider].unverified_fields
         assert unsigned is not None
         assert unsigned.instead
@@ -248,11 +263,11 @@ def test_what_is_stale_or_of_the_future_is_401_where_the_pbx_signs_its_time(pbx:
     for off in (-tolerance, tolerance):
         verify(pbx, signed, later=off)
     for off in (-tolerance - 1, tolerance + 1, 86400 * 365):
-        assert is_refused(pbx, signed, later=off) == 401
+        assert rejection_status(pbx, signed, later=off) == 401
 
 
 @each_line
-def test_what_is_not_signed_is_listed(pbx: Line) -> None:
+def test_unverified_fields_are_listed(pbx: Line) -> None:
     info = INFOS[pbx.provider]
     assert info.signature
     if not pbx.pbx.NOT_SIGNED:
@@ -263,30 +278,30 @@ def test_what_is_not_signed_is_listed(pbx: Line) -> None:
         signed = pbx.signed(sent)
         for name in set(pbx.pbx.NOT_SIGNED) & set(sent.post):
             fields = dict(parse_qsl(signed.body.decode(), keep_blank_values=True))
-            # Whoever knows the secret address may change these: that is what the list says.
+            # Anyone with the secret address can change these fields.
             verify(pbx, replace(signed, body=urlencode({**fields, name: fields[name] + "1"}).encode()))
             changed += 1
     assert changed
 
 
 @each_line
-def test_the_address_that_is_signed_is_the_configured_one(pbx: Line) -> None:
-    """Headers that a caller can set have no say in it."""
+def test_signed_address_is_the_configured_one(pbx: Line) -> None:
+    """Headers that a caller can set are ignored."""
     good = pbx.signed(first(pbx))
     for name in ("host", "x-forwarded-host", "x-forwarded-proto", "forwarded", "x-original-url"):
         verify(pbx, with_header(good, name, "evil.example.com"))
 
 
-# ------------------------------------------------------------------ understood or not
+# ------------------------------------------------------------------ parsing
 
 
 @each_line
-def test_an_event_of_an_unknown_name_is_kept_and_changes_nothing(pbx: Line) -> None:
+def test_event_with_an_unknown_name_is_logged_without_events(pbx: Line) -> None:
     status = pbx.pbx.UNKNOWN_STATUS
     try:
         accepted = pbx.accepted(pbx.signed(pbx.pbx.UNKNOWN))
     except WebhookRejectedError as refused:
-        # A refusal is kept for the admin too.
+        # A rejection is logged for the admin too.
         assert refused.reply.status == status
         return
     assert (accepted.reply.status, accepted.events, accepted.unknown) == (status, (), True)
@@ -302,7 +317,7 @@ def test_unknown_fields_are_ignored(pbx: Line) -> None:
 
 
 @each_line
-def test_a_handshake_is_answered(pbx: Line) -> None:
+def test_handshake_gets_its_response(pbx: Line) -> None:
     provider = load(pbx.provider)
     assert provider.supports("handshake") == bool(pbx.pbx.HANDSHAKES)
     for sent, body in pbx.pbx.HANDSHAKES:
@@ -310,13 +325,13 @@ def test_a_handshake_is_answered(pbx: Line) -> None:
         reply = provider.handshake(request)
         assert reply is not None
         assert (reply.status, reply.body) == (200, body)
-        # Never as a page: what a caller sent is given back.
+        # Never HTML, because the response contains a value of the request.
         assert "html" not in reply.content_type
     assert provider.handshake(pbx.received(pbx.signed(first(pbx)))) is None
 
 
 @each_line
-def test_a_delivery_says_the_same_twice_and_without_its_secrets(pbx: Line) -> None:
+def test_replay_with_masked_secrets_has_equal_events(pbx: Line) -> None:
     provider = load(pbx.provider)
     for sent in messages(pbx):
         signed = pbx.signed(sent)
@@ -330,32 +345,46 @@ def test_a_delivery_says_the_same_twice_and_without_its_secrets(pbx: Line) -> No
 # ------------------------------------------------------------------ stories
 
 
+@pytest.mark.parametrize(
+    ("provider", "name"),
+    [(key, name) for key in LINES for name in REQUIRED_STORIES],
+    ids=[f"{key}-{name}" for key in LINES for name in REQUIRED_STORIES],
+)
+def test_required_story_exists_unless_the_pbx_cannot_report_it(provider: str, name: str) -> None:
+    missing = INFOS[provider].missing_stories
+    if name in missing:
+        assert len(missing[name]) > 10, f"give the reason in missing_stories[{name!r}]"
+        return
+    content = story_of(MODEL, name).about.rstrip(".")
+    assert name in {story.name for story in STORIES[provider]}, (
+        f"write events/{provider}/{name}.yaml ({content}), or add {name!r} to missing_stories in "
+        f"layers/common/hangtag/providers/{provider}/form.py with the reason why this PBX cannot report it"
+    )
+
+
 @each_line
-def test_every_story_that_is_asked_for_is_told_or_said_to_be_lacking(pbx: Line) -> None:
-    names = {story.name for story in STORIES[pbx.provider]}
-    lacks = INFOS[pbx.provider].missing_stories
-    form = f"hangtag/providers/{pbx.provider}/form.py"
-    absent = set(ASKED_FOR) - names - lacks.keys()
-    assert not absent, f"events/{pbx.provider}: add these stories, or give the reason in `missing_stories` of {form}."
-    assert not names & lacks.keys(), f"{form}: `missing_stories` names stories that exist in events/{pbx.provider}."
-    for name, reason in lacks.items():
-        assert len(reason) > 10, f"{form}: `missing_stories` must give a reason for {name} of more than 10 characters."
-    assert {folder.name for folder in EVENTS.iterdir() if folder.is_dir()} - {"lambda"} == set(provider_keys())
+def test_missing_stories_have_no_file(pbx: Line) -> None:
+    assert not {story.name for story in STORIES[pbx.provider]} & INFOS[pbx.provider].missing_stories.keys()
+
+
+def test_every_provider_has_a_folder_of_stories() -> None:
+    folders = {folder.name for folder in EVENTS.iterdir() if folder.is_dir()} - {"lambda"}
+    assert folders == set(provider_keys())
 
 
 @each_story
-def test_a_story_says_what_it_is_about_and_where_its_form_comes_from(pbx: Line, story: Story) -> None:
+def test_story_has_a_description_with_a_source(pbx: Line, story: Story) -> None:
     assert_described(story)
 
 
 @each_story
-def test_a_story_folds_to_the_same_call_as_the_telephony_apis_of_that_name(pbx: Line, story: Story) -> None:
+def test_story_folds_to_the_call_of_the_model_story(pbx: Line, story: Story) -> None:
     names = {model.name for model in MODEL}
     folded = pbx.folded(story.events)
     if story.name not in names:
         assert story.expect, f"{story.path}: `expect` is missing, and the telephony API has no story of that name."
         return
-    model = LINES[PROVIDER].folded(story_of(MODEL, story.name).events)
+    model = MODEL_LINE.folded(story_of(MODEL, story.name).events)
     lacking = INFOS[pbx.provider].missing_fields
     assert {key: comparable(call, lacking) for key, call in folded.items()} == {
         key: comparable(call, lacking) for key, call in model.items()
@@ -363,7 +392,7 @@ def test_a_story_folds_to_the_same_call_as_the_telephony_apis_of_that_name(pbx: 
 
 
 @each_story
-def test_a_story_names_the_recording_that_its_events_do(pbx: Line, story: Story) -> None:
+def test_story_expects_the_recording_of_its_events(pbx: Line, story: Story) -> None:
     for (_, call_id), call in pbx.folded(story.events).items():
         expected = next(one for one in story.expect if one.call.format(**IDS) == call_id)
         named = expected.recording.format(**IDS) if expected.recording else None
@@ -371,8 +400,8 @@ def test_a_story_names_the_recording_that_its_events_do(pbx: Line, story: Story)
 
 
 @each_line
-def test_fields_that_are_said_not_to_be_given_are_not(pbx: Line) -> None:
-    """The list is no excuse: a field that is on it differs in at least one story."""
+def test_missing_fields_differ_in_at_least_one_story(pbx: Line) -> None:
+    """A field in `missing_fields` must differ from the model in at least one story."""
     for name in INFOS[pbx.provider].missing_fields:
         told = [
             (comparable(call)[name], comparable(model)[name])
@@ -380,14 +409,14 @@ def test_fields_that_are_said_not_to_be_given_are_not(pbx: Line) -> None:
             if story.name in {one.name for one in MODEL}
             for call, model in zip(
                 pbx.folded(story.events).values(),
-                LINES[PROVIDER].folded(story_of(MODEL, story.name).events).values(),
+                MODEL_LINE.folded(story_of(MODEL, story.name).events).values(),
                 strict=True,
             )
         ]
         assert any(ours != theirs for ours, theirs in told), name
 
 
-# ------------------------------------------------------------------ anything at all
+# ------------------------------------------------------------------ any input
 
 
 HEADERS = st.dictionaries(
@@ -421,8 +450,8 @@ TRICKY = [
 ]
 
 
-def only_declared(pbx: Line, request: WebhookRequest) -> None:
-    """Verify and parse raise what they say, and nothing else."""
+def check_declared_errors(pbx: Line, request: WebhookRequest) -> None:
+    """Call verify and parse; fail for an undeclared error."""
     provider = load(pbx.provider)
     try:
         provider.verify(request, pbx.trust())
@@ -436,7 +465,7 @@ def only_declared(pbx: Line, request: WebhookRequest) -> None:
         assert isinstance(accepted, ParseResult)
         for event in accepted.events:
             assert isinstance(event, CallEvent)
-            # It can be kept, and told from others.
+            # The event can be stored and compared.
             assert len(event.digest()) == 16
             assert event.at.tzinfo is not None
 
@@ -458,9 +487,9 @@ def request_of(
 
 @each_line
 @pytest.mark.parametrize("content_type", [FORM, JSON, f"{FORM}; charset=windows-1251", ""])
-def test_tricky_bodies_raise_only_what_is_declared(pbx: Line, content_type: str) -> None:
+def test_tricky_bodies_raise_only_declared_errors(pbx: Line, content_type: str) -> None:
     for body in TRICKY:
-        only_declared(pbx, request_of(pbx, body, {"content-type": content_type}))
+        check_declared_errors(pbx, request_of(pbx, body, {"content-type": content_type}))
 
 
 @each_line
@@ -468,17 +497,17 @@ def test_tricky_bodies_raise_only_what_is_declared(pbx: Line, content_type: str)
 @given(
     body=st.binary(max_size=300), headers=HEADERS, query=st.text(max_size=40), method=st.sampled_from(["GET", "POST"])
 )
-def test_any_bytes_raise_only_what_is_declared(
+def test_any_bytes_raise_only_declared_errors(
     pbx: Line, body: bytes, headers: dict[str, str], query: str, method: str
 ) -> None:
-    only_declared(pbx, request_of(pbx, body, headers, query, method))
+    check_declared_errors(pbx, request_of(pbx, body, headers, query, method))
 
 
 @each_line
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
-def test_a_genuine_message_with_any_other_value_raises_only_what_is_declared(pbx: Line, data: st.DataObject) -> None:
-    """The shape is right, so that the fuzzing reaches the fields."""
+def test_changed_valid_message_raises_only_declared_errors(pbx: Line, data: st.DataObject) -> None:
+    """A valid structure lets the fuzzing reach the fields."""
     sent = data.draw(st.sampled_from(list(messages(pbx))))
     if sent.body is not None:
         changed: Message = replace(sent, body=_mutated(sent.body, data))
@@ -487,7 +516,7 @@ def test_a_genuine_message_with_any_other_value_raises_only_what_is_declared(pbx
         changed = replace(sent, post={**sent.post, name: data.draw(st.text(max_size=60).filter(_encodes))})
     else:
         changed = sent
-    only_declared(pbx, pbx.received(pbx.signed(changed)))
+    check_declared_errors(pbx, pbx.received(pbx.signed(changed)))
 
 
 def _encodes(text: str) -> bool:
@@ -495,7 +524,7 @@ def _encodes(text: str) -> bool:
 
 
 def _mutated(body: Any, data: st.DataObject) -> Any:
-    """The JSON with one value, at any depth, replaced by any other."""
+    """Return the JSON with one value, at any depth, replaced."""
     paths = list(_paths(body))
     path = data.draw(st.sampled_from(paths))
     copy = json.loads(json.dumps(body))

@@ -1,4 +1,4 @@
-"""Coverage-guided fuzzing of every provider, for a short while; `make fuzz` does it for longer."""
+"""Coverage-guided fuzzing of every provider for a short time; `make fuzz` runs longer."""
 
 import importlib.util
 import os
@@ -11,14 +11,14 @@ import pytest
 from hangtag.providers import provider_keys
 from process import ROOT
 
-# libFuzzer is there for this platform; elsewhere Hypothesis has tried the same (test_provider_contract.py).
+# atheris is not available on every platform; test_provider_contract.py covers the same with Hypothesis.
 needs_atheris = pytest.mark.skipif(importlib.util.find_spec("atheris") is None, reason="no atheris for this platform")
 
 
 @needs_atheris
 @pytest.mark.slow
 @pytest.mark.parametrize("provider", provider_keys())
-def test_no_bytes_make_a_provider_raise_what_it_does_not_declare(provider: str, tmp_path: Path) -> None:
+def test_fuzzed_bytes_raise_only_declared_errors(provider: str, tmp_path: Path) -> None:
     program = [sys.executable, str(ROOT / "tests" / "fuzz" / "fuzz_provider.py"), provider, str(tmp_path)]
     environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'layers' / 'common'}:{ROOT}"}
     done = subprocess.run(
