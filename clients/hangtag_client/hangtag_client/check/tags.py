@@ -1,4 +1,4 @@
-"""The tag that Hangtag would write for what was heard, by the product's own fold and classify. Pure."""
+"""The tag that Hangtag would write for the received events, from the product's own code. Pure."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -12,23 +12,23 @@ __all__ = ["tag_lines"]
 
 
 def tag_lines(events: Sequence[CallEvent]) -> list[str]:
-    """The tag of one call in a few lines, not masked: as if each extension were an employee's."""
+    """Return the tag of one call as lines, not masked. Every extension counts as an employee's."""
     call = _closed(events)
     if not call.closed:
-        return ["Hangtag would still wait for this call's end, and after 4 hours tag what is known (end_unknown)."]
-    # In an office that maps everything: what the bridge says decides, not how an office is set up.
-    verdict = classify(call, mapped=frozenset(call.extensions), external_is_employee=False)
-    if verdict.tag is None:
-        return [f"Hangtag would write no tag for this call: {verdict.skip}."]
-    who = call.answered_by
-    setting = Setting(employee=Person(who, f"extension {who}") if who else None, number=call.external)
-    tag = build_tag(call, verdict, setting, attach(verdict.tag, AttachRule(), None))
-    title = str(verdict.tag).replace("_", " ").title()
+        return ["Hangtag would wait for the end of this call, and write a tag without one after 4 hours (end_unknown)."]
+    # All extensions are mapped, so that the result depends on the bridge only.
+    decision = classify(call, mapped=frozenset(call.extensions), external_is_employee=False)
+    if decision.tag is None:
+        return [f"Hangtag would write no tag for this call: {decision.skip}."]
+    extension = call.answered_by
+    setting = Setting(employee=Person(extension, f"extension {extension}") if extension else None, number=call.external)
+    tag = build_tag(call, decision, setting, attach(decision.tag, AttachRule(), None))
+    title = str(decision.tag).replace("_", " ").title()
     return [f"Hangtag would write the tag {title}:", *_fields(tag), *_recording(call)]
 
 
 def _closed(events: Sequence[CallEvent]) -> Call:
-    """The call after the settle time: what ends without success is closed by Hangtag itself."""
+    """Return the call after the settle time, when Hangtag closes calls that ended without success."""
     call = fold(events)
     if call.closed or call.quiet_since is None:
         return call
@@ -57,4 +57,4 @@ def _fields(tag: Tag) -> list[str]:
 def _recording(call: Call) -> list[str]:
     if call.recording is None:
         return []
-    return ["  (with a recording to be fetched once)" if call.recording.temporary else "  (with a recording)"]
+    return ["  (with a recording that can be downloaded once)" if call.recording.temporary else "  (with a recording)"]
