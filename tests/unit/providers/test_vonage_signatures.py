@@ -87,7 +87,7 @@ def test_independent_library_agrees_on_tokens() -> None:
     vonage.verify(webhook_request(body, f"Bearer {signed}"), verification_keys())
     vonage.verify(webhook_request(body, f"bearer {signed}"), verification_keys())
     assert jwt.decode(WORKED_TOKEN, WORKED_SECRET, algorithms=["HS256"], options={"verify_iat": False})
-    # The same library also signs with another algorithm.
+    # The library also signs with another algorithm.
     for algorithm in ("HS384", "HS512"):
         other = jwt.encode(claims, SECRET * 2, algorithm=algorithm)
         assert not is_accepted(webhook_request(body, f"Bearer {other}"), verification_keys(SECRET * 2))

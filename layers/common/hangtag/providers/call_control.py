@@ -1,21 +1,22 @@
 """Leg model shared by the voice APIs that are not PBXs: Twilio, Telnyx, Vonage and Plivo.
 
-Such an API reports legs: who calls whom, in its own words. The role of a leg follows from the two addresses, and is
-stated outright by hints that come back with every report, in the query of the callback's address or in a client state:
-`direction` (in, out), `leg` (employee, contact), `extension`, `line` and `number` (digits), `transferred_from` (id of
-the leg that handed the call on), `reference` (of a click). An adapter reads a `Leg`, chooses its role, and passes the
-fields that it read from the addresses to the function of that role.
+Such an API reports legs: caller and called address, in its own words. The role of a leg follows from the two
+addresses, and is stated outright by hints that come back with every report, in the query of the callback's address or
+in a client state: `direction` (in, out), `leg` (employee, contact), `extension`, `line` and `number` (digits),
+`transferred_from` (id of the leg that handed the call on), `reference` (of a click). An adapter reads a `Leg`,
+chooses its role, and passes the fields that it read from the addresses to the function of that role.
 """
 
 import hmac
 import re
-from collections.abc import Mapping
+from base64 import b64encode
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
-from hangtag.providers.base import WebhookRequest
+from hangtag.providers.base import VerificationKeys, WebhookRequest
 from hangtag.providers.reading import UNANSWERED, moment, plausible, query, text
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "device",
     "digits",
     "employee_events",
+    "entered",
     "is_extension",
     "own_phone_events",
     "read_hints",
@@ -36,7 +38,7 @@ __all__ = [
     "reported_time",
     "ring_list",
     "seconds",
-    "signature",
+    "signatures",
     "talked",
 ]
 
@@ -139,7 +141,7 @@ def contact_event(event: CallEvent, leg: Leg, /, **fields: Any) -> CallEvent:
     return replace(event, outcome=leg.outcome, talk_seconds=leg.talk_seconds)
 
 
-def own_phone_events(event: CallEvent, *, clicked: bool, unanswered: bool, **fields: Any) -> tuple[CallEvent, ...]:
+def own_phone_events(event: CallEvent, *, by_click: bool, unanswered: bool, **fields: Any) -> tuple[CallEvent, ...]:
     """Return the events of the employee's own leg of an outgoing call: rung by a click, or dialling itself.
 
     Its end is the end of the call. Its outcome is set only if the employee did not pick up: after that, the contact's
@@ -147,7 +149,7 @@ def own_phone_events(event: CallEvent, *, clicked: bool, unanswered: bool, **fie
     """
     event = replace(event, leg=OUT, **fields)
     if event.kind is Kind.ANSWERED:
-        return (replace(event, kind=Kind.PICKED_UP),) if clicked else ()
+        return (replace(event, kind=Kind.PICKED_UP),) if by_click else ()
     if event.kind is Kind.ENDED:
         event = replace(event, outcome=Outcome.NO_ANSWER if unanswered else None, final=True)
     return (event,)
@@ -231,6 +233,16 @@ def seconds(fields: Mapping[str, Any], name: str) -> int | None:
     return int(value) if value.isascii() and value.isdigit() and len(value) <= 10 else None
 
 
-def signature(key: str, message: str, algorithm: str = "sha256") -> bytes:
-    """Return the HMAC of a message, which can hold lone surrogates from a header or an address."""
-    return hmac.digest(key.encode("utf-8", "surrogatepass"), message.encode("utf-8", "surrogatepass"), algorithm)
+def signatures(keys: VerificationKeys, name: str, messages: Iterable[str], algorithm: str = "sha256") -> list[str]:
+    """Return the valid signatures of any of the messages: base64 of their HMACs under each secret of that name.
+
+    A message can contain lone surrogates, from a header or an address.
+    """
+    texts = [message.encode("utf-8", "surrogatepass") for message in messages]
+    secrets = [secret.encode("utf-8", "surrogatepass") for secret in entered(keys, name)]
+    return [b64encode(hmac.digest(secret, text, algorithm)).decode() for secret in secrets for text in texts]
+
+
+def entered(keys: VerificationKeys, name: str) -> list[str]:
+    """Return the valid values of a credential, without empty ones."""
+    return [value for value in keys.credentials.get(name, ()) if value]

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from hangtag.domain.calls.event import CallEvent
-from hangtag.errors import BadInputError
-from hangtag.providers.base import Account, Click, PayloadError
+from hangtag.errors import BadInputError, UnreachableError
+from hangtag.providers.base import Account, Click, PayloadError, PlacedCall
 from hangtag.providers.call_control import Leg, caller_id, digits, is_extension, recorded_event
 from hangtag.providers.reading import moment, need, text
 
@@ -15,6 +15,7 @@ __all__ = [
     "call_legs",
     "check_extension",
     "click_numbers",
+    "placed_call",
     "readable",
     "recording_events",
     "timestamp",
@@ -48,6 +49,14 @@ def webhook_url(account: Account, name: str) -> str:
     if not account.webhook_url:
         raise BadInputError(f"The webhook's address is unknown. Rotate it, so that {name} can call it back.")
     return account.webhook_url
+
+
+def placed_call(response: Row, field: str, name: str) -> PlacedCall:
+    """Return the call of a response. Raises UnreachableError if the field of its id is missing."""
+    call_id = response.get(field)
+    if not isinstance(call_id, str) or not call_id:
+        raise UnreachableError(f"The response of {name} does not contain the id of the call.")
+    return PlacedCall(call_id)
 
 
 # ------------------------------------------------------------------ call logs

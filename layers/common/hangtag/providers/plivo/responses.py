@@ -25,7 +25,7 @@ def users(extensions: Iterable[str], settings: Mapping[str, Any]) -> str:
 def dial(
     targets: str, caller_id: str, url: str, hints: Mapping[str, str], settings: Mapping[str, Any]
 ) -> WebhookResponse:
-    """Return XML that dials the targets, with the hints in the callback's address; `EMPTY` if there are no targets."""
+    """Return XML that dials the targets, with the hints in the callback's address; `EMPTY` without targets."""
     from html import escape
 
     if not targets:

@@ -5,7 +5,6 @@ plivo.com/docs/voice. The query of the callback's address is signed too; it hold
 `hangtag.providers.call_control`, and `ring`, the extensions that an incoming call rings.
 """
 
-import base64
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -37,11 +36,7 @@ def verify(request: WebhookRequest, keys: VerificationKeys) -> None:
     if not 0 < len(nonce) <= _MAX_NONCE:
         raise SignatureError("The nonce is missing or too long.")
     message = f"{_signed_text(request)}.{nonce}"
-    expected = [
-        base64.b64encode(call_control.signature(token, message)).decode()
-        for token in keys.credentials.get("auth_token", ())
-        if token
-    ]
+    expected = call_control.signatures(keys, "auth_token", [message])
     if not any(_is_valid(request.headers.get(name, ""), expected) for name in _SIGNATURES):
         raise SignatureError("X-Plivo-Signature-V3 is wrong or missing. Check that auth_token is the account's.")
 
@@ -118,11 +113,10 @@ def parse(request: WebhookRequest, settings: Mapping[str, Any]) -> ParseResult:
     recording = text(fields, "RecordUrl", _LIMITS["RecordUrl"])
     if recording:
         return ParseResult((call_control.recorded_event(call_id, at, True, recording, nonce),), responses.EMPTY)
-    read = _dialled_leg if text(fields, "DialAction") else _own_leg
     kind = _kind(fields)
     if kind is None:
         return ParseResult(reply=responses.EMPTY, unknown=True)
-    leg = read(fields, Leg(id="", kind=kind, at=at, at_is_arrival=True, event_id=nonce, hints=hints))
+    leg = _leg(fields, Leg(id="", kind=kind, at=at, at_is_arrival=True, event_id=nonce, hints=hints))
     starts = not leg.parent and kind is Kind.ANSWERED
     reply = _answer(leg, request.url.partition("?")[0], settings) if starts else responses.EMPTY
     return ParseResult(leg_events(leg, settings), reply)
@@ -136,29 +130,19 @@ def _kind(fields: Mapping[str, str]) -> Kind | None:
     return _KINDS.get(name) if name else _KINDS_BY_STATUS.get(text(fields, "CallStatus"))
 
 
-def _own_leg(fields: Mapping[str, str], leg: Leg) -> Leg:
-    """Return the leg of a callback of the call itself."""
-    return replace(
-        leg,
-        id=text(fields, "CallUUID"),
-        way=text(fields, "Direction"),
-        caller=text(fields, "From"),
-        called=text(fields, "To"),
-        outcome=_STATUSES.get(text(fields, "CallStatus")),
-        talk_seconds=whole(fields, "Duration"),
-    )
-
-
-def _dialled_leg(fields: Mapping[str, str], leg: Leg) -> Leg:
-    """Return the leg of a callback of a leg that the call dialled."""
+def _leg(fields: Mapping[str, str], leg: Leg) -> Leg:
+    """Return the leg of a callback of the call itself, or of a leg that it dialled."""
+    call_id = text(fields, "CallUUID")
+    leg = replace(leg, way=text(fields, "Direction"), caller=text(fields, "From"))
+    if not text(fields, "DialAction"):
+        outcome, duration = _STATUSES.get(text(fields, "CallStatus")), whole(fields, "Duration")
+        return replace(leg, id=call_id, called=text(fields, "To"), outcome=outcome, talk_seconds=duration)
     duration = whole(fields, "DialBLegDuration")
     outcome = outcome_of(text(fields, "DialBLegHangupCauseCode") or text(fields, "DialBLegHangupCause"), duration)
     return replace(
         leg,
         id=text(fields, "DialBLegUUID"),
-        parent=text(fields, "DialALegUUID") or text(fields, "CallUUID"),
-        way=text(fields, "Direction"),
-        caller=text(fields, "From"),
+        parent=text(fields, "DialALegUUID") or call_id,
         called=text(fields, "DialBLegTo"),
         outcome=outcome,
         talk_seconds=call_control.talked(outcome, duration),
@@ -188,7 +172,7 @@ def leg_events(leg: Leg, settings: Mapping[str, Any]) -> tuple[CallEvent, ...]:
         return *events, *(replace(events[0], leg=phone, extension=phone) for phone in phones)
     return call_control.own_phone_events(
         event,
-        clicked=clicked,
+        by_click=clicked,
         unanswered=clicked and leg.outcome is not None,
         external=_contact(leg, "" if clicked else leg.called) or None,
         extension=extension_of(leg, leg.called if clicked else leg.caller),

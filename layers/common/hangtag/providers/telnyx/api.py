@@ -21,7 +21,7 @@ from hangtag.providers.base import (
     PlacedCall,
 )
 from hangtag.providers.call_control import records_calls
-from hangtag.providers.call_control_api import Row, check_extension, click_numbers, readable
+from hangtag.providers.call_control_api import Row, check_extension, click_numbers, placed_call, readable
 from hangtag.providers.reading import text
 from hangtag.providers.rest import Api, Refusal
 from hangtag.providers.telnyx.webhook import media_address, pack_state
@@ -82,10 +82,7 @@ def _dial(
         "client_state": pack_state({"direction": "out", **hints}),
         "command_id": _command_id(command),
     }
-    call_id = _data(account, client, "POST", "/v2/calls", body=body).get("call_session_id")
-    if not isinstance(call_id, str) or not call_id:
-        raise UnreachableError("Telnyx's response does not contain the id of the call.")
-    return PlacedCall(call_id)
+    return placed_call(_data(account, client, "POST", "/v2/calls", body=body), "call_session_id", _API.name)
 
 
 def _hang_up(account: Account, client: PbxClient, control_id: str) -> None:

@@ -90,13 +90,9 @@ def _contact_events(event: CallEvent, leg: Leg) -> tuple[CallEvent, ...]:
     """Return the events of the leg to the contact. Its dialling changes nothing."""
     if leg.kind is Kind.RINGING:
         return ()
-    fields: dict[str, Any] = {
-        "direction": Direction.OUT,
-        "external": leg.hints.get("number") or _number(leg.called),
-        "line": event.line or _number(leg.caller) or None,
-        "extension": leg.extension(""),
-    }
-    return (call_control.contact_event(event, leg, **fields),)
+    event = replace(event, direction=Direction.OUT, line=event.line or _number(leg.caller) or None)
+    external = leg.hints.get("number") or _number(leg.called)
+    return (call_control.contact_event(event, leg, external=external, extension=leg.extension("")),)
 
 
 def _clicked_events(name: str, event: CallEvent, leg: Leg) -> tuple[CallEvent, ...]:
@@ -105,7 +101,7 @@ def _clicked_events(name: str, event: CallEvent, leg: Leg) -> tuple[CallEvent, .
         return ()
     return call_control.own_phone_events(
         event,
-        clicked=True,
+        by_click=True,
         unanswered=leg.outcome in _UNANSWERED.values(),
         external=leg.hints.get("number"),
         line=event.line or _number(leg.caller) or None,
@@ -116,16 +112,11 @@ def _clicked_events(name: str, event: CallEvent, leg: Leg) -> tuple[CallEvent, .
 
 def _calling_phone_events(name: str, event: CallEvent, leg: Leg) -> tuple[CallEvent, ...]:
     """Return the events of an employee who dialled. Answered means connected to the application only, not bridged."""
-    fields: dict[str, Any] = {
-        "direction": Direction.OUT,
-        "external": _number(leg.called),
-        "extension": _device(leg.caller),
-        "started_at": leg.begun,
-    }
+    event = replace(event, direction=Direction.OUT, external=_number(leg.called), extension=_device(leg.caller))
+    event = replace(event, leg=call_control.OUT, started_at=leg.begun)
     if name == "call.bridged":
-        return (replace(event, leg=call_control.OUT, **fields),)
-    unanswered = leg.outcome in _UNANSWERED.values()
-    return call_control.own_phone_events(event, clicked=False, unanswered=unanswered, **fields)
+        return (event,)
+    return call_control.own_phone_events(event, by_click=False, unanswered=leg.outcome in _UNANSWERED.values())
 
 
 # ------------------------------------------------------------------ addresses

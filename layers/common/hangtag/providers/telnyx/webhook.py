@@ -175,7 +175,7 @@ def _recorded_events(data: Mapping[str, Any], arrived_at: datetime) -> tuple[Cal
 
 
 def media_address(fields: Mapping[str, Any], name: str) -> str:
-    """Return the first web address of a field, by format; "" if there is none: an account can have its own storage."""
+    """Return the first web address of a field, by format, or "": an account can have its own storage."""
     addresses = fields.get(name)
     formats = [text(addresses, form, 4096) for form in ("mp3", "wav")] if isinstance(addresses, dict) else []
     return next((address for address in formats if address.startswith("http")), "")
@@ -187,7 +187,7 @@ def next_step(request: WebhookRequest) -> NextStep | None:
     `do` is `dial` if the employee picked up, and the contact should be called, or `hang_up` if the contact's leg has
     ended, and the employee would keep a silent phone. `control_id` is the employee's leg. Only for new webhooks, never
     for a replay. Duplicates are harmless: `connect` sends the same command_id for the same leg, and once Telnyx can
-    have forgotten it, the contact is no longer called.
+    have forgotten it, the contact is not called any more.
     """
     data = json_object(request).get("data")
     if not isinstance(data, dict) or data.get("event_type") not in ("call.answered", "call.hangup"):

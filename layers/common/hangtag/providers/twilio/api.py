@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from hangtag.errors import BadInputError, UnreachableError
 from hangtag.providers.base import Account, Check, Click, Media, PbxClient, PlacedCall
 from hangtag.providers.call_control import records_calls
-from hangtag.providers.call_control_api import check_extension, click_numbers, webhook_url
+from hangtag.providers.call_control_api import check_extension, click_numbers, placed_call, webhook_url
 from hangtag.providers.rest import Api, Refusal, basic
 
 API = Api("Twilio", "https://api.twilio.com", ("account_sid", "auth_token"))
@@ -22,18 +22,16 @@ _RECORDING = re.compile(
 def originate(account: Account, click: Click, client: PbxClient) -> PlacedCall:
     """Ring the employee's phone; when it is picked up, the inline TwiML dials the contact. Both legs are reported."""
     number, line = click_numbers(account, click, API.name)
-    webhook_url(account, API.name)
+    url = webhook_url(account, API.name)
     form = [
         ("To", _phone(account, click.extension)),
         ("From", f"+{line}"),
         ("Twiml", _twiml(account, click.extension, number, line)),
-        ("StatusCallback", _callback(account, "employee", click.extension)),
+        ("StatusCallback", _callback(url, "employee", click.extension)),
         *(("StatusCallbackEvent", name) for name in ("ringing", "answered", "completed")),
     ]
-    sid = send(account, client, "POST", f"{account_path(account)}/Calls.json", form=form, limit="calls").get("sid")
-    if not isinstance(sid, str) or not sid:
-        raise UnreachableError("Twilio's response does not contain the id of the call.")
-    return PlacedCall(sid)
+    response = send(account, client, "POST", f"{account_path(account)}/Calls.json", form=form, limit="calls")
+    return placed_call(response, "sid", API.name)
 
 
 def _phone(account: Account, extension: str) -> str:
@@ -43,15 +41,15 @@ def _phone(account: Account, extension: str) -> str:
     return f"sip:{extension}@{domain}" if domain else f"client:{extension}"
 
 
-def _callback(account: Account, leg: str, extension: str) -> str:
-    return f"{account.webhook_url}?{urlencode({'direction': 'out', 'leg': leg, 'extension': extension})}"
+def _callback(url: str, leg: str, extension: str) -> str:
+    return f"{url}?{urlencode({'direction': 'out', 'leg': leg, 'extension': extension})}"
 
 
 def _twiml(account: Account, extension: str, number: str, line: str) -> str:
     record = ""
     if records_calls(account.settings):
         record = f' record="record-from-answer-dual" recordingStatusCallback="{escape(account.webhook_url)}"'
-    callback = escape(_callback(account, "contact", extension))
+    callback = escape(_callback(account.webhook_url, "contact", extension))
     return (
         f'<Response><Dial callerId="+{line}"{record}>'
         f'<Number statusCallback="{callback}" statusCallbackEvent="ringing answered completed">+{number}</Number>'

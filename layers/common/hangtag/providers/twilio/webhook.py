@@ -5,7 +5,6 @@ twilio.com/docs/voice. The query of the callback's address is signed too and hol
 `hangtag.providers.call_control`.
 """
 
-import base64
 import hashlib
 import re
 from collections.abc import Mapping
@@ -45,14 +44,10 @@ def verify(request: WebhookRequest, keys: VerificationKeys) -> None:
     HMAC-SHA1 under the Auth Token, or HMAC-SHA256 under a shared key if X-Twilio-Webhooks-Signature-Settings names it.
     JSON is signed by its SHA-256 in the address. Raises SignatureError or PayloadError.
     """
-    algorithm, secrets = _secrets(request.headers.get(_SETTINGS_HEADER, ""), keys)
+    algorithm, secret = _algorithm(request.headers.get(_SETTINGS_HEADER, ""), keys)
     signed = _signed_text(request)
-    expected = [
-        base64.b64encode(call_control.signature(secret, url + signed, algorithm)).decode()
-        for secret in secrets
-        if secret
-        for url in _addresses(request.url)
-    ]
+    texts = [url + signed for url in _addresses(request.url)]
+    expected = call_control.signatures(keys, secret, texts, algorithm)
     if not same(request.headers.get("x-twilio-signature", ""), expected):
         raise SignatureError(
             "X-Twilio-Signature is wrong or missing. Check that auth_token is the account's primary Auth Token."
@@ -62,8 +57,8 @@ def verify(request: WebhookRequest, keys: VerificationKeys) -> None:
         raise SignatureError("The callback is of another account. Check account_sid.")
 
 
-def _secrets(settings: str, keys: VerificationKeys) -> tuple[str, tuple[str, ...]]:
-    """Return the algorithm of the header "key=<id>,algorithm=<name>", and the secrets that can have signed."""
+def _algorithm(settings: str, keys: VerificationKeys) -> tuple[str, str]:
+    """Return the algorithm of the header "key=<id>,algorithm=<name>", and the name of the credential that signs."""
     parts = [(name.strip(), value.strip()) for name, _, value in (part.partition("=") for part in settings.split(","))]
     values = dict(parts)
     if len(values) != len(parts):
@@ -71,11 +66,10 @@ def _secrets(settings: str, keys: VerificationKeys) -> tuple[str, tuple[str, ...
     entry = _ALGORITHMS.get((values.get("algorithm") or "HMAC_SHA1").upper())
     if entry is None:
         raise SignatureError("The algorithm of the signature is unknown. Use HMAC_SHA1 or HMAC_SHA256.")
-    algorithm, credential = entry
-    ids = [key_id for key_id in keys.credentials.get("shared_key_id", ()) if key_id]
-    if credential == "shared_key_secret" and ids and not same(values.get("key", ""), ids):
+    ids = call_control.entered(keys, "shared_key_id")
+    if entry[1] == "shared_key_secret" and ids and not same(values.get("key", ""), ids):
         raise SignatureError("The callback is signed with another shared key. Check shared_key_id.")
-    return algorithm, keys.credentials.get(credential, ())
+    return entry
 
 
 def _signed_text(request: WebhookRequest) -> str:
@@ -217,7 +211,7 @@ def leg_events(leg: Leg, direction: Direction, recording: str = "") -> tuple[Cal
     own, other = (leg.called, "") if clicked else (leg.caller, leg.called)
     return call_control.own_phone_events(
         event,
-        clicked=clicked,
+        by_click=clicked,
         unanswered=clicked and leg.outcome is not Outcome.SUCCESS,
         external=_external(other) or None,
         extension=_extension(leg, own),

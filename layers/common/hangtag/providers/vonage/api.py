@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from hangtag.errors import BadInputError, UnreachableError
+from hangtag.errors import BadInputError
 from hangtag.providers.base import Account, Check, Click, Media, PbxClient, PlacedCall
-from hangtag.providers.call_control_api import check_extension, click_numbers, webhook_url
+from hangtag.providers.call_control_api import check_extension, click_numbers, placed_call, webhook_url
 from hangtag.providers.rest import Api, Refusal
 from hangtag.providers.vonage import ncco
 
@@ -29,10 +29,8 @@ def originate(account: Account, click: Click, client: PbxClient) -> PlacedCall:
         "event_method": "POST",
         "ringing_timer": ncco.RING_SECONDS,
     }
-    call_id = send(account, client, "POST", "/v1/calls", body=body, limit="calls").get("conversation_uuid")
-    if not isinstance(call_id, str) or not call_id:
-        raise UnreachableError("Vonage's response does not contain the id of the call.")
-    return PlacedCall(call_id)
+    response = send(account, client, "POST", "/v1/calls", body=body, limit="calls")
+    return placed_call(response, "conversation_uuid", API.name)
 
 
 def recording(account: Account, reference: str) -> Media:

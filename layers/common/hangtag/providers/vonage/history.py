@@ -69,12 +69,7 @@ def _call_events(legs: Sequence[Leg]) -> Iterator[CallEvent]:
 
 def _list(account: Account, client: PbxClient, since: datetime, until: datetime) -> Iterator[Mapping[str, Any]]:
     """Yield all rows of the list of calls, page by page."""
-    query = {
-        "date_start": timestamp(since),
-        "date_end": timestamp(until),
-        "order": "asc",
-        "page_size": _PAGE,
-    }
+    query = {"date_start": timestamp(since), "date_end": timestamp(until), "order": "asc", "page_size": _PAGE}
     index = 0
     for _ in range(_MAX_PAGES):
         page = send(account, client, "GET", f"/v1/calls?{urlencode({**query, 'record_index': index})}")

@@ -156,7 +156,7 @@ def leg_events(leg: Leg) -> tuple[CallEvent, ...]:
     picked_up = clicked and leg.outcome is Outcome.SUCCESS
     events = call_control.own_phone_events(
         event,
-        clicked=clicked,
+        by_click=clicked,
         unanswered=clicked and not picked_up,
         external=_external(other) or None,
         line=shown if clicked else event.line,

@@ -16,6 +16,7 @@ from hangtag.providers.reading import json_of, same
 # Maximum age of a webhook's token, and how far it can be in the future, in seconds.
 _TOLERANCE_SECONDS = 300
 _MAX_TOKEN = 4096
+_URL_SAFE = str.maketrans("+/", "-_")
 
 
 class _MissingTokenError(SignatureError):
@@ -33,17 +34,12 @@ def verify(request: WebhookRequest, keys: VerificationKeys) -> None:
     if "authorization" not in request.headers:
         raise _MissingTokenError("The Authorization header has no token. Switch signed webhooks on at Vonage.")
     head, claims, signature = _parts(request)
-    secrets = [secret for secret in keys.credentials.get("signature_secret", ()) if secret]
-    expected = [_base64(call_control.signature(secret, f"{head}.{claims}")) for secret in secrets]
-    if not same(signature, expected):
+    expected = call_control.signatures(keys, "signature_secret", [f"{head}.{claims}"])
+    if not same(signature, [value.translate(_URL_SAFE).rstrip("=") for value in expected]):
         raise SignatureError("The token's signature is wrong. Check that signature_secret is the account's.")
     if _object(head).get("alg") != "HS256":
         raise SignatureError("The token is not signed with HS256.")
     _check_claims(_object(claims), request, keys)
-
-
-def _base64(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
 def _parts(request: WebhookRequest) -> tuple[str, str, str]:
@@ -67,14 +63,13 @@ def _object(part: str) -> Mapping[str, Any]:
 def _check_claims(claims: Mapping[str, Any], request: WebhookRequest, keys: VerificationKeys) -> None:
     """Raise SignatureError unless a genuine token is of this request, of this account, and recent."""
     issued = claims.get("iat")
-    api_keys = [key for key in keys.credentials.get("api_key", ()) if key]
     if not same(_claim(claims, "iss"), ["Vonage"]):
         raise SignatureError("The token is not issued by Vonage.")
     if type(issued) is not int or abs(int(request.arrived_at.timestamp()) - issued) > _TOLERANCE_SECONDS:
         raise SignatureError("The token is too old, or from the future.")
     if not same(_claim(claims, "payload_hash"), _body_hashes(request)):
         raise SignatureError("The token is of another body.")
-    if not same(_claim(claims, "api_key"), api_keys):
+    if not same(_claim(claims, "api_key"), call_control.entered(keys, "api_key")):
         raise SignatureError("The token is of another account. Check api_key.")
     if not _claim(claims, "jti"):
         raise SignatureError("The token has no id.")
