@@ -90,7 +90,9 @@ def rejections(requests: Sequence[ReceivedRequest]) -> list[Finding]:
     """Return a failure for each reason of a rejected request."""
     reasons = dict.fromkeys((one.status, one.rejection) for one in requests if one.rejection)
     return [
-        expected("a request that Hangtag accepts", f"one rejected with {status}: {reason.rstrip('.')}", Section.REQUESTS)
+        expected(
+            "a request that Hangtag accepts", f"one rejected with {status}: {reason.rstrip('.')}", Section.REQUESTS
+        )
         for status, reason in reasons
     ]
 
