@@ -418,7 +418,7 @@ def test_a_pbx_is_told_what_is_wrong_until_nothing_is(office: Office) -> None:
     assert post(office, cmd="dance").status_code == 400
     ok, found = findings(office)
     assert not ok
-    assert "refused with 400: cmd is none of event" in found["deliveries"][1]
+    assert "refused with 400: Field cmd is not one of event" in found["deliveries"][1]
     assert ring(office, "good").status_code == 200
     with serving(lambda asked: Reply(400 if asked.form.get("token") == "right" else 401)) as pbx:
         office.owner.patch(at(office), {"credentials": {"pbx_url": pbx.url + "/api"}})
