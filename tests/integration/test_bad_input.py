@@ -67,8 +67,8 @@ def form(scene: Scene, **change: str) -> bytes:
 CASES: dict[str, tuple[Callable[[Scene], bytes], str, int, str]] = {
     "wrong token in the body": (lambda s: form(s, planfix_token="0" * 32), FORM, 401, "planfix_token"),
     "no callid": (lambda s: form(s, callid=""), FORM, 400, "callid is missing"),
-    "unknown cmd": (lambda s: form(s, cmd="dance"), FORM, 400, "cmd is none of"),
-    "unknown event": (lambda s: form(s, event="EXPLODED"), FORM, 400, "event is none of"),
+    "unknown cmd": (lambda s: form(s, cmd="dance"), FORM, 400, "cmd is not one of"),
+    "unknown event": (lambda s: form(s, event="EXPLODED"), FORM, 400, "event is not one of"),
     "unknown type": (lambda s: form(s, type="sideways"), FORM, 400, "type is neither"),
     "broken form encoding": (lambda s: form(s) + b"&x=%zz", FORM, 400, "form encoding is broken"),
     "no UTF-8": (lambda s: form(s) + b"&x=%ff", FORM, 400, "not a form in UTF-8"),

@@ -414,17 +414,17 @@ def test_a_pbx_is_told_what_is_wrong_until_nothing_is(office: Office) -> None:
     assert found["credentials"] == (True, "enough to receive calls; not entered: pbx_url")
     assert found["deliveries"][0] is False
     assert found["extensions"][0] is True
-    assert found["pbx"] == (True, "pbx_url is not entered: calls are received, but can't be clicked")
+    assert found["pbx"] == (True, "Calls are received, but click-to-call is not available, because pbx_url is empty.")
     assert post(office, cmd="dance").status_code == 400
     ok, found = findings(office)
     assert not ok
-    assert "refused with 400: cmd is none of event" in found["deliveries"][1]
+    assert "refused with 400: Field cmd is not one of event" in found["deliveries"][1]
     assert ring(office, "good").status_code == 200
     with serving(lambda asked: Reply(400 if asked.form.get("token") == "right" else 401)) as pbx:
         office.owner.patch(at(office), {"credentials": {"pbx_url": pbx.url + "/api"}})
         ok, found = findings(office)
         assert (ok, found["pbx"][0]) == (False, False)
-        assert "refuses pbx_token (401)" in found["pbx"][1]
+        assert "rejected pbx_token (HTTP 401)" in found["pbx"][1]
         office.owner.patch(at(office), {"credentials": {"pbx_token": "right"}})
         ok, found = findings(office)
         assert ok, found

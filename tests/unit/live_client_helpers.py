@@ -36,7 +36,7 @@ class Channel:
         self.url = ""
         self.api = ""
         self.open: dict[str, Body] = {}
-        self.asked: list[Asked] = []
+        self.requests: list[Asked] = []
         self.replies: list[Reply] = []
         self.refusals: list[Response] = []
         self.tickets: set[str] = set()
@@ -47,12 +47,12 @@ class Channel:
         self.up_at_connect: list[int] = []
         self.received: list[tuple[int, str]] = []
 
-    def answer(self, asked: Asked) -> Reply:
+    def answer(self, request: Asked) -> Reply:
         """Respond to a ticket request, in a thread of the HTTP server."""
-        self.asked.append(asked)
+        self.requests.append(request)
         if self.replies:
             return self.replies.pop(0)
-        ticket = f"ticket-{len(self.asked)}"
+        ticket = f"ticket-{len(self.requests)}"
         self.tickets.add(ticket)
         return Reply(201, {"url": f"{self.url}?ticket={ticket}", "expires_at": "2030-01-01T00:00:30Z"})
 

@@ -32,7 +32,7 @@ def test_call_stays_open_until_it_ends() -> None:
             assert not live.calls
             await office.send_call("a", 4, "ended", tag={"id": "t", "type": "call"})
             assert summary(await anext(live)) == ("call", "a", 4, "ended")
-            request = office.asked[0]
+            request = office.requests[0]
             assert (request.method, request.path, request.json) == ("POST", "/v1/live-tickets", {})
             assert request.headers["authorization"] == f"Bearer {TOKEN}"
 

@@ -60,7 +60,7 @@ def test_exit_works_at_any_moment(moment: str) -> None:
     async def story() -> None:
         reached, release = asyncio.Event(), threading.Event()
 
-        async def held(*_: object) -> Any:
+        async def pause(*_: object) -> Any:
             reached.set()
             await asyncio.Event().wait()
 
@@ -70,10 +70,10 @@ def test_exit_works_at_any_moment(moment: str) -> None:
             if moment == "ticket":
                 loop, answer = asyncio.get_running_loop(), office.answer
 
-                def slow(asked: Asked) -> Reply:
+                def slow(request: Asked) -> Reply:
                     loop.call_soon_threadsafe(reached.set)
                     release.wait(LIMIT_SECONDS)
-                    return answer(asked)
+                    return answer(request)
 
                 api = later.enter_context(serving(slow))
                 later.callback(release.set)
@@ -83,7 +83,7 @@ def test_exit_works_at_any_moment(moment: str) -> None:
                 later.callback(silent.close)
                 office.url = f"ws://127.0.0.1:{port_of(silent)}/"
             elif moment == "pause":
-                office.replies, more = [Reply(503)], {"sleep": held}
+                office.replies, more = [Reply(503)], {"sleep": pause}
             else:
                 office.syncs = lambda number: number == 0
                 timing = dataclasses.replace(QUICK, renew_after=0.0, synced_within=3600.0)
@@ -182,7 +182,7 @@ def test_command_explains_a_wrong_address(capsys: pytest.CaptureFixture[str], mo
         assert "contains no ticket (HTTP 404)" in capsys.readouterr().err
     # The server has been closed.
     assert main(["live", "--api", api.url]) == 2
-    assert f"There is no response from {api.url}. Check the address." in capsys.readouterr().err
+    assert f"{api.url} does not respond. Check the address." in capsys.readouterr().err
     with pytest.raises(SystemExit) as left:
         main(["live", "--api", "http://api.example"])
     assert left.value.code == 2

@@ -20,7 +20,7 @@ def test_lost_connection_is_opened_again() -> None:
             await office.connected.get()
             await office.send_call("a", 2, "answered")
             assert summary(await anext(live)) == ("call", "a", 2, "answered")
-            assert len(office.asked) == 2
+            assert len(office.requests) == 2
 
     run(story)
 

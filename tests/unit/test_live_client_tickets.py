@@ -35,7 +35,7 @@ def test_rejected_ticket_is_replaced(status: int) -> None:
                 await office.connected.get()
                 await office.send_call("a", 1)
                 assert summary(await anext(live)) == ("call", "a", 1, "ringing")
-                assert len(office.asked) == 3
+                assert len(office.requests) == 3
 
     run(story)
 
@@ -59,7 +59,7 @@ def test_permanent_errors_end_the_client(status: int, error: type[HangtagError])
                 for _ in range(2):
                     with pytest.raises(error):
                         await anext(live)
-            assert len(office.asked) == 1
+            assert len(office.requests) == 1
 
     run(story)
 
@@ -72,7 +72,7 @@ def test_expired_token_ends_the_client_after_earlier_changes() -> None:
             await until(lambda: "a" in live.calls)
             office.replies = [Reply(401)]
             await cut(first)
-            await until(lambda: len(office.asked) == 2)
+            await until(lambda: len(office.requests) == 2)
             assert summary(await anext(live)) == ("call", "a", 1, "ringing")
             with pytest.raises(UnauthorizedError):
                 await anext(live)
@@ -89,7 +89,7 @@ def test_address_that_worked_before_is_retried() -> None:
             await office.connected.get()
             await office.send_call("a", 1)
             assert summary(await anext(live)) == ("call", "a", 1, "ringing")
-            assert len(office.asked) == 5
+            assert len(office.requests) == 5
 
     run(story)
 
@@ -181,7 +181,7 @@ def test_program_can_supply_the_tickets() -> None:
                 await office.connected.get()
                 await office.send_call("a", 1)
                 assert summary(await anext(live)) == ("call", "a", 1, "ringing")
-            assert not office.asked
+            assert not office.requests
 
     run(story)
 
@@ -245,14 +245,14 @@ def test_client_requires_a_token_or_a_ticket_function() -> None:
     async def ticket() -> str:
         return ""
 
-    for given in (
+    for arguments in (
         {},
         {"api_url": "https://a"},
         {"token": "t"},
         {"api_url": "https://a", "token": "t", "ticket": ticket},
     ):
         with pytest.raises(TypeError):
-            LiveClient(**given)
+            LiveClient(**arguments)
 
 
 @pytest.mark.parametrize(

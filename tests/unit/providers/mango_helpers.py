@@ -37,7 +37,7 @@ DOCUMENTED = [
     (CALLBACK, "92786fbe1b71c744f3f884aebf1bf5fc3c48e95aa85938ef7785363bfd71f941"),
     (DISCONNECTED, "d2468b5d6671c19f5ef47edd04b353c881b0b136b466e3852ae65089240becd1"),
 ]
-# The same recipe for a public link: key, time and recording.
+# Signature of a public link: key, time and recording.
 LINK = ("1795392000MToxMDA=", "f16eea7977c3f5ad256c5034045e5497591c5197d2758c569d0077967afc645e")
 MANGO = Mango()
 SENT_AT = datetime(2019, 5, 21, 7, 2, 8, tzinfo=UTC)
@@ -101,7 +101,7 @@ def api_account(**credentials: str) -> Iterator[tuple[Account, Api, Server]]:
 
 
 def context(entry: str, started: datetime, **more: Any) -> dict[str, Any]:
-    """Return a call of the statistics in the documented format, in which legs have no id."""
+    """Return a call of the statistics in the documented format, without ids of legs."""
     begun = int(started.timestamp())
     member = {
         "call_type": "user", "call_abonent_id": 300000101, "call_abonent_info": "Anna", "call_start_time": begun,

@@ -91,8 +91,8 @@ def call_of(*steps: Mapping[str, Any]) -> Call:
     return closed(events, max(event.at for event in events))
 
 
-def verdict(call: Call, clicked: PickUp | None = None) -> tuple[TagType | None, SkipReason | None]:
-    decision = classify(call, mapped=MAPPED, external_is_employee=False, clicked=clicked)
+def verdict(call: Call, pick_up: PickUp | None = None) -> tuple[TagType | None, SkipReason | None]:
+    decision = classify(call, mapped=MAPPED, external_is_employee=False, clicked=pick_up)
     return decision.tag, decision.skip
 
 

@@ -123,13 +123,13 @@ def test_transferred_party_marks_its_leg_as_transferred() -> None:
         party = {**INCOMING[side], "was_transferred": True}
         kinds = [event.kind for event in leg("Disconnected", **{**INCOMING, side: party})]
         assert kinds == [Kind.TRANSFERRED, Kind.ENDED]
-    taken = {**INCOMING, "from": {"number": "79001234567", "taken_from_call_id": "c0"}}
-    first, second = leg(**taken, transfer="blind")
+    transferred = {**INCOMING, "from": {"number": "79001234567", "taken_from_call_id": "c0"}}
+    first, second = leg(**transferred, transfer="blind")
     assert (first.kind, first.leg, second.kind, second.leg) == (Kind.TRANSFERRED, "c0", Kind.RINGING, "c1")
     # The leg of a callback has another id; its own end reports the transfer.
-    assert [event.kind for event in leg(**taken, transfer="blind", callback_initiator="API")] == [Kind.RINGING]
+    assert [event.kind for event in leg(**transferred, transfer="blind", callback_initiator="API")] == [Kind.RINGING]
     # A returned transfer rings an employee who was not on the previous leg.
-    assert [event.kind for event in leg(**taken, transfer="return_blind")] == [Kind.RINGING]
+    assert [event.kind for event in leg(**transferred, transfer="return_blind")] == [Kind.RINGING]
 
 
 @pytest.mark.parametrize("by", [{}, {"command_id": "another-system-1"}, {"callback_initiator": "API"}])

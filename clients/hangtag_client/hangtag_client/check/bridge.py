@@ -18,7 +18,7 @@ HEADERS = {"content-type": "application/x-www-form-urlencoded", "user-agent": "h
 
 @dataclass(frozen=True, slots=True)
 class BridgeResponse:
-    """The response of the bridge. If there is none, `status` is None and `text` contains the reason."""
+    """The response of the bridge. Without one, `status` is None and `text` contains the reason."""
 
     status: int | None
     text: str

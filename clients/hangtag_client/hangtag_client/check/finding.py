@@ -30,7 +30,7 @@ class Section(StrEnum):
     RECORD = "record"
     CONTACT = "contact"
     PING = "ping"
-    STATUSES = "Statuses"
+    STATUSES = "How statuses are read"
     INCOMING = "Incoming call"
     PARALLEL = "Parallel group"
     SEQUENTIAL = "Sequential group"

@@ -35,7 +35,7 @@ class ReceivedRequest:
 
     @property
     def extension(self) -> str:
-        """The employee's short number; "" if there is none."""
+        """The employee's short number; "" if it is missing."""
         return self.fields.get("ext", "").strip()
 
     @property

@@ -148,7 +148,7 @@ class _Check:
                 self._write("      " + line)
 
     def _start(self, flow: Flow) -> list[Finding]:
-        """Start the flow's call: with makeCall, with the bridge's replay, or by asking the tester to call."""
+        """Start the flow's call: with makeCall, with the bridge's replay, or by hand."""
         if flow is Flow.OUTGOING:
             response = self._bridge.send("makeCall", **{"from": self._plan.extension, "to": self._plan.number})
             if response.status == 200:

@@ -111,7 +111,7 @@ class Unread:
         self.wake()
 
     def pop(self) -> Change | None:
-        """Remove and return the oldest change; None if there is none."""
+        """Remove and return the oldest change; None if the queue is empty."""
         if not self._waiting:
             self._changed.clear()
             return None

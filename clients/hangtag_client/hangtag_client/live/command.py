@@ -86,7 +86,7 @@ def _with_address_check(tickets: Tickets, api_url: str) -> Tickets:
         except UnreachableError as error:
             if has_responded:
                 raise
-            raise BadInputError(f"There is no response from {api_url}. Check the address.") from error
+            raise BadInputError(f"{api_url} does not respond. Check the address.") from error
         except HangtagError:
             has_responded = True
             raise

@@ -107,16 +107,16 @@ class Link:
         return self._task.result() if self._task.done() else None
 
     async def synced(self, seconds: float) -> bool:
-        """Wait so long until all open calls were sent; whether they were, and it stands."""
+        """Wait for the list of open calls. Return True if it arrived and the connection is open."""
         await asyncio.wait({self._first_synced}, timeout=seconds)
         return self._synced and self.stands
 
     async def sync(self) -> None:
-        """Ask for all open calls again; nothing if it is over meanwhile."""
+        """Request all open calls again. Do nothing if the connection has ended."""
         from websockets.exceptions import ConnectionClosed
 
         if self._synced:
-            # Else the first answer is still to come, and knows nothing of what is heard from now on.
+            # Before the first sync its response is pending, and later messages can be missing from it.
             self._since = self._board.moment()
         with suppress(ConnectionClosed):
             await self._send("sync")

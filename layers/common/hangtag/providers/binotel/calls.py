@@ -85,7 +85,7 @@ def outcome_of_disposition(disposition: str, direction: Direction | None) -> Out
 
 
 def _unanswered_legs(history_data: Any, end: CallEvent) -> Iterator[CallEvent]:
-    """Yield the phones that rang without an answer: nothing else names them if the call was missed."""
+    """Yield the phones that rang without an answer: a missed call has no other record of them."""
     rows = history_data.values() if isinstance(history_data, dict) else history_data
     if end.direction is not Direction.IN or not isinstance(rows, Iterable) or isinstance(rows, str):
         return

@@ -46,11 +46,11 @@ class BinotelSettings(ApiSettings, DialSettings):
 
 def _instructions(webhook_url: str) -> tuple[str, ...]:
     return (
-        "Ask Binotel's support for the key and secret of the REST API and for your company's id, and enter them here.",
-        f"Ask the support to switch on API PUSH and API CALL COMPLETED with this address: {webhook_url}",
-        "To show callers' names on phones, and to route callers to the responsible employee, ask for API CALL "
-        f"SETTINGS with the same address: {webhook_url}",
-        "Ask the support to register your IP addresses for the REST API, and to enable calls by API for your lines.",
+        "Request the key and secret of the REST API and your company's id from Binotel's support, and enter them here.",
+        f"Have the support switch on API PUSH and API CALL COMPLETED with this address: {webhook_url}",
+        "To show callers' names on phones, and to route callers to the responsible employee, request "
+        f"API CALL SETTINGS with the same address: {webhook_url}",
+        "Have the support register your IP addresses for the REST API, and to enable calls by API for your lines.",
         "Binotel's published IP addresses are 194.88.218.114 and 116 to 120, 194.88.219.67, 70 to 72, 78 to 89 and "
         "92, and 185.100.66.145 to 147. If your account posts from others, enter all of them as source_addresses.",
     )
@@ -96,7 +96,7 @@ INFOS = (
         sources=(
             "developers.binotel.ua (the IP addresses)",
             "sashalenz/binotel-api (REST API 4.0, models of the webhooks)",
-            "denostr/binotel-api (parameters, and the order in which phones ring)",
+            "denostr/binotel-api (parameters, and the order of ringing phones)",
             "EspoCRM's extension for Binotel (names and responses of requests)",
             "the vendor's samples-api-push.php and samples-api-rest-calls.php, as published by customers",
         ),

@@ -137,7 +137,8 @@ _OLD_NAMES = {
 
 def _field(fields: Mapping[str, Any], name: str) -> str | None:
     """Return a field by its new or old name; None if it is absent, "" if it is empty."""
-    values = [text(fields, known, FIELD_LIMITS[name]) for known in (name, *_OLD_NAMES[name]) if known in fields]
+    names = (name, *_OLD_NAMES[name])
+    values = [text(fields, alias, FIELD_LIMITS[name]) for alias in names if alias in fields]
     return next((value for value in values if value), "" if values else None)
 
 
@@ -165,7 +166,7 @@ def _insert(tree: dict[str, Any], names: list[str], value: str) -> None:
 
 
 def _caller_lookup(fields: Mapping[str, Any]) -> ParseResult:
-    """Respond with the caller's name and responsible employee, whom Binotel then rings first."""
+    """Respond with the caller's name and the responsible employee, who is then rung first."""
     number = _field(fields, "externalNumber")
 
     def respond(office: OfficeLookups) -> WebhookResponse:

@@ -75,8 +75,8 @@ def extensions(account: Account, client: PbxClient) -> tuple[KnownExtension, ...
     """Return the users, by the number entered for them, otherwise by their internal id."""
     numbers = extension_numbers(account.settings)
     users = (row for row in _extensions(account, client) if row[1])
-    known = (KnownExtension(numbers.get(key, key), f"{name} ({number})") for key, number, name in users)
-    return tuple(one for one in known if one.extension)
+    rows = (KnownExtension(numbers.get(key, key), f"{name} ({number})") for key, number, name in users)
+    return tuple(row for row in rows if row.extension)
 
 
 def _extensions(account: Account, client: PbxClient) -> Iterator[tuple[str, str, str]]:

@@ -75,7 +75,7 @@ INFOS = (
             "Notifications of RingOut are expected to contain ringOutRole; without it the party with an extension is "
             "the employee's",
             "An administrator is expected to have the right to ring another user's phone with RingOut",
-            "The list of reasons for a party's end, above all those of a group in which another phone answers",
+            "The list of reasons for a party's end, above all those of a group after another phone answers",
             "A blind transfer is expected to continue in the same session",
             "A queue's own party may be reported as answered: enter queues with nothing after the =",
             "Recordings are read from the notification of a party's end",

@@ -123,7 +123,7 @@ def _dialling_event(session: Session, party: Party, kind: Kind) -> CallEvent:
 
     The employee's end is the end of the call.
     """
-    # A feature code calls nobody outside.
+    # A feature code controls the PBX and is not an outside call.
     is_internal = party.to_id or FEATURE_CODE.fullmatch(party.to_number)
     event = replace(
         session.event(kind, Direction.INTERNAL if is_internal else Direction.OUT),

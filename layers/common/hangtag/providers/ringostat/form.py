@@ -49,7 +49,7 @@ def _instructions(webhook_url: str) -> tuple[str, ...]:
         "account or the number that calls are connected with.",
         "For click-to-call, the extension must be a number that is connected to the project as incoming, under "
         "Virtual PBX → Connect phone numbers: Ringostat's simple callback accepts no other.",
-        "Keep these addresses secret: nothing else protects the webhooks.",
+        "Keep these addresses secret: they are the only protection of the webhooks.",
     )
 
 
