@@ -167,7 +167,7 @@ def test_failed_setup_shows_the_message_of_the_pbx(shared: Office) -> None:
         body = {"provider": "telephony_api", "name": "P", "credentials": credentials}
         integration = shared.owner.made("/v1/integrations", body)
     # The message of the PBX, without the key that it repeats.
-    assert integration["set_up"]["detail"] == "the PBX answered 500: license expired for key ***"
+    assert integration["set_up"]["detail"] == "The PBX returned HTTP 500: license expired for key ***"
     assert not integration["set_up"]["ok"]
 
 
