@@ -4,10 +4,9 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from hangtag.providers import PROVIDERS, capabilities
-from hangtag.providers.base import Limit
+from hangtag.limits import Limit
+from hangtag.providers import load
 from hangtag.providers.catalog import ProviderInfo, catalog
-from hangtag.providers.registry import optional
 
 ROOT = Path(__file__).parent.parent
 FILE = ROOT / "docs" / "providers.md"
@@ -18,7 +17,7 @@ _ABILITIES = {
     "history": "history",
     "extensions": "list of extensions",
     "ping": "test",
-    "set_up": "set-up by itself",
+    "setup": "set-up by itself",
 }
 _HEAD = """\
 # The PBXs
@@ -37,7 +36,7 @@ def page() -> str:
     """The whole page."""
     by_module: dict[str, list[ProviderInfo]] = {}
     for info in catalog():
-        by_module.setdefault(PROVIDERS[info.key], []).append(info)
+        by_module.setdefault(load(info.key).key, []).append(info)
     parts = [_HEAD, "\n".join(_table(list(by_module.values())))]
     parts += ["\n".join(_section(infos)) for infos in by_module.values()]
     return "\n".join(parts)
@@ -48,7 +47,7 @@ def _table(groups: Sequence[Sequence[ProviderInfo]]) -> Iterator[str]:
     yield "|---" * (len(_ABILITIES) + 3) + "|"
     for infos in groups:
         first = infos[0]
-        can = capabilities(first.key)
+        can = load(first.key).capabilities()
         keys = ", ".join(f"`{info.key}`" for info in infos)
         cells = [f"[{first.name}](#{_anchor(first.name)})", keys]
         cells += ["yes" if ability in can else "" for ability in _ABILITIES]
@@ -95,7 +94,7 @@ def _needs(info: ProviderInfo) -> Iterator[str]:
 
 def _rest(infos: Sequence[ProviderInfo]) -> Iterator[str]:
     first = infos[0]
-    limits: dict[str, Limit] = optional(first.key, "LIMITS") or {}
+    limits = load(first.key).limits
     if limits:
         told = [
             f"{limit.count} {name or 'requests'} in {limit.seconds:g} s" if name else _general(limit)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from hangtag.providers.registry import PROVIDERS
+from hangtag.providers import provider_keys
 from local.simulator.pbx import Pbx, load
 from local.simulator.story import PROVIDER
 
@@ -27,5 +27,4 @@ class Line:
 
 def default_lines() -> tuple[str, ...]:
     """One provider of each module: presets of one module send the same."""
-    first = {module: key for key, module in reversed(PROVIDERS.items())}
-    return (PROVIDER, *(key for key in PROVIDERS if key in first.values() and key != PROVIDER))
+    return (PROVIDER, *(key for key in provider_keys() if key != PROVIDER))

@@ -16,7 +16,8 @@ import requests
 
 from api_client import Answer, Caller
 from clicking import ClickedPbx, clickable
-from hangtag.providers import PROVIDERS, optional
+from hangtag.providers import load as load_provider
+from hangtag.providers import provider_keys
 from listening import listening
 from local.simulator import Api, load_office_plan
 from local.simulator.office import Office, build_office
@@ -30,7 +31,7 @@ PORT = 4665
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
 # One provider of each module: presets of one speak alike.
-ABLE = sorted({module: key for key, module in reversed(PROVIDERS.items()) if optional(key, "originate")}.values())
+ABLE = [key for key in provider_keys() if load_provider(key).supports("originate")]
 each_provider = pytest.mark.parametrize("provider", ABLE)
 
 # What becomes of a click: the story, whose phone is clicked, whom it calls.

@@ -19,7 +19,8 @@ import pytest
 import requests
 
 from api_client import Caller
-from hangtag.providers import PROVIDERS, optional
+from hangtag.providers import load as load_provider
+from hangtag.providers import provider_keys
 from hangtag.services.reports import sums
 from hangtag.store.calls.items import call_key
 from local.simulator import Api, load_office_plan
@@ -81,7 +82,7 @@ REPORTS = ("calls-by-contact", "calls-by-employee", "missed-calls", "calls-by-li
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600), pytest.mark.usefixtures("environment")]
 
-ABLE = sorted({module: key for key, module in reversed(PROVIDERS.items()) if optional(key, "history")}.values())
+ABLE = [key for key in provider_keys() if load_provider(key).supports("history")]
 each_provider = pytest.mark.parametrize("provider", ABLE)
 
 

@@ -14,7 +14,8 @@ import requests
 from api_client import Caller, Office
 from hangtag.auth import token_hash
 from hangtag.errors import ConflictError, TooManyError
-from hangtag.providers.base import Click, Limit
+from hangtag.limits import Limit
+from hangtag.providers.base import Click
 from hangtag.services.integrations.client import open_pbx
 from hangtag.store.db.client import dynamodb
 from hangtag.store.integrations import endpoints, integrations
@@ -211,7 +212,7 @@ def test_a_pbx_is_asked_by_its_own_account(shared: Office, environment: pytest.M
         assert server.asked[-1].parameters["to"] == "79101234567"
         # Statistics three times a minute, whoever asks: somebody did.
         now = datetime.now(UTC)
-        while pbx.door.limiter.take("statistics", Limit(3, 60)) == 0:
+        while pbx.client.limiter.take("statistics", Limit(3, 60)) == 0:
             pass
         with pytest.raises(TooManyError):
             list(pbx.history(now - timedelta(hours=1), now))

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 
 from hangtag import outbound
 from hangtag.errors import TooManyError
-from hangtag.providers.base import Limit, Response, Token
+from hangtag.limits import Limit, Token
+from hangtag.providers.base import Response
 
 
 class PlainDoor:

@@ -13,7 +13,7 @@ from doors import PlainDoor
 from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
 from hangtag.domain.calls.fold import fold
 from hangtag.errors import BadInputError, UnreachableError
-from hangtag.providers import PROVIDERS, itoolabs
+from hangtag.providers import itoolabs, load
 from hangtag.providers.base import (
     Account,
     Click,
@@ -58,7 +58,7 @@ def told(**fields: str) -> CallEvent:
 
 
 def test_presets_are_one_module_with_forms_of_their_own_names() -> None:
-    infos = {info.key: info for info in catalog() if PROVIDERS[info.key] == "itoolabs"}
+    infos = {info.key: info for info in catalog() if load(info.key).key == "itoolabs"}
     named = {"kcell", "moldcell", "beeline", "gravitel", "birlink", "vectortel", "transtelecom", "megafon"}
     assert named < infos.keys()
     assert len({info.name for info in infos.values()}) == len(infos)

@@ -17,7 +17,7 @@ import pytest
 from doors import NoTokens
 from hangtag import outbound
 from hangtag.errors import BadInputError, TooManyError, UnreachableError
-from hangtag.providers.base import Limit, Token
+from hangtag.limits import Limit, Token
 from http_fake import Asked, Reply, serving
 from local.simulator import rest
 

@@ -15,9 +15,10 @@ from hangtag.domain.calls.classify import PickUp, SkipReason, TagType, classify
 from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
 from hangtag.domain.calls.fold import Call, fold
 from hangtag.errors import BadInputError, TooManyError, UnreachableError
+from hangtag.limits import Limit
 from hangtag.outbound import RateLimitedClient
 from hangtag.providers import ringcentral
-from hangtag.providers.base import Account, Click, Limit, PayloadError, SignatureError, VerificationKeys, WebhookRequest
+from hangtag.providers.base import Account, Click, PayloadError, SignatureError, VerificationKeys, WebhookRequest
 from hangtag.providers.forms.ringcentral import RingCentralCredentials, RingCentralSettings
 from local.simulator.pbx import ringcentral as simulated
 from local.simulator.pbx.base import JSON

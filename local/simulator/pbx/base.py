@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Protocol, cast
 from urllib.parse import parse_qsl, urlencode
 
-from hangtag.providers.registry import PROVIDERS
+from hangtag import providers
 from local.simulator.story import Message
 
 __all__ = [
@@ -91,7 +91,7 @@ class Pbx(Protocol):
 
 def load(provider: str) -> Pbx:
     """The simulated PBX of a provider's key; presets share one. Raises KeyError, ModuleNotFoundError."""
-    return cast("Pbx", importlib.import_module(f"local.simulator.pbx.{PROVIDERS[provider]}"))
+    return cast("Pbx", importlib.import_module(f"local.simulator.pbx.{providers.load(provider).key}"))
 
 
 # ------------------------------------------------------------------ what the modules share

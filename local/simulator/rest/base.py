@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Protocol, cast
 from urllib.parse import parse_qsl, urlsplit
 
-from hangtag.providers.registry import PROVIDERS
+from hangtag import providers
 
 __all__ = ["Asked", "Fault", "Reply", "Rest", "Server", "TakesClicks", "load", "serving"]
 
@@ -115,7 +115,7 @@ class Server:
 
 def load(provider: str) -> Callable[[Mapping[str, str]], Rest]:
     """The fake's class for a provider's key, to be made with credentials. Raises KeyError, ModuleNotFoundError."""
-    module = importlib.import_module(f"local.simulator.rest.{PROVIDERS[provider]}")
+    module = importlib.import_module(f"local.simulator.rest.{providers.load(provider).key}")
     return cast("Callable[[Mapping[str, str]], Rest]", module.Api)
 
 

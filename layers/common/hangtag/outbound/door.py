@@ -13,9 +13,9 @@ from email.utils import parsedate_to_datetime
 from typing import Protocol
 
 from hangtag.errors import BadInputError, TooManyError, UnreachableError
+from hangtag.limits import PAUSE_SECONDS, Limit, Token
 from hangtag.outbound.address import host_of, on_loopback
 from hangtag.outbound.http import HttpResponse, send
-from hangtag.providers.base import PAUSE_SECONDS, Limit, Token
 
 __all__ = ["Limiter", "RateLimitedClient", "TokenStore", "check_host"]
 

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from hangtag.errors import BadInputError, TooManyError, UnreachableError
-from hangtag.providers.base import PAUSE_SECONDS, Account, PbxClient, Response
+from hangtag.limits import PAUSE_SECONDS
+from hangtag.providers.base import Account, PbxClient, Response
 from hangtag.providers.reading import json_of, words
 
 __all__ = ["Api", "Refusal", "basic", "in_its_words"]

@@ -13,13 +13,13 @@ from typing import Any
 
 from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
 from hangtag.errors import UnreachableError
+from hangtag.limits import Limit
 from hangtag.providers.asking import Api, Refusal
 from hangtag.providers.base import (
     Account,
     Check,
     Click,
     KnownExtension,
-    Limit,
     Media,
     OfficeLookups,
     ParseResult,

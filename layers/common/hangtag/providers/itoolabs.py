@@ -15,13 +15,13 @@ from urllib.parse import urlencode, urlsplit
 
 from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
 from hangtag.errors import BadInputError, UnreachableError
+from hangtag.limits import Limit
 from hangtag.providers.asking import Api, Refusal
 from hangtag.providers.base import (
     Account,
     Check,
     Click,
     KnownExtension,
-    Limit,
     Media,
     OfficeLookups,
     ParseResult,

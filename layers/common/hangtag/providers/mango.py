@@ -17,13 +17,13 @@ from urllib.parse import urljoin
 
 from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
 from hangtag.errors import BadInputError, TooManyError, UnreachableError
+from hangtag.limits import Limit
 from hangtag.providers.asking import Api, Refusal
 from hangtag.providers.base import (
     Account,
     Check,
     Click,
     KnownExtension,
-    Limit,
     Media,
     ParseResult,
     PayloadError,

@@ -19,13 +19,13 @@ from urllib.parse import parse_qs, urlencode
 
 from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
 from hangtag.errors import BadInputError, UnreachableError
+from hangtag.limits import Limit
 from hangtag.providers.asking import Api, Refusal, basic
 from hangtag.providers.base import (
     Account,
     Check,
     Click,
     KnownExtension,
-    Limit,
     Media,
     ParseResult,
     PayloadError,

@@ -18,13 +18,13 @@ from urllib.parse import quote, urlencode
 
 from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
 from hangtag.errors import BadInputError, UnreachableError
+from hangtag.limits import Limit, Token
 from hangtag.providers.asking import Api, Refusal, basic
 from hangtag.providers.base import (
     Account,
     Check,
     Click,
     KnownExtension,
-    Limit,
     Media,
     ParseResult,
     PayloadError,
@@ -32,7 +32,6 @@ from hangtag.providers.base import (
     PlacedCall,
     Response,
     SignatureError,
-    Token,
     VerificationKeys,
     WebhookRequest,
     WebhookResponse,

@@ -12,12 +12,12 @@ from urllib.parse import urlencode
 
 from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
 from hangtag.errors import UnreachableError
+from hangtag.limits import Limit
 from hangtag.providers.asking import Api, in_its_words
 from hangtag.providers.base import (
     Account,
     Check,
     Click,
-    Limit,
     Media,
     ParseResult,
     PayloadError,

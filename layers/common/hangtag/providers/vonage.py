@@ -20,12 +20,12 @@ from urllib.parse import urlencode
 
 from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
 from hangtag.errors import BadInputError, UnreachableError
+from hangtag.limits import Limit
 from hangtag.providers.asking import Api, Refusal
 from hangtag.providers.base import (
     Account,
     Check,
     Click,
-    Limit,
     Media,
     OfficeLookups,
     ParseResult,

@@ -4,8 +4,10 @@ from collections.abc import Set
 from dataclasses import dataclass
 from enum import StrEnum
 
-from hangtag.domain.calls.event import Direction, Outcome
+from hangtag.domain.calls.event import Direction, Outcome, PickUp
 from hangtag.domain.calls.fold import Call
+
+__all__ = ["SHORT_NUMBER_DIGITS", "PickUp", "SkipReason", "TagType", "Verdict", "classify", "is_internal", "is_private"]
 
 SHORT_NUMBER_DIGITS = 4
 
@@ -26,16 +28,6 @@ class SkipReason(StrEnum):
     EMPLOYEE_NUMBER = "employee_number"
     FORWARDED = "forwarded"
     INCOMPLETE = "incomplete"
-
-
-class PickUp(StrEnum):
-    """How a PBX tells, in a call that rings the employee first, that the employee picked up.
-
-    told: by an event of its own. accepted: by the one that says of other calls that they were answered.
-    """
-
-    TOLD = "told"
-    ACCEPTED = "accepted"
 
 
 # An outgoing call that ended so may never have got beyond the employee's own phone.
