@@ -11,7 +11,7 @@ from hangtag.auth import make_token, token_hash
 from hangtag.providers.base import WebhookRequest
 from hangtag.runtime import Settings
 from hangtag.services.webhooks.fallback import seal, unseal
-from hangtag.services.webhooks.handler import QueuedWebhook, _addressed
+from hangtag.services.webhooks.handler import QueuedWebhook, with_public_url
 
 KEYS = "k" * 32
 SETTINGS = Settings(
@@ -31,7 +31,7 @@ def request(provider: str = "twilio", rest: str = "", query: str = "", **more: s
         arrived_at=datetime(2026, 3, 1, 12, tzinfo=UTC),
         source_ip="192.0.2.7",
     )
-    return _addressed(SETTINGS, provider, TOKEN, came)
+    return with_public_url(SETTINGS, provider, TOKEN, came)
 
 
 def test_the_address_is_the_configured_one_with_path_and_query_as_they_came() -> None:
