@@ -114,4 +114,4 @@ def test_who_calls_is_found_out_while_it_rings_and_again_when_a_contact_may_be_m
     call: CallItem, met: Met | None, create_unknown: str, expected: bool
 ) -> None:
     ringing = replace(call, met=met)
-    assert decide(ringing, ringing.fold(), create_unknown).meet is expected
+    assert decide(ringing, ringing.fold(), create_unknown).lookup_caller is expected
