@@ -184,7 +184,7 @@ def test_who_may_not_see_the_call_does_not_hear_it(stack: Stack, line: Line, ser
 def test_what_is_not_there_is_said_in_words(line: Line) -> None:
     line.talk("none", OLGA)
     answer = line.office.owner.get(path(line.call("none")))
-    assert (answer.status, answer.json["detail"]) == (404, "this call has no recording")
+    assert (answer.status, answer.json["detail"]) == (404, "The call has no recording.")
     nowhere = f"{'0' * 16}.{'0' * 32}.0000"
     assert line.office.owner.get(f"/v1/calls/{nowhere}/recording").status == 404
 
@@ -198,7 +198,7 @@ def test_nothing_is_kept_if_the_rules_say_so(line: Line, server: MediaServer) ->
     call = recorded(line, "not-kept", url)
     line.recording("not-kept", "not_kept")
     answer = line.office.owner.get(path(call))
-    assert (answer.status, answer.json["detail"]) == (404, "the rules say that recordings are not kept")
+    assert (answer.status, answer.json["detail"]) == (404, "The tenant's rules do not keep recordings.")
     assert "/not-kept.wav" not in {asked.path for asked in server.asked}
 
 
@@ -258,16 +258,20 @@ def test_an_address_that_is_none_of_the_pbxs_is_not_given_to_a_browser(stack: St
 
 
 REFUSED = {
-    "html": (file(b"<!doctype html><title>Sign in</title>", "audio/mpeg"), "what the PBX serves is no audio", False),
-    "not-there": (status(404), "the PBX does not have it (it answered 404)", False),
-    "broken": (status(500), "the PBX answered 500", False),
+    "html": (
+        file(b"<!doctype html><title>Sign in</title>", "audio/mpeg"),
+        "The file from the PBX is not audio.",
+        False,
+    ),
+    "not-there": (status(404), "The PBX does not have the recording (HTTP 404).", False),
+    "broken": (status(500), "The PBX returned HTTP 500.", False),
     "cut-off": (cut_off(tone()), "", False),
-    "deleted": (status(410), "the PBX has deleted it", True),
-    "metadata": (to("http://169.254.169.254/latest/meta-data"), "the address leads into a private network", True),
-    "inside": (to("http://10.0.0.1/1.mp3"), "the address leads into a private network", True),
-    "shell": (to("http://127.0.0.1:22/"), "the address names a port that is not the web's", True),
-    "declared": (endless(64 * 1024, declared=2000 * MEGABYTE), "it is over 256 MB", True),
-    "bomb": (bomb(300 * MEGABYTE), "it is over 256 MB", True),
+    "deleted": (status(410), "The PBX has deleted the recording.", True),
+    "metadata": (to("http://169.254.169.254/latest/meta-data"), "The address leads into a private network.", True),
+    "inside": (to("http://10.0.0.1/1.mp3"), "The address leads into a private network.", True),
+    "shell": (to("http://127.0.0.1:22/"), "The port of the address is not allowed.", True),
+    "declared": (endless(64 * 1024, declared=2000 * MEGABYTE), "The recording is over 256 MB.", True),
+    "bomb": (bomb(300 * MEGABYTE), "The recording is over 256 MB.", True),
 }
 
 
@@ -298,7 +302,7 @@ def test_a_stream_without_end_is_given_up_within_bounded_memory(
     line.recording("short", "kept")
     workers = {pid: forget_peak(pid) for pid in workers_of(stack, "RecordingsFunction")}
     recorded(line, "endless", server.put("/endless.mp3", endless(2000 * MEGABYTE)))
-    assert line.recording("endless", "failed")["reason"] == "it is over 256 MB"
+    assert line.recording("endless", "failed")["reason"] == "The recording is over 256 MB."
     # The runtime may have put another worker in place of one that was idle.
     usual = max(workers.values())
     peaks = {pid: peak for pid in workers_of(stack, "RecordingsFunction") if (peak := peak_of(pid))}
@@ -457,7 +461,7 @@ def test_a_copy_goes_when_its_time_is_up_and_is_not_heard_from_that_moment_on(
     assert bucket.keys(line.office.tenant_id) == []
     assert line.call("old")["recording"]["state"] == "expired"
     answer = line.office.owner.get(path(call))
-    assert (answer.status, answer.json["detail"]) == (404, "the recording was deleted when its time was up")
+    assert (answer.status, answer.json["detail"]) == (404, "The recording was deleted after its retention period.")
     # Nothing is left to look at.
     assert pointer not in list(recordings.due(now + timedelta(days=400)))
 

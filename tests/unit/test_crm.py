@@ -9,7 +9,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from hangtag import outbound
 from hangtag.crm import config
-from hangtag.crm.webhook import Verdict, judge, retry_after, sign
+from hangtag.crm.webhook import Verdict, outcome_of, retry_after, sign
 from hangtag.errors import BadInputError
 from hangtag.outbound import HttpResponse
 from hangtag.services.crm.outbox_worker import backoff
@@ -137,15 +137,15 @@ def test_revisions_of_a_subject_lie_together_and_tenants_apart() -> None:
     ],
 )
 def test_a_status_decides_whether_a_message_is_done_dead_or_tried_again(status: int, verdict: Verdict) -> None:
-    assert judge(HttpResponse(status, {}, b"error"), NOW).verdict is verdict
+    assert outcome_of(HttpResponse(status, {}, b"error"), NOW).verdict is verdict
 
 
 def test_a_200_with_an_error_in_its_body_is_accepted() -> None:
-    assert judge(HttpResponse(200, {}, b'{"error": "no"}'), NOW).verdict is Verdict.ACCEPTED
+    assert outcome_of(HttpResponse(200, {}, b'{"error": "no"}'), NOW).verdict is Verdict.ACCEPTED
 
 
 def test_a_refused_signature_is_told_in_words() -> None:
-    assert "check the secret" in judge(HttpResponse(401, {}, b""), NOW).fault.reason
+    assert "Check the secret" in outcome_of(HttpResponse(401, {}, b""), NOW).fault.reason
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
-"""The only door to the internet: `send` for one request, `RateLimitedClient` for all that goes to a PBX.
+"""HTTP client for all outgoing requests: `send` for one request, `RateLimitedClient` for requests to a PBX.
 
-`address` says where a request may go, `http` sends it, `door` keeps a PBX's limits and tries again what is safe.
+`address` checks addresses and `http` sends. `RateLimitedClient` respects a PBX's limits and retries safe requests.
 """
 
 from hangtag.outbound.address import Address, Rule, check, check_url, is_public

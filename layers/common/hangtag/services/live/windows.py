@@ -17,7 +17,7 @@ from hangtag.errors import NotFoundError
 from hangtag.observability import logger
 from hangtag.phone import normalise
 from hangtag.services.live.push import Push
-from hangtag.services.tags.match_click import joined
+from hangtag.services.tags.match_click import with_click
 from hangtag.store.calls import clicks, live
 from hangtag.store.calls import items as calls
 from hangtag.store.calls.clicks import Click, State
@@ -116,7 +116,7 @@ def follow_call(item: CallItem, push: Push) -> int:
     if not call.legs:
         return 0
     try:
-        item = joined(item, call)
+        item = with_click(item, call)
         view = _view_of_call(item, call)
     except NotFoundError:
         # The tenant was erased while its call was on.
