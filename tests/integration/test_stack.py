@@ -174,7 +174,7 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(place: Pla
 def test_a_port_that_is_none_is_refused() -> None:
     refused = command("yes", "up")
     assert refused.returncode == 1
-    assert "HANGTAG_PORT=yes is no port" in refused.stderr
+    assert "HANGTAG_PORT=yes is not a port" in refused.stderr
 
 
 def test_data_token_and_address_survive_down_and_up(place: Place) -> None:
