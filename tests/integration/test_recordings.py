@@ -184,7 +184,7 @@ def test_who_may_not_see_the_call_does_not_hear_it(stack: Stack, line: Line, ser
 def test_what_is_not_there_is_said_in_words(line: Line) -> None:
     line.talk("none", OLGA)
     answer = line.office.owner.get(path(line.call("none")))
-    assert (answer.status, answer.json["detail"]) == (404, "The call has no recording.")
+    assert (answer.status, answer.json["detail"]) == (404, "this call has no recording")
     nowhere = f"{'0' * 16}.{'0' * 32}.0000"
     assert line.office.owner.get(f"/v1/calls/{nowhere}/recording").status == 404
 
@@ -198,7 +198,7 @@ def test_nothing_is_kept_if_the_rules_say_so(line: Line, server: MediaServer) ->
     call = recorded(line, "not-kept", url)
     line.recording("not-kept", "not_kept")
     answer = line.office.owner.get(path(call))
-    assert (answer.status, answer.json["detail"]) == (404, "The tenant's rules do not keep recordings.")
+    assert (answer.status, answer.json["detail"]) == (404, "the rules say that recordings are not kept")
     assert "/not-kept.wav" not in {asked.path for asked in server.asked}
 
 
@@ -461,7 +461,7 @@ def test_a_copy_goes_when_its_time_is_up_and_is_not_heard_from_that_moment_on(
     assert bucket.keys(line.office.tenant_id) == []
     assert line.call("old")["recording"]["state"] == "expired"
     answer = line.office.owner.get(path(call))
-    assert (answer.status, answer.json["detail"]) == (404, "The recording was deleted after its retention period.")
+    assert (answer.status, answer.json["detail"]) == (404, "the recording was deleted when its time was up")
     # Nothing is left to look at.
     assert pointer not in list(recordings.due(now + timedelta(days=400)))
 

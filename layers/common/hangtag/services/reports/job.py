@@ -1,4 +1,4 @@
-"""Files of reports that take longer than a request may: begun by a request, written by a job."""
+"""Report files: a request starts them, a job writes them, because they can take longer than a request."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -22,7 +22,7 @@ __all__ = ["begin", "work"]
 
 
 def begin(asked: Asked, who: str) -> ReportFileItem:
-    """Have a file written by a job. Raises botocore's and pynamodb's errors."""
+    """Queue the job that writes a file. Raises botocore's and pynamodb's errors."""
     item = report_files.create(
         asked.tenant_id,
         who,
@@ -39,12 +39,12 @@ def begin(asked: Asked, who: str) -> ReportFileItem:
 
 
 def work(message: Mapping[str, Any], has_time: Callable[[], bool]) -> None:
-    """Write a file (`tenant`, `id`). One that takes longer than a job has is given up. Raises botocore's errors."""
+    """Write a file (`tenant`, `id`). A file that exceeds the job's time fails. Raises botocore's errors."""
     tenant_id = message["tenant"]
     try:
         item = report_files.load(tenant_id, message["id"])
     except NotFoundError:
-        # Erased meanwhile.
+        # Erased in the meantime.
         return
     if item.state != report_files.RUNNING:
         return
@@ -55,7 +55,7 @@ def work(message: Mapping[str, Any], has_time: Callable[[], bool]) -> None:
         logger.warning("report.file_timed_out", extra={"tenant": tenant_id, "file": item.id})
         return
     if not report_files.finish(item, report_files.DONE, name):
-        # What it may hold was erased meanwhile, or another try was faster.
+        # An erasure can concern its content, or another attempt was faster.
         report_file.delete(name)
     logger.info("report.file_written", extra={"tenant": tenant_id, "file": item.id})
 

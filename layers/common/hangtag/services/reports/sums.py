@@ -1,8 +1,7 @@
-"""Reports: which hours changed, their sums, and the days that are made of these.
+"""Sums of reports: the hours that changed, their sums, and the days built from them.
 
-An hour is always summed up from all of its calls, so that a sum that was made again is the sum that was kept. A call
-that changed marks its hour (and the hour that it was in before); once the indexes are sure to have it, the hour is
-summed up, and ten minutes later once more.
+An hour is always summed from all of its calls, so a repeated sum equals the stored one. A changed call marks its hour
+(and the hour that it was in before). The hour is summed once the indexes contain the call, and again ten minutes later.
 """
 
 from collections.abc import Callable, Iterable
@@ -20,23 +19,23 @@ from hangtag.store.reports import sums as report_sums
 from hangtag.store.reports.first_calls import First
 from hangtag.store.reports.marks import Mark
 
-# How many days are summed up at once for one report.
+# Days that are summed together for one report.
 _DAYS_AT_ONCE = 31
 
 
 def refresh(due_by: datetime, has_time: Callable[[], bool]) -> int:
-    """Sum up the hours whose time has come, as long as there is time; how many were. Raises botocore's errors."""
+    """Sum the hours that are due, as long as there is time. Return their number. Raises botocore's errors."""
     done = 0
     for mark in marks.due(due_by):
         if not has_time():
             logger.warning("report.out_of_time", extra={"hours": done})
             break
-        _work_off(mark, datetime.now(UTC))
+        _process(mark, datetime.now(UTC))
         done += 1
     return done
 
 
-def _work_off(mark: Mark, now: datetime) -> None:
+def _process(mark: Mark, now: datetime) -> None:
     if not tenants.is_open(mark.tenant_id):
         marks.drop(mark)
     elif rebuild(mark.tenant_id, mark.hour):
@@ -46,7 +45,7 @@ def _work_off(mark: Mark, now: datetime) -> None:
 
 
 def rebuild(tenant_id: str, hour: datetime) -> bool:
-    """Sum up one UTC hour from its calls; false if others did so at the same time. Raises botocore's errors."""
+    """Sum one UTC hour from its calls. Return False if another process did so at once. Raises botocore's errors."""
     place = report_sums.hour_place(tenant_id, hour)
     before = report_sums.load([place]).get(place, report_sums.NEVER)
     found = [body for body in report_calls.of_hour(tenant_id, hour) if facts.counts(body)]
@@ -60,19 +59,16 @@ def rebuild(tenant_id: str, hour: datetime) -> bool:
             return False
         version += 1
     if version:
-        # Also when nothing changed: somebody may have died between the two.
+        # Also without a change: an earlier run can have died between the two writes.
         report_sums.tell_version(tenant_id, hour, version)
     return True
 
 
-# ------------------------------------------------------------------ who called for the first time
+# ------------------------------------------------------------------ first calls
 
 
 def _first_calls(tenant_id: str, hour: datetime, found: Iterable[Body], before: Aggregate) -> frozenset[str]:
-    """The ids of this hour's calls that are their contacts' first ones.
-
-    Where that changes, the other hour that it concerns is marked.
-    """
+    """Return the ids of this hour's calls that are their contacts' first ones. Mark the other hour if one moves."""
     earliest: dict[str, tuple[First, str]] = {}
     for body in found:
         if body.get("contact_id") and body.get("direction") != "out":
@@ -89,19 +85,19 @@ def _first_calls(tenant_id: str, hour: datetime, found: Iterable[Body], before: 
 
 
 def _settled(tenant_id: str, contact_id: str, hour: datetime, mine: First | None, known: First | None) -> First | None:
-    """What is a contact's first call, after this hour's earliest one (`mine`) was looked at; None if it is unknown."""
+    """Return a contact's first call, given this hour's earliest one (`mine`); None if it is unknown."""
     if mine == known:
         return known
     if known is None or (mine is not None and mine < known):
         after = mine
     elif known.hour == hour:
-        # This hour held the first one, and does no more.
+        # This hour contained the first call, and does not any more.
         other = first_calls.of_contact(tenant_id, contact_id, hour)
         after = min((one for one in (mine, other) if one is not None), default=None)
     else:
         return known
     if not first_calls.replace(tenant_id, contact_id, known, after):
-        # Another hour did so at the same time: this one is looked at again.
+        # Another hour changed it at the same time: this hour is summed again.
         marks.mark(tenant_id, hour, datetime.now(UTC))
         return None
     for concerned in {one.hour for one in (known, after) if one is not None} - {hour}:
@@ -113,7 +109,7 @@ def _settled(tenant_id: str, contact_id: str, hour: datetime, mine: First | None
 
 
 def days(tenant_id: str, zone: ZoneInfo, wanted: Iterable[date]) -> dict[date, Aggregate]:
-    """The sums of local days, made anew where an hour of theirs changed. Raises botocore's errors."""
+    """Return the sums of local days, rebuilt if one of their hours changed. Raises botocore's errors."""
     found: dict[date, Aggregate] = {}
     queue = list(wanted)
     for start in range(0, len(queue), _DAYS_AT_ONCE):
@@ -144,30 +140,30 @@ def _days(tenant_id: str, zone: ZoneInfo, wanted: list[date]) -> dict[date, Aggr
 
 
 def _roll_up(tenant_id: str, zone: ZoneInfo, day: date, before: report_sums.StoredSums) -> Aggregate:
-    """Make a day out of its hours, and keep it for the next reader."""
+    """Build a day from its hours, and store it for the next reader."""
     places = {report_sums.hour_place(tenant_id, hour): hour for hour in sums.hours_of(day, zone)}
     kept = {places[place]: one for place, one in report_sums.load(places).items()}
     aggregate = sums.of_day(day, zone, {hour: one.aggregate for hour, one in kept.items()})
     stamp = report_sums.stamp_of({hour: one.version for hour, one in kept.items()})
-    # Whoever was faster has made the same, or newer.
+    # A lost write is harmless: the winner stored the same or a newer day.
     report_sums.save(report_sums.day_place(tenant_id, day, zone), sums.dump(aggregate), before, stamp)
     return aggregate
 
 
 def zone_of(tenant_id: str) -> ZoneInfo:
-    """The tenant's time zone, as it is now. Raises NotFoundError."""
+    """Return the tenant's current time zone. Raises NotFoundError."""
     return ZoneInfo(tenants.load_tenant(tenant_id).time_zone)
 
 
 def today(zone: ZoneInfo) -> date:
-    """The day that it is there."""
+    """Return the current day in a time zone."""
     return datetime.now(zone).date()
 
 
 def mark_all(tenant_id: str, first: str, last: str) -> int:
-    """Mark all hours of these UTC days (ISO 8601, both included), such as those from before there were reports.
+    """Mark all hours of these UTC days (ISO 8601, both included), such as days before reports existed.
 
-    How many were marked. Raises ValueError for what is no day, and botocore's errors.
+    Return the number of hours. Raises ValueError for an invalid day, and botocore's errors.
     """
     day, end = date.fromisoformat(first), date.fromisoformat(last)
     count = 0
