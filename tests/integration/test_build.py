@@ -72,36 +72,36 @@ def for_host(clone: Path) -> Path:
     return build(clone, "for-host", {"HANGTAG_LAYER_TARGET": "host"})
 
 
-def test_every_function_is_built_for_lambda_and_fits_its_quota(for_lambda: Path) -> None:
+def test_every_function_is_built_for_lambda_within_its_quota(for_lambda: Path) -> None:
     assert {artifact.name for artifact in artifacts(for_lambda)} == FUNCTIONS
     assert faults(for_lambda, try_import=False) == []
 
 
-def test_the_layer_holds_the_package_and_wheels_for_python_3_13_on_arm64(for_lambda: Path) -> None:
+def test_layer_contains_the_package_and_wheels_for_lambda(for_lambda: Path) -> None:
     packages = for_lambda / "CommonLayer" / "python"
     assert (packages / "hangtag" / "py.typed").is_file()
     # The one native library that the functions need.
     assert list(packages.glob("pydantic_core/*.cpython-313-aarch64-linux-gnu.so"))
 
 
-def test_no_artifact_holds_bytecode_or_the_files_that_built_it(for_lambda: Path) -> None:
+def test_artifacts_contain_neither_bytecode_nor_build_files(for_lambda: Path) -> None:
     left = [path for artifact in artifacts(for_lambda) for path in artifact.folder.rglob("*")]
     left += (for_lambda / "CommonLayer").rglob("*")
     assert [path for path in left if path.suffix == ".pyc" or path.name == "Makefile"] == []
 
 
-def test_each_artifact_imports_with_only_its_layer_on_the_path(for_host: Path) -> None:
+def test_each_artifact_imports_with_its_layer_only(for_host: Path) -> None:
     assert faults(for_host, try_import=True) == []
 
 
-def test_an_artifact_that_lacks_its_layer_is_found(for_host: Path, tmp_path: Path) -> None:
+def test_artifact_without_its_layer_is_reported(for_host: Path, tmp_path: Path) -> None:
     shutil.copytree(for_host / "WebhookFunction", tmp_path / "WebhookFunction")
     shutil.copy2(for_host / "template.yaml", tmp_path)
     webhook = next(artifact for artifact in artifacts(tmp_path) if artifact.name == "WebhookFunction")
     assert "No module named 'hangtag'" in (import_fault(webhook) or "")
 
 
-def test_a_layer_for_the_wrong_machine_is_found(tmp_path: Path) -> None:
+def test_layer_for_another_processor_is_reported(tmp_path: Path) -> None:
     wheel = tmp_path / "python" / "native-1.0.dist-info" / "WHEEL"
     wheel.parent.mkdir(parents=True)
     wheel.write_text("Wheel-Version: 1.0\nTag: cp311-cp311-manylinux_2_17_x86_64\n")

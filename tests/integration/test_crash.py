@@ -157,7 +157,7 @@ def play(stage: Stage, case: Case, times: int) -> Finding:
     return Finding(case, False, "skipped, the call was never met again")
 
 
-def test_every_aws_call_of_every_story_may_fail(stage: Stage, record_property: Callable[[str, object], None]) -> None:
+def test_every_story_survives_the_failure_of_any_of_its_aws_calls(stage: Stage, record_property: Callable[[str, object], None]) -> None:
     stories = load_stories()
     with ThreadPoolExecutor(LOOKS_AT_ONCE) as pool:
         known = [case for cases in pool.map(lambda story: cases_of(stage, story), stories) for case in cases]

@@ -82,7 +82,7 @@ def changes_read(place: Place) -> int:
     return place.log_file.read_text(errors="replace").count(CHANGE_READ)
 
 
-def test_up_says_where_the_stack_is_and_down_ends_every_process_of_it(place: Place) -> None:
+def test_up_prints_the_url_and_down_ends_all_processes(place: Place) -> None:
     came_up = command(place.port, "up")
     assert came_up.returncode == 0, came_up.stderr
     said = json.loads(place.stack_file.read_text())
@@ -113,7 +113,7 @@ def test_up_says_where_the_stack_is_and_down_ends_every_process_of_it(place: Pla
     assert "nothing runs" in again.stdout
 
 
-def test_a_second_up_leaves_a_running_stack_as_it_is(place: Place) -> None:
+def test_second_up_leaves_a_running_stack_unchanged(place: Place) -> None:
     with running(port=place.port) as first:
         again = stack.up(place)
         assert (again.pid, again.operator_token, again.table) == (first.pid, first.operator_token, first.table)
@@ -137,7 +137,7 @@ def test_path_without_a_route_of_its_own_gets_a_problem_document(place: Place) -
             assert response.headers["content-type"] == "application/problem+json"
 
 
-def test_the_stack_listens_on_loopback_only(place: Place) -> None:
+def test_stack_listens_on_loopback_only(place: Place) -> None:
     with running(port=place.port):
         listeners = [
             row.split()[1].partition(":")[0]
@@ -149,7 +149,7 @@ def test_the_stack_listens_on_loopback_only(place: Place) -> None:
         assert all(address == "0100007F" for address in listeners)
 
 
-def test_a_taken_port_is_refused_with_its_holder_and_a_way_out(place: Place) -> None:
+def test_occupied_port_is_reported_with_its_process_and_an_alternative(place: Place) -> None:
     with socket.socket() as holder:
         holder.bind((HOST, place.port))
         holder.listen()
@@ -163,7 +163,7 @@ def test_a_taken_port_is_refused_with_its_holder_and_a_way_out(place: Place) -> 
     assert process.running_pid(place) is None
 
 
-def test_a_missing_package_is_named_with_the_command_that_installs_it(place: Place) -> None:
+def test_missing_package_is_reported_with_the_command_to_install_it(place: Place) -> None:
     # Without `site`, none of the environment's packages can be found.
     refused = command(place.port, "up", "-S")
     assert refused.returncode == 1
@@ -171,13 +171,13 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(place: Pla
     assert "make up" in refused.stderr
 
 
-def test_a_port_that_is_none_is_refused() -> None:
+def test_invalid_port_is_rejected_with_an_explanation() -> None:
     refused = command("yes", "up")
     assert refused.returncode == 1
     assert "HANGTAG_PORT=yes is not a port" in refused.stderr
 
 
-def test_data_token_and_address_survive_down_and_up(place: Place) -> None:
+def test_data_token_and_url_survive_a_restart(place: Place) -> None:
     with running(port=place.port) as before:
         put_note(before, "kept", "said before")
         after = before.restart()
@@ -186,7 +186,7 @@ def test_data_token_and_address_survive_down_and_up(place: Place) -> None:
         assert read_note(after, "kept") == "said before"
 
 
-def test_the_first_changes_after_a_restart_are_read_from_the_stream(place: Place) -> None:
+def test_first_changes_after_a_restart_are_read_from_the_stream(place: Place) -> None:
     """The runtime forgets its streams' records but not how far they were read, see `gaps`."""
     with running(port=place.port) as before:
         for number in range(3):
@@ -198,7 +198,7 @@ def test_the_first_changes_after_a_restart_are_read_from_the_stream(place: Place
         assert eventually(lambda: changes_read(place) > read)
 
 
-def test_an_execution_waits_on_after_a_restart_with_a_new_token(place: Place) -> None:
+def test_waiting_execution_continues_after_a_restart_with_a_new_token(place: Place) -> None:
     """The runtime fails executions when it restarts, which AWS never does, see `gaps`."""
     key = {"pk": {"S": "waiting"}, "sk": {"S": "CALL#0000"}}
 
@@ -220,7 +220,7 @@ def test_an_execution_waits_on_after_a_restart_with_a_new_token(place: Place) ->
         assert found["status"] == "RUNNING"
 
 
-def test_stacks_run_side_by_side_and_know_nothing_of_each_other(place: Place) -> None:
+def test_stacks_on_different_ports_are_isolated(place: Place) -> None:
     other = Place(free_port())
     try:
         with running(port=place.port) as one, running(port=other.port) as two:
@@ -242,7 +242,7 @@ def is_deploying(place: Place) -> bool:
 
 
 @pytest.mark.parametrize("moment", [is_started, is_deploying])
-def test_an_interrupted_up_leaves_no_process(place: Place, moment: Callable[[Place], bool]) -> None:
+def test_interrupted_up_leaves_no_process(place: Place, moment: Callable[[Place], bool]) -> None:
     starting = subprocess.Popen(
         [sys.executable, "-m", "local", "up"],
         cwd=ROOT,
@@ -262,7 +262,7 @@ def test_an_interrupted_up_leaves_no_process(place: Place, moment: Callable[[Pla
     assert process.running_pid(place) is None
 
 
-def test_workers_end_with_a_runtime_that_was_killed(place: Place) -> None:
+def test_workers_end_with_a_killed_runtime(place: Place) -> None:
     with running(port=place.port) as doomed:
         doomed.invoke_sweep()
         os.kill(doomed.pid, signal.SIGKILL)
@@ -272,7 +272,7 @@ def test_workers_end_with_a_runtime_that_was_killed(place: Place) -> None:
         assert process.running_pid(place) is None
 
 
-def test_the_runtime_ends_by_itself_when_its_time_is_up(place: Place) -> None:
+def test_runtime_ends_after_its_maximum_time(place: Place) -> None:
     leader = process.start(place, {**os.environ, "HANGTAG_MAX_SECONDS": "10"})
     assert process.running_pid(place) == leader
     assert eventually(lambda: process.running_pid(place) is None)

@@ -28,7 +28,7 @@ def values() -> Iterator[int]:
     return iter(range(100))
 
 
-def test_a_value_is_loaded_once_and_again_when_its_time_is_over(clock: Clock, values: Iterator[int]) -> None:
+def test_value_is_loaded_once_until_it_expires(clock: Clock, values: Iterator[int]) -> None:
     cache: TtlCache[str, int] = TtlCache(10, 60, clock)
     seen = []
     for clock.now in (0, 59.9, 60, 119, 121):
@@ -36,19 +36,19 @@ def test_a_value_is_loaded_once_and_again_when_its_time_is_over(clock: Clock, va
     assert seen == [0, 0, 1, 1, 2]
 
 
-def test_an_absence_is_remembered_like_a_value(clock: Clock) -> None:
+def test_missing_value_is_cached_like_a_value(clock: Clock) -> None:
     cache: TtlCache[str, int | None] = TtlCache(10, 60, clock)
     assert cache.get_or("a", lambda: None) is None
     assert cache.get_or("a", lambda: 1) is None
 
 
-def test_the_one_unused_longest_goes_first(clock: Clock, values: Iterator[int]) -> None:
+def test_least_recently_used_value_is_evicted_first(clock: Clock, values: Iterator[int]) -> None:
     cache: TtlCache[str, int] = TtlCache(2, 60, clock)
     seen = [cache.get_or(key, lambda: next(values)) for key in ("a", "b", "a", "c", "a", "b")]
     assert seen == [0, 1, 0, 2, 0, 3]
 
 
-def test_what_fails_to_load_is_not_kept(clock: Clock) -> None:
+def test_failed_load_is_not_cached(clock: Clock) -> None:
     cache: TtlCache[str, int] = TtlCache(2, 60, clock)
 
     def fail() -> int:
@@ -59,7 +59,7 @@ def test_what_fails_to_load_is_not_kept(clock: Clock) -> None:
     assert cache.get_or("a", lambda: 7) == 7
 
 
-def test_a_key_can_be_forgotten(clock: Clock, values: Iterator[int]) -> None:
+def test_forgotten_key_is_loaded_again(clock: Clock, values: Iterator[int]) -> None:
     cache: TtlCache[str, int] = TtlCache(2, 60, clock)
     cache.get_or("a", lambda: next(values))
     cache.forget("a")

@@ -40,7 +40,7 @@ def told(revision: int, message_id: str, name: str) -> bytes:
     return json.dumps(said).encode()
 
 
-def test_the_example_takes_each_message_once_and_never_an_older_revision(
+def test_example_stores_each_message_once_and_ignores_older_revisions(
     receive: Receive, database: sqlite3.Connection
 ) -> None:
     secret = make_secret()
@@ -55,7 +55,7 @@ def test_the_example_takes_each_message_once_and_never_an_older_revision(
     assert database.execute("SELECT revision, tag FROM tags").fetchall() == [(4, "null")]
 
 
-def test_the_example_refuses_what_is_forged_changed_or_old(receive: Receive, database: sqlite3.Connection) -> None:
+def test_example_rejects_forged_changed_and_old_messages(receive: Receive, database: sqlite3.Connection) -> None:
     secret, now, body = make_secret(), datetime.now(UTC), told(1, "a", "Ivan")
     assert receive(database, make_secret(), sign([secret], "a", now, body), body) == 401
     assert receive(database, secret, sign([secret], "a", now, body), body + b" ") == 401

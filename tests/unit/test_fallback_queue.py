@@ -34,7 +34,7 @@ def request(provider: str = "twilio", rest: str = "", query: str = "", **more: s
     return with_public_url(SETTINGS, provider, TOKEN, came)
 
 
-def test_the_address_is_the_configured_one_with_path_and_query_as_they_came() -> None:
+def test_public_url_is_the_configured_base_with_the_received_path_and_query() -> None:
     plain = request()
     assert plain.url == f"https://hooks.example.com/hooks/twilio/{TOKEN}"
     assert (plain.path, plain.rest) == ("/hooks/twilio/***", "")
@@ -44,14 +44,14 @@ def test_the_address_is_the_configured_one_with_path_and_query_as_they_came() ->
     assert TOKEN not in repr(more)
 
 
-def test_a_parked_delivery_comes_back_whole_and_its_message_holds_no_token() -> None:
+def test_queued_request_is_restored_completely_without_a_token_in_its_message() -> None:
     delivery = QueuedWebhook(provider="twilio", token_hash=token_hash(TOKEN), request=request(rest="/a", query="b=1"))
     message = delivery.to_message(KEYS)
     assert TOKEN not in message
     assert QueuedWebhook.from_message(message, KEYS) == delivery
 
 
-def test_after_a_change_of_keys_the_old_one_still_opens_what_was_parked() -> None:
+def test_queued_request_is_decrypted_with_the_old_key_after_a_key_rotation() -> None:
     message = QueuedWebhook(provider="twilio", token_hash="h", request=request()).to_message(KEYS)
     assert QueuedWebhook.from_message(message, f"new-key-of-the-stack,{KEYS}").request.url == request().url
     # With neither, only what was sealed is lost.
@@ -59,7 +59,7 @@ def test_after_a_change_of_keys_the_old_one_still_opens_what_was_parked() -> Non
     assert lost == replace(request(), url="")
 
 
-def test_a_message_of_a_version_before_is_read() -> None:
+def test_message_of_an_earlier_version_is_decoded() -> None:
     said = json.loads(QueuedWebhook(provider="zadarma", token_hash="h", request=request()).to_message(KEYS))
     for name in ("rest", "url", "source_ip"):
         del said[name]
@@ -67,6 +67,6 @@ def test_a_message_of_a_version_before_is_read() -> None:
 
 
 @given(st.text(max_size=50))
-def test_what_is_sealed_is_unsealed_and_junk_is_nothing(text: str) -> None:
+def test_unseal_restores_sealed_text_and_returns_nothing_for_junk(text: str) -> None:
     assert unseal(seal(text, KEYS), KEYS) == text
     assert unseal(text, KEYS) == ""

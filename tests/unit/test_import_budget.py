@@ -55,13 +55,13 @@ def loaded_by_the_webhook(*chosen: str) -> set[str]:
     return set(json.loads(done.stdout.splitlines()[-1]))
 
 
-def test_the_webhook_loads_none_of_the_heavy_packages_whatever_the_provider() -> None:
+def test_webhook_loads_no_heavy_package_for_any_provider() -> None:
     loaded = loaded_by_the_webhook(*all_keys())
     assert "aws_lambda_powertools.logging.logger" in loaded
     assert set(MODULES) <= loaded
     assert [name for name in FORBIDDEN if name in loaded] == []
 
 
-def test_one_provider_costs_the_others_nothing() -> None:
+def test_webhook_loads_the_modules_of_its_own_provider_only() -> None:
     loaded = loaded_by_the_webhook("telephony_api")
     assert [name for name in MODULES if name in loaded] == ["hangtag.providers.telephony_api"]

@@ -26,7 +26,7 @@ from local.simulator import rest
     "address",
     ["8.8.8.8", "1.1.1.1", "93.184.216.34", "2606:4700:4700::1111", "2a00:1450:4001:831::200e", "::ffff:8.8.8.8"],
 )
-def test_a_public_address_may_be_reached(address: str) -> None:
+def test_public_address_is_allowed(address: str) -> None:
     assert outbound.is_public(ipaddress.ip_address(address))
 
 
@@ -69,7 +69,7 @@ def test_a_public_address_may_be_reached(address: str) -> None:
         "ff02::1",
     ],
 )
-def test_no_other_address_may_be_reached(address: str) -> None:
+def test_private_and_special_addresses_are_not_allowed(address: str) -> None:
     assert not outbound.is_public(ipaddress.ip_address(address))
 
 
@@ -129,38 +129,38 @@ def loopback(address: outbound.Address) -> bool:
     return address.is_loopback
 
 
-def test_a_request_arrives_under_its_name_and_its_answer_comes_back(service: str) -> None:
+def test_request_keeps_its_host_name_and_returns_the_response(service: str) -> None:
     answer = outbound.send("POST", service + "/echo", body=b"hello", plain=True, allowed=loopback)
     assert (answer.status, answer.body) == (200, b"hello")
     assert answer.headers["x-host"] == service.removeprefix("http://")
 
 
-def test_a_redirect_is_not_followed(service: str) -> None:
+def test_redirect_of_a_post_is_not_followed(service: str) -> None:
     answer = outbound.send("POST", service + "/redirect", plain=True, allowed=loopback)
     assert (answer.status, answer.headers["location"]) == (302, "/echo")
 
 
-def test_too_long_an_answer_is_cut_off(service: str) -> None:
+def test_response_over_the_size_limit_is_an_error(service: str) -> None:
     with pytest.raises(UnreachableError, match="too long"):
         outbound.send("POST", service + "/huge", plain=True, allowed=loopback, max_bytes=1000)
 
 
-def test_too_late_an_answer_is_not_waited_for(service: str) -> None:
+def test_response_after_the_time_limit_is_an_error(service: str) -> None:
     with pytest.raises(UnreachableError, match="did not answer"):
         outbound.send("POST", service + "/slow", plain=True, allowed=loopback, seconds=0.2)
 
 
-def test_a_service_that_drips_its_answer_is_given_up(service: str) -> None:
+def test_slow_response_is_aborted_at_the_time_limit(service: str) -> None:
     with pytest.raises(UnreachableError, match="took too long"):
         outbound.send("POST", service + "/drip", plain=True, allowed=loopback, seconds=0.3)
 
 
-def test_a_service_on_this_machine_is_out_of_reach(service: str) -> None:
+def test_service_on_this_machine_is_unreachable_by_default(service: str) -> None:
     with pytest.raises(BadInputError, match="private network"):
         outbound.send("POST", service + "/echo", plain=True)
 
 
-def test_nobody_there_is_unreachable() -> None:
+def test_unknown_host_is_unreachable() -> None:
     with pytest.raises(UnreachableError):
         outbound.send("GET", "https://nobody.invalid/")
 
@@ -189,7 +189,7 @@ def test_nobody_there_is_unreachable() -> None:
         "http://example.com/",
     ],
 )
-def test_an_address_that_is_not_the_webs_is_refused_before_anybody_is_asked(url: str) -> None:
+def test_url_that_is_not_a_web_url_is_rejected_before_any_request(url: str) -> None:
     with pytest.raises(BadInputError):
         outbound.check(url)
     with pytest.raises(BadInputError):
@@ -215,21 +215,21 @@ def test_an_address_that_is_not_the_webs_is_refused_before_anybody_is_asked(url:
         "100.64.0.1",
     ],
 )
-def test_no_spelling_of_a_private_address_is_reached(host: str) -> None:
+def test_every_spelling_of_a_private_address_is_rejected(host: str) -> None:
     with pytest.raises((BadInputError, UnreachableError)) as refused:
         outbound.send("GET", f"https://{host}/", seconds=2)
     # A spelling that this machine's resolver does not know leads nowhere at all.
     assert "private network" in str(refused.value) or isinstance(refused.value.__cause__, Exception)
 
 
-def test_a_name_of_which_one_address_is_private_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_name_with_one_private_address_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     found = [(2, 1, 6, "", ("93.184.216.34", 443)), (2, 1, 6, "", ("10.0.0.1", 443))]
     monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: found)
     with pytest.raises(BadInputError, match="private network"):
         outbound.send("GET", "https://mixed.example.com/")
 
 
-def test_the_address_that_was_checked_is_the_one_that_is_used(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_connection_uses_the_checked_address(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A name that changes between two look-ups is looked up once."""
     asked: list[str] = []
     port = int(service.rsplit(":", 1)[1])
@@ -261,7 +261,7 @@ def to(target: str) -> Reply:
     return Reply(302, "", {"location": target})
 
 
-def test_redirects_are_followed_as_far_as_is_said_and_headers_go_to_the_first_hop_only() -> None:
+def test_redirects_are_followed_up_to_the_limit_without_the_headers() -> None:
     with serving(hopping(to("/1"), to("/2"), Reply(200, "there"))) as server:
         url, headers = f"{server.url}/0", {"authorization": "Bearer x"}
         answer = outbound.send("GET", url, headers=headers, hops=2, plain=True, allowed=loopback)
@@ -276,13 +276,13 @@ def test_redirects_are_followed_as_far_as_is_said_and_headers_go_to_the_first_ho
     "target",
     ["http://169.254.169.254/latest/meta-data", "http://10.0.0.1:9001/", "file:///etc/passwd", "//[::ffff:10.0.0.1]/"],
 )
-def test_a_redirect_into_a_private_network_is_refused_at_every_hop(hop: int, target: str) -> None:
+def test_redirect_into_a_private_network_is_rejected_at_every_hop(hop: int, target: str) -> None:
     hops = [to(f"/{number + 1}") for number in range(hop)] + [to(target)]
     with serving(hopping(*hops)) as server, pytest.raises(BadInputError):
         outbound.send("GET", f"{server.url}/0", hops=6, plain=True, allowed=loopback)
 
 
-def test_redirects_that_go_round_end() -> None:
+def test_redirect_loop_ends_at_the_limit() -> None:
     with serving(hopping(to("/0"))) as server:
         assert outbound.send("GET", f"{server.url}/0", hops=5, plain=True, allowed=loopback).status == 302
         assert len(server.asked) == 6
@@ -292,7 +292,7 @@ def test_redirects_that_go_round_end() -> None:
     ("packing", "pack"),
     [("gzip", gzip.compress), ("GZIP", gzip.compress), ("deflate", zlib.compress), ("identity", bytes)],
 )
-def test_an_answer_that_is_packed_although_it_should_not_is_unpacked(
+def test_unrequested_compression_is_decompressed(
     packing: str, pack: Callable[[bytes], bytes]
 ) -> None:
     with raw(pack(b"hello"), packing) as url:
@@ -309,7 +309,7 @@ def test_an_answer_that_is_packed_although_it_should_not_is_unpacked(
     ],
     ids=["bomb", "cut off", "no gzip", "brotli"],
 )
-def test_a_packed_answer_that_is_huge_or_broken_is_refused(body: bytes, packing: str, words: str) -> None:
+def test_huge_or_corrupt_compressed_response_is_rejected(body: bytes, packing: str, words: str) -> None:
     with raw(body, packing) as url, pytest.raises(UnreachableError, match=words):
         outbound.send("GET", url, plain=True, allowed=loopback)
 
@@ -362,7 +362,7 @@ def door(limiter: Clock, seconds: float = 5.0) -> outbound.RateLimitedClient:
 
 
 @pytest.mark.usefixtures("_here")
-def test_each_request_takes_a_place_under_the_general_limit_and_its_own() -> None:
+def test_request_counts_against_the_general_limit_and_its_own_limit() -> None:
     clock = Clock()
     with serving(lambda _: Reply(200)) as server:
         door(clock).send("GET", server.url, limit="statistics")
@@ -371,7 +371,7 @@ def test_each_request_takes_a_place_under_the_general_limit_and_its_own() -> Non
 
 
 @pytest.mark.usefixtures("_here")
-def test_a_limit_is_waited_for_if_there_is_time_and_told_if_there_is_none() -> None:
+def test_client_waits_for_a_limit_within_its_time_or_raises_the_wait() -> None:
     with serving(lambda _: Reply(200)) as server:
         assert door(Clock(0.01, 0.0)).send("GET", server.url).status == 200
         with pytest.raises(TooManyError, match="in 60 seconds"):
@@ -383,7 +383,7 @@ def test_a_limit_is_waited_for_if_there_is_time_and_told_if_there_is_none() -> N
 @pytest.mark.parametrize(
     ("said", "seconds"), [("17", 17.0), ("", 10.0), ("soon", 10.0), ("999999", 3600.0), ("-5", 10.0)]
 )
-def test_after_429_nobody_asks_for_as_long_as_the_pbx_says(said: str, seconds: float) -> None:
+def test_429_blocks_all_requests_for_the_requested_pause(said: str, seconds: float) -> None:
     clock = Clock()
     with serving(lambda _: Reply(429, headers={"retry-after": said})) as server, pytest.raises(TooManyError):
         door(clock).send("GET", server.url, limit="statistics")
@@ -391,7 +391,7 @@ def test_after_429_nobody_asks_for_as_long_as_the_pbx_says(said: str, seconds: f
     assert len(server.asked) == 1
 
 
-def test_a_pbx_may_be_left_alone_without_429() -> None:
+def test_provider_can_block_requests_without_a_429() -> None:
     clock = Clock()
     for limit, seconds in (("statistics", 5.0), ("", 6.0), ("unknown", 7.0), ("statistics", 99999.0)):
         door(clock).hold(limit, seconds)
@@ -399,7 +399,7 @@ def test_a_pbx_may_be_left_alone_without_429() -> None:
 
 
 @pytest.mark.usefixtures("_here")
-def test_429_with_a_date_is_understood() -> None:
+def test_429_with_a_retry_date_blocks_until_that_date() -> None:
     clock = Clock()
     at = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
     with serving(lambda _: Reply(429, headers={"retry-after": at})) as server, pytest.raises(TooManyError):
@@ -412,27 +412,27 @@ def test_429_with_a_date_is_understood() -> None:
 @pytest.mark.parametrize(
     ("method", "safe", "tries"), [("GET", None, 3), ("POST", None, 1), ("POST", True, 3), ("GET", False, 1)]
 )
-def test_only_what_is_safe_is_sent_again(method: str, safe: bool | None, tries: int) -> None:
+def test_only_safe_requests_are_retried(method: str, safe: bool | None, tries: int) -> None:
     with serving(lambda _: Reply(503)) as server:
         assert door(Clock()).send(method, server.url, safe=safe).status == 503
         assert len(server.asked) == tries
 
 
 @pytest.mark.usefixtures("_here")
-def test_a_second_try_may_do() -> None:
+def test_retry_returns_the_first_successful_response() -> None:
     left = iter([503, 502, 200])
     with serving(lambda _: Reply(next(left))) as server:
         assert door(Clock()).send("GET", server.url).status == 200
 
 
 @pytest.mark.usefixtures("_here")
-def test_an_error_of_the_pbxs_own_is_not_tried_again() -> None:
+def test_internal_server_error_is_not_retried() -> None:
     with serving(lambda _: Reply(500)) as server:
         assert door(Clock()).send("GET", server.url).status == 500
         assert len(server.asked) == 1
 
 
-def test_a_token_is_asked_for_once_and_again_when_it_ends_or_is_refused() -> None:
+def test_access_token_is_requested_again_only_when_it_ends_or_is_rejected() -> None:
     asked: list[str] = []
     way = door(Clock())
 

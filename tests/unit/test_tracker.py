@@ -64,11 +64,11 @@ def item(*events: CallEvent, waiting: bool = False, emitted: bool = False, live:
         "a tagged call that had an event of no consequence is taken off the live list",
     ],
 )
-def test_a_call_gets_what_it_needs(call: CallItem, actions: Actions) -> None:
+def test_call_gets_the_actions_that_its_state_needs(call: CallItem, actions: Actions) -> None:
     assert decide(call, call.fold(), "always") == actions
 
 
-def test_a_change_after_the_tag_amends_it_and_starts_nothing_that_waits() -> None:
+def test_change_after_the_tag_amends_it_and_fetches_new_recordings_once() -> None:
     tagged = item(RINGING, HUNG_UP, waiting=True, emitted=True)
     recorded = event(Kind.RECORDED, 90, "", recording="https://pbx/1")
     changed = replace(tagged, events=(*tagged.events, recorded), count=3)
@@ -80,12 +80,12 @@ def test_a_change_after_the_tag_amends_it_and_starts_nothing_that_waits() -> Non
     assert decide(looked_at, call, "always") == Actions(amend=True)
 
 
-def test_a_token_that_came_after_the_tag_is_let_go() -> None:
+def test_task_token_stored_after_the_tag_resumes_its_execution() -> None:
     tagged = replace(item(RINGING, HUNG_UP, waiting=True, emitted=True), task_token="late")
     assert decide(tagged, tagged.fold(), "always").succeed
 
 
-def test_a_raised_attempt_starts_another_execution() -> None:
+def test_raised_attempt_starts_another_execution() -> None:
     lost = replace(item(RINGING, waiting=True), attempt=1)
     assert decide(lost, lost.fold(), "always").start
     assert lost.execution_name.endswith("-1")
@@ -110,7 +110,7 @@ INTERNAL = event(Kind.RINGING, 0, direction=Direction.INTERNAL)
         (item(INTERNAL), None, "always", False),
     ],
 )
-def test_who_calls_is_found_out_while_it_rings_and_again_when_a_contact_may_be_made(
+def test_caller_is_looked_up_when_ringing_and_when_a_contact_can_be_created(
     call: CallItem, met: Met | None, create_unknown: str, expected: bool
 ) -> None:
     ringing = replace(call, met=met)

@@ -83,7 +83,7 @@ class ApiGateway:
             except ClientError as error:
                 if error.response["Error"]["Code"] not in (_GONE, "410"):
                     break
-                # There is no event for an established connection.
+                # API Gateway sends no event for an established connection.
                 time.sleep(_BETWEEN)
             except BotoCoreError:
                 break

@@ -78,26 +78,26 @@ def windows(call: Call, office: Roster, supervisors: Iterable[str]) -> dict[str,
     mapped = frozenset(office.employees)
     if is_private(call, mapped=mapped, external_is_employee=office.employee_of_number is not None):
         return {}
-    seen: dict[str, tuple[Window, str | None]] = {}
+    states: dict[str, tuple[Window, str | None]] = {}
     for leg in call.legs:
         person = office.employees.get(leg.extension or "")
         if person is None:
             continue
         window = _window(call, leg)
-        before = seen.get(person.id)
+        before = states.get(person.id)
         if before is None or _RANK.index(window) < _RANK.index(before[0]):
-            seen[person.id] = (window, leg.extension)
+            states[person.id] = (window, leg.extension)
     if call.closed:
         talked = office.employees.get(call.answered_by or "")
-        had_it = seen.keys() if call.answered_by is None else {talked.id} if talked else set()
-        seen = {
+        had_it = states.keys() if call.answered_by is None else {talked.id} if talked else set()
+        states = {
             person: (Window.ENDED if person in had_it else Window.TAKEN, extension)
-            for person, (_, extension) in seen.items()
+            for person, (_, extension) in states.items()
         }
-    if seen:
+    if states:
         watching = Window.ENDED if call.closed else Window.WATCHING
-        seen |= {person: (watching, None) for person in supervisors if person not in seen}
-    return seen
+        states |= {person: (watching, None) for person in supervisors if person not in states}
+    return states
 
 
 def _window(call: Call, leg: Leg) -> Window:
@@ -257,16 +257,16 @@ def _next(before: Said | None) -> int:
 
 
 def _send(tenant_id: str, saying: Said, before: Said | None, push: Push) -> int:
-    """Send the state to the employees for whom it changed. A closed window receives no further changes."""
-    told = before.people if before else {}
+    """Send the state to the employees whose state changed. A closed window receives no further changes."""
+    published = before.people if before else {}
     new = before is None or before.shared != saying.shared
-    wanted = [
+    recipients = [
         person
         for person, own in saying.people.items()
-        if told.get(person) != own or (new and own["state"] not in _CLOSED)
+        if published.get(person) != own or (new and own["state"] not in _CLOSED)
     ]
-    found = live.connections(tenant_id, wanted)
-    return push.send([(connection, saying.message(connection.employee_id)) for connection in found])
+    connections = live.connections(tenant_id, recipients)
+    return push.send([(connection, saying.message(connection.employee_id)) for connection in connections])
 
 
 def _take_back(tenant_id: str, said: Said, push: Push) -> int:
@@ -277,12 +277,12 @@ def _take_back(tenant_id: str, said: Said, push: Push) -> int:
 
 
 def tell_missed(tenant_id: str, missed: Mapping[str, Any], push: Push) -> int:
-    """Tell the recipients of a missed call of it. Raises botocore's errors."""
+    """Send a missed call to its recipients. Return the number of messages sent. Raises botocore's errors."""
     if not live.in_use(tenant_id):
         return 0
-    found = live.connections(tenant_id, missed["recipients"])
+    connections = live.connections(tenant_id, missed["recipients"])
     message = {"type": "missed_call", "missed_call": dict(missed)}
-    return push.send([(connection, message) for connection in found])
+    return push.send([(connection, message) for connection in connections])
 
 
 def welcome(connection: Connection, push: Push) -> int:
