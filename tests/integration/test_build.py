@@ -1,4 +1,4 @@
-"""`sam build` on a clean clone, without Docker and without Lambda's Python, leaves what Lambda can run."""
+"""Artifacts of `sam build` on a clean clone, without Docker and without Lambda's Python."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ BUILD_WITHIN_SECONDS = 540
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The files that git knows or would take, and no others."""
+    """Return a copy of the files that git tracks or would add."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],  # noqa: S607
         cwd=ROOT,
@@ -37,16 +37,16 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def build(clone: Path, name: str, environment: dict[str, str]) -> Path:
-    """Run `sam build`; returns the folder of the artifacts."""
+    """Run `sam build`. Return the folder of the artifacts."""
     assert SAM.exists(), "`make test` sets up .venv-sam"
-    kept = {key: value for key, value in os.environ.items() if key not in {"PYTHONPATH", "HANGTAG_LAYER_TARGET"}}
+    inherited = {key: value for key, value in os.environ.items() if key not in {"PYTHONPATH", "HANGTAG_LAYER_TARGET"}}
     folder = clone / name
     ran = subprocess.run(
         [SAM, "build", "--build-dir", folder],
         cwd=clone,
         env={
-            **kept,
-            # This interpreter and the system's tools: no other Python, and a Docker that can't be reached.
+            **inherited,
+            # This interpreter and the system's tools: no other Python, and an unreachable Docker.
             "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
             "DOCKER_HOST": f"unix://{clone}/no-docker.sock",
             "AWS_DEFAULT_REGION": "eu-central-1",
@@ -85,9 +85,9 @@ def test_layer_contains_the_package_and_wheels_for_lambda(for_lambda: Path) -> N
 
 
 def test_artifacts_contain_neither_bytecode_nor_build_files(for_lambda: Path) -> None:
-    left = [path for artifact in artifacts(for_lambda) for path in artifact.folder.rglob("*")]
-    left += (for_lambda / "CommonLayer").rglob("*")
-    assert [path for path in left if path.suffix == ".pyc" or path.name == "Makefile"] == []
+    paths = [path for artifact in artifacts(for_lambda) for path in artifact.folder.rglob("*")]
+    paths += (for_lambda / "CommonLayer").rglob("*")
+    assert [path for path in paths if path.suffix == ".pyc" or path.name == "Makefile"] == []
 
 
 def test_each_artifact_imports_with_its_layer_only(for_host: Path) -> None:

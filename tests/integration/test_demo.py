@@ -1,4 +1,4 @@
-"""The demo's exit code is the truth about its stories."""
+"""Exit code of the demo, which reports the results of its stories."""
 
 import pytest
 
@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
 
 def run_once(monkeypatch: pytest.MonkeyPatch, *stories: Story, lands_within: float = demo.LANDS_WITHIN_SECONDS) -> int:
-    """The exit code of `demo --once` with these stories alone; it gives up on one after so many seconds."""
+    """Return the exit code of `demo --once` with these stories; each has `lands_within` seconds."""
     prepare = demo.Show.prepare
 
     def prepare_with_patience(running: Stack, speed: float) -> demo.Show:

@@ -1,4 +1,4 @@
-"""The embedded stack itself: it starts, says what is wrong, keeps its data and leaves nothing behind."""
+"""Embedded stack: start, error messages, persistence and cleanup."""
 
 import contextlib
 import json
@@ -34,7 +34,7 @@ def free_port() -> int:
 
 @pytest.fixture
 def place() -> Iterator[Place]:
-    """A port of its own, with nothing on it before and after."""
+    """Yield a free port, and clean up its stack afterwards."""
     place = Place(free_port())
     yield place
     stack.down(place)
@@ -68,13 +68,13 @@ def put_note(of: Stack, key: str, text: str) -> None:
 
 
 def read_note(of: Stack, key: str) -> str | None:
-    found = of.client("dynamodb").get_item(TableName=of.table, Key={"pk": {"S": key}, "sk": {"S": "NOTE"}})
-    text: str | None = found.get("Item", {}).get("body", {}).get("S")
+    response = of.client("dynamodb").get_item(TableName=of.table, Key={"pk": {"S": key}, "sk": {"S": "NOTE"}})
+    text: str | None = response.get("Item", {}).get("body", {}).get("S")
     return text
 
 
 def change_a_call(of: Stack, key: str) -> None:
-    """An item that the tracker's filter lets through and that is no call to it."""
+    """Write an item that passes the tracker's filter but is not a call."""
     of.client("dynamodb").put_item(TableName=of.table, Item={"pk": {"S": key}, "sk": {"S": "CALL#0000"}})
 
 
@@ -85,20 +85,20 @@ def changes_read(place: Place) -> int:
 def test_up_prints_the_url_and_down_ends_all_processes(place: Place) -> None:
     came_up = command(place.port, "up")
     assert came_up.returncode == 0, came_up.stderr
-    said = json.loads(place.stack_file.read_text())
-    assert {"api", "console", "live", "operator_token", "table", "state_machine"} <= said.keys()
-    assert said["api"] in came_up.stdout
-    assert said["operator_token"] not in came_up.stdout
+    details = json.loads(place.stack_file.read_text())
+    assert {"api", "console", "live", "operator_token", "table", "state_machine"} <= details.keys()
+    assert details["api"] in came_up.stdout
+    assert details["operator_token"] not in came_up.stdout
     assert place.stack_file.stat().st_mode & 0o077 == 0
     announced = json.loads(COMMON_STACK_FILE.read_text())
-    # Only a stack that somebody left running beside the tests may hold that place.
-    assert announced == said or process.running_pid(Place(announced["port"])) is not None
+    # Only a stack that runs next to the tests can keep the common file.
+    assert announced == details or process.running_pid(Place(announced["port"])) is not None
     leader = process.running_pid(place)
     assert leader is not None
     assert command(place.port, "status").returncode == 0
 
-    # With a worker or two, so that there is more than one process to end.
-    Stack(**said).invoke_sweep()
+    # The sweep starts a worker, so more than one process has to end.
+    Stack(**details).invoke_sweep()
     assert len(process.group_members(leader)) > 1
     went_down = command(place.port, "down")
     assert went_down.returncode == 0, went_down.stderr
@@ -164,7 +164,7 @@ def test_occupied_port_is_reported_with_its_process_and_an_alternative(place: Pl
 
 
 def test_missing_package_is_reported_with_the_command_to_install_it(place: Place) -> None:
-    # Without `site`, none of the environment's packages can be found.
+    # Without `site`, the environment's packages are not on the path.
     refused = command(place.port, "up", "-S")
     assert refused.returncode == 1
     assert "package ministack is missing" in refused.stderr
@@ -179,15 +179,15 @@ def test_invalid_port_is_rejected_with_an_explanation() -> None:
 
 def test_data_token_and_url_survive_a_restart(place: Place) -> None:
     with running(port=place.port) as before:
-        put_note(before, "kept", "said before")
+        put_note(before, "stored", "before the restart")
         after = before.restart()
         assert after.pid != before.pid
         assert (after.api, after.operator_token, after.table) == (before.api, before.operator_token, before.table)
-        assert read_note(after, "kept") == "said before"
+        assert read_note(after, "stored") == "before the restart"
 
 
 def test_first_changes_after_a_restart_are_read_from_the_stream(place: Place) -> None:
-    """The runtime forgets its streams' records but not how far they were read, see `gaps`."""
+    """The runtime loses its streams' records but not the readers' positions, see `gaps`."""
     with running(port=place.port) as before:
         for number in range(3):
             change_a_call(before, f"before {number}")
@@ -199,12 +199,12 @@ def test_first_changes_after_a_restart_are_read_from_the_stream(place: Place) ->
 
 
 def test_waiting_execution_continues_after_a_restart_with_a_new_token(place: Place) -> None:
-    """The runtime fails executions when it restarts, which AWS never does, see `gaps`."""
+    """The runtime fails executions at a restart, which AWS never does, see `gaps`."""
     key = {"pk": {"S": "waiting"}, "sk": {"S": "CALL#0000"}}
 
     def token(of: Stack) -> str | None:
-        found = of.client("dynamodb").get_item(TableName=of.table, Key=key)["Item"]
-        text: str | None = found.get("task_token", {}).get("S")
+        item = of.client("dynamodb").get_item(TableName=of.table, Key=key)["Item"]
+        text: str | None = item.get("task_token", {}).get("S")
         return text
 
     with running(port=place.port) as before:
@@ -216,8 +216,8 @@ def test_waiting_execution_continues_after_a_restart_with_a_new_token(place: Pla
         old = token(before)
         after = before.restart()
         assert eventually(lambda: token(after) != old)
-        found = after.client("stepfunctions").describe_execution(executionArn=started["executionArn"])
-        assert found["status"] == "RUNNING"
+        execution = after.client("stepfunctions").describe_execution(executionArn=started["executionArn"])
+        assert execution["status"] == "RUNNING"
 
 
 def test_stacks_on_different_ports_are_isolated(place: Place) -> None:
@@ -255,20 +255,20 @@ def test_interrupted_up_leaves_no_process(place: Place, moment: Callable[[Place]
         assert eventually(lambda: moment(place))
         leader = process.running_pid(place)
         starting.send_signal(signal.SIGINT)
-        _, said = starting.communicate(timeout=PATIENCE_SECONDS)
-    assert starting.returncode == 130, said
+        _, output = starting.communicate(timeout=PATIENCE_SECONDS)
+    assert starting.returncode == 130, output
     assert leader is not None
     assert process.group_members(leader) == []
     assert process.running_pid(place) is None
 
 
 def test_workers_end_with_a_killed_runtime(place: Place) -> None:
-    with running(port=place.port) as doomed:
-        doomed.invoke_sweep()
-        os.kill(doomed.pid, signal.SIGKILL)
+    with running(port=place.port) as killed:
+        killed.invoke_sweep()
+        os.kill(killed.pid, signal.SIGKILL)
         with contextlib.suppress(ChildProcessError):
-            os.waitpid(doomed.pid, 0)
-        assert eventually(lambda: process.group_members(doomed.pid) == [])
+            os.waitpid(killed.pid, 0)
+        assert eventually(lambda: process.group_members(killed.pid) == [])
         assert process.running_pid(place) is None
 
 

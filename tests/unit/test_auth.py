@@ -19,9 +19,9 @@ def test_token_is_recognised_by_the_key_that_signed_it(key: str, purpose: Purpos
     assert is_ours(make_token(purpose, key), purpose, key)
 
 
-@pytest.mark.parametrize(("made", "used"), [("hook", "api"), ("api", "hook")])
-def test_token_of_one_purpose_is_rejected_for_the_other(made: Purpose, used: Purpose) -> None:
-    assert not is_ours(make_token(made, KEY), used, KEY)
+@pytest.mark.parametrize(("signed", "used"), [("hook", "api"), ("api", "hook")])
+def test_token_of_one_purpose_is_rejected_for_the_other(signed: Purpose, used: Purpose) -> None:
+    assert not is_ours(make_token(signed, KEY), used, KEY)
 
 
 def test_first_key_signs_and_all_keys_verify() -> None:

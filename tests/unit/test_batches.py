@@ -1,4 +1,4 @@
-"""Batches: what failed alone comes again."""
+"""Batches: only failed records are retried."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""The small memory of what was read lately."""
+"""Cache of recently read values."""
 
 from collections.abc import Iterator
 
@@ -8,13 +8,13 @@ from hangtag.store.db.cache import TtlCache
 
 
 class Clock:
-    """Stands still until it is told to go on."""
+    """A clock that stands still until it is set."""
 
     def __init__(self) -> None:
         self.now = 0.0
 
     def __call__(self) -> float:
-        """The time it stands at."""
+        """Return the current time."""
         return self.now
 
 
@@ -30,10 +30,10 @@ def values() -> Iterator[int]:
 
 def test_value_is_loaded_once_until_it_expires(clock: Clock, values: Iterator[int]) -> None:
     cache: TtlCache[str, int] = TtlCache(10, 60, clock)
-    seen = []
+    results = []
     for clock.now in (0, 59.9, 60, 119, 121):
-        seen.append(cache.get_or("a", lambda: next(values)))
-    assert seen == [0, 0, 1, 1, 2]
+        results.append(cache.get_or("a", lambda: next(values)))
+    assert results == [0, 0, 1, 1, 2]
 
 
 def test_missing_value_is_cached_like_a_value(clock: Clock) -> None:
@@ -44,8 +44,8 @@ def test_missing_value_is_cached_like_a_value(clock: Clock) -> None:
 
 def test_least_recently_used_value_is_evicted_first(clock: Clock, values: Iterator[int]) -> None:
     cache: TtlCache[str, int] = TtlCache(2, 60, clock)
-    seen = [cache.get_or(key, lambda: next(values)) for key in ("a", "b", "a", "c", "a", "b")]
-    assert seen == [0, 1, 0, 2, 0, 3]
+    results = [cache.get_or(key, lambda: next(values)) for key in ("a", "b", "a", "c", "a", "b")]
+    assert results == [0, 1, 0, 2, 0, 3]
 
 
 def test_failed_load_is_not_cached(clock: Clock) -> None:

@@ -1,4 +1,4 @@
-"""What an outside CRM is sent, and what its answers mean."""
+"""Messages to an external CRM, and the verdicts on its responses."""
 
 import base64
 import json
@@ -67,9 +67,9 @@ def test_signature_equals_the_example_of_the_specification() -> None:
 
 
 def test_new_secret_has_24_random_bytes() -> None:
-    made = {config.make_secret() for _ in range(100)}
-    assert len(made) == 100
-    assert {len(base64.b64decode(secret.removeprefix("whsec_"))) for secret in made} == {24}
+    secrets = {config.make_secret() for _ in range(100)}
+    assert len(secrets) == 100
+    assert {len(base64.b64decode(secret.removeprefix("whsec_"))) for secret in secrets} == {24}
 
 
 # ------------------------------------------------------------------ messages
@@ -88,8 +88,8 @@ def test_message_id_is_derived_from_kind_subject_and_revision() -> None:
 
 
 def test_message_contains_its_type_id_revision_time_and_tenant() -> None:
-    made = outbox.entry("t1", "tag", "s1", 3, {"tag": {"name": "Иван"}}, NOW)
-    assert json.loads(made.message) == {
+    entry = outbox.entry("t1", "tag", "s1", 3, {"tag": {"name": "Иван"}}, NOW)
+    assert json.loads(entry.message) == {
         "type": "tag.written",
         "id": outbox.message_id("tag", "s1", 3),
         "revision": 3,
@@ -97,7 +97,7 @@ def test_message_contains_its_type_id_revision_time_and_tenant() -> None:
         "tenant": "t1",
         "data": {"tag": {"name": "Иван"}},
     }
-    assert (made.state, made.sk.startswith("OUTBOX"), made.tenant_id, made.id) == (
+    assert (entry.state, entry.sk.startswith("OUTBOX"), entry.tenant_id, entry.id) == (
         "waiting",
         True,
         "t1",
@@ -194,7 +194,7 @@ def test_breaker_pause_grows_with_consecutive_failures(failures: int, seconds: i
 
 
 @pytest.mark.parametrize(
-    ("notices", "told"),
+    ("notices", "employee_ids"),
     [
         (MissedCallNotificationSettings(), ("s1", "s2")),
         (MissedCallNotificationSettings(supervisor=False), ()),
@@ -205,12 +205,12 @@ def test_breaker_pause_grows_with_consecutive_failures(failures: int, seconds: i
     ],
 )
 def test_missed_call_recipients_follow_the_settings_without_duplicates(
-    notices: MissedCallNotificationSettings, told: tuple[str, ...]
+    notices: MissedCallNotificationSettings, employee_ids: tuple[str, ...]
 ) -> None:
-    assert recipients(notices, ("s1", "s2"), ("r1", "s1")) == told
+    assert recipients(notices, ("s1", "s2"), ("r1", "s1")) == employee_ids
 
 
-# ------------------------------------------------------------------ the door
+# ------------------------------------------------------------------ addresses
 
 
 def test_embedded_stack_allows_services_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,7 +221,9 @@ def test_embedded_stack_allows_services_on_this_machine(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("setting", ["false", "", "1", "True"])
-def test_services_on_this_machine_are_rejected_outside_the_embedded_stack(monkeypatch: pytest.MonkeyPatch, setting: str) -> None:
+def test_services_on_this_machine_are_rejected_outside_the_embedded_stack(
+    monkeypatch: pytest.MonkeyPatch, setting: str
+) -> None:
     monkeypatch.setenv("OUTBOUND_LOOPBACK", setting)
     with serving(lambda _: Reply(200)) as server:
         for call in (outbound.check, lambda url: outbound.send("POST", url)):
@@ -232,7 +234,9 @@ def test_services_on_this_machine_are_rejected_outside_the_embedded_stack(monkey
 
 @pytest.mark.parametrize("setting", ["true", "false"])
 @pytest.mark.parametrize("host", ["10.0.0.1", "169.254.169.254", "192.168.1.1", "[fd00:ec2::254]"])
-def test_private_network_is_unreachable_even_on_the_embedded_stack(monkeypatch: pytest.MonkeyPatch, setting: str, host: str) -> None:
+def test_private_network_is_unreachable_even_on_the_embedded_stack(
+    monkeypatch: pytest.MonkeyPatch, setting: str, host: str
+) -> None:
     monkeypatch.setenv("OUTBOUND_LOOPBACK", setting)
     for call in (outbound.check, lambda url: outbound.send("POST", url)):
         with pytest.raises(BadInputError, match="private network"):

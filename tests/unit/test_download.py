@@ -1,4 +1,4 @@
-"""Files from outside: of bounded size and time, over checked addresses only, in pieces."""
+"""Downloads of external files: bounded size and time, checked addresses, in pieces."""
 
 import socket
 import threading
@@ -36,10 +36,10 @@ PRIVATE = ("http://169.254.169.254/latest/meta-data", "http://10.0.0.1/", "http:
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[MediaServer]:
-    """A PBX's server; as on the embedded stack, this machine may be reached."""
+    """A PBX's server on this machine, allowed as on the embedded stack."""
     monkeypatch.setenv("OUTBOUND_LOOPBACK", "true")
-    with media() as made:
-        yield made
+    with media() as media_server:
+        yield media_server
 
 
 def read(url: str, **options: Any) -> bytes:
@@ -83,12 +83,12 @@ def test_download_of_a_huge_or_corrupt_file_fails_with_the_reason(
 
 def test_slow_download_is_aborted_at_the_time_limit(server: MediaServer) -> None:
     over = threading.Event()
-    url, begun = server.put("/a.mp3", drip(over)), time.monotonic()
+    url, start = server.put("/a.mp3", drip(over)), time.monotonic()
     with pytest.raises(UnreachableError):
         read(url, seconds=0.5)
     over.set()
-    # It would go on for ever.
-    assert time.monotonic() - begun < 15
+    # The server would send without an end.
+    assert time.monotonic() - start < 15
 
 
 def test_redirects_are_followed_without_the_credentials(server: MediaServer) -> None:
@@ -96,7 +96,7 @@ def test_redirects_are_followed_without_the_credentials(server: MediaServer) -> 
     url = server.put("/1", to("/2"))
     server.put("/2", to(end, 307))
     assert read(url, headers={"x-api-key": "secret"}) == tone()
-    assert [asked.headers.get("x-api-key") for asked in server.asked] == ["secret", None, None]
+    assert [request.headers.get("x-api-key") for request in server.asked] == ["secret", None, None]
 
 
 @pytest.mark.parametrize("target", PRIVATE)
@@ -131,9 +131,9 @@ def test_name_with_changing_addresses_does_not_reach_a_private_network(
     answers = iter(["127.0.0.1", "10.0.0.1"])
 
     def look_up(name: str, *rest: Any, **more: Any) -> Any:
-        # An address is looked up too, and is itself.
-        found = next(answers) if name == "pbx.example" else name
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (found, port))]
+        # Addresses are resolved too, to themselves.
+        address = next(answers) if name == "pbx.example" else name
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))]
 
     connected: list[str] = []
     connect = socket.socket.connect
@@ -144,7 +144,7 @@ def test_name_with_changing_addresses_does_not_reach_a_private_network(
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
     monkeypatch.setattr(socket.socket, "connect", note)
-    # It redirects to itself, so that its name is looked up once more.
+    # It redirects to itself, which resolves the name again.
     server.put("/1", in_turn(to(f"http://pbx.example:{port}/2"), audio()))
     with pytest.raises(BadInputError, match="private"):
         read(f"http://pbx.example:{port}/1")

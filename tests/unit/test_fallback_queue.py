@@ -1,4 +1,4 @@
-"""Deliveries that wait on the fallback queue: whole again afterwards, and without a token that anybody could read."""
+"""Messages of the webhook fallback queue: complete after decoding, and without a readable token."""
 
 import json
 from dataclasses import replace
@@ -22,7 +22,7 @@ TOKEN = make_token("hook", KEYS)
 
 
 def request(provider: str = "twilio", rest: str = "", query: str = "", **more: str) -> WebhookRequest:
-    came = WebhookRequest(
+    received = WebhookRequest(
         method="POST",
         path=f"/hooks/{provider}/{TOKEN}{rest}",
         query=query,
@@ -31,7 +31,7 @@ def request(provider: str = "twilio", rest: str = "", query: str = "", **more: s
         arrived_at=datetime(2026, 3, 1, 12, tzinfo=UTC),
         source_ip="192.0.2.7",
     )
-    return with_public_url(SETTINGS, provider, TOKEN, came)
+    return with_public_url(SETTINGS, provider, TOKEN, received)
 
 
 def test_public_url_is_the_configured_base_with_the_received_path_and_query() -> None:
@@ -44,26 +44,26 @@ def test_public_url_is_the_configured_base_with_the_received_path_and_query() ->
     assert TOKEN not in repr(more)
 
 
-def test_queued_request_is_restored_completely_without_a_token_in_its_message() -> None:
-    delivery = QueuedWebhook(provider="twilio", token_hash=token_hash(TOKEN), request=request(rest="/a", query="b=1"))
-    message = delivery.to_message(KEYS)
+def test_queue_message_restores_the_request_without_containing_its_token() -> None:
+    webhook = QueuedWebhook(provider="twilio", token_hash=token_hash(TOKEN), request=request(rest="/a", query="b=1"))
+    message = webhook.to_message(KEYS)
     assert TOKEN not in message
-    assert QueuedWebhook.from_message(message, KEYS) == delivery
+    assert QueuedWebhook.from_message(message, KEYS) == webhook
 
 
 def test_queued_request_is_decrypted_with_the_old_key_after_a_key_rotation() -> None:
     message = QueuedWebhook(provider="twilio", token_hash="h", request=request()).to_message(KEYS)
     assert QueuedWebhook.from_message(message, f"new-key-of-the-stack,{KEYS}").request.url == request().url
-    # With neither, only what was sealed is lost.
+    # With neither key, only the encrypted URL is lost.
     lost = QueuedWebhook.from_message(message, "another key").request
     assert lost == replace(request(), url="")
 
 
 def test_message_of_an_earlier_version_is_decoded() -> None:
-    said = json.loads(QueuedWebhook(provider="zadarma", token_hash="h", request=request()).to_message(KEYS))
+    message = json.loads(QueuedWebhook(provider="zadarma", token_hash="h", request=request()).to_message(KEYS))
     for name in ("rest", "url", "source_ip"):
-        del said[name]
-    assert QueuedWebhook.from_message(json.dumps(said), KEYS).request.body == request().body
+        del message[name]
+    assert QueuedWebhook.from_message(json.dumps(message), KEYS).request.body == request().body
 
 
 @given(st.text(max_size=50))

@@ -1,4 +1,4 @@
-"""Working hours: local days, nights, and days on which the clock changes."""
+"""Working hours: local days, night shifts, and days with a clock change."""
 
 from datetime import UTC, datetime
 
@@ -46,9 +46,9 @@ def test_working_hours_follow_the_local_clock(hours: Hours | None, at: str, work
     ],
 )
 def test_invalid_hours_are_rejected_with_the_index_of_the_span(spans: list[Span], place: int) -> None:
-    with pytest.raises(HoursError) as found:
+    with pytest.raises(HoursError) as error:
         check(spans)
-    assert found.value.place == place
+    assert error.value.place == place
 
 
 def test_hours_are_equal_after_encoding_and_decoding() -> None:

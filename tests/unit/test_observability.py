@@ -1,4 +1,4 @@
-"""What the log may hold."""
+"""Masking of phone numbers for the log."""
 
 import pytest
 

@@ -165,9 +165,7 @@ def test_short_number_has_two_to_four_digits_and_no_plus(raw: str, short: bool) 
         ("+12025550123", "US", "national", "12025550123"),
     ],
 )
-def test_number_is_formatted_for_a_pbx_in_a_country(
-    e164: str, country: str, form: str | None, dialled_as: str
-) -> None:
+def test_number_is_formatted_for_a_pbx_in_a_country(e164: str, country: str, form: str | None, dialled_as: str) -> None:
     assert dialled(e164, country, form) == dialled_as
 
 

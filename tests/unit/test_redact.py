@@ -1,4 +1,4 @@
-"""A number is found however it is written, and no other is taken for it."""
+"""Removal of one phone number from texts, without touching other numbers."""
 
 import pytest
 
@@ -36,5 +36,5 @@ def test_texts_without_the_number_are_unchanged(text: str) -> None:
 
 
 def test_number_is_removed_from_all_values_of_a_json_document() -> None:
-    said = {"a": ["+79105557701", 1, None], "b": {"c": "x 89105557701"}}
-    assert SCRUBBER.clean_all(said) == {"a": ["", 1, None], "b": {"c": "x "}}
+    document = {"a": ["+79105557701", 1, None], "b": {"c": "x 89105557701"}}
+    assert SCRUBBER.clean_all(document) == {"a": ["", 1, None], "b": {"c": "x "}}

@@ -1,4 +1,4 @@
-"""What the tracker decides, from the item alone."""
+"""Decisions of the tracker from the call's item."""
 
 from dataclasses import replace
 
@@ -55,13 +55,13 @@ def item(*events: CallEvent, waiting: bool = False, emitted: bool = False, live:
     ],
     ids=[
         "a new call starts its execution",
-        "an open call whose execution waits needs nothing",
-        "a hang-up lets the execution go",
+        "an open call with a waiting execution needs no action",
+        "a hang-up resumes the execution",
         "a hang-up before the token only starts the execution",
-        "a quiet call is looked at again",
-        "a quiet call without an execution gets one",
-        "a tagged call needs nothing",
-        "a tagged call that had an event of no consequence is taken off the live list",
+        "a quiet call is settled later",
+        "a quiet call without an execution starts one",
+        "a tagged call needs no action",
+        "a tagged call with an irrelevant event is removed from the live list",
     ],
 )
 def test_call_gets_the_actions_that_its_state_needs(call: CallItem, actions: Actions) -> None:
@@ -75,9 +75,9 @@ def test_change_after_the_tag_amends_it_and_fetches_new_recordings_once() -> Non
     call = changed.fold()
     (recording,) = call.recordings
     assert decide(changed, call, "always") == Actions(amend=True, recordings=(recording.id,))
-    # Once something became of the recording, nobody is asked for it again.
-    looked_at = replace(changed, recordings={recording.id: RecordingState(state=KeptState.WAITING)})
-    assert decide(looked_at, call, "always") == Actions(amend=True)
+    # A recording with a state is not queued again.
+    processed = replace(changed, recordings={recording.id: RecordingState(state=KeptState.WAITING)})
+    assert decide(processed, call, "always") == Actions(amend=True)
 
 
 def test_task_token_stored_after_the_tag_resumes_its_execution() -> None:
