@@ -123,7 +123,7 @@ class Stage:
             item = parse(response["Item"]) if "Item" in response else None
             if item is not None and condition(item):
                 return item
-            # There is no notification of a changed item, so the table is polled.
+            # Polled, because a changed item sends no notification.
             clock.wait(POLL_SECONDS)
         raise NotDoneError(f"{condition.__name__}: {item}")
 

@@ -40,12 +40,12 @@ class Signature:
 
 @dataclass(slots=True)
 class Run:
-    """One watched run. `seen` contains its calls in order; `target` fails on `side`."""
+    """One watched run. `calls` contains its calls in order; `target` fails on `side`."""
 
     marks: tuple[str, ...]
     target: Signature | None = None
     side: Side = Side.BEFORE
-    seen: list[Signature] = field(default_factory=list)
+    calls: list[Signature] = field(default_factory=list)
     fired: bool = False
     doomed: set[str] = field(default_factory=set)
     late: set[str] = field(default_factory=set)
@@ -55,7 +55,7 @@ class Run:
         """Number the call and store it."""
         self.numbers[what] += 1
         signature = Signature(what, self.numbers[what])
-        self.seen.append(signature)
+        self.calls.append(signature)
         return signature
 
 

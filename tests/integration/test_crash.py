@@ -107,7 +107,7 @@ def tenant_of(office: Office) -> Tenant:
 def cases_of(stage: Stage, story: Story) -> list[Case]:
     """Play a story undisturbed. Return a case for each of its calls and sides."""
     run, result = stage.play(story, None, Side.BEFORE)
-    targets = list(run.seen)
+    targets = list(run.calls)
     return [Case(story, k, target, side, result) for k, target in enumerate(targets, start=1) for side in Side]
 
 

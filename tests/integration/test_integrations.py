@@ -307,7 +307,7 @@ def test_past_its_set_up_a_delivery_is_one_write_and_no_read(scene: Scene, offic
     with scene.plan.watch(Run(marks)) as run:
         assert ring(office, "warm").status_code == 200
     # Whether somebody listens is asked by the live channel, of calls before this one too.
-    seen = [one.what.split(" set")[0] for one in run.seen if one.what != "GetItem LIVE"]
+    seen = [one.what.split(" set")[0] for one in run.calls if one.what != "GetItem LIVE"]
     assert seen == ["UpdateItem CALL"]
 
 
@@ -320,7 +320,7 @@ def test_a_delivery_that_can_not_be_kept_is_taken_in_all_the_same(
     marks = (office.tenant_id, token_hash(token_of(office.integration["webhook_url"])))
     with scene.plan.watch(Run(marks, Signature(failing, 1), side)) as run:
         assert ring(office, "not-kept").status_code == 200
-    assert run.fired, run.seen
+    assert run.fired, run.calls
     found = office.owner.get("/v1/calls", integration_id=office.integration["id"], call_id="not-kept")
     assert len(found.json["items"]) == 1
 

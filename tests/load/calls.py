@@ -61,7 +61,7 @@ def make_pbx(stack: Stack, office: Office) -> Pbx:
 
 
 def _wait(client: Any, table: str, key: CallKey, attribute: str) -> None:
-    """Poll until the call's item has an attribute: there is no notification."""
+    """Poll until the call's item has an attribute."""
     clock = threading.Event()
     deadline = time.monotonic() + DEADLINE_SECONDS
     while time.monotonic() < deadline:
@@ -94,12 +94,12 @@ def switched_off(pbx: Pbx, plan: FaultPlan, *functions: str) -> Iterator[None]:
 
 
 def _await_quiet(pbx: Pbx, plan: FaultPlan) -> None:
-    """Poll until the office's functions make no more AWS calls: there is no notification."""
+    """Poll until the office's functions make no more AWS calls."""
     token = pbx.office.webhook_url.rsplit("/", 1)[1]
     run, clock, before = Run((pbx.office.tenant_id, token_hash(token))), threading.Event(), -1
     with plan.watch(run):
-        while len(run.seen) != before:
-            before = len(run.seen)
+        while len(run.calls) != before:
+            before = len(run.calls)
             clock.wait(QUIET_SECONDS)
 
 
@@ -117,7 +117,7 @@ def table_calls_per_webhook(pbx: Pbx, plan: FaultPlan) -> Mapping[str, float]:
         pbx.post(call_id, "ACCEPTED")
         pbx.post(call_id, "COMPLETED", status="Cancelled", duration="0", ext="102")
         pbx.post(call_id, "COMPLETED", status="Cancelled", duration="0", ext="103")
-        counts = Counter(signature.what.split()[0] for signature in run.seen)
+        counts = Counter(signature.what.split()[0] for signature in run.calls)
     pbx.hang_up(call_id)
     return {
         "reads": sum(counts[name] for name in _READS) / 3,

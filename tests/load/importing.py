@@ -42,7 +42,7 @@ def _until(office: Office, path: str, rows: int) -> dict[str, Any]:
         state: dict[str, Any] = office.owner.get(path).json
         if state["rows"] >= rows or state["state"] not in ("running", "stopped"):
             return state
-        # There is no notification of progress; admins poll too.
+        # Progress is polled, as admins do.
         time.sleep(1)
 
 

@@ -101,5 +101,5 @@ def calls_per_message(pbx: Pbx, plan: FaultPlan, extension: str, browser: Listen
     with switched_off(pbx, plan, "TrackerFunction"), plan.watch(run):
         pbx.post(uuid.uuid4().hex, "INCOMING", ext=extension)
         browser.until(lambda _: any(_is_ringing(message) for message in browser.messages[start:]))
-        counts = Counter(signature.what.split()[0] for signature in run.seen)
+        counts = Counter(signature.what.split()[0] for signature in run.calls)
     return {"reads": sum(counts[name] for name in _READS), "writes": sum(counts[name] for name in _WRITES)}

@@ -296,9 +296,9 @@ def welcome(connection: Connection, push: Push) -> int:
 def replay(connection: Connection, push: Push) -> int:
     """Send a connection all open calls of its employee, then the end of the list. Raises botocore's errors."""
     mine = [
-        said.message(connection.employee_id)
-        for said in live.open_calls(connection.tenant_id)
-        if said.people.get(connection.employee_id, {}).get("state") in _UP
+        state.message(connection.employee_id)
+        for state in live.open_calls(connection.tenant_id)
+        if state.people.get(connection.employee_id, {}).get("state") in _UP
     ]
     return push.send([(connection, message) for message in (*mine, {"type": "synced"})])
 

@@ -14,7 +14,7 @@ from hangtag import runtime
 from hangtag.domain.reports import sheet
 from hangtag.domain.reports.report import Kind
 from hangtag.services.reports import rows as report_rows
-from hangtag.services.reports.rows import Asked, Row
+from hangtag.services.reports.rows import ReportRequest, Row
 from hangtag.store.db import client
 
 __all__ = ["HEAD", "LINK_SECONDS", "delete", "in_order", "link", "write"]
@@ -37,14 +37,14 @@ def object_key(tenant_id: str) -> str:
     return f"{folder(tenant_id)}{secrets.token_hex(16)}.csv"
 
 
-def write(asked: Asked, has_time: Callable[[], bool]) -> str:
+def write(request: ReportRequest, has_time: Callable[[], bool]) -> str:
     """Write the file in bounded memory, and return its key in the bucket. An unfinished file leaves no object.
 
     Raises TimeoutError without time left, and botocore's errors.
     """
-    name = object_key(asked.tenant_id)
+    name = object_key(request.tenant_id)
     with ExitStack() as stack:
-        rows = in_order(asked.kind, report_rows.every(asked, has_time), stack, RUN_ROWS)
+        rows = in_order(request.kind, report_rows.every(request, has_time), stack, RUN_ROWS)
         _upload(name, sheet.lines(HEAD, (_cells(row) for row in rows)), has_time)
     return name
 

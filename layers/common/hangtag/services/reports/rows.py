@@ -18,7 +18,7 @@ _WORDS = {Reach.MISSED: "missed", Reach.UNREACHED: "unreached"}
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ReportRequest:
     """Request for a report: the viewer, the local days and the filters."""
 
     tenant_id: str
@@ -60,17 +60,17 @@ class Row:
     recording: str | None
 
 
-def page(asked: Asked, start: Place | None, limit: int) -> tuple[list[Row], Place | None]:
+def page(request: ReportRequest, start: Place | None, limit: int) -> tuple[list[Row], Place | None]:
     """Return up to `limit` rows, and the start of the next page. Raises botocore's errors."""
-    bodies, following = by_day(asked.tenant_id, "CALLS", asked.span, start, limit, asked.accepts)
-    return list(_rows(asked, bodies)), following
+    bodies, following = by_day(request.tenant_id, "CALLS", request.span, start, limit, request.accepts)
+    return list(_rows(request, bodies)), following
 
 
-def every(asked: Asked, has_time: Callable[[], bool]) -> Iterator[Row]:
+def every(request: ReportRequest, has_time: Callable[[], bool]) -> Iterator[Row]:
     """Yield all rows, the newest first. Raises TimeoutError when the time is up, and botocore's errors."""
     start: Place | None = None
     while True:
-        rows, start = page(asked, start, _PAGE)
+        rows, start = page(request, start, _PAGE)
         yield from rows
         if start is None:
             return
@@ -78,19 +78,19 @@ def every(asked: Asked, has_time: Callable[[], bool]) -> Iterator[Row]:
             raise TimeoutError
 
 
-def _rows(asked: Asked, bodies: Iterable[Body]) -> Iterator[Row]:
+def _rows(request: ReportRequest, bodies: Iterable[Body]) -> Iterator[Row]:
     shown = list(bodies)
-    contacts = report_names.contacts(asked.tenant_id, {body.get("contact_id") for body in shown})
-    employees = report_names.employees(asked.tenant_id, {facts.employee_of(body) for body in shown})
+    contacts = report_names.contacts(request.tenant_id, {body.get("contact_id") for body in shown})
+    employees = report_names.employees(request.tenant_id, {facts.employee_of(body) for body in shown})
     for body in shown:
         contact, employee = body.get("contact_id"), facts.employee_of(body)
-        began = facts.started(body).astimezone(asked.zone)
+        began = facts.started(body).astimezone(request.zone)
         reach = facts.reach_of(body)
         yield Row(
             call_id=str(body["id"]),
             date=began.date().isoformat(),
             time_from=f"{began:%H:%M:%S}",
-            time_to=_clock(body.get("ended_at"), asked.zone),
+            time_to=_clock(body.get("ended_at"), request.zone),
             contact_id=contact,
             contact=contacts.get(contact) if contact else None,
             employee_id=employee,

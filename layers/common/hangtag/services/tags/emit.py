@@ -107,7 +107,7 @@ def _write(facts: EmissionFacts, plan: TagPlan) -> tags.Emission | None:
 
 def _emission(facts: EmissionFacts, plan: TagPlan) -> tags.Emission:
     item, call, stored = facts.item, facts.call, facts.stored
-    snapshot = replace(facts.snapshot, placed=plan.placed, told=facts.snapshot.told or plan.notify)
+    snapshot = replace(facts.snapshot, placed=plan.placed, notified=facts.snapshot.notified or plan.notify)
     person = snapshot.person_of(call.answered_by)
     people = snapshot.people_of(call)
     revision = stored.revision + 1 if stored else 1

@@ -67,7 +67,7 @@ def load_facts(item: calls.CallItem, call: Call, stored: tags.Emission | None, *
             placed=snapshot.placed,
             definitions=snapshot.definitions,
             time_zone=snapshot.time_zone,
-            notified=snapshot.told,
+            notified=snapshot.notified,
         ),
     )
     if verdict.tag is not None:

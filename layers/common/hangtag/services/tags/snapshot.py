@@ -32,7 +32,7 @@ class Unknown:
 class PartySnapshot(Parties):
     """Parties of a call with the tenant's rules, as they were at the first revision of its tag.
 
-    `told`: the employees were notified of the missed call.
+    `notified`: the employees were notified of the missed call.
     """
 
     attach: TagPlacementSettings = field(default_factory=TagPlacementSettings)
@@ -41,7 +41,7 @@ class PartySnapshot(Parties):
     definitions: Mapping[TagType, Definition] = field(default_factory=dict)
     time_zone: str = "UTC"
     placed: Placed | None = None
-    told: bool = False
+    notified: bool = False
 
 
 def attach_rule(settings: TagPlacementSettings) -> AttachRule:
@@ -147,7 +147,7 @@ def to_json(snapshot: PartySnapshot) -> dict[str, Any]:
         },
         "time_zone": snapshot.time_zone,
         "placed": asdict(snapshot.placed) if snapshot.placed else None,
-        "told": snapshot.told,
+        "told": snapshot.notified,
     }
 
 
@@ -175,7 +175,7 @@ def from_json(values: Mapping[str, Any]) -> PartySnapshot:
         },
         time_zone=values["time_zone"],
         placed=Placed(**placed) if placed else None,
-        told=values.get("told", False),
+        notified=values.get("told", False),
     )
 
 
