@@ -104,7 +104,7 @@ def send(tenant_id: str, import_id: str, run: int) -> None:
 
 
 def _describe(error: Exception) -> str:
-    return "the file is not UTF-8" if isinstance(error, UnicodeDecodeError) else "the file is no CSV"
+    return "The file is not UTF-8." if isinstance(error, UnicodeDecodeError) else "The file is not a valid CSV file."
 
 
 def _continue(tenant_id: str, state: Import, has_time: Callable[[], bool]) -> bool:
@@ -117,7 +117,7 @@ def _continue(tenant_id: str, state: Import, has_time: Callable[[], bool]) -> bo
     with ThreadPoolExecutor(AT_ONCE) as pool:
         while batch := list(islice(remaining, BATCH)):
             if state.rows + len(batch) > MAX_ROWS:
-                raise UnreadableError(f"the file has more than {MAX_ROWS} rows")
+                raise UnreadableError(f"The file has more than {MAX_ROWS} rows.")
             after = _after(state, _process(context, pool, batch, state.rows))
             if not imports.save(tenant_id, after, state):
                 # The import was stopped or restarted.
@@ -254,10 +254,10 @@ def _rows(tenant_id: str, import_id: str) -> Iterator[list[str]]:
         size = client.make("s3").head_object(**place)["ContentLength"]
     except ClientError as error:
         if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
-            raise UnreadableError("the file was not uploaded") from None
+            raise UnreadableError("The file was not uploaded.") from None
         raise
     if size > MAX_BYTES:
-        raise UnreadableError(f"the file is over {MAX_BYTES // 1024 // 1024} MB")
+        raise UnreadableError(f"The file is over {MAX_BYTES // 1024 // 1024} MB.")
     text = io.TextIOWrapper(io.BufferedReader(_Ranges(place, size), CHUNK_BYTES), encoding="utf-8-sig", newline="")
     first = text.readline()
     csv.field_size_limit(MAX_FIELD)
@@ -302,7 +302,7 @@ def _columns(header: list[str]) -> Columns:
 
     columns = Columns(place_of("name"), phones, place_of("external_id"), place_of("supervisor"))
     if columns.name is None and not columns.phones:
-        raise UnreadableError("the first row names neither a column name nor a column phone")
+        raise UnreadableError("The header row must contain a column 'name' or 'phone'.")
     return columns
 
 
@@ -348,17 +348,17 @@ def _fault(
     """Return the reason why a row is not a valid contact; None if it is valid."""
     supervisor = _cell(row, context.columns.supervisor)
     faults = {
-        "it has neither a name nor a number": not name,
-        f"the name is over {MAX_NAME} characters": len(name) > MAX_NAME,
-        f"the external id is over {MAX_EXTERNAL_ID} characters": len(external_id or "") > MAX_EXTERNAL_ID,
-        "it holds a control character": not (name + (external_id or "")).isprintable(),
-        f"it has more than {contacts.MAX_PHONES} numbers": len(phones) > contacts.MAX_PHONES,
-        "there is no employee or group of the supervisor's name or id": bool(supervisor)
+        "The row has neither a name nor a number.": not name,
+        f"The name is over {MAX_NAME} characters.": len(name) > MAX_NAME,
+        f"The external id is over {MAX_EXTERNAL_ID} characters.": len(external_id or "") > MAX_EXTERNAL_ID,
+        "The row contains a control character.": not (name + (external_id or "")).isprintable(),
+        f"The row has more than {contacts.MAX_PHONES} numbers.": len(phones) > contacts.MAX_PHONES,
+        "The supervisor is neither an employee nor a group.": bool(supervisor)
         and supervisor.casefold() not in context.people,
     }
     reason = next((reason for reason, applies in faults.items() if applies), None)
     if reason is None and any(phone.e164 in context.own_lines for phone in phones):
-        return "a number is a line of yours"
+        return "A number is one of your own lines."
     return reason
 
 
