@@ -244,7 +244,7 @@ def test_an_endless_answer_and_a_redirect_are_failures_and_nothing_is_followed(q
     far.answer = lambda _: Reply(307, headers={"location": far.url}, taken=False)
     assert deliver(tenant, message, START + HOUR) is not None
     assert len(far.asked) == 2
-    assert "final address" in (breaker.health(tenant).fault or outbox.Fault(None, "")).reason
+    assert "final URL" in (breaker.health(tenant).fault or outbox.Fault(None, "")).reason
 
 
 # ------------------------------------------------------------------ the breaker
@@ -674,7 +674,7 @@ def test_the_test_says_in_words_what_came_back(stack: Stack, office: Office, far
     far.answer = lambda _: Reply(401)
     said = office.owner.post("/v1/settings/crm/test", {}).json
     assert (said["ok"], said["status"]) == (False, 401)
-    assert "check the secret" in said["said"]
+    assert "Check the secret" in said["said"]
     far.answer = lambda _: Reply(lost=True)
     assert office.owner.post("/v1/settings/crm/test", {}).json == {
         "ok": False,
