@@ -1,9 +1,9 @@
-# The verbs of the repository. Each sets up what it needs; `make help` lists them.
+# Commands of the repository. Each sets up its own environment; `make help` lists them.
 PYTHON ?= python3
 VENV := .venv
 SAM_VENV := .venv-sam
 BIN := $(VENV)/bin
-# Its Python also runs the layer's pip; our packages stay off its path.
+# Its Python also runs the layer's pip, so the repository's packages must not be on its path.
 SAM := env -u PYTHONPATH PYTHON=$(abspath $(SAM_VENV))/bin/python $(SAM_VENV)/bin/sam
 export PYTHONPATH := layers/common:clients/hangtag_client:.
 export AWS_DEFAULT_REGION ?= us-east-1
@@ -15,10 +15,10 @@ OLD_ENOUGH := -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Hangtag n
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up down test test-fast provider contract crash fuzz check format docs bench bench-import build lock clean
 
-help: ## this list
+help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 — /p' $(MAKEFILE_LIST)
 
-setup: $(VENV)/.stamp ## a virtual environment with everything that is pinned
+setup: $(VENV)/.stamp ## create a virtual environment with the pinned packages
 
 $(VENV)/.stamp: requirements/dev.txt
 	@$(PYTHON) $(OLD_ENOUGH)
@@ -26,53 +26,53 @@ $(VENV)/.stamp: requirements/dev.txt
 	$(BIN)/python $(PIP) requirements/dev.txt
 	@touch $@
 
-# Apart from the rest: it wants another botocore than the embedded runtime.
+# A separate environment, because the SAM CLI needs another botocore than the embedded runtime.
 $(SAM_VENV)/.stamp: requirements/sam.txt
 	@$(PYTHON) $(OLD_ENOUGH)
 	$(PYTHON) -m venv $(SAM_VENV)
 	$(SAM_VENV)/bin/python $(PIP) requirements/sam.txt
 	@touch $@
 
-demo: setup ## the whole system, a simulated PBX, and each tag as it lands; ONCE=1 ends by itself
+demo: setup ## run the whole system with a simulated PBX and print each tag; ONCE=1 stops after one round
 	@$(BIN)/python -m local.demo $(if $(ONCE),--once)
 
 up: setup ## start the embedded stack and write .local/stack.json
 	@$(BIN)/python -m local up
 
-down: setup ## stop the embedded stack, keeping its data
+down: setup ## stop the embedded stack and keep its data
 	@$(BIN)/python -m local down
 
-# File by file, three at a time on two cores: each waits for its stack a third of the time.
-test: setup $(SAM_VENV)/.stamp ## everything, slow tests included
+# One file per worker, three workers on two cores: a test waits for its stack a third of the time.
+test: setup $(SAM_VENV)/.stamp ## run all tests, including the slow ones
 	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
-test-fast: setup ## what needs neither a stack nor a build
+test-fast: setup ## run the tests that need neither a stack nor a build
 	$(BIN)/python -m pytest -m "not stack and not build"
 
-provider: setup ## write the start of a new provider: KEY=acme; see docs/adding-a-pbx.md
+provider: setup ## create the skeleton of a new provider: KEY=acme; see docs/adding-a-pbx.md
 	@$(BIN)/python -m tools.new_provider "$(KEY)"
 	@$(BIN)/python -m tools.providers
 
-contract: setup ## the contract tests of one provider: PBX=acme
+contract: setup ## run the contract tests of one provider: PBX=acme
 	HANGTAG_CONTRACT="$(PBX)" $(BIN)/python -m pytest --numprocesses 0 --durations 0 --durations-min 5 tests/unit/test_provider_contract.py tests/unit/test_provider_outgoing.py
 
-crash: setup ## the crash test with every read of every story as well; takes an hour
+crash: setup ## run the crash test with every read of every story; takes an hour
 	HANGTAG_CRASH=all $(BIN)/python -m pytest --timeout 7200 tests/integration/test_crash.py
 
-fuzz: setup ## every provider's verify and parse, by coverage, SECONDS each (60)
+fuzz: setup ## fuzz every provider's verify and parse, SECONDS each (60)
 	@for provider in $$($(BIN)/python -c "from hangtag.providers import provider_keys; print(*provider_keys())"); do \
 		mkdir -p .local/fuzz/$$provider; \
 		$(BIN)/python tests/fuzz/fuzz_provider.py $$provider .local/fuzz/$$provider -max_total_time=$(or $(SECONDS),60) -print_final_stats=1 || exit 1; \
 	done
 
-check: setup $(SAM_VENV)/.stamp ## style, prose, types, layers, template and state machine
+check: setup $(SAM_VENV)/.stamp ## check style, prose, types, layers, template and state machine
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
 	$(BIN)/python -m tools.prose
 	$(BIN)/python -m tools.structure --report
 	$(BIN)/mypy layers/common/hangtag clients/hangtag_client/hangtag_client local tools tests/conftest.py
-	@# One by one: a feature's file has the same name in every suite, and in every function.
+	@# One by one, because suites and functions contain modules of the same name.
 	@for part in tests/*/ $(FUNCTIONS); do echo mypy $$part; $(BIN)/mypy $$part || exit 1; done
 	$(BIN)/lint-imports
 	$(BIN)/cfn-lint template.yaml alarms.yaml
@@ -85,17 +85,17 @@ format: setup ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: setup ## write docs/openapi.json and docs/providers.md anew from the code
+docs: setup ## generate docs/openapi.json and docs/providers.md from the code
 	$(BIN)/python -m tools.openapi
 	$(BIN)/python -m tools.providers
 
-bench: setup ## what a call costs, as ratios and counts of one run
+bench: setup ## measure the cost of a call, as ratios and counts of one run
 	@PYTHONPATH=$(PYTHONPATH):tests/load:tests/integration:tests/unit $(BIN)/python tests/load/bench.py
 
-bench-import: setup ## 100 000 contacts from a file, stopped on the way; takes minutes
+bench-import: setup ## import 100 000 contacts with an interruption; takes minutes
 	@PYTHONPATH=$(PYTHONPATH):tests/load:tests/integration $(BIN)/python tests/load/importing.py
 
-build: setup $(SAM_VENV)/.stamp ## the artifacts that `sam deploy` uploads; needs neither Docker nor Python 3.13
+build: setup $(SAM_VENV)/.stamp ## build the artifacts for `sam deploy`; needs neither Docker nor Python 3.13
 	$(SAM) build
 	$(BIN)/python -m tools.artifacts .aws-sam/build
 
@@ -104,6 +104,6 @@ lock: setup ## pin the dependencies in requirements/*.in (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 requirements/dev.in -o requirements/dev.txt
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-strip-extras --python-version 3.11 requirements/sam.in -o requirements/sam.txt
 
-clean: ## stop the stack and forget the environments, the builds and the stack's data
+clean: ## stop the stack and delete the environments, builds and data
 	@if [ -e $(VENV)/.stamp ]; then $(BIN)/python -m local down; fi
 	rm -rf $(VENV) $(SAM_VENV) .aws-sam .local

@@ -10,12 +10,12 @@ USAGE = "usage: python -m local up|down|status   (port: HANGTAG_PORT, 4566 unles
 
 
 def main(arguments: list[str]) -> int:
-    """Run one command; returns the exit code (0 done, 1 what it says went wrong, 2 wrong usage)."""
+    """Run one command. Return the exit code: 0 done, 1 an error that was printed, 2 wrong usage."""
     commands = {"up": up, "down": down, "status": status}
     if len(arguments) != 1 or arguments[0] not in commands:
         print(USAGE, file=sys.stderr)
         return 2
-    # Ended from outside, `up` cleans up as on Ctrl-C, which a program started in the background ignores unless told.
+    # `up` cleans up after SIGTERM as after Ctrl-C; a background process ignores Ctrl-C without a handler.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     try:
@@ -33,7 +33,7 @@ def _interrupt(*_: object) -> None:
 
 
 def up(place: Place) -> int:
-    """Bring the stack up and say where it is."""
+    """Start the stack and print its URL."""
     running = stack.up(place)
     print(f"Hangtag is up at {running.api}")
     print(f"  details: {stack.announce(running)}\n  log:     {place.log_file}")
@@ -41,19 +41,19 @@ def up(place: Place) -> int:
 
 
 def down(place: Place) -> int:
-    """Stop the stack; its data stays."""
+    """Stop the stack and keep its data."""
     print("Hangtag is down" if stack.down(place) else f"nothing runs on port {place.port}")
     return 0
 
 
 def status(place: Place) -> int:
-    """Say whether the stack runs; exit code 1 if not."""
+    """Print the state of the stack. Return exit code 1 if it does not run."""
     pid = process.running_pid(place)
     if pid is None:
         print(f"Hangtag is down (port {place.port})")
         return 1
-    known = stack.read(place)
-    print(f"Hangtag runs as process {pid}" + (f" at {known.api}" if known else ", not deployed"))
+    running = stack.read(place)
+    print(f"Hangtag runs as process {pid}" + (f" at {running.api}" if running else ", not deployed"))
     return 0
 
 

@@ -1,9 +1,8 @@
-"""`python -m local.demo [--once]`: the whole system, a simulated PBX, and each call's tag as it lands.
+"""`python -m local.demo [--once]`: the whole system, a simulated PBX, and each call's tag when it is written.
 
-Brings the embedded stack up, seeds tenants through the API and plays every call story over HTTP. With `--once` it
-ends by itself, with exit code 0 only if every story came to what it expects; without, it goes on with random calls
-until Ctrl-C. A stack that it started is stopped in the end; one that was running already is used as it is, and left
-running.
+Starts the embedded stack, seeds tenants through the API and plays every call story over HTTP. With `--once` it ends
+with exit code 0 only if every story had the expected result; without, it continues with random calls until Ctrl-C. A
+stack that the demo started is stopped at the end; a running stack is used unchanged and keeps running.
 """
 
 import argparse
@@ -38,10 +37,10 @@ from local.simulator import (
 from local.simulator.story import PROVIDER, TENANTS, StoryError
 
 HANGUP_TIMEOUT_SECONDS = 20
-# A running stack that waits longer for a hang-up can't show a lost one while somebody watches.
+# A running stack with a longer timeout cannot show a lost hang-up during the demo.
 LONGEST_TIMEOUT_SECONDS = 60
 DEFAULT_TIMEOUT_SECONDS = 14400
-# Two minutes of talk pass in six seconds: well within the time limit for hang-ups.
+# Two minutes of talk take six seconds, well within the timeout for hang-ups.
 SPEED = 20.0
 AT_ONCE = 10
 # The tenant that has a PBX of every kind.
@@ -53,17 +52,17 @@ PAUSE_SECONDS = (0.5, 3.0)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the demo; 0 if every call came to what its story expects, 1 if not or if the stack could not start."""
+    """Run the demo. Return 0 if every call had its story's result, 1 if not or if the stack could not start."""
     parser = argparse.ArgumentParser(prog="python -m local.demo", description=__doc__)
     parser.add_argument("--once", action="store_true", help="play every story once, then end")
     parser.add_argument("--speed", type=float, default=SPEED, help="how many times faster than life")
-    given = parser.parse_args(arguments)
-    # Started in the background, a program ignores Ctrl-C unless it is told not to.
+    options = parser.parse_args(arguments)
+    # A process started in the background ignores Ctrl-C by default.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     try:
         with _running_stack(Place(port_from_environment())) as running:
-            return _show(running, once=given.once, speed=given.speed)
+            return _show(running, once=options.once, speed=options.speed)
     except (LocalError, ApiError, StoryError) as error:
         print(f"hangtag: {error}", file=sys.stderr)
         return 1
@@ -74,26 +73,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 @contextmanager
 def _running_stack(place: Place) -> Iterator[stack.Stack]:
-    """The stack of this place: the one that runs, or one that is started for the demo and stopped after it."""
+    """Yield the running stack of this place, or start one for the demo and stop it afterwards."""
     if process.running_pid(place) is not None:
-        found = stack.read(place)
-        if found is None:
-            raise LocalError(f"something half started runs on port {place.port}: `make down` first")
-        _say(f"Hangtag runs already at {found.api}; it is used as it is")
-        yield found
+        existing = stack.read(place)
+        if existing is None:
+            raise LocalError(f"A half-started stack runs on port {place.port}. Run `make down` first.")
+        _print(f"Hangtag runs already at {existing.api}; it is used as it is")
+        yield existing
         return
-    _say(f"starting Hangtag on port {place.port} …")
+    _print(f"starting Hangtag on port {place.port} …")
     started = stack.up(place, {"HangupTimeoutSeconds": str(HANGUP_TIMEOUT_SECONDS)})
     stack.announce(started)
     try:
-        _say(f"Hangtag is up at {started.api}")
+        _print(f"Hangtag is up at {started.api}")
         yield started
     finally:
         # A second Ctrl-C must not leave the runtime behind.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         stack.down(place)
-        _say("Hangtag is down")
+        _print("Hangtag is down")
 
 
 def _show(running: stack.Stack, *, once: bool, speed: float) -> int:
@@ -103,22 +102,22 @@ def _show(running: stack.Stack, *, once: bool, speed: float) -> int:
         if once:
             show.look_again()
         else:
-            _say("every story was played once; random calls follow, until Ctrl-C")
+            _print("every story was played once; random calls follow, until Ctrl-C")
             show.play_at_random()
     except KeyboardInterrupt:
         show.stop.set()
         if once:
             raise
-        _say("ending …")
+        _print("ending …")
     finally:
         show.close()
-    _say(show.summary())
+    _print(show.summary())
     return 0 if show.ok else 1
 
 
 @dataclass(slots=True, kw_only=True)
 class Show:
-    """The playing of stories in the tenants' offices, and what came of it so far."""
+    """Player of stories in the tenants' offices, and the results so far."""
 
     stories: Sequence[Story]
     offices: Mapping[str, Office]
@@ -130,7 +129,7 @@ class Show:
     finished: list[tuple[Run, tuple[Verdict, ...]]] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     calls: int = 0
-    # One line at a time, and one count.
+    # Guards the output and the counters.
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
@@ -143,8 +142,8 @@ class Show:
         offices: dict[str, Office] = {
             name: build_office(operator, plan, name, providers if name == MAIN else (PROVIDER,)) for name in TENANTS
         }
-        _say(f"{len(offices)} tenants with {len(plan.employees)} employees and {len(plan.contacts)} contacts each")
-        _say(f"the first of them has {len(providers)} PBXs: {', '.join(providers)}")
+        _print(f"{len(offices)} tenants with {len(plan.employees)} employees and {len(plan.contacts)} contacts each")
+        _print(f"the first of them has {len(providers)} PBXs: {', '.join(providers)}")
         return cls(
             stories=_playable(running, [story for provider in providers for story in load_stories(provider)]),
             offices=offices,
@@ -156,17 +155,17 @@ class Show:
 
     @property
     def ok(self) -> bool:
-        """Whether all that was seen is as expected."""
+        """Return True if all results so far are as expected."""
         return not self.failed
 
     def play_all(self) -> None:
-        """Every story once, the slow ones first."""
+        """Play every story once, the slow ones first."""
         slow_first = sorted(self.stories, key=_seconds, reverse=True)
         for future in [self.pool.submit(self._play, story) for story in slow_first]:
             future.result()
 
     def play_at_random(self) -> None:
-        """One story after another, until it is stopped."""
+        """Play one story after another until the demo is stopped."""
         playing: set[Future[None]] = set()
         while not self.stop.wait(random.uniform(*PAUSE_SECONDS)):
             for future in [future for future in playing if future.done()]:
@@ -176,7 +175,7 @@ class Show:
                 playing.add(self.pool.submit(self._play, random.choice(self.stories)))
 
     def look_again(self) -> None:
-        """Look once more at every call that was well: later events of another must not have changed it."""
+        """Check every correct call again: later events of another call must not have changed it."""
         for run, verdicts in self.finished:
             for verdict in verdicts:
                 again = self.judge.look(run, verdict.expected)
@@ -184,7 +183,7 @@ class Show:
                     self._report(again, "changed afterwards")
 
     def summary(self) -> str:
-        """What came of it, in one line."""
+        """Return the result in one line."""
         if self.ok:
             return f"{self.calls} calls, each as its story expects"
         names = ", ".join(sorted(set(self.failed)))
@@ -202,7 +201,7 @@ class Show:
         for request in run.rejected:
             with self.lock:
                 self.failed.append(story.title)
-                _say(f"{story.title}: a request got an unexpected response: {request}")
+                _print(f"{story.title}: a webhook request was rejected: {request}")
         verdicts = self.judge.judge(
             run,
             within_seconds=self.lands_within,
@@ -213,7 +212,7 @@ class Show:
             self.finished.append((run, verdicts))
 
     def _landed(self, verdict: Verdict) -> None:
-        # What was not over when the demo ended is no mismatch.
+        # A call that was still open when the demo ended is not a mismatch.
         if self.stop.is_set():
             return
         with self.lock:
@@ -222,22 +221,22 @@ class Show:
 
     def _report(self, verdict: Verdict, why: str = "not as expected") -> None:
         with self.lock:
-            _say(describe(verdict))
+            _print(describe(verdict))
             if not verdict.ok:
                 self.failed.append(verdict.story)
-                _say(f"✗ MISMATCH: {verdict.story} is {why} (call id {verdict.call_id}):")
+                _print(f"✗ MISMATCH: {verdict.story} is {why} (call id {verdict.call_id}):")
                 for mismatch in verdict.mismatches:
-                    _say(f"    ✗ {mismatch}")
+                    _print(f"    ✗ {mismatch}")
 
 
 def _playable(running: stack.Stack, stories: Sequence[Story]) -> tuple[Story, ...]:
-    """The stories that end while somebody watches."""
+    """Return the stories that end during the demo."""
     timeout = int(running.parameters.get("HangupTimeoutSeconds", DEFAULT_TIMEOUT_SECONDS))
     if timeout <= LONGEST_TIMEOUT_SECONDS:
         return tuple(stories)
     slow = [story for story in stories if _loses_hangup(story)]
     for story in slow:
-        _say(f"left out: {story.name}, since this stack waits {timeout} s for a hang-up")
+        _print(f"left out: {story.name}, since this stack waits {timeout} s for a hang-up")
     return tuple(story for story in stories if story not in slow)
 
 
@@ -246,23 +245,23 @@ def _loses_hangup(story: Story) -> bool:
 
 
 def _seconds(story: Story) -> float:
-    """How long a story takes in life; longest if it has to wait for the time limit."""
+    """Return a story's duration in real time; infinite if it waits for the hang-up timeout."""
     return float("inf") if _loses_hangup(story) else sum(event.after for event in story.events)
 
 
 def describe(verdict: Verdict) -> str:
-    """One call in a line: story, direction, number, and what it left."""
+    """Describe one call in a line: story, direction, number and tag."""
     call: Mapping[str, Any] = verdict.call or {}
     direction = call.get("direction") or "?"
     number = mask(_values(verdict).get("Contact's number") or call.get("external") or "")
-    return f"{verdict.story:<44} {direction:<8} {number:<14} → {_left(verdict)}"
+    return f"{verdict.story:<44} {direction:<8} {number:<14} → {_tag(verdict)}"
 
 
 def _values(verdict: Verdict) -> dict[str, Any]:
     return {item["name"]: item["value"] for item in verdict.tag["fields"]} if verdict.tag else {}
 
 
-def _left(verdict: Verdict) -> str:
+def _tag(verdict: Verdict) -> str:
     call: Mapping[str, Any] = verdict.call or {}
     if verdict.tag is None:
         return f"no tag: {call.get('skip_reason') or 'nothing landed'}"
@@ -273,8 +272,8 @@ def _left(verdict: Verdict) -> str:
     duration = values["Duration"]
     length = "end unknown" if duration is None else f"{duration} s"
     where = ", on a task" if verdict.tag["task_id"] else ""
-    seen = ", hidden" if verdict.tag["hidden"] else ""
-    return f"Call {values['Type']}, {_name(values['Employee'])}, contact {contact}, {length}{where}{seen}"
+    hidden = ", hidden" if verdict.tag["hidden"] else ""
+    return f"Call {values['Type']}, {_name(values['Employee'])}, contact {contact}, {length}{where}{hidden}"
 
 
 def _name(person: Mapping[str, str] | None) -> str:
@@ -282,13 +281,13 @@ def _name(person: Mapping[str, str] | None) -> str:
 
 
 def mask(number: str) -> str:
-    """A number without its middle; short ones, and words in place of one, are nobody's secret."""
+    """Mask the middle of a number. Short numbers and words in place of a number stay as they are."""
     if len(number) <= 4 or number.isalpha():
         return number or "withheld"
     return f"{number[:5]}***{number[-4:]}" if len(number) > 9 else f"{number[:1]}***{number[-2:]}"
 
 
-def _say(text: str) -> None:
+def _print(text: str) -> None:
     print(f"{datetime.now().astimezone():%H:%M:%S}  {text}", flush=True)
 
 

@@ -1,9 +1,9 @@
-"""A door for tests that make AWS calls fail; closed unless HANGTAG_FAULT_ENDPOINT opens it.
+"""Fault injection for tests that make AWS calls fail; off unless HANGTAG_FAULT_ENDPOINT is set.
 
-It names a proxy that the test runs. The functions' calls go through it by themselves, since it is
-their endpoint. The state machine's own calls never cross a socket here, so they ask it at
-`/_fault/before` and `/_fault/after` whether to fail: 500 is yes. Failing before, the call is not
-made; after, it took effect.
+The variable contains the URL of a proxy that the test runs. The functions' calls go through it, since
+it is their endpoint. The state machine's own calls do not cross a socket here; each sends a request to
+`/_fault/before` and `/_fault/after` of the proxy, and status 500 makes it fail. A call that fails
+before is not made; a call that fails after took effect.
 """
 
 import importlib
@@ -12,12 +12,12 @@ import urllib.error
 import urllib.request
 from typing import Any
 
-# A test may hold a call back for a while.
-ANSWER_SECONDS = 60
+# A test can delay a call for a while.
+RESPONSE_SECONDS = 60
 
 
 def install(endpoint: str | None) -> None:
-    """Put the door before the state machine's calls, if a test asked for it."""
+    """Wrap the state machine's calls, if a test set the endpoint."""
     if not endpoint:
         return
     machines: Any = importlib.import_module("ministack.services.stepfunctions")
@@ -30,20 +30,20 @@ def install(endpoint: str | None) -> None:
         error = machines._ExecutionError(
             machines._prefix_sdk_error(name, "InternalServerErrorException"), "injected by a test"
         )
-        asked = _Question(endpoint, f"{name}:{action}", parameters, error)
-        return asked.around(lambda: call_service(resource, parameters))
+        fault = _Fault(endpoint, f"{name}:{action}", parameters, error)
+        return fault.around(lambda: call_service(resource, parameters))
 
     def function(reference: Any, event: Any) -> Any:
         error = machines._ExecutionError("Lambda.ServiceException", "injected by a test")
-        asked = _Question(endpoint, "lambda:invoke", event, error)
-        return asked.around(lambda: call_function(reference, event))
+        fault = _Fault(endpoint, "lambda:invoke", event, error)
+        return fault.around(lambda: call_function(reference, event))
 
     machines._invoke_aws_sdk_integration = service
     machines._call_lambda = function
 
 
-class _Question:
-    """Asks a test about one call of the state machine."""
+class _Fault:
+    """Fault that a test can inject into one call of the state machine."""
 
     def __init__(self, endpoint: str, operation: str, parameters: Any, error: Exception) -> None:
         self._endpoint = endpoint
@@ -52,13 +52,13 @@ class _Question:
         self._body = json.dumps(body).encode()
 
     def around(self, call: Any) -> Any:
-        """Make the call. Raises instead of it, or after it, if the test wants so."""
+        """Make the call. Raises before or after it if the test requests a fault."""
         if self._fails("before"):
             raise self._error
         try:
             result = call()
         except Exception:
-            # Told all the same, so that the test counts pairs; the call's own failure stands.
+            # The test counts pairs, so it needs the second request too; the call's own error is raised.
             self._fails("after")
             raise
         if self._fails("after"):
@@ -73,10 +73,10 @@ class _Question:
         )
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
-            with opener.open(request, timeout=ANSWER_SECONDS):
+            with opener.open(request, timeout=RESPONSE_SECONDS):
                 return False
         except urllib.error.HTTPError as error:
             return error.code == 500
         except OSError:
-            # The test is gone, and its proxy with it.
+            # The test and its proxy have ended.
             return False

@@ -1,4 +1,4 @@
-"""The runtime's process, seen from outside: starting it, finding it, ending it."""
+"""Control of the runtime's process: start, look-up and stop."""
 
 import contextlib
 import fcntl
@@ -21,9 +21,9 @@ POLL_SECONDS = 0.05
 
 
 def running_pid(place: Place) -> int | None:
-    """The process id of the stack's runtime, or None when it does not run.
+    """Return the process id of the stack's runtime; None if it does not run.
 
-    The lock on the pid file tells, not the number in it, which may be another process's by now.
+    The lock on the pid file decides, not the number in it, which can belong to another process by now.
     """
     try:
         with place.pid_file.open() as file:
@@ -37,11 +37,11 @@ def running_pid(place: Place) -> int | None:
 
 
 def start(place: Place, environment: dict[str, str]) -> int:
-    """Start the runtime as a daemon and wait until it answers. Raises LocalError.
+    """Start the runtime as a daemon and wait until it responds. Raises LocalError.
 
-    Whatever interrupts the wait, no process stays behind.
+    An interruption of the wait leaves no process behind.
     """
-    refuse_taken_port(place.port)
+    check_port_is_free(place.port)
     place.directory.mkdir(parents=True, exist_ok=True)
     with place.log_file.open("wb") as log:
         process = subprocess.Popen(
@@ -51,7 +51,7 @@ def start(place: Place, environment: dict[str, str]) -> int:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            # Its own session: the terminal's Ctrl-C is not for it, and its group holds its workers.
+            # Its own session: Ctrl-C in the terminal does not reach it, and its group contains its workers.
             start_new_session=True,
         )
     try:
@@ -61,7 +61,7 @@ def start(place: Place, environment: dict[str, str]) -> int:
         process.wait()
         place.pid_file.unlink(missing_ok=True)
         raise
-    # Not waited for again: the daemon outlives this object.
+    # The daemon outlives this object, which must not wait for it.
     process.returncode = 0
     return process.pid
 
@@ -80,8 +80,8 @@ def _await_ready(place: Place, process: "subprocess.Popen[bytes]") -> None:
 
 
 def answers(url: str) -> bool:
-    """Whether a GET is answered with 2xx."""
-    # A proxy from the environment is not for loopback.
+    """Return True if a GET returns a 2xx."""
+    # Ignore a proxy from the environment for loopback.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(url, timeout=5):
@@ -91,7 +91,7 @@ def answers(url: str) -> bool:
 
 
 def log_tail(place: Place, lines: int = 20) -> str:
-    """The end of the runtime's log."""
+    """Return the last lines of the runtime's log."""
     try:
         return "\n".join(place.log_file.read_text(errors="replace").splitlines()[-lines:])
     except FileNotFoundError:
@@ -99,9 +99,9 @@ def log_tail(place: Place, lines: int = 20) -> str:
 
 
 def stop(place: Place, *, keep: bool = True) -> bool:
-    """End the stack's runtime and all its workers; returns whether there was one.
+    """End the stack's runtime and all its workers. Return True if it was running.
 
-    It gets its time to save the state, unless that is not to be kept; after a deadline it is killed.
+    With `keep` the runtime has time to save its state; after a deadline it is killed.
     """
     pid = running_pid(place)
     if pid is None:
@@ -117,7 +117,7 @@ def stop(place: Place, *, keep: bool = True) -> bool:
 
 
 def _end_group(leader: int) -> None:
-    """Kill what is left of a process group and wait until nothing is."""
+    """Kill the remaining processes of a group and wait until all have ended."""
     deadline = time.monotonic() + STOPPED_WITHIN_SECONDS
     while True:
         _reap(leader)
@@ -133,13 +133,13 @@ def _end_group(leader: int) -> None:
 
 
 def _reap(pid: int) -> None:
-    # A test's own child would stay a zombie, and look alive to whoever counts processes.
+    # A child of a test would stay a zombie, and a count of processes would include it.
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)
 
 
 def group_members(leader: int) -> list[int]:
-    """The living processes of a group; zombies do not count."""
+    """Return the living processes of a group; zombies do not count."""
     return [pid for pid, group, state in _processes() if group == leader and state != "Z"]
 
 
@@ -150,21 +150,21 @@ def _processes() -> list[tuple[int, int, str]]:
         )
         rows = (line.split() for line in listing.stdout.splitlines())
         return [(int(pid), int(group), state[:1]) for pid, group, state in rows]
-    found = []
+    processes = []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
             continue
         try:
-            # The command stands in parentheses and may hold anything, so count from its end.
+            # The command is in parentheses and can contain any character, so fields are counted after it.
             fields = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()
         except (FileNotFoundError, ProcessLookupError):
             continue
-        found.append((int(entry.name), int(fields[2]), fields[0]))
-    return found
+        processes.append((int(entry.name), int(fields[2]), fields[0]))
+    return processes
 
 
-def refuse_taken_port(port: int) -> None:
-    """Raise LocalError when something listens on the port already."""
+def check_port_is_free(port: int) -> None:
+    """Raise LocalError if another process listens on the port."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         if probe.connect_ex((HOST, port)) != 0:
             return
@@ -174,7 +174,7 @@ def refuse_taken_port(port: int) -> None:
 
 
 def port_holder(port: int) -> str | None:
-    """Who listens on a port of this machine, as `name (process id)`, if that can be found out."""
+    """Return the process that listens on a port of this machine, as `name (process id)`; None if unknown."""
     if Path("/proc/net/tcp").exists():
         return _holder_by_proc(port)
     lsof = shutil.which("lsof")

@@ -1,4 +1,4 @@
-"""The process that is AWS on this machine: ministack, bound to loopback, with its gaps bridged.
+"""Process that emulates AWS on this machine: ministack, bound to loopback, with workarounds for its gaps.
 
 Run by `local.process.start` as `python -m local.runtime <port>`. Ends itself and its workers on
 SIGTERM, on SIGINT and after HANGTAG_MAX_SECONDS (12 hours unless set), saving the services' state; on SIGUSR1 without.
@@ -25,43 +25,43 @@ from local import faults, gaps
 from local.place import ACCOUNT, HOST, REGION, Place
 
 MAX_SECONDS = 12 * 3600
-# How long work in progress may go on after the signal.
+# Time that work in progress has after the signal.
 DRAIN_SECONDS = 5.0
 
 logger = logging.getLogger("local.runtime")
 
 
 def environment(place: Place) -> dict[str, str]:
-    """What ministack and the functions' workers read from the environment."""
+    """Return the environment of ministack and of the functions' workers."""
     variables = {
         "GATEWAY_PORT": str(place.port),
-        # By default it would listen on all interfaces, with no password.
+        # By default it listens on all interfaces, without a password.
         "BIND_HOST": HOST,
         "MINISTACK_HOST": HOST,
         "MINISTACK_REGION": REGION,
         "MINISTACK_ACCOUNT_ID": ACCOUNT,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_REGION": REGION,
-        # Not credentials: an account as a key is that account's root, with any secret.
+        # Not credentials: an account id as the key is that account's root user, with any secret.
         "AWS_ACCESS_KEY_ID": ACCOUNT,
         "AWS_SECRET_ACCESS_KEY": "local",
         "AWS_EC2_METADATA_DISABLED": "true",
-        # Policies are enforced: a right that the template forgot is missing here too.
+        # Policies are enforced: a permission that is missing in the template is missing here too.
         "AUTH": "true",
         "PERSIST_STATE": "1",
         "STATE_DIR": str(place.state),
         "S3_PERSIST": "1",
         "S3_DATA_DIR": str(place.objects),
-        # Workers take some 50 MB each and have no bound by default; `gaps` makes calls wait.
+        # Workers use about 50 MB each and are unlimited by default; `gaps` makes calls wait.
         "LAMBDA_ACCOUNT_CONCURRENCY": os.environ.get("HANGTAG_WORKERS", "8"),
         "LAMBDA_WARM_TTL_SECONDS": "60",
         "LAMBDA_EXECUTOR": "local",
         # Listeners of services that Hangtag does not use.
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
-        # Docker is never asked: it would look for containers of its own to remove.
+        # Docker must not be used: the runtime would search for its own containers to remove.
         "DOCKER_HOST": "unix:///nonexistent/docker.sock",
-        # Its pid file and its workers' folders lie in the temporary folder.
+        # The temporary folder contains its pid file and its workers' folders.
         "TMPDIR": str(place.temporary),
         "NO_PROXY": f"{HOST},localhost",
         "no_proxy": f"{HOST},localhost",
@@ -73,7 +73,7 @@ def environment(place: Place) -> dict[str, str]:
 
 
 def main() -> None:
-    """Serve until told to end, or until the time is up."""
+    """Serve until a signal, or until the time is up."""
     place = Place(int(sys.argv[1]))
     lock = _claim(place)
     _prepare(place)
@@ -85,7 +85,7 @@ def main() -> None:
 
 
 def _claim(place: Place) -> TextIO:
-    """Write the pid file and hold its lock, which says that this process lives."""
+    """Write the pid file and lock it, which marks this process as running."""
     place.directory.mkdir(parents=True, exist_ok=True)
     file = place.pid_file.open("a+")
     try:
@@ -99,21 +99,21 @@ def _claim(place: Place) -> TextIO:
 
 
 def _prepare(place: Place) -> None:
-    """Set the environment before anything of ministack is imported: it reads it on import."""
+    """Set the environment. Must run before ministack is imported, which reads it at import."""
     shutil.rmtree(place.temporary, ignore_errors=True)
     place.temporary.mkdir(parents=True)
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]
-    # Workers take the package from the layer, as on AWS, not from the checkout.
+    # Workers import the package from the layer, as on AWS, not from the checkout.
     os.environ.pop("PYTHONPATH", None)
     os.environ.update(environment(place))
     tempfile.tempdir = None
 
 
 class _Server(uvicorn.Server):
-    """Serves the runtime. `listening` is set when it does; what ends it is `_until_ended`, and no signal by itself.
+    """HTTP server of the runtime. `listening` is set when it serves; `_until_ended` ends it, not a signal.
 
-    The runtime's own server parses HTTP in Python, which takes nearly half of all that the runtime does.
+    The runtime's own server parses HTTP in Python, which takes nearly half of the runtime's time.
     """
 
     def __init__(self, app: Any, port: int) -> None:
@@ -128,7 +128,7 @@ class _Server(uvicorn.Server):
                 timeout_graceful_shutdown=1,
                 log_config=None,
                 access_log=False,
-                # The runtime sets them as AWS does.
+                # The runtime sets these headers like AWS.
                 server_header=False,
                 date_header=False,
             )
@@ -137,11 +137,11 @@ class _Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave signals alone."""
+        """Do not handle signals."""
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to serve."""
+        """Start to serve."""
         await super().startup(sockets)
         self.listening.set()
 
@@ -169,7 +169,7 @@ def _log_functions(place: Place) -> None:
 
 
 async def _until_ended(bridged: gaps.Bridged, server: _Server) -> None:
-    """Begin where the last run ended; wait for a signal or the time limit; let work come to its end."""
+    """Resume the executions of the last run, wait for a signal or the time limit, and finish work in progress."""
     await server.listening.wait()
     bridged.resume_executions()
     ended = asyncio.Event()
@@ -181,7 +181,7 @@ async def _until_ended(bridged: gaps.Bridged, server: _Server) -> None:
         importlib.import_module("ministack.app").PERSIST_STATE = False  # type: ignore[attr-defined]
         ended.set()
 
-    # So `process.stop` asks for it where nobody will read the data again.
+    # `process.stop` sends this signal if the data is not needed any more.
     loop.add_signal_handler(signal.SIGUSR1, end_and_save_nothing)
     loop.call_later(float(os.environ.get("HANGTAG_MAX_SECONDS", MAX_SECONDS)), ended.set)
     await ended.wait()
@@ -197,7 +197,7 @@ async def _until_ended(bridged: gaps.Bridged, server: _Server) -> None:
 def _leave(place: Place) -> None:
     """End the workers, then the process at once.
 
-    Executions wait in threads for a token that may come in hours: they would hold up a normal exit.
+    Executions wait in threads for a token that can take hours, and would block a normal exit.
     """
     importlib.import_module("ministack.core.lambda_runtime").reset()
     shutil.rmtree(place.temporary, ignore_errors=True)

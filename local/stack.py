@@ -1,4 +1,4 @@
-"""The embedded stack as a whole: up, down, and a context for tests."""
+"""Embedded stack: up, down, and a context manager for tests."""
 
 import importlib.metadata
 import importlib.util
@@ -17,9 +17,9 @@ from local import process
 from local.place import ACCOUNT, COMMON_STACK_FILE, DEFAULT_PORT, REGION, LocalError, Place
 
 PYTHON = (3, 11)
-# The bridges in `gaps` reach into this version's internals.
+# The workarounds in `gaps` patch this version's internals.
 MINISTACK = "1.5.33"
-# What the embedded stack and the functions import → the package that brings it.
+# Module imported by the embedded stack or the functions → the package that provides it.
 PACKAGES = {
     "ministack": "ministack",
     "hypercorn": "hypercorn",
@@ -36,13 +36,13 @@ PACKAGES = {
     "phonenumbers": "phonenumberslite",
     "jwt": "pyjwt[crypto]",
 }
-# A test's stack ends by itself when the test was killed.
+# Limits the life of a stack whose test was killed.
 TEST_MAX_SECONDS = 3600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:
-    """A running stack. Its fields are those of `.local/stack.json`, see `write`."""
+    """A running stack. The fields are those of `.local/stack.json`, see `write`."""
 
     api: str
     console: str | None
@@ -67,25 +67,26 @@ class Stack:
     environment: Mapping[str, str] = field(repr=False)
 
     def client(self, service: str) -> Any:
-        """A botocore client of one of the runtime's services."""
+        """Return a botocore client of one of the runtime's services."""
         from local.deploy import client
 
         return client(self.endpoint, service)
 
     def invoke(self, function: str, event: Mapping[str, Any]) -> Any:
-        """Invoke a function by its logical id. Returns its answer; LocalError if it failed."""
-        answer = self.client("lambda").invoke(FunctionName=self.functions[function], Payload=json.dumps(event).encode())
-        body = json.loads(answer["Payload"].read() or b"null")
-        if "FunctionError" in answer:
+        """Invoke a function by its logical id. Return its result. Raises LocalError if it failed."""
+        lambdas = self.client("lambda")
+        response = lambdas.invoke(FunctionName=self.functions[function], Payload=json.dumps(event).encode())
+        body = json.loads(response["Payload"].read() or b"null")
+        if "FunctionError" in response:
             raise LocalError(f"{function} failed: {body}")
         return body
 
     def invoke_sweep(self) -> Any:
-        """Run the sweeper now instead of at its next minute."""
+        """Run the sweeper now instead of in the next minute."""
         return self.invoke("TrackerFunction", {"source": "hangtag.sweep"})
 
     def restart(self) -> "Stack":
-        """`down` and `up` again, with the data; all but the process id is as before."""
+        """Stop and start the stack with its data. Only the process id changes."""
         place = Place(self.port)
         down(place)
         return up(place, self.parameters, self.environment)
@@ -96,9 +97,9 @@ def up(
     parameters: Mapping[str, str] | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Stack:
-    """Bring the stack up, or up to date; quick when it is both already. Raises LocalError.
+    """Start the stack, or update it; fast if nothing changed. Raises LocalError.
 
-    A runtime that this call started is ended again if anything fails or interrupts it.
+    A failure or an interruption ends a runtime that this call started.
     """
     check_machine()
     had_state = place.state.exists()
@@ -118,16 +119,16 @@ def up(
 
 
 def _sweep(stack: Stack) -> None:
-    """Look after calls that the restart may have left alone, not just at the next minute."""
+    """Sweep now: calls that the restart interrupted must not wait for the next minute."""
     try:
         stack.invoke_sweep()
     except LocalError as error:
-        # The schedule tries again within the minute, and a stack that is up can be looked into.
+        # The schedule sweeps again within a minute, and a running stack can be inspected.
         logging.getLogger(__name__).warning("the sweep after the restart failed: %s", error)
 
 
 def down(place: Place, *, keep: bool = True) -> bool:
-    """Stop the stack, keeping its data or not; returns whether it ran. Raises LocalError if it stays."""
+    """Stop the stack, and keep its data or not. Return True if it ran. Raises LocalError if it does not end."""
     stopped = process.stop(place, keep=keep)
     place.stack_file.unlink(missing_ok=True)
     announced = _read(COMMON_STACK_FILE)
@@ -137,20 +138,20 @@ def down(place: Place, *, keep: bool = True) -> bool:
 
 
 def check_machine() -> None:
-    """Raise LocalError, naming the way out, when Python is too old or a package is missing."""
+    """Raise LocalError with a solution if Python is too old or a package is missing."""
     if sys.version_info < PYTHON:
-        found = ".".join(map(str, sys.version_info[:3]))
-        raise LocalError(f"Python {found} is too old; Hangtag needs 3.11 or newer: `make up PYTHON=…`")
+        installed = ".".join(map(str, sys.version_info[:3]))
+        raise LocalError(f"Python {installed} is too old; Hangtag needs 3.11 or newer: `make up PYTHON=…`")
     for module, package in PACKAGES.items():
         if importlib.util.find_spec(module) is None:
             raise LocalError(f"the package {package} is missing: `make up` installs it")
     version = importlib.metadata.version("ministack")
     if version != MINISTACK:
-        raise LocalError(f"ministack {version} is installed, not {MINISTACK}: `make up` mends it")
+        raise LocalError(f"ministack {version} is installed, not {MINISTACK}: `make up` installs it")
 
 
 def _deploy(place: Place, parameters: Mapping[str, str], environment: Mapping[str, str]) -> Stack:
-    # Imported here, so that a missing package is reported in words first.
+    # Imported here because `check_machine` reports missing packages first.
     from local.deploy import client, deploy
 
     deployed = deploy(place, parameters)
@@ -182,7 +183,7 @@ def _deploy(place: Place, parameters: Mapping[str, str], environment: Mapping[st
 
 
 def write(file: Path, stack: Stack) -> None:
-    """Write `stack.json`. It holds the operator's token, so only its owner may read it."""
+    """Write `stack.json`. It contains the operator's token, so only its owner can read it."""
     file.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(asdict(stack), indent=2) + "\n"
     partial = file.with_suffix(".partial")
@@ -192,20 +193,20 @@ def write(file: Path, stack: Stack) -> None:
 
 
 def announce(stack: Stack) -> Path:
-    """Write `.local/stack.json`, unless another stack that runs is described there; returns where it stands.
+    """Write `.local/stack.json`, unless it describes another running stack. Return the path of the stack's file.
 
-    The stack of the default port always takes the place.
+    The stack of the default port always overwrites it.
     """
     holder = _read(COMMON_STACK_FILE)
-    taken = holder is not None and holder.port != stack.port and process.running_pid(Place(holder.port)) is not None
-    if taken and stack.port != DEFAULT_PORT:
+    in_use = holder is not None and holder.port != stack.port and process.running_pid(Place(holder.port)) is not None
+    if in_use and stack.port != DEFAULT_PORT:
         return Place(stack.port).stack_file
     write(COMMON_STACK_FILE, stack)
     return COMMON_STACK_FILE
 
 
 def read(place: Place) -> Stack | None:
-    """The running stack as `up` wrote it down, or None."""
+    """Return the running stack as `up` wrote it; None if it does not run."""
     return _read(place.stack_file)
 
 
@@ -224,17 +225,17 @@ def running(
     parameters: Mapping[str, str] | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[Stack]:
-    """A stack for a test, ended with the context; what an earlier one left is forgotten, and so is this one's data.
+    """Run a stack for a test, and end it with the context. Deletes the data of earlier stacks and of this one.
 
-    `fault_endpoint` opens the fault door (see `faults`); `environment` is the runtime's.
+    `fault_endpoint` enables fault injection (see `faults`); `environment` is added to the runtime's.
     """
     place = Place(port)
     down(place, keep=False)
     shutil.rmtree(place.directory, ignore_errors=True)
-    given = {"HANGTAG_MAX_SECONDS": str(TEST_MAX_SECONDS), **(environment or {})}
+    variables = {"HANGTAG_MAX_SECONDS": str(TEST_MAX_SECONDS), **(environment or {})}
     if fault_endpoint:
-        given["HANGTAG_FAULT_ENDPOINT"] = fault_endpoint
-    stack = up(place, parameters, given)
+        variables["HANGTAG_FAULT_ENDPOINT"] = fault_endpoint
+    stack = up(place, parameters, variables)
     try:
         yield stack
     finally:

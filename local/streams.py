@@ -1,10 +1,10 @@
-"""Reading a table's stream into a function, nearer to AWS than the runtime's own reader.
+"""Reader of a table's stream that is closer to AWS than the runtime's own reader.
 
-That one ignores partial-batch replies and the retry count, and works through one record after the
-other, so a record that always fails stops all calls. Here the changes of one item stay in order,
-those of different items run beside each other, and what fails too often goes to the mapping's
-destination. Where a function answers which records of a batch failed, batches hold one record, which
-spares reading that (see `transform`); others get what waits for them, up to their batch's size.
+The runtime's reader ignores partial-batch responses and the retry count, and processes one record after
+the other, so a record that always fails stops all calls. Here the changes of one item stay in order,
+changes of different items run in parallel, and records that fail too often go to the mapping's
+destination. For functions with partial-batch responses, batches contain one record, so the response need
+not be read (see `transform`); other functions receive all waiting records, up to their batch size.
 """
 
 import json
@@ -15,9 +15,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-# Items worked on at once; the machine is small.
+# Items processed in parallel; the machine is small.
 WIDTH = 4
-# Records looked at beyond the first unfinished one.
+# Records read after the first unfinished one.
 WINDOW = 500
 LONGEST_REST_SECONDS = 10.0
 
@@ -26,22 +26,22 @@ logger = logging.getLogger("local.streams")
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One record, its absolute position in the stream, and the key of the item that it is of."""
+    """One record, its absolute position in the stream, and the key of its item."""
 
     position: int
     item: str
     record: Any
 
 
-# The changes that a function is given at once.
+# Changes of one invocation.
 Batch = list[Change]
 
 
 @dataclass(slots=True)
 class Progress:
-    """What one mapping does with its stream's records, by their absolute position.
+    """Progress of one mapping on its stream's records, by their absolute position.
 
-    `items` has the key of each record that was looked at, None for one that the mapping does not want.
+    `items` contains the key of each record that was read, None for one that the mapping's filter excludes.
     """
 
     running: int = 0
@@ -53,13 +53,13 @@ class Progress:
 
 
 def table_of(mapping: Any) -> str:
-    """The table whose stream a mapping reads."""
+    """Return the table whose stream a mapping reads."""
     source: str = mapping["EventSourceArn"]
     return source.partition("/stream/")[0].rpartition("/")[2]
 
 
 class StreamReader:
-    """Stands in for the runtime's poller of streams, and is called in its loop."""
+    """Replacement of the runtime's stream poller, called in its loop."""
 
     def __init__(self, lambdas: Any, tables: Any, rest_seconds: float) -> None:
         self._lambdas = lambdas
@@ -69,7 +69,7 @@ class StreamReader:
         self._progress: dict[str, Progress] = {}
 
     def poll(self) -> bool:
-        """Start what can be started; returns whether anything was."""
+        """Start all batches that can run. Return True if any was started."""
         started = False
         for account, region, mapping in self._lambdas._iter_all_esms():
             if ":dynamodb:" not in mapping.get("EventSourceArn", "") or not mapping.get("Enabled", True):
@@ -83,8 +83,8 @@ class StreamReader:
     def _advance(self, mapping: Any) -> bool:
         source, table = mapping["EventSourceArn"], table_of(mapping)
         function, _ = self._lambdas._get_func_record_for_qualifier(mapping["FunctionName"], mapping.get("Qualifier"))
-        known = self._tables._tables.get(table)
-        if function is None or not known or known.get("LatestStreamArn") != source:
+        described = self._tables._tables.get(table)
+        if function is None or not described or described.get("LatestStreamArn") != source:
             return False
         with self._lock:
             progress = self._progress.setdefault(mapping["UUID"], Progress())
@@ -96,7 +96,7 @@ class StreamReader:
         return bool(chosen)
 
     def _first_unfinished(self, mapping: Any, progress: Progress) -> int:
-        """Move the mapping's position, which the runtime persists, over all that is done."""
+        """Move the mapping's position, which the runtime persists, past all finished records."""
         horizon: int = self._tables.stream_start_position(table_of(mapping))
         with self._lambdas._dynamodb_stream_positions_lock:
             positions = self._lambdas._dynamodb_stream_positions
@@ -109,7 +109,7 @@ class StreamReader:
         return first
 
     def _choose(self, mapping: Any, progress: Progress, first: int, records: list[Any]) -> list[Batch]:
-        """The batches to start now: of each item the changes that are next, if it is its turn."""
+        """Return the batches to start now: the next changes of each item that is not in progress."""
         size = int(mapping.get("BatchSize", 1))
         chosen: list[Batch] = []
         waiting = {item for item, until in progress.rest_until.items() if until > time.monotonic()}
@@ -120,7 +120,7 @@ class StreamReader:
             if item is None or item in waiting or item in progress.busy:
                 continue
             if not chosen or len(chosen[-1]) >= size:
-                # A batch that is closed keeps its items to itself.
+                # The items of a full batch must not be in another batch.
                 progress.busy.update(change.item for batch in chosen for change in batch)
                 if progress.running + len(chosen) >= WIDTH or item in progress.busy:
                     continue
@@ -133,11 +133,11 @@ class StreamReader:
         return chosen
 
     def _item(self, mapping: Any, progress: Progress, position: int, record: Any) -> str | None:
-        """The key of the item that a record is of; None if the mapping's filter leaves it out."""
+        """Return the key of a record's item; None if the mapping's filter excludes it."""
         if position not in progress.items:
-            wanted = self._lambdas._apply_filter_criteria([record], mapping)
-            progress.items[position] = json.dumps(record["dynamodb"]["Keys"], sort_keys=True) if wanted else None
-            if not wanted:
+            matches = self._lambdas._apply_filter_criteria([record], mapping)
+            progress.items[position] = json.dumps(record["dynamodb"]["Keys"], sort_keys=True) if matches else None
+            if not matches:
                 progress.done.add(position)
         return progress.items[position]
 
@@ -163,11 +163,11 @@ class StreamReader:
                     rest = self._rest_seconds * 2 ** (progress.tries[change.position] - 1)
                     progress.rest_until[change.item] = time.monotonic() + min(rest, LONGEST_REST_SECONDS)
             self._first_unfinished(mapping, progress)
-        named = ", ".join(str(change.position) for change in batch)
+        positions = ", ".join(str(change.position) for change in batch)
         if not failed:
-            logger.info("change %s was read", named)
+            logger.info("change %s was read", positions)
             return
-        logger.warning("change %s failed: %s", named, body)
+        logger.warning("change %s failed: %s", positions, body)
         if over:
             logger.error("change %s was given up: %s", ", ".join(str(change.position) for change in over), body)
             self._lambdas._send_ddb_stream_failure_record(
@@ -181,7 +181,7 @@ class StreamReader:
 
     @staticmethod
     def _is_given_up(mapping: Any, progress: Progress, position: int, record: Any) -> bool:
-        """Count a failed try; whether it was the last. -1 is for ever, as on AWS."""
+        """Count a failed attempt. Return True if it was the last. -1 means without a limit, as on AWS."""
         progress.tries[position] += 1
         retries = int(mapping.get("MaximumRetryAttempts", -1))
         oldest = int(mapping.get("MaximumRecordAgeInSeconds", -1))

@@ -1,4 +1,4 @@
-"""Looks at what `sam build` left: would Lambda take it and could it run there, does each function import?
+"""Checks of the artifacts of `sam build`: size, platform, and the import of each function.
 
 python -m tools.artifacts .aws-sam/build             for Lambda: wheels, processor, size
 python -m tools.artifacts --import .aws-sam/build    for the host (HANGTAG_LAYER_TARGET=host): imports
@@ -32,7 +32,7 @@ if not callable(getattr(importlib.import_module(module), name, None)):
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """A function as built. Its folder comes before its layers' on Lambda's path."""
+    """A built function. Its folder precedes its layers' on Lambda's path."""
 
     name: str
     handler: str
@@ -41,24 +41,24 @@ class Artifact:
     environment: Mapping[str, str]
 
     def unzipped_bytes(self) -> int:
-        """What counts against Lambda's quota."""
+        """Return the size that counts against Lambda's quota."""
         files = (path for folder in (self.folder, *self.layers) for path in folder.rglob("*"))
         return sum(path.stat().st_size for path in files if path.is_file())
 
 
 def artifacts(build: Path) -> list[Artifact]:
-    """The functions of a build folder, as its template describes them."""
+    """Return the functions of a build folder, as its template describes them."""
     template: dict[str, Any] = yaml_parse((build / "template.yaml").read_text())
     shared = template.get("Globals", {}).get("Function", {})
     defaults = {name: body.get("Default", "") for name, body in template.get("Parameters", {}).items()}
     resources = template["Resources"]
-    found = []
+    built = []
     for name, resource in resources.items():
         if resource["Type"] != "AWS::Serverless::Function":
             continue
         properties = {**shared, **resource["Properties"]}
         layers = [*shared.get("Layers", []), *resource["Properties"].get("Layers", [])]
-        found.append(
+        built.append(
             Artifact(
                 name=name,
                 handler=properties["Handler"],
@@ -67,25 +67,25 @@ def artifacts(build: Path) -> list[Artifact]:
                 environment=_variables(shared, defaults) | _variables(resource["Properties"], defaults),
             )
         )
-    return found
+    return built
 
 
 def _variables(properties: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, str]:
-    """A parameter's default stands for it, and "unknown" for what only a deployment knows."""
-    given = properties.get("Environment", {}).get("Variables", {})
+    """Return a function's environment: parameters by their default, "unknown" for values of a deployment."""
+    variables = properties.get("Environment", {}).get("Variables", {})
     return {
         name: str(defaults.get(value.get("Ref", ""), "unknown")) if isinstance(value, dict) else str(value)
-        for name, value in given.items()
+        for name, value in variables.items()
     }
 
 
 def import_fault(artifact: Artifact) -> str | None:
-    """Why the handler can't be imported with only the standard library, the artifact and its layers."""
+    """Import the handler with only the standard library, the artifact and its layers. Return the error, or None."""
     module, name = artifact.handler.rsplit(".", 1)
     folders = [artifact.folder, *(layer / "python" for layer in artifact.layers)]
     ran = subprocess.run(
         [sys.executable, "-I", "-S", "-B", "-c", PROBE, module, name, *map(str, folders)],
-        # All that there is: what else a developer has set must not help.
+        # The complete environment: a developer's variables must not help.
         env={"AWS_REGION": "eu-central-1", "AWS_DEFAULT_REGION": "eu-central-1", **artifact.environment},
         cwd=artifact.folder,
         capture_output=True,
@@ -97,7 +97,7 @@ def import_fault(artifact: Artifact) -> str | None:
 
 
 def platform_faults(layer: Path) -> list[str]:
-    """What in a layer is not for Python 3.13 on arm64."""
+    """Return the files of a layer that are not for Python 3.13 on arm64."""
     wheels = sorted(layer.rglob("*.dist-info/WHEEL"))
     faults = [f"{path.parent.name} is a wheel for {tags}" for path in wheels if (tags := _foreign_tags(path))]
     libraries = sorted(layer.rglob("*.so*"))
@@ -125,31 +125,31 @@ def _is_arm64(library: Path) -> bool:
 
 
 def faults(build: Path, *, try_import: bool) -> list[str]:
-    """All that is wrong with a build. For the host if its imports are to be tried, else for Lambda."""
+    """Return all faults of a build: with `try_import` of one for the host, otherwise of one for Lambda."""
     built = artifacts(build)
-    found = [
+    messages = [
         f"{artifact.name} has {size} bytes with its layers, over Lambda's {MAX_UNZIPPED_BYTES}"
         for artifact in built
         if (size := artifact.unzipped_bytes()) > MAX_UNZIPPED_BYTES
     ]
     if try_import:
-        return found + [fault for artifact in built if (fault := import_fault(artifact))]
+        return messages + [fault for artifact in built if (fault := import_fault(artifact))]
     layers = {layer for artifact in built for layer in artifact.layers}
-    return found + [fault for layer in sorted(layers) for fault in platform_faults(layer)]
+    return messages + [fault for layer in sorted(layers) for fault in platform_faults(layer)]
 
 
 def main(arguments: list[str]) -> int:
-    """Print sizes and faults; returns the exit code."""
+    """Print sizes and faults. Return the exit code."""
     paths = [Path(argument) for argument in arguments if not argument.startswith("-")]
     if len(paths) != 1 or not (paths[0] / "template.yaml").is_file():
-        sys.stderr.write("name the folder that `sam build` left, such as .aws-sam/build\n")
+        sys.stderr.write("Pass the build folder of `sam build`, such as .aws-sam/build.\n")
         return 2
     for artifact in artifacts(paths[0]):
         megabytes = artifact.unzipped_bytes() / 1024 / 1024
         sys.stdout.write(f"{artifact.name}: {megabytes:.1f} MB with its layers, of 250\n")
-    found = faults(paths[0], try_import="--import" in arguments)
-    sys.stdout.write("".join(f"{fault}\n" for fault in found))
-    return 1 if found else 0
+    messages = faults(paths[0], try_import="--import" in arguments)
+    sys.stdout.write("".join(f"{fault}\n" for fault in messages))
+    return 1 if messages else 0
 
 
 if __name__ == "__main__":

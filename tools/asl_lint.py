@@ -28,15 +28,15 @@ def lint(machine: State) -> list[str]:
         return ["the machine does not use JSONPath, the only query language that this lint supports"]
     states: Mapping[str, State] = machine["States"]
     reached = _reached(machine)
-    found = [f"{name} cannot be reached" for name in sorted(set(states) - reached)]
-    found += [f"{name} is a transition's target but does not exist" for name in sorted(reached - set(states))]
+    faults = [f"{name} cannot be reached" for name in sorted(set(states) - reached)]
+    faults += [f"{name} is a transition's target but does not exist" for name in sorted(reached - set(states))]
     for name, state in states.items():
         if state["Type"] == "Task":
-            found += [f"{name} {fault}" for fault in _faults(state)]
+            faults += [f"{name} {fault}" for fault in _faults(state)]
         if state["Type"] not in ENDS_BY_ITSELF and not state.get("End") and "Next" not in state:
-            found.append(f"{name} has neither End nor Next")
-        found += [f"{name}: {fault}" for inner in _inner(state) for fault in lint(inner)]
-    return found
+            faults.append(f"{name} has neither End nor Next")
+        faults += [f"{name}: {fault}" for inner in _inner(state) for fault in lint(inner)]
+    return faults
 
 
 def _faults(state: State) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The admin API: who is who, which PBXs and CRM there are, and the rules."""
+"""Admin API function: tenants, employees, integrations, the external CRM and the rules."""
 
 import os
 from typing import Any
@@ -7,7 +7,7 @@ from hangtag import runtime
 from hangtag.api.audit import routes as audit
 from hangtag.api.crm import routes as crm
 from hangtag.api.employees import routes as employees
-from hangtag.api.erasures import routes as leaving
+from hangtag.api.erasures import routes as erasures
 from hangtag.api.groups import routes as groups
 from hangtag.api.imports import routes as imports
 from hangtag.api.integrations import extensions
@@ -51,11 +51,11 @@ app = Api(
     masks.routes,
     imports.routes,
     crm.routes,
-    leaving.routes,
-    leaving.owner_routes,
+    erasures.routes,
+    erasures.owner_routes,
 )
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Answer a request of the HTTP API."""
+    """Handle a request of the HTTP API."""
     return app.handle(event, context)

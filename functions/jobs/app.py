@@ -1,4 +1,4 @@
-"""What takes longer than a request: imports, exports, erasures, files of reports, asking PBXs for their histories."""
+"""Jobs function for work longer than a request: imports, exports, erasures, report files, reconciliation."""
 
 import importlib
 import json
@@ -25,7 +25,7 @@ SETTINGS = runtime.bind(
     )
 )
 
-# Which module works off a job. Each saves how far it came, and sends itself the job again when time is up.
+# Module that processes each job. Modules save their progress, and queue the job again when the time is up.
 WORKERS = {
     "import": "hangtag.services.jobs.imports",
     "export": "hangtag.services.jobs.exports",
@@ -33,22 +33,22 @@ WORKERS = {
     "compare": "hangtag.services.integrations.reconciliation",
     "report": "hangtag.services.reports.job",
 }
-# What a job leaves of its function's time to save how far it came.
+# Time that a job leaves to save its progress.
 MARGIN_MS = 30_000
 
 Work = Callable[[dict[str, Any], Callable[[], bool]], None]
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """A batch of the jobs queue, or the schedule's wish to have all PBXs' histories compared."""
+    """Process a batch of the jobs queue, or the scheduled reconciliation of all integrations."""
 
     def has_time() -> bool:
         return bool(context.get_remaining_time_in_millis() > MARGIN_MS)
 
     if event.get("source") == "hangtag.compare":
-        asked = importlib.import_module(WORKERS["compare"]).ask_all(has_time)
-        logger.info("reconciliation.scheduled", extra={"integrations": asked})
-        return {"asked": asked}
+        count = importlib.import_module(WORKERS["compare"]).ask_all(has_time)
+        logger.info("reconciliation.scheduled", extra={"integrations": count})
+        return {"asked": count}
 
     def work(record: Mapping[str, Any]) -> None:
         message = json.loads(record["body"])

@@ -1,4 +1,4 @@
-"""The live channel: browsers connect and disconnect; changes of calls → windows."""
+"""Live channel function: connections of browsers, and changes of calls that update their call windows."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from hangtag import runtime
 from hangtag.auth import is_ours
 from hangtag.observability import logger
 from hangtag.runtime import Settings
-from hangtag.services.live import windows as flow
+from hangtag.services.live import windows
 from hangtag.services.live.push import ApiGateway
 from hangtag.store.calls import clicks, live
 from hangtag.store.calls import items as calls
@@ -32,20 +32,20 @@ Record = Mapping[str, Any]
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """An event of the WebSocket API, or a batch of the table's stream."""
+    """Handle an event of the WebSocket API, or a batch of the table's stream."""
     if "Records" in event:
         follow(event["Records"])
         return {}
-    asked = event["requestContext"]
-    if asked["routeKey"] == "$connect":
-        return connect(asked["connectionId"], event)
-    connection = live.find_connection(asked["connectionId"])
+    request = event["requestContext"]
+    if request["routeKey"] == "$connect":
+        return connect(request["connectionId"], event)
+    connection = live.find_connection(request["connectionId"])
     if connection is None:
         return {"statusCode": 410}
-    if asked["routeKey"] == "$disconnect":
+    if request["routeKey"] == "$disconnect":
         live.disconnect(connection)
     else:
-        answer(connection, event.get("body") or "")
+        respond(connection, event.get("body") or "")
     return {"statusCode": 200}
 
 
@@ -53,50 +53,50 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 
 def connect(connection_id: str, event: Mapping[str, Any]) -> dict[str, Any]:
-    """Let in who has a ticket. Open calls are told once the connection stands: its item comes by the stream."""
+    """Accept a connection with a valid ticket. The stream record of its item then sends the open calls."""
     token = (event.get("queryStringParameters") or {}).get("ticket", "")
-    found = live.take_ticket(token) if is_ours(token, "live", SETTINGS.token_keys) else None
-    if found is None:
+    ticket = live.take_ticket(token) if is_ours(token, "live", SETTINGS.token_keys) else None
+    if ticket is None:
         return {"statusCode": 401}
-    live.connect(live.Connection(connection_id, *found), now())
-    logger.info("live.connected", extra={"tenant": found[0]})
+    live.connect(live.Connection(connection_id, *ticket), now())
+    logger.info("live.connected", extra={"tenant": ticket[0]})
     return {"statusCode": 200}
 
 
-def answer(connection: live.Connection, frame: str) -> None:
-    """What a browser says: ping, or sync."""
-    said = _read(frame)
-    if said == "ping" and employees.exists(connection.tenant_id, connection.employee_id):
+def respond(connection: live.Connection, frame: str) -> None:
+    """Respond to a browser's frame: ping or sync."""
+    frame_type = _read(frame)
+    if frame_type == "ping" and employees.exists(connection.tenant_id, connection.employee_id):
         PUSH.send([(connection, {"type": "pong"})])
-    elif said == "ping":
-        # The employee was deleted meanwhile.
+    elif frame_type == "ping":
+        # The employee was deleted in the meantime.
         PUSH.close(connection)
-    elif said == "sync":
-        flow.replay(connection, PUSH)
+    elif frame_type == "sync":
+        windows.replay(connection, PUSH)
     else:
-        PUSH.send([(connection, {"type": "error", "message": 'send ping or sync, as {"type": "ping"}'})])
+        PUSH.send([(connection, {"type": "error", "message": 'Send ping or sync, as {"type": "ping"}.'})])
 
 
 def _read(frame: str) -> str | None:
     try:
-        said = json.loads(frame) if len(frame) <= MAX_FRAME else None
+        message = json.loads(frame) if len(frame) <= MAX_FRAME else None
     except (ValueError, RecursionError):
         return None
-    return said.get("type") if isinstance(said, dict) else None
+    return message.get("type") if isinstance(message, dict) else None
 
 
 # ------------------------------------------------------------------ the stream
 
 
 def follow(records: Sequence[Record]) -> None:
-    """Tell of changes. Of several changes of one thing in a batch the last says it all."""
+    """Push the changes of a batch. The last of several changes of one item contains all of them."""
     newest = {(image["pk"]["S"], image["sk"]["S"]): image for record in records if (image := _image(record))}
     failed: Exception | None = None
     for image in newest.values():
         try:
-            tell(image)
+            push(image)
         except Exception as error:
-            # The others are not held up for it.
+            # The other items are pushed first.
             logger.exception("live.push_failed", extra={"error": type(error).__name__})
             failed = error
     if failed is not None:
@@ -108,18 +108,18 @@ def _image(record: Record) -> Mapping[str, Any] | None:
     return image
 
 
-def tell(image: Mapping[str, Any]) -> None:
-    """One thing as it is now: a call, a click, a missed call, a connection."""
+def push(image: Mapping[str, Any]) -> None:
+    """Push the current state of an item: a call, a click, a missed call or a connection."""
     sk = image["sk"]["S"]
     sent = 0
     if sk.startswith("CALL#"):
         item = calls.parse(image)
-        sent = flow.follow_call(item, PUSH) if item is not None else 0
+        sent = windows.follow_call(item, PUSH) if item is not None else 0
     elif sk == clicks.SK:
-        sent = flow.follow_click(clicks.parse(image), PUSH)
+        sent = windows.follow_click(clicks.parse(image), PUSH)
     elif sk.startswith("MISSED#"):
-        # The key says whose it is: T, tenant, MISSED, number.
-        sent = flow.tell_missed(image["pk"]["S"].split("#")[1], json.loads(image["body"]["S"]), PUSH)
+        # The key contains the tenant: T, tenant, MISSED, number.
+        sent = windows.tell_missed(image["pk"]["S"].split("#")[1], json.loads(image["body"]["S"]), PUSH)
     elif sk == "CONN":
-        sent = flow.welcome(live.parse_connection(image), PUSH)
+        sent = windows.welcome(live.parse_connection(image), PUSH)
     logger.info("live.pushed", extra={"item": sk.partition("#")[0], "messages": sent})

@@ -1,4 +1,4 @@
-"""Click to call: takes clicks over the API, and has the PBXs ring, one message at a time."""
+"""Click-to-call function: accepts clicks over the API, and places the calls one message at a time."""
 
 import json
 import os
@@ -28,15 +28,15 @@ app = Api(clicks.routes)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """A request of the HTTP API, or a batch of the originate queue."""
+    """Handle a request of the HTTP API, or a batch of the originate queue."""
     if "Records" in event:
         return process_batch(event["Records"], work)
     return app.handle(event, context)
 
 
 def work(record: Mapping[str, Any]) -> None:
-    """One message: a click to be placed or closed, or the second step of a PBX that has two."""
-    # The API's answer does not wait for what talks to PBXs to be loaded.
+    """Process one message: place or close a click, or the second step of a PBX that has two."""
+    # Imported here so that API requests do not wait for the PBX modules to load.
     from hangtag.services.clicks import originate
 
     message = json.loads(record["body"])

@@ -1,4 +1,4 @@
-"""Recordings: copies them, deletes those whose time is up, and lets them be heard."""
+"""Recordings function: copies, deletion after the retention period, and playback."""
 
 import json
 import os
@@ -27,12 +27,12 @@ SETTINGS = runtime.bind(
 )
 
 app = Api(recordings.routes, recordings.admin_routes)
-# What a look at the copies leaves of its time for the one at hand.
+# Time that a check of the copies leaves for the copy in progress.
 MARGIN_MS = 10_000
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """A request of the HTTP API, a message of the recordings queue, or the schedule's look at the copies."""
+    """Handle a request of the HTTP API, a batch of the recordings queue, or the scheduled check of the copies."""
     if event.get("source") == "hangtag.recordings":
         return expire(context)
     if "Records" in event:
@@ -41,30 +41,30 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def work(record: Mapping[str, Any]) -> None:
-    """One message: a recording that was named, or is to be tried again."""
-    # The API's answer does not wait for what talks to PBXs to be loaded.
+    """Process one message: a new recording, or a retry."""
+    # Imported here so that API requests do not wait for the PBX modules to load.
     from hangtag.services.recordings import fetch
-    from hangtag.services.recordings.queue import ask_for
+    from hangtag.services.recordings.queue import enqueue
     from hangtag.store.calls.items import CallKey
 
     message = json.loads(record["body"])
     call = CallKey(message["pk"], message["sk"])
-    again = fetch.work(call, message["recording"], datetime.now(UTC))
-    if again is not None:
-        ask_for(call, message["recording"], again)
-    logger.info("recording.processed", extra={"retry_after": again})
+    retry_after = fetch.work(call, message["recording"], datetime.now(UTC))
+    if retry_after is not None:
+        enqueue(call, message["recording"], retry_after)
+    logger.info("recording.processed", extra={"retry_after": retry_after})
 
 
 def expire(context: Any) -> dict[str, Any]:
-    """Delete the copies whose time is up. What there is no time for is left to the next look."""
+    """Delete the copies whose retention period is over. The next run continues after a lack of time."""
     from hangtag.services.recordings import fetch
     from hangtag.store.calls.recordings import due
 
-    now, looked_at, gone = datetime.now(UTC), 0, 0
+    now, checked, expired = datetime.now(UTC), 0, 0
     for pointer in due(now):
         if context.get_remaining_time_in_millis() < MARGIN_MS:
             break
-        looked_at += 1
-        gone += fetch.review(pointer, now)
-    logger.info("recording.expiry_checked", extra={"copies": looked_at, "expired": gone})
-    return {"looked_at": looked_at, "expired": gone}
+        checked += 1
+        expired += fetch.review(pointer, now)
+    logger.info("recording.expiry_checked", extra={"copies": checked, "expired": expired})
+    return {"looked_at": checked, "expired": expired}

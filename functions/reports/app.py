@@ -1,4 +1,4 @@
-"""Reports: summing up the hours that changed, and what people ask."""
+"""Reports function: sums of the hours that changed, and the reports API."""
 
 import os
 from datetime import UTC, datetime
@@ -21,19 +21,19 @@ SETTINGS = runtime.bind(
     )
 )
 
-# What summing up leaves of its time for the hour at hand.
+# Time that a refresh leaves for the hour in progress.
 MARGIN_MS = 20_000
 
 app = Api(reports.routes)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Answer a request of the HTTP API; sum up what is due each minute; or mark a tenant's past as to be summed up."""
+    """Handle a request of the HTTP API, the refresh of each minute, or a rebuild that marks a tenant's past hours."""
     source = event.get("source")
     if source == "hangtag.reports":
-        done = refresh(datetime.now(UTC), lambda: bool(context.get_remaining_time_in_millis() > MARGIN_MS))
-        logger.info("report.refreshed", extra={"hours": done})
-        return {"hours": done}
+        hours = refresh(datetime.now(UTC), lambda: bool(context.get_remaining_time_in_millis() > MARGIN_MS))
+        logger.info("report.refreshed", extra={"hours": hours})
+        return {"hours": hours}
     if source == "hangtag.reports.rebuild":
         return {"marked": mark_all(event["tenant"], event["from"], event["to"])}
     return app.handle(event, context)

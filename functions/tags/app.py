@@ -1,4 +1,4 @@
-"""The state machine's tasks, amendments of tags, and what an outside CRM is told."""
+"""Tags function: tasks of the state machine, amendments of tags, and messages to external CRMs."""
 
 import json
 import os
@@ -27,18 +27,18 @@ SETTINGS = runtime.bind(
     )
 )
 
-# The longest that a queue holds a message back.
+# Longest message delay of SQS.
 LONGEST_DELAY_SECONDS = 900
 HANGUP_TIMEOUT = SETTINGS.hangup_timeout
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """A task of the state machine (`emit`, `reconcile`), or a batch of the amend or the delivery queue."""
+    """Run a task of the state machine (`emit`, `reconcile`), or a batch of the amend queue or the CRM queue."""
     if "Records" in event:
         return process_batch(event["Records"], lambda record: work(json.loads(record["body"])))
     key = CallKey(event["pk"], event["sk"])
     if event["task"] == "reconcile":
-        # Loaded by the few calls that need it: it brings what talks to PBXs.
+        # Imported here because few calls need it, and it loads the PBX modules.
         from hangtag.services.calls.reconcile import reconcile
 
         is_open = reconcile(key, HANGUP_TIMEOUT)
@@ -48,7 +48,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 
 def work(message: dict[str, Any]) -> None:
-    """One message: a call to be amended or met, a number to be filled in, or a message for an outside CRM."""
+    """Process one message: an amendment, a caller lookup, a number with a new contact, or a CRM message."""
     if "outbox" in message:
         deliver(message["tenant"], message["outbox"])
     elif message.get("task") == "fill":
@@ -61,13 +61,13 @@ def work(message: dict[str, Any]) -> None:
 
 
 def deliver(tenant_id: str, outbox_id: str) -> None:
-    """Tell an outside CRM; what it does not take is told again later, by another message."""
-    # Loaded by those who have one.
-    from hangtag.services.crm.outbox_worker import deliver as tell
+    """Send a message to an external CRM, and queue the retry of a failed one."""
+    # Imported here because only tenants with an external CRM need it.
+    from hangtag.services.crm.outbox_worker import deliver as send
 
-    again = tell(tenant_id, outbox_id, datetime.now(UTC))
-    if again is not None:
+    delay = send(tenant_id, outbox_id, datetime.now(UTC))
+    if delay is not None:
         body = json.dumps({"tenant": tenant_id, "outbox": outbox_id})
         client.make("sqs").send_message(
-            QueueUrl=SETTINGS.crm_queue_url, MessageBody=body, DelaySeconds=min(again, LONGEST_DELAY_SECONDS)
+            QueueUrl=SETTINGS.crm_queue_url, MessageBody=body, DelaySeconds=min(delay, LONGEST_DELAY_SECONDS)
         )

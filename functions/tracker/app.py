@@ -1,4 +1,4 @@
-"""The tracker: changes of calls → the state machine; settling; sweeping."""
+"""Tracker function: changes of calls for the state machine, settling and the sweep."""
 
 import json
 import os
@@ -38,20 +38,20 @@ MACHINERY = Machinery(
     crm_queue_url=SETTINGS.crm_queue_url,
 )
 SWEEP_AFTER = SETTINGS.sweep_after
-# What a sweep leaves of its time for the call at hand.
+# Time that a sweep leaves for the call in progress.
 SWEEP_MARGIN_MS = 5000
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """A batch of the table's stream, a batch of the settle queue, or the schedule's sweep."""
+    """Process a batch of the table's stream, a batch of the settle queue, or the scheduled sweep."""
     if event.get("source") == "hangtag.sweep":
-        looked_at = sweep(
+        count = sweep(
             MACHINERY.state_machine_arn,
             SWEEP_AFTER,
             lambda: bool(context.get_remaining_time_in_millis() > SWEEP_MARGIN_MS),
         )
-        logger.info("sweep.finished", extra={"calls": looked_at})
-        return {"swept": looked_at}
+        logger.info("sweep.finished", extra={"calls": count})
+        return {"swept": count}
     records = event["Records"]
     if records[0]["eventSource"] == "aws:dynamodb":
         return process_batch(
@@ -61,7 +61,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def track(record: Mapping[str, Any]) -> None:
-    """One change of the stream: of a call, a missed call, a message for an outside CRM, or a number's new contact."""
+    """Process one change: of a call, a missed call, a CRM message, or a number with a new contact."""
     image = record["dynamodb"].get("NewImage")
     if image is None:
         return
@@ -74,15 +74,15 @@ def track(record: Mapping[str, Any]) -> None:
     elif sk.startswith("OUTBOX"):
         deliver(MACHINERY, image["tenant_id"]["S"], image["id"]["S"])
     elif "claimed" in image:
-        # The key says whose number it is: T, tenant, PHONE, number.
-        look_for_tags(image["pk"]["S"].split("#")[1], image["claimed"]["S"])
+        # The key contains tenant and number: T, tenant, PHONE, number.
+        fill_tags(image["pk"]["S"].split("#")[1], image["claimed"]["S"])
 
 
-def look_for_tags(tenant_id: str, number: str) -> None:
-    """A number has a contact from now on: are there tags that lack it?
+def fill_tags(tenant_id: str, number: str) -> None:
+    """Queue the amendment of tags without a contact, for a number that now has one.
 
-    The index may not show those that were written at this very moment; where unknown callers leave such tags, they
-    are looked for once more, later.
+    The index does not list tags that were written at the same moment. If unknown callers can leave such tags, the
+    queued search runs in any case.
     """
     creates = settings.tracker_rules(tenant_id).create_unknown
     if creates != "always" or next(tags.awaiting(tenant_id, number), None) is not None:
@@ -90,7 +90,7 @@ def look_for_tags(tenant_id: str, number: str) -> None:
 
 
 def track_call(image: dict[str, Any]) -> None:
-    """One change of a call's item."""
+    """Process one change of a call's item."""
     item = calls.parse(image)
     if item is None:
         return
@@ -104,7 +104,7 @@ def track_call(image: dict[str, Any]) -> None:
         extra={
             "execution": item.execution_name,
             "start": actions.start,
-            "lookup": actions.meet,
+            "lookup": actions.lookup_caller,
             "resume": actions.succeed,
             "settle": actions.settle,
             "amend": actions.amend,
@@ -114,7 +114,7 @@ def track_call(image: dict[str, Any]) -> None:
 
 
 def settle(record: Mapping[str, Any]) -> None:
-    """A message that the tracker sent itself when the call went quiet."""
+    """Settle a call: the tracker queued this message when the call went quiet."""
     message = json.loads(record["body"])
     settled = settling.settle(calls.CallKey(message["pk"], message["sk"]), message["count"])
     logger.info("call.settled", extra={"settled": settled})

@@ -1,4 +1,4 @@
-"""The webhook: what PBXs post, and what the fallback queue holds of it."""
+"""Webhook function: requests from PBXs, and the fallback queue behind them."""
 
 import base64
 import binascii
@@ -10,12 +10,7 @@ from hangtag import runtime
 from hangtag.observability import logger
 from hangtag.providers.base import WebhookRequest, WebhookResponse
 from hangtag.runtime import Settings
-from hangtag.services.webhooks.handler import (
-    AWS_ERRORS,
-    QueuedWebhook,
-    handle,
-    process,
-)
+from hangtag.services.webhooks.handler import AWS_ERRORS, QueuedWebhook, WebhookHandler, handle
 
 SETTINGS = runtime.bind(
     Settings.read(
@@ -32,14 +27,13 @@ SETTINGS = runtime.bind(
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Answer an HTTP API request (payload 2.0), or drain a batch of the fallback queue."""
+    """Handle a request of the HTTP API (payload 2.0), or drain a batch of the fallback queue."""
     if "Records" in event:
         return drain(event["Records"])
     parameters = event.get("pathParameters") or {}
-    # The telephony API's route names no provider: it is one.
+    # The route of the telephony API has no provider parameter.
     provider = parameters.get("provider", "telephony_api")
-    reply = handle(SETTINGS, provider, parameters.get("token", ""), _request(event))
-    return _response(reply)
+    return _response(handle(SETTINGS, provider, parameters.get("token", ""), _request(event)))
 
 
 def _request(event: dict[str, Any]) -> WebhookRequest:
@@ -65,24 +59,25 @@ def _body(event: dict[str, Any]) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def _response(reply: WebhookResponse) -> dict[str, Any]:
+def _response(response: WebhookResponse) -> dict[str, Any]:
     headers = {
-        "content-type": reply.content_type,
+        "content-type": response.content_type,
         "cache-control": "no-store",
         "x-content-type-options": "nosniff",
-        **reply.headers,
+        **response.headers,
     }
-    return {"statusCode": reply.status, "headers": headers, "body": reply.body}
+    return {"statusCode": response.status, "headers": headers, "body": response.body}
 
 
 def drain(records: list[dict[str, Any]]) -> dict[str, Any]:
-    """Take in parked deliveries. What the table still refuses goes back to the queue."""
+    """Process queued webhook requests. Those that the table still rejects return to the queue."""
     failed = []
     for record in records:
         try:
-            process(SETTINGS, QueuedWebhook.from_message(record["body"], SETTINGS.token_keys))
+            webhook = QueuedWebhook.from_message(record["body"], SETTINGS.token_keys)
+            WebhookHandler(SETTINGS, webhook).process()
         except Exception as error:
-            kind = "the table refuses" if isinstance(error, AWS_ERRORS) else "broken"
-            logger.exception("webhook.retry_failed", extra={"reason": kind})
+            reason = "the table refuses" if isinstance(error, AWS_ERRORS) else "broken"
+            logger.exception("webhook.retry_failed", extra={"reason": reason})
             failed.append({"itemIdentifier": record["messageId"]})
     return {"batchItemFailures": failed}

@@ -1,4 +1,4 @@
-"""Plays one story at a fresh tenant, with one AWS call failing, and reads what came of it straight from the table."""
+"""Player of one story at a new tenant with one failing AWS call. Reads the result directly from the table."""
 
 import json
 import threading
@@ -19,14 +19,14 @@ from office_clone import Mould, Tenant, cast
 
 DEADLINE_SECONDS = 90.0
 POLL_SECONDS = 0.5
-# What only the arrival of a delivery gives, or the tenant's and the run's own ids.
+# Fields that depend on the time of arrival, or on the ids of the tenant and the run.
 ARRIVAL = {"started_at", "answered_at", "ended_at", "first_at", "rang_at", "quiet_since", "call_id", "linked_call_id"}
 OF_THE_RUN = {"id", "call_id", "contact_id", "at", "revision"}
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The calls of a run, in the order in which the story expects them, and all tags of its tenants.
+    """Calls of a run, in the story's order, and all tags of its tenants.
 
     `things` counts the contacts, tasks and open missed calls of all its tenants.
     """
@@ -36,23 +36,23 @@ class Result:
     things: tuple[tuple[str, int], ...]
 
 
-def given_up(sqs: Any) -> dict[str, int]:
-    """How many messages each dead-letter queue holds, of those that hold any."""
+def dead_letters(sqs: Any) -> dict[str, int]:
+    """Return the number of messages of each dead-letter queue that is not empty."""
     counts = {}
     for url in sqs.list_queues()["QueueUrls"]:
         if "DeadLetters" in url:
-            said = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
-            counts[url.rsplit("/", 1)[1]] = int(said["Attributes"]["ApproximateNumberOfMessages"])
+            response = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
+            counts[url.rsplit("/", 1)[1]] = int(response["Attributes"]["ApproximateNumberOfMessages"])
     return {name: count for name, count in counts.items() if count}
 
 
 class NotDoneError(AssertionError):
-    """A call had no current tag when the time was up."""
+    """A call without a current tag at the deadline."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Where stories are played: a stack behind a fault proxy, and the tenants that others are copies of, by name."""
+    """A stack behind a fault proxy, and the tenants by name that are copied for each run."""
 
     dynamodb: Any
     sqs: Any
@@ -64,10 +64,9 @@ class Stage:
     def play(
         self, story: Story, target: Signature | None, side: Side, expected: Result | None = None
     ) -> tuple[Run, Result]:
-        """Play a story, its target failing on that side; returns what was seen and what came of it.
+        """Play a story with its target failing on that side. Return the calls of the run and the result.
 
-        A parked delivery comes in later than the rest: what came of it is what is expected, or what there is when
-        the time is up.
+        A queued request is ingested later than the rest: waits for the expected result, until the deadline.
         """
         tenants: dict[str, Tenant] = {
             name: cast(self.dynamodb, self.table, self.moulds[name], self.token_key) for name in sorted(story.tenants)
@@ -85,8 +84,8 @@ class Stage:
                 clock.wait(POLL_SECONDS)
 
     def _result(self, story: Story, tenants: Mapping[str, Tenant], ids: Mapping[str, str]) -> Result:
-        """What came of a run, once every call of it is done."""
-        keys = [self._key(tenants[told.tenant], fill(told.call, ids)) for told in story.expect]
+        """Return the result of a run once all of its calls are done."""
+        keys = [self._key(tenants[expected.tenant], fill(expected.call, ids)) for expected in story.expect]
         items = [self._await(key, _is_done) for key in keys]
         tags = tuple(
             _tag(tag, self.moulds[name]) for name, tenant in tenants.items() for tag in self._of_days(tenant, "TAGS")
@@ -99,64 +98,64 @@ class Stage:
         return Result(_of_any_run(records, ids), tuple(sorted(_of_any_run(tags, ids))), things)
 
     def _post(self, story: Story, tenants: Mapping[str, Tenant], ids: Mapping[str, str]) -> None:
-        """Post the events in order; only what was answered 5xx is sent again."""
+        """Post the events in order; only a request with a 5xx response is sent again."""
         sender = Sender(Backoff(attempts=20, first_seconds=0.1, longest_seconds=1.0))
         for event in story.events:
             tenant = tenants[event.tenant]
             form = {"planfix_token": tenant.planfix_token}
             form |= {name: fill(value, ids) for name, value in event.post.items()}
-            answer = sender.send("POST", tenant.webhook_url, form=form)
-            assert answer.status == event.reply, (story.name, answer)
+            response = sender.send("POST", tenant.webhook_url, form=form)
+            assert response.status == event.reply, (story.name, response)
             if event.call_id is None:
                 continue
-            # From one rest to the next, the calls of a run come in the same order each time.
+            # Between two such waits, the AWS calls of a run have the same order each time.
             self._await(self._key(tenant, fill(event.call_id, ids)), _is_at_rest)
 
     def _key(self, tenant: Tenant, call_id: str) -> CallKey:
         return call_key(tenant.id, tenant.integration_id, call_id)
 
     def _await(self, place: CallKey, condition: Any) -> CallItem:
-        """The call's item, once the condition holds."""
+        """Return the call's item once the condition holds."""
         clock = threading.Event()
         item = None
         for _ in range(int(DEADLINE_SECONDS / POLL_SECONDS)):
-            found = self.dynamodb.get_item(TableName=self.table, Key=place.item_key(), ConsistentRead=True)
-            item = parse(found["Item"]) if "Item" in found else None
+            response = self.dynamodb.get_item(TableName=self.table, Key=place.item_key(), ConsistentRead=True)
+            item = parse(response["Item"]) if "Item" in response else None
             if item is not None and condition(item):
                 return item
-            # Nothing tells from outside that an item changed; this asks again a little later.
+            # Polled, because a changed item sends no notification.
             clock.wait(POLL_SECONDS)
         raise NotDoneError(f"{condition.__name__}: {item}")
 
     def _of_days(self, tenant: Tenant, word: str) -> Iterator[Mapping[str, Any]]:
-        """Everything of a kind that the index of days shows of a tenant."""
+        """Yield a tenant's items of a kind from the index by day."""
         now = datetime.now(UTC)
-        # A run takes minutes at the most, and may go over midnight.
+        # A run takes at most minutes, but can pass midnight.
         for day in sorted({(now - timedelta(minutes=10)).date(), now.date()}):
             for number in range(DAY_SHARDS):
                 place = key("T", tenant.id, word, day.isoformat(), str(number))
-                found = self.dynamodb.query(
+                response = self.dynamodb.query(
                     TableName=self.table,
                     IndexName="day",
                     KeyConditionExpression="day_key = :place",
                     ExpressionAttributeValues={":place": {"S": place}},
                 )
-                for item in found["Items"]:
+                for item in response["Items"]:
                     yield json.loads(item["body"]["S"])
 
 
 def _of_any_run(texts: tuple[str, ...], ids: Mapping[str, str]) -> tuple[str, ...]:
-    """The texts without this run's own call ids, which recordings' links may hold."""
+    """Replace this run's own call ids, which links of recordings can contain."""
     for name, value in ids.items():
         texts = tuple(text.replace(value, name) for text in texts)
     return texts
 
 
 def _is_at_rest(item: CallItem) -> bool:
-    """Nothing more is to be done for a call until its next event, or until it has been quiet for long enough."""
+    """Return True if a call needs no work until its next event, or until its settle time."""
     call = item.fold()
-    met = item.met is not None or not call.legs
-    return item.execution is not None and (_is_done(item) if call.closed else met)
+    looked_up = item.met is not None or not call.legs
+    return item.execution is not None and (_is_done(item) if call.closed else looked_up)
 
 
 def _is_done(item: CallItem) -> bool:
@@ -169,7 +168,7 @@ def _record(item: CallItem) -> str:
 
 def _tag(tag: Mapping[str, Any], mould: Mould) -> str:
     shown = {name: value for name, value in tag.items() if name not in OF_THE_RUN}
-    # A task that the office had before has the same id in all its copies.
+    # An existing task of the office has the same id in all copies.
     if tag["task_id"] and tag["task_id"] not in mould.text:
         shown["task_id"] = "new"
     shown["fields"] = [_field(field) for field in tag["fields"] if field["type"] not in ("time_period", "date_time")]

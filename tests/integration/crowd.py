@@ -1,7 +1,7 @@
-"""Many employees of many tenants who listen at once: what is played to them, what each must be told, and a judge.
+"""Calls for many listening employees of many tenants, with the messages that each must receive, and a checker.
 
-All tenants have the same numbers, extensions, names and provider call ids, so that whatever crosses from one to another
-shows. What is expected is written down in KINDS, and does not ask the product.
+All tenants have the same numbers, extensions, names and provider call ids, so a message that reaches another tenant is
+detected. The expectations are written in KINDS and do not use the product.
 """
 
 import random
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 EXTENSIONS = tuple(str(101 + number) for number in range(10))
-# Who supervises the contact; no kind rings this one.
+# Supervisor of the contact; no kind of call rings this extension.
 SUPERVISOR = EXTENSIONS[-1]
 KNOWN, UNKNOWN, EMPLOYEES_OWN = "79035550401", "79035550402", "79100000401"
 UNMAPPED = "199"
@@ -21,16 +21,16 @@ _ID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{16}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """A kind of call. In `events` and `told`, 0, 1, 2 stand for the phones that take part, "s" for the supervisor.
+    """A kind of call. In `events` and `states`, 0, 1, 2 are the phones that take part, "s" is the supervisor.
 
-    `told` is what each of them may be told, in this order; a later state may come instead of an earlier one, but the
-    last one always comes. `missed`: the supervisor is told of a missed call.
+    `states` are the states that each of them can receive, in this order. A state can be skipped, but the last one is
+    always sent. `missed`: the supervisor receives a missed call.
     """
 
     name: str
     phones: int
     events: tuple[tuple[str, int], ...]
-    told: Mapping[int | str, tuple[str, ...]]
+    states: Mapping[int | str, tuple[str, ...]]
     number: str = KNOWN
     direction: str = "in"
     missed: bool = False
@@ -42,20 +42,20 @@ KINDS = (
         name="answered, known",
         phones=1,
         events=_TALK,
-        told={0: ("ringing", "answered", "ended"), "s": ("watching", "ended")},
+        states={0: ("ringing", "answered", "ended"), "s": ("watching", "ended")},
     ),
     Kind(
         name="answered, unknown",
         phones=1,
         events=_TALK,
-        told={0: ("ringing", "answered", "ended")},
+        states={0: ("ringing", "answered", "ended")},
         number=UNKNOWN,
     ),
     Kind(
         name="group, the second answers",
         phones=3,
         events=(("INCOMING", 0), ("INCOMING", 1), ("INCOMING", 2), ("ACCEPTED", 1), ("SUCCESS", 1)),
-        told={
+        states={
             0: ("ringing", "taken"),
             1: ("ringing", "answered", "ended"),
             2: ("ringing", "taken"),
@@ -66,24 +66,24 @@ KINDS = (
         name="missed by two",
         phones=2,
         events=(("INCOMING", 0), ("INCOMING", 1), ("MISSED", 0), ("MISSED", 1)),
-        told={0: ("ringing", "gone", "ended"), 1: ("ringing", "gone", "ended"), "s": ("watching", "ended")},
+        states={0: ("ringing", "gone", "ended"), 1: ("ringing", "gone", "ended"), "s": ("watching", "ended")},
         missed=True,
     ),
     Kind(
         name="dialled by hand",
         phones=1,
         events=(("OUTGOING", 0), ("ACCEPTED", 0), ("SUCCESS", 0)),
-        told={0: ("ringing", "answered", "ended"), "s": ("watching", "ended")},
+        states={0: ("ringing", "answered", "ended"), "s": ("watching", "ended")},
         direction="out",
     ),
-    Kind(name="among employees", phones=1, events=_TALK, told={}, number="102"),
-    Kind(name="an employee's own number", phones=1, events=_TALK, told={}, number=EMPLOYEES_OWN),
-    Kind(name="nobody's extension", phones=0, events=_TALK, told={}),
+    Kind(name="among employees", phones=1, events=_TALK, states={}, number="102"),
+    Kind(name="an employee's own number", phones=1, events=_TALK, states={}, number=EMPLOYEES_OWN),
+    Kind(name="unmapped extension", phones=0, events=_TALK, states={}),
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Played:
+class PlayedCall:
     """One call of one tenant (its number): `call_id` is the PBX's, `phones` the extensions that take part."""
 
     tenant: int
@@ -91,8 +91,8 @@ class Played:
     call_id: str
     phones: tuple[str, ...]
 
-    def deliveries(self) -> Iterator[dict[str, str]]:
-        """What the PBX posts, in order."""
+    def webhook_requests(self) -> Iterator[dict[str, str]]:
+        """Yield the forms that the PBX posts, in order."""
         last = len(self.kind.events) - 1
         for place, (event, phone) in enumerate(self.kind.events):
             form = {
@@ -109,13 +109,13 @@ class Played:
                 form["event"] = event
             yield form
 
-    def told(self) -> dict[str, tuple[str, ...]]:
-        """What each extension's owner may be told, in this order."""
-        return {SUPERVISOR if who == "s" else self.phones[int(who)]: states for who, states in self.kind.told.items()}
+    def expected_states(self) -> dict[str, tuple[str, ...]]:
+        """Return the states that each extension's owner can receive, in this order."""
+        return {SUPERVISOR if who == "s" else self.phones[int(who)]: states for who, states in self.kind.states.items()}
 
 
-def plan(tenants: int, each: int, seed: int) -> list[Played]:
-    """So many calls for each tenant: of every kind, the same provider call ids in all, other phones in each."""
+def plan(tenants: int, each: int, seed: int) -> list[PlayedCall]:
+    """Return `each` calls for each tenant: all kinds, with equal provider call ids and different phones."""
     chosen = random.Random(seed)  # noqa: S311 - no secret
     calls = []
     for tenant in range(tenants):
@@ -123,21 +123,21 @@ def plan(tenants: int, each: int, seed: int) -> list[Played]:
             kind = KINDS[number % len(KINDS)]
             # The phone of extension 102 is the other party of a call among employees.
             able = [one for one in EXTENSIONS if one not in (SUPERVISOR, kind.number)]
-            calls.append(Played(tenant, kind, f"call-{number}", tuple(chosen.sample(able, kind.phones))))
+            calls.append(PlayedCall(tenant, kind, f"call-{number}", tuple(chosen.sample(able, kind.phones))))
     chosen.shuffle(calls)
     return calls
 
 
 @dataclass(slots=True)
-class Heard:
-    """What one connection was told: of each call, by the PBX's id of it, its states with their `seq`; missed calls."""
+class Received:
+    """Messages of one connection: by PBX call id, the states with their `seq`; and missed calls."""
 
     states: dict[str, list[tuple[int, str]]] = field(default_factory=lambda: defaultdict(list))
     missed: set[str] = field(default_factory=set)
     ids: set[str] = field(default_factory=set)
 
     def take(self, message: Mapping[str, Any], text: str, named: Mapping[str, str]) -> None:
-        """One message; `named` maps calls' ids in the API to the PBX's."""
+        """Record one message. `named` maps the API's call ids to the PBX's."""
         self.ids |= set(_ID.findall(text))
         if message["type"] == "call":
             call = message["call"]
@@ -147,40 +147,44 @@ class Heard:
             self.missed.add(named.get(call_id, call_id))
 
 
-def wanted(calls: Sequence[Played], tenant: int, extension: str) -> tuple[dict[str, tuple[str, ...]], set[str]]:
-    """What an employee must be told: states by call; and of which missed calls."""
+def expectations(
+    calls: Sequence[PlayedCall], tenant: int, extension: str
+) -> tuple[dict[str, tuple[str, ...]], set[str]]:
+    """Return the messages that an employee must receive: states by call, and missed calls."""
     mine = [call for call in calls if call.tenant == tenant]
-    states = {call.call_id: call.told()[extension] for call in mine if extension in call.told()}
+    states = {call.call_id: call.expected_states()[extension] for call in mine if extension in call.expected_states()}
     missed = {call.call_id for call in mine if call.kind.missed and extension == SUPERVISOR}
     return states, missed
 
 
-def is_whole(heard: Heard, states: Mapping[str, tuple[str, ...]], missed: set[str]) -> bool:
-    """Whether the last of everything has come."""
-    ended = all(heard.states[call][-1:] and heard.states[call][-1][1] == told[-1] for call, told in states.items())
-    return ended and heard.missed >= missed
+def is_whole(received: Received, states: Mapping[str, tuple[str, ...]], missed: set[str]) -> bool:
+    """Return True once the last state of every call has arrived."""
+    ended = all(
+        received.states[call][-1:] and received.states[call][-1][1] == expected[-1] for call, expected in states.items()
+    )
+    return ended and received.missed >= missed
 
 
 def faults(
-    who: str, heard: Heard, states: Mapping[str, tuple[str, ...]], missed: set[str], foreign: set[str]
+    who: str, received: Received, states: Mapping[str, tuple[str, ...]], missed: set[str], foreign: set[str]
 ) -> Iterator[str]:
-    """All that is wrong with what somebody heard."""
-    for call, said in heard.states.items():
-        if said and call not in states:
-            yield f"{who}: told of {call}, which is not theirs: {said}"
-    for call, told in states.items():
-        said = heard.states.get(call, [])
-        if [seq for seq, _ in said] != sorted({seq for seq, _ in said}):
-            yield f"{who}: {call} does not go on in order: {said}"
-        if not said or said[-1][1] != told[-1] or not _in_order([state for _, state in said], told):
-            yield f"{who}: {call} was told as {said}, not {told}"
-    if heard.missed != missed:
-        yield f"{who}: told of the missed calls {sorted(heard.missed)}, not {sorted(missed)}"
-    if heard.ids & foreign:
-        yield f"{who}: told ids of another tenant: {sorted(heard.ids & foreign)}"
+    """Yield the faults in the messages of one connection."""
+    for call, actual in received.states.items():
+        if actual and call not in states:
+            yield f"{who}: received {call}, which is not theirs: {actual}"
+    for call, expected in states.items():
+        actual = received.states.get(call, [])
+        if [seq for seq, _ in actual] != sorted({seq for seq, _ in actual}):
+            yield f"{who}: {call} is out of order: {actual}"
+        if not actual or actual[-1][1] != expected[-1] or not _in_order([state for _, state in actual], expected):
+            yield f"{who}: {call} had the states {actual}, not {expected}"
+    if received.missed != missed:
+        yield f"{who}: received the missed calls {sorted(received.missed)}, not {sorted(missed)}"
+    if received.ids & foreign:
+        yield f"{who}: received ids of another tenant: {sorted(received.ids & foreign)}"
 
 
-def _in_order(said: Sequence[str], told: Sequence[str]) -> bool:
-    """Whether what was said is in the order of what may be, each any number of times."""
-    places = [told.index(state) if state in told else -1 for state in said]
+def _in_order(actual: Sequence[str], expected: Sequence[str]) -> bool:
+    """Return True if the received states are in the expected order, each any number of times."""
+    places = [expected.index(state) if state in expected else -1 for state in actual]
     return -1 not in places and places == sorted(places)

@@ -1,9 +1,9 @@
-"""A proxy before the runtime's endpoint that fails one chosen AWS call of one chosen run.
+"""Proxy in front of the runtime's endpoint that fails one chosen AWS call of one chosen run.
 
-Functions reach AWS through it (AWS_ENDPOINT_URL); the state machine's own calls, which cross no socket, ask it
-before and after (`/_fault/…`, see local/runtime.py). A *run* is one story played at a tenant of its own; a call belongs
-to the run whose marks (tenant id, hash of the webhook's token) it names. A call is failed with all the repetitions
-that the SDK makes of it: they share `amz-sdk-invocation-id`.
+Functions reach AWS through it (AWS_ENDPOINT_URL). The state machine's own calls cross no socket; each sends a request
+to `/_fault/…` before and after (see local/faults.py). A *run* is one story at its own tenant; a call belongs to the run
+whose marks (tenant id, hash of the webhook's token) it contains. A call fails with all of the SDK's retries, which
+share `amz-sdk-invocation-id`.
 """
 
 import http.client
@@ -19,12 +19,12 @@ from enum import StrEnum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-# Seconds; the runtime keeps idle connections longer.
-KEPT_SECONDS = 30.0
+# The runtime keeps idle connections open for longer.
+IDLE_SECONDS = 30.0
 
 
 class Side(StrEnum):
-    """Where a call fails: before it was sent, or after it took effect."""
+    """Moment of a failure: before the call was sent, or after it took effect."""
 
     BEFORE = "before"
     AFTER = "after"
@@ -32,7 +32,7 @@ class Side(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """Which call of a run: what is called, on what kind of item, and the how-manieth of its like it is."""
+    """Identity of a call in a run: operation and kind of item, and its number among equal calls."""
 
     what: str
     number: int
@@ -40,27 +40,27 @@ class Signature:
 
 @dataclass(slots=True)
 class Run:
-    """One watched run. `seen` holds its calls in order; `target` is failed on `side`."""
+    """One watched run. `calls` contains its calls in order; `target` fails on `side`."""
 
     marks: tuple[str, ...]
     target: Signature | None = None
     side: Side = Side.BEFORE
-    seen: list[Signature] = field(default_factory=list)
+    calls: list[Signature] = field(default_factory=list)
     fired: bool = False
     doomed: set[str] = field(default_factory=set)
     late: set[str] = field(default_factory=set)
     numbers: Counter[str] = field(default_factory=Counter)
 
     def sign(self, what: str) -> Signature:
-        """Number the call and remember it."""
+        """Number the call and store it."""
         self.numbers[what] += 1
         signature = Signature(what, self.numbers[what])
-        self.seen.append(signature)
+        self.calls.append(signature)
         return signature
 
 
 class FaultPlan:
-    """Which runs are watched; shared by all of the proxy's threads."""
+    """Watched runs, shared by all of the proxy's threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -68,7 +68,7 @@ class FaultPlan:
 
     @contextmanager
     def watch(self, run: Run) -> Iterator[Run]:
-        """Watch a run for the length of the block."""
+        """Watch a run during the block."""
         with self._lock:
             self._runs.append(run)
         try:
@@ -78,7 +78,7 @@ class FaultPlan:
                 self._runs.remove(run)
 
     def judge(self, body: str, what: str, invocation: str) -> tuple[Run | None, bool, bool]:
-        """The run of a call, whether the call is to fail, and whether it is a repetition of one that did."""
+        """Return the run of a call, True if the call fails, and True if it repeats a failed call."""
         with self._lock:
             run = next((run for run in self._runs if any(m in body for m in run.marks)), None)
             if run is None:
@@ -92,18 +92,18 @@ class FaultPlan:
             return run, fails, False
 
     def before(self, body: str, what: str) -> bool:
-        """Whether a call of the state machine is to fail before it is made."""
+        """Return True if a call of the state machine fails before it is made."""
         run, fails, _ = self.judge(body, what, f"states {what}")
         if run is None or not fails:
             return False
-        # Retries are calls of their own here: the platform makes them, not an SDK.
+        # Retries are separate calls here: the platform makes them, not an SDK.
         run.doomed.discard(f"states {what}")
         if run.side is Side.AFTER:
             run.late.add(what)
         return run.side is Side.BEFORE
 
     def after(self, body: str, what: str) -> bool:
-        """Whether a call of the state machine, now made, is to fail all the same."""
+        """Return True if a call of the state machine fails after it was made."""
         with self._lock:
             run = next((run for run in self._runs if any(m in body for m in run.marks)), None)
             if run is None or what not in run.late:
@@ -113,42 +113,42 @@ class FaultPlan:
 
 
 def describe(headers: Mapping[str, str], body: str) -> str:
-    """What is called, without anything that differs from run to run."""
+    """Describe a call, without values that differ between runs."""
     operation = headers.get("x-amz-target", "").split(".")[-1] or "rest"
     try:
-        said = json.loads(body)
+        payload = json.loads(body)
     except ValueError:
         return operation
-    if not isinstance(said, dict):
+    if not isinstance(payload, dict):
         return operation
-    return " ".join(filter(None, (operation, _place(said), _change(said))))
+    return " ".join(filter(None, (operation, _place(payload), _change(payload))))
 
 
-def _place(said: Mapping[str, Any]) -> str:
-    item = said.get("Key") or said.get("Item") or {}
+def _place(payload: Mapping[str, Any]) -> str:
+    item = payload.get("Key") or payload.get("Item") or {}
     pk = str(item.get("pk", {}).get("S", ""))
     parts = pk.split("#")
     if pk.startswith("T#"):
         return parts[2] if len(parts) > 2 else str(item["sk"]["S"]).split("#")[0]
-    return parts[0] or str(said.get("QueueUrl", "")).rsplit("/", 1)[-1]
+    return parts[0] or str(payload.get("QueueUrl", "")).rsplit("/", 1)[-1]
 
 
-def _change(said: Mapping[str, Any]) -> str:
-    return re.sub(r"[^a-z_,=: ]", "", str(said.get("UpdateExpression", "")).lower())[:30]
+def _change(payload: Mapping[str, Any]) -> str:
+    return re.sub(r"[^a-z_,=: ]", "", str(payload.get("UpdateExpression", "")).lower())[:30]
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    # An answer goes out in one piece, at once.
+    # Responses are sent at once, in one piece.
     wbufsize = -1
     disable_nagle_algorithm = True
     plan: FaultPlan
     upstream: tuple[str, int]
-    _asking: http.client.HTTPConnection | None = None
-    _asked_at = 0.0
+    _connection: http.client.HTTPConnection | None = None
+    _last_request = 0.0
 
     def log_message(self, *_: object) -> None:
-        """Silence: the tests print what matters."""
+        """Log nothing."""
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length", "0")))
@@ -167,50 +167,50 @@ class _Handler(BaseHTTPRequestHandler):
         if fails and (again or (run is not None and run.side is Side.BEFORE)):
             self._break()
             return
-        status, answer_headers, answer = self._ask(body, headers)
+        status, response_headers, response_body = self._request(body, headers)
         if fails:
             self._break()
             return
-        self._answer(status, answer, answer_headers)
+        self._respond(status, response_body, response_headers)
 
-    def _ask(self, body: bytes, headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
-        """Ask the runtime, over the connection of the last request if that was just now: it closes idle ones."""
-        if self._asking is None or time.monotonic() - self._asked_at > KEPT_SECONDS:
+    def _request(self, body: bytes, headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
+        """Send a request to the runtime. Reuse the last connection if it is recent: the runtime closes idle ones."""
+        if self._connection is None or time.monotonic() - self._last_request > IDLE_SECONDS:
             self._hang_up()
-            self._asking = http.client.HTTPConnection(*self.upstream, timeout=60)
+            self._connection = http.client.HTTPConnection(*self.upstream, timeout=60)
         try:
-            self._asking.request(self.command, self.path, body, headers)
-            response = self._asking.getresponse()
-            answer = response.status, dict(response.getheaders()), response.read()
+            self._connection.request(self.command, self.path, body, headers)
+            response = self._connection.getresponse()
+            result = response.status, dict(response.getheaders()), response.read()
         except BaseException:
             self._hang_up()
             raise
-        self._asked_at = time.monotonic()
-        return answer
+        self._last_request = time.monotonic()
+        return result
 
     def _hang_up(self) -> None:
-        if self._asking is not None:
-            self._asking.close()
-            self._asking = None
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
     def finish(self) -> None:
-        """The client is gone."""
+        """Close the upstream connection with the client's."""
         self._hang_up()
         super().finish()
 
     def _state_machine(self, text: str) -> None:
-        """The state machine asks before, and again after, each call of its own: 500 is yes, fail."""
-        said = json.loads(text)
-        task = json.loads(said["body"]).get("task", "")
-        what = f"states {said['operation']} {task}".strip()
+        """Respond to the state machine, which sends a request before and after each of its calls. 500 means: fail."""
+        payload = json.loads(text)
+        task = json.loads(payload["body"]).get("task", "")
+        what = f"states {payload['operation']} {task}".strip()
         if self.path.endswith("/before"):
-            fails = self.plan.before(said["body"], what)
+            fails = self.plan.before(payload["body"], what)
         else:
-            fails = self.plan.after(said["body"], what)
-        self._answer(500 if fails else 200, b"{}", {})
+            fails = self.plan.after(payload["body"], what)
+        self._respond(500 if fails else 200, b"{}", {})
 
-    def _answer(self, status: int, body: bytes, headers: dict[str, str]) -> None:
-        # Whoever asked may have given up meanwhile; that is theirs to tell.
+    def _respond(self, status: int, body: bytes, headers: dict[str, str]) -> None:
+        # The client can have closed the connection in the meantime, and reports that itself.
         with suppress(ConnectionError):
             self.send_response(status)
             for name, value in headers.items():
@@ -221,14 +221,14 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def _break(self) -> None:
-        """Drop the connection: the caller can't tell whether the call took effect."""
+        """Drop the connection: the caller cannot know whether the call took effect."""
         self.close_connection = True
         self.connection.close()
 
 
 @contextmanager
 def fault_proxy(plan: FaultPlan, upstream_port: int, port: int) -> Iterator[str]:
-    """Run the proxy on loopback for the length of the block; yields its address."""
+    """Run the proxy on loopback during the block. Yield its URL."""
     handler = type("Handler", (_Handler,), {"plan": plan, "upstream": ("127.0.0.1", upstream_port)})
     server = ThreadingHTTPServer(("127.0.0.1", port), handler)
     server.daemon_threads = True

@@ -1,7 +1,7 @@
-"""Looks through everything that stacks logged during a test run, for secrets and whole phone numbers.
+"""Pytest plugin that searches the logs of all stacks of a test run for secrets and whole phone numbers.
 
-A pytest plugin: `pytest_plugins = ["log_guard"]` in tests/conftest.py. The test in which a stack ends fails if that
-stack's log holds one of them.
+Enabled by `pytest_plugins = ["log_guard"]` in tests/conftest.py. If a stack's log contains one of them, the test that
+ends the stack fails.
 """
 
 import functools
@@ -17,21 +17,21 @@ from local import process
 from local.place import Place
 
 NAMES = ("functions.log", "runtime.log")
-# Whole numbers as tests have them: Russian, in E.164 or in the PBX's digits. An id in hexadecimal, a time in
-# microseconds or a longer number is none.
+# Whole numbers of the tests: Russian, in E.164 or in the PBX's digits. Hexadecimal ids, times in microseconds and
+# longer numbers do not match.
 NUMBER = re.compile(r"(?<![0-9A-Za-z._:/#-])(?:\+|%2B)?[78]9\d{9}(?![0-9A-Za-z.])|(?<![\w-])(?:\+|%2B)7\d{10}(?!\w)")
-# Secrets by how they look or by what tests call them.
+# Secrets by their format, or by their names in the tests.
 SECRET = re.compile(
     r"pbx-key-of-the-tenant|whsec_[A-Za-z0-9+/=]{8,}|eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]*|[Bb]earer\s+[\w.-]{16,}"
     r"|planfix_token=[0-9A-Za-z]{8,}"
 )
 _SHOWN = 40
-_TOLD = 50
+_LISTED = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Leak:
-    """A line of a log that holds what it must not. `what` is why, without the thing itself."""
+    """A line of a log with forbidden content. `what` is the kind of content, never the content itself."""
 
     file: str
     line: int
@@ -40,50 +40,50 @@ class Leak:
 
 
 def leaks(text: str, file: str, seeded: Iterable[str] = ()) -> Iterator[Leak]:
-    """The lines of a log with a whole number, a secret, or one of these texts in them."""
-    known = [one for one in seeded if one]
+    """Yield the lines of a log that contain a whole number, a secret, or one of the seeded texts."""
+    texts = [one for one in seeded if one]
     for number, line in enumerate(text.splitlines(), start=1):
-        found = [("a phone number", match) for match in NUMBER.finditer(line)]
-        found += [("a secret", match) for match in SECRET.finditer(line)]
-        for what, match in found:
+        matches = [("a phone number", match) for match in NUMBER.finditer(line)]
+        matches += [("a secret", match) for match in SECRET.finditer(line)]
+        for what, match in matches:
             yield Leak(file, number, what, _around(line, match.start()))
-        for one in known:
+        for one in texts:
             if one in line:
                 yield Leak(file, number, "a seeded text", _around(line, line.index(one)))
 
 
 def in_logs(directory: Path, since: float, seeded: Iterable[str] = ()) -> list[Leak]:
-    """What is wrong in the logs of a stack's folder that were written since then (epoch seconds)."""
-    known = list(seeded)
+    """Return the leaks in the logs of a stack's folder that were written since then (epoch seconds)."""
+    texts = list(seeded)
     files = [path for name in NAMES if (path := directory / name).exists() and path.stat().st_mtime >= since]
     return [
         leak
         for path in files
-        for leak in leaks(path.read_text(errors="replace"), f"{directory.name}/{path.name}", known)
+        for leak in leaks(path.read_text(errors="replace"), f"{directory.name}/{path.name}", texts)
     ]
 
 
 def _around(line: str, place: int) -> str:
-    """Where in its line it stands: what comes before it, never the thing itself."""
+    """Return the text before a leak, never the leak itself."""
     return line[max(0, place - _SHOWN) : place]
 
 
-_FOUND = pytest.StashKey[list[Leak]]()
+_LEAKS = pytest.StashKey[list[Leak]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Look into a stack's logs whenever this process ends one: the next at its port begins with empty ones.
+    """Check a stack's logs whenever this process ends it, because the next stack at its port empties them.
 
-    Whoever ends a stack looks, so that nobody reads where another process starts or forgets its own. Logs of earlier
-    runs are none of ours.
+    The process that ends a stack checks it: no other process reads logs while they change. Logs of earlier runs are
+    skipped.
     """
-    since, found = time.time(), config.stash.setdefault(_FOUND, [])
+    since, all_leaks = time.time(), config.stash.setdefault(_LEAKS, [])
     stop = process.stop
 
     @functools.wraps(stop)
     def stop_and_look(place: Place, *, keep: bool = True) -> bool:
         stopped = stop(place, keep=keep)
-        found.extend(in_logs(place.directory, since))
+        all_leaks.extend(in_logs(place.directory, since))
         return stopped
 
     patch = pytest.MonkeyPatch()
@@ -93,10 +93,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
-    """Fail the test that ended a stack whose log holds what it must not."""
+    """Fail the test that ended a stack with forbidden content in its log."""
     yield
-    found = item.config.stash[_FOUND]
-    if found:
-        told = [f"{leak.file}:{leak.line}: {leak.what} after …{leak.around}" for leak in found[:_TOLD]]
-        found.clear()
-        pytest.fail("secrets or phone numbers in the logs:\n" + "\n".join(told), pytrace=False)
+    all_leaks = item.config.stash[_LEAKS]
+    if all_leaks:
+        lines = [f"{leak.file}:{leak.line}: {leak.what} after …{leak.around}" for leak in all_leaks[:_LISTED]]
+        all_leaks.clear()
+        pytest.fail("secrets or phone numbers in the logs:\n" + "\n".join(lines), pytrace=False)

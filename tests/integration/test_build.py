@@ -1,4 +1,4 @@
-"""`sam build` on a clean clone, without Docker and without Lambda's Python, leaves what Lambda can run."""
+"""Artifacts of `sam build` on a clean clone, without Docker and without Lambda's Python."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ BUILD_WITHIN_SECONDS = 540
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The files that git knows or would take, and no others."""
+    """Return a copy of the files that git tracks or would add."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],  # noqa: S607
         cwd=ROOT,
@@ -37,16 +37,16 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def build(clone: Path, name: str, environment: dict[str, str]) -> Path:
-    """Run `sam build`; returns the folder of the artifacts."""
+    """Run `sam build`. Return the folder of the artifacts."""
     assert SAM.exists(), "`make test` sets up .venv-sam"
-    kept = {key: value for key, value in os.environ.items() if key not in {"PYTHONPATH", "HANGTAG_LAYER_TARGET"}}
+    inherited = {key: value for key, value in os.environ.items() if key not in {"PYTHONPATH", "HANGTAG_LAYER_TARGET"}}
     folder = clone / name
     ran = subprocess.run(
         [SAM, "build", "--build-dir", folder],
         cwd=clone,
         env={
-            **kept,
-            # This interpreter and the system's tools: no other Python, and a Docker that can't be reached.
+            **inherited,
+            # This interpreter and the system's tools: no other Python, and an unreachable Docker.
             "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
             "DOCKER_HOST": f"unix://{clone}/no-docker.sock",
             "AWS_DEFAULT_REGION": "eu-central-1",
@@ -72,36 +72,36 @@ def for_host(clone: Path) -> Path:
     return build(clone, "for-host", {"HANGTAG_LAYER_TARGET": "host"})
 
 
-def test_every_function_is_built_for_lambda_and_fits_its_quota(for_lambda: Path) -> None:
+def test_every_function_is_built_for_lambda_within_its_quota(for_lambda: Path) -> None:
     assert {artifact.name for artifact in artifacts(for_lambda)} == FUNCTIONS
     assert faults(for_lambda, try_import=False) == []
 
 
-def test_the_layer_holds_the_package_and_wheels_for_python_3_13_on_arm64(for_lambda: Path) -> None:
+def test_layer_contains_the_package_and_wheels_for_lambda(for_lambda: Path) -> None:
     packages = for_lambda / "CommonLayer" / "python"
     assert (packages / "hangtag" / "py.typed").is_file()
     # The one native library that the functions need.
     assert list(packages.glob("pydantic_core/*.cpython-313-aarch64-linux-gnu.so"))
 
 
-def test_no_artifact_holds_bytecode_or_the_files_that_built_it(for_lambda: Path) -> None:
-    left = [path for artifact in artifacts(for_lambda) for path in artifact.folder.rglob("*")]
-    left += (for_lambda / "CommonLayer").rglob("*")
-    assert [path for path in left if path.suffix == ".pyc" or path.name == "Makefile"] == []
+def test_artifacts_contain_neither_bytecode_nor_build_files(for_lambda: Path) -> None:
+    paths = [path for artifact in artifacts(for_lambda) for path in artifact.folder.rglob("*")]
+    paths += (for_lambda / "CommonLayer").rglob("*")
+    assert [path for path in paths if path.suffix == ".pyc" or path.name == "Makefile"] == []
 
 
-def test_each_artifact_imports_with_only_its_layer_on_the_path(for_host: Path) -> None:
+def test_each_artifact_imports_with_its_layer_only(for_host: Path) -> None:
     assert faults(for_host, try_import=True) == []
 
 
-def test_an_artifact_that_lacks_its_layer_is_found(for_host: Path, tmp_path: Path) -> None:
+def test_artifact_without_its_layer_is_reported(for_host: Path, tmp_path: Path) -> None:
     shutil.copytree(for_host / "WebhookFunction", tmp_path / "WebhookFunction")
     shutil.copy2(for_host / "template.yaml", tmp_path)
     webhook = next(artifact for artifact in artifacts(tmp_path) if artifact.name == "WebhookFunction")
     assert "No module named 'hangtag'" in (import_fault(webhook) or "")
 
 
-def test_a_layer_for_the_wrong_machine_is_found(tmp_path: Path) -> None:
+def test_layer_for_another_processor_is_reported(tmp_path: Path) -> None:
     wheel = tmp_path / "python" / "native-1.0.dist-info" / "WHEEL"
     wheel.parent.mkdir(parents=True)
     wheel.write_text("Wheel-Version: 1.0\nTag: cp311-cp311-manylinux_2_17_x86_64\n")

@@ -13,7 +13,7 @@ import pytest
 from api_client import Answer, Caller, Office, hire, open_office
 from calling import Line
 from hangtag.services.clicks import originate
-from hangtag.services.tags.match_click import joined
+from hangtag.services.tags.match_click import with_click
 from hangtag.store.calls import clicks
 from hangtag.store.calls import items as calls
 from listening import listening
@@ -404,7 +404,7 @@ def test_who_read_the_call_before_it_was_found_to_be_the_clicks_finds_it_too(
     item = calls.read_newest(desk.office.tenant_id, desk.office.integration["id"], "p1")
     assert item is not None
     before = replace(item, click_id=None, from_task=None)
-    found = joined(before, before.fold())
+    found = with_click(before, before.fold())
     assert (found.click_id, found.from_task) == (calls.click_of(clicked), task["id"])
 
 

@@ -1,12 +1,12 @@
-"""The crash test: for every AWS call that changes something, of every story, the story with that call failing.
+"""Crash test: every story, once for each of its AWS calls that changes data, with that call failing.
 
-A write fails before it is sent, and again after it took effect, in each story. Of a read both are the same, since it
-changes nothing: each read (what is asked of what, and the how-manieth of its like in its story) fails once in as many
-stories as READ_IN says; so do, on both sides, the marks of hours for the reports, which are beside the tag.
-HANGTAG_CRASH=all (`make crash`) fails each of these in every story, too.
+A write fails before it is sent, and in another run after it took effect, in each story. A read changes nothing, so one
+side is enough: each read (operation, kind of item, and its number in the story) fails once in READ_IN stories. The
+marks of report hours, which do not concern the tag, fail on both sides in READ_IN stories. HANGTAG_CRASH=all
+(`make crash`) fails all of these in every story.
 
-Promise: after an acknowledgement, with no redelivery at all and nothing but the platform's own retries, the record is
-the same and there is exactly one tag. The proxy at the endpoint fails the call; the product has no hook for it.
+Promise: after an acknowledgement, without any redelivery and with the platform's own retries only, the record is the
+same and there is exactly one tag. The proxy at the endpoint fails the call; the product contains no test code for it.
 """
 
 import os
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from crash import Result, Stage, given_up
+from crash import Result, Stage, dead_letters
 from fault_proxy import FaultPlan, Side, Signature, fault_proxy
 from local import stack as local_stack
 from local.simulator import Api, Office, Story, build_office, load_office_plan, load_stories
@@ -29,14 +29,14 @@ from schedules import stop_schedule
 
 PORT = 4611
 PROXY_PORT = 4612
-# Stories at a time. Each has tenants of its own.
+# Stories in parallel. Each has its own tenants.
 AT_ONCE = 32
-# Undisturbed ones at a time: few, so that a story's calls come as they do when nothing else goes on.
+# Undisturbed stories in parallel: few, because load changes the order of a story's calls.
 LOOKS_AT_ONCE = 4
-# A call may be missing from one playing because of a race (a batch seen early); it has to be met in one of these.
+# A race can omit a call from one run (a batch read early); it must occur in one of these runs.
 PLAYINGS = 4
-# One that is not is played with little beside it, so many times more, as long as there is time; if it never comes
-# again, only a race brings it forth, such as a message sent twice. Those are listed, and must be few.
+# Otherwise the story runs again with little load, this many times, as long as there is time. A call that does not
+# occur again depends on a race, such as a message sent twice. Those calls are listed, and must be few.
 QUIET_PLAYINGS = 6
 QUIET_AT_ONCE = 4
 QUIET_SECONDS = 420.0
@@ -52,7 +52,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(7200 if E
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One call of one story, failing on one side; `k` counts the calls of an undisturbed playing from 1."""
+    """One call of one story, failing on one side; `k` counts the calls of an undisturbed run from 1."""
 
     story: Story
     k: int
@@ -73,11 +73,11 @@ def stage() -> Iterator[Stage]:
             environment={"HANGTAG_WORKERS": "32"},
         ) as stack,
     ):
-        # Windows are told beside, hold up nothing when they fail (test_live.py), and none of these tenants has one.
+        # Call windows are separate, do not block on failures (test_live.py), and these tenants have none.
         switch_off(stack, "LiveFunction")
-        # What becomes of a recording is beside the tag too (test_recordings.py); no server has those of the stories.
+        # Recordings are separate from the tag too (test_recordings.py), and no server has those of the stories.
         switch_off(stack, "RecordingsFunction")
-        # Whoever sums up the hours of all these tenants would only be in the way (test_reports.py).
+        # Report sums of all these tenants would disturb the test; test_reports.py covers them.
         stop_schedule(stack, "reports")
         api, plan_of_office = Api(stack.api, stack.operator_token), load_office_plan()
         offices = {name: build_office(api, plan_of_office, name) for name in TENANTS}
@@ -92,27 +92,27 @@ def stage() -> Iterator[Stage]:
 
 
 def switch_off(stack: Stack, function: str) -> None:
-    """Let nothing lead to a function any more, but the API."""
+    """Disable all event sources of a function."""
     lambdas, name = stack.client("lambda"), stack.functions[function]
     for mapping in lambdas.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]:
         lambdas.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
 
 
 def tenant_of(office: Office) -> Tenant:
-    """The tenant of an office, as copies of it are made."""
+    """Return an office's tenant in the form that copies are created from."""
     token = office.webhook_url.rsplit("/", 1)[1]
     return Tenant(office.tenant_id, office.integration_id, token, office.webhook_url, office.planfix_token)
 
 
 def cases_of(stage: Stage, story: Story) -> list[Case]:
-    """Play a story undisturbed; a case for each of its calls and sides."""
+    """Play a story undisturbed. Return a case for each of its calls and sides."""
     run, result = stage.play(story, None, Side.BEFORE)
-    seen = list(run.seen)
-    return [Case(story, k, target, side, result) for k, target in enumerate(seen, start=1) for side in Side]
+    targets = list(run.calls)
+    return [Case(story, k, target, side, result) for k, target in enumerate(targets, start=1) for side in Side]
 
 
 def chosen(cases: list[Case]) -> list[Case]:
-    """The cases that are played: all writes, and of the reads those that the top of this file says."""
+    """Return the cases to play: all writes, and the reads described in the module docstring."""
     if EVERYTHING:
         return cases
     played: list[Case] = []
@@ -131,20 +131,20 @@ def chosen(cases: list[Case]) -> list[Case]:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What came of a case. `met`: the call was met, and failed. `wrong` says what did not go well."""
+    """Result of a case. `occurred`: the call occurred and failed. `fault` describes a wrong result."""
 
     case: Case
-    met: bool
-    wrong: str | None = None
+    occurred: bool
+    fault: str | None = None
 
     def __str__(self) -> str:
         target = self.case.target
         call = f"{target.what} #{target.number}"
-        return f"{self.case.story.name} k={self.case.k} {self.case.side} ({call}): {self.wrong}"
+        return f"{self.case.story.name} k={self.case.k} {self.case.side} ({call}): {self.fault}"
 
 
 def play(stage: Stage, case: Case, times: int) -> Finding:
-    """Play a case until its call is met, so many times at most."""
+    """Play a case until its call occurs, at most this many times."""
     for _ in range(times):
         try:
             run, result = stage.play(case.story, case.target, case.side, case.expected)
@@ -154,36 +154,38 @@ def play(stage: Stage, case: Case, times: int) -> Finding:
             return Finding(case, True, f"{result} instead of {case.expected}")
         if run.fired:
             return Finding(case, True)
-    return Finding(case, False, "skipped, the call was never met again")
+    return Finding(case, False, "skipped, the call did not occur again")
 
 
-def test_every_aws_call_of_every_story_may_fail(stage: Stage, record_property: Callable[[str, object], None]) -> None:
+def test_every_story_survives_the_failure_of_any_of_its_aws_calls(
+    stage: Stage, record_property: Callable[[str, object], None]
+) -> None:
     stories = load_stories()
     with ThreadPoolExecutor(LOOKS_AT_ONCE) as pool:
-        known = [case for cases in pool.map(lambda story: cases_of(stage, story), stories) for case in cases]
-    cases = chosen(known)
+        all_cases = [case for cases in pool.map(lambda story: cases_of(stage, story), stories) for case in cases]
+    cases = chosen(all_cases)
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        found = list(pool.map(lambda case: play(stage, case, PLAYINGS), cases))
+        findings = list(pool.map(lambda case: play(stage, case, PLAYINGS), cases))
     until = time.monotonic() + QUIET_SECONDS
 
     def again(finding: Finding) -> Finding:
-        if finding.met or time.monotonic() > until:
+        if finding.occurred or time.monotonic() > until:
             return finding
         return play(stage, finding.case, QUIET_PLAYINGS)
 
     with ThreadPoolExecutor(QUIET_AT_ONCE) as pool:
-        found = list(pool.map(again, found))
-    rare = [finding for finding in found if not finding.met]
-    failures = [str(finding) for finding in found if finding.met and finding.wrong]
+        findings = list(pool.map(again, findings))
+    rare = [finding for finding in findings if not finding.occurred]
+    failures = [str(finding) for finding in findings if finding.occurred and finding.fault]
     calls = {case.target.what for case in cases}
-    assert calls == {case.target.what for case in known}
+    assert calls == {case.target.what for case in all_cases}
     printed = (
-        f"crash test: {len(cases)} of {len(known)} (story, k, side) of {len(stories)} stories, "
-        f"{len(calls)} kinds of calls; brought forth by a race once, and never met again: {len(rare)}"
+        f"crash test: {len(cases)} of {len(all_cases)} (story, k, side) of {len(stories)} stories, "
+        f"{len(calls)} kinds of calls; caused by a race once, and not repeated: {len(rare)}"
     )
     record_property("printed", "\n".join([printed, *failures, *map(str, rare)]))
     assert any(what.startswith("states dynamodb") for what in calls)
     assert any(what.startswith("states lambda") for what in calls)
     assert not failures, "; ".join(failures)[:2000]
-    assert given_up(stage.sqs) == {}
+    assert dead_letters(stage.sqs) == {}
     assert len(rare) <= MOST_RARE_SHARE * len(cases), "; ".join(map(str, rare))[:2000]

@@ -177,7 +177,7 @@ def test_what_is_never_taken_is_dead_after_thirty_hours_with_the_reason_and_can_
     ended = drive(tenant, [(START, message)], START + 33 * HOUR, clock)
     assert ended >= START + 30 * HOUR
     (dead,), following = outbox.list_dead_letters(tenant, 10, None)
-    assert (dead["id"], dead["last_status"], dead["reason"], following) == (message, 503, "the CRM failed", None)
+    assert (dead["id"], dead["last_status"], dead["reason"], following) == (message, 503, "The CRM failed.", None)
     assert deliver(tenant, message, ended + HOUR) is None
     far.answer = lambda _: OK
     assert outbox.redrive(tenant, message, ended + HOUR)
@@ -244,7 +244,7 @@ def test_an_endless_answer_and_a_redirect_are_failures_and_nothing_is_followed(q
     far.answer = lambda _: Reply(307, headers={"location": far.url}, taken=False)
     assert deliver(tenant, message, START + HOUR) is not None
     assert len(far.asked) == 2
-    assert "final address" in (breaker.health(tenant).fault or outbox.Fault(None, "")).reason
+    assert "final URL" in (breaker.health(tenant).fault or outbox.Fault(None, "")).reason
 
 
 # ------------------------------------------------------------------ the breaker
@@ -284,7 +284,7 @@ def test_after_the_pause_one_probe_is_let_through_and_its_success_lets_all_throu
 def test_of_many_who_see_the_end_of_the_pause_at_once_one_is_the_probe(quiet: str, far: FakeCrm) -> None:
     tenant = tenant_with(far)
     for _ in range(breaker.THRESHOLD):
-        breaker.failed(breaker.Pass(tenant, None), START, outbox.Fault(500, "the CRM failed"))
+        breaker.failed(breaker.Pass(tenant, None), START, outbox.Fault(500, "The CRM failed."))
     over = START + timedelta(seconds=30)
     assert breaker.health(tenant).paused_until == over
     with ThreadPoolExecutor(8) as pool:
@@ -318,7 +318,7 @@ def test_a_refused_signature_is_shown_until_the_crm_accepts_it_again(quiet: str,
     health = breaker.health(tenant)
     assert (health.failures, health.fault) == (
         1,
-        outbox.Fault(401, "the CRM does not accept the signature: check the secret there"),
+        outbox.Fault(401, "The CRM rejected the signature. Check the secret in the CRM."),
     )
     far.answer = lambda _: OK
     assert deliver(tenant, message, START + HOUR) is None
@@ -429,7 +429,7 @@ def test_without_an_outside_crm_nothing_is_written_and_what_waits_is_dead_with_t
     config.disconnect(other, "owner")
     assert deliver(other, message, START) is None
     assert [dead["reason"] for dead in outbox.list_dead_letters(other, 10, None)[0]] == [
-        "no outside CRM is set any more"
+        "The external CRM was disconnected."
     ]
 
 
@@ -657,7 +657,7 @@ def test_a_rotated_secret_signs_beside_the_old_one(stack: Stack, account: pytest
     new = rotated.json["secret"]
     assert new != old
     tested = office.owner.post("/v1/settings/crm/test", {})
-    assert tested.json == {"ok": True, "status": 200, "said": "the CRM took it"}
+    assert tested.json == {"ok": True, "status": 200, "said": "The CRM accepted the message."}
     for secret in (old, new):
         assert Webhook(secret).verify(far.asked[0].text, dict(far.asked[0].headers))["type"] == "test"
     new = office.owner.post("/v1/settings/crm/rotate", {"overlap_hours": 0}).json["secret"]
@@ -674,12 +674,12 @@ def test_the_test_says_in_words_what_came_back(stack: Stack, office: Office, far
     far.answer = lambda _: Reply(401)
     said = office.owner.post("/v1/settings/crm/test", {}).json
     assert (said["ok"], said["status"]) == (False, 401)
-    assert "check the secret" in said["said"]
+    assert "Check the secret" in said["said"]
     far.answer = lambda _: Reply(lost=True)
     assert office.owner.post("/v1/settings/crm/test", {}).json == {
         "ok": False,
         "status": None,
-        "said": "the service did not answer",
+        "said": "The service did not answer.",
     }
     assert office.owner.put("/v1/settings/crm", {"kind": "builtin"}).json["kind"] == "builtin"
 
@@ -694,7 +694,7 @@ def test_an_admin_sees_what_the_crm_refused_and_has_it_sent_again(
     far.await_asked(3)
     letters = await_letters(office, 3)
     assert {letter["id"] for letter in letters} == sent
-    assert {(letter["last_status"], letter["reason"]) for letter in letters} == {(422, "the CRM refused it")}
+    assert {(letter["last_status"], letter["reason"]) for letter in letters} == {(422, "The CRM rejected the message.")}
     first = office.owner.get("/v1/settings/crm/dead-letters", limit=2).json
     rest = office.owner.get("/v1/settings/crm/dead-letters", limit=2, cursor=first["next_cursor"]).json
     assert [*first["items"], *rest["items"]] == letters

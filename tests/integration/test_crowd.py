@@ -20,12 +20,12 @@ from crowd import (
     KINDS,
     KNOWN,
     SUPERVISOR,
-    Heard,
-    Played,
+    PlayedCall,
+    Received,
+    expectations,
     faults,
     is_whole,
     plan,
-    wanted,
 )
 from local.stack import Stack
 
@@ -89,7 +89,7 @@ class Ear:
     states: dict[str, tuple[str, ...]]
     missed: set[str]
     named: Mapping[str, str]
-    heard: Heard = field(default_factory=Heard)
+    heard: Received = field(default_factory=Received)
     whole: asyncio.Event = field(default_factory=asyncio.Event)
     pong: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -104,7 +104,7 @@ class Ear:
                 self.whole.set()
 
 
-def ids_of_calls(tenant: Tenant, calls: list[Played]) -> dict[str, str]:
+def ids_of_calls(tenant: Tenant, calls: list[PlayedCall]) -> dict[str, str]:
     """The calls' ids in the API → the PBX's; they hold digests of those, and the integration's id."""
     from hangtag.store.calls.items import call_key, public_id
 
@@ -114,7 +114,7 @@ def ids_of_calls(tenant: Tenant, calls: list[Played]) -> dict[str, str]:
     }
 
 
-async def played(tenants: list[Tenant], calls: list[Played]) -> list[Ear]:
+async def played(tenants: list[Tenant], calls: list[PlayedCall]) -> list[Ear]:
     """Connect everybody, some of them twice, play the calls, and wait until nothing more can come."""
     loop = asyncio.get_running_loop()
     named = [ids_of_calls(tenant, calls) for tenant in tenants]
@@ -128,7 +128,7 @@ async def played(tenants: list[Tenant], calls: list[Played]) -> list[Ear]:
                         socket = await sockets.enter_async_context(
                             connect(ticket["url"], open_timeout=60, ping_interval=None)
                         )
-                        states, missed = wanted(calls, number, extension)
+                        states, missed = expectations(calls, number, extension)
                         ears.append(Ear(number, extension, socket, states, missed, named[number]))
             listening = [asyncio.create_task(ear.listen()) for ear in ears]
             await asyncio.gather(*(loop.run_in_executor(pool, play, tenants[call.tenant], call) for call in calls))
@@ -144,12 +144,12 @@ async def played(tenants: list[Tenant], calls: list[Played]) -> list[Ear]:
     return ears
 
 
-def play(tenant: Tenant, call: Played) -> None:
-    for form in call.deliveries():
+def play(tenant: Tenant, call: PlayedCall) -> None:
+    for form in call.webhook_requests():
         tenant.post(form)
 
 
-def judged(tenant: Tenant, call: Played) -> None:
+def judged(tenant: Tenant, call: PlayedCall) -> None:
     place = {"integration_id": tenant.integration_id, "call_id": call.call_id}
     until(tenant.owner, "/v1/calls", place, lambda found: bool(found["tag_id"] or found["skip_reason"]))
 
@@ -178,11 +178,11 @@ def test_two_hundred_employees_are_each_told_of_their_own_calls_and_of_no_others
 # ------------------------------------------------------------------ the judge itself
 
 
-def a_whole_day() -> tuple[Heard, dict[str, tuple[str, ...]], set[str]]:
+def a_whole_day() -> tuple[Received, dict[str, tuple[str, ...]], set[str]]:
     """What one employee must hear of a small plan, and that heard just so."""
     calls = plan(1, 2 * len(KINDS), SEED)
-    states, missed = wanted(calls, 0, SUPERVISOR)
-    heard = Heard()
+    states, missed = expectations(calls, 0, SUPERVISOR)
+    heard = Received()
     for call, told in states.items():
         heard.states[call] = list(enumerate(told))
     heard.missed = set(missed)

@@ -1,4 +1,4 @@
-"""The demo's exit code is the truth about its stories."""
+"""Exit code of the demo, which reports the results of its stories."""
 
 import pytest
 
@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
 
 def run_once(monkeypatch: pytest.MonkeyPatch, *stories: Story, lands_within: float = demo.LANDS_WITHIN_SECONDS) -> int:
-    """The exit code of `demo --once` with these stories alone; it gives up on one after so many seconds."""
+    """Return the exit code of `demo --once` with these stories; each has `lands_within` seconds."""
     prepare = demo.Show.prepare
 
     def prepare_with_patience(running: Stack, speed: float) -> demo.Show:
@@ -28,7 +28,7 @@ def run_once(monkeypatch: pytest.MonkeyPatch, *stories: Story, lands_within: flo
     return demo.main(["--once"])
 
 
-def test_the_demo_exits_zero_when_every_story_ends_as_it_says(
+def test_demo_exits_zero_when_every_story_has_the_expected_result(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stories = (load_story("answered_incoming"), load_story("internal"), load_story("missed_incoming", "zadarma"))
@@ -39,7 +39,7 @@ def test_the_demo_exits_zero_when_every_story_ends_as_it_says(
     assert "zadarma/missed_incoming" in printed
 
 
-def test_the_demo_places_calls_from_every_kind_of_pbx_into_one_tenant(
+def test_demo_plays_calls_of_every_provider_into_one_tenant(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stories = [load_story("answered_incoming", provider) for provider in default_lines()]
@@ -53,7 +53,7 @@ def test_the_demo_places_calls_from_every_kind_of_pbx_into_one_tenant(
         assert "→ Call incoming, Anna Petrova, contact Olga Smirnova" in line
 
 
-def test_the_demo_exits_non_zero_when_a_tag_is_not_what_its_story_expects(
+def test_demo_exits_non_zero_when_a_tag_differs_from_its_story(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     story = load_story("answered_incoming")

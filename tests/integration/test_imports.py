@@ -85,8 +85,8 @@ def test_rows_that_can_not_be_contacts_are_refused_by_their_number_and_the_rest_
     done = until(office.owner, import_id, ended)
     assert [(error["row"], error["reason"]) for error in done["errors"]] == [
         (2, "a phone number can't be read"),
-        (3, "a number is a line of yours"),
-        (4, "there is no employee or group of the supervisor's name or id"),
+        (3, "A number is one of your own lines."),
+        (4, "The supervisor is neither an employee nor a group."),
     ]
     assert (done["state"], done["created"], done["refused"]) == ("done", 2, 3)
     (ivan,) = office.owner.get("/v1/contacts", phone="+79035550202").json["items"]
@@ -97,9 +97,9 @@ def test_rows_that_can_not_be_contacts_are_refused_by_their_number_and_the_rest_
 @pytest.mark.parametrize(
     ("file", "reason"),
     [
-        (b"\xff\xfe\x00name", "the file is not UTF-8"),
-        (b"surname;mobile\nA;B\n", "the first row names neither a column name nor a column phone"),
-        (b"", "the first row names neither a column name nor a column phone"),
+        (b"\xff\xfe\x00name", "The file is not UTF-8."),
+        (b"surname;mobile\nA;B\n", "The header row must contain a column 'name' or 'phone'."),
+        (b"", "The header row must contain a column 'name' or 'phone'."),
     ],
 )
 def test_a_file_that_can_not_be_read_fails_with_the_reason(office: Office, file: bytes, reason: str) -> None:
@@ -112,7 +112,7 @@ def test_a_file_that_can_not_be_read_fails_with_the_reason(office: Office, file:
 def test_an_import_without_a_file_fails_and_may_be_started_again(office: Office) -> None:
     import_id = office.owner.made("/v1/imports", {})["id"]
     start(office.owner, import_id)
-    assert until(office.owner, import_id, ended)["reason"] == "the file was not uploaded"
+    assert until(office.owner, import_id, ended)["reason"] == "The file was not uploaded."
     start(office.owner, import_id)
     until(office.owner, import_id, ended)
     # Its file, its progress and its existence are its tenant's own.

@@ -242,9 +242,9 @@ def test_a_kept_delivery_says_what_came_and_what_it_led_to(office: Office) -> No
     assert double["events"] == [led | {"result": "duplicate"}]
     assert asked["events"] == []
     assert [one["reason"] for one in (first, double, asked)] == [
-        "understood and stored",
-        "a double of what came before; nothing changed",
-        "understood; it brought no event of a call",
+        "Parsed and stored.",
+        "Duplicate of earlier events. Nothing changed.",
+        "Parsed. The request contains no call event.",
     ]
     assert {one["kept"] for one in (first, double, asked)} == {"set_up"}
     assert (first["status"], first["method"], first["truncated"]) == (200, "POST", False)
@@ -307,7 +307,7 @@ def test_past_its_set_up_a_delivery_is_one_write_and_no_read(scene: Scene, offic
     with scene.plan.watch(Run(marks)) as run:
         assert ring(office, "warm").status_code == 200
     # Whether somebody listens is asked by the live channel, of calls before this one too.
-    seen = [one.what.split(" set")[0] for one in run.seen if one.what != "GetItem LIVE"]
+    seen = [one.what.split(" set")[0] for one in run.calls if one.what != "GetItem LIVE"]
     assert seen == ["UpdateItem CALL"]
 
 
@@ -320,7 +320,7 @@ def test_a_delivery_that_can_not_be_kept_is_taken_in_all_the_same(
     marks = (office.tenant_id, token_hash(token_of(office.integration["webhook_url"])))
     with scene.plan.watch(Run(marks, Signature(failing, 1), side)) as run:
         assert ring(office, "not-kept").status_code == 200
-    assert run.fired, run.seen
+    assert run.fired, run.calls
     found = office.owner.get("/v1/calls", integration_id=office.integration["id"], call_id="not-kept")
     assert len(found.json["items"]) == 1
 
@@ -353,7 +353,7 @@ def test_a_replay_of_what_was_taken_in_changes_nothing(scene: Scene, office: Off
     (delivery,) = kept(office)
     for _ in range(2):
         done = replayed(office, delivery)
-        assert (done["understood"], done["reason"]) == (True, "a double of what came before; nothing changed")
+        assert (done["understood"], done["reason"]) == (True, "Duplicate of earlier events. Nothing changed.")
         assert [one["result"] for one in done["events"]] == ["duplicate"]
     assert call_item(scene, office, "twice") == before
     assert kept(office) == [delivery]
@@ -429,7 +429,7 @@ def test_a_pbx_is_told_what_is_wrong_until_nothing_is(office: Office) -> None:
         ok, found = findings(office)
         assert ok, found
         assert found["credentials"] == (True, "complete")
-        assert found["deliveries"][1].endswith("understood and stored")
+        assert found["deliveries"][1].endswith("Parsed and stored.")
         new = office.owner.post(at(office, "/rotate"), {"overlap_hours": 1}).json["webhook_url"]
         ok, found = findings(office)
         assert (ok, found["previous_url"][0]) == (False, False)

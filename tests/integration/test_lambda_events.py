@@ -1,4 +1,4 @@
-"""One Lambda event per function, invoked on the stack as Lambda would."""
+"""Sample Lambda event of each function, invoked on the stack."""
 
 import json
 from pathlib import Path
@@ -10,8 +10,8 @@ from local.stack import Stack
 
 PORT = 4616
 EVENTS = Path(__file__).parents[2] / "events" / "lambda"
-# What a function must answer to its event, as far as it can be said: each tells that it was understood.
-ANSWERS: dict[str, dict[str, Any]] = {
+# Part of each function's response that shows that it handled its event.
+RESPONSES: dict[str, dict[str, Any]] = {
     "webhook": {"statusCode": 404},
     "tracker": {"swept": 0},
     "tags": {"done": "gone"},
@@ -27,13 +27,13 @@ ANSWERS: dict[str, dict[str, Any]] = {
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
 
-def test_every_function_has_an_event() -> None:
+def test_every_function_has_a_sample_event() -> None:
     functions = {path.parent.name for path in EVENTS.parents[1].glob("functions/*/app.py")}
-    assert {path.stem for path in EVENTS.glob("*.json")} == functions == set(ANSWERS)
+    assert {path.stem for path in EVENTS.glob("*.json")} == functions == set(RESPONSES)
 
 
-@pytest.mark.parametrize("function", sorted(ANSWERS))
-def test_a_function_answers_its_event(stack: Stack, function: str) -> None:
+@pytest.mark.parametrize("function", sorted(RESPONSES))
+def test_function_handles_its_sample_event(stack: Stack, function: str) -> None:
     event = json.loads((EVENTS / f"{function}.json").read_text())
-    answer = stack.invoke(f"{function.title()}Function", event)
-    assert {name: answer[name] for name in ANSWERS[function]} == ANSWERS[function]
+    response = stack.invoke(f"{function.title()}Function", event)
+    assert {name: response[name] for name in RESPONSES[function]} == RESPONSES[function]

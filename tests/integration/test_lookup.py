@@ -74,7 +74,7 @@ def test_a_warm_look_up_is_one_indexed_read(scene: Scene) -> None:
         list(pool.map(lambda _: scene.ask("contact", phone="79101234567"), range(WARM_UP * 2)))
     with scene.plan.watch(scene.watched()) as run:
         scene.ask("contact", phone="79101234567")
-    assert run.seen == [THE_READ]
+    assert run.calls == [THE_READ]
 
 
 @pytest.mark.parametrize("side", list(Side))

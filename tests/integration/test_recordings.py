@@ -258,16 +258,20 @@ def test_an_address_that_is_none_of_the_pbxs_is_not_given_to_a_browser(stack: St
 
 
 REFUSED = {
-    "html": (file(b"<!doctype html><title>Sign in</title>", "audio/mpeg"), "what the PBX serves is no audio", False),
-    "not-there": (status(404), "the PBX does not have it (it answered 404)", False),
-    "broken": (status(500), "the PBX answered 500", False),
+    "html": (
+        file(b"<!doctype html><title>Sign in</title>", "audio/mpeg"),
+        "The file from the PBX is not audio.",
+        False,
+    ),
+    "not-there": (status(404), "The PBX does not have the recording (HTTP 404).", False),
+    "broken": (status(500), "The PBX returned HTTP 500.", False),
     "cut-off": (cut_off(tone()), "", False),
-    "deleted": (status(410), "the PBX has deleted it", True),
-    "metadata": (to("http://169.254.169.254/latest/meta-data"), "the address leads into a private network", True),
-    "inside": (to("http://10.0.0.1/1.mp3"), "the address leads into a private network", True),
-    "shell": (to("http://127.0.0.1:22/"), "the address names a port that is not the web's", True),
-    "declared": (endless(64 * 1024, declared=2000 * MEGABYTE), "it is over 256 MB", True),
-    "bomb": (bomb(300 * MEGABYTE), "it is over 256 MB", True),
+    "deleted": (status(410), "The PBX has deleted the recording.", True),
+    "metadata": (to("http://169.254.169.254/latest/meta-data"), "The address leads into a private network.", True),
+    "inside": (to("http://10.0.0.1/1.mp3"), "The address leads into a private network.", True),
+    "shell": (to("http://127.0.0.1:22/"), "The port of the address is not allowed.", True),
+    "declared": (endless(64 * 1024, declared=2000 * MEGABYTE), "The recording is over 256 MB.", True),
+    "bomb": (bomb(300 * MEGABYTE), "The recording is over 256 MB.", True),
 }
 
 
@@ -298,7 +302,7 @@ def test_a_stream_without_end_is_given_up_within_bounded_memory(
     line.recording("short", "kept")
     workers = {pid: forget_peak(pid) for pid in workers_of(stack, "RecordingsFunction")}
     recorded(line, "endless", server.put("/endless.mp3", endless(2000 * MEGABYTE)))
-    assert line.recording("endless", "failed")["reason"] == "it is over 256 MB"
+    assert line.recording("endless", "failed")["reason"] == "The recording is over 256 MB."
     # The runtime may have put another worker in place of one that was idle.
     usual = max(workers.values())
     peaks = {pid: peak for pid in workers_of(stack, "RecordingsFunction") if (peak := peak_of(pid))}

@@ -1,4 +1,4 @@
-"""The embedded stack itself: it starts, says what is wrong, keeps its data and leaves nothing behind."""
+"""Embedded stack: start, error messages, persistence and cleanup."""
 
 import contextlib
 import json
@@ -34,7 +34,7 @@ def free_port() -> int:
 
 @pytest.fixture
 def place() -> Iterator[Place]:
-    """A port of its own, with nothing on it before and after."""
+    """Yield a free port, and clean up its stack afterwards."""
     place = Place(free_port())
     yield place
     stack.down(place)
@@ -68,13 +68,13 @@ def put_note(of: Stack, key: str, text: str) -> None:
 
 
 def read_note(of: Stack, key: str) -> str | None:
-    found = of.client("dynamodb").get_item(TableName=of.table, Key={"pk": {"S": key}, "sk": {"S": "NOTE"}})
-    text: str | None = found.get("Item", {}).get("body", {}).get("S")
+    response = of.client("dynamodb").get_item(TableName=of.table, Key={"pk": {"S": key}, "sk": {"S": "NOTE"}})
+    text: str | None = response.get("Item", {}).get("body", {}).get("S")
     return text
 
 
 def change_a_call(of: Stack, key: str) -> None:
-    """An item that the tracker's filter lets through and that is no call to it."""
+    """Write an item that passes the tracker's filter but is not a call."""
     of.client("dynamodb").put_item(TableName=of.table, Item={"pk": {"S": key}, "sk": {"S": "CALL#0000"}})
 
 
@@ -82,23 +82,23 @@ def changes_read(place: Place) -> int:
     return place.log_file.read_text(errors="replace").count(CHANGE_READ)
 
 
-def test_up_says_where_the_stack_is_and_down_ends_every_process_of_it(place: Place) -> None:
+def test_up_prints_the_url_and_down_ends_all_processes(place: Place) -> None:
     came_up = command(place.port, "up")
     assert came_up.returncode == 0, came_up.stderr
-    said = json.loads(place.stack_file.read_text())
-    assert {"api", "console", "live", "operator_token", "table", "state_machine"} <= said.keys()
-    assert said["api"] in came_up.stdout
-    assert said["operator_token"] not in came_up.stdout
+    details = json.loads(place.stack_file.read_text())
+    assert {"api", "console", "live", "operator_token", "table", "state_machine"} <= details.keys()
+    assert details["api"] in came_up.stdout
+    assert details["operator_token"] not in came_up.stdout
     assert place.stack_file.stat().st_mode & 0o077 == 0
     announced = json.loads(COMMON_STACK_FILE.read_text())
-    # Only a stack that somebody left running beside the tests may hold that place.
-    assert announced == said or process.running_pid(Place(announced["port"])) is not None
+    # Only a stack that runs next to the tests can keep the common file.
+    assert announced == details or process.running_pid(Place(announced["port"])) is not None
     leader = process.running_pid(place)
     assert leader is not None
     assert command(place.port, "status").returncode == 0
 
-    # With a worker or two, so that there is more than one process to end.
-    Stack(**said).invoke_sweep()
+    # The sweep starts a worker, so more than one process has to end.
+    Stack(**details).invoke_sweep()
     assert len(process.group_members(leader)) > 1
     went_down = command(place.port, "down")
     assert went_down.returncode == 0, went_down.stderr
@@ -113,7 +113,7 @@ def test_up_says_where_the_stack_is_and_down_ends_every_process_of_it(place: Pla
     assert "nothing runs" in again.stdout
 
 
-def test_a_second_up_leaves_a_running_stack_as_it_is(place: Place) -> None:
+def test_second_up_leaves_a_running_stack_unchanged(place: Place) -> None:
     with running(port=place.port) as first:
         again = stack.up(place)
         assert (again.pid, again.operator_token, again.table) == (first.pid, first.operator_token, first.table)
@@ -137,7 +137,7 @@ def test_path_without_a_route_of_its_own_gets_a_problem_document(place: Place) -
             assert response.headers["content-type"] == "application/problem+json"
 
 
-def test_the_stack_listens_on_loopback_only(place: Place) -> None:
+def test_stack_listens_on_loopback_only(place: Place) -> None:
     with running(port=place.port):
         listeners = [
             row.split()[1].partition(":")[0]
@@ -149,7 +149,7 @@ def test_the_stack_listens_on_loopback_only(place: Place) -> None:
         assert all(address == "0100007F" for address in listeners)
 
 
-def test_a_taken_port_is_refused_with_its_holder_and_a_way_out(place: Place) -> None:
+def test_occupied_port_is_reported_with_its_process_and_an_alternative(place: Place) -> None:
     with socket.socket() as holder:
         holder.bind((HOST, place.port))
         holder.listen()
@@ -163,31 +163,31 @@ def test_a_taken_port_is_refused_with_its_holder_and_a_way_out(place: Place) -> 
     assert process.running_pid(place) is None
 
 
-def test_a_missing_package_is_named_with_the_command_that_installs_it(place: Place) -> None:
-    # Without `site`, none of the environment's packages can be found.
+def test_missing_package_is_reported_with_the_command_to_install_it(place: Place) -> None:
+    # Without `site`, the environment's packages are not on the path.
     refused = command(place.port, "up", "-S")
     assert refused.returncode == 1
     assert "package ministack is missing" in refused.stderr
     assert "make up" in refused.stderr
 
 
-def test_a_port_that_is_none_is_refused() -> None:
+def test_invalid_port_is_rejected_with_an_explanation() -> None:
     refused = command("yes", "up")
     assert refused.returncode == 1
-    assert "HANGTAG_PORT=yes is no port" in refused.stderr
+    assert "HANGTAG_PORT=yes is not a port" in refused.stderr
 
 
-def test_data_token_and_address_survive_down_and_up(place: Place) -> None:
+def test_data_token_and_url_survive_a_restart(place: Place) -> None:
     with running(port=place.port) as before:
-        put_note(before, "kept", "said before")
+        put_note(before, "stored", "before the restart")
         after = before.restart()
         assert after.pid != before.pid
         assert (after.api, after.operator_token, after.table) == (before.api, before.operator_token, before.table)
-        assert read_note(after, "kept") == "said before"
+        assert read_note(after, "stored") == "before the restart"
 
 
-def test_the_first_changes_after_a_restart_are_read_from_the_stream(place: Place) -> None:
-    """The runtime forgets its streams' records but not how far they were read, see `gaps`."""
+def test_first_changes_after_a_restart_are_read_from_the_stream(place: Place) -> None:
+    """The runtime loses its streams' records but not the readers' positions, see `gaps`."""
     with running(port=place.port) as before:
         for number in range(3):
             change_a_call(before, f"before {number}")
@@ -198,13 +198,13 @@ def test_the_first_changes_after_a_restart_are_read_from_the_stream(place: Place
         assert eventually(lambda: changes_read(place) > read)
 
 
-def test_an_execution_waits_on_after_a_restart_with_a_new_token(place: Place) -> None:
-    """The runtime fails executions when it restarts, which AWS never does, see `gaps`."""
+def test_waiting_execution_continues_after_a_restart_with_a_new_token(place: Place) -> None:
+    """The runtime fails executions at a restart, which AWS never does, see `gaps`."""
     key = {"pk": {"S": "waiting"}, "sk": {"S": "CALL#0000"}}
 
     def token(of: Stack) -> str | None:
-        found = of.client("dynamodb").get_item(TableName=of.table, Key=key)["Item"]
-        text: str | None = found.get("task_token", {}).get("S")
+        item = of.client("dynamodb").get_item(TableName=of.table, Key=key)["Item"]
+        text: str | None = item.get("task_token", {}).get("S")
         return text
 
     with running(port=place.port) as before:
@@ -216,11 +216,11 @@ def test_an_execution_waits_on_after_a_restart_with_a_new_token(place: Place) ->
         old = token(before)
         after = before.restart()
         assert eventually(lambda: token(after) != old)
-        found = after.client("stepfunctions").describe_execution(executionArn=started["executionArn"])
-        assert found["status"] == "RUNNING"
+        execution = after.client("stepfunctions").describe_execution(executionArn=started["executionArn"])
+        assert execution["status"] == "RUNNING"
 
 
-def test_stacks_run_side_by_side_and_know_nothing_of_each_other(place: Place) -> None:
+def test_stacks_on_different_ports_are_isolated(place: Place) -> None:
     other = Place(free_port())
     try:
         with running(port=place.port) as one, running(port=other.port) as two:
@@ -242,7 +242,7 @@ def is_deploying(place: Place) -> bool:
 
 
 @pytest.mark.parametrize("moment", [is_started, is_deploying])
-def test_an_interrupted_up_leaves_no_process(place: Place, moment: Callable[[Place], bool]) -> None:
+def test_interrupted_up_leaves_no_process(place: Place, moment: Callable[[Place], bool]) -> None:
     starting = subprocess.Popen(
         [sys.executable, "-m", "local", "up"],
         cwd=ROOT,
@@ -255,24 +255,24 @@ def test_an_interrupted_up_leaves_no_process(place: Place, moment: Callable[[Pla
         assert eventually(lambda: moment(place))
         leader = process.running_pid(place)
         starting.send_signal(signal.SIGINT)
-        _, said = starting.communicate(timeout=PATIENCE_SECONDS)
-    assert starting.returncode == 130, said
+        _, output = starting.communicate(timeout=PATIENCE_SECONDS)
+    assert starting.returncode == 130, output
     assert leader is not None
     assert process.group_members(leader) == []
     assert process.running_pid(place) is None
 
 
-def test_workers_end_with_a_runtime_that_was_killed(place: Place) -> None:
-    with running(port=place.port) as doomed:
-        doomed.invoke_sweep()
-        os.kill(doomed.pid, signal.SIGKILL)
+def test_workers_end_with_a_killed_runtime(place: Place) -> None:
+    with running(port=place.port) as killed:
+        killed.invoke_sweep()
+        os.kill(killed.pid, signal.SIGKILL)
         with contextlib.suppress(ChildProcessError):
-            os.waitpid(doomed.pid, 0)
-        assert eventually(lambda: process.group_members(doomed.pid) == [])
+            os.waitpid(killed.pid, 0)
+        assert eventually(lambda: process.group_members(killed.pid) == [])
         assert process.running_pid(place) is None
 
 
-def test_the_runtime_ends_by_itself_when_its_time_is_up(place: Place) -> None:
+def test_runtime_ends_after_its_maximum_time(place: Place) -> None:
     leader = process.start(place, {**os.environ, "HANGTAG_MAX_SECONDS": "10"})
     assert process.running_pid(place) == leader
     assert eventually(lambda: process.running_pid(place) is None)

@@ -1,4 +1,4 @@
-"""What calls cost on the embedded stack: table calls a webhook, transitions a call, and hang-up to tag under load."""
+"""Cost of calls on the embedded stack: table calls per webhook, transitions per call, and hang-up to tag under load."""
 
 import json
 import statistics
@@ -23,7 +23,7 @@ WARM_UP = 30
 POLL_SECONDS = 0.01
 QUIET_SECONDS = 2.0
 DEADLINE_SECONDS = 120.0
-# A webhook looks things up by their keys. Queries that are seen meanwhile are the tracker's: who is in a group.
+# A webhook reads items by key. Queries at the same time belong to the tracker, which reads group members.
 _READS = ("GetItem", "BatchGetItem")
 _WRITES = ("UpdateItem", "PutItem", "DeleteItem", "TransactWriteItems", "BatchWriteItem")
 
@@ -37,13 +37,13 @@ class Pbx:
     sender: Sender
 
     def post(self, call_id: str, event: str, **more: str) -> None:
-        """One event of an incoming call at extension 101."""
+        """Post one event of an incoming call at extension 101."""
         form = {
             "cmd": "event", "type": "in", "event": event, "phone": "79101234567", "diversion": "74951230001",
             "ext": "101", "callid": call_id, "planfix_token": self.office.planfix_token,
         } | more  # fmt: skip
-        answer = self.sender.send("POST", self.office.webhook_url, form=form)
-        assert answer.status == 200, answer
+        response = self.sender.send("POST", self.office.webhook_url, form=form)
+        assert response.status == 200, response
 
     def key(self, call_id: str) -> CallKey:
         return call_key(self.office.tenant_id, self.office.integration_id, call_id)
@@ -61,12 +61,12 @@ def make_pbx(stack: Stack, office: Office) -> Pbx:
 
 
 def _wait(client: Any, table: str, key: CallKey, attribute: str) -> None:
-    """Until the call's item has an attribute; asked again and again, for nothing outside tells."""
+    """Poll until the call's item has an attribute."""
     clock = threading.Event()
     deadline = time.monotonic() + DEADLINE_SECONDS
     while time.monotonic() < deadline:
-        found = client.get_item(TableName=table, Key=key.item_key(), ConsistentRead=True)
-        if attribute in found.get("Item", {}):
+        response = client.get_item(TableName=table, Key=key.item_key(), ConsistentRead=True)
+        if attribute in response.get("Item", {}):
             return
         clock.wait(POLL_SECONDS)
     raise TimeoutError(attribute)
@@ -74,40 +74,40 @@ def _wait(client: Any, table: str, key: CallKey, attribute: str) -> None:
 
 @contextmanager
 def switched_off(pbx: Pbx, plan: FaultPlan, *functions: str) -> Iterator[None]:
-    """These functions do not read the table's stream meanwhile, and nothing is under way: the rest is counted."""
+    """Disable the functions' stream readers, and wait until all work is done: the remaining calls are counted."""
     lambdas, stack = pbx.stack.client("lambda"), pbx.stack
-    found = [
+    mappings = [
         mapping["UUID"]
         for function in functions
         for mapping in lambdas.list_event_source_mappings(FunctionName=stack.functions[function])["EventSourceMappings"]
         if ":dynamodb:" in mapping["EventSourceArn"]
     ]
-    assert len(found) == len(functions)
-    for mapping in found:
+    assert len(mappings) == len(functions)
+    for mapping in mappings:
         lambdas.update_event_source_mapping(UUID=mapping, Enabled=False)
     try:
         _await_quiet(pbx, plan)
         yield
     finally:
-        for mapping in found:
+        for mapping in mappings:
             lambdas.update_event_source_mapping(UUID=mapping, Enabled=True)
 
 
 def _await_quiet(pbx: Pbx, plan: FaultPlan) -> None:
-    """Until the office's functions ask for nothing any more; nothing tells of that."""
+    """Poll until the office's functions make no more AWS calls."""
     token = pbx.office.webhook_url.rsplit("/", 1)[1]
-    run, clock, seen = Run((pbx.office.tenant_id, token_hash(token))), threading.Event(), -1
+    run, clock, before = Run((pbx.office.tenant_id, token_hash(token))), threading.Event(), -1
     with plan.watch(run):
-        while len(run.seen) != seen:
-            seen = len(run.seen)
+        while len(run.calls) != before:
+            before = len(run.calls)
             clock.wait(QUIET_SECONDS)
 
 
 def table_calls_per_webhook(pbx: Pbx, plan: FaultPlan) -> Mapping[str, float]:
-    """Reads and writes of the table for one more event of a call, its webhook warm."""
+    """Count the table reads and writes of one more event of a call, with a warm webhook."""
     call_id = uuid.uuid4().hex
     client = pbx.stack.client("dynamodb")
-    # Every worker learns the token first; after that it is remembered for a minute.
+    # Every worker reads the token first, and caches it for a minute.
     with ThreadPoolExecutor(WARM_UP) as pool:
         list(pool.map(lambda _: pbx.post(call_id, "INCOMING"), range(WARM_UP * 3)))
     _wait(client, pbx.stack.table, pbx.key(call_id), "execution")
@@ -117,16 +117,16 @@ def table_calls_per_webhook(pbx: Pbx, plan: FaultPlan) -> Mapping[str, float]:
         pbx.post(call_id, "ACCEPTED")
         pbx.post(call_id, "COMPLETED", status="Cancelled", duration="0", ext="102")
         pbx.post(call_id, "COMPLETED", status="Cancelled", duration="0", ext="103")
-        seen = Counter(signature.what.split()[0] for signature in run.seen)
+        counts = Counter(signature.what.split()[0] for signature in run.calls)
     pbx.hang_up(call_id)
     return {
-        "reads": sum(seen[name] for name in _READS) / 3,
-        "writes": sum(seen[name] for name in _WRITES) / 3,
+        "reads": sum(counts[name] for name in _READS) / 3,
+        "writes": sum(counts[name] for name in _WRITES) / 3,
     }
 
 
 def transitions_per_call(pbx: Pbx) -> int:
-    """States entered by the execution of a normal call."""
+    """Count the states that the execution of a normal call enters."""
     call_id = uuid.uuid4().hex
     client = pbx.stack.client("dynamodb")
     key = pbx.key(call_id)
@@ -142,7 +142,7 @@ def transitions_per_call(pbx: Pbx) -> int:
 
 
 def hang_up_to_tag(pbx: Pbx, at_once: int) -> tuple[float, float]:
-    """Seconds from posting the hang-up to the tag in the table, of so many calls at once: median and worst."""
+    """Measure the seconds from the hang-up to the tag in the table, for `at_once` calls: median and worst."""
     ids = [uuid.uuid4().hex for _ in range(at_once)]
     clients = threading.local()
 
@@ -171,5 +171,5 @@ def hang_up_to_tag(pbx: Pbx, at_once: int) -> tuple[float, float]:
 
 
 def as_text(figures: Mapping[str, object]) -> str:
-    """Figures as one line of JSON, for whoever keeps them."""
+    """Return the figures as one line of JSON."""
     return json.dumps(figures)

@@ -1,4 +1,4 @@
-"""From the PBX's POST to the window: how long the first message takes, and what it costs in AWS calls."""
+"""Time from the PBX's POST to the first window message, and its cost in AWS calls."""
 
 import statistics
 import threading
@@ -24,7 +24,7 @@ _WRITES = ("UpdateItem", "PutItem", "DeleteItem", "TransactWriteItems")
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """So many times in seconds: how many, the median, and the 99th percentile."""
+    """Summary of times in seconds: count, median and 99th percentile."""
 
     count: int
     median: float
@@ -33,13 +33,13 @@ class Times:
 
 @contextmanager
 def browsers(pbx: Pbx, count: int) -> Iterator[Mapping[str, Listener]]:
-    """So many new employees of the office who listen, by their extensions."""
+    """Connect `count` new employees of the office, by their extensions."""
     owner = Caller(pbx.stack.api, pbx.office.owner_token)
 
     def hired(extension: str) -> Caller:
-        held = [{"integration_id": pbx.office.integration_id, "extension": extension}]
-        made = owner.made("/v1/employees", {"name": f"Employee {extension}", "extensions": held})
-        return owner.with_token(owner.made("/v1/tokens", {"employee_id": made["id"]})["token"])
+        card = [{"integration_id": pbx.office.integration_id, "extension": extension}]
+        employee = owner.made("/v1/employees", {"name": f"Employee {extension}", "extensions": card})
+        return owner.with_token(owner.made("/v1/tokens", {"employee_id": employee["id"]})["token"])
 
     extensions = [str(FIRST_EXTENSION + number) for number in range(count)]
     with ExitStack() as connections, ThreadPoolExecutor(8) as pool:
@@ -49,14 +49,14 @@ def browsers(pbx: Pbx, count: int) -> Iterator[Mapping[str, Listener]]:
 
 
 def _ring(pbx: Pbx, extension: str, browser: Listener, together: threading.Barrier) -> float:
-    """Seconds from a POST to its message."""
+    """Measure the seconds from a POST to its message."""
     call_id = uuid.uuid4().hex
-    seen = len(browser.messages)
+    start = len(browser.messages)
     together.wait(DEADLINE_SECONDS)
     before = time.perf_counter()
     pbx.post(call_id, "INCOMING", ext=extension)
-    browser.until(lambda _: any(_is_ringing(message) for message in browser.messages[seen:]))
-    place = next(place for place, message in enumerate(browser.messages) if place >= seen and _is_ringing(message))
+    browser.until(lambda _: any(_is_ringing(message) for message in browser.messages[start:]))
+    place = next(place for place, message in enumerate(browser.messages) if place >= start and _is_ringing(message))
     took = browser.arrivals[place] - before
     pbx.post(call_id, "COMPLETED", ext=extension, status="Missed", duration="0", final="1")
     return took
@@ -68,7 +68,7 @@ def _is_ringing(message: Mapping[str, object]) -> bool:
 
 
 def post_to_message(pbx: Pbx, listening_at: Mapping[str, Listener], at_once: int, rounds: int) -> Times:
-    """So many calls at once, each at a phone of its own, so many times over."""
+    """Play `at_once` calls at once, each at its own phone, `rounds` times. Return the times to the message."""
     chosen = list(listening_at.items())[:at_once]
     times: list[float] = []
     with ThreadPoolExecutor(at_once) as pool:
@@ -83,23 +83,23 @@ def post_to_message(pbx: Pbx, listening_at: Mapping[str, Listener], at_once: int
 
 
 def _percentile(times: Sequence[float], share: float) -> float:
-    """The smallest time that so many are not over."""
+    """Return the smallest time that this share of the times does not exceed."""
     return sorted(times)[min(len(times) - 1, int(share * len(times)))]
 
 
 def calls_per_message(pbx: Pbx, plan: FaultPlan, extension: str, browser: Listener) -> Mapping[str, float]:
-    """Table reads and writes from a POST to its message, of a known contact who has a supervisor; all is warm.
+    """Count the table reads and writes from a POST to its message, for a known contact with a supervisor, all warm.
 
-    The tracker is switched off meanwhile: what it asks is not on the way. Messages go past the proxy; there is one.
+    The tracker is disabled, because its calls do not delay the message. Messages bypass the proxy; there is one.
     """
     token = pbx.office.webhook_url.rsplit("/", 1)[1]
     alone = threading.Barrier(1)
     for _ in range(3):
         _ring(pbx, extension, browser, alone)
-    seen = len(browser.messages)
+    start = len(browser.messages)
     run = Run((pbx.office.tenant_id, token_hash(token)))
     with switched_off(pbx, plan, "TrackerFunction"), plan.watch(run):
         pbx.post(uuid.uuid4().hex, "INCOMING", ext=extension)
-        browser.until(lambda _: any(_is_ringing(message) for message in browser.messages[seen:]))
-        counts = Counter(signature.what.split()[0] for signature in run.seen)
+        browser.until(lambda _: any(_is_ringing(message) for message in browser.messages[start:]))
+        counts = Counter(signature.what.split()[0] for signature in run.calls)
     return {"reads": sum(counts[name] for name in _READS), "writes": sum(counts[name] for name in _WRITES)}

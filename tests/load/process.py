@@ -1,4 +1,4 @@
-"""What one webhook costs in its process: the time to import it, and its own CPU. Ratios, in one run."""
+"""Cost of one webhook in its process: import and own CPU, as ratios of one run."""
 
 import hashlib
 import hmac
@@ -35,7 +35,7 @@ BARE = """
 import botocore.session
 botocore.session.get_session().create_client("dynamodb")
 """
-# The same client, made by the function's own code, after everything that its first delivery needs is loaded.
+# The equivalent client of the function's own code, with all modules of a first request loaded.
 WEBHOOK = """
 import app
 from hangtag import providers
@@ -45,7 +45,7 @@ providers.load("telephony_api")
 """
 
 
-# What a first delivery loads besides, of a PBX that signs with a secret, and of the one that signs with Ed25519.
+# Additional modules of a first request: of a PBX that signs with a secret, and of the one that signs with Ed25519.
 SIGNED = WEBHOOK.replace("telephony_api", "zadarma") + 'client.make("kms")\n'
 ED25519 = (
     WEBHOOK.replace("telephony_api", "telnyx")
@@ -56,9 +56,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 
 def import_ratio(code: str = WEBHOOK) -> float:
-    """The CPU of the webhook's start against that of a bare DynamoDB client's: the median of pairs of fresh processes.
+    """Return the CPU of the webhook's start relative to a bare DynamoDB client's: the median of process pairs.
 
-    CPU, not time: other work on the machine, and its disk, would be measured with it.
+    CPU, not time, because time includes the disk and other work on the machine.
     """
     path = os.pathsep.join([str(ROOT / "functions" / "webhook"), str(ROOT / "layers" / "common")])
     environment = {**os.environ, **ENVIRONMENT, "PYTHONPATH": path}
@@ -75,7 +75,7 @@ def import_ratio(code: str = WEBHOOK) -> float:
 
 
 def _cpu(work: Callable[[], object]) -> float:
-    """CPU seconds of one round."""
+    """Return the CPU seconds of one round."""
     for _ in range(ROUNDS // 10):
         work()
     before = time.process_time()
@@ -85,7 +85,7 @@ def _cpu(work: Callable[[], object]) -> float:
 
 
 class _NullTable:
-    """Stands where the AWS calls would be, and costs nothing: they are not what is measured."""
+    """Replacement of the AWS calls without a cost, because they are not measured."""
 
     def __init__(self, item: dict[str, Any]) -> None:
         self._item = item
@@ -97,10 +97,10 @@ class _NullTable:
         return {}
 
 
-# Only here: what is measured next has the environment and the table of its stack.
+# Patched only here: the next measurement uses the environment and the table of its stack.
 @patch.dict(os.environ, ENVIRONMENT)
 def cpu_ratio() -> float:
-    """The handler's own CPU for one event against parsing the same body once and one HMAC of it."""
+    """Return the handler's own CPU for one event, relative to one parse and one HMAC of the same body."""
     sys.path[:0] = [str(ROOT / "functions" / "webhook"), str(ROOT / "layers" / "common")]
     import app  # type: ignore[import-not-found]  # the webhook's, found by its folder
 
@@ -144,7 +144,7 @@ def cpu_ratio() -> float:
 
 
 def hook_item(secret: str) -> dict[str, Any]:
-    """A webhook token's item, as the table holds it."""
+    """Return a webhook token's item as stored in the table."""
     return {
         "tenant_id": {"S": "t-1"},
         "integration_id": {"S": "i-1"},

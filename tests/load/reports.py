@@ -1,6 +1,6 @@
-"""What a refresh of reports costs as the work grows: requests and capacity, for hours of ever more calls.
+"""Cost of a report refresh as the work grows: requests and capacity, for hours with growing numbers of calls.
 
-Calls are put straight into the table, and only what this process asks for is counted.
+Calls are written directly to the table, and only this process's requests are counted.
 """
 
 import os
@@ -19,7 +19,7 @@ from hangtag.store.db import client
 from local.stack import Stack
 
 DAY = datetime(2026, 3, 10, tzinfo=UTC)
-# The busiest hour of a day of this many calls, as a part of the day.
+# Share of a day's calls in its busiest hour.
 BUSIEST = 0.12
 CALLS_A_DAY = (1_000, 10_000, 100_000)
 WRITERS = 8
@@ -28,7 +28,7 @@ _WRITES = ("PutItem", "UpdateItem", "DeleteItem")
 
 @dataclass(slots=True)
 class Cost:
-    """Requests to the table, and the bytes that they brought or took: names and values, as DynamoDB counts them."""
+    """Requests to the table and their bytes, counted like DynamoDB: names and values."""
 
     reads: int = 0
     writes: int = 0
@@ -37,11 +37,11 @@ class Cost:
 
 
 @contextmanager
-def counted() -> Iterator[Cost]:
-    """What this process asks the table for meanwhile."""
+def count_requests() -> Iterator[Cost]:
+    """Count this process's requests to the table during the block."""
     cost, events = Cost(), client.dynamodb().meta.events
 
-    def ask(params: Mapping[str, Any], model: Any, **_: Any) -> None:
+    def count_write(params: Mapping[str, Any], model: Any, **_: Any) -> None:
         if model.name in _WRITES:
             cost.writes += 1
             cost.bytes_written += _size(params.get("Item", {}))
@@ -50,29 +50,29 @@ def counted() -> Iterator[Cost]:
         if model.name not in _WRITES:
             cost.reads += 1
             several = parsed.get("Responses", {"": parsed.get("Items", [parsed.get("Item", {})])})
-            cost.bytes_read += sum(_size(item) for found in several.values() for item in found)
+            cost.bytes_read += sum(_size(item) for items in several.values() for item in items)
 
-    events.register("provide-client-params.dynamodb", ask)
+    events.register("provide-client-params.dynamodb", count_write)
     events.register("after-call.dynamodb", note)
     try:
         yield cost
     finally:
-        events.unregister("provide-client-params.dynamodb", ask)
+        events.unregister("provide-client-params.dynamodb", count_write)
         events.unregister("after-call.dynamodb", note)
 
 
 def _size(item: Mapping[str, Any]) -> int:
-    """Bytes of an item in DynamoDB's form."""
+    """Return the bytes of an item in DynamoDB's form."""
     return sum(len(name) + len(next(iter(value.values()))) for name, value in item.items() if "BOOL" not in value)
 
 
 @contextmanager
 def lone_table(stack: Stack) -> Iterator[str]:
-    """The stack's table, for this process; nobody reads its stream."""
+    """Bind this process to the stack's table, and disable the readers of its stream."""
     lambdas = stack.client("lambda")
     for function in ("TrackerFunction", "LiveFunction"):
-        found = lambdas.list_event_source_mappings(FunctionName=stack.functions[function])["EventSourceMappings"]
-        for mapping in (source["UUID"] for source in found if ":dynamodb:" in source["EventSourceArn"]):
+        mappings = lambdas.list_event_source_mappings(FunctionName=stack.functions[function])["EventSourceMappings"]
+        for mapping in (source["UUID"] for source in mappings if ":dynamodb:" in source["EventSourceArn"]):
             lambdas.update_event_source_mapping(UUID=mapping, Enabled=False)
     place = {
         "TABLE_NAME": stack.table,
@@ -88,38 +88,38 @@ def lone_table(stack: Stack) -> Iterator[str]:
 
 
 def refreshes(table: str, tenant_id: str) -> Iterator[tuple[int, int, str, Cost]]:
-    """For each size of a day: calls a day, calls of its busiest hour, what was done, and its cost.
+    """Yield for each size of a day: calls a day, calls of its busiest hour, the operation, and its cost.
 
-    Each size has a day of its own, of which only the busiest hour is there: no other has a part in its refresh.
+    Each size has its own day with only the busiest hour, because no other hour takes part in the refresh.
     """
     chance = random.Random(20260310)  # noqa: S311
-    known = people(chance, contacts=5_000, employees=50)
+    office = people(chance, contacts=5_000, employees=50)
     for number, size in enumerate(CALLS_A_DAY):
         hour = DAY + timedelta(days=number, hours=10)
         busiest = round(size * BUSIEST)
-        calls = list(_calls(chance, known, hour, busiest))
+        calls = list(_calls(chance, office, hour, busiest))
         _put(table, tenant_id, calls)
-        with counted() as cost:
+        with count_requests() as cost:
             assert sums.rebuild(tenant_id, hour)
         yield size, busiest, "first", cost
         changed = next(call for call in calls if call["tag_type"] == "call")
         changed["talk_seconds"] += 60
         _put(table, tenant_id, [changed])
-        with counted() as cost:
+        with count_requests() as cost:
             assert sums.rebuild(tenant_id, hour)
         yield size, busiest, "one changed", cost
-        with counted() as cost:
+        with count_requests() as cost:
             assert sums.rebuild(tenant_id, hour)
         yield size, busiest, "none changed", cost
 
 
-def _calls(chance: random.Random, known: People, hour: datetime, count: int) -> Iterator[dict[str, Any]]:
+def _calls(chance: random.Random, office: People, hour: datetime, count: int) -> Iterator[dict[str, Any]]:
     for number in range(count):
-        yield one(chance, known, hour, timedelta(hours=1), number).body
+        yield one(chance, office, hour, timedelta(hours=1), number).body
 
 
 def _put(table: str, tenant_id: str, calls: list[dict[str, Any]]) -> None:
-    wanted = [call_item(tenant_id, body) for body in calls]
-    parts = [wanted[start::WRITERS] for start in range(min(WRITERS, len(wanted)))]
+    items = [call_item(tenant_id, body) for body in calls]
+    parts = [items[start::WRITERS] for start in range(min(WRITERS, len(items)))]
     with ThreadPoolExecutor(WRITERS) as pool:
         list(pool.map(lambda part: put_all(client.dynamodb(), table, part), parts))

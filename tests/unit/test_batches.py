@@ -1,4 +1,4 @@
-"""Batches: what failed alone comes again."""
+"""Batches: only failed records are retried."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -21,18 +21,18 @@ def failed(*names: str) -> dict[str, Any]:
     return {"batchItemFailures": [{"itemIdentifier": name} for name in names]}
 
 
-def test_what_failed_is_named_and_the_rest_is_worked_off() -> None:
+def test_failed_records_are_returned_and_the_others_are_processed() -> None:
     assert process_batch(records("a", "bad", "b"), work) == failed("id bad")
     assert process_batch(records("a", "bad", "b"), work, raise_if_all=True) == failed("id bad")
     assert process_batch(records("a", "b"), work, raise_if_all=True) == failed()
     assert process_batch([], work, raise_if_all=True) == failed()
 
 
-def test_a_record_is_named_as_its_source_calls_it() -> None:
+def test_failed_record_has_the_identifier_of_its_source() -> None:
     assert process_batch(records("bad"), work, lambda record: record["body"]) == failed("bad")
 
 
-def test_a_batch_of_which_all_failed_raises_only_if_that_is_wanted() -> None:
+def test_batch_raises_only_on_request_when_all_of_its_records_failed() -> None:
     assert process_batch(records("bad 1", "bad 2"), work) == failed("id bad 1", "id bad 2")
     with pytest.raises(ValueError, match="bad 2"):
         process_batch(records("bad 1", "bad 2"), work, raise_if_all=True)

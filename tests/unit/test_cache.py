@@ -1,4 +1,4 @@
-"""The small memory of what was read lately."""
+"""Cache of recently read values."""
 
 from collections.abc import Iterator
 
@@ -8,13 +8,13 @@ from hangtag.store.db.cache import TtlCache
 
 
 class Clock:
-    """Stands still until it is told to go on."""
+    """A clock that stands still until it is set."""
 
     def __init__(self) -> None:
         self.now = 0.0
 
     def __call__(self) -> float:
-        """The time it stands at."""
+        """Return the current time."""
         return self.now
 
 
@@ -28,27 +28,27 @@ def values() -> Iterator[int]:
     return iter(range(100))
 
 
-def test_a_value_is_loaded_once_and_again_when_its_time_is_over(clock: Clock, values: Iterator[int]) -> None:
+def test_value_is_loaded_once_until_it_expires(clock: Clock, values: Iterator[int]) -> None:
     cache: TtlCache[str, int] = TtlCache(10, 60, clock)
-    seen = []
+    results = []
     for clock.now in (0, 59.9, 60, 119, 121):
-        seen.append(cache.get_or("a", lambda: next(values)))
-    assert seen == [0, 0, 1, 1, 2]
+        results.append(cache.get_or("a", lambda: next(values)))
+    assert results == [0, 0, 1, 1, 2]
 
 
-def test_an_absence_is_remembered_like_a_value(clock: Clock) -> None:
+def test_missing_value_is_cached_like_a_value(clock: Clock) -> None:
     cache: TtlCache[str, int | None] = TtlCache(10, 60, clock)
     assert cache.get_or("a", lambda: None) is None
     assert cache.get_or("a", lambda: 1) is None
 
 
-def test_the_one_unused_longest_goes_first(clock: Clock, values: Iterator[int]) -> None:
+def test_least_recently_used_value_is_evicted_first(clock: Clock, values: Iterator[int]) -> None:
     cache: TtlCache[str, int] = TtlCache(2, 60, clock)
-    seen = [cache.get_or(key, lambda: next(values)) for key in ("a", "b", "a", "c", "a", "b")]
-    assert seen == [0, 1, 0, 2, 0, 3]
+    results = [cache.get_or(key, lambda: next(values)) for key in ("a", "b", "a", "c", "a", "b")]
+    assert results == [0, 1, 0, 2, 0, 3]
 
 
-def test_what_fails_to_load_is_not_kept(clock: Clock) -> None:
+def test_failed_load_is_not_cached(clock: Clock) -> None:
     cache: TtlCache[str, int] = TtlCache(2, 60, clock)
 
     def fail() -> int:
@@ -59,7 +59,7 @@ def test_what_fails_to_load_is_not_kept(clock: Clock) -> None:
     assert cache.get_or("a", lambda: 7) == 7
 
 
-def test_a_key_can_be_forgotten(clock: Clock, values: Iterator[int]) -> None:
+def test_forgotten_key_is_loaded_again(clock: Clock, values: Iterator[int]) -> None:
     cache: TtlCache[str, int] = TtlCache(2, 60, clock)
     cache.get_or("a", lambda: next(values))
     cache.forget("a")

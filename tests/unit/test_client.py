@@ -1,4 +1,4 @@
-"""Which refusals of the table are a lost race, and which are faults."""
+"""Classification of DynamoDB errors: lost races and other errors."""
 
 from typing import Any
 
@@ -20,8 +20,10 @@ from hangtag.store.db.client import is_refused
         ("TransactionCanceledException", None, False),
     ],
 )
-def test_a_failed_condition_is_told_apart_from_a_fault(code: str, reasons: list[str] | None, expected: bool) -> None:
-    said: Any = {"Error": {"Code": code}}
+def test_failed_condition_is_distinguished_from_other_errors(
+    code: str, reasons: list[str] | None, expected: bool
+) -> None:
+    response: Any = {"Error": {"Code": code}}
     if reasons is not None:
-        said["CancellationReasons"] = [{"Code": reason} for reason in reasons]
-    assert is_refused(ClientError(said, "PutItem")) is expected
+        response["CancellationReasons"] = [{"Code": reason} for reason in reasons]
+    assert is_refused(ClientError(response, "PutItem")) is expected

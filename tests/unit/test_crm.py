@@ -1,4 +1,4 @@
-"""What an outside CRM is sent, and what its answers mean."""
+"""Messages to an external CRM, and the verdicts on its responses."""
 
 import base64
 import json
@@ -9,7 +9,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from hangtag import outbound
 from hangtag.crm import config
-from hangtag.crm.webhook import Verdict, judge, retry_after, sign
+from hangtag.crm.webhook import Verdict, outcome_of, retry_after, sign
 from hangtag.errors import BadInputError
 from hangtag.outbound import HttpResponse
 from hangtag.services.crm.outbox_worker import backoff
@@ -26,13 +26,13 @@ ID = "0123456789abcdef0123456789abcdef"
 # ------------------------------------------------------------------ signing
 
 
-def test_the_judge_of_standard_webhooks_accepts_the_signature() -> None:
+def test_standard_webhooks_library_accepts_the_signature() -> None:
     secret = config.make_secret()
     headers = sign([secret], ID, datetime.now(UTC), BODY)
     assert Webhook(secret).verify(BODY, headers) == json.loads(BODY)
 
 
-def test_while_a_secret_is_rotated_both_the_old_and_the_new_one_verify() -> None:
+def test_old_and_new_secret_verify_during_a_rotation() -> None:
     old, new, strange = config.make_secret(), config.make_secret(), config.make_secret()
     headers = sign([new, old], ID, datetime.now(UTC), BODY)
     assert Webhook(new).verify(BODY, headers)
@@ -42,7 +42,7 @@ def test_while_a_secret_is_rotated_both_the_old_and_the_new_one_verify() -> None
 
 
 @pytest.mark.parametrize("changed", ["body", "webhook-id", "webhook-timestamp"])
-def test_whatever_is_changed_on_the_way_breaks_the_signature(changed: str) -> None:
+def test_changed_body_or_header_breaks_the_signature(changed: str) -> None:
     secret, now = config.make_secret(), datetime.now(UTC)
     headers = sign([secret], ID, now, BODY)
     body = BODY.replace(b"tag", b"gat") if changed == "body" else BODY
@@ -54,7 +54,7 @@ def test_whatever_is_changed_on_the_way_breaks_the_signature(changed: str) -> No
         Webhook(secret).verify(body, headers)
 
 
-def test_the_signature_is_the_one_of_the_specification() -> None:
+def test_signature_equals_the_example_of_the_specification() -> None:
     secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
     headers = sign(
         [secret], "msg_p5jXN8AQM9LWM0D4loKWxJek", datetime.fromtimestamp(1614265330, UTC), b'{"test": 2432232314}'
@@ -66,16 +66,16 @@ def test_the_signature_is_the_one_of_the_specification() -> None:
     }
 
 
-def test_a_secret_is_24_random_bytes() -> None:
-    made = {config.make_secret() for _ in range(100)}
-    assert len(made) == 100
-    assert {len(base64.b64decode(secret.removeprefix("whsec_"))) for secret in made} == {24}
+def test_new_secret_has_24_random_bytes() -> None:
+    secrets = {config.make_secret() for _ in range(100)}
+    assert len(secrets) == 100
+    assert {len(base64.b64decode(secret.removeprefix("whsec_"))) for secret in secrets} == {24}
 
 
 # ------------------------------------------------------------------ messages
 
 
-def test_the_id_of_a_message_is_that_of_its_kind_subject_and_revision() -> None:
+def test_message_id_is_derived_from_kind_subject_and_revision() -> None:
     first = outbox.message_id("tag", "s1", 1)
     assert first == outbox.message_id("tag", "s1", 1)
     assert len(first) == 32
@@ -87,9 +87,9 @@ def test_the_id_of_a_message_is_that_of_its_kind_subject_and_revision() -> None:
     assert len(others | {first}) == 4
 
 
-def test_a_message_says_its_type_id_revision_time_and_tenant() -> None:
-    made = outbox.entry("t1", "tag", "s1", 3, {"tag": {"name": "Иван"}}, NOW)
-    assert json.loads(made.message) == {
+def test_message_contains_its_type_id_revision_time_and_tenant() -> None:
+    entry = outbox.entry("t1", "tag", "s1", 3, {"tag": {"name": "Иван"}}, NOW)
+    assert json.loads(entry.message) == {
         "type": "tag.written",
         "id": outbox.message_id("tag", "s1", 3),
         "revision": 3,
@@ -97,7 +97,7 @@ def test_a_message_says_its_type_id_revision_time_and_tenant() -> None:
         "tenant": "t1",
         "data": {"tag": {"name": "Иван"}},
     }
-    assert (made.state, made.sk.startswith("OUTBOX"), made.tenant_id, made.id) == (
+    assert (entry.state, entry.sk.startswith("OUTBOX"), entry.tenant_id, entry.id) == (
         "waiting",
         True,
         "t1",
@@ -105,7 +105,7 @@ def test_a_message_says_its_type_id_revision_time_and_tenant() -> None:
     )
 
 
-def test_revisions_of_a_subject_lie_together_and_tenants_apart() -> None:
+def test_revisions_of_a_subject_share_one_partition_within_a_tenant() -> None:
     first, second = (outbox.entry("t1", "tag", "s1", revision, {}, NOW) for revision in (1, 2))
     assert first.pk == second.pk == outbox.partition("t1", "tag", "s1")
     assert first.sk < second.sk
@@ -136,16 +136,16 @@ def test_revisions_of_a_subject_lie_together_and_tenants_apart() -> None:
         (503, Verdict.FAILED),
     ],
 )
-def test_a_status_decides_whether_a_message_is_done_dead_or_tried_again(status: int, verdict: Verdict) -> None:
-    assert judge(HttpResponse(status, {}, b"error"), NOW).verdict is verdict
+def test_response_status_determines_the_verdict_on_a_message(status: int, verdict: Verdict) -> None:
+    assert outcome_of(HttpResponse(status, {}, b"error"), NOW).verdict is verdict
 
 
-def test_a_200_with_an_error_in_its_body_is_accepted() -> None:
-    assert judge(HttpResponse(200, {}, b'{"error": "no"}'), NOW).verdict is Verdict.ACCEPTED
+def test_response_200_with_an_error_in_its_body_is_accepted() -> None:
+    assert outcome_of(HttpResponse(200, {}, b'{"error": "no"}'), NOW).verdict is Verdict.ACCEPTED
 
 
-def test_a_refused_signature_is_told_in_words() -> None:
-    assert "check the secret" in judge(HttpResponse(401, {}, b""), NOW).fault.reason
+def test_rejected_signature_has_a_reason_that_names_the_secret() -> None:
+    assert "Check the secret" in outcome_of(HttpResponse(401, {}, b""), NOW).fault.reason
 
 
 @pytest.mark.parametrize(
@@ -170,14 +170,14 @@ def test_a_refused_signature_is_told_in_words() -> None:
         ("", None),
     ],
 )
-def test_retry_after_is_read_as_seconds_or_as_a_date_up_to_an_hour(text: str | None, seconds: float | None) -> None:
+def test_retry_after_is_seconds_or_a_date_of_at_most_an_hour(text: str | None, seconds: float | None) -> None:
     assert retry_after(text, NOW) == seconds
 
 
 @pytest.mark.parametrize(
     ("attempt", "longest"), [(1, 5.0), (2, 10.0), (3, 20.0), (4, 40.0), (10, 2560.0), (11, 3600.0), (500, 3600.0)]
 )
-def test_pauses_double_up_to_an_hour_and_are_scattered_over_their_whole_length(attempt: int, longest: float) -> None:
+def test_retry_pause_limit_doubles_up_to_an_hour_with_full_jitter(attempt: int, longest: float) -> None:
     assert backoff(attempt, lambda: 0.5) == max(1.0, longest / 2)
     assert backoff(attempt, lambda: 0.0) == 1.0
     assert backoff(attempt, lambda: 0.999999) == pytest.approx(longest, rel=1e-3)
@@ -186,7 +186,7 @@ def test_pauses_double_up_to_an_hour_and_are_scattered_over_their_whole_length(a
 @pytest.mark.parametrize(
     ("failures", "seconds"), [(1, 30), (5, 30), (6, 60), (7, 120), (8, 240), (9, 480), (10, 900), (100, 900)]
 )
-def test_a_crm_that_goes_on_failing_is_left_alone_for_longer(failures: int, seconds: int) -> None:
+def test_breaker_pause_grows_with_consecutive_failures(failures: int, seconds: int) -> None:
     assert breaker.pause(failures) == timedelta(seconds=seconds)
 
 
@@ -194,7 +194,7 @@ def test_a_crm_that_goes_on_failing_is_left_alone_for_longer(failures: int, seco
 
 
 @pytest.mark.parametrize(
-    ("notices", "told"),
+    ("notices", "employee_ids"),
     [
         (MissedCallNotificationSettings(), ("s1", "s2")),
         (MissedCallNotificationSettings(supervisor=False), ()),
@@ -204,16 +204,16 @@ def test_a_crm_that_goes_on_failing_is_left_alone_for_longer(failures: int, seco
         (MissedCallNotificationSettings(supervisor=False, rung=False, employee_ids=["e" * 16, "e" * 16]), ("e" * 16,)),
     ],
 )
-def test_missed_call_recipients_are_those_that_the_settings_name_each_once(
-    notices: MissedCallNotificationSettings, told: tuple[str, ...]
+def test_missed_call_recipients_follow_the_settings_without_duplicates(
+    notices: MissedCallNotificationSettings, employee_ids: tuple[str, ...]
 ) -> None:
-    assert recipients(notices, ("s1", "s2"), ("r1", "s1")) == told
+    assert recipients(notices, ("s1", "s2"), ("r1", "s1")) == employee_ids
 
 
-# ------------------------------------------------------------------ the door
+# ------------------------------------------------------------------ addresses
 
 
-def test_on_the_embedded_stack_a_service_may_be_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_embedded_stack_allows_services_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OUTBOUND_LOOPBACK", "true")
     with serving(lambda _: Reply(200, "hello")) as server:
         outbound.check(server.url)
@@ -221,7 +221,9 @@ def test_on_the_embedded_stack_a_service_may_be_on_this_machine(monkeypatch: pyt
 
 
 @pytest.mark.parametrize("setting", ["false", "", "1", "True"])
-def test_elsewhere_it_may_not(monkeypatch: pytest.MonkeyPatch, setting: str) -> None:
+def test_services_on_this_machine_are_rejected_outside_the_embedded_stack(
+    monkeypatch: pytest.MonkeyPatch, setting: str
+) -> None:
     monkeypatch.setenv("OUTBOUND_LOOPBACK", setting)
     with serving(lambda _: Reply(200)) as server:
         for call in (outbound.check, lambda url: outbound.send("POST", url)):
@@ -232,14 +234,16 @@ def test_elsewhere_it_may_not(monkeypatch: pytest.MonkeyPatch, setting: str) -> 
 
 @pytest.mark.parametrize("setting", ["true", "false"])
 @pytest.mark.parametrize("host", ["10.0.0.1", "169.254.169.254", "192.168.1.1", "[fd00:ec2::254]"])
-def test_a_private_network_is_out_of_reach_even_there(monkeypatch: pytest.MonkeyPatch, setting: str, host: str) -> None:
+def test_private_network_is_unreachable_even_on_the_embedded_stack(
+    monkeypatch: pytest.MonkeyPatch, setting: str, host: str
+) -> None:
     monkeypatch.setenv("OUTBOUND_LOOPBACK", setting)
     for call in (outbound.check, lambda url: outbound.send("POST", url)):
         with pytest.raises(BadInputError, match="private network"):
             call(f"https://{host}/")
 
 
-def test_an_address_is_checked_by_its_form_before_it_is_kept() -> None:
+def test_crm_url_is_validated_before_it_is_stored() -> None:
     outbound.check("https://crm.example.com/hooks?tenant=1")
     for url in (
         "ftp://crm.example.com/",

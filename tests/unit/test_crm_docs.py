@@ -1,4 +1,4 @@
-"""The example in the docs for a CRM's programmers does what it says."""
+"""The code example in docs/crm.md works as described."""
 
 import json
 import re
@@ -23,40 +23,40 @@ def receive() -> Receive:
     (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
     names: dict[str, Any] = {}
     exec(compile(code, str(PAGE), "exec"), names)  # noqa: S102
-    made: Receive = names["receive"]
-    return made
+    function: Receive = names["receive"]
+    return function
 
 
 @pytest.fixture
 def database() -> Iterator[sqlite3.Connection]:
-    with closing(sqlite3.connect(":memory:")) as made:
+    with closing(sqlite3.connect(":memory:")) as connection:
         for table in re.findall(r"`(CREATE TABLE .*?)`", PAGE.read_text()):
-            made.execute(table)
-        yield made
+            connection.execute(table)
+        yield connection
 
 
-def told(revision: int, message_id: str, name: str) -> bytes:
-    said = {"type": "tag.written", "id": message_id, "revision": revision, "data": {"tag": {"id": "t", "name": name}}}
-    return json.dumps(said).encode()
+def message(revision: int, message_id: str, name: str) -> bytes:
+    body = {"type": "tag.written", "id": message_id, "revision": revision, "data": {"tag": {"id": "t", "name": name}}}
+    return json.dumps(body).encode()
 
 
-def test_the_example_takes_each_message_once_and_never_an_older_revision(
+def test_example_stores_each_message_once_and_ignores_older_revisions(
     receive: Receive, database: sqlite3.Connection
 ) -> None:
     secret = make_secret()
     for revision, message_id, name in ((1, "a", "first"), (1, "a", "again"), (3, "c", "third"), (2, "b", "second")):
-        body = told(revision, message_id, name)
+        body = message(revision, message_id, name)
         headers = sign([make_secret(), secret], message_id, datetime.now(UTC), body)
         assert receive(database, secret, headers, body) == 200
-    kept = database.execute("SELECT id, revision, tag FROM tags").fetchall()
-    assert [(key, revision, json.loads(tag)["name"]) for key, revision, tag in kept] == [("t", 3, "third")]
+    rows = database.execute("SELECT id, revision, tag FROM tags").fetchall()
+    assert [(key, revision, json.loads(tag)["name"]) for key, revision, tag in rows] == [("t", 3, "third")]
     body = b'{"type": "tag.written", "id": "d", "revision": 4, "data": {"tag": null, "removed": "t"}}'
     assert receive(database, secret, sign([secret], "d", datetime.now(UTC), body), body) == 200
     assert database.execute("SELECT revision, tag FROM tags").fetchall() == [(4, "null")]
 
 
-def test_the_example_refuses_what_is_forged_changed_or_old(receive: Receive, database: sqlite3.Connection) -> None:
-    secret, now, body = make_secret(), datetime.now(UTC), told(1, "a", "Ivan")
+def test_example_rejects_forged_changed_and_old_messages(receive: Receive, database: sqlite3.Connection) -> None:
+    secret, now, body = make_secret(), datetime.now(UTC), message(1, "a", "Ivan")
     assert receive(database, make_secret(), sign([secret], "a", now, body), body) == 401
     assert receive(database, secret, sign([secret], "a", now, body), body + b" ") == 401
     assert receive(database, secret, sign([secret], "a", now - timedelta(minutes=6), body), body) == 401

@@ -1,4 +1,4 @@
-"""Files from outside: of bounded size and time, over checked addresses only, in pieces."""
+"""Downloads of external files: bounded size and time, checked addresses, in pieces."""
 
 import socket
 import threading
@@ -36,10 +36,10 @@ PRIVATE = ("http://169.254.169.254/latest/meta-data", "http://10.0.0.1/", "http:
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[MediaServer]:
-    """A PBX's server; as on the embedded stack, this machine may be reached."""
+    """A PBX's server on this machine, allowed as on the embedded stack."""
     monkeypatch.setenv("OUTBOUND_LOOPBACK", "true")
-    with media() as made:
-        yield made
+    with media() as media_server:
+        yield media_server
 
 
 def read(url: str, **options: Any) -> bytes:
@@ -48,7 +48,7 @@ def read(url: str, **options: Any) -> bytes:
         return b"".join(download.pieces())
 
 
-def test_a_file_comes_in_pieces_and_whole(server: MediaServer) -> None:
+def test_file_is_downloaded_completely_in_bounded_pieces(server: MediaServer) -> None:
     body = tone(30)
     with Download(server.put("/a.wav", file(body))) as download:
         pieces = list(download.pieces())
@@ -57,23 +57,23 @@ def test_a_file_comes_in_pieces_and_whole(server: MediaServer) -> None:
     assert max(map(len, pieces)) <= PIECE_BYTES
 
 
-def test_what_is_packed_is_unpacked(server: MediaServer) -> None:
+def test_compressed_file_is_decompressed(server: MediaServer) -> None:
     assert read(server.put("/a.wav", packed(tone()))) == tone()
 
 
 @pytest.mark.parametrize(
     ("serve", "error", "words"),
     [
-        (endless(2000 * MEGABYTE, declared=2000 * MEGABYTE), TooLargeError, "too long"),
-        (endless(2000 * MEGABYTE), TooLargeError, "too long"),
-        (bomb(50 * MEGABYTE), TooLargeError, "too long"),
+        (endless(2000 * MEGABYTE, declared=2000 * MEGABYTE), TooLargeError, "too large"),
+        (endless(2000 * MEGABYTE), TooLargeError, "too large"),
+        (bomb(50 * MEGABYTE), TooLargeError, "too large"),
         (cut_off(tone()), UnreachableError, "did not answer|cut off"),
-        (file(b"\x1f\x8b\x08nonsense", **{"content-encoding": "gzip"}), UnreachableError, "unpacked"),
-        (file(tone(), **{"content-encoding": "br"}), UnreachableError, "unknown way"),
+        (file(b"\x1f\x8b\x08nonsense", **{"content-encoding": "gzip"}), UnreachableError, "decompressed"),
+        (file(tone(), **{"content-encoding": "br"}), UnreachableError, "unknown content encoding"),
     ],
     ids=["declared", "endless", "bomb", "cut-off", "broken", "unknown-packing"],
 )
-def test_what_is_too_long_or_broken_is_given_up(
+def test_download_of_a_huge_or_corrupt_file_fails_with_the_reason(
     server: MediaServer, serve: Serve, error: type[Exception], words: str
 ) -> None:
     url = server.put("/a.mp3", serve)
@@ -81,27 +81,27 @@ def test_what_is_too_long_or_broken_is_given_up(
         read(url, max_bytes=3 * MEGABYTE)
 
 
-def test_what_drips_is_given_up_in_time(server: MediaServer) -> None:
+def test_slow_download_is_aborted_at_the_time_limit(server: MediaServer) -> None:
     over = threading.Event()
-    url, begun = server.put("/a.mp3", drip(over)), time.monotonic()
+    url, start = server.put("/a.mp3", drip(over)), time.monotonic()
     with pytest.raises(UnreachableError):
         read(url, seconds=0.5)
     over.set()
-    # It would go on for ever.
-    assert time.monotonic() - begun < 15
+    # The server would send without an end.
+    assert time.monotonic() - start < 15
 
 
-def test_redirects_are_followed_and_credentials_stay_at_the_first_hop(server: MediaServer) -> None:
+def test_redirects_are_followed_without_the_credentials(server: MediaServer) -> None:
     end = server.put("/a.wav", audio())
     url = server.put("/1", to("/2"))
     server.put("/2", to(end, 307))
     assert read(url, headers={"x-api-key": "secret"}) == tone()
-    assert [asked.headers.get("x-api-key") for asked in server.asked] == ["secret", None, None]
+    assert [request.headers.get("x-api-key") for request in server.asked] == ["secret", None, None]
 
 
 @pytest.mark.parametrize("target", PRIVATE)
 @pytest.mark.parametrize("hop", range(5))
-def test_a_redirect_into_a_private_network_is_refused_at_each_hop(server: MediaServer, hop: int, target: str) -> None:
+def test_redirect_into_a_private_network_is_rejected_at_each_hop(server: MediaServer, hop: int, target: str) -> None:
     for number in range(hop):
         server.put(f"/{number}", to(f"/{number + 1}"))
     server.put(f"/{hop}", to(target))
@@ -110,30 +110,30 @@ def test_a_redirect_into_a_private_network_is_refused_at_each_hop(server: MediaS
     assert len(server.asked) == hop + 1
 
 
-def test_redirects_that_go_round_end(server: MediaServer) -> None:
-    with pytest.raises(UnreachableError, match="too many"):
+def test_redirect_loop_ends_with_an_error(server: MediaServer) -> None:
+    with pytest.raises(UnreachableError, match="redirects too often"):
         read(server.put("/round", to("/round")))
 
 
 @pytest.mark.parametrize(
     "target", ["file:///etc/passwd", "gopher://127.0.0.1/", "http://user:key@127.0.0.1/", "//[bad"]
 )
-def test_a_redirect_to_what_is_no_address_of_the_web_is_refused(server: MediaServer, target: str) -> None:
+def test_redirect_to_a_url_that_is_not_a_web_url_is_rejected(server: MediaServer, target: str) -> None:
     with pytest.raises((BadInputError, UnreachableError)):
         read(server.put("/1", to(target)))
     assert len(server.asked) == 1
 
 
-def test_a_name_that_changes_its_address_between_look_ups_does_not_lead_inside(
+def test_name_with_changing_addresses_does_not_reach_a_private_network(
     server: MediaServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     port = int(server.url.rpartition(":")[2])
     answers = iter(["127.0.0.1", "10.0.0.1"])
 
     def look_up(name: str, *rest: Any, **more: Any) -> Any:
-        # An address is looked up too, and is itself.
-        found = next(answers) if name == "pbx.example" else name
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (found, port))]
+        # Addresses are resolved too, to themselves.
+        address = next(answers) if name == "pbx.example" else name
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))]
 
     connected: list[str] = []
     connect = socket.socket.connect
@@ -144,19 +144,19 @@ def test_a_name_that_changes_its_address_between_look_ups_does_not_lead_inside(
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
     monkeypatch.setattr(socket.socket, "connect", note)
-    # It redirects to itself, so that its name is looked up once more.
+    # It redirects to itself, which resolves the name again.
     server.put("/1", in_turn(to(f"http://pbx.example:{port}/2"), audio()))
     with pytest.raises(BadInputError, match="private"):
         read(f"http://pbx.example:{port}/1")
     assert set(connected) <= {"127.0.0.1"}
 
 
-def test_an_error_is_told_by_its_status(server: MediaServer) -> None:
+def test_error_response_is_returned_with_its_status(server: MediaServer) -> None:
     with Download(server.put("/1", status(503, retry_after="30"))) as download:
         assert (download.status, download.answered["retry-after"]) == (503, "30")
 
 
-def test_without_encryption_only_where_it_is_allowed() -> None:
+def test_unencrypted_download_is_rejected_unless_allowed() -> None:
     with pytest.raises(BadInputError, match="https"), Download("http://pbx.example/1.mp3"):
         pass
     assert not outbound.is_public(ip_address("127.0.0.1"))
@@ -186,5 +186,5 @@ def test_without_encryption_only_where_it_is_allowed() -> None:
         (b"", None),
     ],
 )
-def test_audio_is_known_by_how_it_begins(head: bytes, kind: str | None) -> None:
+def test_media_type_is_detected_from_the_first_bytes(head: bytes, kind: str | None) -> None:
     assert media_type(head) == kind

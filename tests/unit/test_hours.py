@@ -1,4 +1,4 @@
-"""Working hours: local days, nights, and days on which the clock changes."""
+"""Working hours: local days, night shifts, and days with a clock change."""
 
 from datetime import UTC, datetime
 
@@ -32,7 +32,7 @@ NIGHT = Hours(None, (Span("fri", "22:00", "24:00"), Span("sat", "00:00", "06:00"
         (NIGHT, "2026-03-07T11:00", False),
     ],
 )
-def test_who_works_is_told_by_the_local_clock(hours: Hours | None, at: str, working: bool) -> None:
+def test_working_hours_follow_the_local_clock(hours: Hours | None, at: str, working: bool) -> None:
     assert is_working(hours, datetime.fromisoformat(at).replace(tzinfo=UTC), "America/New_York") is working
 
 
@@ -45,12 +45,12 @@ def test_who_works_is_told_by_the_local_clock(hours: Hours | None, at: str, work
         ([Span("mon", f"0{hour}:00", f"0{hour}:30") for hour in range(4)], 3),
     ],
 )
-def test_hours_that_can_not_be_are_refused_by_their_place(spans: list[Span], place: int) -> None:
-    with pytest.raises(HoursError) as found:
+def test_invalid_hours_are_rejected_with_the_index_of_the_span(spans: list[Span], place: int) -> None:
+    with pytest.raises(HoursError) as error:
         check(spans)
-    assert found.value.place == place
+    assert error.value.place == place
 
 
-def test_hours_are_the_same_after_they_were_kept() -> None:
+def test_hours_are_equal_after_encoding_and_decoding() -> None:
     check(NIGHT.spans)
     assert Hours.from_json(NIGHT.to_json()) == NIGHT

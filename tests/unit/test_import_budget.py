@@ -1,4 +1,4 @@
-"""What the webhook's process loads: the logger and a DynamoDB client, and none of the heavy packages."""
+"""Import budget of the webhook: the logger and a DynamoDB client, without heavy packages."""
 
 import json
 import os
@@ -17,7 +17,7 @@ FORBIDDEN = (
     "aws_lambda_powertools.event_handler",
     "aws_lambda_powertools.utilities.parser",
     "aws_xray_sdk",
-    # Only for those who sign with it, and for what is parked.
+    # Only for signatures that need it, and for queued requests.
     "cryptography",
     "hangtag.services.webhooks.fallback",
     "hangtag.services.integrations.client",
@@ -42,26 +42,26 @@ MODULES = [f"hangtag.providers.{key}" for key in provider_keys()]
 
 
 def loaded_by_the_webhook(*chosen: str) -> set[str]:
-    """The modules of a fresh process that is ready to take its first delivery, of these providers."""
+    """Return the modules of a new process that is ready for its first request of these providers."""
     path = os.pathsep.join([str(ROOT / "functions" / "webhook"), str(ROOT / "layers" / "common")])
     environment = {**os.environ, **ENVIRONMENT, "PYTHONPATH": path}
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", PROBE.replace("{chosen}", repr(chosen))],
         env=environment,
         capture_output=True,
         text=True,
         check=True,
     )
-    return set(json.loads(done.stdout.splitlines()[-1]))
+    return set(json.loads(process.stdout.splitlines()[-1]))
 
 
-def test_the_webhook_loads_none_of_the_heavy_packages_whatever_the_provider() -> None:
+def test_webhook_loads_no_heavy_package_for_any_provider() -> None:
     loaded = loaded_by_the_webhook(*all_keys())
     assert "aws_lambda_powertools.logging.logger" in loaded
     assert set(MODULES) <= loaded
     assert [name for name in FORBIDDEN if name in loaded] == []
 
 
-def test_one_provider_costs_the_others_nothing() -> None:
+def test_webhook_loads_the_modules_of_its_own_provider_only() -> None:
     loaded = loaded_by_the_webhook("telephony_api")
     assert [name for name in MODULES if name in loaded] == ["hangtag.providers.telephony_api"]

@@ -1,4 +1,4 @@
-"""Keys: no two inputs ever give one key."""
+"""Keys: different inputs give different keys."""
 
 import pytest
 from hypothesis import example, given
@@ -28,19 +28,19 @@ def test_different_parts_give_different_keys(one: list[str], other: list[str]) -
 
 
 @given(PARTS)
-def test_every_key_can_be_stored(parts: list[str]) -> None:
-    """Promise: whatever an id holds, its key is valid UTF-8."""
+def test_every_key_is_valid_utf_8(parts: list[str]) -> None:
+    """Promise: the key of any id is valid UTF-8."""
     assert key(*parts).encode().decode() == key(*parts)
 
 
 @given(HOSTILE)
-def test_the_same_call_id_is_another_call_at_another_tenant_or_integration(call_id: str) -> None:
-    """Promise: calls of two tenants, or of two PBXs of one tenant, never meet."""
+def test_call_id_is_unique_per_tenant_and_integration(call_id: str) -> None:
+    """Promise: calls of two tenants, or of two PBXs of one tenant, never share a key."""
     keys = {call_pk(tenant, pbx, call_id) for tenant in "ab" for pbx in "xy"}
     assert len(keys) == 4
-    assert all(call_id not in made for made in keys if len(call_id) > 40)
+    assert all(call_id not in encoded for encoded in keys if len(call_id) > 40)
 
 
-def test_a_key_of_nothing_is_refused() -> None:
+def test_key_without_parts_is_rejected() -> None:
     with pytest.raises(ValueError, match="at least one part"):
         key()

@@ -1,4 +1,4 @@
-"""What the log may hold."""
+"""Masking of phone numbers for the log."""
 
 import pytest
 
@@ -15,5 +15,5 @@ from hangtag.observability import mask_number
         ("1234567890", "***"),
     ],
 )
-def test_a_number_is_masked_in_its_middle_or_wholly(number: str, masked: str) -> None:
+def test_number_is_masked_in_its_middle_or_completely(number: str, masked: str) -> None:
     assert mask_number(number) == masked

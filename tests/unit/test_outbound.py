@@ -1,4 +1,4 @@
-"""The door to the internet."""
+"""HTTP client for outgoing requests: address checks, limits and retries."""
 
 import gzip
 import ipaddress
@@ -26,7 +26,7 @@ from local.simulator import rest
     "address",
     ["8.8.8.8", "1.1.1.1", "93.184.216.34", "2606:4700:4700::1111", "2a00:1450:4001:831::200e", "::ffff:8.8.8.8"],
 )
-def test_a_public_address_may_be_reached(address: str) -> None:
+def test_public_address_is_allowed(address: str) -> None:
     assert outbound.is_public(ipaddress.ip_address(address))
 
 
@@ -69,12 +69,12 @@ def test_a_public_address_may_be_reached(address: str) -> None:
         "ff02::1",
     ],
 )
-def test_no_other_address_may_be_reached(address: str) -> None:
+def test_private_and_special_addresses_are_not_allowed(address: str) -> None:
     assert not outbound.is_public(ipaddress.ip_address(address))
 
 
 class Service(ThreadingHTTPServer):
-    """A service on this machine; `ended` lets go of what it holds back."""
+    """A service on this machine; `ended` releases its delayed responses."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -82,17 +82,17 @@ class Service(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        """Its address, by a name."""
+        """Return the service's URL with a host name."""
         return f"http://localhost:{self.server_address[1]}"
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers by the path of the request."""
+    """Handler whose response depends on the path."""
 
     server: Service
 
     def do_POST(self) -> None:
-        """Give back what was sent, or what the path names."""
+        """Return the request's body, or the response that the path selects."""
         body = self.rfile.read(int(self.headers.get("content-length", "0")))
         if self.path == "/slow":
             self.server.ended.wait(30)
@@ -111,7 +111,7 @@ class Handler(BaseHTTPRequestHandler):
                 self.wfile.write(b"x")
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
@@ -129,38 +129,38 @@ def loopback(address: outbound.Address) -> bool:
     return address.is_loopback
 
 
-def test_a_request_arrives_under_its_name_and_its_answer_comes_back(service: str) -> None:
+def test_request_keeps_its_host_name_and_returns_the_response(service: str) -> None:
     answer = outbound.send("POST", service + "/echo", body=b"hello", plain=True, allowed=loopback)
     assert (answer.status, answer.body) == (200, b"hello")
     assert answer.headers["x-host"] == service.removeprefix("http://")
 
 
-def test_a_redirect_is_not_followed(service: str) -> None:
+def test_redirect_of_a_post_is_not_followed(service: str) -> None:
     answer = outbound.send("POST", service + "/redirect", plain=True, allowed=loopback)
     assert (answer.status, answer.headers["location"]) == (302, "/echo")
 
 
-def test_too_long_an_answer_is_cut_off(service: str) -> None:
+def test_response_over_the_size_limit_is_an_error(service: str) -> None:
     with pytest.raises(UnreachableError, match="too long"):
         outbound.send("POST", service + "/huge", plain=True, allowed=loopback, max_bytes=1000)
 
 
-def test_too_late_an_answer_is_not_waited_for(service: str) -> None:
+def test_response_after_the_time_limit_is_an_error(service: str) -> None:
     with pytest.raises(UnreachableError, match="did not answer"):
         outbound.send("POST", service + "/slow", plain=True, allowed=loopback, seconds=0.2)
 
 
-def test_a_service_that_drips_its_answer_is_given_up(service: str) -> None:
+def test_slow_response_is_aborted_at_the_time_limit(service: str) -> None:
     with pytest.raises(UnreachableError, match="took too long"):
         outbound.send("POST", service + "/drip", plain=True, allowed=loopback, seconds=0.3)
 
 
-def test_a_service_on_this_machine_is_out_of_reach(service: str) -> None:
+def test_service_on_this_machine_is_unreachable_by_default(service: str) -> None:
     with pytest.raises(BadInputError, match="private network"):
         outbound.send("POST", service + "/echo", plain=True)
 
 
-def test_nobody_there_is_unreachable() -> None:
+def test_unknown_host_is_unreachable() -> None:
     with pytest.raises(UnreachableError):
         outbound.send("GET", "https://nobody.invalid/")
 
@@ -189,7 +189,7 @@ def test_nobody_there_is_unreachable() -> None:
         "http://example.com/",
     ],
 )
-def test_an_address_that_is_not_the_webs_is_refused_before_anybody_is_asked(url: str) -> None:
+def test_url_that_is_not_a_web_url_is_rejected_before_any_request(url: str) -> None:
     with pytest.raises(BadInputError):
         outbound.check(url)
     with pytest.raises(BadInputError):
@@ -215,58 +215,58 @@ def test_an_address_that_is_not_the_webs_is_refused_before_anybody_is_asked(url:
         "100.64.0.1",
     ],
 )
-def test_no_spelling_of_a_private_address_is_reached(host: str) -> None:
+def test_every_spelling_of_a_private_address_is_rejected(host: str) -> None:
     with pytest.raises((BadInputError, UnreachableError)) as refused:
         outbound.send("GET", f"https://{host}/", seconds=2)
-    # A spelling that this machine's resolver does not know leads nowhere at all.
+    # This machine's resolver does not support all of these spellings.
     assert "private network" in str(refused.value) or isinstance(refused.value.__cause__, Exception)
 
 
-def test_a_name_of_which_one_address_is_private_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = [(2, 1, 6, "", ("93.184.216.34", 443)), (2, 1, 6, "", ("10.0.0.1", 443))]
-    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: found)
+def test_name_with_one_private_address_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
+    addresses = [(2, 1, 6, "", ("93.184.216.34", 443)), (2, 1, 6, "", ("10.0.0.1", 443))]
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: addresses)
     with pytest.raises(BadInputError, match="private network"):
         outbound.send("GET", "https://mixed.example.com/")
 
 
-def test_the_address_that_was_checked_is_the_one_that_is_used(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A name that changes between two look-ups is looked up once."""
-    asked: list[str] = []
+def test_connection_uses_the_checked_address(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that changes between two look-ups is resolved once."""
+    names: list[str] = []
     port = int(service.rsplit(":", 1)[1])
 
     def resolver(name: str, *_: object, **__: object) -> list[Any]:
-        asked.append(name)
-        address = "127.0.0.1" if len(asked) == 1 else "10.0.0.1"
+        names.append(name)
+        address = "127.0.0.1" if len(names) == 1 else "10.0.0.1"
         return [(2, 1, 6, "", (address, port))]
 
     real = socket.getaddrinfo
-    # urllib3 looks an address up once more, to find its family: an address leads to itself.
+    # urllib3 resolves an address again for its family, so an address resolves to itself.
     monkeypatch.setattr(
         "socket.getaddrinfo", lambda name, *a, **k: real(name, *a, **k) if name[0].isdigit() else resolver(name)
     )
     answer = outbound.send("POST", f"http://rebinding.example:{port}/echo", body=b"x", plain=True, allowed=loopback)
     assert answer.status == 200
-    assert asked == ["rebinding.example"]
+    assert names == ["rebinding.example"]
 
 
-# ------------------------------------------------------------------ redirects, and what is packed
+# ------------------------------------------------------------------ redirects and compression
 
 
 def hopping(*hops: Reply) -> Callable[[Asked], Reply]:
-    """A server that answers /0, /1, … with these."""
-    return lambda asked: hops[int(asked.path.strip("/"))]
+    """Return a handler that responds to /0, /1, … with these."""
+    return lambda request: hops[int(request.path.strip("/"))]
 
 
 def to(target: str) -> Reply:
     return Reply(302, "", {"location": target})
 
 
-def test_redirects_are_followed_as_far_as_is_said_and_headers_go_to_the_first_hop_only() -> None:
+def test_redirects_are_followed_up_to_the_limit_without_the_headers() -> None:
     with serving(hopping(to("/1"), to("/2"), Reply(200, "there"))) as server:
         url, headers = f"{server.url}/0", {"authorization": "Bearer x"}
         answer = outbound.send("GET", url, headers=headers, hops=2, plain=True, allowed=loopback)
         assert (answer.status, answer.body) == (200, b"there")
-        assert ["authorization" in asked.headers for asked in server.asked] == [True, False, False]
+        assert ["authorization" in request.headers for request in server.asked] == [True, False, False]
         assert outbound.send("GET", url, hops=1, plain=True, allowed=loopback).status == 302
         assert outbound.send("POST", url, hops=5, plain=True, allowed=loopback).status == 302
 
@@ -276,13 +276,13 @@ def test_redirects_are_followed_as_far_as_is_said_and_headers_go_to_the_first_ho
     "target",
     ["http://169.254.169.254/latest/meta-data", "http://10.0.0.1:9001/", "file:///etc/passwd", "//[::ffff:10.0.0.1]/"],
 )
-def test_a_redirect_into_a_private_network_is_refused_at_every_hop(hop: int, target: str) -> None:
+def test_redirect_into_a_private_network_is_rejected_at_every_hop(hop: int, target: str) -> None:
     hops = [to(f"/{number + 1}") for number in range(hop)] + [to(target)]
     with serving(hopping(*hops)) as server, pytest.raises(BadInputError):
         outbound.send("GET", f"{server.url}/0", hops=6, plain=True, allowed=loopback)
 
 
-def test_redirects_that_go_round_end() -> None:
+def test_redirect_loop_ends_at_the_limit() -> None:
     with serving(hopping(to("/0"))) as server:
         assert outbound.send("GET", f"{server.url}/0", hops=5, plain=True, allowed=loopback).status == 302
         assert len(server.asked) == 6
@@ -292,9 +292,7 @@ def test_redirects_that_go_round_end() -> None:
     ("packing", "pack"),
     [("gzip", gzip.compress), ("GZIP", gzip.compress), ("deflate", zlib.compress), ("identity", bytes)],
 )
-def test_an_answer_that_is_packed_although_it_should_not_is_unpacked(
-    packing: str, pack: Callable[[bytes], bytes]
-) -> None:
+def test_unrequested_compression_is_decompressed(packing: str, pack: Callable[[bytes], bytes]) -> None:
     with raw(pack(b"hello"), packing) as url:
         assert outbound.send("GET", url, plain=True, allowed=loopback).body == b"hello"
 
@@ -304,19 +302,19 @@ def test_an_answer_that_is_packed_although_it_should_not_is_unpacked(
     [
         (gzip.compress(b"\0" * 10_000_000), "gzip", "too long"),
         (gzip.compress(b"hello")[:-4], "gzip", "cut off"),
-        (b"hello", "gzip", "can't be unpacked"),
-        (b"hello", "br", "unknown way"),
+        (b"hello", "gzip", "cannot be decompressed"),
+        (b"hello", "br", "unknown content encoding"),
     ],
     ids=["bomb", "cut off", "no gzip", "brotli"],
 )
-def test_a_packed_answer_that_is_huge_or_broken_is_refused(body: bytes, packing: str, words: str) -> None:
+def test_huge_or_corrupt_compressed_response_is_rejected(body: bytes, packing: str, words: str) -> None:
     with raw(body, packing) as url, pytest.raises(UnreachableError, match=words):
         outbound.send("GET", url, plain=True, allowed=loopback)
 
 
 @contextmanager
 def raw(body: bytes, packing: str) -> Iterator[str]:
-    """A server that answers all with these bytes."""
+    """Serve these bytes in response to every request."""
 
     class Packing:
         def credentials(self, url: str) -> Mapping[str, str]:
@@ -332,11 +330,11 @@ def raw(body: bytes, packing: str) -> Iterator[str]:
         yield server.url
 
 
-# ------------------------------------------------------------------ the door to a PBX
+# ------------------------------------------------------------------ the client for a PBX
 
 
-class Clock:
-    """A limiter that has no place for so many times."""
+class FakeLimiter:
+    """A limiter that returns these waits, then zero."""
 
     def __init__(self, *waits: float) -> None:
         self.waits = list(waits)
@@ -356,55 +354,55 @@ def _here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OUTBOUND_LOOPBACK", "true")
 
 
-def door(limiter: Clock, seconds: float = 5.0) -> outbound.RateLimitedClient:
+def pbx_client(limiter: FakeLimiter, seconds: float = 5.0) -> outbound.RateLimitedClient:
     limits = {"": Limit(100, 60), "statistics": Limit(3, 60)}
     return outbound.RateLimitedClient(limiter=limiter, tokens=NoTokens(), limits=limits, seconds=seconds)
 
 
 @pytest.mark.usefixtures("_here")
-def test_each_request_takes_a_place_under_the_general_limit_and_its_own() -> None:
-    clock = Clock()
+def test_request_counts_against_the_general_limit_and_its_own_limit() -> None:
+    limiter = FakeLimiter()
     with serving(lambda _: Reply(200)) as server:
-        door(clock).send("GET", server.url, limit="statistics")
-        door(clock).send("GET", server.url, limit="unknown")
-    assert clock.taken == ["", "statistics", ""]
+        pbx_client(limiter).send("GET", server.url, limit="statistics")
+        pbx_client(limiter).send("GET", server.url, limit="unknown")
+    assert limiter.taken == ["", "statistics", ""]
 
 
 @pytest.mark.usefixtures("_here")
-def test_a_limit_is_waited_for_if_there_is_time_and_told_if_there_is_none() -> None:
+def test_client_waits_for_a_limit_within_its_time_or_raises_the_wait() -> None:
     with serving(lambda _: Reply(200)) as server:
-        assert door(Clock(0.01, 0.0)).send("GET", server.url).status == 200
+        assert pbx_client(FakeLimiter(0.01, 0.0)).send("GET", server.url).status == 200
         with pytest.raises(TooManyError, match="in 60 seconds"):
-            door(Clock(60.0)).send("GET", server.url)
+            pbx_client(FakeLimiter(60.0)).send("GET", server.url)
         assert len(server.asked) == 1
 
 
 @pytest.mark.usefixtures("_here")
 @pytest.mark.parametrize(
-    ("said", "seconds"), [("17", 17.0), ("", 10.0), ("soon", 10.0), ("999999", 3600.0), ("-5", 10.0)]
+    ("retry_after", "seconds"), [("17", 17.0), ("", 10.0), ("soon", 10.0), ("999999", 3600.0), ("-5", 10.0)]
 )
-def test_after_429_nobody_asks_for_as_long_as_the_pbx_says(said: str, seconds: float) -> None:
-    clock = Clock()
-    with serving(lambda _: Reply(429, headers={"retry-after": said})) as server, pytest.raises(TooManyError):
-        door(clock).send("GET", server.url, limit="statistics")
-    assert clock.held == [("statistics", seconds)]
+def test_429_blocks_all_requests_for_the_requested_pause(retry_after: str, seconds: float) -> None:
+    limiter = FakeLimiter()
+    with serving(lambda _: Reply(429, headers={"retry-after": retry_after})) as server, pytest.raises(TooManyError):
+        pbx_client(limiter).send("GET", server.url, limit="statistics")
+    assert limiter.held == [("statistics", seconds)]
     assert len(server.asked) == 1
 
 
-def test_a_pbx_may_be_left_alone_without_429() -> None:
-    clock = Clock()
+def test_provider_can_block_requests_without_a_429() -> None:
+    limiter = FakeLimiter()
     for limit, seconds in (("statistics", 5.0), ("", 6.0), ("unknown", 7.0), ("statistics", 99999.0)):
-        door(clock).hold(limit, seconds)
-    assert clock.held == [("statistics", 5.0), ("", 6.0), ("", 7.0), ("statistics", 3600.0)]
+        pbx_client(limiter).hold(limit, seconds)
+    assert limiter.held == [("statistics", 5.0), ("", 6.0), ("", 7.0), ("statistics", 3600.0)]
 
 
 @pytest.mark.usefixtures("_here")
-def test_429_with_a_date_is_understood() -> None:
-    clock = Clock()
+def test_429_with_a_retry_date_blocks_until_that_date() -> None:
+    limiter = FakeLimiter()
     at = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
     with serving(lambda _: Reply(429, headers={"retry-after": at})) as server, pytest.raises(TooManyError):
-        door(clock).send("GET", server.url)
-    ((_, seconds),) = clock.held
+        pbx_client(limiter).send("GET", server.url)
+    ((_, seconds),) = limiter.held
     assert 25 < seconds <= 30
 
 
@@ -412,41 +410,41 @@ def test_429_with_a_date_is_understood() -> None:
 @pytest.mark.parametrize(
     ("method", "safe", "tries"), [("GET", None, 3), ("POST", None, 1), ("POST", True, 3), ("GET", False, 1)]
 )
-def test_only_what_is_safe_is_sent_again(method: str, safe: bool | None, tries: int) -> None:
+def test_only_safe_requests_are_retried(method: str, safe: bool | None, tries: int) -> None:
     with serving(lambda _: Reply(503)) as server:
-        assert door(Clock()).send(method, server.url, safe=safe).status == 503
+        assert pbx_client(FakeLimiter()).send(method, server.url, safe=safe).status == 503
         assert len(server.asked) == tries
 
 
 @pytest.mark.usefixtures("_here")
-def test_a_second_try_may_do() -> None:
-    left = iter([503, 502, 200])
-    with serving(lambda _: Reply(next(left))) as server:
-        assert door(Clock()).send("GET", server.url).status == 200
+def test_retry_returns_the_first_successful_response() -> None:
+    statuses = iter([503, 502, 200])
+    with serving(lambda _: Reply(next(statuses))) as server:
+        assert pbx_client(FakeLimiter()).send("GET", server.url).status == 200
 
 
 @pytest.mark.usefixtures("_here")
-def test_an_error_of_the_pbxs_own_is_not_tried_again() -> None:
+def test_internal_server_error_is_not_retried() -> None:
     with serving(lambda _: Reply(500)) as server:
-        assert door(Clock()).send("GET", server.url).status == 500
+        assert pbx_client(FakeLimiter()).send("GET", server.url).status == 500
         assert len(server.asked) == 1
 
 
-def test_a_token_is_asked_for_once_and_again_when_it_ends_or_is_refused() -> None:
-    asked: list[str] = []
-    way = door(Clock())
+def test_access_token_is_requested_again_only_when_it_ends_or_is_rejected() -> None:
+    requests: list[str] = []
+    client = pbx_client(FakeLimiter())
 
-    def ask(value: str, seconds: float) -> Callable[[], Token]:
-        def made() -> Token:
-            asked.append(value)
+    def request(value: str, seconds: float) -> Callable[[], Token]:
+        def new_token() -> Token:
+            requests.append(value)
             return Token(value, seconds)
 
-        return made
+        return new_token
 
-    assert way.token("access", ask("one", 3600)) == "one"
-    assert way.token("access", ask("two", 3600)) == "one"
-    way.forget("access")
-    # In its last minute it is not used any more.
-    assert way.token("access", ask("three", 30)) == "three"
-    assert way.token("access", ask("four", 3600)) == "four"
-    assert asked == ["one", "three", "four"]
+    assert client.token("access", request("one", 3600)) == "one"
+    assert client.token("access", request("two", 3600)) == "one"
+    client.forget("access")
+    # A token is not used in its last minute.
+    assert client.token("access", request("three", 30)) == "three"
+    assert client.token("access", request("four", 3600)) == "four"
+    assert requests == ["one", "three", "four"]

@@ -50,7 +50,7 @@ COUNTRIES = ("RU", "KZ", "BY", "UA", "RO", "DE", "US", "GB", "BR", "IN")
         ("70001234567", "RU", "+70001234567"),
     ],
 )
-def test_a_number_is_read_in_the_format_that_it_comes_in(raw: str, country: str, e164: str) -> None:
+def test_number_is_parsed_in_the_formats_that_pbxs_send(raw: str, country: str, e164: str) -> None:
     number = normalise(raw, country)
     assert number is not None
     assert (number.e164, number.extension, number.raw) == (e164, None, raw)
@@ -66,7 +66,7 @@ def test_a_number_is_read_in_the_format_that_it_comes_in(raw: str, country: str,
         ("74951234567;ext=12", "12"),
     ],
 )
-def test_an_extension_is_kept_apart_from_the_number(raw: str, extension: str) -> None:
+def test_extension_is_separated_from_the_number(raw: str, extension: str) -> None:
     number = normalise(raw, "RU")
     assert number is not None
     assert (number.e164, number.extension) == ("+74951234567", extension)
@@ -102,12 +102,12 @@ def test_an_extension_is_kept_apart_from_the_number(raw: str, extension: str) ->
     ],
 )
 @pytest.mark.parametrize("country", COUNTRIES)
-def test_a_withheld_or_unreadable_number_is_none(raw: str, country: str) -> None:
+def test_withheld_or_invalid_number_is_none(raw: str, country: str) -> None:
     assert normalise(raw, country) is None
 
 
 @given(st.text(max_size=80), st.sampled_from((*COUNTRIES, "", "XX", "ru", "\0")))
-def test_no_text_makes_it_raise(raw: str, country: str) -> None:
+def test_normalise_never_raises_for_any_text(raw: str, country: str) -> None:
     number = normalise(raw, country)
     assert number is None or (number.e164.startswith("+") and number.e164[1:].isdigit())
 
@@ -116,7 +116,7 @@ MOBILES = st.integers(min_value=0, max_value=9_999_999).map(lambda tail: f"910{t
 
 
 @given(MOBILES)
-def test_every_way_to_write_a_number_leads_to_the_same(national: str) -> None:
+def test_all_spellings_of_a_number_give_the_same_e164_form(national: str) -> None:
     ways = [f"+7{national}", f"7{national}", f"8{national}", national, f"007{national}", f"8107{national}"]
     spaced = f"8 ({national[:3]}) {national[3:6]}-{national[6:8]}-{national[8:]}"
     read = [normalise(way, "RU") for way in (*ways, spaced)]
@@ -124,7 +124,7 @@ def test_every_way_to_write_a_number_leads_to_the_same(national: str) -> None:
 
 
 @given(MOBILES, st.sampled_from(COUNTRIES))
-def test_reading_what_was_read_changes_nothing(national: str, country: str) -> None:
+def test_normalising_an_e164_number_leaves_it_unchanged(national: str, country: str) -> None:
     first = normalise(f"+7{national}", country)
     assert first is not None
     for written in (first.e164, first.e164[1:]):
@@ -148,7 +148,7 @@ def test_reading_what_was_read_changes_nothing(national: str, country: str) -> N
         ("１０１", False),
     ],
 )
-def test_a_short_number_has_two_to_four_digits_and_no_plus(raw: str, short: bool) -> None:
+def test_short_number_has_two_to_four_digits_and_no_plus(raw: str, short: bool) -> None:
     assert is_short(raw) is short
 
 
@@ -165,9 +165,7 @@ def test_a_short_number_has_two_to_four_digits_and_no_plus(raw: str, short: bool
         ("+12025550123", "US", "national", "12025550123"),
     ],
 )
-def test_a_number_is_dialled_as_a_pbx_in_a_country_wants_it(
-    e164: str, country: str, form: str | None, dialled_as: str
-) -> None:
+def test_number_is_formatted_for_a_pbx_in_a_country(e164: str, country: str, form: str | None, dialled_as: str) -> None:
     assert dialled(e164, country, form) == dialled_as
 
 
@@ -181,10 +179,10 @@ def test_a_number_is_dialled_as_a_pbx_in_a_country_wants_it(
         ("+79101234567", "RU", False),
     ],
 )
-def test_emergency_numbers_are_known(raw: str, country: str, emergency: bool) -> None:
+def test_emergency_numbers_are_recognised_by_country(raw: str, country: str, emergency: bool) -> None:
     assert is_emergency(raw, country) is emergency
 
 
-def test_a_number_has_a_country_unless_it_is_of_a_satellite_and_may_be_dear() -> None:
+def test_number_has_a_country_except_satellite_numbers() -> None:
     assert [country_of(one) for one in ("+79101234567", "+77011234567", "+881612345678")] == ["RU", "KZ", None]
     assert [is_premium(one) for one in ("+78091234567", "+19002345678", "+79101234567")] == [True, True, False]

@@ -1,5 +1,5 @@
 """Hangtag: connects any cloud PBX to any CRM.
 
-The shared package of all functions. `calls` and `tags` are the pure domain; `providers` turns what a PBX posts
-into call events; `store` keeps them; the small modules beside them are the doors to everything outside.
+Shared package of all functions. `domain` is pure; `providers` parses the webhook requests of PBXs into call events;
+`store` reads and writes the table; `services` connects them, and `api` serves HTTP. `outbound` sends all requests.
 """

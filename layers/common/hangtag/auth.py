@@ -1,8 +1,8 @@
-"""Tokens that the stack can tell from junk without a read, and secrets that it keeps as hashes only.
+"""Tokens that the stack can recognize without a read, and secrets that it stores as hashes only.
 
 A token is base64url(18 random bytes + 12 bytes of HMAC-SHA256 under the stack's key over purpose and random
-bytes): 40 characters, 144 random bits. The MAC only spares reads; what a token may do stands in the table, under the
-token's hash. Standard library only: it lies on the webhook's path.
+bytes): 40 characters, 144 random bits. The MAC only saves reads; the table stores a token's permissions under its
+hash. Standard library only, because the webhook imports this module.
 """
 
 import hashlib
@@ -23,9 +23,9 @@ _TOKEN = re.compile(r"[A-Za-z0-9_-]{40}", re.ASCII)
 
 
 def make_token(purpose: Purpose, keys: str) -> str:
-    """A fresh token. `keys` are the stack's keys, separated by commas; the first one signs.
+    """Return a new token. `keys` are the stack's keys, separated by commas; the first one signs.
 
-    Raises ValueError if there is no key.
+    Raises ValueError without a key.
     """
     signing = _split(keys)
     if not signing:
@@ -35,31 +35,31 @@ def make_token(purpose: Purpose, keys: str) -> str:
 
 
 def is_ours(token: str, purpose: Purpose, keys: str) -> bool:
-    """Whether one of the stack's keys made this token for this purpose. Never raises, whatever the token is."""
+    """Return True if one of the stack's keys signed this token for this purpose. Never raises."""
     if not _TOKEN.fullmatch(token):
         return False
     raw = urlsafe_b64decode(token)
     random, mac = raw[:_RANDOM_BYTES], raw[_RANDOM_BYTES:]
-    found = False
+    matches = False
     for key in _split(keys):
-        # No early exit: the time does not tell which key it was.
-        found |= hmac.compare_digest(_mac(key, purpose, random), mac)
-    return found
+        # No early exit: the time must not reveal which key matched.
+        matches |= hmac.compare_digest(_mac(key, purpose, random), mac)
+    return matches
 
 
 def token_hash(token: str) -> str:
-    """What is kept of a token: SHA-256 in hexadecimal."""
+    """Return the stored form of a token: SHA-256 in hexadecimal."""
     return secret_hash(token)
 
 
 def secret_hash(secret: str) -> str:
-    """What is kept of a secret that Hangtag made: SHA-256 in hexadecimal (it has 128 random bits or more)."""
+    """Return the stored form of a generated secret (128 random bits or more): SHA-256 in hexadecimal."""
     return hashlib.sha256(_bytes(secret)).hexdigest()
 
 
-def secrets_match(given: str, expected_hash: str) -> bool:
-    """Whether a secret has that hash; in constant time, and false for an empty hash."""
-    return hmac.compare_digest(secret_hash(given).encode(), _bytes(expected_hash))
+def secrets_match(secret: str, expected_hash: str) -> bool:
+    """Compare a secret with a hash in constant time. Return False for an empty hash."""
+    return hmac.compare_digest(secret_hash(secret).encode(), _bytes(expected_hash))
 
 
 def _split(keys: str) -> list[bytes]:

@@ -1,4 +1,7 @@
-"""Batches of a queue or a stream: what failed is named in the answer, so that it alone comes again."""
+"""Batch processing of a queue or a stream, with a partial batch response so that only failed records are retried.
+
+Replaces Powertools' BatchProcessor, which would load more than the logger (see tests/unit/test_import_budget.py).
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -21,10 +24,10 @@ def process_batch(
     *,
     raise_if_all: bool = False,
 ) -> dict[str, Any]:
-    """Work through a batch, and answer what failed. `identify` is how AWS calls a record.
+    """Process a batch, and return the failed records. `identify` returns AWS's identifier of a record.
 
-    `raise_if_all`: raises the last error when all of it failed, so that all is retried, and the function counts as
-    failed.
+    `raise_if_all`: raise the last error if all records failed, so that the whole batch is retried and the function
+    counts as failed.
     """
     failed: list[str] = []
     last: Exception | None = None

@@ -13,7 +13,7 @@ MAX_SPANS_A_DAY = 3
 
 
 class HoursError(ValueError):
-    """Hours that can't be. `place` counts spans from 0; the message is the reason."""
+    """Invalid working hours. `place` is the index of the span; the message is the reason."""
 
     def __init__(self, place: int, reason: str) -> None:
         super().__init__(reason)
@@ -22,7 +22,7 @@ class HoursError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """From `start` (included) to `end` (excluded) of a day, both HH:MM in local time; 24:00 is the day's end."""
+    """Part of a day from `start` (included) to `end` (excluded), both HH:MM in local time; 24:00 is the day's end."""
 
     day: str
     start: str
@@ -31,40 +31,39 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """When an employee works. `time_zone` is an IANA name, None for the tenant's."""
+    """Working hours of an employee. `time_zone` is an IANA name, None for the tenant's."""
 
     time_zone: str | None
     spans: tuple[Span, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """As it is kept and shown."""
+        """Encode the hours for the table and the API."""
         days = [{"day": span.day, "from": span.start, "to": span.end} for span in self.spans]
         return {"time_zone": self.time_zone, "days": days}
 
     @classmethod
-    def from_json(cls, said: Mapping[str, Any]) -> "Hours":
-        """The inverse of `to_json`."""
-        spans = tuple(Span(day["day"], day["from"], day["to"]) for day in said["days"])
-        return cls(said["time_zone"], spans)
+    def from_json(cls, values: Mapping[str, Any]) -> "Hours":
+        """Decode the result of `to_json`."""
+        spans = tuple(Span(day["day"], day["from"], day["to"]) for day in values["days"])
+        return cls(values["time_zone"], spans)
 
 
 def check(spans: Sequence[Span]) -> None:
-    """Raises HoursError for a span that ends before it begins, overlaps another, or is one too many of its day."""
+    """Raise HoursError for a span that ends before it begins, overlaps another, or exceeds three spans a day."""
     for place, span in enumerate(spans):
         if not span.start < span.end <= "24:00":
-            raise HoursError(place, "it must end after it begins, at 24:00 at the latest")
+            raise HoursError(place, "The span must end after it begins, at 24:00 at the latest.")
         same_day = [other for other in spans[:place] if other.day == span.day]
         if len(same_day) >= MAX_SPANS_A_DAY:
-            raise HoursError(place, f"a day has at most {MAX_SPANS_A_DAY} spans")
+            raise HoursError(place, f"A day can have at most {MAX_SPANS_A_DAY} spans.")
         if any(span.start < other.end and other.start < span.end for other in same_day):
-            raise HoursError(place, "it overlaps another span of its day")
+            raise HoursError(place, "The span overlaps another span of the same day.")
 
 
 def is_working(hours: Hours | None, at: datetime, tenant_zone: str) -> bool:
-    """Whether it is within somebody's working hours; who has none always works.
+    """Return True if `at` (UTC) is within the working hours; without hours an employee always works.
 
-    A night shift is two spans, to 24:00 and from 00:00. `at` is UTC; days and changes of the clock are those of the
-    hours' own zone.
+    A night shift is two spans, to 24:00 and from 00:00. Days and clock changes are those of the hours' time zone.
     """
     if hours is None:
         return True

@@ -1,7 +1,7 @@
-"""Masks: how phone numbers of a type are shown and typed, such as `+# (###) ###-##-##`. Pure.
+"""Display formats of phone numbers by phone type, such as `+# (###) ###-##-##`. Pure.
 
-`#` is a digit, anything else stands for itself; what is dialled after the answer follows a comma. They are for display
-and entry only: nothing is matched, checked or routed by them. After the masks of Planfix's directories.
+`#` is a digit, any other character is literal; the extension dialled after the answer follows a comma. Formats are for
+display and entry only, never for matching, checks or routing. Modelled on the masks of Planfix's directories.
 """
 
 from collections.abc import Iterable
@@ -14,20 +14,20 @@ DIGIT = "#"
 
 
 def show(mask: str, e164: str, extension: str | None = None) -> str:
-    """A number (E.164) as a mask has it; in E.164 if it has another count of digits. The extension is never lost."""
+    """Format a number (E.164); return E.164 if the digit counts differ. The extension is never lost."""
     main, _, tail = mask.partition(",")
     digits = e164.removeprefix("+")
     shown = _fill(main, digits) if main.count(DIGIT) == len(digits) else e164
     if not extension:
         return shown
-    told = _fill(tail, extension) if tail.count(DIGIT) == len(extension) else extension
-    return f"{shown},{told}"
+    suffix = _fill(tail, extension) if tail.count(DIGIT) == len(extension) else extension
+    return f"{shown},{suffix}"
 
 
 def read(typed: str) -> str:
-    """What was typed into a mask, without what the mask put between the digits: digits, with a plus if there is one.
+    """Return the digits of a formatted number, with a plus if it has one.
 
-    What follows a comma is kept as the extension, in the form that numbers are taken in.
+    Digits after a comma become the extension, as `;ext=`, which `phone.normalise` accepts.
     """
     main, _, tail = typed.partition(",")
     digits = "".join(filter(str.isdecimal, main))
@@ -37,9 +37,9 @@ def read(typed: str) -> str:
 
 
 def mask_for(masks: Iterable[DisplayFormat], phone_type: str | None) -> str | None:
-    """The mask of a phone type, without regard to case; None if there is none."""
-    wanted = (phone_type or "").casefold()
-    return next((row.mask for row in masks if row.type.casefold() == wanted), None)
+    """Return the display format of a phone type, ignoring case; None if not configured."""
+    name = (phone_type or "").casefold()
+    return next((row.mask for row in masks if row.type.casefold() == name), None)
 
 
 def _fill(mask: str, digits: str) -> str:

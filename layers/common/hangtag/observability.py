@@ -1,6 +1,6 @@
-"""The one logger. Structured JSON; events, bodies and whole numbers never go into it.
+"""Structured JSON logger of all functions. Events, bodies and whole phone numbers are never logged.
 
-Lies on the webhook's path: it loads the logger of Powertools and nothing else.
+On the webhook's path: loads only the logger of Powertools.
 """
 
 from aws_lambda_powertools.logging import Logger
@@ -15,7 +15,7 @@ _SHOWN_TAIL = 4
 
 
 def mask_number(number: str) -> str:
-    """A phone number fit for a log: "+74951234567" becomes "+7495***4567", a short one "***"."""
+    """Mask a phone number for a log: "+74951234567" becomes "+7495***4567", a short number "***"."""
     if len(number) < _SHOWN_HEAD + _SHOWN_TAIL + 2:
         return "***"
     return f"{number[:_SHOWN_HEAD]}***{number[-_SHOWN_TAIL:]}"

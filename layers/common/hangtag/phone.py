@@ -1,4 +1,4 @@
-"""Phone numbers: any format in, E.164 out. The library is loaded when the first number comes."""
+"""Phone numbers: any format in, E.164 out. The library is loaded with the first number."""
 
 import re
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ MAX_LENGTH = 64
 _SCHEME = re.compile(r"(?:sips?|tel):([^@;]*)", re.IGNORECASE)
 _NUMBER_PART = re.compile(r"[\d\s()./\-‐-―−+]*")
 _SHORT = re.compile(r"\d{2,4}", re.ASCII)
-# A number of this many digits that is valid abroad is rather that than one from here without its trunk prefix.
+# With this many digits, a valid foreign number is likelier than a national number without its trunk prefix.
 _LIKELY_INTERNATIONAL_DIGITS = 11
 _MIN_INTERNATIONAL_DIGITS = 9
 _MIN_DIGITS_AFTER_810 = 10
@@ -21,7 +21,7 @@ _MIN_DIGITS_AFTER_810 = 10
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A number that can be called. `raw` is what was given, `extension` the digits dialled after the answer."""
+    """A number that can be called. `raw` is the input, `extension` the digits dialled after the answer."""
 
     e164: str
     extension: str | None
@@ -29,33 +29,33 @@ class Number:
 
 
 def is_short(raw: str) -> bool:
-    """Whether it is an internal number: two to four digits, no plus."""
+    """Return True for an internal number: two to four digits, no plus."""
     return _SHORT.fullmatch(raw.strip()) is not None
 
 
 def normalise(raw: str, country: str) -> Number | None:
     """Read a number as it is written in a country (ISO 3166, two letters); None if withheld or unreadable.
 
-    A plus or 00 means an international number. So do, without a plus, the digits of a full number of any country,
-    if they can't rather be a number of this country; 810 is the international prefix where 8 is the trunk's.
+    A plus or 00 marks an international number. Without a plus, the digits of a full number of any country are
+    international too, unless they fit this country better; 810 is the international prefix where 8 is the trunk prefix.
     Never raises.
     """
     text = _strip(raw)
     digits = _digits(text)
-    # What PBXs send for a withheld number (anonymous, unknown, private, -, 0, …) has no digits that count.
+    # PBXs send words or zeros for a withheld number (anonymous, unknown, private, -, 0, …).
     if len(digits) < 2 or not digits.strip("0"):
         return None
-    found = _read(text, country.upper())
-    if found is None:
+    number = _read(text, country.upper())
+    if number is None:
         return None
     import phonenumbers
 
-    e164 = phonenumbers.format_number(found, phonenumbers.PhoneNumberFormat.E164)
-    return Number(e164, found.extension or None, raw)
+    e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return Number(e164, number.extension or None, raw)
 
 
 def _strip(raw: str) -> str:
-    """The number without what surrounds it in a SIP address; "" if it is none."""
+    """Return the user part of a SIP or tel address, or the text itself; "" if it is too long."""
     text = raw.strip()
     scheme = _SCHEME.match(text)
     if scheme:
@@ -90,17 +90,17 @@ def _digits(text: str) -> str:
 
 
 def _after(text: str, count: int) -> str:
-    """The text behind its first `count` digits, with a plus before it."""
-    seen = 0
+    """Return the text after its first `count` digits, with a plus in front."""
+    digits = 0
     for position, character in enumerate(text):
-        seen += character.isdecimal()
-        if seen == count:
+        digits += character.isdecimal()
+        if digits == count:
             return "+" + text[position + 1 :]
     return ""
 
 
 def _looks_international(digits: str, country: str) -> bool:
-    """Whether digits that are valid both here and abroad are meant with their country code."""
+    """Return True if digits that are valid in this country and abroad probably begin with a country code."""
     import phonenumbers
 
     own = str(phonenumbers.country_code_for_region(country))
@@ -111,7 +111,7 @@ def _looks_international(digits: str, country: str) -> bool:
 
 
 def _parse_own(text: str, digits: str, country: str) -> "PhoneNumber | None":
-    """A number that begins with the country's own code, without a plus, and fits by its length alone."""
+    """Parse a number that begins with the country's own code, without a plus, and has a valid length only."""
     import phonenumbers
 
     own = str(phonenumbers.country_code_for_region(country))
@@ -121,7 +121,7 @@ def _parse_own(text: str, digits: str, country: str) -> "PhoneNumber | None":
 
 
 def _parse(text: str, country: str | None, *, lenient: bool = False) -> "PhoneNumber | None":
-    """The number, if it is valid; with `lenient`, also if only its length fits (new ranges, test numbers)."""
+    """Parse a valid number; with `lenient`, also one that has a valid length only (new ranges, test numbers)."""
     import phonenumbers
 
     try:
@@ -136,14 +136,14 @@ def _parse(text: str, country: str | None, *, lenient: bool = False) -> "PhoneNu
 
 
 def is_emergency(raw: str, country: str) -> bool:
-    """Whether a number, dialled as it is in a country, reaches the police, an ambulance or the like."""
+    """Return True if a number dialled in a country reaches an emergency service."""
     from phonenumbers import shortnumberinfo
 
     return bool(shortnumberinfo.connects_to_emergency_number(_strip(raw), country.upper()))
 
 
 def country_of(e164: str) -> str | None:
-    """The country (ISO 3166, two letters) of a number; None for satellites and the like, which belong to none."""
+    """Return the country (ISO 3166, two letters) of a number; None for satellite and other global numbers."""
     import phonenumbers
 
     region = phonenumbers.region_code_for_number(phonenumbers.parse(e164, None))
@@ -151,7 +151,7 @@ def country_of(e164: str) -> str | None:
 
 
 def is_premium(e164: str) -> bool:
-    """Whether who calls the number pays more than for an ordinary call."""
+    """Return True for a premium-rate number."""
     import phonenumbers
 
     kind = phonenumbers.number_type(phonenumbers.parse(e164, None))
@@ -159,9 +159,9 @@ def is_premium(e164: str) -> bool:
 
 
 def dialled(e164: str, country: str, form: str | None) -> str:
-    """A number as a PBX in a country dials it: `form` is e164 (or None), international (no plus) or national.
+    """Format a number for a PBX in a country: `form` is e164 (or None), international (no plus) or national.
 
-    In the national form, a number abroad has the country's international prefix before it.
+    In the national form, a foreign number begins with the country's international prefix.
     """
     if form == "international":
         return e164.removeprefix("+")

@@ -1,7 +1,7 @@
 """Settings of this process. `functions/<name>/app.py` reads them from the environment and binds them once.
 
-Nothing else in the package reads the environment, so that a missing variable fails when the function starts and names
-itself. Standard library only: it lies on the webhook's path.
+No other module of the package reads the environment: a missing variable fails when the function starts, and the error
+contains its name. Standard library only, because the webhook imports this module.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,7 +12,7 @@ __all__ = ["VARIABLES", "Settings", "bind", "settings"]
 
 
 class Settings(NamedTuple):
-    """Settings of one function. A field that the function has no variable for keeps its empty default.
+    """Settings of one function. A field without an environment variable keeps its empty default.
 
     `token_keys` are the stack's keys for tokens; the first one signs. `public_url` is the base URL that PBXs reach the
     stack under. `loopback`: outbound requests can reach this machine (embedded stack only).
@@ -49,7 +49,7 @@ class Settings(NamedTuple):
 
     @classmethod
     def read(cls, environment: Mapping[str, str], *required: str) -> "Settings":
-        """Read the settings from environment variables. Raises RuntimeError that names the required ones it misses."""
+        """Read the settings from environment variables. Raises RuntimeError that lists the missing required ones."""
         missing = [name for name in required if name not in environment]
         if missing:
             raise RuntimeError(f"missing environment variables: {', '.join(missing)}")
@@ -87,7 +87,7 @@ _bound = Settings()
 
 def bind(values: Settings) -> Settings:
     """Make these the settings of the process, and return them."""
-    global _bound  # noqa: PLW0603 - the one place where a process learns its settings
+    global _bound  # noqa: PLW0603 - the only binding of the process settings
     _bound = values
     return values
 

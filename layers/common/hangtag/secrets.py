@@ -1,8 +1,8 @@
-"""What an admin typed to reach a PBX, encrypted with the stack's KMS key. Nothing here is ever logged.
+"""Credentials of integrations, encrypted with the stack's KMS key. Nothing here is ever logged.
 
-On the webhook's path where a PBX signs with such a secret: no boto3.
+On the webhook's path for PBXs that sign with such a credential: no boto3.
 
-Tenant and integration are the encryption context: a ciphertext moved to another tenant's item can't be opened.
+Tenant and integration are the encryption context: a ciphertext moved to another tenant's item cannot be decrypted.
 """
 
 import base64
@@ -17,40 +17,37 @@ from hangtag.store.db.client import make
 
 __all__ = ["decrypt", "encrypt", "opened"]
 
-# What KMS encrypts in one piece.
+# Limit of the KMS Encrypt operation.
 MAX_PLAIN_BYTES = 4096
 
 
 def encrypt(tenant_id: str, integration_id: str, credentials: Mapping[str, str]) -> str:
-    """The credentials as base64 text.
-
-    Raises BadInputError if they are over 4 KB together, and botocore's errors.
-    """
+    """Encrypt credentials to base64. Raises BadInputError if they are over 4 KB together, and botocore's errors."""
     plain = json.dumps(dict(credentials), ensure_ascii=False).encode()
     if len(plain) > MAX_PLAIN_BYTES:
-        raise BadInputError("the credentials are over 4 KB together")
-    answer = make("kms").encrypt(
+        raise BadInputError("The credentials are over 4 KB together. Shorten them.")
+    response = make("kms").encrypt(
         KeyId=runtime.settings().credentials_key_id,
         Plaintext=plain,
         EncryptionContext=_context(tenant_id, integration_id),
     )
-    return base64.b64encode(answer["CiphertextBlob"]).decode("ascii")
+    return base64.b64encode(response["CiphertextBlob"]).decode("ascii")
 
 
 def decrypt(tenant_id: str, integration_id: str, sealed: str) -> dict[str, str]:
-    """The inverse of `encrypt`. Raises botocore's errors, also when the context is not the one of `encrypt`."""
-    answer = make("kms").decrypt(
+    """Decrypt the result of `encrypt`. Raises botocore's errors, also if the encryption context differs."""
+    response = make("kms").decrypt(
         KeyId=runtime.settings().credentials_key_id,
         CiphertextBlob=base64.b64decode(sealed),
         EncryptionContext=_context(tenant_id, integration_id),
     )
-    plain: dict[str, str] = json.loads(answer["Plaintext"])
+    plain: dict[str, str] = json.loads(response["Plaintext"])
     return plain
 
 
 @lru_cache(maxsize=2048)
 def opened(tenant_id: str, integration_id: str, sealed: str) -> Mapping[str, str]:
-    """The same, remembered for the life of the process: what a ciphertext holds never changes."""
+    """Decrypt like `decrypt`, cached for the life of the process: the content of a ciphertext never changes."""
     return MappingProxyType(decrypt(tenant_id, integration_id, sealed))
 
 

@@ -1,8 +1,7 @@
-"""The tenant's CRM: this product's own data, and one outside where the tenant has one.
+"""CRM of a tenant: the built-in one, and an external one if the tenant connects it.
 
-`builtin` is the own contacts as the API and calls need them; tasks, tags and comments are the store's. A CRM outside is
-*told* all of it through the outbox (`hangtag.store.crm.outbox`, `hangtag.services.crm.outbox_worker`; `webhook` signs
-and sends), and is
-*asked* by `lookup` for what is not known here: who has a number, which task of a contact is the last. So a call never
-depends on it, and what it answered is kept here under its own ids (`external_id`).
+`builtin` contains the contacts for the API and for calls; the store contains tasks, tags and comments. All changes go
+to an external CRM through the outbox (`hangtag.store.crm.outbox`, `hangtag.services.crm.outbox_worker`; `webhook` signs
+and sends). `lookup` requests missing data from it: the contact of a number, the last task of a contact. A call never
+depends on an external CRM, and its responses are stored here under their own ids (`external_id`).
 """

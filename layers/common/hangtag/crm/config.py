@@ -1,4 +1,4 @@
-"""Setting up a CRM outside: its address, and the secrets that requests to it are signed with."""
+"""Configuration of an external CRM: its URL, and the secrets that sign requests to it."""
 
 import base64
 import os
@@ -17,27 +17,27 @@ from hangtag.store.db.cache import TtlCache
 __all__ = ["CrmConfig", "connect", "disconnect", "load", "make_secret", "require", "rotate", "signing_secrets"]
 
 SECRET_BYTES = 24
-# Which secret it is, in the encryption context beside the tenant.
+# Part of the encryption context, in place of an integration.
 SCOPE = "CRM"
-NO_CRM = "no outside CRM is set"
-CONTESTED = "it was being changed by others at the same time; try again"
-# In the audit list.
+NO_CRM = "No external CRM is connected. Connect one first."
+CONTESTED = "Another request changed the CRM settings at the same time. Try again."
+# Action and target in the audit log.
 CHANGED, TARGET = "crm.changed", "crm"
 
-# By version: another secret is another version.
+# Cached by version: every change of the secret changes the version.
 _opened: TtlCache[tuple[str, str], dict[str, str]] = TtlCache(1000, 300.0)
 
 
 def make_secret() -> str:
-    """A new secret, as Standard Webhooks writes them."""
+    """Return a new secret in the format of Standard Webhooks."""
     return "whsec_" + base64.b64encode(os.urandom(SECRET_BYTES)).decode("ascii")
 
 
 def connect(tenant_id: str, url: str, who: str) -> tuple[CrmConfig, str | None]:
-    """Set the address of the outside CRM; with it comes the secret if there was none before, to be shown this once.
+    """Set the URL of the external CRM. Return a new secret, to be shown once, if there was none before.
 
-    `who` is for the audit list. Raises BadInputError for an address that is not allowed, ConflictError when somebody
-    changes it at the same moment.
+    `who` is for the audit log. Raises BadInputError for a URL that is not allowed, ConflictError for a concurrent
+    change.
     """
     try:
         outbound.check(url)
@@ -49,20 +49,17 @@ def connect(tenant_id: str, url: str, who: str) -> tuple[CrmConfig, str | None]:
     if before is None:
         secret = make_secret()
         sealed = secrets.encrypt(tenant_id, SCOPE, {"secret": secret})
-        noted = audit.entry(tenant_id, who, CHANGED, TARGET, ("kind", "url", "secret"))
-        return _save(tenant_id, CrmConfig(url=url, sealed=sealed, version=_version()), None, noted), secret
-    noted = audit.entry(tenant_id, who, CHANGED, TARGET, ("url",))
-    after = _save(tenant_id, replace(before, url=url, version=_version()), before, noted)
-    # What is known of the old address says nothing of the new one.
+        entry = audit.entry(tenant_id, who, CHANGED, TARGET, ("kind", "url", "secret"))
+        return _save(tenant_id, CrmConfig(url=url, sealed=sealed, version=_version()), None, entry), secret
+    entry = audit.entry(tenant_id, who, CHANGED, TARGET, ("url",))
+    after = _save(tenant_id, replace(before, url=url, version=_version()), before, entry)
+    # Failures of the old URL do not apply to the new one.
     breaker.reset(tenant_id)
     return after, None
 
 
 def disconnect(tenant_id: str, who: str) -> None:
-    """Go back to the built-in CRM alone; the secrets are forgotten.
-
-    Raises ConflictError when somebody changes it at the same moment.
-    """
+    """Disconnect the external CRM and delete its secrets. Raises ConflictError for a concurrent change."""
     before = crm.read(tenant_id)
     if before is None:
         return
@@ -72,15 +69,15 @@ def disconnect(tenant_id: str, who: str) -> None:
 
 
 def rotate(tenant_id: str, overlap_hours: int, now: datetime, who: str) -> tuple[CrmConfig, str]:
-    """A new secret, to be shown this once. The old one signs too for as long as said; one older than that is dropped.
+    """Return a new secret, to be shown once. The old one also signs for `overlap_hours`; an older one is dropped.
 
-    Raises ConflictError if there is no outside CRM, or somebody changes it at the same moment.
+    Raises ConflictError without an external CRM, and for a concurrent change.
     """
     before = require(tenant_id)
-    held = secrets.decrypt(tenant_id, SCOPE, before.sealed)
+    current = secrets.decrypt(tenant_id, SCOPE, before.sealed)
     fresh = make_secret()
     overlap = int((now + timedelta(hours=overlap_hours)).timestamp()) if overlap_hours else None
-    sealed = {"secret": fresh, **({"previous": held["secret"]} if overlap else {})}
+    sealed = {"secret": fresh, **({"previous": current["secret"]} if overlap else {})}
     after = CrmConfig(
         url=before.url,
         sealed=secrets.encrypt(tenant_id, SCOPE, sealed),
@@ -91,7 +88,7 @@ def rotate(tenant_id: str, overlap_hours: int, now: datetime, who: str) -> tuple
 
 
 def require(tenant_id: str) -> CrmConfig:
-    """The outside CRM as it is now. Raises ConflictError if there is none."""
+    """Return the current configuration of the external CRM. Raises ConflictError if not connected."""
     config = crm.read(tenant_id)
     if config is None:
         raise ConflictError(NO_CRM)
@@ -99,16 +96,16 @@ def require(tenant_id: str) -> CrmConfig:
 
 
 def signing_secrets(tenant_id: str, config: CrmConfig, now: datetime) -> tuple[str, ...]:
-    """The secrets to sign with: the newest first, then the one before it while both are good. Never to be logged."""
-    held = _opened.get_or((tenant_id, config.version), lambda: secrets.decrypt(tenant_id, SCOPE, config.sealed))
+    """Return the secrets to sign with: the newest, then the previous one during the overlap. Never log them."""
+    current = _opened.get_or((tenant_id, config.version), lambda: secrets.decrypt(tenant_id, SCOPE, config.sealed))
     overlaps = config.overlap_until is not None and now < datetime.fromtimestamp(config.overlap_until, UTC)
-    if overlaps and "previous" in held:
-        return held["secret"], held["previous"]
-    return (held["secret"],)
+    if overlaps and "previous" in current:
+        return current["secret"], current["previous"]
+    return (current["secret"],)
 
 
-def _save(tenant_id: str, config: CrmConfig, replacing: CrmConfig | None, noted: audit.AuditItem) -> CrmConfig:
-    if not crm.save(tenant_id, config, replacing, noted):
+def _save(tenant_id: str, config: CrmConfig, replacing: CrmConfig | None, entry: audit.AuditItem) -> CrmConfig:
+    if not crm.save(tenant_id, config, replacing, entry):
         raise ConflictError(CONTESTED)
     return config
 

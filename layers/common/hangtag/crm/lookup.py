@@ -1,7 +1,7 @@
-"""Questions to a tenant's outside CRM that somebody waits for: who has this number, which task is the last.
+"""Synchronous lookups in a tenant's external CRM: the contact of a number, the last task of a contact.
 
-They have 2 seconds, their answers are remembered for a minute, and they share the breaker with the messages. Whatever
-goes wrong is no answer: a call is never held up, nor lost, for a CRM.
+A lookup has 2 seconds, its result is cached for a minute, and it shares the circuit breaker with the messages. A failed
+lookup has no result: the CRM never delays or loses a call.
 """
 
 import json
@@ -28,111 +28,111 @@ __all__ = ["FoundContact", "FoundTask", "find_contact", "last_task"]
 BUDGET_SECONDS = 2.0
 CACHED_SECONDS = 60.0
 
-Said = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 
 
-class _Given(BaseModel):
-    """What a CRM answers; fields that are not known pass."""
+class _Model(BaseModel):
+    """Base of the CRM's responses. Ignores unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
 
 
-class FoundContact(_Given):
-    """A contact of the outside CRM. `supervisor_external` is its id of the employee responsible."""
+class FoundContact(_Model):
+    """A contact of the external CRM. `supervisor_external` is the CRM's id of the supervisor."""
 
-    external_id: Said
-    name: Said
-    supervisor_external: Said | None = None
-
-
-class FoundTask(_Given):
-    """A task of the outside CRM."""
-
-    external_id: Said
-    title: Said
+    external_id: Text
+    name: Text
+    supervisor_external: Text | None = None
 
 
-class _ContactAnswer(_Given):
+class FoundTask(_Model):
+    """A task of the external CRM."""
+
+    external_id: Text
+    title: Text
+
+
+class _ContactResponse(_Model):
     contact: FoundContact | None
 
 
-class _TaskAnswer(_Given):
+class _TaskResponse(_Model):
     task: FoundTask | None
 
 
-class _NoAnswerError(Exception):
-    """The CRM was not asked, or did not answer as it should; the message says why."""
+class _NoResultError(Exception):
+    """A lookup without a result: not sent, failed or invalid. The message is the reason for the log."""
 
 
-_answers: TtlCache[tuple[str, str, str], Mapping[str, Any]] = TtlCache(2000, CACHED_SECONDS)
+_responses: TtlCache[tuple[str, str, str], Mapping[str, Any]] = TtlCache(2000, CACHED_SECONDS)
 
 
 def find_contact(tenant_id: str, number: str) -> FoundContact | None:
-    """The contact that the outside CRM knows by this number (E.164); None if none, or in doubt. Never raises."""
-    said = _ask(tenant_id, "contact.find", {"number": number}, _ContactAnswer)
-    return said.contact if isinstance(said, _ContactAnswer) else None
+    """Return the contact of a number (E.164) in the external CRM; None if unknown or failed. Never raises."""
+    response = _request(tenant_id, "contact.find", {"number": number}, _ContactResponse)
+    return response.contact if isinstance(response, _ContactResponse) else None
 
 
 def last_task(
     tenant_id: str, external_id: str, conditions: Sequence[PlacementCondition], logic: str | None
 ) -> FoundTask | None:
-    """The newest open task of a contact that meets the conditions, by the outside CRM; None in doubt. Never raises."""
+    """Return a contact's newest open task in the external CRM that meets the conditions; None if none. Never raises."""
     data = {
         "contact": {"external_id": external_id},
         "conditions": [row.model_dump(mode="json") for row in conditions],
         "logic": logic,
     }
-    said = _ask(tenant_id, "task.last", data, _TaskAnswer)
-    return said.task if isinstance(said, _TaskAnswer) else None
+    response = _request(tenant_id, "task.last", data, _TaskResponse)
+    return response.task if isinstance(response, _TaskResponse) else None
 
 
-def _ask(tenant_id: str, kind: str, data: Mapping[str, Any], shape: type[BaseModel]) -> BaseModel | None:
-    question = (tenant_id, kind, json.dumps(data, sort_keys=True))
+def _request(tenant_id: str, kind: str, data: Mapping[str, Any], model: type[BaseModel]) -> BaseModel | None:
+    cache_key = (tenant_id, kind, json.dumps(data, sort_keys=True))
     try:
         if crm.load(tenant_id) is None:
             return None
-        return shape.model_validate(_answers.get_or(question, lambda: _send(tenant_id, kind, data)))
+        return model.model_validate(_responses.get_or(cache_key, lambda: _send(tenant_id, kind, data)))
     except ValidationError:
-        why = "not as it should"
-    except _NoAnswerError as error:
-        why = str(error)
+        reason = "invalid response"
+    except _NoResultError as error:
+        reason = str(error)
     except (BotoCoreError, ClientError):
-        why = "our own trouble"
-    logger.info("crm.lookup_failed", extra={"tenant": tenant_id, "kind": kind, "reason": why})
+        reason = "AWS error"
+    logger.info("crm.lookup_failed", extra={"tenant": tenant_id, "kind": kind, "reason": reason})
     return None
 
 
 def _send(tenant_id: str, kind: str, data: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The CRM's answer, a JSON object. Raises _NoAnswerError, botocore's errors."""
+    """Return the CRM's response, a JSON object. Raises _NoResultError and botocore's errors."""
     config = crm.load(tenant_id)
     if config is None:
-        raise _NoAnswerError("there is none")
+        raise _NoResultError("not connected")
     at = now()
-    passed = breaker.admit(tenant_id, at)
-    if passed is None:
-        raise _NoAnswerError("it is left alone")
+    passage = breaker.admit(tenant_id, at)
+    if passage is None:
+        raise _NoResultError("paused")
     message_id = secrets.token_hex(16)
     text = compose(kind, message_id, 1, tenant_id, at, data)
     try:
-        answer = webhook.post(tenant_id, config, message_id, text, at, BUDGET_SECONDS)
+        response = webhook.post(tenant_id, config, message_id, text, at, BUDGET_SECONDS)
     except (UnreachableError, BadInputError) as error:
-        breaker.failed(passed, at, Fault(None, error.message))
-        raise _NoAnswerError("not reached") from error
-    if answer.status >= 500 or answer.status == 429:
-        breaker.failed(passed, at, Fault(answer.status, "the CRM failed when it was asked"))
-        raise _NoAnswerError(f"status {answer.status}")
-    breaker.succeeded(passed)
-    return _read(answer)
+        breaker.failed(passage, at, Fault(None, error.message))
+        raise _NoResultError("unreachable") from error
+    if response.status >= 500 or response.status == 429:
+        breaker.failed(passage, at, Fault(response.status, "The CRM failed during a lookup."))
+        raise _NoResultError(f"status {response.status}")
+    breaker.succeeded(passage)
+    return _read(response)
 
 
-def _read(answer: HttpResponse) -> Mapping[str, Any]:
-    if not 200 <= answer.status < 300:
-        # A CRM that can't be asked says so with a 404 or the like, and still takes messages.
-        raise _NoAnswerError(f"status {answer.status}")
+def _read(response: HttpResponse) -> Mapping[str, Any]:
+    if not 200 <= response.status < 300:
+        # A CRM without lookups returns 404 or the like, and still receives messages.
+        raise _NoResultError(f"status {response.status}")
     try:
-        said = json.loads(answer.body)
+        body = json.loads(response.body)
     except (ValueError, RecursionError):
-        raise _NoAnswerError("not JSON") from None
-    if not isinstance(said, dict):
-        raise _NoAnswerError("not a JSON object")
-    return said
+        raise _NoResultError("not JSON") from None
+    if not isinstance(body, dict):
+        raise _NoResultError("not a JSON object")
+    return body

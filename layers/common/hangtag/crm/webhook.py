@@ -1,7 +1,7 @@
-"""Requests to a tenant's outside CRM, signed after Standard Webhooks (https://www.standardwebhooks.com).
+"""Requests to a tenant's external CRM, signed by Standard Webhooks (https://www.standardwebhooks.com).
 
-`webhook-id` is the same on every try of a message, `webhook-timestamp` is the try's, and `webhook-signature` holds one
-signature for each secret that is good: HMAC-SHA256 of "id.timestamp.body" in base64.
+All attempts of a message have the same `webhook-id`; `webhook-timestamp` is the time of the attempt.
+`webhook-signature` contains one signature for each valid secret: HMAC-SHA256 of "id.timestamp.body" in base64.
 """
 
 import base64
@@ -21,19 +21,18 @@ from hangtag.outbound import HttpResponse
 from hangtag.store.crm.config import CrmConfig
 from hangtag.store.crm.outbox import Fault, compose
 
-__all__ = ["Outcome", "Verdict", "attempt", "judge", "post", "retry_after", "sign", "test"]
+__all__ = ["Outcome", "Verdict", "attempt", "outcome_of", "post", "retry_after", "sign", "test"]
 
-# Of an answer that only its status is read of.
-MAX_ANSWER_BYTES = 64 * 1024
-# What a try may take.
-TRY_SECONDS = 10.0
+MAX_RESPONSE_BYTES = 64 * 1024
+# Time limit of an attempt.
+ATTEMPT_SECONDS = 10.0
 LONGEST_RETRY_AFTER_SECONDS = 3600.0
-# The CRM understood, and will say the same of the same message.
+# The CRM would reject the same message again.
 _REFUSED = frozenset({400, 413, 422})
 
 
 class Verdict(Enum):
-    """What came of a try."""
+    """Verdict on an attempt."""
 
     ACCEPTED = "accepted"
     REFUSED = "refused"
@@ -42,7 +41,7 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a try, and why; `wait` (seconds) is what the CRM asked for, if it did."""
+    """Outcome of an attempt, and its reason. `wait` is the pause in seconds that the CRM requested, if any."""
 
     verdict: Verdict
     fault: Fault
@@ -50,7 +49,7 @@ class Outcome:
 
 
 def sign(keys: Sequence[str], message_id: str, now: datetime, body: bytes) -> dict[str, str]:
-    """The three headers of a message. `keys` are written `whsec_` and base64."""
+    """Return the three headers of a message. `keys` are `whsec_` and base64."""
     timestamp = str(int(now.timestamp()))
     signed = f"{message_id}.{timestamp}.".encode() + body
     return {
@@ -66,69 +65,69 @@ def _signature(secret: str, signed: bytes) -> str:
 
 
 def post(tenant_id: str, config: CrmConfig, message_id: str, text: str, now: datetime, seconds: float) -> HttpResponse:
-    """Send a message and return what was said, whatever its status; `seconds` is for all of it.
+    """Send a message and return the response with any status, within `seconds` in all.
 
-    Raises UnreachableError (no answer), BadInputError (the address is not allowed), and botocore's errors.
+    Raises UnreachableError (no response), BadInputError (the URL is not allowed), and botocore's errors.
     """
     body = text.encode()
     headers = {
         "content-type": "application/json",
         "user-agent": "Hangtag",
-        # An answer is short, and is not unpacked.
+        # The response is short and does not need compression.
         "accept-encoding": "identity",
         **sign(crm_config.signing_secrets(tenant_id, config, now), message_id, now, body),
     }
-    return outbound.send("POST", config.url, headers=headers, body=body, seconds=seconds, max_bytes=MAX_ANSWER_BYTES)
+    return outbound.send("POST", config.url, headers=headers, body=body, seconds=seconds, max_bytes=MAX_RESPONSE_BYTES)
 
 
 def test(tenant_id: str, now: datetime) -> Outcome:
-    """Send a message that means nothing, now. Raises ConflictError if there is no outside CRM, botocore's errors."""
+    """Send a test message now. Raises ConflictError without an external CRM, and botocore's errors."""
     config = crm_config.require(tenant_id)
     message_id = secrets.token_hex(16)
-    data = {"text": "A test message from Hangtag. There is nothing to do."}
+    data = {"text": "A test message from Hangtag. No action is needed."}
     return attempt(tenant_id, config, message_id, compose("test", message_id, 1, tenant_id, now, data), now)
 
 
 def attempt(tenant_id: str, config: CrmConfig, message_id: str, text: str, now: datetime) -> Outcome:
-    """Send a message, and say what came of it. Raises botocore's errors."""
+    """Send a message and return the outcome. Raises botocore's errors."""
     try:
-        answer = post(tenant_id, config, message_id, text, now, TRY_SECONDS)
+        response = post(tenant_id, config, message_id, text, now, ATTEMPT_SECONDS)
     except (UnreachableError, BadInputError) as error:
         return Outcome(Verdict.FAILED, Fault(None, error.message))
-    return judge(answer, now)
+    return outcome_of(response, now)
 
 
-def judge(answer: HttpResponse, now: datetime) -> Outcome:
-    """What an answer means."""
-    fault = Fault(answer.status, _words(answer.status))
-    if 200 <= answer.status < 300:
+def outcome_of(response: HttpResponse, now: datetime) -> Outcome:
+    """Return the outcome of an attempt from its response."""
+    fault = Fault(response.status, _describe(response.status))
+    if 200 <= response.status < 300:
         return Outcome(Verdict.ACCEPTED, fault)
-    if answer.status in _REFUSED:
+    if response.status in _REFUSED:
         return Outcome(Verdict.REFUSED, fault)
-    return Outcome(Verdict.FAILED, fault, retry_after(answer.headers.get("retry-after"), now))
+    return Outcome(Verdict.FAILED, fault, retry_after(response.headers.get("retry-after"), now))
 
 
-def _words(status: int) -> str:
-    """A status in words for the admin."""
+def _describe(status: int) -> str:
+    """Describe an HTTP status for the admin."""
     if 200 <= status < 300:
-        return "the CRM took it"
+        return "The CRM accepted the message."
     if 300 <= status < 400:
-        return "the CRM sends elsewhere, which is not followed: enter the final address"
-    known = {
-        401: "the CRM does not accept the signature: check the secret there",
-        403: "the CRM forbids it: check the secret and the rights there",
-        404: "the CRM knows no such address",
-        410: "the CRM says that this address is gone",
-        413: "the CRM finds the message too large",
-        429: "the CRM is asked too often",
+        return "The CRM redirects to another URL. Redirects are not followed: enter the final URL."
+    messages = {
+        401: "The CRM rejected the signature. Check the secret in the CRM.",
+        403: "The CRM denied access. Check the secret and the permissions in the CRM.",
+        404: "The CRM does not have this URL. Check the URL.",
+        410: "The CRM removed this URL. Enter a new URL.",
+        413: "The message is too large for the CRM.",
+        429: "The CRM limits the rate of requests.",
     }
-    if status in known:
-        return known[status]
-    return "the CRM failed" if status >= 500 else "the CRM refused it"
+    if status in messages:
+        return messages[status]
+    return "The CRM failed." if status >= 500 else "The CRM rejected the message."
 
 
 def retry_after(text: str | None, now: datetime) -> float | None:
-    """The seconds in a Retry-After header (RFC 9110: a number, or a date), at most an hour; None for anything else."""
+    """Return the seconds of a Retry-After header (RFC 9110: a number or a date), at most an hour; None if invalid."""
     if text is None:
         return None
     text = text.strip()

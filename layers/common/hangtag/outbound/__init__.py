@@ -1,6 +1,6 @@
-"""Outgoing HTTP: `send` for one request, `RateLimitedClient` for requests to a PBX.
+"""HTTP client for all outgoing requests: `send` for one request, `RateLimitedClient` for requests to a PBX.
 
-`address` decides where a request can go, `http` sends it, `client` applies a PBX's rate limits and retries.
+`address` checks addresses and `http` sends. `RateLimitedClient` respects a PBX's limits and retries safe requests.
 """
 
 from hangtag.outbound.address import Address, Rule, check, check_url, is_public

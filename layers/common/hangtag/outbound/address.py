@@ -1,9 +1,9 @@
-"""Where a request may go.
+"""Address checks of outgoing requests (protection against server-side request forgery).
 
-Addresses come from tenants and PBXs, so that each is a try to reach what only this stack may reach: the name is
-resolved here, and every address that is not public is refused. Whoever connects uses the very address that was checked.
+Tenants and PBXs supply URLs, and any of them can point into this stack's network. The name is resolved here, every
+address that is not public is rejected, and the connection uses exactly the checked address.
 
-OUTBOUND_LOOPBACK=true, which only the embedded stack sets, lets services be on this machine, and without encryption.
+OUTBOUND_LOOPBACK=true, which only the embedded stack sets, allows services on this machine, also without encryption.
 """
 
 import ipaddress
@@ -30,10 +30,10 @@ __all__ = [
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Rule = Callable[[Address], bool]
 
-# Below this only the web's own ports are a PBX's or a CRM's; mail, shells and name servers are not.
+# Below this, only the web ports are allowed: mail, shells and name servers use the others.
 _FIRST_FREE_PORT = 1024
 _WEB_PORTS = (80, 443)
-# Public for Python (for some versions of it), and yet ways into somebody's own network.
+# Public according to some Python versions, but these networks can lead into a private network.
 _NOT_PUBLIC = tuple(
     ipaddress.ip_network(network)
     for network in (
@@ -49,7 +49,7 @@ _NOT_PUBLIC = tuple(
 
 
 def is_public(address: Address) -> bool:
-    """Whether an address is anybody's on the internet: not ours, not a link's, not one in disguise."""
+    """Return True for a public internet address: not private, not link-local, not an embedded private address."""
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped is not None:
             return is_public(address.ipv4_mapped)
@@ -61,17 +61,17 @@ def is_public(address: Address) -> bool:
 
 
 def rule(allowed: Rule = is_public) -> Rule:
-    """Which addresses may be reached: those, and on the embedded stack this machine's."""
+    """Return the rule for allowed addresses; the embedded stack also allows this machine."""
     return (lambda address: address.is_loopback or allowed(address)) if on_loopback() else allowed
 
 
 def on_loopback() -> bool:
-    """Whether services may be on this machine."""
+    """Return True if services on this machine are allowed."""
     return runtime.settings().loopback
 
 
 def check(url: str) -> None:
-    """Whether an address can be a service's, as far as that is seen without asking anybody. Raises BadInputError."""
+    """Check a service's URL without resolving its name. Raises BadInputError."""
     check_url(url, plain=on_loopback())
     try:
         literal = ipaddress.ip_address(urlsplit(url).hostname or "")
@@ -79,34 +79,34 @@ def check(url: str) -> None:
         # A name; where it leads is looked at with each request.
         return
     if not rule()(literal):
-        raise BadInputError("the address leads into a private network")
+        raise BadInputError("The address leads into a private network.")
 
 
 def check_url(url: str, *, plain: bool) -> None:
-    """Whether an address is one of the web, and names nobody's password. `plain` allows http. Raises BadInputError."""
+    """Check that a URL is a web URL without user name and password. `plain` allows http. Raises BadInputError."""
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise BadInputError("the address can't be read") from None
+        raise BadInputError("The address is not a valid URL.") from None
     if parts.scheme not in (("http", "https") if plain else ("https",)):
-        raise BadInputError("the address must begin with https://")
+        raise BadInputError("The address must begin with https://.")
     if not parts.hostname or parts.username is not None or parts.password is not None:
-        raise BadInputError("the address must name a host, and nobody's password")
+        raise BadInputError("The address must contain a host, and no user name or password.")
     if port is not None and port < _FIRST_FREE_PORT and port not in _WEB_PORTS:
-        raise BadInputError("the address names a port that is not the web's")
+        raise BadInputError("The port of the address is not allowed. Use 80, 443 or a port from 1024 on.")
 
 
 def next_hop(url: str, target: str) -> str:
-    """Where a redirect leads. Raises BadInputError if that can't be read."""
+    """Return the URL of a redirect's target. Raises BadInputError if it is invalid."""
     try:
         return urljoin(url, target)
     except ValueError:
-        raise BadInputError("the address can't be read") from None
+        raise BadInputError("The address is not a valid URL.") from None
 
 
 def host_of(url: str) -> str:
-    """The host that an address names, in lower case and without the dot at its end; "" if it can't be read."""
+    """Return the host of a URL, in lower case and without a trailing dot; "" if the URL is invalid."""
     try:
         return (urlsplit(url).hostname or "").rstrip(".").lower()
     except ValueError:
@@ -114,9 +114,9 @@ def host_of(url: str) -> str:
 
 
 def resolve(name: str, port: int, allowed: Rule) -> list[str]:
-    """The addresses of a name. Raises BadInputError if any of them is not allowed, OSError if there are none."""
-    found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
-    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    """Resolve a name. Raises BadInputError if one of its addresses is not allowed, OSError if there are none."""
+    entries = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
+    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in entries))
     if not all(allowed(ipaddress.ip_address(address)) for address in addresses):
-        raise BadInputError("the address leads into a private network")
+        raise BadInputError("The address leads into a private network.")
     return addresses

@@ -1,7 +1,7 @@
-"""A file from outside, piece by piece: of any size up to a limit, in bounded memory.
+"""Streaming download of an external file up to a size limit, in bounded memory.
 
-Each hop is checked like any request (`hangtag.outbound.http`); credentials go to the first only. What is packed is
-unpacked piece by piece, and what it unpacks to counts.
+Each redirect is checked like any request (`hangtag.outbound.http`); only the first address receives credentials. A
+compressed file is decompressed piece by piece, and its decompressed size counts.
 """
 
 import time
@@ -24,11 +24,11 @@ MAX_HOPS = 5
 
 @dataclass(slots=True)
 class Download:
-    """A GET whose answer is read piece by piece: `with Download(url, …) as download: … download.pieces()`.
+    """A GET whose response is read piece by piece: `with Download(url, …) as download: … download.pieces()`.
 
-    `seconds` is for all of it. So many redirects are followed as `hops` says. `plain` allows http. Entering raises
-    BadInputError for an address that is not allowed, at any hop; UnreachableError for none that answers, or for too
-    many redirects. `status` and `headers` (names in lower case) are those of the last hop.
+    `seconds` is the limit for the whole download. At most `hops` redirects are followed. `plain` allows http. Entering
+    raises BadInputError for an address that is not allowed, at any hop; UnreachableError without a response, or for too
+    many redirects. `status` and `answered` (headers, names in lower case) are those of the last hop.
     """
 
     url: str = field(repr=False)
@@ -56,7 +56,7 @@ class Download:
                 return self
             self._stack.close()
             url, headers = next_hop(url, target), {}
-        raise UnreachableError("the address leads to too many others")
+        raise UnreachableError("The address redirects too often.")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -69,46 +69,46 @@ class Download:
         )
 
     def pieces(self) -> Iterator[bytes]:
-        """The body, unpacked, in pieces of at most 64 KB.
+        """Yield the decompressed body in pieces of at most 64 KB.
 
-        Raises TooLargeError over `max_bytes`, UnreachableError for what is late, cut off, or can't be unpacked.
+        Raises TooLargeError over `max_bytes`, UnreachableError for a late, truncated or corrupt body.
         """
         declared = self.answered.get("content-length", "")
         if declared.isascii() and declared.isdigit() and len(declared) < 20 and int(declared) > self.max_bytes:
-            raise TooLargeError("it is too long")
+            raise TooLargeError("The file is too large.")
         packing = self.answered.get("content-encoding", "").strip().lower()
         if packing in ("", "identity"):
             yield from self._limited(self._raw())
         elif packing in PACKINGS:
-            yield from self._limited(_unpacked(self._raw(), PACKINGS[packing]))
+            yield from self._limited(_decompress(self._raw(), PACKINGS[packing]))
         else:
-            raise UnreachableError("it is packed in an unknown way")
+            raise UnreachableError("The file has an unknown content encoding.")
 
     def _raw(self) -> Iterator[bytes]:
         response = self._response
         if response is None:
-            raise RuntimeError("a Download is read within: with")
+            raise RuntimeError("Use Download in a with statement.")
         read = 0
-        # By pieces as they arrive, so that a service which drips is given up in time.
+        # Piece by piece as they arrive: a slow service must not exceed the deadline.
         while piece := response.raw.read1(PIECE_BYTES, decode_content=False):
             read += len(piece)
             if time.monotonic() > self._deadline:
-                raise UnreachableError("it took too long")
+                raise UnreachableError("The download took too long.")
             yield piece
         declared = self.answered.get("content-length", "")
         if declared.isascii() and declared.isdigit() and int(declared[:20]) != read:
-            raise UnreachableError("it was cut off")
+            raise UnreachableError("The file was cut off.")
 
     def _limited(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
         total = 0
         for piece in pieces:
             total += len(piece)
             if total > self.max_bytes:
-                raise TooLargeError("it is too long")
+                raise TooLargeError("The file is too large.")
             yield piece
 
 
-def _unpacked(pieces: Iterator[bytes], window: int) -> Iterator[bytes]:
+def _decompress(pieces: Iterator[bytes], window: int) -> Iterator[bytes]:
     unpacking = zlib.decompressobj(window)
     try:
         for packed in pieces:
@@ -119,6 +119,6 @@ def _unpacked(pieces: Iterator[bytes], window: int) -> Iterator[bytes]:
                     yield piece
                 rest = unpacking.unconsumed_tail
     except zlib.error:
-        raise UnreachableError("it can't be unpacked") from None
+        raise UnreachableError("The file cannot be decompressed.") from None
     if not unpacking.eof:
-        raise UnreachableError("it was cut off")
+        raise UnreachableError("The file was cut off.")

@@ -1,6 +1,6 @@
-"""One request over HTTP, to a checked address, within its time and size.
+"""HTTP requests to checked addresses, with limits on time and size.
 
-Proxies and .netrc are not read; of an answer that is packed no more is unpacked than may be kept.
+Proxies and .netrc are ignored. A compressed response is decompressed up to the size limit only.
 """
 
 import socket
@@ -29,14 +29,14 @@ CONNECT_SECONDS = 3.0
 MAX_BYTES = 1024 * 1024
 _CHUNK = 64 * 1024
 REDIRECTS = (301, 302, 303, 307, 308)
-_NO_ANSWER = (requests.RequestException, HTTPError, OSError, UnicodeError)
-# gzip's header, zlib's or none: deflate is sent in both ways.
+_NO_RESPONSE = (requests.RequestException, HTTPError, OSError, UnicodeError)
+# Window bits for zlib: with the gzip header, or the zlib header for deflate.
 PACKINGS = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """What a service said. Header names are in lower case, the body is unpacked."""
+    """A service's response. Header names are in lower case, the body is decompressed."""
 
     status: int
     headers: Mapping[str, str]
@@ -55,18 +55,19 @@ def send(
     plain: bool = False,
     allowed: Rule = is_public,
 ) -> HttpResponse:
-    """One request to a service outside. Answers of any status are returned.
+    """Send one request to an external service. Return the response with any status.
 
-    `seconds` is for all of it, `plain` allows http. So many redirects of a GET are followed as `hops` says; each
-    address is checked like the first, and `headers` go to the first only. Raises BadInputError for an address that is
-    not allowed, UnreachableError for no answer, a late one, or one over `max_bytes`. Neither message holds the address.
+    `seconds` is the limit for the whole exchange, `plain` allows http. At most `hops` redirects of a GET are followed;
+    each address is checked like the first, and only the first receives `headers`. Raises BadInputError for an address
+    that is not allowed, UnreachableError for no response, a late one, or one over `max_bytes`. The messages do not
+    contain the address.
     """
     deadline = time.monotonic() + seconds
     for hop in range(hops + 1):
-        answer = _hop(method, url, headers if hop == 0 else None, body, deadline, max_bytes, plain, rule(allowed))
-        target = answer.headers.get("location", "")
-        if method != "GET" or answer.status not in REDIRECTS or not target or hop == hops:
-            return answer
+        response = _hop(method, url, headers if hop == 0 else None, body, deadline, max_bytes, plain, rule(allowed))
+        target = response.headers.get("location", "")
+        if method != "GET" or response.status not in REDIRECTS or not target or hop == hops:
+            return response
         url = next_hop(url, target)
     raise AssertionError("the last hop returns")
 
@@ -83,8 +84,8 @@ def _hop(
 ) -> HttpResponse:
     with opened(method, url, headers, body, deadline, plain=plain, allowed=allowed) as response:
         content = _read(response, deadline, max_bytes)
-    kept = {name.lower(): value for name, value in response.headers.items()}
-    return HttpResponse(response.status_code, kept, _unpacked(content, kept.get("content-encoding", ""), max_bytes))
+    lower = {name.lower(): value for name, value in response.headers.items()}
+    return HttpResponse(response.status_code, lower, _decompress(content, lower.get("content-encoding", ""), max_bytes))
 
 
 @contextmanager
@@ -98,14 +99,14 @@ def opened(
     plain: bool,
     allowed: Rule,
 ) -> Iterator[requests.Response]:
-    """One request to a checked address, whose answer's body is still to be read; `deadline` is of `time.monotonic()`.
+    """Open a request to a checked address; the caller reads the body. `deadline` is of `time.monotonic()`.
 
-    What goes wrong in reading it is raised as it is by the request: UnreachableError. Raises BadInputError.
+    Raises BadInputError, and UnreachableError for the request and for reading its body.
     """
     check_url(url, plain=plain or on_loopback())
     seconds = deadline - time.monotonic()
     if seconds <= 0:
-        raise UnreachableError("the service's answer took too long")
+        raise UnreachableError("The service's response took too long.")
     limits: Any = Timeout(total=seconds, connect=min(CONNECT_SECONDS, seconds), read=seconds)
     with requests.Session() as session:
         session.trust_env = False
@@ -121,48 +122,48 @@ def opened(
                 allow_redirects=False,
                 stream=True,
             )
-        except (*_NO_ANSWER, ValueError) as error:
-            # requests looks at where a redirect leads although it is not to follow it.
-            raise UnreachableError("the service did not answer") from error
+        except (*_NO_RESPONSE, ValueError) as error:
+            # requests parses the target of a redirect even if it does not follow it.
+            raise UnreachableError("The service did not answer.") from error
         try:
             with response:
                 yield response
-        except _NO_ANSWER as error:
-            raise UnreachableError("the service did not answer") from error
+        except _NO_RESPONSE as error:
+            raise UnreachableError("The service did not answer.") from error
 
 
 def _read(response: requests.Response, deadline: float, max_bytes: int) -> bytes:
-    kept = bytearray()
-    # As it comes, not as it unpacks: a small answer may unpack to a huge one.
-    # By pieces as they arrive, so that a service which drips is given up in time.
+    content = bytearray()
+    # Without decompression: a small response can decompress to a huge one.
+    # Chunk by chunk as they arrive: a slow service must not exceed the deadline.
     while chunk := response.raw.read1(_CHUNK, decode_content=False):
-        kept += chunk
-        if len(kept) > max_bytes:
-            raise UnreachableError("the service's answer is too long")
+        content += chunk
+        if len(content) > max_bytes:
+            raise UnreachableError("The service's response is too long.")
         if time.monotonic() > deadline:
-            raise UnreachableError("the service's answer took too long")
-    return bytes(kept)
+            raise UnreachableError("The service's response took too long.")
+    return bytes(content)
 
 
-def _unpacked(content: bytes, packing: str, max_bytes: int) -> bytes:
-    """A service may pack its answer though it was asked not to. Raises UnreachableError."""
+def _decompress(content: bytes, packing: str, max_bytes: int) -> bytes:
+    """Decompress a response; some services compress it against the request's headers. Raises UnreachableError."""
     form = packing.strip().lower()
     if form in ("", "identity") or not content:
         return content
     if form not in PACKINGS:
-        raise UnreachableError("the service packs its answer in an unknown way")
+        raise UnreachableError("The service's response has an unknown content encoding.")
     try:
         unpacking = zlib.decompressobj(PACKINGS[form])
         whole = unpacking.decompress(content, max_bytes)
     except zlib.error:
-        raise UnreachableError("the service's answer can't be unpacked") from None
+        raise UnreachableError("The service's response cannot be decompressed.") from None
     if unpacking.unconsumed_tail or not unpacking.eof:
-        raise UnreachableError("the service's answer is too long, or cut off")
+        raise UnreachableError("The service's response is too long or cut off.")
     return whole
 
 
 class _Adapter(HTTPAdapter):
-    """Connects to checked addresses only."""
+    """Transport adapter that connects to checked addresses only."""
 
     def __init__(self, allowed: Rule) -> None:
         self._allowed = allowed
@@ -186,10 +187,10 @@ def _pool(pool: Any, connection: Any, allowed: Rule) -> Any:
             try:
                 for self._dns_host in addresses:
                     with suppress(NewConnectionError):
-                        made: socket.socket = super()._new_conn()
-                        return made
+                        connected: socket.socket = super()._new_conn()
+                        return connected
             finally:
-                # Put back at once: the certificate is checked against the name, not the address.
+                # Restored because the certificate is checked against the name, not the address.
                 self._dns_host = name
             raise NewConnectionError(self, "none of its addresses answers")
 

@@ -7,7 +7,7 @@ from hangtag.api.integrations.models import DiagnosticCheck, DiagnosticReport
 from hangtag.api.integrations.setup import credentials_of, info_of
 from hangtag.errors import BadInputError, TooManyError, UnreachableError
 from hangtag.providers.base import Check
-from hangtag.services.integrations.client import Pbx, in_words, open_pbx, said
+from hangtag.services.integrations.client import Pbx, in_words, open_pbx, run_check
 from hangtag.store.db.listing import Span, by_day
 from hangtag.store.integrations import integrations, reconciliation, request_log
 from hangtag.store.integrations.integrations import Integration
@@ -102,7 +102,7 @@ def ask_pbx(pbx: Pbx) -> list[Check]:
     """What the PBX itself says, where it can be asked; in words, also why it was not reached."""
     if not pbx.can("ping"):
         return []
-    return [said(pbx.ping, "pbx")]
+    return [run_check(pbx.ping, "pbx")]
 
 
 def _unmapped(tenant_id: str, integration_id: str, pbx: Pbx) -> list[Check]:

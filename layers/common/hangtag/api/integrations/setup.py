@@ -25,7 +25,7 @@ from hangtag.outbound import check_host
 from hangtag.providers import load
 from hangtag.providers.catalog import ProviderInfo, catalog
 from hangtag.providers.forms import ApiSettings
-from hangtag.services.integrations.client import hosts, open_pbx, said, webhook_url
+from hangtag.services.integrations.client import hosts, open_pbx, run_check, webhook_url
 from hangtag.store.integrations import integrations
 from hangtag.store.integrations.endpoint_items import Made, Needs
 from hangtag.store.integrations.integrations import Integration
@@ -175,7 +175,7 @@ def _set_up(tenant_id: str, integration: Integration, made: Made, url: str) -> D
         return None
     pbx = open_pbx(tenant_id, integration, seconds=SET_UP_SECONDS)
     kept = {name: pbx.account.credentials[name] for name in info.made_keys if name in pbx.account.credentials}
-    finding = said(lambda: pbx.setup(url, {**kept, **made.shown}), "set_up")
+    finding = run_check(lambda: pbx.setup(url, {**kept, **made.shown}), "set_up")
     return DiagnosticCheck.model_validate(finding, from_attributes=True)
 
 

@@ -13,7 +13,7 @@ from hangtag.api.kernel.service import Routes
 from hangtag.errors import ConflictError, NotFoundError
 from hangtag.services.recordings import fetch as fetching
 from hangtag.services.recordings.playback import play
-from hangtag.services.recordings.queue import ask_for
+from hangtag.services.recordings.queue import enqueue
 from hangtag.store.calls import items as calls
 from hangtag.store.calls.recording_states import KeptState, RecordingState
 from hangtag.store.db import audit
@@ -89,7 +89,7 @@ def post_fetch(call_id: str, recording_id: str) -> RecordingOut:
     if kept.state in (KeptState.KEPT, KeptState.EXPIRED, KeptState.ERASED):
         raise ConflictError("there is a copy, or was until its time was up")
     _change(item, recording_id, kept, RecordingState(state=KeptState.WAITING, due=iso(datetime.now(UTC))))
-    ask_for(item.key, recording_id)
+    enqueue(item.key, recording_id)
     return _shown(call_id, recording_id)
 
 

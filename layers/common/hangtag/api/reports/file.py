@@ -10,7 +10,7 @@ from hangtag.api.reports.models import Report, ReportFile
 from hangtag.errors import NotFoundError
 from hangtag.services.reports import file as report_file
 from hangtag.services.reports import job as report_job
-from hangtag.services.reports.rows import Asked
+from hangtag.services.reports.rows import ReportRequest
 from hangtag.store.db.clock import iso, now
 from hangtag.store.reports import files as report_files
 from hangtag.store.reports.files import ReportFileItem
@@ -35,7 +35,7 @@ def _words(header: str) -> list[str]:
     return [part.partition(";")[0].strip().lower() for part in header.split(",")]
 
 
-def answer(wanted: Asked, caller: Caller, *, at_once: bool) -> Response[Report | ReportFile]:
+def answer(wanted: ReportRequest, caller: Caller, *, at_once: bool) -> Response[Report | ReportFile]:
     """303 to the file, whose address is in the JSON too; 202 if a job writes it, which takes its time."""
     ends = time.monotonic() + SECONDS
     try:

@@ -21,7 +21,7 @@ from hangtag.domain.reports.report import Filters, Kind, Numbers, Period
 from hangtag.errors import BadInputError, FieldError
 from hangtag.services.reports import rows as report_rows
 from hangtag.services.reports import sums
-from hangtag.services.reports.rows import Asked
+from hangtag.services.reports.rows import ReportRequest
 from hangtag.services.reports.visibility import viewer_of
 from hangtag.store.db.listing import Place
 from hangtag.store.reports import names as report_names
@@ -34,12 +34,12 @@ _EARLIEST, _LATEST = date(2000, 1, 1), date(8999, 12, 31)
 Picked = Mapping[date, Mapping[Group, Sums]]
 
 
-def asked(caller: Caller, kind: Kind, first: str | None, last: str | None, filters: Filters) -> Asked:
+def asked(caller: Caller, kind: Kind, first: str | None, last: str | None, filters: Filters) -> ReportRequest:
     """What a caller asks for, in the tenant's time zone. Raises BadInputError for days that can't be."""
     zone = sums.zone_of(caller.tenant_id)
     period = period_of(first, last, sums.today(zone))
     viewer = viewer_of(caller.tenant_id, caller.employee_id, is_admin=caller.role >= Role.ADMIN)
-    return Asked(caller.tenant_id, kind, period, zone, filters, viewer)
+    return ReportRequest(caller.tenant_id, kind, period, zone, filters, viewer)
 
 
 def period_of(first: str | None, last: str | None, today: date) -> Period:
@@ -75,7 +75,7 @@ def _wrong(name: str, why: str) -> BadInputError:
     return BadInputError("the days of a report can't be read", (FieldError(name, why),))
 
 
-def answer(wanted: Asked, *, compare: bool, step: str | None, limit: int | None, cursor: str | None) -> Report:
+def answer(wanted: ReportRequest, *, compare: bool, step: str | None, limit: int | None, cursor: str | None) -> Report:
     """The report. `step`: day or week, to have each one's numbers as well. Raises BadInputError for a wrong cursor."""
     start = _place(wanted.kind, cursor)
     picked = _picked(wanted, wanted.period)
@@ -110,7 +110,7 @@ def answer(wanted: Asked, *, compare: bool, step: str | None, limit: int | None,
     )
 
 
-def _picked(wanted: Asked, period: Period) -> Picked:
+def _picked(wanted: ReportRequest, period: Period) -> Picked:
     found = sums.days(wanted.tenant_id, wanted.zone, period.days)
     return {
         day: report.picked(wanted.kind, aggregate, wanted.viewer, wanted.filters) for day, aggregate in found.items()
@@ -134,7 +134,7 @@ def _said_before(numbers: Numbers | None) -> ReportMetrics | None:
     return _said(numbers) if numbers is not None else None
 
 
-def _names(wanted: Asked, keys: list[str | None]) -> Callable[[str | None], str | None]:
+def _names(wanted: ReportRequest, keys: list[str | None]) -> Callable[[str | None], str | None]:
     known: Mapping[str, str] = {}
     if wanted.kind is Kind.BY_CONTACT:
         known = report_names.contacts(wanted.tenant_id, keys)

@@ -1,4 +1,4 @@
-"""Step 2d: no hang-up came within the time limit; find out whether the call is over."""
+"""Timeout of a call without a hang-up: continue to wait, or settle it."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -7,15 +7,15 @@ from hangtag.services.calls.settling import settlement
 from hangtag.services.integrations.reconciliation import tell_one
 from hangtag.store.calls import items as calls
 
-# A call that nobody can vouch for is over by then, whatever its events say.
+# A call that the PBX's call log does not contain is over by then, regardless of its events.
 LONGEST_CALL = timedelta(hours=24)
 
 
 def reconcile(key: calls.CallKey, hangup_timeout: timedelta) -> bool:
-    """Whether the call is still open. If not, and its end is unknown, it is settled from what is known.
+    """Return True if the call is still open. Settle it from its events if its end is unknown.
 
-    The PBX's history is asked first. A call that had an event in the later half of the time limit goes on, for at most
-    24 hours in all: the wait began with its first event. Raises botocore's errors.
+    Requests the PBX's call log first. A call with an event in the second half of the time limit stays open, for at most
+    24 hours after its first event. Raises botocore's errors.
     """
     item = calls.read(key)
     if item is None:
@@ -25,18 +25,18 @@ def reconcile(key: calls.CallKey, hangup_timeout: timedelta) -> bool:
         return False
     now = datetime.now(UTC)
     if tell_one(item):
-        # The tracker takes it from there; what is open still is waited for.
-        told = calls.read(key)
-        return told is not None and not told.fold().closed
-    if not item.events or not _may_go_on(item, now, hangup_timeout):
+        # The tracker continues with a closed call; the state machine waits for an open one.
+        newest = calls.read(key)
+        return newest is not None and not newest.fold().closed
+    if not item.events or not _can_continue(item, now, hangup_timeout):
         settled = calls.settle(item, settlement(call, now, forced=True))
         logger.info("call.timed_out", extra={"tenant": item.tenant_id, "settled": settled})
-        # An event that came this very moment wins; then the call is looked at again.
+        # An event that arrived at the same moment wins; the call is then checked again.
         return not settled
     return True
 
 
-def _may_go_on(item: calls.CallItem, now: datetime, hangup_timeout: timedelta) -> bool:
+def _can_continue(item: calls.CallItem, now: datetime, hangup_timeout: timedelta) -> bool:
     times = [event.at for event in item.events]
     young = now - min(times) < LONGEST_CALL
     return young and now - max(times) < hangup_timeout / 2

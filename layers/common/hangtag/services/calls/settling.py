@@ -1,4 +1,4 @@
-"""Step 2b: an end that may not be the end is looked at again after the tenant's settle time."""
+"""Settling: a second check of a quiet call after the tenant's settle time, because its end may not be final."""
 
 from datetime import UTC, datetime
 
@@ -8,20 +8,20 @@ from hangtag.store.calls import items as calls
 
 
 def settlement(call: Call, at: datetime, *, forced: bool) -> CallEvent:
-    """The event that closes a call as it is now. Later ringing supersedes it, because it counts the rings."""
-    forced_or_not = "forced" if forced else "quiet"
+    """Return the event that closes a call in its current state. Later ringing supersedes it: it counts the rounds."""
+    reason = "forced" if forced else "quiet"
     return CallEvent(
         call_id=call.call_id,
         kind=Kind.SETTLED,
         at=at,
         legs=call.rounds,
         forced=forced,
-        event_id=f"{forced_or_not}-{call.rounds}",
+        event_id=f"{reason}-{call.rounds}",
     )
 
 
 def settle(key: calls.CallKey, count: int) -> bool:
-    """Settle a call if nothing came since `count` events were seen; False if there was nothing to settle."""
+    """Settle a call that still has `count` events. Return False if there was nothing to settle."""
     item = calls.read(key)
     if item is None or item.count != count:
         return False

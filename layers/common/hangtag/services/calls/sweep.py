@@ -1,4 +1,4 @@
-"""Step 2c: the sweeper helps calls that nothing else will help: executions lost, changes never seen."""
+"""Sweeper: recovery of live calls whose execution was lost or whose change was never processed."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -15,21 +15,21 @@ def sweep(
     again_after: timedelta,
     has_time: Callable[[], bool],
 ) -> int:
-    """Look at every live call that is due, as long as `has_time`; returns how many were looked at.
+    """Check every live call that is due, as long as `has_time`. Return the number of calls checked.
 
-    A call whose execution is gone has its attempt raised; any other is nudged, so that the tracker sees it again.
+    Raises the attempt of a call whose execution is gone; updates any other call, so that the tracker runs again.
     """
-    seen = 0
+    count = 0
     for key in calls.due(datetime.now(UTC)):
         if not has_time():
-            logger.warning("sweep.out_of_time", extra={"calls": seen})
+            logger.warning("sweep.out_of_time", extra={"calls": count})
             break
-        seen += 1
-        _help(state_machine_arn, key, datetime.now(UTC) + again_after)
-    return seen
+        count += 1
+        _recover(state_machine_arn, key, datetime.now(UTC) + again_after)
+    return count
 
 
-def _help(state_machine_arn: str, key: calls.CallKey, due: datetime) -> None:
+def _recover(state_machine_arn: str, key: calls.CallKey, due: datetime) -> None:
     item = calls.read(key)
     if item is None:
         return
@@ -41,12 +41,12 @@ def _help(state_machine_arn: str, key: calls.CallKey, due: datetime) -> None:
 
 
 def _is_gone(state_machine_arn: str, name: str) -> bool:
-    """Whether the execution was started and runs no more. One that was never started is not gone."""
+    """Return True if the execution was started and is not running. One that was never started is not gone."""
     arn = state_machine_arn.replace(":stateMachine:", ":execution:") + f":{name}"
     try:
-        found = client.make("stepfunctions").describe_execution(executionArn=arn)
+        execution = client.make("stepfunctions").describe_execution(executionArn=arn)
     except ClientError as error:
         if error.response["Error"]["Code"] == "ExecutionDoesNotExist":
             return False
         raise
-    return bool(found["status"] != "RUNNING")
+    return bool(execution["status"] != "RUNNING")

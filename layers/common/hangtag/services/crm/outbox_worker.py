@@ -1,8 +1,8 @@
-"""The outbox's worker: tells a tenant's outside CRM, or employees by e-mail, and tries again until they took it.
+"""Outbox worker: sends messages to a tenant's external CRM, or to employees by e-mail, with retries.
 
-A message is tried for 30 hours with growing, scattered pauses, then it is dead: listed for the admin, who may have it
-tried again. Every try of a message carries the same id and revision, so that a CRM which took it while its answer was
-lost can tell. Neither addresses nor bodies are ever logged.
+A message is retried for 30 hours with growing, jittered pauses. It then becomes a dead letter, which the admin can
+redrive. Every attempt carries the same id and revision, so a CRM whose response was lost can detect the repetition.
+Neither addresses nor bodies are ever logged.
 """
 
 import json
@@ -24,24 +24,24 @@ from hangtag.store.crm.outbox import Fault, Message
 
 __all__ = ["backoff", "deliver"]
 
-# From the first try on. A day's outage is survived, with something to spare for the last pause.
+# Counted from the first attempt: a day's outage, and a margin for the last pause.
 GIVE_UP_AFTER = timedelta(hours=30)
 FIRST_BACKOFF_SECONDS = 5.0
 LONGEST_BACKOFF_SECONDS = 3600.0
-# A queue holds a message back no longer.
+# Longest message delay of SQS.
 LONGEST_DELAY_SECONDS = 900
-# It asks to be left alone as a whole, not just with this message.
+# The CRM limits all requests, not only this message.
 _BUSY = frozenset({429, 503})
 
 
 def deliver(tenant_id: str, outbox_id: str, now: datetime, draw: Draw = random.random) -> int | None:
-    """One try, if the message is due. Returns after how many seconds (1 to 900) to ask again; None when it is done.
+    """Send a message once if it is due. Return the seconds (1 to 900) until the next call; None when it is done.
 
-    `draw` returns numbers in [0, 1). Raises botocore's errors; asking again does no harm.
+    `draw` returns numbers in [0, 1). Raises botocore's errors; repeats are safe.
     """
     message = outbox.load(tenant_id, outbox_id)
     if message is None or message.state == outbox.DEAD:
-        # Done, given up, or erased with its tenant; a pointer that comes late brings nothing back.
+        # Finished, dead or erased with its tenant: a late queue message must not send it again.
         logger.info("crm.message_skipped", extra={"tenant": tenant_id, "outbox": outbox_id, "reason": "gone_or_dead"})
         return None
     if message.superseded:
@@ -52,42 +52,42 @@ def deliver(tenant_id: str, outbox_id: str, now: datetime, draw: Draw = random.r
         return _delay(early)
     if message.kind == outbox.EMAIL:
         return _mail(message, now, draw)
-    # Before anything is given up for it, what is remembered is looked up again.
+    # The cached absence of a CRM is read again before the message becomes a dead letter.
     config = crm.load(tenant_id) or crm.read(tenant_id)
     if config is None:
-        outbox.move_to_dead_letters(message, now, Fault(None, "no outside CRM is set any more"))
+        outbox.move_to_dead_letters(message, now, Fault(None, "The external CRM was disconnected."))
         return None
-    return _tell(message, config, now, draw)
+    return _send(message, config, now, draw)
 
 
-def _tell(message: Message, config: CrmConfig, now: datetime, draw: Draw) -> int | None:
-    entered = breaker.enter(message.tenant_id, now, draw)
-    if isinstance(entered, breaker.Wait):
-        if entered.paused and _is_old(message, now):
-            outbox.move_to_dead_letters(message, now, Fault(None, "the CRM failed for more than 30 hours"))
+def _send(message: Message, config: CrmConfig, now: datetime, draw: Draw) -> int | None:
+    passage = breaker.enter(message.tenant_id, now, draw)
+    if isinstance(passage, breaker.Wait):
+        if passage.paused and _is_old(message, now):
+            outbox.move_to_dead_letters(message, now, Fault(None, "The CRM failed for more than 30 hours."))
             return None
-        return _delay(entered.seconds)
-    taken = outbox.claim(message, now)
-    if taken is None:
-        # Another worker has it.
-        breaker.unused(entered)
+        return _delay(passage.seconds)
+    claimed = outbox.claim(message, now)
+    if claimed is None:
+        # Another worker claimed the message.
+        breaker.unused(passage)
         return None
-    outcome = webhook.attempt(taken.tenant_id, config, taken.id, taken.text, now)
-    _log(taken, outcome)
+    outcome = webhook.attempt(claimed.tenant_id, config, claimed.id, claimed.text, now)
+    _log(claimed, outcome)
     if outcome.verdict is Verdict.FAILED:
-        asked = outcome.wait if outcome.fault.status in _BUSY else None
-        breaker.failed(entered, now, outcome.fault, now + timedelta(seconds=asked) if asked else None)
-        return _again(taken, outcome, now, draw)
-    breaker.succeeded(entered)
+        pause = outcome.wait if outcome.fault.status in _BUSY else None
+        breaker.failed(passage, now, outcome.fault, now + timedelta(seconds=pause) if pause else None)
+        return _retry(claimed, outcome, now, draw)
+    breaker.succeeded(passage)
     if outcome.verdict is Verdict.REFUSED:
-        outbox.move_to_dead_letters(taken, now, outcome.fault)
+        outbox.move_to_dead_letters(claimed, now, outcome.fault)
     else:
-        outbox.finish(taken, now)
+        outbox.finish(claimed, now)
     return None
 
 
-def _again(message: Message, outcome: Outcome, now: datetime, draw: Draw) -> int | None:
-    """When a failed message is tried again; None if it is given up."""
+def _retry(message: Message, outcome: Outcome, now: datetime, draw: Draw) -> int | None:
+    """Schedule the next attempt of a failed message. Return its delay; None if the message became a dead letter."""
     if _is_old(message, now):
         outbox.move_to_dead_letters(message, now, outcome.fault)
         return None
@@ -97,32 +97,32 @@ def _again(message: Message, outcome: Outcome, now: datetime, draw: Draw) -> int
 
 
 def backoff(attempt: int, draw: Draw = random.random) -> float:
-    """Seconds until the next try after so many: anything up to a limit that doubles from 5 s to an hour."""
+    """Return a random pause in seconds after an attempt: up to a limit that doubles from 5 seconds to an hour."""
     limit = min(FIRST_BACKOFF_SECONDS * 2.0 ** min(attempt - 1, 20), LONGEST_BACKOFF_SECONDS)
     return max(1.0, draw() * limit)
 
 
 def _mail(message: Message, now: datetime, draw: Draw) -> int | None:
-    """Tell those employees who were not told yet."""
-    taken = outbox.claim(message, now)
-    if taken is None:
+    """Send the e-mail to the recipients that have not received it yet."""
+    claimed = outbox.claim(message, now)
+    if claimed is None:
         return None
-    missed = MissedCall.from_json(json.loads(taken.text)["data"]["missed_call"])
+    missed = MissedCall.from_json(json.loads(claimed.text)["data"]["missed_call"])
     fault: Fault | None = None
     for employee_id in missed.recipients:
-        if employee_id in taken.told:
+        if employee_id in claimed.told:
             continue
         try:
-            fault = _mail_one(taken, employee_id, missed)
+            fault = _mail_one(claimed, employee_id, missed)
         except NotFoundError:
-            # The tenant was erased meanwhile.
-            outbox.drop(taken)
+            # The tenant was erased in the meantime.
+            outbox.drop(claimed)
             return None
         if fault is not None:
             break
     if fault is not None:
-        return _again(taken, Outcome(Verdict.FAILED, fault), now, draw)
-    outbox.finish(taken, now)
+        return _retry(claimed, Outcome(Verdict.FAILED, fault), now, draw)
+    outbox.finish(claimed, now)
     return None
 
 

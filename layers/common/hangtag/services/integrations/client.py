@@ -27,7 +27,7 @@ from hangtag.store.integrations.integrations import Integration, load_secret
 from hangtag.store.integrations.rate_limits import TableLimiter
 from hangtag.store.office.tenants import load_tenant
 
-__all__ = ["Pbx", "causes", "hosts", "in_words", "open_pbx", "said", "webhook_url"]
+__all__ = ["Pbx", "causes", "hosts", "in_words", "open_pbx", "run_check", "webhook_url"]
 
 DEFAULT_SECONDS = 20.0
 
@@ -92,19 +92,16 @@ class Pbx:
 
 
 def open_pbx(tenant_id: str, integration: Integration, *, seconds: float = DEFAULT_SECONDS) -> Pbx:
-    """The PBX of an integration; all that it is asked has `seconds` together.
-
-    Raises NotFoundError and botocore's errors.
-    """
+    """Return the PBX of an integration. All requests share `seconds`. Raises NotFoundError, botocore's errors."""
     tenant = load_tenant(tenant_id)
-    kept = load_secret(tenant_id, integration.id)
+    secret = load_secret(tenant_id, integration.id)
     account = Account(
         provider=integration.provider,
-        credentials={**kept.credentials, **kept.made},
+        credentials={**secret.credentials, **secret.made},
         settings=integration.settings,
         country=tenant.country,
         time_zone=tenant.time_zone,
-        webhook_url=webhook_url(integration.provider, kept.hook_token) if kept.hook_token else "",
+        webhook_url=webhook_url(integration.provider, secret.hook_token) if secret.hook_token else "",
     )
     client = RateLimitedClient(
         limiter=TableLimiter(tenant_id, integration.id),
@@ -122,30 +119,30 @@ def hosts(provider: str) -> tuple[str, ...]:
 
 
 def webhook_url(provider: str, token: str) -> str:
-    """The address that a PBX posts to."""
+    """Return the URL that a PBX posts to."""
     path = f"/tel/api/{token}" if provider == "telephony_api" else f"/hooks/{provider}/{token}"
     return runtime.settings().public_url.rstrip("/") + path
 
 
-def said(ask: Callable[[], Check], what: str) -> Check:
-    """What a PBX said; if it was not reached, or refused, why in words for the admin."""
+def run_check(request: Callable[[], Check], what: str) -> Check:
+    """Run a check at the PBX. Return a failed check with the reason if the PBX is unreachable or rejects it."""
     try:
-        return ask()
+        return request()
     except (BadInputError, UnreachableError, TooManyError) as error:
         return Check(what, False, in_words(error))
 
 
 def in_words(error: HangtagError) -> str:
-    """Why a PBX was not reached."""
-    found = causes(error)
-    if any(isinstance(cause, socket.gaierror) for cause in found):
+    """Return the reason why a request to a PBX failed, for the admin."""
+    chain = causes(error)
+    if any(isinstance(cause, socket.gaierror) for cause in chain):
         return "its name does not resolve: is it typed rightly?"
-    for cause in found:
+    for cause in chain:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return f"its certificate is not valid (TLS): {cause.verify_message}"
-    if any(isinstance(cause, ssl.SSLError) for cause in found):
+    if any(isinstance(cause, ssl.SSLError) for cause in chain):
         return "it makes no secure connection (TLS) at this port"
-    if any(isinstance(cause, TimeoutError) for cause in found):
+    if any(isinstance(cause, TimeoutError) for cause in chain):
         return "it did not answer in time"
     if isinstance(error, UnreachableError) and error.__cause__ is not None:
         return "nothing answers there: is the port right, and does a firewall let us through?"
@@ -153,16 +150,16 @@ def in_words(error: HangtagError) -> str:
 
 
 def causes(error: BaseException) -> list[BaseException]:
-    """An error and all that led to it."""
+    """Return an error and all of its causes."""
     return list(_causes(error, set()))
 
 
-def _causes(error: BaseException, seen: set[int]) -> Iterator[BaseException]:
-    """An error and all that led to it; libraries hide it as a cause, as a context or as an argument."""
-    if id(error) in seen:
+def _causes(error: BaseException, visited: set[int]) -> Iterator[BaseException]:
+    """Yield an error and its causes; libraries store them as cause, context, reason or argument."""
+    if id(error) in visited:
         return
-    seen.add(id(error))
+    visited.add(id(error))
     yield error
     for other in (error.__cause__, error.__context__, getattr(error, "reason", None), *error.args):
         if isinstance(other, BaseException):
-            yield from _causes(other, seen)
+            yield from _causes(other, visited)

@@ -1,9 +1,9 @@
-"""What webhooks lost, found again: a PBX's history is compared with the calls, and what is missing joins them.
+"""Reconciliation: comparison of a PBX's call log with the stored calls, and recovery of events that webhooks lost.
 
-The same job sees to it that PBXs go on posting that stop of their own accord (`look_after`).
+The job also renews webhook subscriptions that a PBX would let expire (`renew_subscription`).
 
-The history tells calls as events of the same fold, so nothing is doubled: they are added only to calls whose record
-they would change, by the same conditional write as a webhook's, and the tracker does the rest.
+The call log's rows are events of the same fold, so nothing is duplicated: they are added only to calls that they would
+change, by the same conditional write as a webhook's events, and the tracker does the rest.
 """
 
 import json
@@ -20,7 +20,7 @@ from hangtag.errors import ConflictError, HangtagError, NotFoundError
 from hangtag.observability import logger
 from hangtag.providers import load
 from hangtag.providers.base import Check
-from hangtag.services.integrations.client import Pbx, in_words, open_pbx, said
+from hangtag.services.integrations.client import Pbx, in_words, open_pbx, run_check
 from hangtag.services.webhooks.ingest import ingest
 from hangtag.store.calls import items as calls
 from hangtag.store.calls.events import SEAL_AFTER, AppendStatus, Source
@@ -33,30 +33,30 @@ from hangtag.store.integrations.reconciliation import Compared, Recovered
 
 __all__ = ["Span", "ask_all", "ask_for", "compare", "lacks", "tell_one", "work"]
 
-# Events of younger calls may still be on their way, and some histories show a call half a minute late.
+# Events of younger calls can still be on their way, and some call logs list a call half a minute late.
 MARGIN = timedelta(minutes=10)
-# What was compared once is looked at again for so long: some PBXs write calls down when they have ended.
+# Overlap with the last comparison: some PBXs log calls only when they have ended.
 OVERLAP = timedelta(hours=3)
-# Once a day the last days are: a PBX may have been out of reach.
+# Once a day the last days are compared, because the PBX can have been unreachable.
 WHOLE = timedelta(days=3)
 WHOLE_EVERY = timedelta(days=1)
-# A PBX that could not be asked for longer than that is not asked for all of it at once.
+# Longest period of one comparison, after a PBX was unreachable for longer.
 FARTHEST = timedelta(days=7)
 LEASE = timedelta(minutes=20)
 ASKING_SECONDS = 240.0
-# Seconds: PBXs round, each in its way; and what is known by its arrival comes a little later than it happened.
+# Tolerance in seconds: PBXs round times, and an arrival is slightly later than the event.
 ROUNDING = 1.0
 ARRIVING = 3.0
-# What the time limit of a call may spend on it, of its function's 30: Zadarma wants two questions, 20 seconds apart.
+# Time for one call, of the function's 30 seconds: Zadarma needs two requests, 20 seconds apart.
 ONE_SECONDS = 24.0
-# Round a call's begin: the PBX's clock may be off.
+# Margin around a call's start: the PBX's clock can be wrong.
 _AROUND = timedelta(hours=2)
 _PAGE = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Calls that began from `since` (included) to `until` (excluded), UTC."""
+    """Period of calls that began from `since` (included) to `until` (excluded), UTC."""
 
     since: datetime
     until: datetime
@@ -66,7 +66,7 @@ class Span:
 
 
 def lacks(known: Sequence[CallEvent], told: Sequence[CallEvent]) -> str | None:
-    """What a call lacks that the history tells: call, end, answer, recording or details; None if nothing. Pure."""
+    """Return the part of a call that only the call log has: call, end, answer, recording or details; or None. Pure."""
     before, after = fold(known), fold((*known, *told))
     arrived = any(event.at_is_arrival for event in known if event.kind is not Kind.RECORDED)
     rounding = ARRIVING if arrived else ROUNDING
@@ -81,14 +81,14 @@ def lacks(known: Sequence[CallEvent], told: Sequence[CallEvent]) -> str | None:
 
 
 def _details(call: Call) -> tuple[Any, ...]:
-    """What else a tag is made of; of numbers only whether they are known: there are many ways to write them."""
+    """Return the other values of a tag; for numbers only their presence, because their formats differ."""
     parts = [(leg.extension, leg.outcome, leg.answered) for leg in call.legs]
     known = (call.direction, bool(call.external), bool(call.line), call.linked_call_id, call.end_unknown)
     return (*known, parts, dict(call.data))
 
 
 def _differ(before: Call, after: Call, rounding: float) -> bool:
-    """Whether a time or a duration is another one."""
+    """Return True if a time or a duration differs by more than the rounding."""
     pairs = [(before.started_at, after.started_at), (before.ended_at, after.ended_at)]
     pairs.append((before.answered_at, after.answered_at))
     if any((one is None) is not (other is None) for one, other in pairs):
@@ -99,18 +99,18 @@ def _differ(before: Call, after: Call, rounding: float) -> bool:
 
 
 def _recover(source: Source, call_id: str, told: Sequence[CallEvent], now: datetime) -> Recovered | None:
-    """Add what a call lacks; what that was, None if nothing. Raises botocore's errors."""
+    """Add the missing events to a call. Return the recovered call; None if complete. Raises botocore's errors."""
     item = calls.read_newest(source.tenant_id, source.integration_id, call_id)
     begun = _begun(told)
     if item is not None and _is_another(item, begun):
-        # The id was used again, and this is the history of the other call.
+        # The PBX reused the id, and the call log contains the other call.
         return None
     known = item.events if item is not None else ()
     missing = lacks(known, told)
     if missing is None:
         return None
     sweep_after = runtime.settings().sweep_after
-    # As if they had come when they happened: so a call of days ago is not taken for one whose id is used again.
+    # Ingested with the time of the call: otherwise a call of days ago would look like a reused id.
     taken = ingest(source, told, min(begun, now), sweep_after)
     if all(one.joined.verdict is not AppendStatus.STORED for one in taken):
         return None
@@ -130,7 +130,7 @@ def _is_another(item: CallItem, begun: datetime) -> bool:
 
 
 def tell_one(item: CallItem) -> bool:
-    """Ask the PBX for one call's end; whether it told something new. Whatever goes wrong is no reason to fail."""
+    """Request one call from the PBX's call log. Return True if it added events. PBX errors are logged, not raised."""
     if not load(item.provider).supports("history") or not item.events:
         return False
     begun = _begun(item.events)
@@ -155,9 +155,9 @@ def tell_one(item: CallItem) -> bool:
 def compare(
     pbx: Pbx, source: Source, span: Span, now: datetime, has_time: Callable[[], bool]
 ) -> tuple[list[Recovered], datetime]:
-    """Compare the calls of a time; what was recovered, and up to which begin it came in the time there was.
+    """Compare the calls of a period. Return the recovered calls, and the start up to which the comparison came.
 
-    Raises what the door raises, and botocore's errors.
+    Raises the PBX client's errors, and botocore's errors.
     """
     told: dict[str, list[CallEvent]] = defaultdict(list)
     for event in pbx.history(span.since, span.until):
@@ -175,7 +175,7 @@ def compare(
 
 
 def work(message: Mapping[str, Any], has_time: Callable[[], bool]) -> None:
-    """Compare one integration (`tenant`, `integration`; `since` and `until` if an admin chose them).
+    """Reconcile one integration (`tenant`, `integration`; `since` and `until` if an admin chose them).
 
     Raises botocore's errors.
     """
@@ -185,7 +185,7 @@ def work(message: Mapping[str, Any], has_time: Callable[[], bool]) -> None:
         integration = get_integration(tenant_id, integration_id)
         stands = reconciliation.begin(tenant_id, integration_id, now, LEASE)
     except NotFoundError:
-        # Disconnected or erased meanwhile.
+        # Disconnected or erased in the meantime.
         return
     if stands is None:
         logger.info("reconciliation.locked", extra={"tenant": tenant_id, "integration": integration_id})
@@ -194,7 +194,7 @@ def work(message: Mapping[str, Any], has_time: Callable[[], bool]) -> None:
         return
     chosen = "since" in message
     span = _chosen(message) if chosen else _next(stands, integration, now)
-    # What fails leaves all to the next time.
+    # A failed run stores no progress: the next run repeats it.
     after, recovered = stands, 0
     try:
         pbx = open_pbx(tenant_id, integration, seconds=ASKING_SECONDS)
@@ -208,7 +208,7 @@ def work(message: Mapping[str, Any], has_time: Callable[[], bool]) -> None:
             if came < span.until:
                 _again({**message, "since": iso(came), "until": iso(span.until)}, 0)
     except NotFoundError:
-        # Erased meanwhile.
+        # Erased in the meantime.
         return
     except HangtagError as problem:
         after = replace(stands, error=in_words(problem))
@@ -226,8 +226,8 @@ def work(message: Mapping[str, Any], has_time: Callable[[], bool]) -> None:
 
 
 def _looked_after(pbx: Pbx, tenant_id: str, integration_id: str) -> Check:
-    """See to it that the PBX goes on posting, in words for the admin. Raises botocore's errors."""
-    found = said(pbx.renew_subscription, "look_after")
+    """Renew the PBX's webhook subscription. Return the result for the admin. Raises botocore's errors."""
+    found = run_check(pbx.renew_subscription, "look_after")
     if not found.ok:
         logger.warning("integration.silent", extra={"tenant": tenant_id, "integration": integration_id})
     return found
@@ -238,7 +238,7 @@ def _chosen(message: Mapping[str, Any]) -> Span:
 
 
 def _next(stands: Compared, integration: Integration, now: datetime) -> Span:
-    """What is to be compared now: the last hours, from where it came; once a day the last days."""
+    """Return the period to compare now: the hours since the last comparison; once a day the last days."""
     until = now - MARGIN
     since = datetime.fromisoformat(stands.until) - OVERLAP if stands.until else until - OVERLAP
     if _whole_is_due(stands, now):
@@ -252,7 +252,7 @@ def _whole_is_due(stands: Compared, now: datetime) -> bool:
 
 
 def _after(stands: Compared, came: datetime, now: datetime) -> Compared:
-    """How it stands once it was compared as far as it came."""
+    """Return the progress after a comparison that came up to a start."""
     whole = iso(now) if _whole_is_due(stands, now) else stands.whole_at
     return replace(stands, until=max(iso(came), stands.until or ""), whole_at=whole)
 
@@ -261,7 +261,7 @@ def _after(stands: Compared, came: datetime, now: datetime) -> Compared:
 
 
 def ask_all(has_time: Callable[[], bool]) -> int:
-    """Have every integration compared whose PBX has a history, or must be looked after; how many.
+    """Queue every integration with a call log or a subscription to renew. Return their number.
 
     Raises botocore's errors.
     """
@@ -298,9 +298,9 @@ def _needs_reconciliation(key: str) -> bool:
 
 
 def ask_for(tenant_id: str, integration: Integration, span: Span) -> None:
-    """Have a time compared that an admin chose. Raises ConflictError if the PBX has no history, botocore's errors."""
+    """Queue the comparison of a period. Raises ConflictError without a call log, and botocore's errors."""
     if not load(integration.provider).supports("history"):
-        raise ConflictError("this PBX can't be asked for its history")
+        raise ConflictError("This PBX does not provide a call log.")
     message = {"job": "compare", "tenant": tenant_id, "integration": integration.id}
     _again({**message, "since": iso(span.since), "until": iso(span.until)}, 0)
 

@@ -1,8 +1,8 @@
-"""Importing contacts from a CSV file, in batches that may be repeated.
+"""Import of contacts from a CSV file, in batches that can be repeated.
 
-A row's contact has an id that comes from the row: from its external id, else its first number, else all of it. So a
-batch that is worked off twice, and a file that is imported twice, make no doubles. A row whose number or external id is
-on a contact already is `existing`, and changes nothing.
+The id of a row's contact is derived from the row: from its external id, its first number, or the whole row. A repeated
+batch and a file that is imported twice therefore create no duplicates. A row whose number or external id belongs to a
+contact is `existing`, and changes nothing.
 """
 
 import csv
@@ -34,7 +34,7 @@ PAGE = 100
 BATCH = 500
 AT_ONCE = 4
 CHUNK_BYTES = 1024 * 1024
-# A transaction takes 100 items.
+# A transaction can have 100 items.
 MAX_WEIGHT = 96
 MAX_ROWS = 200_000
 MAX_BYTES = 100 * 1024 * 1024
@@ -44,12 +44,12 @@ MAX_EXTERNAL_ID = 128
 
 
 class UnreadableError(Exception):
-    """The file can't be imported; the message says why, for the admin."""
+    """A file that cannot be imported; the message is the reason for the admin."""
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Which column is which, by its place. `phones` are places with their types."""
+    """Columns of the file by their index. `phones` are indexes with phone types."""
 
     name: int | None
     phones: tuple[tuple[int, str | None], ...]
@@ -59,9 +59,9 @@ class Columns:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What all rows of an import share: the tenant's country, and its employees and groups by name and id.
+    """Values shared by all rows of an import: the tenant's country, and its employees and groups by name and id.
 
-    `origin` with the row's number is kept on what the row made, so that a batch that is repeated counts it once.
+    `origin` and the row's number are stored on the contact of the row, so a repeated batch counts it once.
     """
 
     tenant_id: str
@@ -74,9 +74,9 @@ class Context:
 
 
 def work(message: Mapping[str, Any], has_time: Callable[[], bool]) -> None:
-    """Go on with an import as long as there is time, then leave the rest to another message. Raises botocore's errors.
+    """Continue an import as long as there is time, then queue the rest. Raises botocore's errors.
 
-    `message` holds `tenant`, `id` and `run`.
+    `message` contains `tenant`, `id` and `run`.
     """
     tenant_id, import_id = message["tenant"], message["id"]
     try:
@@ -87,10 +87,10 @@ def work(message: Mapping[str, Any], has_time: Callable[[], bool]) -> None:
     if state.state != imports.RUNNING or state.run != message["run"]:
         return
     try:
-        if _go_on(tenant_id, state, has_time):
+        if _continue(tenant_id, state, has_time):
             return
     except (UnreadableError, UnicodeDecodeError, csv.Error) as error:
-        reason = str(error) if isinstance(error, UnreadableError) else _words(error)
+        reason = str(error) if isinstance(error, UnreadableError) else _describe(error)
         imports.change(tenant_id, import_id, frozenset({imports.RUNNING}), state=imports.FAILED, reason=reason)
         logger.info("import.failed", extra={"tenant": tenant_id, "import": import_id})
         return
@@ -98,29 +98,29 @@ def work(message: Mapping[str, Any], has_time: Callable[[], bool]) -> None:
 
 
 def send(tenant_id: str, import_id: str, run: int) -> None:
-    """Have an import worked off, or gone on with. Raises botocore's errors."""
+    """Queue an import, or its continuation. Raises botocore's errors."""
     body = json.dumps({"job": "import", "tenant": tenant_id, "id": import_id, "run": run})
     client.make("sqs").send_message(QueueUrl=runtime.settings().jobs_queue_url, MessageBody=body)
 
 
-def _words(error: Exception) -> str:
-    return "the file is not UTF-8" if isinstance(error, UnicodeDecodeError) else "the file is no CSV"
+def _describe(error: Exception) -> str:
+    return "The file is not UTF-8." if isinstance(error, UnicodeDecodeError) else "The file is not a valid CSV file."
 
 
-def _go_on(tenant_id: str, state: Import, has_time: Callable[[], bool]) -> bool:
-    """Work off batches; true when nothing is left for this run to do."""
+def _continue(tenant_id: str, state: Import, has_time: Callable[[], bool]) -> bool:
+    """Process batches. Return True when this run has no work left."""
     rows = _rows(tenant_id, state.id)
     columns = _columns(next(rows, []))
     country, origin = tenants.get_tenant(tenant_id).country, f"import {state.id} {state.round}"
     context = Context(tenant_id, state.id, country, _people(tenant_id), _own_lines(tenant_id), columns, origin)
-    left = islice(rows, state.rows, None)
+    remaining = islice(rows, state.rows, None)
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        while batch := list(islice(left, BATCH)):
+        while batch := list(islice(remaining, BATCH)):
             if state.rows + len(batch) > MAX_ROWS:
-                raise UnreadableError(f"the file has more than {MAX_ROWS} rows")
-            after = _after(state, _work_off(context, pool, batch, state.rows))
+                raise UnreadableError(f"The file has more than {MAX_ROWS} rows.")
+            after = _after(state, _process(context, pool, batch, state.rows))
             if not imports.save(tenant_id, after, state):
-                # It was stopped, or started anew.
+                # The import was stopped or restarted.
                 return True
             state = after
             if not has_time():
@@ -134,7 +134,7 @@ def _go_on(tenant_id: str, state: Import, has_time: Callable[[], bool]) -> bool:
 
 
 def _people(tenant_id: str) -> dict[str, str]:
-    """Who may supervise, by id and by name."""
+    """Return the possible supervisors, by id and by name."""
     people = [(one.id, one.name) for one in _all(lambda after: groups.list_groups(tenant_id, PAGE, after))]
     people += [(one.id, one.name) for one in employees.everybody(tenant_id)]
     return {name.casefold(): one for one, name in people} | {one: one for one, _ in people}
@@ -154,27 +154,27 @@ def _all(load: Callable[[str | None], Page[T]]) -> Iterator[T]:
         after = page.next
 
 
-def _work_off(context: Context, pool: ThreadPoolExecutor, batch: list[list[str]], before: int) -> list[str]:
-    """Work off a batch: for each row created, existing, or the reason of its refusal.
+def _process(context: Context, pool: ThreadPoolExecutor, batch: list[list[str]], before: int) -> list[str]:
+    """Process a batch. Return for each row created, existing, or the reason of its rejection.
 
-    What nobody has is written many at a time; what somebody may have is looked at row by row, in their order.
+    Rows that are certainly new are written many at a time; the others are processed one by one, in their order.
     """
-    read = [_read(context, row) for row in batch]
-    wanted = {place: row for place, row in enumerate(read) if isinstance(row, Contact)}
-    results = [row if isinstance(row, str) else "" for row in read]
-    known = _known(context, wanted.values())
+    rows = [_read(context, row) for row in batch]
+    pending = {place: row for place, row in enumerate(rows) if isinstance(row, Contact)}
+    results = [row if isinstance(row, str) else "" for row in rows]
+    existing = _existing(context, pending.values())
 
     def origin(place: int) -> str:
         return f"{context.origin} {before + place + 1}"
 
-    for place in [place for place, contact in wanted.items() if contact.id in known.origins]:
-        # Made by this very row, in a batch that is repeated: counted as what it is.
-        made = known.origins[wanted.pop(place).id] == origin(place)
-        results[place] = "created" if made else "existing"
-    strangers, doubtful = _sorted_out(wanted, known)
+    for place in [place for place, contact in pending.items() if contact.id in existing.origins]:
+        # In a repeated batch, this row created the contact itself and counts as created.
+        is_own = existing.origins[pending.pop(place).id] == origin(place)
+        results[place] = "created" if is_own else "existing"
+    strangers, doubtful = _partition(pending, existing)
 
     def write(places: list[int]) -> bool:
-        return contacts.create_strangers(context.tenant_id, [(wanted[place], origin(place)) for place in places])
+        return contacts.create_strangers(context.tenant_id, [(pending[place], origin(place)) for place in places])
 
     for places, written in zip(strangers, pool.map(write, strangers), strict=True):
         if written:
@@ -183,22 +183,22 @@ def _work_off(context: Context, pool: ThreadPoolExecutor, batch: list[list[str]]
         else:
             doubtful += places
     for place in sorted(doubtful):
-        results[place] = _create(context, wanted[place], origin(place))
+        results[place] = _create(context, pending[place], origin(place))
     return results
 
 
-def _sorted_out(wanted: Mapping[int, Contact], known: "Known") -> tuple[list[list[int]], list[int]]:
-    """The places of contacts that nobody has, in groups of a transaction each, and of those that somebody may have."""
-    taken = set(known.marks)
+def _partition(pending: Mapping[int, Contact], existing: "Existing") -> tuple[list[list[int]], list[int]]:
+    """Return the places of certainly new contacts, grouped by transaction, and of those that can exist."""
+    used = set(existing.marks)
     strangers: list[list[int]] = []
     doubtful = []
     load = MAX_WEIGHT
-    for place, contact in wanted.items():
+    for place, contact in pending.items():
         marks = _marks(contact)
-        if not taken.isdisjoint(marks):
+        if not used.isdisjoint(marks):
             doubtful.append(place)
             continue
-        taken |= marks
+        used |= marks
         load += contacts.weight(contact)
         if load > MAX_WEIGHT:
             strangers.append([])
@@ -208,30 +208,30 @@ def _sorted_out(wanted: Mapping[int, Contact], known: "Known") -> tuple[list[lis
 
 
 def _marks(contact: Contact) -> set[tuple[str, str]]:
-    """What nobody may have for a contact to be new beyond doubt."""
+    """Return the ids and numbers that must all be unused for a contact to be certainly new."""
     marks = {("id", contact.id), *(("number", phone.e164) for phone in contact.phones)}
     return marks | ({("external", contact.external_id)} if contact.external_id else set())
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """What is there already of a batch: the marks that somebody has, and what made the contacts of its own ids."""
+class Existing:
+    """Existing data of a batch: the marks in use, and the origins of contacts with the batch's own ids."""
 
     marks: frozenset[tuple[str, str]]
     origins: Mapping[str, str | None]
 
 
-def _known(context: Context, wanted: Collection[Contact]) -> Known:
+def _existing(context: Context, pending: Collection[Contact]) -> Existing:
     tenant_id = context.tenant_id
-    origins = contacts.origins(tenant_id, [contact.id for contact in wanted])
-    external = contacts.externally_known(tenant_id, [one.external_id for one in wanted if one.external_id])
-    held = contacts.matched(tenant_id, [phone.e164 for contact in wanted for phone in contact.phones])
-    marks = (*(("external", one) for one in external), *(("number", one) for one in held))
-    return Known(frozenset(marks), origins)
+    origins = contacts.origins(tenant_id, [contact.id for contact in pending])
+    external = contacts.externally_known(tenant_id, [one.external_id for one in pending if one.external_id])
+    numbers = contacts.matched(tenant_id, [phone.e164 for contact in pending for phone in contact.phones])
+    marks = (*(("external", one) for one in external), *(("number", one) for one in numbers))
+    return Existing(frozenset(marks), origins)
 
 
 def _after(state: Import, results: list[str]) -> Import:
-    """The state after a batch; a result is created, existing, or the reason of a refusal."""
+    """Return the state after a batch. A result is created, existing, or the reason of a rejection."""
     refused = [
         RowError(state.rows + place, result)
         for place, result in enumerate(results, start=1)
@@ -248,16 +248,16 @@ def _after(state: Import, results: list[str]) -> Import:
 
 
 def _rows(tenant_id: str, import_id: str) -> Iterator[list[str]]:
-    """The rows of the file, the header first, read as they come. Raises UnreadableError, UnicodeDecodeError."""
+    """Yield the rows of the file, the header first, in a stream. Raises UnreadableError, UnicodeDecodeError."""
     place = {"Bucket": runtime.settings().files_bucket, "Key": imports.object_key(tenant_id, import_id)}
     try:
         size = client.make("s3").head_object(**place)["ContentLength"]
     except ClientError as error:
         if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
-            raise UnreadableError("the file was not uploaded") from None
+            raise UnreadableError("The file was not uploaded.") from None
         raise
     if size > MAX_BYTES:
-        raise UnreadableError(f"the file is over {MAX_BYTES // 1024 // 1024} MB")
+        raise UnreadableError(f"The file is over {MAX_BYTES // 1024 // 1024} MB.")
     text = io.TextIOWrapper(io.BufferedReader(_Ranges(place, size), CHUNK_BYTES), encoding="utf-8-sig", newline="")
     first = text.readline()
     csv.field_size_limit(MAX_FIELD)
@@ -267,7 +267,7 @@ def _rows(tenant_id: str, import_id: str) -> Iterator[list[str]]:
 
 
 class _Ranges(io.RawIOBase):
-    """An object of S3 as a file that is read once, range by range: no connection waits while rows are worked off."""
+    """An S3 object as a file that is read once, range by range: no connection is open while rows are processed."""
 
     def __init__(self, place: Mapping[str, str], size: int) -> None:
         self._place = place
@@ -281,15 +281,15 @@ class _Ranges(io.RawIOBase):
         end = min(self._read + len(buffer), self._size)
         if end == self._read:
             return 0
-        found = client.make("s3").get_object(**self._place, Range=f"bytes={self._read}-{end - 1}")
-        chunk: bytes = found["Body"].read()
+        response = client.make("s3").get_object(**self._place, Range=f"bytes={self._read}-{end - 1}")
+        chunk: bytes = response["Body"].read()
         buffer[: len(chunk)] = chunk
         self._read += len(chunk)
         return len(chunk)
 
 
 def _columns(header: list[str]) -> Columns:
-    """Which column is which: name, phone (any number of them; a type may follow a colon), external_id, supervisor."""
+    """Parse the header: name, phone (any number of columns; a type can follow a colon), external_id, supervisor."""
     names = [cell.strip().casefold() for cell in header]
     phones = tuple(
         (place, header[place].partition(":")[2].strip() or None)
@@ -297,17 +297,17 @@ def _columns(header: list[str]) -> Columns:
         if name.partition(":")[0].strip() in ("phone", "phones")
     )
 
-    def place_of(wanted: str) -> int | None:
-        return names.index(wanted) if wanted in names else None
+    def place_of(name: str) -> int | None:
+        return names.index(name) if name in names else None
 
-    found = Columns(place_of("name"), phones, place_of("external_id"), place_of("supervisor"))
-    if found.name is None and not found.phones:
-        raise UnreadableError("the first row names neither a column name nor a column phone")
-    return found
+    columns = Columns(place_of("name"), phones, place_of("external_id"), place_of("supervisor"))
+    if columns.name is None and not columns.phones:
+        raise UnreadableError("The header row must contain a column 'name' or 'phone'.")
+    return columns
 
 
 def _read(context: Context, row: list[str]) -> Contact | str:
-    """The contact of a row, or the reason why the row is refused."""
+    """Return the contact of a row, or the reason of its rejection."""
     columns = context.columns
     typed = [
         (number.strip(), kind)
@@ -345,27 +345,27 @@ def _read(context: Context, row: list[str]) -> Contact | str:
 def _fault(
     context: Context, row: list[str], name: str, external_id: str | None, phones: tuple[Phone, ...]
 ) -> str | None:
-    """Why a row can't be a contact; None if it can."""
+    """Return the reason why a row is not a valid contact; None if it is valid."""
     supervisor = _cell(row, context.columns.supervisor)
     faults = {
-        "it has neither a name nor a number": not name,
-        f"the name is over {MAX_NAME} characters": len(name) > MAX_NAME,
-        f"the external id is over {MAX_EXTERNAL_ID} characters": len(external_id or "") > MAX_EXTERNAL_ID,
-        "it holds a control character": not (name + (external_id or "")).isprintable(),
-        f"it has more than {contacts.MAX_PHONES} numbers": len(phones) > contacts.MAX_PHONES,
-        "there is no employee or group of the supervisor's name or id": bool(supervisor)
+        "The row has neither a name nor a number.": not name,
+        f"The name is over {MAX_NAME} characters.": len(name) > MAX_NAME,
+        f"The external id is over {MAX_EXTERNAL_ID} characters.": len(external_id or "") > MAX_EXTERNAL_ID,
+        "The row contains a control character.": not (name + (external_id or "")).isprintable(),
+        f"The row has more than {contacts.MAX_PHONES} numbers.": len(phones) > contacts.MAX_PHONES,
+        "The supervisor is neither an employee nor a group.": bool(supervisor)
         and supervisor.casefold() not in context.people,
     }
-    found = next((reason for reason, holds in faults.items() if holds), None)
-    if found is None and any(phone.e164 in context.own_lines for phone in phones):
-        return "a number is a line of yours"
-    return found
+    reason = next((reason for reason, applies in faults.items() if applies), None)
+    if reason is None and any(phone.e164 in context.own_lines for phone in phones):
+        return "A number is one of your own lines."
+    return reason
 
 
 def _create(context: Context, contact: Contact, origin: str) -> str:
-    """One contact that somebody may have already: created or existing."""
+    """Create one contact that can exist already. Return created or existing."""
     holder = contacts.find_by_number(context.tenant_id, contact.phones[0].e164) if contact.phones else None
-    # Two external ids are two contacts, though they share a number.
+    # Two external ids are two contacts, even if they share a number.
     other = holder is not None and contact.external_id is not None and holder.external_id is not None
     if holder is not None and holder.id != contact.id and not other:
         return "existing"
@@ -380,7 +380,7 @@ def _create(context: Context, contact: Contact, origin: str) -> str:
             origin=origin,
         )
     except (ConflictError, IdTakenError):
-        # Made by this very row, in a batch that is repeated: counted as what it is.
+        # In a repeated batch, this row created the contact itself and counts as created.
         return "created" if contacts.origin_of(context.tenant_id, contact.id) == origin else "existing"
     return "created"
 

@@ -1,4 +1,4 @@
-"""Beside the way of a call: who is in one now, so that a group's free member can be found."""
+"""Active calls by extension, which caller routing uses to find a free member of a group."""
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -9,7 +9,7 @@ from hangtag.store.calls.items import CallItem
 
 
 def note_talk(item: CallItem, call: Call) -> None:
-    """Mark the extensions that talk in a call, clear those that did. Never raises: a call is not held up for it."""
+    """Mark the extensions that talk in a call, clear those that did. Never raises: it must not delay a call."""
     answered = [leg for leg in call.legs if leg.answered and leg.extension]
     if not answered or (call.closed and item.emitted is not None):
         return

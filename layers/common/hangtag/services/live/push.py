@@ -1,4 +1,4 @@
-"""Sends messages down connections of the live channel. A browser that is gone, or slow, holds up nobody."""
+"""Delivery of messages to connections of the live channel. A lost or slow browser does not delay the others."""
 
 import json
 import time
@@ -24,27 +24,27 @@ _GONE = "GoneException"
 
 
 class Push(Protocol):
-    """The way to browsers."""
+    """Channel to browsers."""
 
     def send(self, messages: Sequence[tuple[Connection, Message]]) -> int:
-        """Send each message, those of one connection in order; how many arrived. Never raises."""
+        """Send the messages, those of one connection in order. Return how many arrived. Never raises."""
         ...
 
     def reaches(self, connection: Connection) -> bool:
-        """Wait until a new connection can be sent messages; false if it went before. Never raises."""
+        """Wait until a new connection accepts messages. Return False if it closed before. Never raises."""
         ...
 
 
-# A new connection stands after its $connect was answered; how often it is tried, and how long between, in seconds.
+# A new connection accepts messages once its $connect request has a response: attempts, and seconds between them.
 _TRIES = 40
 _BETWEEN = 0.05
 
 
 class ApiGateway:
-    """The connections of the stack's WebSocket API."""
+    """Connections of the stack's WebSocket API."""
 
     def send(self, messages: Sequence[tuple[Connection, Message]]) -> int:
-        """See `Push`. Connections that are gone are forgotten."""
+        """See `Push`. Deletes connections that have closed."""
         by_connection: dict[Connection, list[Message]] = defaultdict(list)
         for connection, message in messages:
             by_connection[connection].append(message)
@@ -83,7 +83,7 @@ class ApiGateway:
             except ClientError as error:
                 if error.response["Error"]["Code"] not in (_GONE, "410"):
                     break
-                # Nothing tells when it stands.
+                # API Gateway sends no event for an established connection.
                 time.sleep(_BETWEEN)
             except BotoCoreError:
                 break
@@ -93,7 +93,7 @@ class ApiGateway:
         return False
 
     def close(self, connection: Connection) -> None:
-        """End a connection, and forget it. Never raises."""
+        """End a connection, and delete its item. Never raises."""
         try:
             _api().delete_connection(ConnectionId=connection.id)
         except (ClientError, BotoCoreError) as error:
@@ -102,7 +102,7 @@ class ApiGateway:
 
 
 def _forget_unless_new(connection: Connection) -> None:
-    """A connection that is just being made is told nothing yet, and all open calls once it stands."""
+    """Delete a closed connection. A new one stays: it receives all open calls once it is established."""
     try:
         if live.is_new(connection.id, now()):
             return
@@ -120,6 +120,6 @@ def _forget(connection: Connection) -> None:
 
 
 def _api() -> Any:
-    # One attempt: the next message says it all again.
+    # One attempt: the next message contains the full state again.
     endpoint = runtime.settings().connections_url
     return client.make("apigatewaymanagementapi", connect=1.0, read=2.0, attempts=1, endpoint=endpoint)

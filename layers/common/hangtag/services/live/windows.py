@@ -1,7 +1,7 @@
-"""The live channel: what happens in a call is told to whom it concerns, as one small state each time.
+"""Call windows: the state of each call, published over the live channel to the employees it concerns.
 
-A message holds all that a window shows, so that a lost or a late one is healed by the next. Who is told, and what each
-of them is told, is decided by `windows`, which is pure; it looks at the call as it is now, never at what changed.
+A message contains the full state of a window, so the next message repairs a lost or late one. `windows`, which is pure,
+decides the recipients and their window states from the current call, never from a change.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -17,7 +17,7 @@ from hangtag.errors import NotFoundError
 from hangtag.observability import logger
 from hangtag.phone import normalise
 from hangtag.services.live.push import Push
-from hangtag.services.tags.match_click import joined
+from hangtag.services.tags.match_click import with_click
 from hangtag.store.calls import clicks, live
 from hangtag.store.calls import items as calls
 from hangtag.store.calls.clicks import Click, State
@@ -33,11 +33,12 @@ _ROUNDS = 3
 
 
 class Window(StrEnum):
-    """What a call is to one employee.
+    """State of a call for one employee.
 
-    placing: their click is on its way to the PBX. ringing: their phone rings, or the other party's for them. answered:
-    they talk. taken: somebody else does. watching: others have a call with a contact that they supervise. gone: it is
-    not theirs any more. ended: it is over. In taken and gone the window closes.
+    placing: the PBX has not reported the employee's click yet. ringing: the employee's phone rings, or the other
+    party's for them. answered: the employee talks. taken: another employee talks. watching: others have a call with a
+    contact that the employee supervises. gone: the call does not concern the employee any more. ended: the call is
+    over. In taken and gone the window closes.
     """
 
     PLACING = "placing"
@@ -49,7 +50,7 @@ class Window(StrEnum):
     ENDED = "ended"
 
 
-# Of an employee with several phones the first of these counts.
+# If an employee has several phones, the first of these states counts.
 _RANK = (Window.ANSWERED, Window.RINGING, Window.TAKEN, Window.GONE)
 _CLOSED = (Window.TAKEN, Window.GONE)
 _NOWHERE = {"task_id": None, "tag": None}
@@ -58,45 +59,45 @@ _UP = (Window.PLACING, Window.RINGING, Window.ANSWERED, Window.WATCHING)
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What each employee is told of a call: `shared` to all of them, `people` to one each."""
+    """State of a call for its employees: `shared` goes to all of them, `people` to one each."""
 
     shared: Mapping[str, Any]
     people: Mapping[str, Mapping[str, Any]]
 
     @property
     def open(self) -> bool:
-        """Whether somebody's window is up."""
+        """Return True if a window is open."""
         return any(own["state"] in _UP for own in self.people.values())
 
 
 def windows(call: Call, office: Roster, supervisors: Iterable[str]) -> dict[str, tuple[Window, str | None]]:
-    """Who sees a call, each with what it is to them and their extension. Pure.
+    """Return the window state and extension of each employee who sees a call. Pure.
 
-    Nobody sees a call among employees, or one in which no phone of an employee's takes part.
+    Calls among employees, and calls without a phone of an employee, have no windows.
     """
     mapped = frozenset(office.employees)
     if is_private(call, mapped=mapped, external_is_employee=office.employee_of_number is not None):
         return {}
-    seen: dict[str, tuple[Window, str | None]] = {}
+    states: dict[str, tuple[Window, str | None]] = {}
     for leg in call.legs:
         person = office.employees.get(leg.extension or "")
         if person is None:
             continue
         window = _window(call, leg)
-        before = seen.get(person.id)
+        before = states.get(person.id)
         if before is None or _RANK.index(window) < _RANK.index(before[0]):
-            seen[person.id] = (window, leg.extension)
+            states[person.id] = (window, leg.extension)
     if call.closed:
         talked = office.employees.get(call.answered_by or "")
-        had_it = seen.keys() if call.answered_by is None else {talked.id} if talked else set()
-        seen = {
+        had_it = states.keys() if call.answered_by is None else {talked.id} if talked else set()
+        states = {
             person: (Window.ENDED if person in had_it else Window.TAKEN, extension)
-            for person, (_, extension) in seen.items()
+            for person, (_, extension) in states.items()
         }
-    if seen:
+    if states:
         watching = Window.ENDED if call.closed else Window.WATCHING
-        seen |= {person: (watching, None) for person in supervisors if person not in seen}
-    return seen
+        states |= {person: (watching, None) for person in supervisors if person not in states}
+    return states
 
 
 def _window(call: Call, leg: Leg) -> Window:
@@ -109,17 +110,17 @@ def _window(call: Call, leg: Leg) -> Window:
 
 
 def follow_call(item: CallItem, push: Push) -> int:
-    """Tell whom it concerns how a call stands; how many messages were sent. Raises botocore's errors."""
+    """Publish a call to the employees it concerns. Return the number of messages sent. Raises botocore's errors."""
     if not live.in_use(item.tenant_id):
         return 0
     call = item.fold()
     if not call.legs:
         return 0
     try:
-        item = joined(item, call)
+        item = with_click(item, call)
         view = _view_of_call(item, call)
     except NotFoundError:
-        # The tenant was erased while its call was on.
+        # The tenant was erased during the call.
         return 0
     unclicked = calls.public_id(item.integration_id, item.key)
     ids = [item.public_id] if item.public_id == unclicked else [item.public_id, unclicked]
@@ -166,7 +167,7 @@ def _supervisors(tenant_id: str, office: Roster) -> tuple[str, ...]:
 
 
 def _placed(item: CallItem, people: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Where the call's tag stands, for each who may see it: a hidden one is for those on its task."""
+    """Return task and tag of the call for each employee: a hidden tag is visible to those on its task only."""
     body = item.body or {}
     task_id = body.get("task_id") or item.from_task
     tag = {"id": body["tag_id"], "type": body.get("tag_type")} if body.get("tag_id") else None
@@ -186,7 +187,7 @@ def _placed(item: CallItem, people: Iterable[str]) -> dict[str, dict[str, Any]]:
 
 
 def follow_click(click: Click, push: Push) -> int:
-    """Tell who clicked how their call stands, until its PBX tells of it; how many messages were sent."""
+    """Publish a click to its employee until the PBX reports the call. Return the number of messages sent."""
     if click.state is State.MATCHED or not live.in_use(click.tenant_id):
         return 0
     failed = click.state is State.FAILED
@@ -209,19 +210,19 @@ def follow_click(click: Click, push: Push) -> int:
     own = {"state": state, "extension": click.extension, "task_id": click.task_id, "tag": None}
 
     def is_so() -> bool:
-        # Else it is further by now, and that is told by another change: what its call is never goes back to a click.
+        # A changed click has a stream record of its own: a call's window must not return to an older click.
         return clicks.find(click.tenant_id, click.id) == click
 
     return _tell(click.tenant_id, [click.public_id], View(shared, {click.employee_id: own}), push, is_so)
 
 
-# ------------------------------------------------------------------ telling
+# ------------------------------------------------------------------ publishing
 
 
 def _tell(tenant_id: str, ids: list[str], view: View, push: Push, is_so: Callable[[], bool] = lambda: True) -> int:
-    """Say it under the first id; what was said under another, before the call was known to be a click's, is over.
+    """Publish a view under the first id. Close the windows of other ids, used before the click was matched.
 
-    `is_so` is asked after what was said was read, and before anything is.
+    `is_so` is called after the published state was read, and before a new one is written.
     """
     for _ in range(_ROUNDS):
         known = live.said(tenant_id, ids)
@@ -237,7 +238,7 @@ def _tell(tenant_id: str, ids: list[str], view: View, push: Push, is_so: Callabl
 
 
 def _saying(call_id: str, view: View, before: Said | None) -> Said | None:
-    """What is to be said now; None if it was said. Who was told before, and has no part in it any more, is told so."""
+    """Return the state to publish; None if it is published. Earlier recipients without a part in it are set to gone."""
     people = {person: dict(own) for person, own in view.people.items()}
     for person, own in (before.people if before else {}).items():
         if person not in people:
@@ -250,22 +251,22 @@ def _saying(call_id: str, view: View, before: Said | None) -> Said | None:
 
 
 def _next(before: Said | None) -> int:
-    """The number after what was said before; from the clock, so that it goes on although that was forgotten."""
+    """Return the next sequence number; from the clock, so it grows even if the earlier state was deleted."""
     clock = round(now().timestamp() * 1000)
     return max(clock, before.seq + 1) if before else clock
 
 
 def _send(tenant_id: str, saying: Said, before: Said | None, push: Push) -> int:
-    """Tell those to whom it is news; whoever's window is closed already learns nothing more."""
-    told = before.people if before else {}
+    """Send the state to the employees whose state changed. A closed window receives no further changes."""
+    published = before.people if before else {}
     new = before is None or before.shared != saying.shared
-    wanted = [
+    recipients = [
         person
         for person, own in saying.people.items()
-        if told.get(person) != own or (new and own["state"] not in _CLOSED)
+        if published.get(person) != own or (new and own["state"] not in _CLOSED)
     ]
-    found = live.connections(tenant_id, wanted)
-    return push.send([(connection, saying.message(connection.employee_id)) for connection in found])
+    connections = live.connections(tenant_id, recipients)
+    return push.send([(connection, saying.message(connection.employee_id)) for connection in connections])
 
 
 def _take_back(tenant_id: str, said: Said, push: Push) -> int:
@@ -276,28 +277,28 @@ def _take_back(tenant_id: str, said: Said, push: Push) -> int:
 
 
 def tell_missed(tenant_id: str, missed: Mapping[str, Any], push: Push) -> int:
-    """Tell the recipients of a missed call of it. Raises botocore's errors."""
+    """Send a missed call to its recipients. Return the number of messages sent. Raises botocore's errors."""
     if not live.in_use(tenant_id):
         return 0
-    found = live.connections(tenant_id, missed["recipients"])
+    connections = live.connections(tenant_id, missed["recipients"])
     message = {"type": "missed_call", "missed_call": dict(missed)}
-    return push.send([(connection, message) for connection in found])
+    return push.send([(connection, message) for connection in connections])
 
 
 def welcome(connection: Connection, push: Push) -> int:
-    """Tell a new connection all open calls, once it can be told anything. Raises botocore's errors.
+    """Send a new connection all open calls once it accepts messages. Raises botocore's errors.
 
-    What happens from then on is sent to it; what happened before is read after that.
+    Later changes are pushed to it; earlier ones are read after that.
     """
     return replay(connection, push) if push.reaches(connection) else 0
 
 
 def replay(connection: Connection, push: Push) -> int:
-    """Tell a connection all open calls of its employee, and that these are all. Raises botocore's errors."""
+    """Send a connection all open calls of its employee, then the end of the list. Raises botocore's errors."""
     mine = [
-        said.message(connection.employee_id)
-        for said in live.open_calls(connection.tenant_id)
-        if said.people.get(connection.employee_id, {}).get("state") in _UP
+        state.message(connection.employee_id)
+        for state in live.open_calls(connection.tenant_id)
+        if state.people.get(connection.employee_id, {}).get("state") in _UP
     ]
     return push.send([(connection, message) for message in (*mine, {"type": "synced"})])
 

@@ -1,4 +1,4 @@
-"""Whether bytes are audio, by how they begin. Pure."""
+"""Detection of audio files by their first bytes. Pure."""
 
 __all__ = ["HEAD_BYTES", "media_type"]
 
@@ -16,9 +16,9 @@ _LAYERS = 0b0110
 
 
 def media_type(head: bytes) -> str | None:
-    """The media type of a file that begins so, from its first 16 bytes; None if that is no audio.
+    """Return the media type of a file from its first 16 bytes; None if it is not audio.
 
-    Containers that may hold video as well (MP4, WebM) are taken: PBXs use them for voice.
+    Containers that can also hold video (MP4, WebM) count as audio: PBXs use them for voice.
     """
     for start, kind in _STARTS:
         if head.startswith(start):
@@ -33,7 +33,7 @@ def media_type(head: bytes) -> str | None:
 
 
 def _frame(head: bytes) -> str | None:
-    """A file that begins with a frame of MPEG audio; versions and rates that are reserved make it none."""
+    """Return the media type of an MPEG audio frame; None for reserved versions and rates."""
     if head[1] & _LAYERS == 0:
         return "audio/aac" if head[1] & 0xF0 == 0xF0 else None
     version, rate = head[1] >> 3 & 0b11, head[2] >> 2 & 0b11 if len(head) > 2 else 0b11

@@ -1,8 +1,7 @@
-"""Step 4: a PBX named a recording; it is copied, or what the tenant's rules say, and looked at until its time is up.
+"""Recordings of calls: copying them by the tenant's rules, with retries, and deletion after the retention period.
 
-A message of the recordings queue leads here, as often as it takes: each says what is to be done by what the call's item
-says of the recording. A copy that was finished by a function that died before it said so is found, not fetched again:
-some links work once.
+Runs for each message of the recordings queue; the recording's state on the call's item determines the work. A finished
+copy of a function that died before it stored the state is reused, not fetched again: some links work once.
 """
 
 from collections.abc import Iterator
@@ -33,14 +32,14 @@ from hangtag.store.office.settings import load_settings
 
 __all__ = ["FailedError", "Fetched", "expires_at", "fetch_once", "media_of", "note", "review", "work"]
 
-# All of a download; the function has twice that.
+# Time limit of a download; the function's timeout is twice that.
 SECONDS = 120.0
-# While a try is under way nobody else begins one; a function that died is not waited for much longer.
+# Lock of one attempt, slightly longer than the function timeout: a function that died does not block for long.
 LEASE = timedelta(seconds=260)
-# After each failed try. The last one is given up two days after the first.
+# Pause after each failed attempt. The last attempt is two days after the first.
 PAUSES = tuple(timedelta(seconds=seconds) for seconds in (30, 60, 120, 300, 900, 3600, 10800, 21600, 43200, 86400))
 LONGEST_PAUSE = timedelta(days=1)
-# Also a copy that is kept for ever is looked at so often: rules change.
+# Copies without an end of retention are checked too, because rules change.
 REVIEW = timedelta(days=7)
 _ROUNDS = 8
 _NOT_YET = (202, 204, 404, 409, 425)
@@ -49,7 +48,7 @@ _GONE = 410
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A copy that was made: its key, size and media type."""
+    """A finished copy: its key, size in bytes and media type."""
 
     place: str
     size: int
@@ -57,7 +56,7 @@ class Fetched:
 
 
 class FailedError(Exception):
-    """A try came to nothing. `reason` is for people, without addresses; `final`: another one would not help."""
+    """A failed attempt. `reason` is shown to people and contains no URL; `final`: a retry would not help."""
 
     def __init__(self, reason: str, *, final: bool = False, pause: timedelta | None = None) -> None:
         super().__init__(reason)
@@ -70,67 +69,64 @@ class FailedError(Exception):
 
 
 def work(call: CallKey, recording_id: str, now: datetime) -> float | None:
-    """Do what is to be done about a recording; in how many seconds to look at it again, None if never.
-
-    Raises botocore's errors.
-    """
+    """Process a recording. Return the seconds until the next attempt, None if it is done. Raises botocore's errors."""
     item = calls.read(call)
-    found = _named(item, recording_id)
-    if item is None or found is None:
-        # Erased meanwhile, or a better address of it came.
+    recording = _recording(item, recording_id)
+    if item is None or recording is None:
+        # The call was erased, or a later event replaced the recording's URL.
         return None
-    kept = item.recordings.get(recording_id)
-    if kept is None:
-        kept = _begun(item, found, now)
-        if not note(call, recording_id, None, kept):
+    state = item.recordings.get(recording_id)
+    if state is None:
+        state = _first_state(item, recording, now)
+        if not note(call, recording_id, None, state):
             return 1.0
-    if kept.state is not KeptState.WAITING:
+    if state.state is not KeptState.WAITING:
         return None
-    wait = _seconds_till(kept, now)
+    wait = _seconds_until_due(state, now)
     if wait > 0:
         return wait
-    return _try(item, found, kept, now)
+    return _attempt(item, recording, state, now)
 
 
-def _named(item: CallItem | None, recording_id: str) -> Recording | None:
+def _recording(item: CallItem | None, recording_id: str) -> Recording | None:
     return next((one for one in item.fold().recordings if one.id == recording_id), None) if item else None
 
 
-def _begun(item: CallItem, recording: Recording, now: datetime) -> RecordingState:
-    """What the tenant's rules make of a recording that was just named."""
+def _first_state(item: CallItem, recording: Recording, now: datetime) -> RecordingState:
+    """Return the state of a new recording by the tenant's rules."""
     keep = load_settings(item.tenant_id).recordings.keep
     if keep == "nothing":
         return RecordingState(state=KeptState.NOT_KEPT)
     if keep == "copy" or recording.temporary:
         due = now if recording.temporary else now + load(item.provider).recording_delay
         return RecordingState(state=KeptState.WAITING, due=iso(due))
-    # An address that is none can only be asked for.
+    # A value that is not a URL is a reference: only the PBX can resolve it.
     linked = keep == "link" and recording.url.startswith(("https://", "http://"))
     return RecordingState(state=KeptState.LINKED if linked else KeptState.ON_REQUEST)
 
 
-def _seconds_till(kept: RecordingState, now: datetime) -> float:
-    return (datetime.fromisoformat(kept.due) - now).total_seconds() if kept.due else 0.0
+def _seconds_until_due(state: RecordingState, now: datetime) -> float:
+    return (datetime.fromisoformat(state.due) - now).total_seconds() if state.due else 0.0
 
 
-def _try(item: CallItem, recording: Recording, kept: RecordingState, now: datetime) -> float | None:
-    """One try to copy a recording."""
-    trying = replace(kept, tries=kept.tries + 1, due=iso(now + LEASE))
-    if not note(item.key, recording.id, kept, trying):
+def _attempt(item: CallItem, recording: Recording, state: RecordingState, now: datetime) -> float | None:
+    """Attempt to copy a recording. Return the seconds until the next attempt, None if it is done."""
+    trying = replace(state, tries=state.tries + 1, due=iso(now + LEASE))
+    if not note(item.key, recording.id, state, trying):
         return 1.0
     place = recordings.place_of(item.tenant_id, item.key, recording.id)
     try:
         fetched = _finished(place) or fetch_once(item, recording, place, SECONDS)
     except FailedError as error:
-        return _put_off(item, recording.id, trying, error, now)
+        return _schedule_retry(item, recording.id, trying, error, now)
     recordings.watch(Pointer(item.key, recording.id), _next_review(item, now))
     done = replace(
         trying, state=KeptState.KEPT, due=None, reason=None,
         place=fetched.place, size=fetched.size, media_type=fetched.media_type,
     )  # fmt: skip
     if not note(item.key, recording.id, trying, done):
-        # The call was erased, or somebody took it over: whoever has it has the copy too, under the same key.
-        if _named(calls.read(item.key), recording.id) is None:
+        # The call was erased, or another process continued the work: it then uses the copy too, under the same key.
+        if _recording(calls.read(item.key), recording.id) is None:
             recordings.delete(place)
         return None
     logger.info(
@@ -141,13 +137,14 @@ def _try(item: CallItem, recording: Recording, kept: RecordingState, now: dateti
 
 
 def _finished(place: str) -> Fetched | None:
-    found = recordings.find(place)
-    return Fetched(place, *found) if found else None
+    copy = recordings.find(place)
+    return Fetched(place, *copy) if copy else None
 
 
-def _put_off(
+def _schedule_retry(
     item: CallItem, recording_id: str, trying: RecordingState, error: FailedError, now: datetime
 ) -> float | None:
+    """Store the failure and the time of the next attempt, or the final failure."""
     final = error.final or trying.tries > len(PAUSES)
     pause = timedelta(0) if final else max(PAUSES[trying.tries - 1], min(error.pause or timedelta(0), LONGEST_PAUSE))
     after = (
@@ -164,9 +161,9 @@ def _put_off(
 
 
 def note(call: CallKey, recording_id: str, before: RecordingState | None, after: RecordingState) -> bool:
-    """Take a recording from one state to another; False if it is not in the first, or the call is gone.
+    """Change a recording's state from `before` to `after`. Return False if it is not in `before`, or the call is gone.
 
-    Raises botocore's errors.
+    Raises ConflictError after 8 concurrent changes, and botocore's errors.
     """
     for _ in range(_ROUNDS):
         item = calls.read(call)
@@ -177,29 +174,29 @@ def note(call: CallKey, recording_id: str, before: RecordingState | None, after:
         view = {**item.body, **recordings_view(shown, record)} if item.body is not None else None
         if calls.note_recording(item, recording_id, after, view):
             return True
-    raise ConflictError("the call changes too often")
+    raise ConflictError("The call changed too often. Try again.")
 
 
 # ------------------------------------------------------------------ fetching
 
 
 def fetch_once(item: CallItem, recording: Recording, place: str, seconds: float) -> Fetched:
-    """Copy a recording to a place, or raise FailedError with nothing left there; botocore's errors too."""
+    """Copy a recording to a key. Raises FailedError, which leaves no object behind, and botocore's errors."""
     try:
         media = media_of(item, recording)
     except NotFoundError:
-        raise FailedError("its PBX is not connected any more", final=True) from None
+        raise FailedError("The PBX is not connected any more.", final=True) from None
     except HangtagError as error:
         raise FailedError(in_words(error)) from None
     limit = runtime.settings().recording_max_bytes
     try:
         check_host(media.url, load(item.provider).media_hosts)
-        # Where nothing secret goes along, many a PBX in an office speaks without encryption.
+        # Unencrypted only without credentials: many on-premises PBXs serve recordings over plain HTTP.
         with Download(media.url, media.headers, seconds, limit, plain=not media.headers) as download:
             _check_status(download)
             return _copy(download.pieces(), place)
     except TooLargeError:
-        raise FailedError(f"it is over {limit // 1_000_000} MB", final=True) from None
+        raise FailedError(f"The recording is over {limit // 1_000_000} MB.", final=True) from None
     except BadInputError as error:
         raise FailedError(error.message, final=True) from None
     except HangtagError as error:
@@ -207,7 +204,7 @@ def fetch_once(item: CallItem, recording: Recording, place: str, seconds: float)
 
 
 def media_of(item: CallItem, recording: Recording) -> Media:
-    """Where a recording is to be fetched now. Raises what the PBX's door raises, and NotFoundError."""
+    """Return the URL and headers to fetch a recording with. Raises the PBX client's errors, and NotFoundError."""
     if not load(item.provider).supports("recording"):
         return Media(recording.url)
     return open_pbx(item.tenant_id, get_integration(item.tenant_id, item.integration_id)).recording(recording.url)
@@ -216,20 +213,20 @@ def media_of(item: CallItem, recording: Recording) -> Media:
 def _check_status(download: Download) -> None:
     status = download.status
     if status == _GONE:
-        raise FailedError("the PBX has deleted it", final=True)
+        raise FailedError("The PBX has deleted the recording.", final=True)
     if status in _NOT_YET:
-        raise FailedError(f"the PBX does not have it (it answered {status})")
+        raise FailedError(f"The PBX does not have the recording (HTTP {status}).")
     if status not in (200, 206):
-        raise FailedError(f"the PBX answered {status}", pause=_retry_after(download))
+        raise FailedError(f"The PBX returned HTTP {status}.", pause=_retry_after(download))
 
 
 def _retry_after(download: Download) -> timedelta | None:
-    """How long a service wants to be left alone, in seconds or until a date."""
-    said = download.answered.get("retry-after", "")
-    if said.isascii() and said.isdigit() and len(said) < 7:
-        return timedelta(seconds=int(said))
+    """Return the pause in the Retry-After header, which contains seconds or a date; None if absent."""
+    text = download.answered.get("retry-after", "")
+    if text.isascii() and text.isdigit() and len(text) < 7:
+        return timedelta(seconds=int(text))
     try:
-        until = parsedate_to_datetime(said)
+        until = parsedate_to_datetime(text)
         return until - datetime.now(until.tzinfo)
     except (ValueError, TypeError):
         return None
@@ -243,7 +240,7 @@ def _copy(pieces: Iterator[bytes], place: str) -> Fetched:
             break
     kind = media_type(bytes(head[:HEAD_BYTES]))
     if kind is None:
-        raise FailedError("what the PBX serves is no audio")
+        raise FailedError("The file from the PBX is not audio.")
     copy = Copy(place, kind)
     try:
         for piece in chain((bytes(head),), pieces):
@@ -259,10 +256,10 @@ def _copy(pieces: Iterator[bytes], place: str) -> Fetched:
 
 
 def expires_at(item: CallItem, days: int | None) -> datetime | None:
-    """When a call's recordings may not be heard any more; None for never."""
+    """Return the time after which a call's recordings cannot be played; None for never."""
     record = item.fold()
-    begun = record.started_at or (item.events[0].at if item.events else None)
-    return begun + timedelta(days=days) if begun is not None and days is not None else None
+    start = record.started_at or (item.events[0].at if item.events else None)
+    return start + timedelta(days=days) if start is not None and days is not None else None
 
 
 def _next_review(item: CallItem, now: datetime) -> datetime:
@@ -271,21 +268,24 @@ def _next_review(item: CallItem, now: datetime) -> datetime:
 
 
 def review(pointer: Pointer, now: datetime) -> bool:
-    """Look at a copy: whether its time was up. If so it is deleted, else looked at again. Raises botocore's errors."""
+    """Delete a copy whose retention period is over, or schedule its next check. Return True if it was deleted.
+
+    Raises botocore's errors.
+    """
     item = calls.read(pointer.call)
-    kept = item.recordings.get(pointer.recording_id) if item else None
-    if item is None or kept is None or kept.state is not KeptState.KEPT or kept.place is None:
+    state = item.recordings.get(pointer.recording_id) if item else None
+    if item is None or state is None or state.state is not KeptState.KEPT or state.place is None:
         recordings.unwatch(pointer)
         return False
     end = expires_at(item, load_settings(item.tenant_id).recordings.retention_days)
-    if kept.held or end is None or end > now:
+    if state.held or end is None or end > now:
         recordings.watch(pointer, _next_review(item, now))
         return False
-    after = replace(kept, state=KeptState.EXPIRED, place=None)
-    if not note(pointer.call, pointer.recording_id, kept, after):
-        # It was held, or erased, at this very moment.
+    after = replace(state, state=KeptState.EXPIRED, place=None)
+    if not note(pointer.call, pointer.recording_id, state, after):
+        # A hold or an erasure won the race.
         return False
-    recordings.delete(kept.place)
+    recordings.delete(state.place)
     recordings.unwatch(pointer)
     logger.info("recording.expired", extra={"tenant": item.tenant_id})
     return True

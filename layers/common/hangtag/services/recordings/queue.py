@@ -1,4 +1,4 @@
-"""Messages of the recordings queue: which recording of which call is to be looked at."""
+"""Messages of the recordings queue: the recording to process."""
 
 import json
 
@@ -6,14 +6,14 @@ from hangtag import runtime
 from hangtag.store.calls.items import CallKey
 from hangtag.store.db import client
 
-__all__ = ["LONGEST_DELAY_SECONDS", "ask_for"]
+__all__ = ["LONGEST_DELAY_SECONDS", "enqueue"]
 
-# The longest that a queue holds a message back.
+# Longest message delay of SQS.
 LONGEST_DELAY_SECONDS = 900
 
 
-def ask_for(call: CallKey, recording_id: str, seconds: float = 0.0) -> None:
-    """Have a recording looked at, after so many seconds or as soon as a queue can. Raises botocore's errors."""
+def enqueue(call: CallKey, recording_id: str, seconds: float = 0.0) -> None:
+    """Queue a recording for processing in `seconds`, at most 15 minutes. Raises botocore's errors."""
     body = json.dumps({"pk": call.pk, "sk": call.sk, "recording": recording_id})
     delay = min(max(0, round(seconds)), LONGEST_DELAY_SECONDS)
     client.make("sqs").send_message(

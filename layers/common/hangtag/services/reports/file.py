@@ -14,56 +14,56 @@ from hangtag import runtime
 from hangtag.domain.reports import sheet
 from hangtag.domain.reports.report import Kind
 from hangtag.services.reports import rows as report_rows
-from hangtag.services.reports.rows import Asked, Row
+from hangtag.services.reports.rows import ReportRequest, Row
 from hangtag.store.db import client
 
 __all__ = ["HEAD", "LINK_SECONDS", "delete", "in_order", "link", "write"]
 
 HEAD = ("Date", "From", "To", "Contact", "Employee", "Type", "Duration, min", "Recording")
-# S3 takes at least 5 MB in each part but the last.
+# S3 requires at least 5 MB in each part but the last.
 PART_BYTES = 8 * 1024 * 1024
 LINK_SECONDS = 900
-# So many rows are sorted at once; what is more is kept in files meanwhile, each sorted, which are then merged.
+# Rows sorted in memory at once; further rows go to sorted temporary files, which are merged at the end.
 RUN_ROWS = 20_000
 
 
 def folder(tenant_id: str) -> str:
-    """What the keys of a tenant's files begin with: they lie among its exports, and go with these."""
+    """Return the key prefix of a tenant's report files, inside the prefix of its exports, which an erasure deletes."""
     return f"exports/{tenant_id}/reports/"
 
 
 def object_key(tenant_id: str) -> str:
-    """A new file's place in the bucket."""
+    """Return the key of a new file in the bucket."""
     return f"{folder(tenant_id)}{secrets.token_hex(16)}.csv"
 
 
-def write(asked: Asked, has_time: Callable[[], bool]) -> str:
-    """Write the file, in bounded memory; its name in the bucket. Nothing is left of one that was not finished.
+def write(request: ReportRequest, has_time: Callable[[], bool]) -> str:
+    """Write the file in bounded memory, and return its key in the bucket. An unfinished file leaves no object.
 
-    Raises TimeoutError when there is no time left, and botocore's errors.
+    Raises TimeoutError without time left, and botocore's errors.
     """
-    name = object_key(asked.tenant_id)
-    with ExitStack() as held:
-        rows = in_order(asked.kind, report_rows.every(asked, has_time), held, RUN_ROWS)
+    name = object_key(request.tenant_id)
+    with ExitStack() as stack:
+        rows = in_order(request.kind, report_rows.every(request, has_time), stack, RUN_ROWS)
         _upload(name, sheet.lines(HEAD, (_cells(row) for row in rows)), has_time)
     return name
 
 
-def in_order(kind: Kind, rows: Iterable[Row], held: ExitStack, run_rows: int) -> Iterator[Row]:
-    """The rows as files have them. At most `run_rows` are in memory; `held` keeps the others until it is closed."""
+def in_order(kind: Kind, rows: Iterable[Row], stack: ExitStack, run_rows: int) -> Iterator[Row]:
+    """Sort the rows for a file. At most `run_rows` are in memory; `stack` closes the temporary files of the others."""
     runs: list[IO[str]] = []
     run: list[Row] = []
     for row in rows:
         run.append(row)
         if len(run) == run_rows:
-            runs.append(_kept(kind, run, held))
+            runs.append(_spill(kind, run, stack))
             run = []
     run.sort(key=lambda row: _order(kind, row))
     return merge(*map(_read, runs), run, key=lambda row: _order(kind, row))
 
 
-def _kept(kind: Kind, run: list[Row], held: ExitStack) -> IO[str]:
-    file = held.enter_context(TemporaryFile("w+", encoding="utf-8"))  # noqa: SIM115 - `held` closes it
+def _spill(kind: Kind, run: list[Row], stack: ExitStack) -> IO[str]:
+    file = stack.enter_context(TemporaryFile("w+", encoding="utf-8"))  # noqa: SIM115 - `stack` closes it
     for row in sorted(run, key=lambda row: _order(kind, row)):
         file.write(json.dumps(astuple(row)) + "\n")
     file.seek(0)
@@ -77,7 +77,7 @@ def _read(file: IO[str]) -> Iterator[Row]:
 
 
 def _order(kind: Kind, row: Row) -> tuple[str, ...]:
-    """What files are sorted by: contact or employee, date, type, time; just by time where days are the groups."""
+    """Return the sort key of a file: contact or employee, date, type, time; only date and time for reports by day."""
     by_name = {
         Kind.BY_CONTACT: (row.contact or "", row.contact_id or ""),
         Kind.BY_EMPLOYEE: (row.employee or "", row.employee_id or ""),
@@ -115,8 +115,8 @@ def _upload(name: str, lines: Iterable[bytes], has_time: Callable[[], bool]) -> 
         for number, part in enumerate(chain((first, second), parts), start=1):
             if not has_time():
                 raise TimeoutError
-            said = s3.upload_part(**place, UploadId=upload, PartNumber=number, Body=part)
-            done.append({"PartNumber": number, "ETag": said["ETag"]})
+            response = s3.upload_part(**place, UploadId=upload, PartNumber=number, Body=part)
+            done.append({"PartNumber": number, "ETag": response["ETag"]})
         s3.complete_multipart_upload(**place, UploadId=upload, MultipartUpload={"Parts": done})
     except BaseException:
         s3.abort_multipart_upload(**place, UploadId=upload)
@@ -124,14 +124,14 @@ def _upload(name: str, lines: Iterable[bytes], has_time: Callable[[], bool]) -> 
 
 
 def _parts(lines: Iterable[bytes]) -> Iterator[bytes]:
-    held = bytearray()
+    buffer = bytearray()
     for line in lines:
-        held += line
-        if len(held) >= PART_BYTES:
-            yield bytes(held)
-            held = bytearray()
-    if held:
-        yield bytes(held)
+        buffer += line
+        if len(buffer) >= PART_BYTES:
+            yield bytes(buffer)
+            buffer = bytearray()
+    if buffer:
+        yield bytes(buffer)
 
 
 def delete(name: str) -> None:
@@ -140,7 +140,7 @@ def delete(name: str) -> None:
 
 
 def link(name: str, kind: str, first: str, last: str) -> str:
-    """An address from which a file may be fetched for 15 minutes, under a name that says what it is."""
+    """Return a download URL for a file, valid for 15 minutes, with a descriptive file name."""
     place = {
         "Bucket": runtime.settings().files_bucket,
         "Key": name,

@@ -1,4 +1,4 @@
-"""Which hours of reports a change of the table concerns. Imports little: it lies on the tracker's path."""
+"""Marks of the report hours that a change of the table concerns. Imports little, because the tracker imports it."""
 
 import json
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from hangtag.store.reports.marks import hour_of
 
 
 def note_change(record: Mapping[str, Any]) -> None:
-    """Mark the hours that a change of a call, or of a missed call, concerns. `record` is the stream's.
+    """Mark the hours that a change of a call or of a missed call concerns. `record` is the stream record.
 
     Raises botocore's errors.
     """
@@ -25,7 +25,7 @@ def note_change(record: Mapping[str, Any]) -> None:
 
 
 def _hour(body: Mapping[str, Any]) -> datetime | None:
-    """The UTC hour of a call that began, or of a missed call that was returned."""
+    """Return the UTC hour of a call that began, or of a returned missed call."""
     if "returned_at" in body:
         return hour_of(datetime.fromisoformat(body["at"])) if body["returned_at"] else None
     return hour_of(datetime.fromisoformat(body["started_at"])) if body.get("started_at") else None

@@ -1,4 +1,4 @@
-"""The calls of a report, one by one: page by page, the newest first, or all of them in the order of a file."""
+"""Rows of a report, one for each call: in pages, the newest first, or all of them for a file."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ from hangtag.domain.reports.report import Filters, Kind, Period, Viewer, accepts
 from hangtag.store.db.listing import Place, Span, by_day
 from hangtag.store.reports import names as report_names
 
-# Local days begin at most so far from those of UTC.
+# Upper bound for the offset of a local day from the UTC day.
 _WIDEST = timedelta(days=1)
 _PAGE = 200
 _WORDS = {Reach.MISSED: "missed", Reach.UNREACHED: "unreached"}
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What a report is asked for: by whom, of which local days, and which of the calls."""
+class ReportRequest:
+    """Request for a report: the viewer, the local days and the filters."""
 
     tenant_id: str
     kind: Kind
@@ -29,7 +29,7 @@ class Asked:
     viewer: Viewer
 
     def accepts(self, body: Body) -> bool:
-        """Whether a call is a row of this report."""
+        """Return True if a call is a row of this report."""
         if not facts.counts(body):
             return False
         day = facts.started(body).astimezone(self.zone).date()
@@ -37,7 +37,7 @@ class Asked:
 
     @property
     def span(self) -> Span:
-        """The UTC days that its days touch."""
+        """UTC days that overlap the report's local days."""
         first = datetime.combine(self.period.first, time(), UTC) - _WIDEST
         last = datetime.combine(self.period.last, time(), UTC) + _WIDEST
         return Span(first.date(), last.date())
@@ -60,17 +60,17 @@ class Row:
     recording: str | None
 
 
-def page(asked: Asked, start: Place | None, limit: int) -> tuple[list[Row], Place | None]:
-    """Up to `limit` rows, and where to go on. Raises botocore's errors."""
-    bodies, following = by_day(asked.tenant_id, "CALLS", asked.span, start, limit, asked.accepts)
-    return list(_rows(asked, bodies)), following
+def page(request: ReportRequest, start: Place | None, limit: int) -> tuple[list[Row], Place | None]:
+    """Return up to `limit` rows, and the start of the next page. Raises botocore's errors."""
+    bodies, following = by_day(request.tenant_id, "CALLS", request.span, start, limit, request.accepts)
+    return list(_rows(request, bodies)), following
 
 
-def every(asked: Asked, has_time: Callable[[], bool]) -> Iterator[Row]:
-    """All rows, the newest first. Raises TimeoutError when time is up, and botocore's errors."""
+def every(request: ReportRequest, has_time: Callable[[], bool]) -> Iterator[Row]:
+    """Yield all rows, the newest first. Raises TimeoutError when the time is up, and botocore's errors."""
     start: Place | None = None
     while True:
-        rows, start = page(asked, start, _PAGE)
+        rows, start = page(request, start, _PAGE)
         yield from rows
         if start is None:
             return
@@ -78,19 +78,19 @@ def every(asked: Asked, has_time: Callable[[], bool]) -> Iterator[Row]:
             raise TimeoutError
 
 
-def _rows(asked: Asked, bodies: Iterable[Body]) -> Iterator[Row]:
+def _rows(request: ReportRequest, bodies: Iterable[Body]) -> Iterator[Row]:
     shown = list(bodies)
-    contacts = report_names.contacts(asked.tenant_id, {body.get("contact_id") for body in shown})
-    employees = report_names.employees(asked.tenant_id, {facts.employee_of(body) for body in shown})
+    contacts = report_names.contacts(request.tenant_id, {body.get("contact_id") for body in shown})
+    employees = report_names.employees(request.tenant_id, {facts.employee_of(body) for body in shown})
     for body in shown:
         contact, employee = body.get("contact_id"), facts.employee_of(body)
-        began = facts.started(body).astimezone(asked.zone)
+        began = facts.started(body).astimezone(request.zone)
         reach = facts.reach_of(body)
         yield Row(
             call_id=str(body["id"]),
             date=began.date().isoformat(),
             time_from=f"{began:%H:%M:%S}",
-            time_to=_clock(body.get("ended_at"), asked.zone),
+            time_to=_clock(body.get("ended_at"), request.zone),
             contact_id=contact,
             contact=contacts.get(contact) if contact else None,
             employee_id=employee,

@@ -1,40 +1,40 @@
-"""Step 2a: the phone rings; find out who calls, and make the contact of an unknown caller.
+"""Caller lookup: the contact of a ringing call, created if the caller is unknown.
 
-A message to the tags function, not a part of the tracker: an outside CRM may be asked, and must not hold up the stream.
+Runs in the tags function, not in the tracker: a request to an external CRM must not delay the stream.
 """
 
 from hangtag.domain.calls.fold import Call
 from hangtag.errors import NotFoundError
 from hangtag.observability import logger
-from hangtag.services.tags.contacts import may_be_met, with_contact
-from hangtag.services.tags.match_click import joined
+from hangtag.services.tags.contacts import will_be_tagged, with_contact
+from hangtag.services.tags.match_click import with_click
 from hangtag.services.tags.snapshot import resolve
 from hangtag.store.calls import items as calls
 
 
 def lookup_caller(key: calls.CallKey) -> bool:
-    """Note on the call who the other party is; false if the call is over or gone. Raises botocore's errors."""
+    """Store the caller's contact on the call. Return False if the call is over or gone. Raises botocore's errors."""
     item = calls.read(key)
     call = item.fold() if item is not None else None
-    if item is None or call is None or call.closed or _is_met(item, call):
+    if item is None or call is None or call.closed or _is_complete(item, call):
         return False
     try:
-        item = joined(item, call)
-        resolution = resolve(item.tenant_id, item.integration_id, call, None)
-        unknown = resolution.contact is None
-        if may_be_met(call, resolution):
-            resolution = with_contact(item.tenant_id, key.digest, call, resolution, over=False)
+        item = with_click(item, call)
+        snapshot = resolve(item.tenant_id, item.integration_id, call, None)
+        unknown = snapshot.contact is None
+        if will_be_tagged(call, snapshot):
+            snapshot = with_contact(item.tenant_id, key.digest, call, snapshot, over=False)
     except NotFoundError:
-        # The tenant was erased while its call was on.
+        # The tenant was erased during the call.
         return False
-    contact_id = resolution.contact.id if resolution.contact else None
-    made = unknown and contact_id is not None
-    calls.meet(key, calls.Met(contact_id, answered=call.answered_by is not None, made=made))
+    contact_id = snapshot.contact.id if snapshot.contact else None
+    created = unknown and contact_id is not None
+    calls.meet(key, calls.Met(contact_id, answered=call.answered_by is not None, made=created))
     logger.info("call.caller_found", extra={"tenant": item.tenant_id, "known": contact_id is not None})
     return True
 
 
-def _is_met(item: calls.CallItem, call: Call) -> bool:
-    """Whether another message did it: several may be sent for one ring."""
-    met = item.met
-    return met is not None and (met.contact_id is not None or met.answered or call.answered_by is None)
+def _is_complete(item: calls.CallItem, call: Call) -> bool:
+    """Return True if another message did the lookup: several can be sent for one ring."""
+    lookup = item.met
+    return lookup is not None and (lookup.contact_id is not None or lookup.answered or call.answered_by is None)

@@ -1,4 +1,4 @@
-"""The contact of a number that nobody has: made once, whoever asks first."""
+"""Contacts of unknown callers: one for each number, even if several processes look it up at once."""
 
 from dataclasses import replace
 
@@ -11,59 +11,62 @@ from hangtag.services.tags.snapshot import PartySnapshot
 from hangtag.store.office import contacts, employees
 
 
-def with_contact(tenant_id: str, origin: str, call: Call, resolution: PartySnapshot, *, over: bool) -> PartySnapshot:
-    """The resolution with a new contact, if the tenant wants one for this call and there is none.
+def with_contact(tenant_id: str, origin: str, call: Call, snapshot: PartySnapshot, *, over: bool) -> PartySnapshot:
+    """Add a new contact to the snapshot if the tenant's rules create one for this call and it has none.
 
-    `origin` is the digest of the call's key, `over` whether the call is. Raises botocore's errors.
+    `origin` is the digest of the call's key; `over`: the call has ended. Raises botocore's errors.
     """
-    if not resolution.fillable or resolution.number is None or not _wanted(call, resolution.unknown.create):
-        return resolution
-    supervisor = resolution.first_person(call)
-    known = supervisor.id if supervisor and over else None
-    # None at once where there is no CRM outside, and soon where it does not answer.
-    outside = lookup.find_contact(tenant_id, resolution.number)
-    made = contacts.create_unknown(
+    if not snapshot.fillable or snapshot.number is None or not _creates_contact(call, snapshot.unknown.create):
+        return snapshot
+    supervisor = snapshot.first_person(call)
+    participant_id = supervisor.id if supervisor and over else None
+    # Returns None at once without an external CRM, and within its time limit if the CRM does not respond.
+    outside = lookup.find_contact(tenant_id, snapshot.number)
+    contact = contacts.create_unknown(
         tenant_id,
-        resolution.number,
-        name=outside.name if outside else resolution.unknown.name.replace("{number}", resolution.number),
-        supervisor_id=_named(tenant_id, outside) or resolution.unknown.supervisor_id or known,
+        snapshot.number,
+        name=outside.name if outside else snapshot.unknown.name.replace("{number}", snapshot.number),
+        supervisor_id=_supervisor_in_crm(tenant_id, outside) or snapshot.unknown.supervisor_id or participant_id,
         origin=origin,
         external_id=outside.external_id if outside else None,
     )
-    return replace(resolution, contact=Person(made.id, made.name), supervisor_id=made.supervisor_id)
+    return replace(snapshot, contact=Person(contact.id, contact.name), supervisor_id=contact.supervisor_id)
 
 
-def _named(tenant_id: str, outside: FoundContact | None) -> str | None:
-    """The employee whom the CRM outside names as responsible, by id or e-mail; None if it is nobody here."""
-    said = outside.supervisor_external if outside else None
-    if said is None:
+def _supervisor_in_crm(tenant_id: str, outside: FoundContact | None) -> str | None:
+    """Return the employee that the external CRM lists as supervisor, by id or e-mail; None if unknown here."""
+    name = outside.supervisor_external if outside else None
+    if name is None:
         return None
     everybody = employees.everybody(tenant_id)
-    return next((one.id for one in everybody if said == one.id or _same_address(said, one.email)), None)
+    return next((one.id for one in everybody if name == one.id or _is_email_of(name, one.email)), None)
 
 
-def _same_address(said: str, email: str | None) -> bool:
-    return email is not None and said.casefold() == email.casefold()
+def _is_email_of(name: str, email: str | None) -> bool:
+    return email is not None and name.casefold() == email.casefold()
 
 
-def with_supervisor(tenant_id: str, origin: str, call: Call, resolution: PartySnapshot) -> PartySnapshot:
-    """Give the contact that this call made while it rang its supervisor: who answered, else who was rung first."""
-    person = resolution.first_person(call)
-    if resolution.contact is None or resolution.supervisor_id is not None or person is None:
-        return resolution
-    given = contacts.set_supervisor_if_unset(tenant_id, resolution.contact.id, person.id, origin)
-    return replace(resolution, supervisor_id=person.id) if given else resolution
+def with_supervisor(tenant_id: str, origin: str, call: Call, snapshot: PartySnapshot) -> PartySnapshot:
+    """Set the supervisor of the contact that this call created while it rang.
+
+    The supervisor is the employee who answered, or the first one who was rung.
+    """
+    person = snapshot.first_person(call)
+    if snapshot.contact is None or snapshot.supervisor_id is not None or person is None:
+        return snapshot
+    changed = contacts.set_supervisor_if_unset(tenant_id, snapshot.contact.id, person.id, origin)
+    return replace(snapshot, supervisor_id=person.id) if changed else snapshot
 
 
-def may_be_met(call: Call, resolution: PartySnapshot) -> bool:
-    """Whether a call that rings is one that will leave a tag, as far as can be told now."""
-    rung = any(extension in resolution.mapped for extension in call.extensions)
-    verdict = classify(call, mapped=resolution.mapped, external_is_employee=resolution.external_is_employee)
+def will_be_tagged(call: Call, snapshot: PartySnapshot) -> bool:
+    """Return True if a ringing call will have a tag, as far as its events show."""
+    rung = any(extension in snapshot.mapped for extension in call.extensions)
+    verdict = classify(call, mapped=snapshot.mapped, external_is_employee=snapshot.external_is_employee)
     return rung and verdict.skip is None
 
 
-def _wanted(call: Call, create: str) -> bool:
-    """By the tenant's setting; an answered call is one that somebody talked in."""
+def _creates_contact(call: Call, create: str) -> bool:
+    """Apply the tenant's setting. An answered call is one that an employee talked in."""
     if create == "answered_only":
         return call.answered_by is not None and call.outcome in (None, "success")
     return create == "always"

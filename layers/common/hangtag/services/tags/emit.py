@@ -16,7 +16,7 @@ from hangtag.observability import logger
 from hangtag.services.calls.view import call_view
 from hangtag.services.tags import missed_calls
 from hangtag.services.tags.facts import EmissionFacts, load_facts
-from hangtag.services.tags.match_click import joined
+from hangtag.services.tags.match_click import with_click
 from hangtag.services.tags.placement import new_task
 from hangtag.services.tags.snapshot import from_json, to_json
 from hangtag.store.calls import items as calls
@@ -26,7 +26,7 @@ from hangtag.store.db.clock import now
 from hangtag.store.integrations import unmapped_extensions
 from hangtag.store.office import contacts, tasks
 
-# A round is lost only to an event that came in between, or to another emission of the same call.
+# A round is lost only to an event that arrived in between, or to another emission of the same call.
 MAX_ROUNDS = 5
 
 Writes = tuple[Mapping[str, Any], ...]
@@ -50,17 +50,17 @@ def emit(key: calls.CallKey, *, first: bool, fill: bool = False) -> str:
         call = item.fold()
         if not call.closed:
             if first and not calls.raise_attempt(item, datetime.now(UTC)):
-                # An event came in between. If it closed the call, no other execution waits for that.
+                # An event arrived in between. If it closed the call, no other execution waits for it.
                 continue
             return "open"
         try:
-            done = _emit(item, call, fill=fill)
+            outcome = _emit(item, call, fill=fill)
         except NotFoundError:
-            # The tenant was erased during its call.
+            # The tenant was erased during the call.
             return "gone"
-        if done is not None:
-            logger.info("tag.written", extra={"tenant": item.tenant_id, "tag": key.digest, "outcome": done})
-            return done
+        if outcome is not None:
+            logger.info("tag.written", extra={"tenant": item.tenant_id, "tag": key.digest, "outcome": outcome})
+            return outcome
         # A contact can have been created in between.
         fill = True
     raise EmissionContestedError(key.digest)
@@ -68,7 +68,7 @@ def emit(key: calls.CallKey, *, first: bool, fill: bool = False) -> str:
 
 def _emit(item: calls.CallItem, call: Call, *, fill: bool) -> str | None:
     """Run one round. Return None if another process won it."""
-    item = joined(item, call)
+    item = with_click(item, call)
     stored = tags.load(item.tenant_id, item.key.digest)
     if stored is None or _is_outdated(item, call, stored, fill=fill):
         facts = load_facts(item, call, stored, fill=fill)
@@ -107,7 +107,7 @@ def _write(facts: EmissionFacts, plan: TagPlan) -> tags.Emission | None:
 
 def _emission(facts: EmissionFacts, plan: TagPlan) -> tags.Emission:
     item, call, stored = facts.item, facts.call, facts.stored
-    snapshot = replace(facts.snapshot, placed=plan.placed, told=facts.snapshot.told or plan.notify)
+    snapshot = replace(facts.snapshot, placed=plan.placed, notified=facts.snapshot.notified or plan.notify)
     person = snapshot.person_of(call.answered_by)
     people = snapshot.people_of(call)
     revision = stored.revision + 1 if stored else 1

@@ -38,7 +38,7 @@ class EmissionFacts:
 
 
 def load_facts(item: calls.CallItem, call: Call, stored: tags.Emission | None, *, fill: bool = False) -> EmissionFacts:
-    """Read the facts of a closed call's next revision. Creates the contact of an unknown caller if the tenant wants it.
+    """Read the facts of a closed call's next revision. Creates the contact of an unknown caller by the tenant's rules.
 
     `fill`: look up again a contact that was not known. Raises NotFoundError for an erased tenant, and botocore's
     errors.
@@ -67,7 +67,7 @@ def load_facts(item: calls.CallItem, call: Call, stored: tags.Emission | None, *
             placed=snapshot.placed,
             definitions=snapshot.definitions,
             time_zone=snapshot.time_zone,
-            notified=snapshot.told,
+            notified=snapshot.notified,
         ),
     )
     if verdict.tag is not None:
@@ -76,9 +76,9 @@ def load_facts(item: calls.CallItem, call: Call, stored: tags.Emission | None, *
 
 
 def _with_outside_task(facts: EmissionFacts) -> EmissionFacts:
-    """Add the contact's task in an external CRM, where the rule found none here."""
-    rule_found_none = facts.tag.rule.needs_tasks and facts.tag.placement.task is None
-    if stays(facts.tag) or not rule_found_none or choose(facts.tag).why not in NO_TASK:
+    """Add the contact's task in an external CRM if no task here matches the rule."""
+    has_no_match = facts.tag.rule.needs_tasks and facts.tag.placement.task is None
+    if stays(facts.tag) or not has_no_match or choose(facts.tag).why not in NO_TASK:
         return facts
     task = outside_task(facts.item, facts.snapshot)
     if task is None:
@@ -93,7 +93,7 @@ def _with_outside_task(facts: EmissionFacts) -> EmissionFacts:
 
 
 def _with_missed_call(facts: EmissionFacts) -> EmissionFacts:
-    """Add the missed call as stored, and who is responsible for the contact of a new one."""
+    """Add the stored missed call, and for a new one the employees responsible for the contact."""
     item, verdict = facts.item, facts.tag.verdict
     missed = None
     if facts.stored is not None:

@@ -1,4 +1,4 @@
-"""Step 4: a number without a contact has one now; the tags that lack it get it, once."""
+"""Late contacts: amendment of the tags of a number that had no contact when they were written."""
 
 from hangtag.observability import logger
 from hangtag.services.tags.emit import emit
@@ -6,13 +6,13 @@ from hangtag.store.calls import tags
 
 
 def fill(tenant_id: str, number: str) -> int:
-    """Amend every tag that waits for the contact of a number (E.164); how many there were. Raises botocore's errors."""
+    """Amend every tag that waits for the contact of a number (E.164). Return their number. Raises botocore's errors."""
     count = 0
     for tag_id in tags.awaiting(tenant_id, number):
-        found = tags.load(tenant_id, tag_id)
-        if found is None or found.awaits is None:
+        emission = tags.load(tenant_id, tag_id)
+        if emission is None or emission.awaits is None:
             continue
-        emit(found.call, first=False, fill=True)
+        emit(emission.call, first=False, fill=True)
         count += 1
     if count:
         logger.info("tag.contact_filled", extra={"tenant": tenant_id, "tags": count})

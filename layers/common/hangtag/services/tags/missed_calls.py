@@ -1,4 +1,4 @@
-"""The queue of missed calls, as emission keeps it: what is missed joins it, what was talked about leaves it."""
+"""Missed-call queue: emission adds missed calls, and marks them as returned after a call with the number."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -20,7 +20,7 @@ Writes = tuple[Mapping[str, Any], ...]
 
 
 def at_of(tag: Tag) -> str:
-    """When the call of a tag was, as text that sorts by time."""
+    """Return the time of a tag's call, as text that sorts by time."""
     return tag.at.astimezone(UTC).isoformat(timespec="seconds")
 
 
@@ -54,19 +54,19 @@ def _missed(facts: EmissionFacts, tag: Tag) -> MissedCall:
 
 
 def note_talk(item: calls.CallItem, tag: Tag, snapshot: PartySnapshot) -> None:
-    """Record that somebody talked to the number, before the tag is written.
+    """Record a conversation with the number before the tag is written.
 
-    A missed call of that number that is queued meanwhile either sees this record or is seen by `after_tag`.
+    A missed call of the number that is queued at the same time either reads this record, or `after_tag` finds it.
     """
     missed_calls.note_talk(item.tenant_id, snapshot.e164, item.public_id, at_of(tag))
 
 
-def after_tag(tenant_id: str, tag: Mapping[str, Any], resolution: PartySnapshot) -> None:
-    """Mark what was returned: by the call of this tag, or by one that was heard of before. May be repeated.
+def after_tag(tenant_id: str, tag: Mapping[str, Any], snapshot: PartySnapshot) -> None:
+    """Mark missed calls as returned, by the call of this tag or by an earlier conversation. Repeats are safe.
 
-    `tag` is its JSON.
+    `tag` is the tag's JSON.
     """
-    number = resolution.e164
+    number = snapshot.e164
     if not number:
         return
     if tag["type"] == TagType.CALL:

@@ -1,7 +1,7 @@
-"""Who is told of a missed call, and how: the outside CRM, and employees by e-mail.
+"""Notifications of missed calls: to the external CRM, and to employees by e-mail.
 
-Both go through the outbox. Each employee is told by e-mail once for a missed call; only if the answer of the mail
-service is lost on its way may it be twice, since that service takes no key to know a repeated mail by.
+Both go through the outbox. Each employee receives one e-mail for a missed call. A lost response of the mail service can
+cause a second one, because the service has no idempotency key.
 """
 
 from collections.abc import Iterable
@@ -24,37 +24,37 @@ from hangtag.store.office.tenants import get_tenant
 
 __all__ = ["email", "puts", "recipients"]
 
-# What the mail service says of a mail that it will not take the next time either.
+# Error codes of the mail service for which a retry does not help.
 _REFUSED = frozenset({"BadRequestException", "MessageRejected", "NotFoundException"})
 
 
 def recipients(
     notices: MissedCallNotificationSettings, supervisor_ids: Iterable[str], rung_ids: Iterable[str]
 ) -> tuple[str, ...]:
-    """The employees to be told of a missed call, each once, in the order: supervisors, who was rung, who is named."""
-    wanted: list[str] = []
+    """Return the employees to notify of a missed call: supervisors, rung employees, configured ones; no duplicates."""
+    employee_ids: list[str] = []
     if notices.supervisor:
-        wanted += supervisor_ids
+        employee_ids += supervisor_ids
     if notices.rung:
-        wanted += rung_ids
-    wanted += notices.employee_ids
-    return tuple(dict.fromkeys(wanted))
+        employee_ids += rung_ids
+    employee_ids += notices.employee_ids
+    return tuple(dict.fromkeys(employee_ids))
 
 
 def puts(tenant_id: str, missed: MissedCall, notices: MissedCallNotificationSettings) -> list[dict[str, Any]]:
-    """What tells of a missed call, to be written with it: at most two TransactItems of the low-level client."""
+    """Return the notifications to write with a missed call: at most two TransactItems of the low-level client."""
     at = now()
-    told = outbox.puts(tenant_id, "missed_call", missed.id, 1, {"missed_call": missed.to_json()}, at)
+    messages = outbox.puts(tenant_id, "missed_call", missed.id, 1, {"missed_call": missed.to_json()}, at)
     if notices.email and missed.recipients and runtime.settings().email_from:
         data = {"missed_call": missed.to_json()}
-        told.append(outbox.as_put(outbox.entry(tenant_id, outbox.EMAIL, missed.id, 1, data, at)))
-    return told
+        messages.append(outbox.as_put(outbox.entry(tenant_id, outbox.EMAIL, missed.id, 1, data, at)))
+    return messages
 
 
 def email(tenant_id: str, employee_id: str, missed: MissedCall) -> Fault | None:
-    """Tell one employee by e-mail. Returns None when the mail service took it, or nobody is there to be told.
+    """Send one employee the e-mail. Return None if the mail service accepted it, or the employee has no address.
 
-    Raises RefusedMailError when trying again is of no use.
+    Raises RefusedMailError if a retry would not help.
     """
     sender = runtime.settings().email_from
     address = _address(tenant_id, employee_id)
@@ -76,18 +76,18 @@ def email(tenant_id: str, employee_id: str, missed: MissedCall) -> Fault | None:
         code = error.response["Error"]["Code"]
         if code in _REFUSED:
             raise RefusedMailError(code) from error
-        return Fault(None, f"the mail service refuses for now ({code})")
+        return Fault(None, f"The mail service rejected the e-mail for now ({code}).")
     except BotoCoreError:
-        return Fault(None, "the mail service did not answer")
+        return Fault(None, "The mail service did not answer.")
     return None
 
 
 class RefusedMailError(Exception):
-    """The mail service will never take this mail; the message is its code."""
+    """A permanent rejection by the mail service; the message is its error code."""
 
 
 def compose(tenant_id: str, missed: MissedCall) -> tuple[str, str]:
-    """Subject and text of the mail on a missed call, in the tenant's time zone."""
+    """Return subject and text of the e-mail about a missed call, in the tenant's time zone."""
     who = _who(tenant_id, missed)
     zone = ZoneInfo(get_tenant(tenant_id).time_zone)
     at = datetime.fromisoformat(missed.at).astimezone(zone)
@@ -107,7 +107,7 @@ def _who(tenant_id: str, missed: MissedCall) -> str:
         except NotFoundError:
             name = None
     shown = name or missed.number or "a withheld number"
-    # A subject is one line, whatever a contact is called.
+    # A subject is one line; a contact's name can contain line breaks.
     return "".join(character if character.isprintable() else " " for character in shown)
 
 
@@ -119,5 +119,5 @@ def _address(tenant_id: str, employee_id: str) -> str | None:
 
 
 def _mails() -> Any:
-    # One attempt: whether a mail whose answer was lost is sent again is decided by the outbox.
+    # One attempt: the outbox decides about retries.
     return client.make("sesv2", connect=2.0, read=5.0, attempts=1)

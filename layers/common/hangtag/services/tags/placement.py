@@ -20,7 +20,7 @@ __all__ = ["new_task", "outside_task", "with_placement"]
 
 
 def with_placement(item: calls.CallItem, facts: TagFacts) -> TagFacts:
-    """Add the facts that the place of the tag depends on. Reads only what the rule looks at.
+    """Add the facts that the place of the tag depends on. Reads only what the rule needs.
 
     Raises botocore's errors.
     """
@@ -32,8 +32,8 @@ def with_placement(item: calls.CallItem, facts: TagFacts) -> TagFacts:
     placement = replace(placement, from_task_exists=exists)
     contact = facts.parties.contact
     if contact is not None and not exists and facts.verdict.tag is TagType.CALL and facts.rule.needs_tasks:
-        found = (task for task in _tasks_of(item.tenant_id, contact.id) if facts.rule.accepts(task))
-        placement = replace(placement, task=next(found, None))
+        matches = (task for task in _tasks_of(item.tenant_id, contact.id) if facts.rule.accepts(task))
+        placement = replace(placement, task=next(matches, None))
     return replace(facts, placement=placement)
 
 
@@ -43,41 +43,41 @@ def _tasks_of(tenant_id: str, contact_id: str) -> Iterator[TaskFacts]:
         yield TaskFacts(task.id, task.status == "open", facts)
 
 
-def outside_task(item: calls.CallItem, resolution: PartySnapshot) -> tasks.Task | None:
-    """Return the contact's last task in the external CRM as a task of ours; None if it has none or does not answer.
+def outside_task(item: calls.CallItem, snapshot: PartySnapshot) -> tasks.Task | None:
+    """Return the contact's last task in the external CRM as a new task; None if it has none or does not respond.
 
-    The id is derived from the CRM's own, so that all calls of that task share one task here.
+    The id is derived from the CRM's own, so all calls of that task share one task here.
     """
-    if resolution.contact is None or crm.load(item.tenant_id) is None:
+    if snapshot.contact is None or crm.load(item.tenant_id) is None:
         return None
     try:
-        contact = contacts.get_contact(item.tenant_id, resolution.contact.id)
+        contact = contacts.get_contact(item.tenant_id, snapshot.contact.id)
     except NotFoundError:
         return None
     if contact.external_id is None:
         return None
-    rule = resolution.attach
+    rule = snapshot.attach
     conditions = rule.conditions if rule.to == "last_task_matching" else ()
-    found = lookup.last_task(item.tenant_id, contact.external_id, conditions, rule.logic if conditions else None)
-    if found is None:
+    task = lookup.last_task(item.tenant_id, contact.external_id, conditions, rule.logic if conditions else None)
+    if task is None:
         return None
     return tasks.Task(
-        id=digest("external task", item.tenant_id, found.external_id),
-        title=found.title,
+        id=digest("external task", item.tenant_id, task.external_id),
+        title=task.title,
         contact_ids=(contact.id,),
         created_at=iso(now()),
-        external_id=found.external_id,
+        external_id=task.external_id,
     )
 
 
-def new_task(item: calls.CallItem, resolution: PartySnapshot) -> tasks.Task:
+def new_task(item: calls.CallItem, snapshot: PartySnapshot) -> tasks.Task:
     """Return the task of a call from the tenant's template. Its id is derived from the call's, so repeats are safe."""
-    contact = resolution.contact
+    contact = snapshot.contact
     return tasks.task_from_template(
-        resolution.attach.task,
+        snapshot.attach.task,
         task_id=_task_id(item),
         contact=(contact.id, contact.name) if contact else None,
-        number=resolution.number or "",
+        number=snapshot.number or "",
         call_id=item.public_id,
         created_at=iso(now()),
     )

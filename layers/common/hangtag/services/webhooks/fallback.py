@@ -1,6 +1,6 @@
-"""What a parked delivery must keep secret: its address holds the webhook's token.
+"""Encryption of the URL of a queued webhook request, because the URL contains the endpoint's token.
 
-Off the webhook's usual path: it loads `cryptography`, and only when the table refuses.
+Off the webhook's usual path: loads `cryptography`, and only when the table rejects a write.
 """
 
 import base64
@@ -12,12 +12,12 @@ __all__ = ["seal", "unseal"]
 
 
 def seal(text: str, token_keys: str) -> str:
-    """The text encrypted under the stack's newest key. `token_keys` are the stack's keys, separated by commas."""
+    """Encrypt text under the stack's newest key. `token_keys` are the stack's keys, separated by commas."""
     return _fernet(token_keys).encrypt(text.encode("utf-8", "surrogatepass")).decode("ascii")
 
 
 def unseal(sealed: str, token_keys: str) -> str:
-    """The inverse of `seal`; "" if none of the keys opens it. What needs the text then fails to verify."""
+    """Decrypt the result of `seal`; "" if none of the keys fits. A signature over the text then fails to verify."""
     try:
         return _fernet(token_keys).decrypt(sealed.encode()).decode("utf-8", "surrogatepass")
     except InvalidToken:
@@ -30,5 +30,5 @@ def _fernet(token_keys: str) -> MultiFernet:
 
 
 def _derived(key: str) -> bytes:
-    # The stack's keys are random; a purpose of its own keeps this use apart from the tokens' MAC.
+    # The stack's keys are random; the purpose separates this use from the tokens' MAC.
     return base64.urlsafe_b64encode(hashlib.sha256(b"hangtag parked delivery\0" + key.encode()).digest())

@@ -1,7 +1,7 @@
-"""Step 1: a delivery comes in, is verified, and its events join their calls.
+"""Webhook requests: authentication, parsing, ingestion and the response, with the fallback queue behind them.
 
-The webhook's path: imports are counted here (tests/unit/test_import_budget.py). What is needed only now and then is
-imported where it is used.
+On the webhook's path: tests/unit/test_import_budget.py counts the imports. Rarely needed modules are imported where
+they are used.
 """
 
 import base64
@@ -26,14 +26,15 @@ from hangtag.providers.base import (
     WebhookResponse,
 )
 from hangtag.runtime import Settings
-from hangtag.services.webhooks import ingest
+from hangtag.services.webhooks import ingest as ingestion
 from hangtag.store.calls.events import Source
 from hangtag.store.db import client
 from hangtag.store.integrations import endpoints
+from hangtag.store.integrations.endpoints import LogReason, WebhookEndpoint
 
 MAX_BODY_BYTES = 64 * 1024
 AWS_ERRORS = (BotoCoreError, ClientError)
-# The same for every token that leads nowhere, whatever the reason.
+# Identical for every invalid token, so that the response does not reveal the reason.
 NOT_FOUND = WebhookResponse(404, '{"type":"about:blank","title":"Not Found","status":404}', "application/problem+json")
 TOO_LARGE = WebhookResponse(
     413, '{"type":"about:blank","title":"Content Too Large","status":413}', "application/problem+json"
@@ -41,20 +42,20 @@ TOO_LARGE = WebhookResponse(
 UNAVAILABLE = WebhookResponse(
     503, '{"type":"about:blank","title":"Service Unavailable","status":503}', "application/problem+json"
 )
-# Said when a delivery is parked before it could be understood: no data, and success.
+# Response to a request that is queued before it was parsed: a success without data.
 QUEUED = WebhookResponse(200, "{}")
-_UNKNOWN = "of a kind that is not known here; it was kept, and changed nothing"
+_UNKNOWN = "Unknown event type. The request was logged and changed nothing."
 
 
 class QueuedWebhook(NamedTuple):
-    """One webhook request. Its token is held as a hash only, so that a parked delivery does not spread it."""
+    """One webhook request. Holds the token's hash only, so the fallback queue never contains a token."""
 
     provider: str
     token_hash: str
     request: WebhookRequest
 
     def to_message(self, token_keys: str) -> str:
-        """The delivery as a message of the fallback queue. Its address, which holds the token, is sealed."""
+        """Encode the request for the fallback queue. The URL contains the token and is encrypted."""
         from hangtag.services.webhooks.fallback import seal
 
         request = self.request
@@ -76,64 +77,37 @@ class QueuedWebhook(NamedTuple):
 
     @classmethod
     def from_message(cls, text: str, token_keys: str) -> "QueuedWebhook":
-        """The inverse of `to_message`."""
+        """Decode a message of `to_message`."""
         from hangtag.services.webhooks.fallback import unseal
 
-        said: Mapping[str, Any] = json.loads(text)
+        message: Mapping[str, Any] = json.loads(text)
         return cls(
-            provider=said["provider"],
-            token_hash=said["token_hash"],
+            provider=message["provider"],
+            token_hash=message["token_hash"],
             request=WebhookRequest(
-                method=said["method"],
-                path=said["path"],
-                query=said["query"],
-                headers=said["headers"],
-                body=base64.b64decode(said["body"]),
-                arrived_at=datetime.fromtimestamp(said["arrived_at"], UTC),
-                rest=said.get("rest", ""),
-                url=unseal(said.get("url", ""), token_keys),
-                source_ip=said.get("source_ip", ""),
+                method=message["method"],
+                path=message["path"],
+                query=message["query"],
+                headers=message["headers"],
+                body=base64.b64decode(message["body"]),
+                arrived_at=datetime.fromtimestamp(message["arrived_at"], UTC),
+                rest=message.get("rest", ""),
+                url=unseal(message.get("url", ""), token_keys),
+                source_ip=message.get("source_ip", ""),
             ),
         )
 
 
-class ParsedWebhook(NamedTuple):
-    """A delivery that is genuine and was read: whose it is, and what it says."""
-
-    hook: endpoints.WebhookEndpoint
-    source: Source
-    result: ParseResult
-
-
 def handle(settings: Settings, provider: str, token: str, request: WebhookRequest) -> WebhookResponse:
-    """Answer one delivery. What it says is durable before the answer is a success.
-
-    If the table refuses, the delivery is parked on the fallback queue and acknowledged, in the PBX's own words if it
-    was understood before: some of them steer a call by it. If the queue refuses too, the answer is 503, and the PBX
-    sends again.
-    """
+    """Handle one webhook request. Return a 2xx only once its events are stored or queued."""
     if not is_ours(token, "hook", settings.token_keys):
         return NOT_FOUND
-    delivery = QueuedWebhook(
-        provider=provider, token_hash=token_hash(token), request=_addressed(settings, provider, token, request)
-    )
-    reply = QUEUED
-    try:
-        said = _parse(delivery)
-        if isinstance(said, WebhookResponse):
-            return said
-        reply = said.result.reply
-        return _ingest(settings, delivery, said)
-    except AWS_ERRORS as error:
-        return _enqueue_fallback(settings, delivery, type(error).__name__, reply)
-    except Exception as error:
-        # A bug of ours must not lose the event: parked, it is tried again and ends in the dead letters.
-        logger.exception("webhook.failed", extra={"provider": provider, "error": type(error).__name__})
-        return _enqueue_fallback(settings, delivery, type(error).__name__, reply)
+    request = with_public_url(settings, provider, token, request)
+    return WebhookHandler(settings, QueuedWebhook(provider, token_hash(token), request)).handle()
 
 
-def _addressed(settings: Settings, provider: str, token: str, request: WebhookRequest) -> WebhookRequest:
-    """The request with the address that the PBX was given, and without the token where it is kept or parked."""
+def with_public_url(settings: Settings, provider: str, token: str, request: WebhookRequest) -> WebhookRequest:
+    """Return the request with the URL configured at the PBX, and with the token masked in the path."""
     after = request.path.partition(token)[2]
     query = f"?{request.query}" if request.query else ""
     before = "tel/api" if provider == "telephony_api" else f"hooks/{provider}"
@@ -141,161 +115,199 @@ def _addressed(settings: Settings, provider: str, token: str, request: WebhookRe
     return replace(request, path=request.path.replace(token, "***"), rest=after.strip("/"), url=url)
 
 
-def process(settings: Settings, delivery: QueuedWebhook) -> WebhookResponse:
-    """Take in one delivery from the fallback queue. Raises when the table refuses."""
-    said = _parse(delivery)
-    return said if isinstance(said, WebhookResponse) else _ingest(settings, delivery, said)
+class WebhookHandler:
+    """Steps from one webhook request to its response. `webhook` comes from the PBX or from the fallback queue."""
 
+    def __init__(self, settings: Settings, webhook: QueuedWebhook) -> None:
+        self._settings = settings
+        self._webhook = webhook
+        self._request = webhook.request
+        # A parsed request is acknowledged with the PBX's own response: some responses steer the call.
+        self._acknowledgement = QUEUED
 
-def _parse(delivery: QueuedWebhook) -> ParsedWebhook | WebhookResponse:
-    """What a delivery says; the reply, if there is no more to it. Raises when the table refuses."""
-    hook = endpoints.find_endpoint(delivery.token_hash)
-    if hook is None or hook.provider != delivery.provider:
-        return NOT_FOUND
-    source = Source(hook.tenant_id, hook.integration_id, hook.provider)
-    request = delivery.request
-    if len(request.body) > MAX_BODY_BYTES:
-        return _reject(source, delivery, WebhookRejectedError("the body is over 64 KB", TOO_LARGE))
-    provider = load(hook.provider)
-    greeting = provider.handshake(request)
-    if greeting is not None:
-        return _answer_handshake(source, delivery, hook, greeting)
-    try:
-        provider.verify(request, hook.trust())
-        return ParsedWebhook(hook, source, provider.parse(request, hook.settings))
-    except WebhookRejectedError as refused:
-        return _reject(source, delivery, refused)
+    def handle(self) -> WebhookResponse:
+        """Process the request, or queue it if the table rejects the write. Return 503 if the queue rejects it too."""
+        try:
+            return self.process()
+        except AWS_ERRORS as error:
+            return self._enqueue_fallback(type(error).__name__)
+        except Exception as error:
+            # A bug must not lose the event: the queue retries the request, then moves it to the dead letters.
+            name = type(error).__name__
+            logger.exception("webhook.failed", extra={"provider": self._webhook.provider, "error": name})
+            return self._enqueue_fallback(name)
 
+    def process(self) -> WebhookResponse:
+        """Process the request without the fallback queue. Raises botocore's errors."""
+        endpoint = self.endpoint()
+        if endpoint is None:
+            return NOT_FOUND
+        try:
+            self.check_size()
+            handshake = load(endpoint.provider).handshake(self._request)
+            if handshake is not None:
+                return self.respond_to_handshake(endpoint, handshake)
+            self.authenticate(endpoint)
+            result = self.parse(endpoint)
+        except WebhookRejectedError as rejection:
+            return self.reject(endpoint, rejection)
+        self._acknowledgement = result.reply
+        events = self.ingest(endpoint, result)
+        response = self.respond(endpoint, result)
+        self._log_result(endpoint, result, response, events)
+        return response
 
-def _ingest(settings: Settings, delivery: QueuedWebhook, said: ParsedWebhook) -> WebhookResponse:
-    """Have what a delivery says join its calls. Raises when the table refuses."""
-    hook, source, result = said
-    request = delivery.request
-    _enqueue_next_step(settings, source, request)
-    taken = ingest.ingest(source, result.events, request.arrived_at, settings.sweep_after)
-    logger.info(
-        "webhook.accepted",
-        extra={
-            "tenant": source.tenant_id,
-            "integration": source.integration_id,
-            "events": [event.kind for event in result.events],
-            "stored": [one.joined.verdict.name for one in taken],
-        },
-    )
-    reply = _respond(source, hook.country, result)
-    wrong = ingest.warning(taken)
-    kept = "error" if wrong is not None else "unknown" if result.unknown else hook.keeps(time.time())
-    if kept is not None:
-        told = _UNKNOWN if result.unknown else ingest.describe(taken)
-        _log_request(source, delivery, reply.status, wrong or told, kept, taken)
-    return reply
+    def endpoint(self) -> WebhookEndpoint | None:
+        """Return the endpoint of the request's token; None if unknown. Raises botocore's errors."""
+        endpoint = endpoints.find_endpoint(self._webhook.token_hash)
+        return endpoint if endpoint is not None and endpoint.provider == self._webhook.provider else None
 
+    def check_size(self) -> None:
+        """Raise WebhookRejectedError for a body over 64 KB."""
+        if len(self._request.body) > MAX_BODY_BYTES:
+            raise WebhookRejectedError("The body is over 64 KB.", TOO_LARGE)
 
-def _enqueue_next_step(settings: Settings, source: Source, request: WebhookRequest) -> None:
-    """Have the next step of a click taken, where a PBX waits for it. Raises when the queue refuses.
+    def authenticate(self, endpoint: WebhookEndpoint) -> None:
+        """Verify the signature. Raises WebhookRejectedError and botocore's errors."""
+        load(endpoint.provider).verify(self._request, endpoint.trust())
 
-    A delivery that comes twice is no harm: the adapter sees to it that its PBX does the same thing once.
-    """
-    step = load(source.provider).next_step(request)
-    if step is None:
-        return
-    body = {"task": "connect", "tenant": source.tenant_id, "integration": source.integration_id}
-    message = json.dumps(body | {"step": dict(step)})
-    client.make("sqs").send_message(QueueUrl=settings.originate_queue_url, MessageBody=message)
+    def parse(self, endpoint: WebhookEndpoint) -> ParseResult:
+        """Parse the payload into call events. Raises WebhookRejectedError."""
+        return load(endpoint.provider).parse(self._request, endpoint.settings)
 
+    def ingest(self, endpoint: WebhookEndpoint, result: ParseResult) -> tuple[ingestion.IngestedEvent, ...]:
+        """Append the events to their calls. Raises botocore's errors; repeats are safe."""
+        source = _source(endpoint)
+        self._enqueue_next_step(source)
+        events = ingestion.ingest(source, result.events, self._request.arrived_at, self._settings.sweep_after)
+        logger.info(
+            "webhook.accepted",
+            extra={
+                "tenant": source.tenant_id,
+                "integration": source.integration_id,
+                "events": [event.kind for event in result.events],
+                "stored": [one.joined.verdict.name for one in events],
+            },
+        )
+        return events
 
-def _answer_handshake(
-    source: Source,
-    delivery: QueuedWebhook,
-    hook: endpoints.WebhookEndpoint,
-    greeting: WebhookResponse,
-) -> WebhookResponse:
-    """Answer what a PBX asks of an address before it uses it."""
-    kept = hook.keeps(time.time())
-    if kept is not None:
-        _log_request(source, delivery, greeting.status, "the PBX asked whether this address is ours", kept)
-    return greeting
+    def _enqueue_next_step(self, source: Source) -> None:
+        """Queue the next step of a click-to-call, if the PBX waits for one. Raises botocore's errors.
 
-
-def _respond(source: Source, country: str, result: ParseResult) -> WebhookResponse:
-    if result.respond is None:
-        return result.reply
-
-    def contact(number: str) -> ContactCard | None:
-        from hangtag.services.webhooks.caller_lookup import find_card
-
-        return find_card(source, country, number)
-
-    def credentials() -> Mapping[str, str]:
-        from hangtag.services.webhooks.caller_lookup import read_credentials
-
-        return read_credentials(source)
-
-    try:
-        return result.respond(OfficeLookups(contact=contact, credentials=credentials))
-    except Exception as error:
-        # A look-up fails open: the PBX goes on without its answer.
-        logger.warning("webhook.lookup_failed", extra={"tenant": source.tenant_id, "error": type(error).__name__})
-        return result.reply
-
-
-def _reject(source: Source, delivery: QueuedWebhook, refused: WebhookRejectedError) -> WebhookResponse:
-    logger.info(
-        "webhook.rejected",
-        extra={
-            "tenant": source.tenant_id,
-            "integration": source.integration_id,
-            "provider": source.provider,
-            "status": refused.reply.status,
-            "reason": refused.reason,
-        },
-    )
-    _log_request(source, delivery, refused.reply.status, refused.reason, "error")
-    return refused.reply
-
-
-def _log_request(
-    source: Source,
-    delivery: QueuedWebhook,
-    status: int,
-    reason: str,
-    kept: endpoints.LogReason,
-    taken: Sequence[ingest.IngestedEvent] = (),
-) -> None:
-    """Keep a delivery where an admin can see it; what became of it stands even if that fails."""
-    from hangtag.store.integrations import request_log
-
-    try:
-        if kept == "set_up" and not endpoints.count_set_up(delivery.token_hash):
+        A repeated request is harmless: the adapter makes its PBX carry out a step once.
+        """
+        step = load(source.provider).next_step(self._request)
+        if step is None:
             return
-        request_log.append(
-            tenant_id=source.tenant_id,
-            integration_id=source.integration_id,
-            address=delivery.token_hash,
-            request=delivery.request,
-            status=status,
-            reason=reason,
-            kept=kept,
-            events=ingest.event_results(source, taken),
+        body = {"task": "connect", "tenant": source.tenant_id, "integration": source.integration_id}
+        message = json.dumps(body | {"step": dict(step)})
+        client.make("sqs").send_message(QueueUrl=self._settings.originate_queue_url, MessageBody=message)
+
+    def respond(self, endpoint: WebhookEndpoint, result: ParseResult) -> WebhookResponse:
+        """Build the response, with the tenant's contacts if the PBX needs them."""
+        if result.respond is None:
+            return result.reply
+        source = _source(endpoint)
+
+        def contact(number: str) -> ContactCard | None:
+            from hangtag.services.webhooks.caller_lookup import find_card
+
+            return find_card(source, endpoint.country, number)
+
+        def credentials() -> Mapping[str, str]:
+            from hangtag.services.webhooks.caller_lookup import read_credentials
+
+            return read_credentials(source)
+
+        try:
+            return result.respond(OfficeLookups(contact=contact, credentials=credentials))
+        except Exception as error:
+            # A lookup fails open: the PBX continues without its result.
+            logger.warning("webhook.lookup_failed", extra={"tenant": source.tenant_id, "error": type(error).__name__})
+            return result.reply
+
+    def respond_to_handshake(self, endpoint: WebhookEndpoint, handshake: WebhookResponse) -> WebhookResponse:
+        """Log the PBX's check of a new webhook URL, and return the response to it."""
+        log_reason = endpoint.keeps(time.time())
+        if log_reason is not None:
+            reason = "The PBX checked this webhook URL."
+            self._log_request(endpoint, handshake.status, reason, log_reason)
+        return handshake
+
+    def reject(self, endpoint: WebhookEndpoint, rejection: WebhookRejectedError) -> WebhookResponse:
+        """Log a rejected request, and return its response."""
+        logger.info(
+            "webhook.rejected",
+            extra={
+                "tenant": endpoint.tenant_id,
+                "integration": endpoint.integration_id,
+                "provider": endpoint.provider,
+                "status": rejection.reply.status,
+                "reason": rejection.reason,
+            },
         )
-    except Exception as error:
-        logger.warning("webhook.log_failed", extra={"error": type(error).__name__})
+        self._log_request(endpoint, rejection.reply.status, rejection.reason, "error")
+        return rejection.reply
+
+    def _log_result(
+        self,
+        endpoint: WebhookEndpoint,
+        result: ParseResult,
+        response: WebhookResponse,
+        events: Sequence[ingestion.IngestedEvent],
+    ) -> None:
+        warning = ingestion.warning(events)
+        log_reason: LogReason | None = "error" if warning is not None else "unknown" if result.unknown else None
+        log_reason = log_reason or endpoint.keeps(time.time())
+        if log_reason is not None:
+            reason = warning or (_UNKNOWN if result.unknown else ingestion.describe(events))
+            self._log_request(endpoint, response.status, reason, log_reason, events)
+
+    def _log_request(
+        self,
+        endpoint: WebhookEndpoint,
+        status: int,
+        reason: str,
+        log_reason: LogReason,
+        events: Sequence[ingestion.IngestedEvent] = (),
+    ) -> None:
+        """Append the request to the request log that admins read. Never raises, so the response does not change."""
+        from hangtag.store.integrations import request_log
+
+        source = _source(endpoint)
+        try:
+            if log_reason == "set_up" and not endpoints.count_set_up(self._webhook.token_hash):
+                return
+            request_log.append(
+                tenant_id=source.tenant_id,
+                integration_id=source.integration_id,
+                address=self._webhook.token_hash,
+                request=self._request,
+                status=status,
+                reason=reason,
+                kept=log_reason,
+                events=ingestion.event_results(source, events),
+            )
+        except Exception as error:
+            logger.warning("webhook.log_failed", extra={"error": type(error).__name__})
+
+    def _enqueue_fallback(self, error: str) -> WebhookResponse:
+        """Send the request to the fallback queue, and acknowledge it. Return 503 if the queue rejects it."""
+        if len(self._request.body) > MAX_BODY_BYTES:
+            return TOO_LARGE
+        provider = self._webhook.provider
+        try:
+            message = self._webhook.to_message(self._settings.token_keys)
+            client.make("sqs").send_message(QueueUrl=self._settings.fallback_queue_url, MessageBody=message)
+        except AWS_ERRORS as queue_error:
+            logger.error(
+                "webhook.queue_failed",
+                extra={"provider": provider, "error": error, "queue_error": type(queue_error).__name__},
+            )
+            return UNAVAILABLE
+        logger.warning("webhook.queued", extra={"provider": provider, "error": error})
+        return self._acknowledgement
 
 
-def _enqueue_fallback(
-    settings: Settings, delivery: QueuedWebhook, error: str, reply: WebhookResponse
-) -> WebhookResponse:
-    if len(delivery.request.body) > MAX_BODY_BYTES:
-        return TOO_LARGE
-    try:
-        client.make("sqs").send_message(
-            QueueUrl=settings.fallback_queue_url, MessageBody=delivery.to_message(settings.token_keys)
-        )
-    except AWS_ERRORS as worse:
-        logger.error(
-            "webhook.queue_failed",
-            extra={"provider": delivery.provider, "error": error, "queue_error": type(worse).__name__},
-        )
-        return UNAVAILABLE
-    logger.warning("webhook.queued", extra={"provider": delivery.provider, "error": error})
-    return reply
+def _source(endpoint: WebhookEndpoint) -> Source:
+    return Source(endpoint.tenant_id, endpoint.integration_id, endpoint.provider)

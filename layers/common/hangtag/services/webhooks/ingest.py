@@ -1,7 +1,7 @@
-"""What becomes of the events of a delivery: each joins its call, and it is told in words what that came to.
+"""Ingestion of the events of a webhook request: appending them to their calls, and a summary for the request log.
 
-Shared by the webhook and by the replay of a kept delivery. On the webhook's path: what is needed only for a delivery
-that is kept is imported there.
+Shared by the webhook and by the replay of a request log entry. On the webhook's path: modules that only a logged
+request needs are imported where they are used.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class IngestedEvent(NamedTuple):
-    """One event, and where it went."""
+    """One event and the result of appending it."""
 
     event: CallEvent
     joined: AppendResult
@@ -28,30 +28,30 @@ def ingest(
     arrived_at: datetime,
     sweep_after: timedelta,
 ) -> tuple[IngestedEvent, ...]:
-    """Add events to their calls, in order. Raises botocore's errors; calling again is safe."""
+    """Append events to their calls, in order. Raises botocore's errors; repeats are safe."""
     return tuple(IngestedEvent(event, append(source, event, arrived_at, sweep_after)) for event in events)
 
 
-def warning(taken: Sequence[IngestedEvent]) -> str | None:
-    """What the admin should know of an accepted delivery; None if all is well."""
-    if any(one.joined.verdict is AppendStatus.FULL for one in taken):
-        return "the call has its 200 events already"
-    if any(one.joined.cut for one in taken):
-        return "over 1 KB: extra fields or the recording's link were cut"
+def warning(results: Sequence[IngestedEvent]) -> str | None:
+    """Return the warning about an accepted webhook request for the admin; None without one."""
+    if any(one.joined.verdict is AppendStatus.FULL for one in results):
+        return "Not stored: the call already has 200 events."
+    if any(one.joined.cut for one in results):
+        return "The event is over 1 KB. Extra fields or the recording's link were cut."
     return None
 
 
-def describe(taken: Sequence[IngestedEvent]) -> str:
-    """What an accepted delivery led to, in words."""
-    if not taken:
-        return "understood; it brought no event of a call"
-    if all(one.joined.verdict is AppendStatus.DUPLICATE for one in taken):
-        return "a double of what came before; nothing changed"
-    return warning(taken) or "understood and stored"
+def describe(results: Sequence[IngestedEvent]) -> str:
+    """Return the outcome of an accepted webhook request, in one sentence."""
+    if not results:
+        return "Parsed. The request contains no call event."
+    if all(one.joined.verdict is AppendStatus.DUPLICATE for one in results):
+        return "Duplicate of earlier events. Nothing changed."
+    return warning(results) or "Parsed and stored."
 
 
-def event_results(source: Source, taken: Sequence[IngestedEvent]) -> tuple["EventResult", ...]:
-    """The same for each event, with its call's id in the API."""
+def event_results(source: Source, results: Sequence[IngestedEvent]) -> tuple["EventResult", ...]:
+    """Return the result of each event, with its call's id in the API."""
     from hangtag.store.calls.items import call_key, public_id
     from hangtag.store.integrations.request_log import EventResult
 
@@ -67,5 +67,5 @@ def event_results(source: Source, taken: Sequence[IngestedEvent]) -> tuple["Even
             one.joined.verdict.name.lower(),
             one.event.digest(),
         )
-        for one in taken
+        for one in results
     )

@@ -1,8 +1,8 @@
-"""A kept delivery is run again: harmless where it was understood before, a second chance where it was not.
+"""Replay of a request log entry: harmless if the request was ingested before, a second chance if it was not.
 
-It is read with the parser of today and as of its own arrival, so that the events of a delivery that was taken in
-before have the digests they had, and change nothing; any other is left out. It is not verified again: its secrets
-were masked when it was kept. Whoever may replay is an admin, who sees what it says. The PBX gets no answer.
+The current parser reads the request, with the original time of arrival. Events that were ingested before have the
+same digests and change nothing; other events of an ingested request are left out. The signature is not verified again,
+because the secrets were masked when the request was logged. Only admins can replay. The PBX receives no response.
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,16 +20,17 @@ from hangtag.store.integrations.request_log import MASK, UNREADABLE, EventResult
 if TYPE_CHECKING:
     pass
 
-_CUT = "only its beginning was kept, so it can't be run again; the PBX has to send it once more"
+_CUT = "The log entry is truncated and cannot be replayed. The PBX has to send the request again."
 _MASKED = (
-    "a part of it was masked as a secret, or is no text, so it can't be run again; the PBX has to send it once more"
+    "A part of the request was masked as a secret or is not text, so it cannot be replayed."
+    " The PBX has to send the request again."
 )
-_OTHER = "it would be read as something else than when it was taken in, so it was left out"
+_OTHER = "The request would be read differently than when it was ingested, so the event was left out."
 
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """What came of it, and why in words. `events` as of any delivery; some may have been left out."""
+    """Result of a replay and its reason, one sentence. `events` are results like those of any request."""
 
     understood: bool
     reason: str
@@ -42,29 +43,29 @@ def replay(
     delivery: RequestLogEntry,
     sweep_after: timedelta,
 ) -> Replayed:
-    """Run a delivery of this integration again; `settings` are its own. Raises botocore's errors.
+    """Replay a request log entry of this integration with its `settings`. Raises botocore's errors.
 
-    Calling again is safe.
+    Repeats are safe.
     """
     if delivery.truncated:
         return Replayed(False, _CUT)
     request = _request(delivery)
     try:
         result = load(source.provider).parse(request, settings)
-    except WebhookRejectedError as refused:
-        return Replayed(False, refused.reason)
+    except WebhookRejectedError as rejection:
+        return Replayed(False, rejection.reason)
     left_out = [event for event in result.events if _is_masked(event) or _is_other(event, delivery)]
     whole = [event for event in result.events if event not in left_out]
-    taken = ingest.ingest(source, whole, request.arrived_at, sweep_after)
-    told = tuple(EventResult(str(one.kind), one.extension, None, "left_out", one.digest()) for one in left_out)
+    results = ingest.ingest(source, whole, request.arrived_at, sweep_after)
+    skipped = tuple(EventResult(str(one.kind), one.extension, None, "left_out", one.digest()) for one in left_out)
     return Replayed(
         understood=not left_out,
-        reason=_why(left_out) if left_out else ingest.describe(taken),
-        events=ingest.event_results(source, taken) + told,
+        reason=_reason(left_out) if left_out else ingest.describe(results),
+        events=ingest.event_results(source, results) + skipped,
     )
 
 
-def _why(left_out: list[CallEvent]) -> str:
+def _reason(left_out: list[CallEvent]) -> str:
     return _MASKED if any(_is_masked(event) for event in left_out) else _OTHER
 
 
@@ -81,13 +82,13 @@ def _request(delivery: RequestLogEntry) -> WebhookRequest:
 
 
 def _is_masked(event: CallEvent) -> bool:
-    """Whether an event holds what was not kept as it came: it would be another event than the PBX meant."""
+    """Return True if an event contains a masked or unreadable part and therefore differs from the PBX's event."""
     return any(MASK in text or UNREADABLE in text for text in _texts(event))
 
 
 def _is_other(event: CallEvent, delivery: RequestLogEntry) -> bool:
-    """Whether a delivery that was taken in did not say this then: a mask may have swallowed what stood beside it."""
-    return bool(delivery.events) and event.digest() not in {led.digest for led in delivery.events}
+    """Return True if an ingested request did not have this event: a mask can have hidden a neighbouring value."""
+    return bool(delivery.events) and event.digest() not in {stored.digest for stored in delivery.events}
 
 
 def _texts(event: CallEvent) -> Iterator[str]:

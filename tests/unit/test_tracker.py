@@ -1,4 +1,4 @@
-"""What the tracker decides, from the item alone."""
+"""Decisions of the tracker from the call's item."""
 
 from dataclasses import replace
 
@@ -55,37 +55,37 @@ def item(*events: CallEvent, waiting: bool = False, emitted: bool = False, live:
     ],
     ids=[
         "a new call starts its execution",
-        "an open call whose execution waits needs nothing",
-        "a hang-up lets the execution go",
+        "an open call with a waiting execution needs no action",
+        "a hang-up resumes the execution",
         "a hang-up before the token only starts the execution",
-        "a quiet call is looked at again",
-        "a quiet call without an execution gets one",
-        "a tagged call needs nothing",
-        "a tagged call that had an event of no consequence is taken off the live list",
+        "a quiet call is settled later",
+        "a quiet call without an execution starts one",
+        "a tagged call needs no action",
+        "a tagged call with an irrelevant event is removed from the live list",
     ],
 )
-def test_a_call_gets_what_it_needs(call: CallItem, actions: Actions) -> None:
+def test_call_gets_the_actions_that_its_state_needs(call: CallItem, actions: Actions) -> None:
     assert decide(call, call.fold(), "always") == actions
 
 
-def test_a_change_after_the_tag_amends_it_and_starts_nothing_that_waits() -> None:
+def test_change_after_the_tag_amends_it_and_fetches_new_recordings_once() -> None:
     tagged = item(RINGING, HUNG_UP, waiting=True, emitted=True)
     recorded = event(Kind.RECORDED, 90, "", recording="https://pbx/1")
     changed = replace(tagged, events=(*tagged.events, recorded), count=3)
     call = changed.fold()
     (recording,) = call.recordings
     assert decide(changed, call, "always") == Actions(amend=True, recordings=(recording.id,))
-    # Once something became of the recording, nobody is asked for it again.
-    looked_at = replace(changed, recordings={recording.id: RecordingState(state=KeptState.WAITING)})
-    assert decide(looked_at, call, "always") == Actions(amend=True)
+    # A recording with a state is not queued again.
+    processed = replace(changed, recordings={recording.id: RecordingState(state=KeptState.WAITING)})
+    assert decide(processed, call, "always") == Actions(amend=True)
 
 
-def test_a_token_that_came_after_the_tag_is_let_go() -> None:
+def test_task_token_stored_after_the_tag_resumes_its_execution() -> None:
     tagged = replace(item(RINGING, HUNG_UP, waiting=True, emitted=True), task_token="late")
     assert decide(tagged, tagged.fold(), "always").succeed
 
 
-def test_a_raised_attempt_starts_another_execution() -> None:
+def test_raised_attempt_starts_another_execution() -> None:
     lost = replace(item(RINGING, waiting=True), attempt=1)
     assert decide(lost, lost.fold(), "always").start
     assert lost.execution_name.endswith("-1")
@@ -110,8 +110,8 @@ INTERNAL = event(Kind.RINGING, 0, direction=Direction.INTERNAL)
         (item(INTERNAL), None, "always", False),
     ],
 )
-def test_who_calls_is_found_out_while_it_rings_and_again_when_a_contact_may_be_made(
+def test_caller_is_looked_up_when_ringing_and_when_a_contact_can_be_created(
     call: CallItem, met: Met | None, create_unknown: str, expected: bool
 ) -> None:
     ringing = replace(call, met=met)
-    assert decide(ringing, ringing.fold(), create_unknown).meet is expected
+    assert decide(ringing, ringing.fold(), create_unknown).lookup_caller is expected

@@ -1,4 +1,4 @@
-"""Deliveries that wait on the fallback queue: whole again afterwards, and without a token that anybody could read."""
+"""Messages of the webhook fallback queue: complete after decoding, and without a readable token."""
 
 import json
 from dataclasses import replace
@@ -11,7 +11,7 @@ from hangtag.auth import make_token, token_hash
 from hangtag.providers.base import WebhookRequest
 from hangtag.runtime import Settings
 from hangtag.services.webhooks.fallback import seal, unseal
-from hangtag.services.webhooks.handler import QueuedWebhook, _addressed
+from hangtag.services.webhooks.handler import QueuedWebhook, with_public_url
 
 KEYS = "k" * 32
 SETTINGS = Settings(
@@ -22,7 +22,7 @@ TOKEN = make_token("hook", KEYS)
 
 
 def request(provider: str = "twilio", rest: str = "", query: str = "", **more: str) -> WebhookRequest:
-    came = WebhookRequest(
+    received = WebhookRequest(
         method="POST",
         path=f"/hooks/{provider}/{TOKEN}{rest}",
         query=query,
@@ -31,10 +31,10 @@ def request(provider: str = "twilio", rest: str = "", query: str = "", **more: s
         arrived_at=datetime(2026, 3, 1, 12, tzinfo=UTC),
         source_ip="192.0.2.7",
     )
-    return _addressed(SETTINGS, provider, TOKEN, came)
+    return with_public_url(SETTINGS, provider, TOKEN, received)
 
 
-def test_the_address_is_the_configured_one_with_path_and_query_as_they_came() -> None:
+def test_public_url_is_the_configured_base_with_the_received_path_and_query() -> None:
     plain = request()
     assert plain.url == f"https://hooks.example.com/hooks/twilio/{TOKEN}"
     assert (plain.path, plain.rest) == ("/hooks/twilio/***", "")
@@ -44,29 +44,29 @@ def test_the_address_is_the_configured_one_with_path_and_query_as_they_came() ->
     assert TOKEN not in repr(more)
 
 
-def test_a_parked_delivery_comes_back_whole_and_its_message_holds_no_token() -> None:
-    delivery = QueuedWebhook(provider="twilio", token_hash=token_hash(TOKEN), request=request(rest="/a", query="b=1"))
-    message = delivery.to_message(KEYS)
+def test_queue_message_restores_the_request_without_containing_its_token() -> None:
+    webhook = QueuedWebhook(provider="twilio", token_hash=token_hash(TOKEN), request=request(rest="/a", query="b=1"))
+    message = webhook.to_message(KEYS)
     assert TOKEN not in message
-    assert QueuedWebhook.from_message(message, KEYS) == delivery
+    assert QueuedWebhook.from_message(message, KEYS) == webhook
 
 
-def test_after_a_change_of_keys_the_old_one_still_opens_what_was_parked() -> None:
+def test_queued_request_is_decrypted_with_the_old_key_after_a_key_rotation() -> None:
     message = QueuedWebhook(provider="twilio", token_hash="h", request=request()).to_message(KEYS)
     assert QueuedWebhook.from_message(message, f"new-key-of-the-stack,{KEYS}").request.url == request().url
-    # With neither, only what was sealed is lost.
+    # With neither key, only the encrypted URL is lost.
     lost = QueuedWebhook.from_message(message, "another key").request
     assert lost == replace(request(), url="")
 
 
-def test_a_message_of_a_version_before_is_read() -> None:
-    said = json.loads(QueuedWebhook(provider="zadarma", token_hash="h", request=request()).to_message(KEYS))
+def test_message_of_an_earlier_version_is_decoded() -> None:
+    message = json.loads(QueuedWebhook(provider="zadarma", token_hash="h", request=request()).to_message(KEYS))
     for name in ("rest", "url", "source_ip"):
-        del said[name]
-    assert QueuedWebhook.from_message(json.dumps(said), KEYS).request.body == request().body
+        del message[name]
+    assert QueuedWebhook.from_message(json.dumps(message), KEYS).request.body == request().body
 
 
 @given(st.text(max_size=50))
-def test_what_is_sealed_is_unsealed_and_junk_is_nothing(text: str) -> None:
+def test_unseal_restores_sealed_text_and_returns_nothing_for_junk(text: str) -> None:
     assert unseal(seal(text, KEYS), KEYS) == text
     assert unseal(text, KEYS) == ""

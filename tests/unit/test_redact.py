@@ -1,4 +1,4 @@
-"""A number is found however it is written, and no other is taken for it."""
+"""Removal of one phone number from texts, without touching other numbers."""
 
 import pytest
 
@@ -23,18 +23,18 @@ SCRUBBER = Scrubber("+79105557701")
         ("Call +79105557701 back", "Call  back"),
     ],
 )
-def test_every_spelling_is_found_and_taken_out(text: str, cleaned: str) -> None:
+def test_every_spelling_of_the_number_is_removed(text: str, cleaned: str) -> None:
     assert SCRUBBER.holds(text)
     assert "9105557701" not in SCRUBBER.clean(text)
     assert SCRUBBER.clean(text).replace("-", "") == cleaned.replace("-", "")
 
 
 @pytest.mark.parametrize("text", ["", "+79105557702", "791055577011", "179105557701", "1769105557701", "no number"])
-def test_other_texts_stay_as_they_are(text: str) -> None:
+def test_texts_without_the_number_are_unchanged(text: str) -> None:
     assert not SCRUBBER.holds(text)
     assert SCRUBBER.clean(text) == text
 
 
-def test_json_is_cleaned_in_all_of_its_values() -> None:
-    said = {"a": ["+79105557701", 1, None], "b": {"c": "x 89105557701"}}
-    assert SCRUBBER.clean_all(said) == {"a": ["", 1, None], "b": {"c": "x "}}
+def test_number_is_removed_from_all_values_of_a_json_document() -> None:
+    document = {"a": ["+79105557701", 1, None], "b": {"c": "x 89105557701"}}
+    assert SCRUBBER.clean_all(document) == {"a": ["", 1, None], "b": {"c": "x "}}
