@@ -20,7 +20,7 @@ from api_client import Caller, Office, hire
 from calling import Line
 from generated_calls import Seeded, items, month, one, people, put_all
 from hangtag.domain.reports import sums
-from hangtag.domain.reports.facts import Beside
+from hangtag.domain.reports.facts import CallHistory
 from hangtag.domain.reports.report import Kind
 from hangtag.services.reports import sums as reporting
 from hangtag.store.db import client
@@ -292,7 +292,7 @@ def test_a_huge_hour_is_kept_in_parts_and_read_whole(stack: Stack, office: Offic
     before = report_sums.NEVER
     for size in (15_000, 40, 14_000):
         bodies = [one(chance, known, HOUR, timedelta(hours=1), number).body for number in range(size)]
-        packed = sums.dump(sums.of_calls(bodies, Beside({}, frozenset())))
+        packed = sums.dump(sums.sum_calls(bodies, CallHistory({}, frozenset())))
         assert report_sums.save(place, packed, before)
         # Whoever read an older one is refused.
         assert not report_sums.save(place, packed, before)

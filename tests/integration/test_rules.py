@@ -185,7 +185,7 @@ def test_rules_that_can_not_be_are_refused_with_the_place(office: Office) -> Non
     rows = [{"field": "Object", "value": "Deal"}, {"field": "status", "op": "≠", "value": "completed"}]
     wrong = {"attach": {"to": "last_task_matching", "conditions": rows, "logic": "(1 AND 2) OR 3"}}
     (fault,) = refused(put("/v1/settings/telephony", wrong), 400)
-    assert fault == {"field": "attach.logic", "reason": "column 14: there is no row 3"}
+    assert fault == {"field": "attach.logic", "reason": "column 14: row 3 does not exist"}
     lonely = {"attach": {"to": "last_task_matching", "conditions": rows, "if_none": "create_task"}}
     assert refused(put("/v1/settings/telephony", lonely), 422)[0]["field"] == "attach.task"
     unfit = {

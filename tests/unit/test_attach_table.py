@@ -74,7 +74,7 @@ def test_the_table_is_whole() -> None:
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: "-".join(list(row.values())[:4]))
 def test_a_row_of_the_table(row: dict[str, str]) -> None:
     call, mapped, is_employee, clicked = call_of(row)
-    verdict = classify(call, mapped=mapped, external_is_employee=is_employee, clicked=PickUp.TOLD if clicked else None)
+    verdict = classify(call, mapped=mapped, external_is_employee=is_employee, pick_up=PickUp.TOLD if clicked else None)
     assert (verdict.tag or "-", verdict.skip or "-") == (row["tag"], row["skip_reason"])
     if verdict.tag is None:
         return

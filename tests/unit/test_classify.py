@@ -104,5 +104,5 @@ def test_a_click_that_the_employee_did_not_pick_up_is_skipped_as_far_as_the_pbx_
     clicked: PickUp | None, outcome: Outcome, skipped: bool
 ) -> None:
     call = story(Direction.OUT, OUTSIDE, outcome)
-    verdict = classify(call, mapped={"101"}, external_is_employee=False, clicked=clicked)
+    verdict = classify(call, mapped={"101"}, external_is_employee=False, pick_up=clicked)
     assert (verdict.skip is SkipReason.EMPLOYEE_NO_ANSWER) is skipped

@@ -70,7 +70,7 @@ def test_every_closed_call_gets_either_a_tag_or_a_reason(
 ) -> None:
     """Promise: classify is total, and says exactly one of the two things."""
     call = fold(events)
-    verdict = classify(call, mapped=mapped, external_is_employee=employee, clicked=clicked)
+    verdict = classify(call, mapped=mapped, external_is_employee=employee, pick_up=clicked)
     assert (verdict.tag is None) != (verdict.skip is None)
     assert (verdict.tag is None) == (verdict.direction is None)
 

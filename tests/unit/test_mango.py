@@ -427,7 +427,7 @@ def test_the_end_of_the_own_leg_and_the_ring_of_the_contacts_may_come_in_any_ord
 
 def test_who_does_not_pick_up_has_called_nobody() -> None:
     call = story("click_employee_no_answer")
-    verdict = classify(call, mapped={"101"}, external_is_employee=False, clicked=PickUp(mango.PICK_UP))
+    verdict = classify(call, mapped={"101"}, external_is_employee=False, pick_up=PickUp(mango.PICK_UP))
     assert (call.picked_up, verdict.skip) == (False, SkipReason.EMPLOYEE_NO_ANSWER)
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from generated_calls import People, Seeded, month, people
 from hangtag.domain.reports import facts, report, sums
-from hangtag.domain.reports.facts import Beside
+from hangtag.domain.reports.facts import CallHistory
 from hangtag.domain.reports.report import Filters, Kind, Period, Viewer
 from hangtag.domain.reports.sums import Aggregate
 from hangtag.store.reports.calls import return_seconds
@@ -59,27 +59,27 @@ def hours(calls: list[Seeded]) -> Mapping[datetime, Aggregate]:
             candidate = one.body["started_at"], one.body["tag_id"], one.body["id"]
             firsts[contact] = min(candidate, firsts.get(contact, candidate))
     returns = {one.body["id"]: return_seconds(one.missed.to_json()) for one in calls if one.missed}
-    beside = Beside(
+    beside = CallHistory(
         {name: seconds for name, seconds in returns.items() if seconds is not None},
         frozenset(one[2] for one in firsts.values()),
     )
     by_hour: dict[datetime, list[dict[str, Any]]] = {}
     for one in counted:
-        hour = facts.started(one.body).replace(minute=0, second=0, microsecond=0)
+        hour = facts.start_of(one.body).replace(minute=0, second=0, microsecond=0)
         by_hour.setdefault(hour, []).append(one.body)
-    return {hour: sums.load(sums.dump(sums.of_calls(bodies, beside))) for hour, bodies in by_hour.items()}
+    return {hour: sums.load(sums.dump(sums.sum_calls(bodies, beside))) for hour, bodies in by_hour.items()}
 
 
 def days_of(hours: Mapping[datetime, Aggregate], zone: ZoneInfo, period: Period) -> dict[date, Aggregate]:
     return {
-        day: sums.of_day(day, zone, {hour: hours[hour] for hour in sums.hours_of(day, zone) if hour in hours})
+        day: sums.sum_day(day, zone, {hour: hours[hour] for hour in sums.hours_of(day, zone) if hour in hours})
         for day in period.days
     }
 
 
 def ours(kind: Kind, days: Mapping[date, Aggregate], viewer: Viewer, filters: Filters = Filters()) -> Numbers:  # noqa: B008
-    picked = {day: report.picked(kind, aggregate, viewer, filters) for day, aggregate in days.items()}
-    return {name: asdict(said) for name, said in report.grouped(kind, picked).items()}
+    picked = {day: report.select(kind, aggregate, viewer, filters) for day, aggregate in days.items()}
+    return {name: asdict(said) for name, said in report.numbers_by_group(kind, picked).items()}
 
 
 ADMIN = Viewer(True, None, lambda _: False)
@@ -135,16 +135,16 @@ def test_weeks_and_days_sum_up_to_the_whole(hours: Mapping[datetime, Aggregate])
     days = days_of(hours, ZoneInfo("America/St_Johns"), period)
     whole = asdict(report.numbers(pair for aggregate in days.values() for pair in aggregate.items()))
     for step, count in (("day", 42), ("week", 6)):
-        found = report.stepped(step, days)
+        found = report.numbers_by_step(step, days)
         assert len(found) == count
         assert {name: sum(asdict(one)[name] for one in found.values()) for name in whole} == whole
 
 
 def test_hours_are_the_same_bytes_in_whatever_order_the_calls_come(calls: list[Seeded]) -> None:
     hour = [one.body for one in calls[:300]]
-    nothing = Beside({}, frozenset())
-    packed = sums.dump(sums.of_calls(hour, nothing))
-    assert sums.dump(sums.of_calls(hour[::-1], nothing)) == packed
+    nothing = CallHistory({}, frozenset())
+    packed = sums.dump(sums.sum_calls(hour, nothing))
+    assert sums.dump(sums.sum_calls(hour[::-1], nothing)) == packed
     assert sums.dump(sums.load(packed)) == packed
 
 

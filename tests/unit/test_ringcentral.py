@@ -98,7 +98,7 @@ def call_of(*steps: Mapping[str, Any]) -> Call:
 
 
 def verdict(call: Call, clicked: PickUp | None = None) -> tuple[TagType | None, SkipReason | None]:
-    judged = classify(call, mapped=MAPPED, external_is_employee=False, clicked=clicked)
+    judged = classify(call, mapped=MAPPED, external_is_employee=False, pick_up=clicked)
     return judged.tag, judged.skip
 
 

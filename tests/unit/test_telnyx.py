@@ -781,7 +781,7 @@ def test_an_employee_who_does_not_pick_up_makes_no_call(cause: str) -> None:
     assert (event.outcome, event.final) == (Outcome.NO_ANSWER, True)
     call = clicked(own_leg("initiated", 0), end)
     assert (call.closed, call.outcome, call.picked_up) == (True, Outcome.NO_ANSWER, False)
-    verdict = classify(call, mapped=frozenset({"101"}), external_is_employee=False, clicked=PickUp.TOLD)
+    verdict = classify(call, mapped=frozenset({"101"}), external_is_employee=False, pick_up=PickUp.TOLD)
     assert verdict.skip is SkipReason.EMPLOYEE_NO_ANSWER
 
 
@@ -794,7 +794,7 @@ def test_a_click_that_the_contact_does_not_answer_is_an_outgoing_missed_call() -
         own_leg("hangup", 31, hangup_cause="normal_clearing"),
     )
     assert (call.closed, call.outcome, call.picked_up, call.answered_at) == (True, Outcome.BUSY, True, None)
-    verdict = classify(call, mapped=frozenset({"101"}), external_is_employee=False, clicked=PickUp.TOLD)
+    verdict = classify(call, mapped=frozenset({"101"}), external_is_employee=False, pick_up=PickUp.TOLD)
     assert (verdict.tag, verdict.direction) == ("missed_call", Direction.OUT)
 
 

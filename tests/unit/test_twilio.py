@@ -477,7 +477,7 @@ def test_an_incoming_call_that_no_phone_answered_is_missed_whatever_the_word(sta
 def test_a_click_that_the_employee_did_not_pick_up_leaves_no_tag(status: str) -> None:
     call = fold([told(CLICKED, "ringing"), told(CLICKED, status)])
     assert (call.closed, call.outcome, call.picked_up) == (True, Outcome.NO_ANSWER, False)
-    verdict = classify(call, mapped={"101"}, external_is_employee=False, clicked=PickUp.TOLD)
+    verdict = classify(call, mapped={"101"}, external_is_employee=False, pick_up=PickUp.TOLD)
     assert verdict.skip is SkipReason.EMPLOYEE_NO_ANSWER
 
 

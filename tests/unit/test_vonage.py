@@ -673,7 +673,7 @@ def test_a_click_that_the_employee_did_not_pick_up_is_told_from_one_that_the_con
             at += timedelta(seconds=event.after)
             events += OURS.accepted(OURS.signed(message(event, IDS, NOON, at), at), at).events
         verdict = classify(
-            closed(events, at), mapped={"101", "103"}, external_is_employee=False, clicked=PickUp(vonage.PICK_UP)
+            closed(events, at), mapped={"101", "103"}, external_is_employee=False, pick_up=PickUp(vonage.PICK_UP)
         )
         return verdict.skip
 
@@ -729,7 +729,7 @@ def test_a_leg_that_came_in_says_which_way_the_call_went() -> None:
     clicked = fold(past([row(EMPLOYEE), row(DIALLED, status="busy", start_time=None, duration="0")]))
     assert (clicked.direction, clicked.outcome, clicked.external) == (Direction.OUT, Outcome.BUSY, f"+{CONTACT}")
     # So the Missed Call of a click is written, though no webhook told that the employee picked up.
-    judged = classify(clicked, mapped={"101"}, external_is_employee=False, clicked=PickUp(vonage.PICK_UP))
+    judged = classify(clicked, mapped={"101"}, external_is_employee=False, pick_up=PickUp(vonage.PICK_UP))
     assert judged.skip is None
     dialled = fold(past([row({**CALLER, "from": DEVICE, "to": CONTACT}), row(DIALLED)]))
     assert (dialled.direction, dialled.outcome, dialled.answered_by) == (Direction.OUT, Outcome.SUCCESS, "101")

@@ -32,7 +32,7 @@ class Asked:
         """Whether a call is a row of this report."""
         if not facts.counts(body):
             return False
-        day = facts.started(body).astimezone(self.zone).date()
+        day = facts.start_of(body).astimezone(self.zone).date()
         return self.period.first <= day <= self.period.last and accepts(self.kind, body, self.viewer, self.filters)
 
     @property
@@ -84,7 +84,7 @@ def _rows(asked: Asked, bodies: Iterable[Body]) -> Iterator[Row]:
     employees = report_names.employees(asked.tenant_id, {facts.employee_of(body) for body in shown})
     for body in shown:
         contact, employee = body.get("contact_id"), facts.employee_of(body)
-        began = facts.started(body).astimezone(asked.zone)
+        began = facts.start_of(body).astimezone(asked.zone)
         reach = facts.reach_of(body)
         yield Row(
             call_id=str(body["id"]),

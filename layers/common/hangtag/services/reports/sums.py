@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from hangtag.domain.reports import facts, sums
-from hangtag.domain.reports.facts import Beside, Body
+from hangtag.domain.reports.facts import Body, CallHistory
 from hangtag.domain.reports.sums import Aggregate
 from hangtag.observability import logger
 from hangtag.store.office import tenants
@@ -53,7 +53,7 @@ def rebuild(tenant_id: str, hour: datetime) -> bool:
     first = _first_calls(tenant_id, hour, found, before.aggregate)
     missed = any(facts.reach_of(body) is facts.Reach.MISSED for body in found)
     returned = report_calls.returns_of_hour(tenant_id, hour) if missed else {}
-    packed = sums.dump(sums.of_calls(found, Beside(returned, first)))
+    packed = sums.dump(sums.sum_calls(found, CallHistory(returned, first)))
     version = before.version
     if packed != before.packed and not (version == 0 and not found):
         if not report_sums.save(place, packed, before):
@@ -147,7 +147,7 @@ def _roll_up(tenant_id: str, zone: ZoneInfo, day: date, before: report_sums.Stor
     """Make a day out of its hours, and keep it for the next reader."""
     places = {report_sums.hour_place(tenant_id, hour): hour for hour in sums.hours_of(day, zone)}
     kept = {places[place]: one for place, one in report_sums.load(places).items()}
-    aggregate = sums.of_day(day, zone, {hour: one.aggregate for hour, one in kept.items()})
+    aggregate = sums.sum_day(day, zone, {hour: one.aggregate for hour, one in kept.items()})
     stamp = report_sums.stamp_of({hour: one.version for hour, one in kept.items()})
     # Whoever was faster has made the same, or newer.
     report_sums.save(report_sums.day_place(tenant_id, day, zone), sums.dump(aggregate), before, stamp)

@@ -119,7 +119,7 @@ def forget(tenant_id: str, day: date, contact_ids: frozenset[str]) -> None:
     for place, kept in load(places).items():
         aggregate = kept.aggregate
         if any(group.contact in contact_ids for group in aggregate):
-            without = sums.moved(aggregate, lambda group: _without(group, contact_ids))
+            without = sums.regroup(aggregate, lambda group: _without(group, contact_ids))
             # If its hour is being summed up at this moment, that is because its calls lost them, too.
             if save(place, sums.dump(without), kept):
                 tell_version(tenant_id, places[place], kept.version + 1)
