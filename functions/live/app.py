@@ -55,7 +55,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 def connect(connection_id: str, event: Mapping[str, Any]) -> dict[str, Any]:
     """Let in who has a ticket. Open calls are told once the connection stands: its item comes by the stream."""
     token = (event.get("queryStringParameters") or {}).get("ticket", "")
-    found = live.take_ticket(token) if is_ours(token, "live", SETTINGS.token_keys) else None
+    found = live.redeem_ticket(token) if is_ours(token, "live", SETTINGS.token_keys) else None
     if found is None:
         return {"statusCode": 401}
     live.connect(live.Connection(connection_id, *found), now())

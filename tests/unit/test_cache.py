@@ -62,6 +62,6 @@ def test_what_fails_to_load_is_not_kept(clock: Clock) -> None:
 def test_a_key_can_be_forgotten(clock: Clock, values: Iterator[int]) -> None:
     cache: TtlCache[str, int] = TtlCache(2, 60, clock)
     cache.get_or("a", lambda: next(values))
-    cache.forget("a")
-    cache.forget("b")
+    cache.discard("a")
+    cache.discard("b")
     assert cache.get_or("a", lambda: next(values)) == 1

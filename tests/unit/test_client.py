@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from hangtag.store.db.client import is_refused
+from hangtag.store.db.client import is_condition_failure
 
 
 @pytest.mark.parametrize(
@@ -24,4 +24,4 @@ def test_a_failed_condition_is_told_apart_from_a_fault(code: str, reasons: list[
     said: Any = {"Error": {"Code": code}}
     if reasons is not None:
         said["CancellationReasons"] = [{"Code": reason} for reason in reasons]
-    assert is_refused(ClientError(said, "PutItem")) is expected
+    assert is_condition_failure(ClientError(said, "PutItem")) is expected

@@ -153,7 +153,7 @@ def post_replay(integration_id: str, delivery_id: str) -> api.ReplayResult:
     source = Source(tenant_id, found.id, found.provider)
     done = replay(source, found.settings, kept, sweep_after)
     if any(one.result == "stored" for one in done.events):
-        audit.note(tenant_id, routes.caller.name, "integration.replayed", found.id)
+        audit.record(tenant_id, routes.caller.name, "integration.replayed", found.id)
     return api.ReplayResult.model_validate(
         {
             "delivery_id": kept.id,
@@ -188,7 +188,7 @@ def post_recover(integration_id: str, recover: api.StartReconciliationRequest) -
         raise BadInputError("a time of at most 7 days is needed", (field,))
     found = integrations.get_integration(routes.tenant_id, found_id(integration_id))
     reconciliation.ask_for(routes.tenant_id, found, reconciliation.Span(recover.since, recover.until))
-    audit.note(routes.tenant_id, routes.caller.name, "integration.recovering", found.id)
+    audit.record(routes.tenant_id, routes.caller.name, "integration.recovering", found.id)
     return _history(compared.load(routes.tenant_id, found.id))
 
 

@@ -127,7 +127,7 @@ class _Erasure:
         self._item.save()
 
     def _finish(self) -> None:
-        audit.note(self._tenant_id, self._item.who, "contact.erased", self._item.id)
+        audit.record(self._tenant_id, self._item.who, "contact.erased", self._item.id)
         self._item.state = erasures.DONE
         self._item.counts = dict(self._counts)
         self._item.finished_at = iso(now())
@@ -279,7 +279,7 @@ class _Erasure:
                 ExpressionAttributeValues=values,
             )
         except ClientError as error:
-            if not client.is_refused(error):
+            if not client.is_condition_failure(error):
                 raise
             return False
         self._delete(key("T", self._tenant_id, "TAG", item.key.digest), "TAG", "tag")

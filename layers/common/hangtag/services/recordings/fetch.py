@@ -25,7 +25,7 @@ from hangtag.services.recordings.audio import HEAD_BYTES, media_type
 from hangtag.store.calls import items as calls
 from hangtag.store.calls import recordings
 from hangtag.store.calls.items import CallItem, CallKey
-from hangtag.store.calls.recording_states import KeptState, RecordingState
+from hangtag.store.calls.recording_states import RecordingState, RecordingStatus
 from hangtag.store.calls.recordings import Copy, Pointer
 from hangtag.store.db.clock import iso
 from hangtag.store.integrations.integrations import get_integration
@@ -86,7 +86,7 @@ def work(call: CallKey, recording_id: str, now: datetime) -> float | None:
         kept = _begun(item, found, now)
         if not note(call, recording_id, None, kept):
             return 1.0
-    if kept.state is not KeptState.WAITING:
+    if kept.state is not RecordingStatus.WAITING:
         return None
     wait = _seconds_till(kept, now)
     if wait > 0:
@@ -102,14 +102,14 @@ def _begun(item: CallItem, recording: Recording, now: datetime) -> RecordingStat
     """What the tenant's rules make of a recording that was just named."""
     keep = load_settings(item.tenant_id).recordings.keep
     if keep == "nothing":
-        return RecordingState(state=KeptState.NOT_KEPT)
+        return RecordingState(state=RecordingStatus.NOT_KEPT)
     if keep == "copy" or recording.temporary:
         after = 0.0 if recording.temporary else optional(item.provider, "RECORDING_AFTER")
         due = now + timedelta(seconds=DEFAULT_AFTER_SECONDS if after is None else after)
-        return RecordingState(state=KeptState.WAITING, due=iso(due))
+        return RecordingState(state=RecordingStatus.WAITING, due=iso(due))
     # An address that is none can only be asked for.
     linked = keep == "link" and recording.url.startswith(("https://", "http://"))
-    return RecordingState(state=KeptState.LINKED if linked else KeptState.ON_REQUEST)
+    return RecordingState(state=RecordingStatus.LINKED if linked else RecordingStatus.ON_REQUEST)
 
 
 def _seconds_till(kept: RecordingState, now: datetime) -> float:
@@ -128,7 +128,7 @@ def _try(item: CallItem, recording: Recording, kept: RecordingState, now: dateti
         return _put_off(item, recording.id, trying, error, now)
     recordings.watch(Pointer(item.key, recording.id), _next_review(item, now))
     done = replace(
-        trying, state=KeptState.KEPT, due=None, reason=None,
+        trying, state=RecordingStatus.KEPT, due=None, reason=None,
         place=fetched.place, size=fetched.size, media_type=fetched.media_type,
     )  # fmt: skip
     if not note(item.key, recording.id, trying, done):
@@ -154,7 +154,7 @@ def _put_off(
     final = error.final or trying.tries > len(PAUSES)
     pause = timedelta(0) if final else max(PAUSES[trying.tries - 1], min(error.pause or timedelta(0), LONGEST_PAUSE))
     after = (
-        replace(trying, state=KeptState.FAILED, due=None, reason=error.reason)
+        replace(trying, state=RecordingStatus.FAILED, due=None, reason=error.reason)
         if final
         else replace(trying, due=iso(now + pause), reason=error.reason)
     )
@@ -178,7 +178,7 @@ def note(call: CallKey, recording_id: str, before: RecordingState | None, after:
         record = item.fold()
         shown = replace(item, recordings={**item.recordings, recording_id: after})
         view = {**item.body, **recordings_view(shown, record)} if item.body is not None else None
-        if calls.note_recording(item, recording_id, after, view):
+        if calls.set_recording_state(item, recording_id, after, view):
             return True
     raise ConflictError("the call changes too often")
 
@@ -277,14 +277,14 @@ def review(pointer: Pointer, now: datetime) -> bool:
     """Look at a copy: whether its time was up. If so it is deleted, else looked at again. Raises botocore's errors."""
     item = calls.read(pointer.call)
     kept = item.recordings.get(pointer.recording_id) if item else None
-    if item is None or kept is None or kept.state is not KeptState.KEPT or kept.place is None:
+    if item is None or kept is None or kept.state is not RecordingStatus.KEPT or kept.place is None:
         recordings.unwatch(pointer)
         return False
     end = expires_at(item, load_settings(item.tenant_id).recordings.retention_days)
     if kept.held or end is None or end > now:
         recordings.watch(pointer, _next_review(item, now))
         return False
-    after = replace(kept, state=KeptState.EXPIRED, place=None)
+    after = replace(kept, state=RecordingStatus.EXPIRED, place=None)
     if not note(pointer.call, pointer.recording_id, kept, after):
         # It was held, or erased, at this very moment.
         return False

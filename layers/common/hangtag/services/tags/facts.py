@@ -53,7 +53,7 @@ def load_facts(item: calls.CallItem, call: Call, stored: tags.Emission | None, *
     )
     if verdict.tag is not None:
         snapshot = with_contact(item.tenant_id, item.key.digest, call, snapshot, over=True)
-        if item.met is not None and item.met.made:
+        if item.met is not None and item.met.is_new_contact:
             snapshot = with_supervisor(item.tenant_id, item.key.digest, call, snapshot)
     facts = EmissionFacts(
         item=item,

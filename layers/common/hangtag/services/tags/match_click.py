@@ -39,7 +39,7 @@ def joined(item: CallItem, call: Call) -> CallItem:
     for click in _candidates(item, call):
         if not clicks.claim(click, item.key):
             continue
-        if not calls.be_clicked(item.key, click.id, click.task_id):
+        if not calls.attach_click(item.key, click.id, click.task_id):
             continue
         # Only now: until the call says so itself, others find its click by the slot.
         clicks.free_slot(click)

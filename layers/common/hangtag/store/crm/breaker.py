@@ -14,7 +14,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from hangtag.store.crm.outbox import Fault
-from hangtag.store.db.client import dynamodb, is_refused, table
+from hangtag.store.db.client import dynamodb, is_condition_failure, table
 from hangtag.store.db.clock import iso
 from hangtag.store.db.keys import key
 
@@ -241,7 +241,7 @@ def _read(tenant_id: str) -> Mapping[str, Any]:
 
 def _refused(error: ClientError) -> Mapping[str, Any]:
     """The item in the way of a condition; any other error is raised."""
-    if not is_refused(error):
+    if not is_condition_failure(error):
         raise error
     item: Mapping[str, Any] = error.response.get("Item", {})
     return item

@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 
 from hangtag.store.db.audit import AuditItem
 from hangtag.store.db.cache import TtlCache
-from hangtag.store.db.client import dynamodb, is_refused, table
+from hangtag.store.db.client import dynamodb, is_condition_failure, table
 from hangtag.store.db.keys import key
 
 SK = "CRM"
@@ -84,10 +84,10 @@ def _write(tenant_id: str, change: dict[str, Any], noted: AuditItem) -> bool:
     try:
         dynamodb().transact_write_items(TransactItems=items)
     except ClientError as error:
-        if not is_refused(error):
+        if not is_condition_failure(error):
             raise
         return False
-    _configs.forget(tenant_id)
+    _configs.discard(tenant_id)
     return True
 
 

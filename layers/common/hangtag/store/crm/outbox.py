@@ -20,7 +20,7 @@ from botocore.exceptions import ClientError
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 
 from hangtag.store.crm import config as crm
-from hangtag.store.db.client import dynamodb, is_refused, table
+from hangtag.store.db.client import dynamodb, is_condition_failure, table
 from hangtag.store.db.clock import iso
 from hangtag.store.db.keys import DAY_SHARDS, digest, key, shard
 from hangtag.store.db.models import Entry
@@ -358,7 +358,7 @@ def redrive(tenant_id: str, outbox_id: str, now: datetime) -> bool:
             },
         )
     except ClientError as error:
-        if not is_refused(error):
+        if not is_condition_failure(error):
             raise
         return False
     return True
@@ -378,7 +378,7 @@ def _update(
             **names,
         )
     except ClientError as error:
-        if not is_refused(error):
+        if not is_condition_failure(error):
             raise
         return False
     return True

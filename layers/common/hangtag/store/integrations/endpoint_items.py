@@ -16,7 +16,7 @@ from hangtag import secrets
 from hangtag.auth import make_token, secret_hash, token_hash
 from hangtag.store.db.clock import now
 from hangtag.store.db.keys import key
-from hangtag.store.db.models import HookItem, IntegrationItem
+from hangtag.store.db.models import EndpointItem, IntegrationItem
 
 __all__ = ["Made", "Needs", "change_trust", "hooks_of", "make", "new_hook", "pass_on", "seal_made", "sealed_trust"]
 
@@ -82,9 +82,9 @@ def sealed_trust(
 
 def new_hook(
     tenant_id: str, item: IntegrationItem, country: str, made: Made, trust: str | None, watched_until: float | None
-) -> HookItem:
+) -> EndpointItem:
     """The item of a fresh token."""
-    return HookItem(
+    return EndpointItem(
         key("TOKEN", token_hash(made.token)),
         "HOOK",
         tenant_id=tenant_id,
@@ -99,7 +99,7 @@ def new_hook(
     )
 
 
-def pass_on(to: HookItem, current: HookItem, made: Made, trust: str | None, old_until: int | None) -> None:
+def pass_on(to: EndpointItem, current: EndpointItem, made: Made, trust: str | None, old_until: int | None) -> None:
     """Give a hook what is verified with after a rotation.
 
     Fresh secrets and keys stand beside those before until then, what was not made anew is as the current hook has it.
@@ -122,20 +122,20 @@ def pass_on(to: HookItem, current: HookItem, made: Made, trust: str | None, old_
         to.sealed = current.sealed
 
 
-def change_trust(hook: HookItem, trust: str | None, old_until: int | None) -> list[Any]:
+def change_trust(hook: EndpointItem, trust: str | None, old_until: int | None) -> list[Any]:
     """The actions that give a hook new credentials to verify with; those before are good until then, if it is said."""
-    actions = [HookItem.sealed.set(trust) if trust else HookItem.sealed.remove()]
+    actions = [EndpointItem.sealed.set(trust) if trust else EndpointItem.sealed.remove()]
     if old_until and hook.sealed:
-        return [*actions, HookItem.old_sealed.set(hook.sealed), HookItem.old_sealed_until.set(old_until)]
-    return [*actions, HookItem.old_sealed.remove(), HookItem.old_sealed_until.remove()]
+        return [*actions, EndpointItem.old_sealed.set(hook.sealed), EndpointItem.old_sealed_until.set(old_until)]
+    return [*actions, EndpointItem.old_sealed.remove(), EndpointItem.old_sealed_until.remove()]
 
 
-def hooks_of(hashes: Iterable[str]) -> list[HookItem]:
+def hooks_of(hashes: Iterable[str]) -> list[EndpointItem]:
     """Those of the hooks that are there, in this order."""
     found = []
     for hashed in hashes:
         try:
-            found.append(HookItem.get(key("TOKEN", hashed), "HOOK", consistent_read=True))
+            found.append(EndpointItem.get(key("TOKEN", hashed), "HOOK", consistent_read=True))
         except Model.DoesNotExist:
             continue
     return found

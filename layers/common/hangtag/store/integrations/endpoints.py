@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from hangtag.providers.base import VerificationKeys
 from hangtag.store.db.cache import TtlCache
-from hangtag.store.db.client import dynamodb, is_refused, table
+from hangtag.store.db.client import dynamodb, is_condition_failure, table
 from hangtag.store.db.keys import key
 
 if TYPE_CHECKING:
@@ -120,9 +120,9 @@ def count_set_up(token_hash: str) -> bool:
             ExpressionAttributeValues={":one": {"N": "1"}, ":enough": {"N": str(SET_UP_DELIVERIES)}},
         )
     except ClientError as error:
-        if not is_refused(error):
+        if not is_condition_failure(error):
             raise
-        _hooks.forget(token_hash)
+        _hooks.discard(token_hash)
         return False
     return True
 

@@ -14,9 +14,9 @@ from hangtag.errors import ConflictError, NotFoundError
 from hangtag.store.db import audit
 from hangtag.store.db.clock import iso, now
 from hangtag.store.db.keys import key
-from hangtag.store.db.models import HookItem, IntegrationItem
+from hangtag.store.db.models import EndpointItem, IntegrationItem
 from hangtag.store.db.paging import Page, children
-from hangtag.store.db.transact import ContestedError, TransactionRejectedError, persistently, transaction
+from hangtag.store.db.transact import ContestedError, TransactionRejectedError, retry_contested, transaction
 from hangtag.store.integrations import endpoint_items, reconciliation, request_log
 from hangtag.store.integrations.endpoint_items import HOOK_TOKEN, Made, Needs, hooks_of
 from hangtag.store.office.employees import by_extension
@@ -111,7 +111,7 @@ def create_integration(
     hook = endpoint_items.new_hook(tenant_id, item, tenant.country, made, trust, None)
     with transaction() as write:
         write.save(item, condition=IntegrationItem.pk.does_not_exist())
-        write.save(hook, condition=HookItem.pk.does_not_exist())
+        write.save(hook, condition=EndpointItem.pk.does_not_exist())
         write.save(audit.entry(tenant_id, who, "integration.created", integration.id))
     return NewIntegration(integration, made)
 
@@ -167,14 +167,14 @@ def update_integration(
     def attempt() -> Integration:
         item = _item(tenant_id, integration_id)
         actions: list[Action] = []
-        told: list[Callable[[HookItem], list[Action]]] = []
+        told: list[Callable[[EndpointItem], list[Action]]] = []
         changed: list[str] = []
         if name is not None and name != item.name:
             actions.append(IntegrationItem.name.set(name))
             changed.append("name")
         if settings is not None and settings != item.settings:
             actions.append(IntegrationItem.settings.set(settings))
-            told.append(lambda _: [HookItem.settings.set(settings)])
+            told.append(lambda _: [EndpointItem.settings.set(settings)])
             changed.append("settings")
         if merge is not None:
             kept = _secret(tenant_id, item)
@@ -191,11 +191,11 @@ def update_integration(
                 write.update(item, actions=actions, condition=IntegrationItem.sealed == item.sealed)
                 for hook in hooks_of(item.hook_hashes) if told else []:
                     of_hook = [action for tell in told for action in tell(hook)]
-                    write.update(hook, actions=of_hook, condition=HookItem.pk.exists())
+                    write.update(hook, actions=of_hook, condition=EndpointItem.pk.exists())
                 write.save(audit.entry(tenant_id, who, "integration.changed", integration_id, changed))
         return get_integration(tenant_id, integration_id)
 
-    return persistently(attempt)
+    return retry_contested(attempt)
 
 
 def rotate_integration(
@@ -222,13 +222,13 @@ def rotate_integration(
         living = item.hook_hashes[-1:] if until else []
         with _contested(), transaction() as write:
             for old in item.hook_hashes[:-1] if until else item.hook_hashes:
-                write.delete(HookItem(key("TOKEN", old), "HOOK"))
+                write.delete(EndpointItem(key("TOKEN", old), "HOOK"))
             if until:
                 # Whichever address and whichever secret the PBX is told first, both are good until then.
                 endpoint_items.pass_on(current, current, made, trust, old_until)
                 current.expires_at = old_until
-                write.save(current, condition=HookItem.pk.exists())
-            write.save(new, condition=HookItem.pk.does_not_exist())
+                write.save(current, condition=EndpointItem.pk.exists())
+            write.save(new, condition=EndpointItem.pk.does_not_exist())
             write.update(
                 item,
                 actions=[
@@ -242,7 +242,7 @@ def rotate_integration(
             write.save(audit.entry(tenant_id, who, "integration.rotated", integration_id, changed))
         return Rotated(get_integration(tenant_id, integration_id), made, until)
 
-    return persistently(attempt)
+    return retry_contested(attempt)
 
 
 def watch_integration(tenant_id: str, integration_id: str, who: str, until: datetime) -> Integration:
@@ -252,7 +252,9 @@ def watch_integration(tenant_id: str, integration_id: str, who: str, until: date
         item = _item(tenant_id, integration_id)
         with _contested(), transaction() as write:
             for hook in hooks_of(item.hook_hashes):
-                write.update(hook, actions=[HookItem.watched_until.set(_epoch(until))], condition=HookItem.pk.exists())
+                write.update(
+                    hook, actions=[EndpointItem.watched_until.set(_epoch(until))], condition=EndpointItem.pk.exists()
+                )
             write.update(
                 item,
                 actions=[IntegrationItem.watched_until.set(_epoch(until))],
@@ -261,7 +263,7 @@ def watch_integration(tenant_id: str, integration_id: str, who: str, until: date
             write.save(audit.entry(tenant_id, who, "integration.watched", integration_id))
         return get_integration(tenant_id, integration_id)
 
-    return persistently(attempt)
+    return retry_contested(attempt)
 
 
 def delete_integration(tenant_id: str, integration_id: str, who: str, has_time: Callable[[], bool]) -> bool:
@@ -279,14 +281,14 @@ def delete_integration(tenant_id: str, integration_id: str, who: str, has_time: 
         item = _item(tenant_id, integration_id)
         with _contested(), transaction() as write:
             for hashed in item.hook_hashes:
-                write.delete(HookItem(key("TOKEN", hashed), "HOOK"))
+                write.delete(EndpointItem(key("TOKEN", hashed), "HOOK"))
             write.update(
                 item,
                 actions=[IntegrationItem.hook_hashes.set([]), IntegrationItem.old_until.remove()],
                 condition=IntegrationItem.hook_hashes == item.hook_hashes,
             )
 
-    persistently(silence)
+    retry_contested(silence)
     if not request_log.purge(tenant_id, integration_id, has_time):
         return False
     if not reconciliation.purge(tenant_id, integration_id, has_time):
@@ -298,7 +300,7 @@ def delete_integration(tenant_id: str, integration_id: str, who: str, has_time: 
             write.delete(item, condition=IntegrationItem.pk.exists())
             write.save(audit.entry(tenant_id, who, "integration.deleted", integration_id))
 
-    persistently(remove)
+    retry_contested(remove)
     return True
 
 
@@ -322,7 +324,7 @@ def _differing(before: Mapping[str, str], after: Mapping[str, str]) -> set[str]:
     return {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
 
 
-def _newest_hook(item: IntegrationItem) -> HookItem:
+def _newest_hook(item: IntegrationItem) -> EndpointItem:
     found = hooks_of(item.hook_hashes)
     if not found:
         raise NotFoundError("the integration is being deleted")

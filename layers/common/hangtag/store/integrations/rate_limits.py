@@ -14,7 +14,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from hangtag.providers.base import Limit
-from hangtag.store.db.client import dynamodb, is_refused, table
+from hangtag.store.db.client import dynamodb, is_condition_failure, table
 from hangtag.store.db.keys import key
 
 __all__ = ["TableLimiter"]
@@ -81,7 +81,7 @@ class TableLimiter:
                 ExpressionAttributeValues={said: _number(said, value) for said, value in values.items()},
             )
         except ClientError as error:
-            if not is_refused(error):
+            if not is_condition_failure(error):
                 raise
             return False
         return True

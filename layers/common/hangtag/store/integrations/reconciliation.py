@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from hangtag.providers.base import Check
 from hangtag.store.db.batch import delete_partition
-from hangtag.store.db.client import dynamodb, is_refused, table
+from hangtag.store.db.client import dynamodb, is_condition_failure, table
 from hangtag.store.db.keys import key
 from hangtag.store.db.paging import Page
 
@@ -75,7 +75,7 @@ def begin(tenant_id: str, integration_id: str, now: datetime, lease: timedelta) 
             ReturnValues="ALL_NEW",
         )
     except ClientError as error:
-        if not is_refused(error):
+        if not is_condition_failure(error):
             raise
         return None
     return _compared(answer["Attributes"])
@@ -104,7 +104,7 @@ def finish(tenant_id: str, integration_id: str, stands: Compared) -> None:
             **({"ExpressionAttributeValues": values} if values else {}),
         )
     except ClientError as error:
-        if not is_refused(error):
+        if not is_condition_failure(error):
             raise
 
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from botocore.exceptions import ClientError
 
-from hangtag.store.db.client import dynamodb, is_refused, table
+from hangtag.store.db.client import dynamodb, is_condition_failure, table
 from hangtag.store.db.clock import iso, now
 from hangtag.store.db.keys import key
 
@@ -48,7 +48,7 @@ def note(tenant_id: str, integration_id: str, extensions: frozenset[str], call_d
                 },
             )
         except ClientError as error:
-            if not is_refused(error):
+            if not is_condition_failure(error):
                 raise
 
 

@@ -17,7 +17,7 @@ from hangtag.store.crm import outbox
 from hangtag.store.db.clock import iso, now
 from hangtag.store.db.keys import DAY_SHARDS, digest, key, shard
 from hangtag.store.db.models import ContactClaim, ContactItem, ExternalClaim
-from hangtag.store.db.transact import ContestedError, TransactionRejectedError, persistently, transaction
+from hangtag.store.db.transact import ContestedError, TransactionRejectedError, retry_contested, transaction
 from hangtag.store.office.phones import Phone, numbers
 
 SK = "CONTACT"
@@ -80,7 +80,7 @@ def create_contact(
     """
     made_id = contact_id or secrets.token_hex(16)
     contact = Contact(made_id, name, phones, supervisor_id, iso(now()), external_id)
-    return persistently(lambda: _create(tenant_id, contact, origin))
+    return retry_contested(lambda: _create(tenant_id, contact, origin))
 
 
 def find_by_external_id(tenant_id: str, external_id: str) -> Contact | None:
@@ -107,7 +107,7 @@ def delete_contact(tenant_id: str, contact_id: str) -> None:
         except TransactionRejectedError as refused:
             raise ContestedError from refused
 
-    persistently(attempt)
+    retry_contested(attempt)
 
 
 def create_unknown(
@@ -147,7 +147,7 @@ def create_unknown(
             raise ContestedError from error
         return ContactRef(made.id, made.name, made.supervisor_id)
 
-    return persistently(attempt)
+    return retry_contested(attempt)
 
 
 def set_supervisor_if_unset(tenant_id: str, contact_id: str, supervisor_id: str, origin: str) -> bool:
@@ -163,7 +163,7 @@ def set_supervisor_if_unset(tenant_id: str, contact_id: str, supervisor_id: str,
         _update(tenant_id, contact_id, lambda contact: replace(contact, supervisor_id=supervisor_id))
         return True
 
-    return persistently(attempt)
+    return retry_contested(attempt)
 
 
 class IdTakenError(Exception):
@@ -375,7 +375,7 @@ def update_contact(tenant_id: str, contact_id: str, changes: Mapping[str, Any]) 
 
     Raises NotFoundError, and ConflictError if another has the external id, or too many have one of the numbers.
     """
-    return persistently(lambda: _update(tenant_id, contact_id, lambda contact: replace(contact, **changes)))
+    return retry_contested(lambda: _update(tenant_id, contact_id, lambda contact: replace(contact, **changes)))
 
 
 def _having(contact: Contact, phone: Phone) -> Contact:

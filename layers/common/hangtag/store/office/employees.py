@@ -13,7 +13,7 @@ from hangtag.store.db.clock import iso, now
 from hangtag.store.db.keys import key
 from hangtag.store.db.models import EmployeeClaim, EmployeeItem
 from hangtag.store.db.paging import Page, children
-from hangtag.store.db.transact import ContestedError, TransactionRejectedError, persistently, transaction
+from hangtag.store.db.transact import ContestedError, TransactionRejectedError, retry_contested, transaction
 from hangtag.store.office.phones import Phone, numbers
 
 SK = "EMPLOYEE"
@@ -83,7 +83,7 @@ def create_employee(
             write.save(_item(tenant_id, made), condition=EmployeeItem.pk.does_not_exist())
         return made
 
-    return persistently(attempt)
+    return retry_contested(attempt)
 
 
 def get_employee(tenant_id: str, employee_id: str) -> Employee:
@@ -131,7 +131,7 @@ def update_employee(tenant_id: str, employee_id: str, changes: Mapping[str, Any]
 
     Raises NotFoundError, and ConflictError naming who has one of the extensions or numbers.
     """
-    return persistently(lambda: _update(tenant_id, employee_id, changes))
+    return retry_contested(lambda: _update(tenant_id, employee_id, changes))
 
 
 def delete_employee(tenant_id: str, employee_id: str) -> None:
@@ -147,7 +147,7 @@ def delete_employee(tenant_id: str, employee_id: str) -> None:
                 write.delete(claim)
             write.delete(item)
 
-    persistently(attempt)
+    retry_contested(attempt)
 
 
 def _update(tenant_id: str, employee_id: str, changes: Mapping[str, Any]) -> Employee:

@@ -12,7 +12,7 @@ from hangtag.store.db.clock import iso, now
 from hangtag.store.db.keys import key
 from hangtag.store.db.models import Entry
 from hangtag.store.db.paging import Page, children
-from hangtag.store.db.transact import ContestedError, TransactionRejectedError, persistently, transaction
+from hangtag.store.db.transact import ContestedError, TransactionRejectedError, retry_contested, transaction
 from hangtag.store.office import employees
 
 SK = "GROUP"
@@ -77,7 +77,7 @@ def update_group(tenant_id: str, group_id: str, changes: Mapping[str, Any]) -> G
             raise ContestedError from lost
         return after
 
-    return persistently(attempt)
+    return retry_contested(attempt)
 
 
 def delete_group(tenant_id: str, group_id: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from hangtag.errors import NotFoundError
-from hangtag.store.db.client import dynamodb, is_refused, table
+from hangtag.store.db.client import dynamodb, is_condition_failure, table
 from hangtag.store.db.clock import iso, now
 from hangtag.store.db.keys import key
 from hangtag.store.db.paging import Page
@@ -106,7 +106,7 @@ def save(tenant_id: str, after: Import, before: Import) -> bool:
     try:
         dynamodb().put_item(**put)
     except ClientError as error:
-        if not is_refused(error):
+        if not is_condition_failure(error):
             raise
         return False
     return True

@@ -101,7 +101,7 @@ class Router:
         """The first of a group, in its order, who is not in a call; None if all are: then the PBX decides."""
         if not extensions:
             return None
-        talking = active_calls.talking(self.tenant_id)
+        talking = active_calls.busy_extensions(self.tenant_id)
         return next((one for one in extensions if key(self.integration_id, one) not in talking), None)
 
     def _members(self, supervisor_id: str) -> tuple[str, ...] | None:

@@ -64,7 +64,7 @@ def parse(item: Mapping[str, Any]) -> "TelephonySettings":
 def save_settings(tenant_id: str, settings: "TelephonySettings") -> None:
     """Replace the rules. Raises botocore's errors."""
     _put(tenant_id, "body", settings.model_dump_json())
-    _tracker_rules.forget(tenant_id)
+    _tracker_rules.discard(tenant_id)
 
 
 def load_definitions(tenant_id: str) -> Definitions:

@@ -19,11 +19,11 @@ from botocore.exceptions import ClientError
 from hangtag.errors import FieldError, NotFoundError
 from hangtag.settings import TaskField, TaskTemplate
 from hangtag.store.crm import outbox
-from hangtag.store.db.client import dynamodb, is_refused, table
+from hangtag.store.db.client import dynamodb, is_condition_failure, table
 from hangtag.store.db.clock import iso, now
 from hangtag.store.db.keys import DAY_SHARDS, key, shard
 from hangtag.store.db.listing import of_partition
-from hangtag.store.db.transact import ContestedError, persistently
+from hangtag.store.db.transact import ContestedError, retry_contested
 
 SK = "TASK"
 DUE_SK = "DUE"
@@ -191,7 +191,7 @@ def update_task(tenant_id: str, task_id: str, changes: Mapping[str, Any]) -> Tas
         _write(writes)
         return after
 
-    return persistently(attempt)
+    return retry_contested(attempt)
 
 
 def of_contact(tenant_id: str, contact_id: str, *, only_open: bool = False) -> Iterator[Task]:
@@ -332,7 +332,7 @@ def _write(writes: list[Write]) -> None:
     try:
         dynamodb().transact_write_items(TransactItems=writes)  # type: ignore[arg-type]
     except ClientError as error:
-        if not is_refused(error):
+        if not is_condition_failure(error):
             raise
         raise ContestedError from error
 

@@ -12,9 +12,9 @@ from hangtag.store.db import audit, tenant_list
 from hangtag.store.db.cache import TtlCache
 from hangtag.store.db.clock import iso, now
 from hangtag.store.db.keys import key
-from hangtag.store.db.models import HookItem, IntegrationItem, TenantItem
+from hangtag.store.db.models import EndpointItem, IntegrationItem, TenantItem
 from hangtag.store.db.paging import Page
-from hangtag.store.db.transact import ContestedError, TransactionRejectedError, persistently, transaction
+from hangtag.store.db.transact import ContestedError, TransactionRejectedError, retry_contested, transaction
 from hangtag.store.office.tokens import add_token
 from hangtag.store.privacy.tenant_erasure import erase
 
@@ -104,8 +104,8 @@ def update_tenant(tenant_id: str, changes: Mapping[str, str]) -> Tenant:
                 raise ContestedError from error
         return load_tenant(tenant_id)
 
-    after = persistently(attempt)
-    _tenants.forget(tenant_id)
+    after = retry_contested(attempt)
+    _tenants.discard(tenant_id)
     if "country" in changes:
         # Also when it was so before: somebody may have died between the two.
         _tell_hooks(tenant_id, after.country)
@@ -117,17 +117,17 @@ def _tell_hooks(tenant_id: str, country: str) -> None:
     own = key("T", tenant_id)
     for integration in IntegrationItem.query(own, IntegrationItem.sk.startswith(key("INTEGRATION", ""))):
         for hashed in integration.hook_hashes:
-            _tell_hook(HookItem(key("TOKEN", hashed), "HOOK"), country)
+            _tell_hook(EndpointItem(key("TOKEN", hashed), "HOOK"), country)
 
 
-def _tell_hook(hook: HookItem, country: str) -> None:
+def _tell_hook(hook: EndpointItem, country: str) -> None:
     def attempt() -> None:
         with transaction() as write:
-            write.update(hook, actions=[HookItem.country.set(country)], condition=HookItem.pk.exists())
+            write.update(hook, actions=[EndpointItem.country.set(country)], condition=EndpointItem.pk.exists())
 
     # It may have been rotated away since.
     with suppress(TransactionRejectedError):
-        persistently(attempt)
+        retry_contested(attempt)
 
 
 def erase_tenant(tenant_id: str, has_time: Callable[[], bool]) -> bool:
@@ -154,7 +154,7 @@ def _set_erasing(item: TenantItem, day: str) -> None:
             write.update(item, actions=[TenantItem.erasing.set(day)], condition=TenantItem.pk.exists())
 
     try:
-        persistently(attempt)
+        retry_contested(attempt)
     except TransactionRejectedError:
         raise NotFoundError("there is no such tenant") from None
 

@@ -15,7 +15,7 @@ from hangtag.store.db.clock import iso, now
 from hangtag.store.db.keys import key
 from hangtag.store.db.models import ApiTokenItem, EmployeeItem, TokenPointer
 from hangtag.store.db.paging import Page, children
-from hangtag.store.db.transact import ContestedError, TransactionRejectedError, persistently, transaction
+from hangtag.store.db.transact import ContestedError, TransactionRejectedError, retry_contested, transaction
 
 SK = "API"
 WORD = "TOKEN"
@@ -124,7 +124,7 @@ def replace_owner_token(tenant_id: str, token_keys: str, who: str) -> MadeToken:
             raise ContestedError from error
         return made
 
-    return persistently(attempt)
+    return retry_contested(attempt)
 
 
 def list_tokens(tenant_id: str, limit: int, after: str | None) -> Page[Token]:
@@ -152,7 +152,7 @@ def revoke_token(tenant_id: str, token_id: str, who: str) -> None:
             # Somebody else revoked it meanwhile.
             raise NotFoundError("there is no such token") from error
 
-    persistently(attempt)
+    retry_contested(attempt)
 
 
 def find_holder(hashed: str) -> Holder | None:

@@ -12,7 +12,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from hangtag.store.db import batch
-from hangtag.store.db.client import dynamodb, is_refused, table
+from hangtag.store.db.client import dynamodb, is_condition_failure, table
 from hangtag.store.db.keys import DAY_SHARDS, key, shard
 from hangtag.store.reports.marks import hour_of
 
@@ -61,7 +61,7 @@ def replace(tenant_id: str, contact_id: str, before: First | None, after: First 
         else:
             dynamodb().put_item(TableName=table(), Item=_item(tenant_id, pk, after), **known)
     except ClientError as error:
-        if not is_refused(error):
+        if not is_condition_failure(error):
             raise
         return False
     return True

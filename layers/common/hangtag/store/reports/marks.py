@@ -12,7 +12,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from hangtag.store.db.client import dynamodb, is_refused, table
+from hangtag.store.db.client import dynamodb, is_condition_failure, table
 from hangtag.store.db.keys import key
 
 WORD = "REPORT.MARK"
@@ -155,7 +155,7 @@ def _update(tenant_id: str, hour: datetime, update: str, condition: str, values:
             ExpressionAttributeValues=values,
         )
     except ClientError as error:
-        if not is_refused(error):
+        if not is_condition_failure(error):
             raise
         return False
     return True
@@ -168,7 +168,7 @@ def _delete(found: Mark, condition: str, values: Any) -> bool:
             TableName=table(), Key=_key(found.tenant_id, found.hour), ConditionExpression=condition, **arguments
         )
     except ClientError as error:
-        if not is_refused(error):
+        if not is_condition_failure(error):
             raise
         return False
     return True

@@ -19,7 +19,7 @@ from hangtag.domain.reports import sums
 from hangtag.domain.reports.facts import Group
 from hangtag.domain.reports.sums import Aggregate
 from hangtag.store.db import batch
-from hangtag.store.db.client import dynamodb, is_refused, table
+from hangtag.store.db.client import dynamodb, is_condition_failure, table
 from hangtag.store.db.keys import key
 from hangtag.store.reports.marks import name_of
 
@@ -156,7 +156,7 @@ def tell_version(tenant_id: str, hour: datetime, version: int) -> None:
             ExpressionAttributeValues={":version": {"N": str(version)}, ":kind": {"S": "report_versions"}},
         )
     except ClientError as error:
-        if not is_refused(error):
+        if not is_condition_failure(error):
             raise
 
 
@@ -231,7 +231,7 @@ def _put_if(place: Key, values: Mapping[str, Any], version: int) -> bool:
             **seen,
         )
     except ClientError as error:
-        if not is_refused(error):
+        if not is_condition_failure(error):
             raise
         return False
     return True
