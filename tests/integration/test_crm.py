@@ -284,7 +284,7 @@ def test_after_the_pause_one_probe_is_let_through_and_its_success_lets_all_throu
 def test_of_many_who_see_the_end_of_the_pause_at_once_one_is_the_probe(quiet: str, far: FakeCrm) -> None:
     tenant = tenant_with(far)
     for _ in range(breaker.THRESHOLD):
-        breaker.failed(breaker.Pass(tenant, None), START, outbox.Fault(500, "the CRM failed"))
+        breaker.record_failure(breaker.Pass(tenant, None), START, outbox.Fault(500, "the CRM failed"))
     over = START + timedelta(seconds=30)
     assert breaker.health(tenant).paused_until == over
     with ThreadPoolExecutor(8) as pool:
@@ -379,7 +379,7 @@ def dying(at_call: int, *, after: bool) -> Iterator[list[str]]:
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("first", [OK, DOWN], ids=["accepted", "failed"])
+@pytest.mark.parametrize("first", [OK, DOWN], ids=["accepted", "record_failure"])
 def test_a_worker_that_dies_at_any_call_of_the_table_leaves_a_message_that_is_told_once(
     quiet: str, far: FakeCrm, first: Reply, after: bool
 ) -> None:

@@ -368,13 +368,13 @@ def test_deliveries_are_kept_for_a_week_and_listed_the_newest_first(tenant: str,
             ),
             status=400,
             reason="cmd is missing",
-            kept="error",
+            log_reason="error",
         )
         assert kept
-    shown, following = request_log.recent(tenant, "i", 2, None)
+    shown, following = request_log.list_entries(tenant, "i", 2, None)
     assert [one.body for one in shown] == ["planfix_token=***&n=2", "planfix_token=***&n=1"]
     assert shown[0].received_at == "2026-01-01T12:02:00.000+00:00"
-    rest, end = request_log.recent(tenant, "i", 2, following)
+    rest, end = request_log.list_entries(tenant, "i", 2, following)
     assert [one.body for one in rest] == ["planfix_token=***&n=0"]
     assert end is None
     item = next(item for item in items_of(tenant, table) if item["kind"]["S"] == "delivery")

@@ -105,7 +105,7 @@ def test_a_typed_secret_that_is_changed_is_good_for_the_overlap(
     def trusted() -> tuple[str, ...]:
         found = endpoints._read_hook(token_hash(token))
         assert found is not None
-        return tuple(found.trust().credentials["api_secret"])
+        return tuple(found.verification_keys().credentials["api_secret"])
 
     place = f"/v1/integrations/{made['id']}"
     assert trusted() == ("zadarma_api_secret",)

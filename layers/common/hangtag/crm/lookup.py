@@ -116,12 +116,12 @@ def _send(tenant_id: str, kind: str, data: Mapping[str, Any]) -> Mapping[str, An
     try:
         answer = webhook.post(tenant_id, config, message_id, text, at, BUDGET_SECONDS)
     except (UnreachableError, BadInputError) as error:
-        breaker.failed(passed, at, Fault(None, error.message))
+        breaker.record_failure(passed, at, Fault(None, error.message))
         raise _NoAnswerError("not reached") from error
     if answer.status >= 500 or answer.status == 429:
-        breaker.failed(passed, at, Fault(answer.status, "the CRM failed when it was asked"))
+        breaker.record_failure(passed, at, Fault(answer.status, "the CRM failed when it was asked"))
         raise _NoAnswerError(f"status {answer.status}")
-    breaker.succeeded(passed)
+    breaker.record_success(passed)
     return _read(answer)
 
 

@@ -126,7 +126,7 @@ def get_deliveries(
 ) -> PageModel[api.WebhookRequestLogEntry]:
     """The requests of a PBX that were kept, the newest first, with what each led to; at most 50 a page."""
     found = integrations.get_integration(routes.tenant_id, found_id(integration_id))
-    recent, following = request_log.recent(
+    recent, following = request_log.list_entries(
         routes.tenant_id, found.id, min(limit or MAX_PAGE, MAX_PAGE), _before(cursor)
     )
     return PageModel[api.WebhookRequestLogEntry](
@@ -176,7 +176,7 @@ def get_recovered(
         api.RecoveredCall,
         limit,
         cursor,
-        lambda count, before: compared.recent(routes.tenant_id, found.id, count, before),
+        lambda count, before: compared.list_recovered(routes.tenant_id, found.id, count, before),
     )
 
 
@@ -199,12 +199,12 @@ def _detail(found: integrations.Integration) -> api.IntegrationDetail:
     shown = {
         "last_delivery_at": last,
         "history": _history(stands) if has_history else None,
-        "look_after": stands.looked_after._asdict() if stands.looked_after else None,
+        "look_after": stands.subscription._asdict() if stands.subscription else None,
     }
     return api.IntegrationDetail.model_validate({**found.to_json(), **shown})
 
 
-def _history(stands: compared.Compared) -> api.ReconciliationProgress:
+def _history(stands: compared.Progress) -> api.ReconciliationProgress:
     said = {"compared_until": stands.until, "compared_at": stands.at, "error": stands.error}
     return api.ReconciliationProgress.model_validate(said)
 

@@ -42,7 +42,7 @@ class Period:
 
     @property
     def days(self) -> tuple[date, ...]:
-        """All of them, in order."""
+        """All days, in order."""
         return tuple(self.first + timedelta(days=number) for number in range((self.last - self.first).days + 1))
 
     @property

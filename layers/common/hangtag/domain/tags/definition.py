@@ -42,7 +42,7 @@ NUMBER_PLACE: Mapping[TagType, int] = MappingProxyType({TagType.CALL: 7, TagType
 
 @dataclass(frozen=True, slots=True)
 class DefinedField:
-    """One field of a tag as a tenant has it."""
+    """One field of a tag under the tenant's name."""
 
     name: str
     type: str

@@ -94,8 +94,8 @@ class PlacementFacts:
 
     `from_task` is the task that the call was started from or assigned to, `from_task_exists` is false once it was
     deleted. `task` is the newest task of the contact that the rule accepts. `outside_task_id` is the id here of the
-    contact's task in an external CRM, read only without a `task`. `new_task_id` is the id of a task made for this
-    call.
+    contact's task in an external CRM, read only if there is no `task`. `new_task_id` is the id of a task created for
+    this call.
     """
 
     from_task: str | None = None
@@ -131,8 +131,9 @@ class TaskWrite(StrEnum):
 class TagPlan:
     """Decision about one call. `tag` is None for a skipped call, with the reason in the verdict.
 
-    `awaits` is the number whose contact is added to the tag once it is known. `returns_missed_calls`: somebody talked
-    to the number, so its missed calls count as returned. `is_queued`: the call joins the queue of missed calls.
+    `awaits` is the number whose contact is added to the tag once it is known. `returns_missed_calls`: there was a
+    conversation with the number, so its missed calls count as returned. `is_queued`: the call joins the queue of missed
+    calls.
     """
 
     tag: Tag | None = None

@@ -61,7 +61,7 @@ def deliver(tenant_id: str, outbox_id: str, now: datetime, draw: Draw = random.r
 
 
 def _tell(message: Message, config: CrmConfig, now: datetime, draw: Draw) -> int | None:
-    entered = breaker.enter(message.tenant_id, now, draw)
+    entered = breaker.acquire(message.tenant_id, now, draw)
     if isinstance(entered, breaker.Wait):
         if entered.paused and _is_old(message, now):
             outbox.move_to_dead_letters(message, now, Fault(None, "the CRM failed for more than 30 hours"))
@@ -70,15 +70,15 @@ def _tell(message: Message, config: CrmConfig, now: datetime, draw: Draw) -> int
     taken = outbox.claim(message, now)
     if taken is None:
         # Another worker has it.
-        breaker.unused(entered)
+        breaker.release(entered)
         return None
     outcome = webhook.attempt(taken.tenant_id, config, taken.id, taken.text, now)
     _log(taken, outcome)
     if outcome.verdict is Verdict.FAILED:
         asked = outcome.wait if outcome.fault.status in _BUSY else None
-        breaker.failed(entered, now, outcome.fault, now + timedelta(seconds=asked) if asked else None)
+        breaker.record_failure(entered, now, outcome.fault, now + timedelta(seconds=asked) if asked else None)
         return _again(taken, outcome, now, draw)
-    breaker.succeeded(entered)
+    breaker.record_success(entered)
     if outcome.verdict is Verdict.REFUSED:
         outbox.move_to_dead_letters(taken, now, outcome.fault)
     else:
@@ -92,7 +92,7 @@ def _again(message: Message, outcome: Outcome, now: datetime, draw: Draw) -> int
         outbox.move_to_dead_letters(message, now, outcome.fault)
         return None
     wait = max(backoff(message.attempt, draw), outcome.wait or 0.0)
-    outbox.put_off(message, now + timedelta(seconds=math.ceil(wait)), outcome.fault)
+    outbox.schedule_retry(message, now + timedelta(seconds=math.ceil(wait)), outcome.fault)
     return _delay(wait)
 
 
@@ -110,7 +110,7 @@ def _mail(message: Message, now: datetime, draw: Draw) -> int | None:
     missed = MissedCall.from_json(json.loads(taken.text)["data"]["missed_call"])
     fault: Fault | None = None
     for employee_id in missed.recipients:
-        if employee_id in taken.told:
+        if employee_id in taken.recipients:
             continue
         try:
             fault = _mail_one(taken, employee_id, missed)
@@ -136,7 +136,7 @@ def _mail_one(message: Message, employee_id: str, missed: MissedCall) -> Fault |
         )
         fault = None
     if fault is None:
-        outbox.note_told(message, employee_id)
+        outbox.add_recipient(message, employee_id)
     return fault
 
 

@@ -102,7 +102,7 @@ class _Erasure:
                 self._save(day)
                 return False
             self._erase_day(day, person)
-            sums.forget(self._tenant_id, day, person.contact_ids)
+            sums.remove_contacts(self._tenant_id, day, person.contact_ids)
             day -= timedelta(days=1)
         for call in calls.live_calls(self._tenant_id):
             self._scrub_call(call, person)

@@ -42,7 +42,7 @@ def _work_off(mark: Mark, now: datetime) -> None:
     elif rebuild(mark.tenant_id, mark.hour):
         marks.settle(mark, now)
     else:
-        marks.put_off(mark, now)
+        marks.postpone(mark, now)
 
 
 def rebuild(tenant_id: str, hour: datetime) -> bool:
@@ -61,7 +61,7 @@ def rebuild(tenant_id: str, hour: datetime) -> bool:
         version += 1
     if version:
         # Also when nothing changed: somebody may have died between the two.
-        report_sums.tell_version(tenant_id, hour, version)
+        report_sums.set_version(tenant_id, hour, version)
     return True
 
 

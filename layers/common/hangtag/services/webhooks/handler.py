@@ -162,7 +162,7 @@ def _parse(delivery: QueuedWebhook) -> ParsedWebhook | WebhookResponse:
         return _answer_handshake(source, delivery, hook, greeting)
     provider = load(hook.provider)
     try:
-        provider.verify(request, hook.trust())
+        provider.verify(request, hook.verification_keys())
         return ParsedWebhook(hook, source, provider.parse(request, hook.settings))
     except WebhookRejectedError as refused:
         return _reject(source, delivery, refused)
@@ -185,7 +185,7 @@ def _ingest(settings: Settings, delivery: QueuedWebhook, said: ParsedWebhook) ->
     )
     reply = _respond(source, hook.country, result)
     wrong = ingest.warning(taken)
-    kept = "error" if wrong is not None else "unknown" if result.unknown else hook.keeps(time.time())
+    kept = "error" if wrong is not None else "unknown" if result.unknown else hook.log_reason(time.time())
     if kept is not None:
         told = _UNKNOWN if result.unknown else ingest.describe(taken)
         _log_request(source, delivery, reply.status, wrong or told, kept, taken)
@@ -213,7 +213,7 @@ def _answer_handshake(
     greeting: WebhookResponse,
 ) -> WebhookResponse:
     """Answer what a PBX asks of an address before it uses it."""
-    kept = hook.keeps(time.time())
+    kept = hook.log_reason(time.time())
     if kept is not None:
         _log_request(source, delivery, greeting.status, "the PBX asked whether this address is ours", kept)
     return greeting
@@ -277,7 +277,7 @@ def _log_request(
             request=delivery.request,
             status=status,
             reason=reason,
-            kept=kept,
+            log_reason=kept,
             events=ingest.event_results(source, taken),
         )
     except Exception as error:
