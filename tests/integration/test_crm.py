@@ -379,7 +379,7 @@ def dying(at_call: int, *, after: bool) -> Iterator[list[str]]:
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("first", [OK, DOWN], ids=["accepted", "record_failure"])
+@pytest.mark.parametrize("first", [OK, DOWN], ids=["accepted", "failed"])
 def test_a_worker_that_dies_at_any_call_of_the_table_leaves_a_message_that_is_told_once(
     quiet: str, far: FakeCrm, first: Reply, after: bool
 ) -> None:

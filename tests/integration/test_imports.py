@@ -84,7 +84,7 @@ def test_rows_that_can_not_be_contacts_are_refused_by_their_number_and_the_rest_
     start(office.owner, import_id)
     done = until(office.owner, import_id, ended)
     assert [(error["row"], error["reason"]) for error in done["errors"]] == [
-        (2, "a phone number can't be read"),
+        (2, "A phone number is not valid."),
         (3, "a number is a line of yours"),
         (4, "there is no employee or group of the supervisor's name or id"),
     ]

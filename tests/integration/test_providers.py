@@ -103,7 +103,7 @@ def test_a_typed_secret_that_is_changed_is_good_for_the_overlap(
     token = made["webhook_url"].rsplit("/", 1)[1]
 
     def trusted() -> tuple[str, ...]:
-        found = endpoints._read_hook(token_hash(token))
+        found = endpoints._read_endpoint(token_hash(token))
         assert found is not None
         return tuple(found.verification_keys().credentials["api_secret"])
 

@@ -192,7 +192,7 @@ def test_rules_that_can_not_be_are_refused_with_the_place(office: Office) -> Non
         "attach": {"to": "new_task", "task": {"title": "T", "fields": [{"name": "S", "type": "number", "value": "x"}]}}
     }
     (fault,) = refused(put("/v1/settings/telephony", unfit), 400)
-    assert fault == {"field": "attach.task.fields.0.value", "reason": "it is no number"}
+    assert fault == {"field": "attach.task.fields.0.value", "reason": "Not a valid number."}
     nobody = {"contacts": {"template": {"supervisor_id": "0" * 16}}}
     assert refused(put("/v1/settings/telephony", nobody), 400)[0]["field"] == "contacts.template.supervisor_id"
     assert office.owner.get("/v1/settings/telephony").json["attach"]["to"] == "contact"

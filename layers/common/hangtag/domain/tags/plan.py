@@ -94,7 +94,7 @@ class PlacementFacts:
 
     `from_task` is the task that the call was started from or assigned to, `from_task_exists` is false once it was
     deleted. `task` is the newest task of the contact that the rule accepts. `outside_task_id` is the id here of the
-    contact's task in an external CRM, read only if there is no `task`. `new_task_id` is the id of a task created for
+    contact's task in an external CRM, read only without a `task`. `new_task_id` is the id of a task created for
     this call.
     """
 

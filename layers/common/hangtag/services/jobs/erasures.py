@@ -316,7 +316,7 @@ class _Erasure:
             self._delete(found["pk"]["S"], found["sk"]["S"], "export")
 
     def _erase_contact(self, contact: Item) -> None:
-        tasks.forget_contact(self._tenant_id, contact["id"])
+        tasks.remove_contact(self._tenant_id, contact["id"])
         self._delete(*first_calls.place(self._tenant_id, contact["id"]), None)
         of = key("T", self._tenant_id, "CONTACT", contact["id"])
         for found in self._partition(of):

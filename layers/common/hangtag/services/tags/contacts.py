@@ -38,7 +38,7 @@ def _named(tenant_id: str, outside: FoundContact | None) -> str | None:
     said = outside.supervisor_external if outside else None
     if said is None:
         return None
-    everybody = employees.everybody(tenant_id)
+    everybody = employees.all_employees(tenant_id)
     return next((one.id for one in everybody if said == one.id or _same_address(said, one.email)), None)
 
 

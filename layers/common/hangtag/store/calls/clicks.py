@@ -112,7 +112,7 @@ def begin(click: Click) -> Click:
         existing = find(click.tenant_id, click.id)
         if existing is not None:
             return existing
-        raise ConflictError("your phone is being rung for another call already; wait until it rings") from error
+        raise ConflictError("Another call to your phone is being placed. Wait until it rings.") from error
     return click
 
 
@@ -120,7 +120,7 @@ def load(tenant_id: str, click_id: str) -> Click:
     """Return a click. Raises NotFoundError and botocore's errors."""
     click = find(tenant_id, click_id)
     if click is None:
-        raise NotFoundError("there is no such call")
+        raise NotFoundError("The call does not exist.")
     return click
 
 

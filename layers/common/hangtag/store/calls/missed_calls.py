@@ -95,12 +95,12 @@ def resolve(tenant_id: str, number: str, missed_id: str, who: str, at: str) -> M
     """
     missed = load(tenant_id, number, missed_id)
     if missed is None:
-        raise NotFoundError("there is no such missed call")
+        raise NotFoundError("The missed call does not exist.")
     if missed.state == RESOLVED:
         return missed
     after = replace(missed, state=RESOLVED, resolved_by=who, resolved_at=at)
     if not _replace(tenant_id, after, missed):
-        raise ConflictError("it was being changed by others at the same time; try again")
+        raise ConflictError("Another request changed it at the same time. Try again.")
     return after
 
 
@@ -146,7 +146,7 @@ def mark_returned(tenant_id: str, number: str, talk: Talk) -> None:
             # Another conversation returned it meanwhile, or it was resolved.
             missed = load(tenant_id, number, missed.id)
         else:
-            raise UnavailableError("a missed call is changed by others all the time")
+            raise UnavailableError("A missed call keeps changing. Try again later.")
 
 
 def _waits_for(missed: MissedCall, talk: Talk) -> bool:

@@ -40,7 +40,7 @@ def read_all(keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Any]:
             return items
         if unprocessed:
             time.sleep(_FIRST_PAUSE_SECONDS * 2**attempt)
-    raise UnavailableError("the table leaves reads unanswered")
+    raise UnavailableError("The table did not return all items. Try again later.")
 
 
 def delete_partition(pk: str, has_time: Callable[[], bool]) -> bool:

@@ -28,8 +28,8 @@ class Page(Generic[T]):
 def within(prefix: str, place: str) -> str:
     """Check a position from a client's cursor against its list. Raises BadInputError if it is outside."""
     if not place.startswith(prefix):
-        field = FieldError("cursor", "it is not a cursor of this list")
-        raise BadInputError("the cursor is not one of this list", (field,))
+        field = FieldError("cursor", "Not a cursor of this list.")
+        raise BadInputError("The cursor does not belong to this list.", (field,))
     return place
 
 

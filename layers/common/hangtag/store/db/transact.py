@@ -61,4 +61,4 @@ def retry_contested(work: Callable[[], T]) -> T:
         except ContestedError:
             # Random, so that writers that collided do not collide again.
             time.sleep(random.uniform(0, _FIRST_PAUSE_SECONDS * 2**attempt))  # noqa: S311
-    raise ConflictError("it was being changed by others at the same time; try again")
+    raise ConflictError("Another request changed it at the same time. Try again.")

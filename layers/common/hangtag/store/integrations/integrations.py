@@ -285,7 +285,7 @@ def delete_integration(tenant_id: str, integration_id: str, who: str, has_time: 
     names = _holders(tenant_id, integration_id)
     if names:
         others = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-        raise ConflictError("there are still extensions on it, of " + ", ".join(names[:NAMED]) + others)
+        raise ConflictError(f"Remove its extensions first, of {', '.join(names[:NAMED])}{others}.")
 
     def silence() -> None:
         item = _item(tenant_id, integration_id)
@@ -337,7 +337,7 @@ def _differing(before: Mapping[str, str], after: Mapping[str, str]) -> set[str]:
 def _newest_endpoint(item: IntegrationItem) -> EndpointItem:
     endpoints = load_endpoints(item.hook_hashes)
     if not endpoints:
-        raise NotFoundError("the integration is being deleted")
+        raise NotFoundError("The integration is being deleted.")
     return endpoints[-1]
 
 
@@ -345,7 +345,7 @@ def _item(tenant_id: str, integration_id: str) -> IntegrationItem:
     try:
         return IntegrationItem.get(key("T", tenant_id), key(SK, integration_id), consistent_read=True)
     except IntegrationItem.DoesNotExist:
-        raise NotFoundError("there is no such integration") from None
+        raise NotFoundError("The integration does not exist.") from None
 
 
 def _integration(item: IntegrationItem) -> Integration:

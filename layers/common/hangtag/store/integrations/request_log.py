@@ -84,8 +84,8 @@ class EventResult:
 class RequestLogEntry:
     """One webhook request as received, with its secrets masked.
 
-    `status` is the HTTP status of the response, `reason` its explanation, `log_reason` the reason for logging, `events` the
-    results of its events. `truncated`: the body was cut. `address`: first characters of the hash of its webhook token.
+    `status` is the HTTP status of the response, `reason` its explanation, `log_reason` the reason for logging, `events`
+    the results of its events. `truncated`: the body was cut. `address`: first characters of its token's hash.
     """
 
     id: str
@@ -270,7 +270,7 @@ def find(tenant_id: str, integration_id: str, delivery_id: str) -> RequestLogEnt
     place: Any = {"pk": {"S": key("T", tenant_id, SK, integration_id)}, "sk": {"S": key(SK, delivery_id)}}
     item = dynamodb().get_item(TableName=table(), Key=place, ConsistentRead=True).get("Item")
     if item is None:
-        raise NotFoundError("there is no such delivery; each is kept for a week")
+        raise NotFoundError("The request log entry does not exist. Entries are deleted after a week.")
     return _parse(item)
 
 

@@ -39,7 +39,7 @@ def count_call(tenant_id: str, integration_id: str, extensions: frozenset[str], 
                 " expires_at = :until ADD calls :one",
                 ConditionExpression="attribute_not_exists(last_call) OR last_call <> :call",
                 ExpressionAttributeValues={
-                    ":kind": {"S": "list_unmapped"},
+                    ":kind": {"S": "seen"},
                     ":extension": {"S": extension},
                     ":call": {"S": call_digest},
                     ":at": {"S": iso(moment)},

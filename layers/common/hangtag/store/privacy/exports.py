@@ -126,7 +126,7 @@ def load(tenant_id: str, export_id: str) -> ExportItem:
     try:
         return ExportItem.get(key("T", tenant_id), key(WORD, export_id), consistent_read=True)
     except ExportItem.DoesNotExist:
-        raise NotFoundError("there is no such export") from None
+        raise NotFoundError("The export does not exist.") from None
 
 
 def object_key(tenant_id: str, export_id: str) -> str:

@@ -99,7 +99,7 @@ def _write(keys: Iterable[Key]) -> None:
         if not pending:
             return
         time.sleep(_FIRST_PAUSE_SECONDS * 2**attempt)
-    raise UnavailableError("the table leaves deletions undone")
+    raise UnavailableError("The table did not delete all items. Try again later.")
 
 
 def _partition(pk: str, prefix: str = "") -> Iterator[Any]:

@@ -81,7 +81,7 @@ def load(tenant_id: str, file_id: str) -> ReportFileItem:
     try:
         return ReportFileItem.get(key("T", tenant_id), key(WORD, file_id), consistent_read=True)
     except ReportFileItem.DoesNotExist:
-        raise NotFoundError("there is no such file") from None
+        raise NotFoundError("The file does not exist.") from None
 
 
 def finish(item: ReportFileItem, state: str, name: str | None) -> bool:
