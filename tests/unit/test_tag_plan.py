@@ -86,7 +86,7 @@ def yes(flag: bool) -> str:
 
 
 @pytest.mark.parametrize("case", CASES, ids=[" ".join(row[:8]) for row in ROWS])
-def test_plan_follows_the_table(case: dict[str, str]) -> None:
+def test_a_tag_plan_follows_its_row_of_the_table(case: dict[str, str]) -> None:
     direction = Direction.OUT if case["direction"] == "out" else Direction.IN
     plan = plan_tag(closed_call(direction), facts(case))
     assert {
