@@ -53,7 +53,7 @@ crash: setup ## the crash test with every read of every story as well; takes an 
 	HANGTAG_CRASH=all $(BIN)/python -m pytest --timeout 7200 tests/integration/test_crash.py
 
 fuzz: setup ## every provider's verify and parse, by coverage, SECONDS each (60)
-	@for provider in $$($(BIN)/python -c "from hangtag.providers import PROVIDERS as p; print(*{m: k for k, m in reversed(p.items())}.values())"); do \
+	@for provider in $$($(BIN)/python -c "from hangtag.providers import provider_keys; print(*provider_keys())"); do \
 		mkdir -p .local/fuzz/$$provider; \
 		$(BIN)/python tests/fuzz/fuzz_provider.py $$provider .local/fuzz/$$provider -max_total_time=$(or $(SECONDS),60) -print_final_stats=1 || exit 1; \
 	done

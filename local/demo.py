@@ -199,10 +199,10 @@ class Show:
         run = self.player.play(story, self.offices)
         if not run.complete:
             return
-        for delivery in run.refused:
+        for request in run.rejected:
             with self.lock:
                 self.failed.append(story.title)
-                _say(f"{story.title}: a delivery was refused: {delivery}")
+                _say(f"{story.title}: a request got an unexpected response: {request}")
         verdicts = self.judge.judge(
             run,
             within_seconds=self.lands_within,

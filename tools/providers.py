@@ -1,140 +1,280 @@
-"""Makes docs/providers.md from what the providers say of themselves: `python -m tools.providers [--check]`."""
+"""Generator of docs/providers.md and docs/providers/<key>.md: `python -m tools.providers [--check]`.
 
-import sys
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-
-from hangtag.providers import PROVIDERS, capabilities
-from hangtag.providers.base import Limit
-from hangtag.providers.catalog import ProviderInfo, catalog
-from hangtag.providers.registry import optional
-
-ROOT = Path(__file__).parent.parent
-FILE = ROOT / "docs" / "providers.md"
-_URL = "*webhook_url*"
-_ABILITIES = {
-    "originate": "click to call",
-    "recording": "recordings",
-    "history": "history",
-    "extensions": "list of extensions",
-    "ping": "test",
-    "set_up": "set-up by itself",
-}
-_HEAD = """\
-# The PBXs
-
-Written from the code (`make docs`); `make check` fails when it is not what the code says.
-
-Facts on each PBX come from the sources that its section names; no live account was used. What is *unconfirmed* was
-written without a source that could be checked: the adapter is tolerant there, and the first calls of a new integration
-are kept to be looked at (`GET /v1/integrations/{id}/deliveries`).
-
-Of a delivery that is not signed, or not wholly, the secret address is what protects; a double changes nothing.
+The facts come from the providers' classes and forms.
 """
 
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
-def page() -> str:
-    """The whole page."""
-    by_module: dict[str, list[ProviderInfo]] = {}
-    for info in catalog():
-        by_module.setdefault(PROVIDERS[info.key], []).append(info)
-    parts = [_HEAD, "\n".join(_table(list(by_module.values())))]
-    parts += ["\n".join(_section(infos)) for infos in by_module.values()]
-    return "\n".join(parts)
+from pydantic import BaseModel
 
+from hangtag.limits import Limit
+from hangtag.providers import Capability, Provider, load
+from hangtag.providers.catalog import ProviderInfo, catalog
 
-def _table(groups: Sequence[Sequence[ProviderInfo]]) -> Iterator[str]:
-    yield "| PBX | keys | " + " | ".join(_ABILITIES.values()) + " | how it signs |"
-    yield "|---" * (len(_ABILITIES) + 3) + "|"
-    for infos in groups:
-        first = infos[0]
-        can = capabilities(first.key)
-        keys = ", ".join(f"`{info.key}`" for info in infos)
-        cells = [f"[{first.name}](#{_anchor(first.name)})", keys]
-        cells += ["yes" if ability in can else "" for ability in _ABILITIES]
-        yield "| " + " | ".join([*cells, first.signs]) + " |"
-    yield ""
+__all__ = ["drift", "main", "pages"]
+
+DOCS = Path(__file__).parent.parent / "docs"
+_MATRIX = "providers.md"
+_FOLDER = "providers"
+# Stands for the webhook's address, which Hangtag returns when the integration is created.
+_URL = "WEBHOOK_URL"
 
 
-def _anchor(name: str) -> str:
-    return "".join(c for c in name.lower().replace(" ", "-") if c.isalnum() or c == "-")
-
-
-def _section(infos: Sequence[ProviderInfo]) -> Iterator[str]:
-    first = infos[0]
-    yield f"## {first.name}"
-    yield ""
-    if len(infos) > 1:
-        yield "Also, as presets of the same module: " + ", ".join(f"{info.name} (`{info.key}`)" for info in infos[1:])
-        yield ""
-    yield f"*Genuine by*: {first.signs}."
-    if first.unsigned is not None:
-        yield f"*Not covered*: {first.unsigned.parts}. *Instead*: {first.unsigned.instead}."
-    yield ""
-    yield from _needs(first)
-    yield "Set-up:"
-    yield ""
-    yield from (f"{number}. {step}" for number, step in enumerate(first.instructions(_URL), start=1))
-    yield ""
-    yield from _rest(infos)
-
-
-def _needs(info: ProviderInfo) -> Iterator[str]:
-    yield "| credential or setting | needed | secret | what it is |"
-    yield "|---|---|---|---|"
-    for model, kind in ((info.credentials, "credentials"), (info.settings, "settings")):
-        for name, field in model.model_fields.items():
-            secret = "yes" if "SecretStr" in str(field.annotation) else ""
-            needed = "yes" if field.is_required() else ""
-            yield f"| `{kind}.{name}` | {needed} | {secret} | {field.description or ''} |"
-    made = [*info.made_secrets, *info.made_keys]
-    if made:
-        yield f"| {', '.join(f'`{name}`' for name in made)} | | yes | made by Hangtag, shown once, for the PBX |"
-    yield ""
-
-
-def _rest(infos: Sequence[ProviderInfo]) -> Iterator[str]:
-    first = infos[0]
-    limits: dict[str, Limit] = optional(first.key, "LIMITS") or {}
-    if limits:
-        told = [
-            f"{limit.count} {name or 'requests'} in {limit.seconds:g} s" if name else _general(limit)
-            for name, limit in limits.items()
-        ]
-        yield f"- Limits that are kept, for all functions together: {'; '.join(told)}."
-    if first.not_given:
-        yield f"- Never told: {', '.join(f'`{name}`' for name in first.not_given)}."
-    for story, why in first.lacks.items():
-        yield f"- No `{story}`: {why}."
-    unconfirmed = dict.fromkeys(said for info in infos for said in _of(info, infos))
-    if unconfirmed:
-        yield "- Unconfirmed:"
-        yield from (f"  - {said}" for said in unconfirmed)
-    yield f"- Sources: {'; '.join(first.sources)}."
-    yield ""
-
-
-def _general(limit: Limit) -> str:
-    return f"{limit.count} requests in {limit.seconds:g} s"
-
-
-def _of(info: ProviderInfo, infos: Sequence[ProviderInfo]) -> Iterator[str]:
-    """What is unconfirmed of a preset, with its name before what is so of it alone."""
-    for said in info.unconfirmed:
-        is_everybodys = all(said in other.unconfirmed for other in infos)
-        yield said if is_everybodys or len(infos) == 1 else f"{info.name}: {said}"
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Write the page, or with --check see whether it is up to date; 0 if it is."""
-    new = page()
+def main(arguments: Sequence[str], docs: Path = DOCS) -> int:
+    """Write the pages, or compare them with --check. Return 0 if they are up to date."""
+    expected = pages()
     if "--check" in arguments:
-        if FILE.exists() and FILE.read_text(encoding="utf-8") == new:
-            return 0
-        print("docs/providers.md is not what the code says (make docs)")
-        return 1
-    FILE.write_text(new, encoding="utf-8")
+        changed = drift(expected, docs)
+        for name in changed:
+            print(f"docs/{name} does not match the code. Run make docs.")
+        return 1 if changed else 0
+    (docs / _FOLDER).mkdir(parents=True, exist_ok=True)
+    for name in drift(expected, docs):
+        if name in expected:
+            (docs / name).write_text(expected[name], encoding="utf-8")
+        else:
+            (docs / name).unlink()
     return 0
+
+
+def drift(expected: Mapping[str, str], docs: Path) -> list[str]:
+    """Return the names of pages that differ, are missing, or belong to no provider."""
+    existing = {f"{_FOLDER}/{path.name}" for path in (docs / _FOLDER).glob("*.md")}
+    existing |= {_MATRIX} if (docs / _MATRIX).exists() else set()
+    changed = [
+        name
+        for name, text in expected.items()
+        if name not in existing or (docs / name).read_text(encoding="utf-8") != text
+    ]
+    return sorted({*changed, *(existing - expected.keys())})
+
+
+def pages() -> dict[str, str]:
+    """Return the text of every page by its path in docs/: the matrix and one page per provider."""
+    groups: dict[str, list[ProviderInfo]] = {}
+    for info in catalog():
+        groups.setdefault(load(info.key).key, []).append(info)
+    texts = {_MATRIX: "\n".join(_matrix(groups))}
+    for key, infos in groups.items():
+        texts[f"{_FOLDER}/{key}.md"] = "\n".join(_page(load(key), infos))
+    return texts
+
+
+# ------------------------------------------------------------------ matrix
+
+_MATRIX_HEAD = """\
+# Supported PBXs
+
+Use this page to check what Hangtag can do with your PBX. Follow the link in the first column to set it up.
+
+<!-- Generated by `make docs` from the code. Do not edit. -->
+"""
+_MATRIX_TAIL = """\
+
+- *Keys* are the values of `provider` in `POST /v1/integrations`. All keys of a row share one adapter.
+- *Click-to-call*: Hangtag rings the employee's phone, then the contact's.
+- *Recordings*: Hangtag downloads recordings or plays them.
+- *History*: Hangtag compares calls with the PBX's call log and recovers the ones whose webhook requests were lost.
+- *Extensions*: Hangtag lists the PBX's extensions, so that you can assign them to employees.
+- *Connection check*: Hangtag tests the credentials without changing anything.
+- *Automatic set-up*: Hangtag enters the webhook's address at the PBX.
+
+The facts come from the sources on each page; no live account was used. Each page lists what could not be confirmed.
+Hangtag logs the first webhook requests of a new integration, so that you can check them
+(`GET /v1/integrations/{id}/deliveries`).
+"""
+_COLUMNS: Mapping[Capability, str] = {
+    "originate": "Click-to-call",
+    "recording": "Recordings",
+    "history": "History",
+    "extensions": "Extensions",
+    "ping": "Connection check",
+    "setup": "Automatic set-up",
+}
+
+
+def _matrix(groups: Mapping[str, Sequence[ProviderInfo]]) -> Iterator[str]:
+    yield _MATRIX_HEAD
+    yield "| PBX | Keys | " + " | ".join(_COLUMNS.values()) + " |"
+    yield "|---" * (len(_COLUMNS) + 2) + "|"
+    for key, infos in sorted(groups.items(), key=lambda group: group[1][0].name.casefold()):
+        supported = load(key).capabilities()
+        link = f"[{infos[0].name}]({_FOLDER}/{key}.md)"
+        keys = ", ".join(f"`{info.key}`" for info in infos)
+        cells = ("yes" if capability in supported else "–" for capability in _COLUMNS)
+        yield "| " + " | ".join([link, keys, *cells]) + " |"
+    yield _MATRIX_TAIL
+
+
+# ------------------------------------------------------------------ one provider
+
+_CAN: Mapping[Capability, str] = {
+    "originate": "Call contacts with a click: the employee's phone rings first, then the contact's.",
+    "recording": "Listen to call recordings in Hangtag.",
+    "history": "Recover calls whose webhook requests were lost: Hangtag compares its calls with the PBX's call log.",
+    "extensions": "Choose extensions from the PBX's list when you assign them to employees.",
+    "ping": "Check the connection and the credentials at any time.",
+    "setup": "Let Hangtag enter the webhook's address at the PBX.",
+    "renew_subscription": "Leave the webhook subscription to Hangtag, which renews it before it expires.",
+}
+_CANNOT: Mapping[Capability, str] = {
+    "originate": "Click-to-call is not available.",
+    "recording": "Recordings are not available.",
+    "history": "The PBX has no call log that Hangtag can read, so calls with lost webhook requests are not recovered.",
+    "extensions": "The PBX does not list its extensions. Enter them by hand.",
+    "setup": "Enter the webhook's address at the PBX by hand.",
+}
+
+
+def _page(provider: Provider, infos: Sequence[ProviderInfo]) -> Iterator[str]:
+    first = infos[0]
+    supported = provider.capabilities()
+    yield f"# {first.name}"
+    yield ""
+    yield "With this PBX you can:"
+    yield ""
+    yield "- Record incoming and outgoing calls as Call and Missed Call tags."
+    yield from (f"- {sentence}" for capability, sentence in _CAN.items() if capability in supported)
+    yield ""
+    yield f"<!-- Generated by `make docs` from hangtag/providers/{provider.key}. Do not edit. -->"
+    yield ""
+    yield from _keys(infos)
+    yield from _fields(provider, first)
+    yield from _steps(first)
+    yield from _verification(first)
+    yield from _limitations(provider, first)
+    yield from _stories(first)
+    yield from _unconfirmed(infos)
+    yield "## Sources"
+    yield ""
+    yield from (f"- {_sentence(source)}" for source in first.sources)
+    yield ""
+    yield "All supported PBXs: [providers.md](../providers.md)."
+    yield ""
+
+
+def _keys(infos: Sequence[ProviderInfo]) -> Iterator[str]:
+    if len(infos) == 1:
+        yield f"Provider key: `{infos[0].key}`."
+    else:
+        yield "Provider keys; all of them share the adapter that this page describes:"
+        yield ""
+        yield from (f"- `{info.key}`: {info.name}" for info in infos)
+    yield ""
+
+
+def _fields(provider: Provider, info: ProviderInfo) -> Iterator[str]:
+    yield "## What you enter"
+    yield ""
+    yield "Fields of `POST /v1/integrations`:"
+    yield ""
+    yield "| Field | Required | Secret | Description |"
+    yield "|---|---|---|---|"
+    models: tuple[tuple[str, type[BaseModel]], ...] = (("credentials", info.credentials), ("settings", info.settings))
+    for part, model in models:
+        for name, field in model.model_fields.items():
+            required = "yes" if field.is_required() else "no"
+            secret = "yes" if "SecretStr" in str(field.annotation) else "no"
+            yield f"| `{part}.{name}` | {required} | {secret} | {_cell(field.description or '')} |"
+    yield ""
+    if provider.originate_credentials:
+        names = " and ".join(f"`{name}`" for name in provider.originate_credentials)
+        yield f"Click-to-call needs {names}."
+        yield ""
+    generated = [*info.made_secrets, *info.made_keys]
+    if generated:
+        names = ", ".join(f"`{name}`" for name in generated)
+        yield f"Hangtag generates {names} for the PBX. The response to `POST /v1/integrations` contains it once."
+        yield ""
+
+
+def _steps(info: ProviderInfo) -> Iterator[str]:
+    yield "## Set-up"
+    yield ""
+    yield f"{_URL} stands for the `webhook_url` that `POST /v1/integrations` returns."
+    yield ""
+    yield from (f"{number}. {step}" for number, step in enumerate(info.instructions(_URL), start=1))
+    yield ""
+
+
+def _verification(info: ProviderInfo) -> Iterator[str]:
+    yield "## How webhook requests are verified"
+    yield ""
+    yield f"- Verified by: {_end(info.signature)}"
+    if info.unverified_fields is not None:
+        yield f"- Not covered: {_end(info.unverified_fields.parts)}"
+        yield f"- Other protection: {_end(info.unverified_fields.instead)}"
+    yield ""
+
+
+def _limitations(provider: Provider, info: ProviderInfo) -> Iterator[str]:
+    sentences = [sentence for capability, sentence in _CANNOT.items() if not provider.supports(capability)]
+    if provider.limits:
+        limits = "; ".join(_limit(name, limit) for name, limit in provider.limits.items())
+        sentences.append(f"Hangtag sends at most: {limits}.")
+    if info.missing_fields:
+        names = ", ".join(f"`{name}`" for name in info.missing_fields)
+        sentences.append(f"The PBX does not report these fields of a Call tag: {names}.")
+    if provider.supports("recording"):
+        seconds = provider.recording_delay.total_seconds()
+        sentences.append(f"A recording is requested {seconds:g} seconds after the PBX reports it.")
+    if sentences:
+        yield "## Limitations"
+        yield ""
+        yield from (f"- {sentence}" for sentence in sentences)
+        yield ""
+
+
+def _limit(name: str, limit: Limit) -> str:
+    noun = "request" if limit.count == 1 else "requests"
+    group = f" of the group `{name}`" if name else ""
+    period = "second" if limit.seconds == 1 else f"{limit.seconds:g} seconds"
+    return f"{limit.count} {noun}{group} per {period}"
+
+
+def _stories(info: ProviderInfo) -> Iterator[str]:
+    if not info.missing_stories:
+        return
+    yield "## Call stories that are not available"
+    yield ""
+    yield "| Story | Reason |"
+    yield "|---|---|"
+    yield from (f"| `{story}` | {_cell(_sentence(reason))} |" for story, reason in info.missing_stories.items())
+    yield ""
+
+
+def _unconfirmed(infos: Sequence[ProviderInfo]) -> Iterator[str]:
+    texts = dict.fromkeys(text for info in infos for text in _unconfirmed_texts(info, infos))
+    if not texts:
+        return
+    yield "## Not confirmed with the vendor"
+    yield ""
+    yield from (f"- {text}" for text in texts)
+    yield ""
+
+
+def _unconfirmed_texts(info: ProviderInfo, infos: Sequence[ProviderInfo]) -> Iterator[str]:
+    """Yield the unconfirmed facts of one key, with its name if they do not hold for all keys."""
+    for text in info.limitations:
+        is_shared = all(text in other.limitations for other in infos)
+        yield _sentence(text) if is_shared else f"{info.name}: {_end(text)}"
+
+
+def _sentence(text: str) -> str:
+    """Return the text with a full stop, and a capital letter unless its first word is an identifier."""
+    word = text.split(maxsplit=1)[0]
+    is_plain = word.rstrip(",:").isalpha() and word.islower()
+    return _end(text[0].upper() + text[1:] if is_plain else text)
+
+
+def _end(text: str) -> str:
+    return text if text.endswith((".", "?", "!")) else f"{text}."
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
 
 
 if __name__ == "__main__":

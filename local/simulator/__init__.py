@@ -1,8 +1,9 @@
-"""A PBX made of stories: what PBXs post, played over HTTP, and the judging of what came of it.
+"""Simulator of PBXs: plays call stories over HTTP and checks the calls and tags that result.
 
-`story` reads the stories of `events/<provider>/`, `office` sets up the tenants they play in, `player` posts them (with
-`faults` on demand; `pbx` signs them as the real PBXs do), `judge` compares the calls and tags in the API with what the
-story expects. `rest` holds fakes of the PBXs' own APIs. `python -m local.simulator` plays by hand.
+`story` reads the stories of `events/<provider>/` (`story_format` expands their short forms), `office` sets up the
+tenants, `player` sends the requests (with `faults` on demand; `pbx` signs them as the real PBX does), and `judge`
+compares calls and tags in the API with the story's expectation. `rest` holds fakes of the PBXs' own REST APIs.
+`python -m local.simulator` plays stories from the command line, `python -m local.story` writes one from a log.
 """
 
 from local.simulator.api import Api, ApiError
@@ -10,14 +11,13 @@ from local.simulator.http import Backoff
 from local.simulator.judge import Judge, Verdict
 from local.simulator.lines import Line, default_lines
 from local.simulator.office import Office, build_office
-from local.simulator.player import Delivery, Player, PlayerConfig, Run, Target, Webhook
+from local.simulator.player import Player, PlayerConfig, Run, SentRequest, Target, Webhook
 from local.simulator.story import OfficePlan, Story, StoryError, load_office_plan, load_stories, load_story
 
 __all__ = [
     "Api",
     "ApiError",
     "Backoff",
-    "Delivery",
     "Judge",
     "Line",
     "Office",
@@ -25,6 +25,7 @@ __all__ = [
     "Player",
     "PlayerConfig",
     "Run",
+    "SentRequest",
     "Story",
     "StoryError",
     "Target",

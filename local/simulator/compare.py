@@ -1,4 +1,4 @@
-"""Compares a call and its tags, as the API shows them, with what a story expects; in plain words. Pure."""
+"""Comparison of a call and its tags, as the API returns them, with a story's expectation. Pure functions."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import Any
 from hangtag.domain.calls.fold import Recording
 from local.simulator.story import NEW_CONTACT, NEW_TASK, Expectation, ExpectedTag, fill
 
-# Name and type of each field, in the strict order that the product promises.
+# Name and type of each field, in the fixed order of a tag.
 _LINE_FIELDS = (
     ("External line", "string"),
     ("Contact's number", "string"),
@@ -35,7 +35,7 @@ _TYPE = {"in": "incoming", "out": "outgoing"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class People:
-    """The names of an office, with their ids: before the calls, so that a new contact can be told."""
+    """Ids of an office's employees, contacts and tasks by name, taken before the calls to recognise new contacts."""
 
     employees: Mapping[str, str]
     contacts: Mapping[str, str]
@@ -49,40 +49,40 @@ def compare(
     calls: Sequence[Mapping[str, Any]],
     tags: Sequence[Mapping[str, Any]],
 ) -> tuple[str, ...]:
-    """Every way in which the calls of one call id, and their tags, are not as expected. Empty: all is well.
+    """Return one sentence for each difference between the expectation and the calls of one call id; empty if none.
 
-    `calls` and `tags` are the items of the API's lists; `ids` are the run's.
+    `calls` and `tags` are items of the API's lists, with all calls of the id; `ids` are the run's call ids.
     """
     if len(calls) != 1:
         return (f"expected one call of this id, there are {len(calls)}",)
     (call,) = calls
-    found = list(_call_mismatches(expected, ids, call))
+    mismatches = list(_call_mismatches(expected, ids, call))
     if expected.tag is None:
-        found += [f"expected no tag, there are {len(tags)}"] if tags else []
-        found += _differs("tag_id of the call", None, call.get("tag_id"))
-        return tuple(found)
+        mismatches += [f"expected no tag, there are {len(tags)}"] if tags else []
+        mismatches += _differs("tag_id of the call", None, call.get("tag_id"))
+        return tuple(mismatches)
     if len(tags) != 1:
-        return (*found, f"expected one tag, there are {len(tags)}")
+        return (*mismatches, f"expected one tag, there are {len(tags)}")
     (tag,) = tags
-    found += _differs("tag_id of the call", tag.get("id"), call.get("tag_id"))
-    found += _differs("call_id of the tag", call.get("id"), tag.get("call_id"))
-    found += _tag_mismatches(expected.tag, people, tag)
-    return tuple(found)
+    mismatches += _differs("tag_id of the call", tag.get("id"), call.get("tag_id"))
+    mismatches += _differs("call_id of the tag", call.get("id"), tag.get("call_id"))
+    mismatches += _tag_mismatches(expected.tag, people, tag)
+    return tuple(mismatches)
 
 
 def _call_mismatches(expected: Expectation, ids: Mapping[str, str], call: Mapping[str, Any]) -> Iterable[str]:
     yield from _differs("state", "closed", call.get("state"))
     yield from _differs("outcome", expected.outcome, call.get("outcome"))
     yield from _differs("skip_reason", expected.skip_reason, call.get("skip_reason"))
-    given = expected.model_fields_set
-    if "linked" in given:
+    compared = expected.model_fields_set
+    if "linked" in compared:
         linked = fill(expected.linked, ids) if expected.linked else None
         yield from _differs("linked_call_id", linked, call.get("linked_call_id"))
     recording = call.get("recording") or {}
-    if "recording" in given:
-        # The API does not say where a PBX has it; its id is made of that.
-        wanted = Recording(fill(expected.recording, ids), temporary=False).id if expected.recording else None
-        yield from _differs("recording", wanted, recording.get("id"))
+    if "recording" in compared:
+        # The API does not return the recording's address; its id is a digest of the address.
+        recording_id = Recording(fill(expected.recording, ids), temporary=False).id if expected.recording else None
+        yield from _differs("recording", recording_id, recording.get("id"))
     if expected.recording_is_temporary is not None:
         temporary = expected.recording_is_temporary
         yield from _differs("temporary recording", temporary, recording.get("temporary"))
@@ -91,7 +91,7 @@ def _call_mismatches(expected: Expectation, ids: Mapping[str, str], call: Mappin
 def _tag_mismatches(expected: ExpectedTag, people: People, tag: Mapping[str, Any]) -> Iterable[str]:
     kind = tag.get("type")
     if kind != expected.type:
-        # The fields of the one tag can't be compared with the other's.
+        # A Call and a Missed Call have different fields.
         yield from _differs("type of tag", expected.type, kind)
         return
     yield from _differs("direction", expected.direction, tag.get("direction"))
@@ -118,14 +118,14 @@ def _tag_mismatches(expected: ExpectedTag, people: People, tag: Mapping[str, Any
 
 
 def _contact_mismatches(expected: str | None, people: People, tag: Mapping[str, Any], value: Any) -> Iterable[str]:
-    said = value["id"] if value else None
-    yield from _differs("contact_id of the tag", said, tag.get("contact_id"))
+    contact_id = value["id"] if value else None
+    yield from _differs("contact_id of the tag", contact_id, tag.get("contact_id"))
     if expected != NEW_CONTACT:
         yield from _person_mismatches("Contact", expected, people.contacts, value)
     elif value is None:
         yield "Contact: expected a new one, there is none"
-    elif said in people.contacts.values():
-        yield f"Contact: expected a new one, found {value['name']!r}, who was there before"
+    elif contact_id in people.contacts.values():
+        yield f"Contact: expected a new one, found {value['name']!r}, which existed before"
 
 
 def _task_mismatches(expected: str | None, people: People, task_id: str | None) -> Iterable[str]:
@@ -133,25 +133,27 @@ def _task_mismatches(expected: str | None, people: People, task_id: str | None) 
         if task_id is None or task_id in people.tasks.values():
             yield f"task: expected a new one, found {task_id}"
         return
-    title = next((title for title, known in people.tasks.items() if known == task_id), task_id)
+    title = next((title for title, existing in people.tasks.items() if existing == task_id), task_id)
     yield from _differs("task", expected, title)
 
 
 def recipient_mismatches(expected: Iterable[str], people: People, ids: Iterable[str]) -> Iterable[str]:
-    """Whether those who are told of a missed call are the expected ones."""
-    names = {known: name for name, known in people.employees.items()}
-    yield from _differs("recipients", sorted(expected), sorted(names.get(one, one) for one in ids))
+    """Yield a sentence if the employees notified of a missed call differ from the expected ones."""
+    names = {employee_id: name for name, employee_id in people.employees.items()}
+    yield from _differs(
+        "recipients", sorted(expected), sorted(names.get(employee_id, employee_id) for employee_id in ids)
+    )
 
 
-def _person_mismatches(what: str, expected: str | None, known: Mapping[str, str], value: Any) -> Iterable[str]:
+def _person_mismatches(what: str, expected: str | None, ids: Mapping[str, str], value: Any) -> Iterable[str]:
     name = value["name"] if value else None
     yield from _differs(what, expected, name)
     if value and name == expected and name is not None:
-        yield from _differs(f"{what}'s id", known.get(name), value["id"])
+        yield from _differs(f"{what}'s id", ids.get(name), value["id"])
 
 
-def _differs(what: str, expected: Any, found: Any) -> list[str]:
+def _differs(what: str, expected: Any, actual: Any) -> list[str]:
     # True equals 1 in Python, but not in JSON.
-    if type(expected) is type(found) and expected == found:
+    if type(expected) is type(actual) and expected == actual:
         return []
-    return [f"{what}: expected {expected!r}, found {found!r}"]
+    return [f"{what}: expected {expected!r}, found {actual!r}"]

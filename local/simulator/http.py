@@ -1,4 +1,4 @@
-"""HTTP as a decent PBX does it: what is refused for the moment is sent again, later and later."""
+"""HTTP client of a simulated PBX: retries temporary failures with exponential backoff."""
 
 import random
 import threading
@@ -15,9 +15,9 @@ _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backoff:
-    """How often to try, and how long to wait between tries: doubling, with jitter, never above `longest_seconds`.
+    """Retry policy: the number of attempts, and waits that double, with jitter, up to `longest_seconds`.
 
-    A Retry-After in seconds is honoured up to the same limit.
+    A Retry-After header in seconds is honoured up to the same limit.
     """
 
     attempts: int = 10
@@ -25,7 +25,7 @@ class Backoff:
     longest_seconds: float = 5.0
 
     def wait(self, attempt: int, retry_after: str | None) -> float:
-        """Seconds to wait after the attempt of that number, counted from 1."""
+        """Return the seconds to wait after the attempt of this number, counted from 1."""
         if retry_after is not None and retry_after.isdigit():
             return min(float(retry_after), self.longest_seconds)
         longest = min(self.first_seconds * 2.0 ** (attempt - 1), self.longest_seconds)
@@ -36,8 +36,8 @@ ONCE = Backoff(attempts=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What a request came to. `status` is None, and `error` says why, if no attempt was answered."""
+class Response:
+    """The last response to a request. If no attempt got one, `status` is None and `error` names the exception."""
 
     status: int | None
     text: str = ""
@@ -46,12 +46,12 @@ class Answer:
 
 
 class Sender:
-    """Sends requests and keeps connections, one set a thread. `stop`, once set, ends all waiting."""
+    """HTTP client that reuses connections, with one session per thread. Setting `stop` ends all waiting."""
 
     def __init__(self, backoff: Backoff, stop: threading.Event | None = None) -> None:
         self._backoff = backoff
         self._stop = stop or threading.Event()
-        self._mine = threading.local()
+        self._local = threading.local()
 
     def send(
         self,
@@ -63,15 +63,15 @@ class Sender:
         body: bytes | None = None,
         json: Any = None,
         query: Mapping[str, str] | None = None,
-    ) -> Answer:
-        """Send until it is answered with anything but 429 and 5xx, or the attempts are used up. Never raises.
+    ) -> Response:
+        """Send a request, and retry it after 429, 5xx or no response until the attempts are used up. Never raises.
 
-        One of `form`, `body` and `json` at most.
+        At most one of `form`, `body` and `json` can be set.
         """
         session = self._session(url)
         attempt = 1
         while True:
-            answer, retry_after = _try(
+            response, retry_after = _try(
                 session,
                 attempt,
                 method,
@@ -81,28 +81,28 @@ class Sender:
                 json=json,
                 params=query,
             )
-            passing = answer.status is None or answer.status == 429 or answer.status >= 500
-            if not passing or attempt >= self._backoff.attempts:
-                return answer
+            temporary = response.status is None or response.status == 429 or response.status >= 500
+            if not temporary or attempt >= self._backoff.attempts:
+                return response
             if self._stop.wait(self._backoff.wait(attempt, retry_after)):
-                return answer
+                return response
             attempt += 1
 
     def _session(self, url: str) -> requests.Session:
-        session: requests.Session | None = getattr(self._mine, "session", None)
+        session: requests.Session | None = getattr(self._local, "session", None)
         if session is None:
             session = requests.Session()
-            # A proxy from the environment is not for loopback.
+            # A proxy set in the environment must not get requests to loopback.
             session.trust_env = urlsplit(url).hostname not in _LOOPBACK
-            self._mine.session = session
+            self._local.session = session
         return session
 
 
-def _try(session: requests.Session, attempt: int, method: str, url: str, **request: Any) -> tuple[Answer, str | None]:
+def _try(session: requests.Session, attempt: int, method: str, url: str, **request: Any) -> tuple[Response, str | None]:
     try:
-        response = session.request(method, url, timeout=TIMEOUT_SECONDS, allow_redirects=False, **request)
+        reply = session.request(method, url, timeout=TIMEOUT_SECONDS, allow_redirects=False, **request)
     except requests.RequestException as error:
-        # The error's text may hold the URL, and the URL is a secret.
-        return Answer(status=None, error=type(error).__name__, attempts=attempt), None
-    answer = Answer(status=response.status_code, text=response.text, attempts=attempt)
-    return answer, response.headers.get("retry-after")
+        # The exception's text can contain the URL, which is a secret.
+        return Response(status=None, error=type(error).__name__, attempts=attempt), None
+    response = Response(status=reply.status_code, text=reply.text, attempts=attempt)
+    return response, reply.headers.get("retry-after")

@@ -1,4 +1,4 @@
-"""Judges a played story: waits until its calls have landed and compares them with what the story expects."""
+"""Check of a played story: waits for its calls and compares them with the story's expectation."""
 
 import threading
 import time
@@ -15,7 +15,7 @@ from local.simulator.story import Expectation, fill
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What came of one call of a run: the call and tag as the API shows them, and what is wrong with them."""
+    """The result of one call of a run: the call and tag as the API returns them, and their differences."""
 
     story: str
     expected: Expectation
@@ -26,12 +26,12 @@ class Verdict:
 
     @property
     def ok(self) -> bool:
-        """Whether all is as the story expects."""
+        """Return True if the call and tag are as expected."""
         return not self.mismatches
 
 
 class Judge:
-    """Looks at calls and tags with the owners' tokens. `offices` maps the names of tenants to their office."""
+    """Reader of calls and tags with the owners' tokens. `offices` maps tenant names to offices."""
 
     def __init__(
         self,
@@ -52,9 +52,9 @@ class Judge:
         every_seconds: float = 0.5,
         landed: Callable[[Verdict], None] | None = None,
     ) -> tuple[Verdict, ...]:
-        """Look again and again until every call is as expected, or the time is up. Never raises.
+        """Poll until every call is as expected or the time is up, and return the verdicts. Never raises.
 
-        `landed` is called with each call's verdict as soon as it is known. Once `stop` is set, what is known counts.
+        `landed` is called with each verdict once it is final. Setting `stop` makes the current verdicts final.
         """
         deadline = time.monotonic() + within_seconds
         verdicts: dict[int, Verdict] = {}
@@ -73,7 +73,7 @@ class Judge:
         return tuple(verdicts[number] for number in sorted(verdicts))
 
     def look(self, run: Run, expected: Expectation) -> Verdict:
-        """One call of the run as it is now. Never raises: an API that refuses is a mismatch."""
+        """Return the current verdict on one call of the run. Never raises: an API error is a mismatch."""
         office = self._offices[expected.tenant]
         call_id = fill(expected.call, run.ids)
         calls: list[Mapping[str, Any]] = []
@@ -89,8 +89,8 @@ class Judge:
             people = People(employees=office.employees, contacts=office.contacts, tasks=office.tasks)
             mismatches += compare(expected, run.ids, people, calls, tags)
             if expected.recipients is not None and not mismatches:
-                told = self._recipients(expected.tenant, tags[0]["id"])
-                mismatches += recipient_mismatches(expected.recipients, people, told)
+                recipients = self._recipients(expected.tenant, tags[0]["id"])
+                mismatches += recipient_mismatches(expected.recipients, people, recipients)
         return Verdict(
             story=run.story.title,
             expected=expected,
@@ -101,7 +101,7 @@ class Judge:
         )
 
     def _recipients(self, tenant: str, tag_id: str) -> list[str]:
-        """Who is told of a missed call; nobody as long as it is not on the queue."""
+        """Return the ids of the employees notified of a missed call; empty until it is in the list of missed calls."""
         try:
             return list(self._apis[tenant].get(f"/v1/missed-calls/{tag_id}")["recipients"])
         except ApiError:
@@ -109,18 +109,18 @@ class Judge:
 
 
 def _calls(api: Api, integration_id: str, call_id: str) -> list[Mapping[str, Any]]:
-    found = api.get("/v1/calls", integration_id=integration_id, call_id=call_id)
-    return list(found["items"])
+    page = api.get("/v1/calls", integration_id=integration_id, call_id=call_id)
+    return list(page["items"])
 
 
 def _tags(api: Api, calls: list[Mapping[str, Any]], mismatches: list[str]) -> list[Mapping[str, Any]]:
-    """All tags of the calls. As long as no call landed there is nothing to read, which saves most requests."""
+    """Return all tags of the calls. Calls without a result are not queried, which saves most requests."""
     tags: list[Mapping[str, Any]] = []
     for call in calls:
         if not (call["tag_id"] or call["skip_reason"]):
             continue
-        listed = api.get("/v1/tags", call_id=call["id"])["items"]
-        if call["tag_id"] and api.get(f"/v1/tags/{call['tag_id']}") not in listed:
-            mismatches.append("the call's tag is not, or not as it is, among the tags of the call")
-        tags += listed
+        page = api.get("/v1/tags", call_id=call["id"])["items"]
+        if call["tag_id"] and api.get(f"/v1/tags/{call['tag_id']}") not in page:
+            mismatches.append("the list of the call's tags does not contain the current tag")
+        tags += page
     return tags

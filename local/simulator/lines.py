@@ -1,9 +1,9 @@
-"""The integrations of a tenant's office: a simulated PBX each, with its webhook's address and what it signs with."""
+"""Integrations of an office: a simulated PBX each, with its webhook URL and the secrets that it signs with."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from hangtag.providers.registry import PROVIDERS
+from hangtag.providers import provider_keys
 from local.simulator.pbx import Pbx, load
 from local.simulator.story import PROVIDER
 
@@ -12,7 +12,7 @@ __all__ = ["Line", "default_lines"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One integration. `secrets` are what its PBX signs with: what the admin typed, and what Hangtag made for it."""
+    """One integration. `secrets` are the credentials that the admin entered and the secrets that Hangtag generated."""
 
     provider: str
     integration_id: str
@@ -21,11 +21,10 @@ class Line:
 
     @property
     def pbx(self) -> Pbx:
-        """The PBX that is simulated."""
+        """Return the simulated PBX."""
         return load(self.provider)
 
 
 def default_lines() -> tuple[str, ...]:
-    """One provider of each module: presets of one module send the same."""
-    first = {module: key for key, module in reversed(PROVIDERS.items())}
-    return (PROVIDER, *(key for key in PROVIDERS if key in first.values() and key != PROVIDER))
+    """Return one provider of each class, since presets of one class send the same requests."""
+    return (PROVIDER, *(key for key in provider_keys() if key != PROVIDER))

@@ -1,4 +1,4 @@
-"""A PBX's server of recordings, on loopback: serves audio, and misbehaves in every way that a test may want."""
+"""Recording server of a simulated PBX, on loopback, with the faults that tests need."""
 
 import gzip
 import io
@@ -43,7 +43,7 @@ class Fetch:
 
 @dataclass(frozen=True, slots=True)
 class Serve:
-    """An answer: the body piece by piece. With `length` the header says so many bytes, whatever comes."""
+    """A response with its body in pieces. `length` sets Content-Length, which can differ from the size."""
 
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -53,7 +53,7 @@ class Serve:
 
 @dataclass(slots=True)
 class MediaServer:
-    """The running server: what it serves at which path, and what it was asked for."""
+    """The running server: responses by path in `files`, and the requests received in `asked`."""
 
     url: str = ""
     files: dict[str, Callable[[], Serve]] = field(default_factory=dict)
@@ -61,40 +61,40 @@ class MediaServer:
     over: threading.Event = field(default_factory=threading.Event)
 
     def put(self, path: str, serve: "Serve | Callable[[], Serve]") -> str:
-        """Serve something at a path; its address."""
+        """Serve a response at a path; return its URL."""
         self.files[path] = (lambda: serve) if isinstance(serve, Serve) else serve
         return self.url + path
 
 
 @contextmanager
 def media() -> Iterator[MediaServer]:
-    """A server for as long as the context lasts."""
+    """Run a server while the context lasts."""
     server = MediaServer()
 
     class Handler(BaseHTTPRequestHandler):
-        """One connection, one request."""
+        """Handler of one request per connection."""
 
         def do_GET(self) -> None:
             server.asked.append(Fetch(self.path, {name.lower(): value for name, value in self.headers.items()}))
             make = server.files.get(self.path)
-            # Whoever has heard enough hangs up.
+            # A client that reached its limit closes the connection.
             with suppress(OSError):
                 self._serve(make() if make else status(404))
 
-        def _serve(self, answer: Serve) -> None:
-            self.send_response(answer.status)
-            for name, value in answer.headers.items():
+        def _serve(self, response: Serve) -> None:
+            self.send_response(response.status)
+            for name, value in response.headers.items():
                 self.send_header(name, value)
-            if answer.length is not None:
-                self.send_header("content-length", str(answer.length))
+            if response.length is not None:
+                self.send_header("content-length", str(response.length))
             self.end_headers()
-            for piece in answer.pieces():
+            for piece in response.pieces():
                 self.wfile.write(piece)
                 if server.over.is_set():
                     return
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it
-            """Nothing is printed."""
+            """Suppress the log on stderr."""
 
     http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     http.daemon_threads = True
@@ -111,41 +111,41 @@ def media() -> Iterator[MediaServer]:
 
 
 def tone(seconds: float = 0.5) -> bytes:
-    """A WAV file: 440 Hz, one channel of 8 kHz and 16 bit, as telephony has it."""
-    told = io.BytesIO()
-    with wave.open(told, "wb") as written:
-        written.setnchannels(1)
-        written.setsampwidth(2)
-        written.setframerate(_RATE)
+    """Return a WAV file: 440 Hz, mono, 8 kHz, 16 bit, as in telephony."""
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as wav:
+        wav.setnchannels(1)
+        wav.setsampwidth(2)
+        wav.setframerate(_RATE)
         samples = (int(9000 * math.sin(2 * math.pi * 440 * at / _RATE)) for at in range(int(_RATE * seconds)))
-        written.writeframes(b"".join(struct.pack("<h", sample) for sample in samples))
-    return told.getvalue()
+        wav.writeframes(b"".join(struct.pack("<h", sample) for sample in samples))
+    return buffer.getvalue()
 
 
 def file(body: bytes, kind: str = "audio/wav", **headers: str) -> Serve:
-    """A whole file."""
+    """Return a complete file."""
     return Serve(headers={"content-type": kind, **headers}, pieces=lambda: iter((body,)), length=len(body))
 
 
 def audio(seconds: float = 0.5) -> Serve:
-    """A whole recording."""
+    """Return a complete recording."""
     return file(tone(seconds))
 
 
 def status(code: int, **headers: str) -> Serve:
-    """An error, with a page that explains it."""
+    """Return an error response with an HTML page."""
     page = b"<!doctype html><title>sorry</title>"
-    kept = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Serve(code, {"content-type": "text/html", **kept}, lambda: iter((page,)), len(page))
+    more = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Serve(code, {"content-type": "text/html", **more}, lambda: iter((page,)), len(page))
 
 
 def to(address: str, code: int = 302) -> Serve:
-    """A redirect."""
+    """Return a redirect."""
     return Serve(code, {"location": address}, length=0)
 
 
 def endless(size: int, declared: int | None = None) -> Serve:
-    """Audio of that many bytes, made up as it goes."""
+    """Return `size` bytes of audio, generated while they are sent."""
 
     def pieces() -> Iterator[bytes]:
         yield b"ID3\x04" + bytes(_PIECE - 4)
@@ -156,7 +156,7 @@ def endless(size: int, declared: int | None = None) -> Serve:
 
 
 def drip(until: threading.Event, every: float = 0.05) -> Serve:
-    """A byte now and then, without end."""
+    """Return an endless response that sends one byte every `every` seconds until `until` is set."""
 
     def pieces() -> Iterator[bytes]:
         yield b"ID3\x04" + bytes(28)
@@ -167,28 +167,28 @@ def drip(until: threading.Event, every: float = 0.05) -> Serve:
 
 
 def bomb(size: int) -> Serve:
-    """Audio that is packed a thousand to one."""
-    packing = zlib.compressobj(9, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
-    packed = packing.compress(b"ID3\x04" + bytes(_PIECE - 4))
-    packed += b"".join(packing.compress(bytes(_PIECE)) for _ in range(size // _PIECE - 1)) + packing.flush()
+    """Return gzip-encoded audio that decompresses to about a thousand times its size."""
+    compressor = zlib.compressobj(9, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
+    compressed = compressor.compress(b"ID3\x04" + bytes(_PIECE - 4))
+    compressed += b"".join(compressor.compress(bytes(_PIECE)) for _ in range(size // _PIECE - 1)) + compressor.flush()
     headers = {"content-type": "audio/mpeg", "content-encoding": "gzip"}
-    return Serve(headers=headers, pieces=lambda: iter((packed,)), length=len(packed))
+    return Serve(headers=headers, pieces=lambda: iter((compressed,)), length=len(compressed))
 
 
 def packed(body: bytes) -> Serve:
-    """A whole file, packed although nobody asked for that."""
+    """Return a complete file, gzip-encoded although the client did not accept that."""
     small = gzip.compress(body)
     return Serve(headers={"content-encoding": "gzip"}, pieces=lambda: iter((small,)), length=len(small))
 
 
 def cut_off(body: bytes) -> Serve:
-    """A file of which the last half never comes."""
+    """Return a file that is cut off after its first half."""
     return Serve(
         headers={"content-type": "audio/wav"}, pieces=lambda: iter((body[: len(body) // 2],)), length=len(body)
     )
 
 
-def in_turn(*answers: Serve) -> Callable[[], Serve]:
-    """One after the other; the last one for ever."""
-    left = list(answers)
-    return lambda: left.pop(0) if len(left) > 1 else left[0]
+def in_turn(*responses: Serve) -> Callable[[], Serve]:
+    """Return a function that returns the responses in turn, and repeats the last one."""
+    queue = list(responses)
+    return lambda: queue.pop(0) if len(queue) > 1 else queue[0]

@@ -1,4 +1,4 @@
-"""Sets up the tenants that stories play in, through the public API alone."""
+"""Setup of the tenants that stories play in, through the public API only."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from local.simulator.story import PROVIDER, OfficePlan
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Office:
-    """One tenant with its office. `employees`, `contacts` and `tasks` map names to ids, `lines` providers to theirs."""
+    """One tenant. `employees`, `contacts` and `tasks` map names to ids, `lines` maps providers to integrations."""
 
     name: str
     tenant_id: str
@@ -25,25 +25,25 @@ class Office:
 
     @property
     def integration_id(self) -> str:
-        """Of the telephony API."""
+        """Return the id of the telephony API's integration."""
         return self.lines[PROVIDER].integration_id
 
     @property
     def webhook_url(self) -> str:
-        """Of the telephony API."""
+        """Return the webhook URL of the telephony API's integration."""
         return self.lines[PROVIDER].webhook_url
 
     @property
     def planfix_token(self) -> str:
-        """Of the telephony API."""
+        """Return the secret of the telephony API's integration."""
         return self.lines[PROVIDER].secrets["planfix_token"]
 
 
 def build_office(api: Api, plan: OfficePlan, name: str = "main", providers: Sequence[str] = (PROVIDER,)) -> Office:
-    """Make a tenant with the planned office; `api` has the operator's token. Raises ApiError.
+    """Create a tenant with the planned office; `api` has the operator's token. Raises ApiError.
 
-    `name` becomes part of the tenant's name, and says which rules it has; any number of tenants may share it. Every
-    employee has the same extension on the PBX of each of `providers`.
+    `name` selects the tenant's settings and becomes part of its name, which need not be unique. Every employee has
+    the same extension on the PBX of each of `providers`.
     """
     tenant = api.post(
         "/v1/tenants",
@@ -75,23 +75,23 @@ def add_line(
     credentials: Mapping[str, str] | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> Line:
-    """Connect a simulated PBX; what is None is the simulated account's own. Raises ApiError."""
+    """Connect a simulated PBX; the defaults are those of the simulated account. Raises ApiError."""
     pbx = load(provider)
-    typed = dict(pbx.CREDENTIALS if credentials is None else credentials)
-    made = owner.post(
+    entered = dict(pbx.CREDENTIALS if credentials is None else credentials)
+    integration = owner.post(
         "/v1/integrations",
         {
             "provider": provider,
             "name": f"Simulated {provider}",
-            "credentials": typed,
+            "credentials": entered,
             "settings": dict(pbx.SETTINGS if settings is None else settings),
         },
     )
     return Line(
         provider=provider,
-        integration_id=made["id"],
-        webhook_url=made["webhook_url"],
-        secrets={**typed, **made["secrets"]},
+        integration_id=integration["id"],
+        webhook_url=integration["webhook_url"],
+        secrets={**entered, **integration["secrets"]},
     )
 
 

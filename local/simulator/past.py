@@ -1,6 +1,6 @@
-"""What a PBX's history is made of: the very deliveries of a story, whether they arrived or not.
+"""Source of a simulated PBX's call history: the requests of a story, including those that were lost.
 
-The fake of a REST API that has a history turns them into rows as the real one lists them: `Remembers`.
+A fake REST API with a history implements `Remembers` and turns the requests into rows as the real API lists them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,25 +15,25 @@ __all__ = ["Remembers", "Sent", "iso", "post_of"]
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A delivery, and when the PBX sent it (UTC)."""
+    """A webhook request, and the time when the PBX sent it (UTC)."""
 
     message: Message
     at: datetime
 
 
 class Remembers(Protocol):
-    """What the fake of a REST API with a history can do besides."""
+    """Interface of a fake REST API that has a call history."""
 
     def remember(self, started: datetime, sent: Sequence[Sent]) -> None:
-        """Have its history know the calls of a story that began then."""
+        """Add the calls of a story that started at `started` (UTC) to the history."""
         ...
 
 
 def post_of(sent: Sent) -> Mapping[str, Any]:
-    """The fields of its form."""
+    """Return the form fields of a request."""
     return sent.message.post
 
 
 def iso(at: datetime) -> str:
-    """A time as ISO 8601 in UTC."""
+    """Return a UTC time in ISO 8601 with the suffix Z."""
     return at.isoformat().replace("+00:00", "Z")

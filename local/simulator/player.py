@@ -1,4 +1,4 @@
-"""Plays a story: posts its events over HTTP to the webhooks of the tenants, as their PBXs would."""
+"""Player of stories: sends the requests of a story to the tenants' webhooks, as their PBXs would."""
 
 import secrets
 import threading
@@ -9,22 +9,22 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from local.simulator import faults
-from local.simulator.http import ONCE, Answer, Backoff, Sender
+from local.simulator.http import ONCE, Backoff, Response, Sender
 from local.simulator.lines import Line
 from local.simulator.story import Event, Message, Story, message
 
 
 class Target(Protocol):
-    """A tenant whose PBXs take part, by their providers. An `Office` is one."""
+    """A tenant whose PBXs take part; `Office` implements it."""
 
     @property
     def lines(self) -> Mapping[str, Line]:
-        """The integrations."""
+        """Return the integrations by provider."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Webhook:
-    """A target that is given by hand."""
+    """A target with one integration, set on the command line."""
 
     provider: str
     webhook_url: str = field(repr=False)
@@ -32,19 +32,18 @@ class Webhook:
 
     @property
     def lines(self) -> Mapping[str, Line]:
-        """The one integration."""
+        """Return the integration by its provider."""
         line = Line(provider=self.provider, integration_id="", webhook_url=self.webhook_url, secrets=self.secrets)
         return {self.provider: line}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlayerConfig:
-    """How to play.
+    """Options of a player.
 
-    `speed` divides the gaps between events: 1 is real time, 0 means no gaps. `duplicate` is how often each event is
-    delivered in all, one after another; `concurrent` how many copies of each delivery are sent at the same moment.
-    `shuffle` mixes the deliveries (the same way for the same `seed`), `drop_hangup` leaves out marked hang-ups. With
-    `retry` off, a delivery is sent once, whatever comes of it.
+    `speed` divides the gaps between events: 1 is real time, 0 means no gaps. Each event is sent `duplicate` times, one
+    after another, and each of these as `concurrent` copies at the same moment. `shuffle` reorders the requests (the
+    same way for the same `seed`), `drop_hangup` leaves out marked hang-ups. Without `retry`, a request is sent once.
     """
 
     speed: float = 0.0
@@ -58,50 +57,50 @@ class PlayerConfig:
 
     def __post_init__(self) -> None:
         if self.speed < 0 or self.duplicate < 1 or self.concurrent < 1:
-            raise ValueError("speed can't be negative; duplicate and concurrent are at least 1")
+            raise ValueError("speed cannot be negative; duplicate and concurrent must be at least 1.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
-    """One copy of one event, as it was sent, and what came back. `fields` are without secret and signature."""
+class SentRequest:
+    """One copy of one event, and its response. `fields` contain neither secret nor signature."""
 
     tenant: str
     fields: Mapping[str, Any]
     expected: int
-    answer: Answer
+    response: Response
 
     @property
     def ok(self) -> bool:
-        """Whether the PBX got the reply that the story expects."""
-        return self.answer.status == self.expected
+        """Return True if the webhook returned the status that the story expects."""
+        return self.response.status == self.expected
 
     def __str__(self) -> str:
-        said = " ".join(str(self.fields[name]) for name in ("event", "ext") if self.fields.get(name))
-        answer = self.answer.status or self.answer.error
-        tries = f" after {self.answer.attempts} attempts" if self.answer.attempts > 1 else ""
-        return f"{said or self.fields.get('cmd', '?')} → {answer}{tries}"
+        event = " ".join(str(self.fields[name]) for name in ("event", "ext") if self.fields.get(name))
+        result = self.response.status or self.response.error
+        tries = f" after {self.response.attempts} attempts" if self.response.attempts > 1 else ""
+        return f"{event or self.fields.get('cmd', '?')} → {result}{tries}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One playing of a story: the story as played (faults may change what it expects), its ids, all deliveries.
+    """One run of a story: the story as played (faults can change its expectation), its ids and all requests.
 
-    `ids` maps call, call2, … to the PBX's ids of this run. `complete` is False if the playing was stopped.
+    `ids` maps call, call2, … to the PBX's call ids of this run. `complete` is False if the run was stopped.
     """
 
     story: Story
     ids: Mapping[str, str]
-    deliveries: tuple[Delivery, ...]
+    requests: tuple[SentRequest, ...]
     complete: bool
 
     @property
-    def refused(self) -> tuple[Delivery, ...]:
-        """The deliveries that got another reply than the story expects."""
-        return tuple(delivery for delivery in self.deliveries if not delivery.ok)
+    def rejected(self) -> tuple[SentRequest, ...]:
+        """Return the requests whose response is not the expected one."""
+        return tuple(request for request in self.requests if not request.ok)
 
 
 class Player:
-    """Plays stories; may be used by many threads. `stop`, once set, ends every playing at its next step."""
+    """Player of stories. Thread-safe. Setting `stop` ends every run at its next event."""
 
     def __init__(self, config: PlayerConfig | None = None, stop: threading.Event | None = None) -> None:
         self.config = config or PlayerConfig()
@@ -114,27 +113,27 @@ class Player:
         targets: Mapping[str, Target],
         ids: Mapping[str, str] | None = None,
     ) -> Run:
-        """Post the story's events, one after another, and return what came back.
+        """Send the story's requests, one after another, and return the run.
 
-        `targets` maps the story's tenants (main, other) to their webhooks; KeyError if one is missing. `ids` fixes
-        call ids that are made otherwise.
+        `targets` maps the story's tenants (main, other) to their webhooks; raises KeyError if one is missing. `ids`
+        sets call ids that are generated by default.
         """
         missing = story.tenants - set(targets)
         if missing:
             raise KeyError(f"{story.name} needs a target for: {', '.join(sorted(missing))}")
         played = faults.without_hangups(story) if self.config.drop_hangup else story
-        made = {name: fresh_id() for name in story.placeholders} | dict(ids or {})
-        deliveries: list[Delivery] = []
-        # A PBX with a clock of its own tells the times of life, however fast the story is played: it ends about now.
+        call_ids = {name: fresh_id() for name in story.placeholders} | dict(ids or {})
+        requests: list[SentRequest] = []
+        # Times are those of a real call that ends about now, at any speed of playing.
         at = start = datetime.now(UTC) - timedelta(seconds=sum(event.after for event in played.events))
         for event in self._schedule(played):
             if self._stop.wait(self._gap(event)):
                 break
             at += timedelta(seconds=event.after)
             line = targets[event.tenant].lines[played.provider]
-            deliveries += self._deliver(event, line, message(event, made, start, at))
+            requests += self._send(event, line, message(event, call_ids, start, at))
         complete = not self._stop.is_set()
-        return Run(story=played, ids=made, deliveries=tuple(deliveries), complete=complete)
+        return Run(story=played, ids=call_ids, requests=tuple(requests), complete=complete)
 
     def _schedule(self, story: Story) -> Sequence[Event]:
         events: Sequence[Event] = faults.duplicate(story.events, self.config.duplicate)
@@ -143,14 +142,14 @@ class Player:
     def _gap(self, event: Event) -> float:
         return event.after / self.config.speed if self.config.speed else 0.0
 
-    def _deliver(self, event: Event, line: Line, sent: Message) -> list[Delivery]:
-        fields: Mapping[str, Any] = {**sent.query, **sent.post, **(sent.body or {})}
-        shown = {name: value for name, value in fields.items() if name != line.pbx.SECRET_FIELD}
+    def _send(self, event: Event, line: Line, outgoing: Message) -> list[SentRequest]:
+        payload: Mapping[str, Any] = {**outgoing.query, **outgoing.post, **(outgoing.body or {})}
+        fields = {name: value for name, value in payload.items() if name != line.pbx.SECRET_FIELD}
 
-        def send(_: int) -> Delivery:
-            signed = line.pbx.request(line.webhook_url, sent, line.secrets, datetime.now(UTC))
-            answer = self._sender.send(signed.method, signed.url, headers=signed.headers, body=signed.body)
-            return Delivery(tenant=event.tenant, fields=shown, expected=event.reply, answer=answer)
+        def send(_: int) -> SentRequest:
+            signed = line.pbx.request(line.webhook_url, outgoing, line.secrets, datetime.now(UTC))
+            response = self._sender.send(signed.method, signed.url, headers=signed.headers, body=signed.body)
+            return SentRequest(tenant=event.tenant, fields=fields, expected=event.reply, response=response)
 
         copies = self.config.concurrent
         if copies == 1:
@@ -160,5 +159,5 @@ class Player:
 
 
 def fresh_id() -> str:
-    """A call id that was never used before, in the form of PBXs' ids: hexadecimal, a dash, a counter."""
+    """Return a new random call id that looks like a PBX's: hexadecimal digits, a dash, a counter."""
     return f"{secrets.token_hex(10).upper()}-{1000 + secrets.randbelow(9000)}"

@@ -1,10 +1,10 @@
-"""Call stories and the office they play in, as `events/` holds them.
+"""Call stories and the office they play in, as `events/` holds them; docs/stories.md describes the file format.
 
-A story is what one provider posts, event by event, and what has to come of it. `{call}`, `{call2}`, … stand for the
-PBX's call ids and are made anew for each run, so that a story can be played any number of times. `{time}` is when an
-event happens, `{start}` when the story began, and `{start+30}` half a minute later, in UTC. All take a form:
-`{time:iso}`, `{start:epoch}`, or one of strftime with a time zone before it:
-`{start:Europe/Moscow|%Y-%m-%d %H:%M:%S}`.
+A story is the list of requests that one PBX sends, and the result expected of its calls. `{call}`, `{call2}`, … stand
+for the PBX's call ids; each run generates new ones, so a story can be played any number of times. `{time}` is the time
+of the event, `{start}` the start of the story and `{start+30}` half a minute later, in UTC. Times take a form:
+`{time:iso}`, `{start:epoch}`, `{time:integer}` and `{time:milliseconds}` (JSON numbers), or a strftime pattern with an
+optional time zone before it: `{start:Europe/Moscow|%Y-%m-%d %H:%M:%S}`.
 """
 
 import re
@@ -19,13 +19,15 @@ from zoneinfo import ZoneInfo
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from local.simulator.story_format import FormatError, expand
+
 EVENTS = Path(__file__).resolve().parents[2] / "events"
 PROVIDER = "telephony_api"
-# An expected contact, or task, that the office did not have before.
+# Name of an expected contact, or task, that the story creates.
 NEW_CONTACT = "new"
 NEW_TASK = "new"
 
-# The office has the same people at each; their rules differ, see office.yaml.
+# Every tenant has the same people; the settings differ, see office.yaml.
 Tenant = Literal["main", "other", "deals", "private", "fresh"]
 TENANTS: tuple[Tenant, ...] = get_args(Tenant)
 _PLACEHOLDER = re.compile(r"\{(call\d*)\}")
@@ -33,21 +35,21 @@ _MOMENT = re.compile(r"\{(time|start)([+-]\d+)?(?::([^}]*))?\}")
 
 
 class StoryError(Exception):
-    """A story or the office can't be read; the message names the file and what is wrong with it."""
+    """A story or the office cannot be read; the message names the file and the rule that it breaks."""
 
 
 class _Part(BaseModel):
-    """Strict: a number that YAML took for an integer has lost its plus or its zeros, so that it is refused."""
+    """Strict base model: a phone number without quotes is rejected, because YAML drops its plus and leading zeros."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class Event(_Part):
-    """One request of the PBX. `after` is the gap in seconds since the event before it, as a real PBX leaves it.
+    """One webhook request. `after` is the gap since the event before it, in seconds.
 
-    `post` holds the form's fields, `body` the JSON instead, `query` those of the address; `rest` is the path after the
-    webhook's token. Secrets and signatures are the simulated PBX's to add, unless the story has its own. `hangup`
-    marks an end that the fault "hang-up lost" takes away. `reply` is the HTTP status that the PBX must get.
+    `post` holds form fields, `body` JSON, `query` the fields of the URL; `rest` is the path after the webhook's token.
+    The simulated PBX adds secrets and signatures that the story does not set itself. `hangup` marks the events that
+    the fault "hang-up lost" removes. `reply` is the HTTP status that the webhook must return.
     """
 
     after: float = Field(default=0, ge=0, le=3600)
@@ -63,16 +65,16 @@ class Event(_Part):
 
     @property
     def call_id(self) -> str | None:
-        """The PBX's id of the call, placeholders and all; None if the request is of no call."""
+        """Return the PBX's call id with its placeholders, or None if the request does not belong to a call."""
         return self.post.get("callid")
 
 
 class ExpectedTag(_Part):
-    """The tag that a call must leave. `employee` and `contact` are names in the office, None for none.
+    """The expected tag of a call. `employee` and `contact` are names in the office; None if the tag has none.
 
-    `contact` may be `new`; `task` is the title of one in the office, or `new`. `duration` is in seconds and compared
-    only where the story gives it (None: unknown); `extra` holds all extra fields. A Missed Call has neither employee
-    nor duration nor extra fields.
+    `contact` can be `new`; `task` is the title of a task in the office, or `new`. `duration` is in seconds (None:
+    unknown) and compared only if the story sets it; `extra` holds all extra fields. A Missed Call has no employee, no
+    duration and no extra fields.
     """
 
     type: Literal["call", "missed_call"]
@@ -90,9 +92,9 @@ class ExpectedTag(_Part):
 
 
 class Expectation(_Part):
-    """What must come of one call. `recording` and `linked` are compared only where the story gives them.
+    """The expected result of one call. `recording` and `linked` are compared only if the story sets them.
 
-    `recipients` are the names of those who are told of a missed call, also compared only where they are given.
+    `recipients` are the names of the employees notified of a missed call, also compared only if set.
     """
 
     tenant: Tenant = "main"
@@ -106,32 +108,31 @@ class Expectation(_Part):
     recipients: tuple[str, ...] | None = Field(default=None, strict=False)
 
 
-class Told(_Part):
-    """What a provider says in other words than the telephony API: the own line, where the recording is.
+class Overrides(_Part):
+    """Differences from the telephony API's story of the same name: how the PBX writes the line, names the recording.
 
-    `duration_told`: False where the provider never says how long a call was talked, so that it is measured by when
-    its events arrive; then it is not compared.
+    `compare_duration`: False if the PBX does not report the talk time, so Hangtag measures it by arrival times.
     """
 
     line: str | None = None
     recording: str | None = None
     recording_is_temporary: bool | None = None
-    duration_told: bool = True
+    compare_duration: bool = True
 
 
 class StoryFile(_Part):
-    """The contents of one story's file.
+    """The contents of one story file, its `common` and `table` expanded to `events`.
 
-    Without `expect`, the same is expected as of the telephony API's story of that name, but for what is `told`
-    otherwise: by this provider, in this form. `clicked` is why there is no tag if a click began the call: its events
-    are the same as of one that was dialled by hand, and mean something else.
+    Without `expect`, the story expects the result of the telephony API's story of that name, changed by `overrides`.
+    `clicked` is the skip reason if a click started the call: its events equal those of a call dialled by hand, but
+    the result differs.
     """
 
     about: str = Field(min_length=1)
     source: str = Field(min_length=1)
     events: tuple[Event, ...] = Field(min_length=1, strict=False)
     expect: tuple[Expectation, ...] = Field(default=(), strict=False)
-    told: Told = Field(default_factory=Told)
+    overrides: Overrides = Field(default_factory=Overrides)
     clicked: Literal["employee_no_answer"] | None = None
 
 
@@ -143,18 +144,23 @@ class Story(StoryFile):
 
     @property
     def tenants(self) -> frozenset[Tenant]:
-        """Whose PBXs take part."""
+        """Return the tenants whose PBXs take part."""
         return frozenset(event.tenant for event in self.events)
 
     @property
     def placeholders(self) -> frozenset[str]:
-        """The names of the call ids that a run has to make: call, call2, …"""
+        """Return the names of the call ids that a run must generate: call, call2, …"""
         texts = (text for event in self.events for text in _texts([event.post, event.query, event.body, event.rest]))
         return frozenset(name for text in texts for name in _PLACEHOLDER.findall(text))
 
     @property
+    def path(self) -> str:
+        """Return the story's file, relative to the repository."""
+        return f"events/{self.provider}/{self.name}.yaml"
+
+    @property
     def title(self) -> str:
-        """The name, with the provider's before it where it is another than the telephony API."""
+        """Return the name, prefixed by the provider unless that is the telephony API."""
         return self.name if self.provider == PROVIDER else f"{self.provider}/{self.name}"
 
 
@@ -167,7 +173,7 @@ class PlannedEmployee(_Part):
 
 
 class PlannedGroup(_Part):
-    """A group of employees; `members` are their names, `tenants` those that have it."""
+    """A group of employees; `members` are names, `tenants` the tenants that have the group."""
 
     name: str
     members: tuple[str, ...] = Field(min_length=1, strict=False)
@@ -175,7 +181,7 @@ class PlannedGroup(_Part):
 
 
 class PlannedTask(_Part):
-    """An open task of one contact, both by name; `fields` are free ones, of text."""
+    """An open task of one contact, both by name; `fields` are additional text fields."""
 
     title: str
     contact: str
@@ -183,7 +189,7 @@ class PlannedTask(_Part):
 
 
 class PlannedContact(_Part):
-    """A contact; `supervisor` is the name of an employee, or of a group where the tenant has it."""
+    """A contact; `supervisor` is the name of an employee, or of a group if the tenant has it."""
 
     name: str
     phones: tuple[str, ...] = Field(min_length=1, strict=False)
@@ -198,9 +204,9 @@ class PlannedLine(_Part):
 
 
 class OfficePlan(_Part):
-    """The office that stories play in. `settings` go to the telephony settings as they are.
+    """The office that stories play in. `settings` are the telephony settings of every tenant.
 
-    `rules` are what the settings of some tenants have besides.
+    `rules` are the additional settings of some tenants.
     """
 
     country: str
@@ -214,7 +220,7 @@ class OfficePlan(_Part):
     lines: tuple[PlannedLine, ...] = Field(strict=False)
 
     def settings_of(self, tenant: str) -> dict[str, Any]:
-        """The telephony settings of a tenant of this name."""
+        """Return the telephony settings of the tenant of this name."""
         return {**self.settings, **self.rules.get(cast("Tenant", tenant), {})}
 
 
@@ -223,7 +229,7 @@ PartT = TypeVar("PartT", bound=_Part)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One request of the PBX as it is to be sent, but for what signs it."""
+    """One webhook request before the simulated PBX signs it."""
 
     method: str = "POST"
     rest: str = ""
@@ -234,41 +240,41 @@ class Message:
 
 
 def message(event: Event, ids: Mapping[str, str], start: datetime, at: datetime) -> Message:
-    """The request of an event, with this run's ids and times (UTC). Raises KeyError for an id that is not there."""
+    """Return an event's request with this run's ids and times (UTC). Raises KeyError if an id is missing."""
 
-    def filled(value: Any) -> Any:
-        return _filled(value, ids, {"start": start, "time": at})
+    def substitute(value: Any) -> Any:
+        return _substitute(value, ids, {"start": start, "time": at})
 
     return Message(
         method=event.method,
-        rest=filled(event.rest),
-        query=filled(event.query),
-        headers=filled(event.headers),
-        post=filled(event.post),
-        body=filled(event.body),
+        rest=substitute(event.rest),
+        query=substitute(event.query),
+        headers=substitute(event.headers),
+        post=substitute(event.post),
+        body=substitute(event.body),
     )
 
 
-def _filled(value: Any, ids: Mapping[str, str], moments: Mapping[str, datetime]) -> Any:
+def _substitute(value: Any, ids: Mapping[str, str], moments: Mapping[str, datetime]) -> Any:
     if isinstance(value, Mapping):
-        return {name: _filled(inner, ids, moments) for name, inner in value.items()}
+        return {name: _substitute(inner, ids, moments) for name, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_filled(inner, ids, moments) for inner in value]
+        return [_substitute(inner, ids, moments) for inner in value]
     if not isinstance(value, str):
         return value
 
-    def moment(found: re.Match[str]) -> datetime:
-        return moments[found.group(1)] + timedelta(seconds=int(found.group(2) or 0))
+    def moment(match: re.Match[str]) -> datetime:
+        return moments[match.group(1)] + timedelta(seconds=int(match.group(2) or 0))
 
     whole = _MOMENT.fullmatch(value)
     if whole is not None and whole.group(3) in ("integer", "milliseconds"):
         seconds = moment(whole).timestamp()
         return int(seconds) if whole.group(3) == "integer" else int(seconds * 1000)
-    return fill(_MOMENT.sub(lambda found: _shown(moment(found), found.group(3) or "iso"), value), ids)
+    return fill(_MOMENT.sub(lambda match: _formatted(moment(match), match.group(3) or "iso"), value), ids)
 
 
-def _shown(moment: datetime, form: str) -> str:
-    """A time in one of the forms that the top of this file names."""
+def _formatted(moment: datetime, form: str) -> str:
+    """Return a time in one of the forms listed in this module's docstring."""
     if form == "iso":
         return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     if form == "epoch":
@@ -289,66 +295,70 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def fill(text: str, ids: Mapping[str, str]) -> str:
-    """The text with its placeholders replaced by this run's ids. Raises KeyError for one that has none."""
-    return _PLACEHOLDER.sub(lambda found: ids[found.group(1)], text)
+    """Return the text with its placeholders replaced by this run's ids. Raises KeyError if an id is missing."""
+    return _PLACEHOLDER.sub(lambda match: ids[match.group(1)], text)
 
 
 def load_office_plan(path: Path = EVENTS / "office.yaml") -> OfficePlan:
-    """The office of all stories. Raises StoryError."""
+    """Return the office of all stories. Raises StoryError."""
     return _validate(OfficePlan, path, _read(path))
 
 
 def load_stories(provider: str = PROVIDER) -> tuple[Story, ...]:
-    """All stories of a provider, by name. Raises StoryError."""
-    return tuple(_load(path) for path in sorted((EVENTS / provider).glob("*.yaml")))
+    """Return all stories of a provider, sorted by name. Raises StoryError."""
+    return tuple(read_story(path) for path in sorted((EVENTS / provider).glob("*.yaml")))
 
 
 def load_story(name: str, provider: str = PROVIDER) -> Story:
-    """One story. Raises StoryError, which lists the names if there is none of that name."""
+    """Return one story. Raises StoryError, which lists the existing names if the name is unknown."""
     folder = EVENTS / provider
     names = sorted(path.stem for path in folder.glob("*.yaml"))
     if name not in names:
-        raise StoryError(f"there is no story {name!r}; there are: {', '.join(names)}")
-    return _load(folder / f"{name}.yaml")
+        raise StoryError(f"Unknown story {name!r}. Stories of {provider}: {', '.join(names)}.")
+    return read_story(folder / f"{name}.yaml")
 
 
 def choose(names: Iterable[str], provider: str = PROVIDER) -> tuple[Story, ...]:
-    """The stories of these names; `all` among them stands for every one. Raises StoryError."""
-    wanted = list(names)
-    if "all" in wanted:
+    """Return the stories of these names; `all` stands for every story. Raises StoryError."""
+    selection = list(names)
+    if "all" in selection:
         return load_stories(provider)
-    return tuple(load_story(name, provider) for name in wanted)
+    return tuple(load_story(name, provider) for name in selection)
 
 
-def _load(path: Path) -> Story:
+def read_story(path: Path) -> Story:
+    """Return the story in a file; its folder is the provider, its name the story's. Raises StoryError."""
     contents = _read(path)
     if isinstance(contents, dict):
-        contents = {**contents, "name": path.stem, "provider": path.parent.name}
+        try:
+            contents = {**expand(contents), "name": path.stem, "provider": path.parent.name}
+        except FormatError as error:
+            raise StoryError(f"{path}: {error}") from error
     story = _validate(Story, path, contents)
     if story.expect:
         return story
     model = EVENTS / PROVIDER / path.name
     if not model.exists():
-        raise StoryError(f"{path}: it expects nothing, and the telephony API has no story of that name")
-    same = tuple(_as_told(story.told, expected) for expected in _model(model).expect)
-    return story.model_copy(update={"expect": same})
+        raise StoryError(f"{path}: `expect` is missing. Only a story named as one of the telephony API can omit it.")
+    expect = tuple(_override(expected, story.overrides) for expected in _model(model).expect)
+    return story.model_copy(update={"expect": expect})
 
 
 @lru_cache(maxsize=256)
 def _model(path: Path) -> Story:
-    return _load(path)
+    return read_story(path)
 
 
-def _as_told(told: Told, expected: Expectation) -> Expectation:
-    """What is expected of the telephony API's call, where another provider tells it."""
+def _override(expected: Expectation, overrides: Overrides) -> Expectation:
+    """Return the expectation of the telephony API's story as it applies to another provider's."""
     changes: dict[str, object] = {
-        "recording": told.recording,
-        "recording_is_temporary": told.recording_is_temporary if told.recording else None,
+        "recording": overrides.recording,
+        "recording_is_temporary": overrides.recording_is_temporary if overrides.recording else None,
     }
     if expected.tag is not None:
-        tag: dict[str, object] = {"line": told.line} if told.line is not None else {}
-        known = expected.tag if told.duration_told else _without_duration(expected.tag)
-        changes["tag"] = known.model_copy(update=tag)
+        tag: dict[str, object] = {"line": overrides.line} if overrides.line is not None else {}
+        base = expected.tag if overrides.compare_duration else _without_duration(expected.tag)
+        changes["tag"] = base.model_copy(update=tag)
     return expected.model_copy(update=changes)
 
 
@@ -367,4 +377,5 @@ def _validate(model: type[PartT], path: Path, contents: Any) -> PartT:
     try:
         return model.model_validate(contents)
     except ValidationError as error:
-        raise StoryError(f"{path}: {error}") from error
+        rules = [f"{'.'.join(map(str, one['loc'])) or 'file'}: {one['msg']}" for one in error.errors()]
+        raise StoryError(f"{path}: {'; '.join(rules)}") from error

@@ -71,7 +71,7 @@ CASES: dict[str, tuple[Callable[[Scene], bytes], str, int, str]] = {
     "unknown event": (lambda s: form(s, event="EXPLODED"), FORM, 400, "event is none of"),
     "unknown type": (lambda s: form(s, type="sideways"), FORM, 400, "type is neither"),
     "broken form encoding": (lambda s: form(s) + b"&x=%zz", FORM, 400, "form encoding is broken"),
-    "no UTF-8": (lambda s: form(s) + b"&x=%ff", FORM, 400, "no form in UTF-8"),
+    "no UTF-8": (lambda s: form(s) + b"&x=%ff", FORM, 400, "not a form in UTF-8"),
     "a NUL": (lambda s: form(s, ext="10\x001"), FORM, 400, "holds a NUL"),
     "a JSON array": (lambda _: b'["event"]', "application/json", 400, "not JSON"),
     "a number of 5 000 digits": (lambda s: form(s, phone="7" * 5000), FORM, 400, "phone is longer"),
@@ -79,7 +79,7 @@ CASES: dict[str, tuple[Callable[[Scene], bytes], str, int, str]] = {
         lambda s: form(s, event="COMPLETED", duration="7" * 5000), FORM, 400, "duration is longer",
     ),
     "a parameter twice": (lambda s: form(s) + b"&cmd=ping", FORM, 400, "given twice"),
-    "10 000 fields": (lambda _: b"&".join(b"a%d=1" % n for n in range(6000)), FORM, 400, "no form"),
+    "10 000 fields": (lambda _: b"&".join(b"a%d=1" % n for n in range(6000)), FORM, 400, "not a form"),
     "over 64 KB": (lambda s: form(s, x="y" * 65536), FORM, 413, "over 64 KB"),
     "an empty body": (lambda _: b"", FORM, 401, "planfix_token"),
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""check-provider against bridges on loopback: a good one passes, each fault gets the finding that names it."""
+"""check-provider against bridges on loopback: a correct bridge passes, each fault gets its own finding."""
 
 import json
 import os
@@ -20,7 +20,7 @@ import pytest
 
 from hangtag.providers.base import OfficeLookups
 from hangtag_client.__main__ import main
-from hangtag_client.check.judge import Flow
+from hangtag_client.check.flows import Flow
 from hangtag_client.check.listener import Listener
 from hangtag_client.check.run import Plan, check
 
@@ -33,49 +33,53 @@ ROOT = Path(__file__).parents[2]
 CLIENT_PATH = os.pathsep.join([str(ROOT / "layers" / "common"), str(ROOT / "clients" / "hangtag_client")])
 
 
-def says(name: str, ext: str, call: str, **more: str) -> Fields:
+def event(name: str, ext: str, call: str, **more: str) -> Fields:
     direction = "out" if name == "OUTGOING" else "in"
     return {"cmd": "event", "type": direction, "event": name, "phone": NUMBER, "ext": ext, "callid": call, **more}
 
 
-def ends(status: str, ext: str, call: str, **more: str) -> Fields:
+def completed(status: str, ext: str, call: str, **more: str) -> Fields:
     duration = "12" if status == "Success" else "0"
-    return says("COMPLETED", ext, call, **{"status": status, "duration": duration, "is_recorded": "0", **more})
+    return event("COMPLETED", ext, call, **{"status": status, "duration": duration, "is_recorded": "0", **more})
 
 
 def scripts() -> dict[str, Script]:
-    """What a good bridge posts in each flow."""
-    out = [says("OUTGOING", "101", "o1"), says("ACCEPTED", "101", "o1")]
-    out += [ends("Success", "101", "o1", is_recorded="1")]
+    """Return the requests of a correct bridge in each flow."""
+    out = [event("OUTGOING", "101", "o1"), event("ACCEPTED", "101", "o1")]
+    out += [completed("Success", "101", "o1", is_recorded="1")]
     out = [{**fields, "type": "out"} for fields in out]
     out += [{"cmd": "record", "callid": "o1", "record_link": "https://pbx.example/o1.mp3"}]
-    parallel = [says("INCOMING", ext, "p1") for ext in ("101", "102", "103")]
-    parallel += [says("ACCEPTED", "102", "p1"), ends("Cancelled", "101", "p1"), ends("Cancelled", "103", "p1")]
-    parallel += [ends("Success", "102", "p1")]
-    sequential = [says("INCOMING", "101", "s1"), ends("Cancelled", "101", "s1")]
-    sequential += [says("INCOMING", "102", "s1"), ends("Cancelled", "102", "s1")]
-    sequential += [says("INCOMING", "103", "s1"), says("ACCEPTED", "103", "s1"), ends("Success", "103", "s1")]
+    parallel = [event("INCOMING", ext, "p1") for ext in ("101", "102", "103")]
+    parallel += [
+        event("ACCEPTED", "102", "p1"),
+        completed("Cancelled", "101", "p1"),
+        completed("Cancelled", "103", "p1"),
+    ]
+    parallel += [completed("Success", "102", "p1")]
+    sequential = [event("INCOMING", "101", "s1"), completed("Cancelled", "101", "s1")]
+    sequential += [event("INCOMING", "102", "s1"), completed("Cancelled", "102", "s1")]
+    sequential += [event("INCOMING", "103", "s1"), event("ACCEPTED", "103", "s1"), completed("Success", "103", "s1")]
     return {"outgoing": out, "parallel": parallel, "sequential": sequential}
 
 
 class FakeBridge:
-    """A PBX's bridge. `fault` changes what it posts; `wrong_token` is its answer to a wrong key."""
+    """A PBX's bridge. `fault` changes the posted requests; `wrong_token` is the response to a wrong key."""
 
     def __init__(self, fault: Fault, wrong_token: tuple[int, str], can_replay: bool) -> None:
         self.fault = fault
         self.wrong_token = wrong_token
         self.can_replay = can_replay
-        self.refused = ""
+        self.rejected_command = ""
         self.crm: tuple[str, str] | None = None
-        self.answers: list[tuple[int, Any]] = []
+        self.responses: list[tuple[int, Any]] = []
         self.posting: list[threading.Thread] = []
 
-    def answer(self, fields: Mapping[str, str]) -> tuple[int, str]:
-        """What a command is answered."""
+    def respond(self, fields: Mapping[str, str]) -> tuple[int, str]:
+        """Return status and body for a command."""
         if fields.get("token") != KEY:
             return self.wrong_token
         command = fields.get("cmd")
-        if command == self.refused:
+        if command == self.rejected_command:
             return 400, '{"error":"Invalid parameters"}'
         if command == "setup":
             self.crm = (fields["planfix_url"], fields["planfix_token"])
@@ -89,13 +93,13 @@ class FakeBridge:
         return 200, ""
 
     def play(self, flow: str) -> None:
-        """Place the call of a flow: its events are posted meanwhile."""
+        """Start the call of a flow, which posts its events in the background."""
         thread = threading.Thread(target=self.post, args=(self.fault(scripts()[flow]),))
         self.posting.append(thread)
         thread.start()
 
     def post(self, script: Script) -> None:
-        """Post to the CRM, one after the other."""
+        """Post the requests to the CRM in order."""
         if self.crm is None:
             return
         url, token = self.crm
@@ -103,10 +107,10 @@ class FakeBridge:
             body = urlencode({"planfix_token": token, **fields}).encode()
             try:
                 with urllib.request.urlopen(url, body, timeout=10) as reply:
-                    self.answers.append((reply.status, reply.read()))
+                    self.responses.append((reply.status, reply.read()))
             except urllib.error.HTTPError as error:
                 with error:
-                    self.answers.append((error.code, error.read()))
+                    self.responses.append((error.code, error.read()))
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -114,7 +118,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"])).decode()
-        status, text = self.bridge.answer(dict(parse_qsl(body)))
+        status, text = self.bridge.respond(dict(parse_qsl(body)))
         self.send_response(status)
         self.end_headers()
         self.wfile.write(text.encode())
@@ -144,14 +148,14 @@ def serving(
 
 
 def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        return int(held.getsockname()[1])
+    """Return a free port."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def run(url: str, *flows: Flow, wait: float = 1.0) -> tuple[bool, list[str]]:
-    """Check a bridge; whether it passed, and the lines told."""
+    """Check a bridge. Return whether it passed, and the printed lines."""
     lines: list[str] = []
     plan = Plan(
         bridge_url=url, pbx_token=KEY, host="127.0.0.1", port=0, public_url=None, extension="101", number=NUMBER,
@@ -160,7 +164,7 @@ def run(url: str, *flows: Flow, wait: float = 1.0) -> tuple[bool, list[str]]:
     return check(plan, lines.append), lines
 
 
-def test_a_good_bridge_passes_every_flow_and_sees_its_tags() -> None:
+def test_correct_bridge_passes_every_flow() -> None:
     with serving() as (url, bridge):
         passed, lines = run(url, *Flow, wait=30)
 
@@ -168,12 +172,12 @@ def test_a_good_bridge_passes_every_flow_and_sees_its_tags() -> None:
     assert not [line for line in lines if line.startswith("FAIL")]
     assert sum("Hangtag would write the tag Call:" in line for line in lines) == 3
     assert {"        Employee: extension 102", "        Employee: extension 103"} <= set(lines)
-    assert (200, json.dumps({"pbxToken": KEY, "pbxUrl": url}).encode()) in bridge.answers
-    assert (200, b'{"contact_name": "Ivanov Ivan Ivanovich", "responsible": 101}') in bridge.answers
-    assert {status for status, _ in bridge.answers} == {200}
+    assert (200, json.dumps({"pbxToken": KEY, "pbxUrl": url}).encode()) in bridge.responses
+    assert (200, b'{"contact_name": "Ivanov Ivan Ivanovich", "responsible": 101}') in bridge.responses
+    assert {status for status, _ in bridge.responses} == {200}
 
 
-def test_neither_tokens_nor_full_numbers_are_shown() -> None:
+def test_output_masks_tokens() -> None:
     with serving(wrong_token=(403, f"{KEY} is not what {NUMBER} sent")) as (url, bridge):
         _, lines = run(url, *Flow)
 
@@ -215,39 +219,39 @@ def all_but_the_last(script: Script) -> Script:
 
 
 @pytest.mark.parametrize(
-    ("fault", "flow", "told"),
+    ("fault", "flow", "finding"),
     [
-        (own_id_for_each_leg, Flow.PARALLEL, r"Expected one callid for the whole call; came 3: p1-101 for 101; "),
-        (own_id_for_each_leg, Flow.OUTGOING, r"Expected record with .*; came one for another call: o1-\."),
-        (no_cancelled, Flow.PARALLEL, r"status Cancelled for 101, as 102 answered; came no COMPLETED of that"),
-        (no_cancelled, Flow.SEQUENTIAL, r"COMPLETED of one extension before INCOMING of the next; came 3"),
-        (no_status, Flow.OUTGOING, r"Expected a status on COMPLETED of extension 101; came none\."),
-        (no_status, Flow.PARALLEL, r"status Success for 102, who answered; came no status\."),
-        (unknown_event, Flow.PARALLEL, r"one refused with 400: event is none of INCOMING"),
-        (wrong_crm_token, Flow.OUTGOING, r"one refused with 401: wrong or missing planfix_token"),
-        (nothing, Flow.OUTGOING, r"Expected OUTGOING and the events after it; came no event at all\."),
-        (all_but_the_last, Flow.OUTGOING, r"Expected record with .*; came none\."),
-        (all_but_the_last, Flow.PARALLEL, r"Success for 102, who answered; came no COMPLETED"),
+        (own_id_for_each_leg, Flow.PARALLEL, r"Expected one callid for the whole call; received 3: p1-101 for 101; "),
+        (own_id_for_each_leg, Flow.OUTGOING, r"Expected record with .*; received one for another call: o1-\."),
+        (no_cancelled, Flow.PARALLEL, r"status Cancelled for 101, as 102 answered; received no COMPLETED of that"),
+        (no_cancelled, Flow.SEQUENTIAL, r"COMPLETED of one extension before INCOMING of the next; received 3"),
+        (no_status, Flow.OUTGOING, r"Expected a status on COMPLETED of extension 101; received none\."),
+        (no_status, Flow.PARALLEL, r"status Success for 102, who answered; received no status\."),
+        (unknown_event, Flow.PARALLEL, r"one rejected with 400: .*INCOMING"),
+        (wrong_crm_token, Flow.OUTGOING, r"one rejected with 401: .*planfix_token"),
+        (nothing, Flow.OUTGOING, r"Expected OUTGOING and the events after it; received no event at all\."),
+        (all_but_the_last, Flow.OUTGOING, r"Expected record with .*; received none\."),
+        (all_but_the_last, Flow.PARALLEL, r"Success for 102, who answered; received no COMPLETED"),
     ],
 )
-def test_a_fault_gets_the_finding_that_names_it(fault: Fault, flow: Flow, told: str) -> None:
+def test_each_fault_gets_its_own_finding(fault: Fault, flow: Flow, finding: str) -> None:
     with serving(fault) as (url, _):
         passed, lines = run(url, flow)
 
     assert not passed
-    assert any(line.startswith("FAIL") and re.search(told, line) for line in lines), lines
+    assert any(line.startswith("FAIL") and re.search(finding, line) for line in lines), lines
 
 
-def test_a_bridge_that_takes_any_key_is_told_so() -> None:
+def test_bridge_that_accepts_any_key_fails() -> None:
     with serving(wrong_token=(200, "")) as (url, _):
         passed, lines = run(url, Flow.PARALLEL)
 
     assert not passed
-    asked = 'Expected 401 {"error":"Invalid token"} for makeCall with a wrong token; came 200 with nothing in it.'
-    assert any(asked in line for line in lines), lines
+    finding = 'Expected 401 {"error":"Invalid token"} for makeCall with a wrong token; received 200 with an empty body.'
+    assert any(finding in line for line in lines), lines
 
 
-def test_without_a_replay_the_person_is_asked_to_place_the_call() -> None:
+def test_tester_is_asked_to_call_without_replay() -> None:
     with serving(can_replay=False) as (url, _):
         passed, lines = run(url, Flow.SEQUENTIAL, wait=0.2)
 
@@ -255,45 +259,45 @@ def test_without_a_replay_the_person_is_asked_to_place_the_call() -> None:
     assert any("Call a group whose phones ring in turn" in line for line in lines)
 
 
-def test_a_bridge_that_is_not_there_fails_with_a_plain_sentence() -> None:
+def test_unreachable_bridge_fails_with_a_clear_message() -> None:
     with serving() as (url, _):
         pass
     passed, lines = run(url, Flow.OUTGOING)
 
     assert not passed
-    assert any("Expected 200 for setup; came no answer (ConnectionError" in line for line in lines), lines
+    assert any("Expected 200 for setup; received no response (ConnectionError" in line for line in lines), lines
 
 
-def test_a_bridge_set_up_by_hand_needs_no_setup(capsys: pytest.CaptureFixture[str]) -> None:
+def test_bridge_set_up_by_hand_needs_no_setup(capsys: pytest.CaptureFixture[str]) -> None:
     with serving() as (url, bridge):
         port = free_port()
         bridge.crm = (f"http://127.0.0.1:{port}/tel/api/check", "typed-by-hand")
-        bridge.refused = "setup"
-        given = ["--bridge", url, "--pbx-token", KEY, "--listen", f"127.0.0.1:{port}", "--flow", "parallel"]
-        assert main(["check-provider", *given, "--planfix-token", "typed-by-hand"]) == 0
-        assert main(["check-provider", *given]) == 1
-    assert "No flow was checked, as the bridge does not know the CRM." in capsys.readouterr().out
+        bridge.rejected_command = "setup"
+        options = ["--bridge", url, "--pbx-token", KEY, "--listen", f"127.0.0.1:{port}", "--flow", "parallel"]
+        assert main(["check-provider", *options, "--planfix-token", "typed-by-hand"]) == 0
+        assert main(["check-provider", *options]) == 1
+    assert "No flow was checked because the bridge does not know the address of the CRM." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("options", "message"),
     [
         (["--bridge", "ftp://pbx.example"], "an address such as"),
-        (["--bridge", "http://127.0.0.1:1"], "give --from and --to"),
-        (["--bridge", "https://pbx.example", "--flow", "parallel"], "give --public-url"),
-        (["--bridge", "http://127.0.0.1:1", "--flow", "parallel", "--listen", "0.0.0.0:0"], "no address that"),
-        (["--bridge", "http://127.0.0.1:1", "--to", "sip:olga"], "digits are expected"),
+        (["--bridge", "http://127.0.0.1:1"], "Add --from and --to"),
+        (["--bridge", "https://pbx.example", "--flow", "parallel"], "Add --public-url"),
+        (["--bridge", "http://127.0.0.1:1", "--flow", "parallel", "--listen", "0.0.0.0:0"], "can't post to 0.0.0.0"),
+        (["--bridge", "http://127.0.0.1:1", "--to", "sip:olga"], "Enter digits only"),
         (["--bridge", "http://127.0.0.1:1", "--wait", "nan"], "at most 3600 seconds"),
-        (["--bridge", "http://127.0.0.1:1", "--listen", "8099"], "HOST:PORT is expected"),
+        (["--bridge", "http://127.0.0.1:1", "--listen", "8099"], "Enter HOST:PORT"),
     ],
 )
-def test_wrong_usage_is_said_before_anything_is_sent(
-    given: list[str], told: str, capsys: pytest.CaptureFixture[str]
+def test_wrong_usage_is_reported_before_any_request(
+    options: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main(["check-provider", "--pbx-token", KEY, *given])
-    assert ended.value.code == 2
-    assert told in " ".join(capsys.readouterr().err.split())
+    with pytest.raises(SystemExit) as exit_info:
+        main(["check-provider", "--pbx-token", KEY, *options])
+    assert exit_info.value.code == 2
+    assert message in " ".join(capsys.readouterr().err.split())
 
 
 def post_raw(url: str, body: bytes, method: str = "POST") -> int:
@@ -306,7 +310,7 @@ def post_raw(url: str, body: bytes, method: str = "POST") -> int:
             return error.code
 
 
-def test_the_listener_answers_as_hangtag_does_and_keeps_why() -> None:
+def test_listener_responds_as_hangtag_does() -> None:
     office = OfficeLookups(contact=lambda _: None, credentials=dict)
     with Listener("127.0.0.1", 0, "/tel/api/x", "t", office, lambda _: None) as listener:
         url = listener.address + "/tel/api/x"
@@ -317,39 +321,37 @@ def test_the_listener_answers_as_hangtag_does_and_keeps_why() -> None:
         assert post_raw(url, b"x", "PUT") == 404
         assert post_raw(listener.address, b"cmd=ping") == 404
         assert post_raw(listener.address, b"", "GET") == 404
-        reasons = [one.refusal for one in listener.since(0)]
+        reasons = [request.rejection for request in listener.since(0)]
 
-    assert reasons[:4] == [
-        None,
-        "cmd is none of event, record, contact, ping",
-        "wrong or missing planfix_token",
-        "the body is over 64 KB",
-    ]
-    # Somebody's look at another address is not the bridge's fault.
+    assert reasons[0] is None
+    assert "event, record, contact, ping" in (reasons[1] or "")
+    assert "planfix_token" in (reasons[2] or "")
+    assert reasons[3] == "the body is larger than 64 KB"
+    # A GET to another address does not come from the bridge.
     assert len(reasons) == 6
-    assert all("token" not in one.fields for one in listener.since(0))
+    assert all("token" not in request.fields for request in listener.since(0))
 
 
-def test_the_exit_status_tells_passed_from_failed(capsys: pytest.CaptureFixture[str]) -> None:
-    given = ["--pbx-token", KEY, "--listen", "127.0.0.1:0", "--from", "101", "--to", f"+{NUMBER}", "--wait", "20"]
+def test_exit_status_reports_the_result(capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--pbx-token", KEY, "--listen", "127.0.0.1:0", "--from", "101", "--to", f"+{NUMBER}", "--wait", "20"]
     with serving() as (url, _):
-        assert main(["check-provider", "--bridge", url, *given]) == 0
+        assert main(["check-provider", "--bridge", url, *options]) == 0
     with serving(no_status) as (url, _):
-        assert main(["check-provider", "--bridge", url, *given, "--flow", "outgoing", "--wait", "0.3"]) == 1
+        assert main(["check-provider", "--bridge", url, *options, "--flow", "outgoing", "--wait", "0.3"]) == 1
     assert "All passed." in capsys.readouterr().out
 
 
-def test_an_address_that_is_taken_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+def test_port_in_use_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
     with serving() as (url, _):
         listen = url.removeprefix("http://").removesuffix("/bridge")
-        given = ["--bridge", url, "--pbx-token", KEY, "--flow", "parallel", "--listen", listen]
-        with pytest.raises(SystemExit) as ended:
-            main(["check-provider", *given])
-    assert ended.value.code == 2
-    assert "can't listen at" in capsys.readouterr().err
+        options = ["--bridge", url, "--pbx-token", KEY, "--flow", "parallel", "--listen", listen]
+        with pytest.raises(SystemExit) as exit_info:
+            main(["check-provider", *options])
+    assert exit_info.value.code == 2
+    assert "Can't listen at" in capsys.readouterr().err
 
 
-def test_an_interrupt_ends_the_check_cleanly() -> None:
+def test_interrupt_ends_the_check_cleanly() -> None:
     with serving(can_replay=False) as (url, _):
         command = [sys.executable, "-m", "hangtag_client", "check-provider", "--bridge", url, "--pbx-token", KEY]
         command += ["--flow", "parallel", "--listen", "127.0.0.1:0"]
@@ -360,7 +362,7 @@ def test_an_interrupt_ends_the_check_cleanly() -> None:
             assert process.stdout is not None
             assert process.stderr is not None
             try:
-                # Once it asks for the call, it waits for a minute.
+                # After this line the check waits for a minute.
                 assert any("Call a group" in line for line in process.stdout)
                 process.send_signal(signal.SIGINT)
                 assert process.wait(30) == 130

@@ -17,8 +17,8 @@ from hangtag.services.tags.match_click import joined
 from hangtag.store.calls import clicks
 from hangtag.store.calls import items as calls
 from listening import listening
+from local.simulator.providers.telephony_api.api import Api
 from local.simulator.rest import Fault, Reply, Server, serving
-from local.simulator.rest.telephony_api import Api
 from local.stack import Stack
 
 PORT = 4664

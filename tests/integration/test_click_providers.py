@@ -1,7 +1,7 @@
-"""Click to call with each PBX that can be asked, against the fake of its API: from the click to the one tag.
+"""Click-to-call with each PBX that supports it, against the fake of its API: from the click to the one tag.
 
-The PBX rings the employee, then the contact, and tells of it as its stories do, with its own signature; of the same
-events a click may make something else than a call dialled by hand, as `clicked` of a story says.
+The PBX rings the employee, then the contact, and sends the signed webhooks of a story. The same events can have another
+result for a click than for a call dialled by hand: see `clicked` of a story.
 """
 
 import threading
@@ -16,7 +16,8 @@ import requests
 
 from api_client import Answer, Caller
 from clicking import ClickedPbx, clickable
-from hangtag.providers import PROVIDERS, optional
+from hangtag.providers import load as load_provider
+from hangtag.providers import provider_keys
 from listening import listening
 from local.simulator import Api, load_office_plan
 from local.simulator.office import Office, build_office
@@ -29,16 +30,16 @@ PORT = 4665
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
-# One provider of each module: presets of one speak alike.
-ABLE = sorted({module: key for key, module in reversed(PROVIDERS.items()) if optional(key, "originate")}.values())
+# One key of each provider: its presets send equal webhooks.
+ABLE = [key for key in provider_keys() if load_provider(key).supports("originate")]
 each_provider = pytest.mark.parametrize("provider", ABLE)
 
-# What becomes of a click: the story, whose phone is clicked, whom it calls.
+# The result of a click: the story, the employee, the number to call.
 ANSWERED = ("outgoing_answered", "Boris Orlov", "+79101234567")
 BUSY = ("outgoing_busy", "Anna Petrova", "+74957654321")
 NO_ANSWER = ("outgoing_no_answer", "Vera Sokolova", "+74957654321")
 NOT_PICKED_UP = ("click_employee_no_answer", "Anna Petrova", "+74957654321")
-# Where a PBX says in its own way that the employee picked up.
+# Stories of PBXs with their own event for the pick-up.
 OTHERS = {
     ("generic", "outgoing_busy"): "click_busy",
     ("generic", "outgoing_answered"): "outgoing_answered",
@@ -168,7 +169,7 @@ def test_a_click_rings_the_employee_then_the_contact_and_is_one_call_and_at_most
         assert tag["contact_id"] is not None
 
 
-# What each PBX's own refusal looks like; its words are the admin's, and reach who clicked.
+# A rejection by each PBX. Its message is for the admin, and reaches the employee.
 REFUSALS = {
     "telephony_api": Reply(400, {"error": "user is not registered"}),
     "freepbx": Reply(400, {"error": "user is not registered"}),

@@ -19,7 +19,8 @@ import pytest
 import requests
 
 from api_client import Caller
-from hangtag.providers import PROVIDERS, optional
+from hangtag.providers import load as load_provider
+from hangtag.providers import provider_keys
 from hangtag.services.reports import sums
 from hangtag.store.calls.items import call_key
 from local.simulator import Api, load_office_plan
@@ -28,7 +29,8 @@ from local.simulator.office import Office, build_office
 from local.simulator.past import Sent
 from local.simulator.pbx import load
 from local.simulator.player import fresh_id
-from local.simulator.rest import Fault, Reply, Server, generic, serving
+from local.simulator.providers.generic import api as generic
+from local.simulator.rest import Fault, Reply, Server, serving
 from local.simulator.rest import load as load_rest
 from local.simulator.story import Story, load_stories, load_story, message
 from local.stack import Stack
@@ -81,7 +83,7 @@ REPORTS = ("calls-by-contact", "calls-by-employee", "missed-calls", "calls-by-li
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600), pytest.mark.usefixtures("environment")]
 
-ABLE = sorted({module: key for key, module in reversed(PROVIDERS.items()) if optional(key, "history")}.values())
+ABLE = [key for key in provider_keys() if load_provider(key).supports("history")]
 each_provider = pytest.mark.parametrize("provider", ABLE)
 
 

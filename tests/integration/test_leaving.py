@@ -10,8 +10,8 @@ import requests
 from api_client import Caller, Office, open_office
 from calling import Line
 from listening import listening
+from local.simulator.providers.telephony_api.api import Api
 from local.simulator.rest import Fault, Reply, serving
-from local.simulator.rest.telephony_api import Api
 from local.stack import Stack
 
 pytestmark = pytest.mark.stack

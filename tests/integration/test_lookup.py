@@ -11,7 +11,7 @@ from fault_proxy import FaultPlan, Run, Side, Signature, fault_proxy
 from hangtag.auth import token_hash
 from local import stack as local_stack
 from local.simulator import Api, Office, build_office, load_office_plan
-from local.simulator.http import ONCE, Answer, Sender
+from local.simulator.http import ONCE, Response, Sender
 from office_clone import end_set_up
 
 PORT = 4619
@@ -30,7 +30,7 @@ class Scene:
     office: Office
     plan: FaultPlan
 
-    def ask(self, command: str, **fields: str) -> Answer:
+    def ask(self, command: str, **fields: str) -> Response:
         form = {"cmd": command, "planfix_token": self.office.planfix_token, **fields}
         return Sender(ONCE).send("POST", self.office.webhook_url, form=form)
 

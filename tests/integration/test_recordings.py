@@ -251,7 +251,7 @@ def test_an_address_that_is_none_of_the_pbxs_is_not_given_to_a_browser(stack: St
     line.recording("elsewhere", "linked")
     answer = office.owner.get(path(line.call("elsewhere")))
     assert answer.status == 502
-    assert "is not one of this PBX's" in answer.json["detail"]
+    assert "is not in one of this PBX's domains" in answer.json["detail"]
 
 
 # ------------------------------------------------------------------ what goes wrong

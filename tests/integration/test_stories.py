@@ -1,4 +1,4 @@
-"""Every call story on the real template: as it is, doubled fifty times at once, shuffled, and over a restart."""
+"""Every call story on the real template: unchanged, in concurrent copies, shuffled, and across a restart."""
 
 import threading
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ from local.simulator.story import PROVIDER, TENANTS, Event
 from local.stack import Stack
 
 PORT = 4613
-# Long enough for a busy machine not to close calls that go on, short enough to wait for the lost hang-up.
+# Long enough that a busy machine does not close running calls, short enough to wait for a lost hang-up.
 PARAMETERS = {"HangupTimeoutSeconds": "30", "LogLevel": "INFO"}
 WITHIN_SECONDS = 240.0
 COPIES = 50
@@ -41,7 +41,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class StoryStage:
     """A stack with the offices that stories play in."""
 
     stack: Stack
@@ -51,14 +51,14 @@ class Scene:
         return Judge(self.stack.api, self.offices)
 
     def play(self, story: Story, config: PlayerConfig | None = None) -> tuple[Verdict, ...]:
-        """Play a story here and judge it."""
+        """Play a story and return the verdicts on its calls."""
         run = Player(config).play(story, self.offices)
-        assert not run.refused, [str(delivery) for delivery in run.refused]
+        assert not run.rejected, [str(request) for request in run.rejected]
         return self.judge().judge(run, within_seconds=WITHIN_SECONDS)
 
 
-def settled_offices(stack: Stack) -> dict[str, Office]:
-    """The tenants of all stories."""
+def build_offices(stack: Stack) -> dict[str, Office]:
+    """Create the tenants of all stories."""
     api = Api(stack.api, stack.operator_token)
     return {
         name: build_office(api, load_office_plan(), name, PROVIDERS if name == TENANTS[0] else (PROVIDER,))
@@ -67,42 +67,42 @@ def settled_offices(stack: Stack) -> dict[str, Office]:
 
 
 @pytest.fixture(scope="module")
-def scene() -> Iterator[Scene]:
+def stage() -> Iterator[StoryStage]:
     with local_stack.running(port=PORT, parameters=PARAMETERS, environment={"HANGTAG_WORKERS": "10"}) as stack:
-        yield Scene(stack, settled_offices(stack))
+        yield StoryStage(stack, build_offices(stack))
 
 
-def wrong(verdicts: list[Verdict]) -> list[tuple[str, tuple[str, ...]]]:
+def mismatches(verdicts: list[Verdict]) -> list[tuple[str, tuple[str, ...]]]:
     return [(verdict.story, verdict.mismatches) for verdict in verdicts if not verdict.ok]
 
 
-def played(scene: Scene, stories: tuple[Story, ...], config: PlayerConfig, at_once: int) -> list[Verdict]:
+def play_all(stage: StoryStage, stories: tuple[Story, ...], config: PlayerConfig, at_once: int) -> list[Verdict]:
     with ThreadPoolExecutor(at_once) as pool:
-        found = pool.map(lambda story: scene.play(story, config), stories)
-        return [verdict for verdicts in found for verdict in verdicts]
+        results = pool.map(lambda story: stage.play(story, config), stories)
+        return [verdict for verdicts in results for verdict in verdicts]
 
 
-def test_every_story_of_every_provider_ends_as_it_says(scene: Scene) -> None:
-    """Each PBX signs as the real one does; the calls of all of them land in one tenant."""
+def test_every_story_of_every_provider_has_the_expected_result(stage: StoryStage) -> None:
+    """Each PBX signs as the real one does; the calls of all PBXs belong to one tenant."""
     assert len(PROVIDERS) >= 4
-    assert wrong(played(scene, ALL_STORIES, PlayerConfig(), at_once=AT_ONCE)) == []
+    assert mismatches(play_all(stage, ALL_STORIES, PlayerConfig(), at_once=AT_ONCE)) == []
 
 
-def test_fifty_copies_of_each_delivery_at_once_leave_one_record_and_one_tag(scene: Scene) -> None:
-    assert wrong(played(scene, STORIES, PlayerConfig(concurrent=COPIES), at_once=3)) == []
+def test_fifty_concurrent_copies_of_each_request_give_one_tag(stage: StoryStage) -> None:
+    assert mismatches(play_all(stage, STORIES, PlayerConfig(concurrent=COPIES), at_once=3)) == []
 
 
 @pytest.mark.parametrize("seed", SHUFFLES)
-def test_all_of_a_storys_events_shuffled_give_the_same_tag(scene: Scene, seed: int) -> None:
+def test_shuffled_events_of_a_story_give_the_same_tag(stage: StoryStage, seed: int) -> None:
     config = PlayerConfig(shuffle=True, seed=seed)
-    assert wrong(played(scene, STORIES, config, at_once=len(STORIES))) == []
+    assert mismatches(play_all(stage, STORIES, config, at_once=len(STORIES))) == []
 
 
-def test_each_delivery_three_times_over_leaves_one_tag(scene: Scene) -> None:
-    assert wrong(played(scene, STORIES, PlayerConfig(duplicate=3), at_once=len(STORIES))) == []
+def test_each_request_sent_three_times_gives_one_tag(stage: StoryStage) -> None:
+    assert mismatches(play_all(stage, STORIES, PlayerConfig(duplicate=3), at_once=len(STORIES))) == []
 
 
-def test_no_number_name_or_secret_of_all_those_calls_is_in_a_log(scene: Scene) -> None:
+def test_log_contains_no_number_name_or_secret_of_the_calls(stage: StoryStage) -> None:
     plan = load_office_plan()
     numbers = {
         "".join(filter(str.isdigit, value))[-10:]
@@ -111,19 +111,19 @@ def test_no_number_name_or_secret_of_all_those_calls_is_in_a_log(scene: Scene) -
         for name, value in event.post.items()
         if name in ("phone", "diversion")
     }
-    secret = {number for number in numbers if len(number) > 4}
-    secret |= {employee.name for employee in plan.employees} | {contact.name for contact in plan.contacts}
-    for office in scene.offices.values():
-        secret.add(office.owner_token)
+    secrets = {number for number in numbers if len(number) > 4}
+    secrets |= {employee.name for employee in plan.employees} | {contact.name for contact in plan.contacts}
+    for office in stage.offices.values():
+        secrets.add(office.owner_token)
         for line in office.lines.values():
-            secret |= {line.webhook_url.rsplit("/", 1)[1], *(one for one in line.secrets.values() if len(one) > 11)}
+            secrets |= {line.webhook_url.rsplit("/", 1)[1], *(one for one in line.secrets.values() if len(one) > 11)}
     log = (Place(PORT).directory / "functions.log").read_text()
     assert "webhook.accepted" in log
-    assert [word for word in sorted(secret) if word in log] == []
+    assert [word for word in sorted(secrets) if word in log] == []
 
 
-class _Halves(Player):
-    """Plays the first event of each story, waits until the stack was restarted, and plays the rest."""
+class _PausingPlayer(Player):
+    """Player that waits for a restart of the stack after the first event of each story."""
 
     def __init__(self, posted: threading.Barrier, restarted: threading.Event) -> None:
         super().__init__(PlayerConfig())
@@ -139,11 +139,11 @@ class _Halves(Player):
         return super()._gap(event)
 
 
-def test_a_hang_up_after_the_time_limit_amends_the_tag_and_adds_none(scene: Scene) -> None:
+def test_hang_up_after_the_time_limit_amends_the_tag(stage: StoryStage) -> None:
     story = load_story("lost_hangup")
-    office = scene.offices["main"]
-    run = Player().play(story, scene.offices)
-    assert wrong(list(scene.judge().judge(run, within_seconds=WITHIN_SECONDS))) == []
+    office = stage.offices["main"]
+    run = Player().play(story, stage.offices)
+    assert mismatches(list(stage.judge().judge(run, within_seconds=WITHIN_SECONDS))) == []
     (expected,) = story.expect
     assert expected.tag is not None
     rung = dict(story.events[0].post) | {"callid": run.ids["call"]}
@@ -159,21 +159,21 @@ def test_a_hang_up_after_the_time_limit_amends_the_tag_and_adds_none(scene: Scen
             ),
         }
     )
-    again = Player().play(hang_up, scene.offices, ids=run.ids)
-    (verdict,) = scene.judge().judge(again, within_seconds=WITHIN_SECONDS)
+    again = Player().play(hang_up, stage.offices, ids=run.ids)
+    (verdict,) = stage.judge().judge(again, within_seconds=WITHIN_SECONDS)
     assert verdict.mismatches == ()
     assert verdict.tag is not None
     assert verdict.tag["revision"] == 2
-    tags = Api(scene.stack.api, office.owner_token).get("/v1/tags", call_id=verdict.tag["call_id"])["items"]
+    tags = Api(stage.stack.api, office.owner_token).get("/v1/tags", call_id=verdict.tag["call_id"])["items"]
     assert len(tags) == 1
 
 
-# On AWS executions outlive everything; that they may be lost all the same is what the sweeper is for.
+# On AWS executions survive a restart; the sweeper handles those that are lost.
 EXECUTIONS = {"kept": ({}, {}), "lost": ({"HANGTAG_LOSE_EXECUTIONS": "1"}, {"SweepAfterSeconds": "1"})}
 
 
 @pytest.mark.parametrize("executions", sorted(EXECUTIONS))
-def test_a_stack_stopped_and_started_in_the_middle_of_calls_loses_none(executions: str) -> None:
+def test_stack_restarted_during_calls_loses_none(executions: str) -> None:
     environment, parameters = EXECUTIONS[executions]
     stories = tuple(story for story in STORIES if len(story.events) > 1)
     with local_stack.running(
@@ -181,15 +181,15 @@ def test_a_stack_stopped_and_started_in_the_middle_of_calls_loses_none(execution
         parameters=PARAMETERS | parameters,
         environment={"HANGTAG_WORKERS": "10"} | environment,
     ) as stack:
-        offices = settled_offices(stack)
+        offices = build_offices(stack)
         posted = threading.Barrier(len(stories) + 1)
         restarted = threading.Event()
         with ThreadPoolExecutor(len(stories)) as pool:
-            runs = [pool.submit(_Halves(posted, restarted).play, story, offices) for story in stories]
+            runs = [pool.submit(_PausingPlayer(posted, restarted).play, story, offices) for story in stories]
             posted.wait(timeout=300)
             again = stack.restart()
             restarted.set()
             done = [run.result(timeout=300) for run in runs]
             judge = Judge(again.api, offices)
-            judged = list(pool.map(lambda run: judge.judge(run, within_seconds=WITHIN_SECONDS), done))
-    assert wrong([verdict for verdicts in judged for verdict in verdicts]) == []
+            verdicts = list(pool.map(lambda run: judge.judge(run, within_seconds=WITHIN_SECONDS), done))
+    assert mismatches([verdict for run_verdicts in verdicts for verdict in run_verdicts]) == []

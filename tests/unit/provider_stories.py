@@ -140,6 +140,13 @@ def comparable(call: Call, not_given: Iterable[str] = ()) -> dict[str, Any]:
     return {name: value for name, value in record.items() if name not in set(not_given)}
 
 
+def assert_described(story: Story) -> None:
+    """Fail with the file and the rule unless the story has a description and a source."""
+    assert story.about.endswith("."), f"{story.path}: `about` must be a sentence that ends with a full stop."
+    rule = "`source` must name where the form of the requests comes from, in more than 20 characters."
+    assert len(story.source) > 20, f"{story.path}: {rule}"
+
+
 def story_of(stories: Iterable[Story], name: str) -> Story:
     """The story of that name."""
     return next(story for story in stories if story.name == name)

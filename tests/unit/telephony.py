@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from hangtag.providers.base import ParseResult, VerificationKeys, WebhookRejectedError, WebhookRequest
-from hangtag.providers.telephony_api import parse, verify
+from hangtag.providers.telephony_api.webhook import parse, verify
 
 __all__ = ["WebhookRejectedError", "receive"]
 
@@ -11,6 +11,6 @@ __all__ = ["WebhookRejectedError", "receive"]
 def receive(request: WebhookRequest, hashes: Mapping[str, tuple[str, ...]]) -> ParseResult | WebhookRejectedError:
     try:
         verify(request, VerificationKeys(hashes=hashes))
-        return parse(request, {})
+        return parse(request)
     except WebhookRejectedError as refused:
         return refused

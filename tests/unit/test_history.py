@@ -14,7 +14,7 @@ import pytest
 
 from hangtag.domain.calls.event import CallEvent, Kind, Outcome
 from hangtag.domain.calls.fold import Call
-from hangtag.providers import PROVIDERS, optional
+from hangtag.providers import load, provider_keys
 from hangtag.services.integrations.reconciliation import lacks
 from local.simulator.past import Sent
 from local.simulator.rest import load as load_rest
@@ -59,7 +59,7 @@ NOT_CARRIED_OF_A_STORY = {
     ("vonage", "transfer_within_call"): frozenset({"talk_seconds", "answered_at"}),
 }
 
-ABLE = sorted({module: key for key, module in reversed(PROVIDERS.items()) if optional(key, "history")}.values())
+ABLE = [key for key in provider_keys() if load(key).supports("history")]
 STORIES = [
     (provider, story)
     for provider in ABLE
@@ -120,7 +120,7 @@ def play(provider: str, story: Story) -> Past:
     history: dict[str, list[CallEvent]] = defaultdict(list)
     with serving(api) as server:
         asked = RestLine(provider, api, server)
-        for told in optional(provider, "history")(asked.account, BEGUN - timedelta(minutes=5), NOON, asked.door):
+        for told in load(provider).history(asked.account, BEGUN - timedelta(minutes=5), NOON, asked.door):
             history[told.call_id].append(told)
     return Past(provider, deliveries, history, at)
 

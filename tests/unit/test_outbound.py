@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from doors import NoTokens
+from fake_clients import NoTokens
 from hangtag import outbound
 from hangtag.errors import BadInputError, TooManyError, UnreachableError
-from hangtag.providers.base import Limit, Token
+from hangtag.limits import Limit, Token
 from http_fake import Asked, Reply, serving
 from local.simulator import rest
 

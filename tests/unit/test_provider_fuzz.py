@@ -8,17 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from hangtag.providers import PROVIDERS
+from hangtag.providers import provider_keys
 from process import ROOT
 
-MODULES = {module: key for key, module in reversed(PROVIDERS.items())}
 # libFuzzer is there for this platform; elsewhere Hypothesis has tried the same (test_provider_contract.py).
 needs_atheris = pytest.mark.skipif(importlib.util.find_spec("atheris") is None, reason="no atheris for this platform")
 
 
 @needs_atheris
 @pytest.mark.slow
-@pytest.mark.parametrize("provider", MODULES.values())
+@pytest.mark.parametrize("provider", provider_keys())
 def test_no_bytes_make_a_provider_raise_what_it_does_not_declare(provider: str, tmp_path: Path) -> None:
     program = [sys.executable, str(ROOT / "tests" / "fuzz" / "fuzz_provider.py"), provider, str(tmp_path)]
     environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'layers' / 'common'}:{ROOT}"}

@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from doors import NoLimits, NoTokens
+from fake_clients import NoLimits, NoTokens
 from hangtag.errors import BadInputError, HangtagError, TooManyError, UnreachableError
+from hangtag.limits import Limit
 from hangtag.outbound import RateLimitedClient, check_host
-from hangtag.providers import CAPABILITIES, PROVIDERS, capabilities, optional
-from hangtag.providers.base import Account, Check, Click, KnownExtension, Limit, Media, PlacedCall
+from hangtag.providers import CAPABILITIES, all_keys, load, provider_keys
+from hangtag.providers.base import Account, Check, Click, KnownExtension, Media, PlacedCall
 from hangtag.services.integrations.client import hosts
 from local.simulator.pbx import load as load_pbx
 from local.simulator.rest import Fault, Reply, Rest, Server, serving
@@ -24,15 +25,14 @@ from provider_stories import INFOS, NOON
 
 pytestmark = pytest.mark.usefixtures("_loopback")
 
-MODULES = {module: key for key, module in reversed(PROVIDERS.items())}
 CLICK = Click(extension="101", number="+79101234567", reference="r-1", line="+74951230001")
 HOOK = "https://hooks.example.com/hooks/x/" + "T" * 40
 _KEY = "whsec_" + "a" * 43 + "="
 MADE = {"planfix_token": "p" * 32, "crm_token": "c" * 32, "signing_key": _KEY, "verification_token": _KEY}
 each_ability = pytest.mark.parametrize(
     ("provider", "ability"),
-    [(key, ability) for key in MODULES.values() for ability in capabilities(key)],
-    ids=[f"{key}-{ability}" for key in MODULES.values() for ability in capabilities(key)],
+    [(key, ability) for key in provider_keys() for ability in load(key).capabilities()],
+    ids=[f"{key}-{ability}" for key in provider_keys() for ability in load(key).capabilities()],
 )
 
 
@@ -60,14 +60,14 @@ class Line:
         self.door = RateLimitedClient(
             limiter=self.limiter,
             tokens=NoTokens(),
-            limits=optional(provider, "LIMITS") or {},
+            limits=load(provider).limits,
             hosts=hosts(provider),
             seconds=seconds,
         )
 
     def ask(self, ability: str) -> Any:
         """Do what the provider can."""
-        function: Callable[..., Any] = optional(self.provider, ability)
+        function: Callable[..., Any] = getattr(load(self.provider), ability)
         account, door = self.account, self.door
         if ability == "originate":
             return function(account, CLICK, door)
@@ -75,7 +75,7 @@ class Line:
             return function(account, reference(self.provider), door)
         if ability == "history":
             return list(function(account, NOON - timedelta(hours=2), NOON, door))
-        if ability == "set_up":
+        if ability == "setup":
             return function(account, MADE, door)
         return function(account, door)
 
@@ -123,7 +123,7 @@ def test_what_a_provider_says_it_can_do_works_against_its_api(provider: str, abi
         assert server.asked or ability == "recording"
 
 
-@pytest.mark.parametrize("provider", MODULES.values())
+@pytest.mark.parametrize("provider", provider_keys())
 def test_what_the_fake_wants_is_what_the_form_takes(provider: str) -> None:
     info = INFOS[provider]
     with running(provider) as (api, server):
@@ -228,7 +228,7 @@ def _has_credentials(headers: Mapping[str, str]) -> bool:
     return any(name in headers for name in ("authorization", "x-api-key", "auth-key"))
 
 
-@pytest.mark.parametrize("provider", MODULES.values())
+@pytest.mark.parametrize("provider", provider_keys())
 def test_credentials_go_to_the_pbxs_own_hosts_only(provider: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OUTBOUND_LOOPBACK")
     known = hosts(provider)
@@ -247,8 +247,8 @@ def test_credentials_go_to_the_pbxs_own_hosts_only(provider: str, monkeypatch: p
             check_host(url, known)
 
 
-@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize("provider", all_keys())
 def test_abilities_and_limits_are_known_ones(provider: str) -> None:
-    assert set(capabilities(provider)) <= set(CAPABILITIES)
-    limits: Mapping[str, Limit] = optional(provider, "LIMITS") or {}
+    assert set(load(provider).capabilities()) <= set(CAPABILITIES)
+    limits: Mapping[str, Limit] = load(provider).limits
     assert all(limit.count >= 1 and limit.seconds > 0 for limit in limits.values())

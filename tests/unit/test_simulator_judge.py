@@ -1,4 +1,4 @@
-"""Judging what came of a story: the comparison itself, and the looking until a call has landed."""
+"""Check of a played story: the comparison, and polling until the result of a call exists."""
 
 import threading
 from collections.abc import Callable, Mapping
@@ -43,7 +43,7 @@ VALUES: dict[str, tuple[str, Any]] = {
 
 
 def tag(values: Mapping[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
-    """The tag that the story expects, but for some fields' values."""
+    """Return the tag that the story expects, with some values changed."""
     fields = [
         {"name": name, "type": kind, "value": (values or {}).get(name, value)} for name, (kind, value) in VALUES.items()
     ]
@@ -65,7 +65,7 @@ def mismatches(call: dict[str, Any], *tags: dict[str, Any]) -> tuple[str, ...]:
     return compare(STORY.expect[0], IDS, PEOPLE, [call], tags)
 
 
-def test_a_call_and_tag_as_expected_have_no_mismatch() -> None:
+def test_expected_call_with_its_tag_has_no_mismatch() -> None:
     assert mismatches(CALL, tag()) == ()
 
 
@@ -99,22 +99,22 @@ def test_a_call_and_tag_as_expected_have_no_mismatch() -> None:
         ),
     ],
 )
-def test_whatever_differs_is_named(call: dict[str, Any], tags: list[dict[str, Any]], words: str) -> None:
-    assert any(found.startswith(words) for found in mismatches(CALL | call, *tags))
+def test_each_difference_is_named(call: dict[str, Any], tags: list[dict[str, Any]], words: str) -> None:
+    assert any(mismatch.startswith(words) for mismatch in mismatches(CALL | call, *tags))
 
 
-def test_a_new_contact_is_one_that_the_office_did_not_have() -> None:
+def test_new_contact_is_not_one_of_the_office() -> None:
     expected = load_story("unknown_contact").expect[0]
     ids = {"Olga Smirnova": "c1"}
 
-    def found(value: dict[str, str] | None) -> bool:
-        there = tag({"Contact": value}, contact_id=value["id"] if value else None)
-        words = compare(expected, IDS, People(employees={}, contacts=ids), [CALL], [there])
+    def is_mismatch(value: dict[str, str] | None) -> bool:
+        changed = tag({"Contact": value}, contact_id=value["id"] if value else None)
+        words = compare(expected, IDS, People(employees={}, contacts=ids), [CALL], [changed])
         return any(word.startswith("Contact: expected a new one") for word in words)
 
-    assert found(None)
-    assert found({"id": "c1", "name": "Olga Smirnova"})
-    assert not found({"id": "c2", "name": "+79035550199"})
+    assert is_mismatch(None)
+    assert is_mismatch({"id": "c1", "name": "Olga Smirnova"})
+    assert not is_mismatch({"id": "c2", "name": "+79035550199"})
 
 
 OFFICE = Office(
@@ -130,15 +130,15 @@ OFFICE = Office(
     contacts=PEOPLE.contacts,
     tasks=PEOPLE.tasks,
 )
-RUN = Run(story=STORY, ids=IDS, deliveries=(), complete=True)
+RUN = Run(story=STORY, ids=IDS, requests=(), complete=True)
 
 
-def forbidden(asked: Asked) -> Reply:
+def forbidden(request: Asked) -> Reply:
     return Reply(403, {"title": "Forbidden"})
 
 
 def expecting(duration: int) -> Expectation:
-    """What the story expects, but for the duration."""
+    """Return the story's expectation with another duration."""
     (expected,) = STORY.expect
     assert expected.tag is not None
     changed = expected.tag.model_copy(update={"duration": duration})
@@ -146,35 +146,35 @@ def expecting(duration: int) -> Expectation:
 
 
 def landing(after: int) -> Callable[[Asked], Reply]:
-    """An API where the call is open for so many looks, and then has its tag."""
-    looks = iter(range(1000))
+    """Return an API where the call is open for `after` requests, and then has its tag."""
+    polls = iter(range(1000))
 
-    def answer(asked: Asked) -> Reply:
-        if asked.path == "/v1/calls":
-            assert asked.parameters["integration_id"] == "i1"
-            landed = next(looks) >= after
-            return Reply(200, {"items": [CALL if landed else CALL | {"tag_id": None}]})
-        if asked.path == "/hook":
+    def respond(request: Asked) -> Reply:
+        if request.path == "/v1/calls":
+            assert request.parameters["integration_id"] == "i1"
+            is_final = next(polls) >= after
+            return Reply(200, {"items": [CALL if is_final else CALL | {"tag_id": None}]})
+        if request.path == "/hook":
             return Reply()
-        return Reply(200, tag() if asked.path == "/v1/tags/tag-1" else {"items": [tag()]})
+        return Reply(200, tag() if request.path == "/v1/tags/tag-1" else {"items": [tag()]})
 
-    return answer
+    return respond
 
 
-def test_the_judge_looks_until_the_call_has_landed() -> None:
-    heard: list[Verdict] = []
+def test_judge_polls_until_the_call_has_its_tag() -> None:
+    verdicts: list[Verdict] = []
     with serving(landing(after=3)) as server:
         judge = Judge(server.url, {"main": OFFICE})
-        (verdict,) = judge.judge(RUN, every_seconds=0.001, landed=heard.append)
+        (verdict,) = judge.judge(RUN, every_seconds=0.001, landed=verdicts.append)
     assert verdict.ok
-    assert heard == [verdict]
-    assert {asked.headers["authorization"] for asked in server.asked} == {"Bearer owner"}
+    assert verdicts == [verdict]
+    assert {request.headers["authorization"] for request in server.asked} == {"Bearer owner"}
     assert server.asked[0].parameters == {"integration_id": "i1", "call_id": "PBX-1"}
     assert "Anna Petrova, contact Olga Smirnova, 62 s" in demo.describe(verdict)
     assert "+79101234567" not in demo.describe(verdict)
 
 
-def test_the_judge_says_what_is_wrong_when_the_time_is_up() -> None:
+def test_judge_reports_mismatches_after_the_time_limit() -> None:
     with serving(landing(after=1000)) as server:
         judge = Judge(server.url, {"main": OFFICE})
         (verdict,) = judge.judge(RUN, within_seconds=0, every_seconds=0.001)
@@ -183,9 +183,7 @@ def test_the_judge_says_what_is_wrong_when_the_time_is_up() -> None:
 
 
 @pytest.mark.parametrize("duration", [62, 63])
-def test_the_demo_fails_if_a_tag_is_not_what_its_story_expects(
-    duration: int, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_demo_fails_if_a_tag_is_not_as_expected(duration: int, capsys: pytest.CaptureFixture[str]) -> None:
     story = STORY.model_copy(update={"expect": (expecting(duration),)})
     with serving(landing(after=0)) as server:
         here = replace(OFFICE.lines["telephony_api"], webhook_url=f"{server.url}/hook")
@@ -204,12 +202,12 @@ def test_the_demo_fails_if_a_tag_is_not_what_its_story_expects(
         show.look_again()
         show.close()
     assert show.ok == (duration == 62)
-    said = capsys.readouterr().out
-    assert ("Duration: expected 63, found 62" in said) == (duration == 63)
+    output = capsys.readouterr().out
+    assert ("Duration: expected 63, found 62" in output) == (duration == 63)
     assert (STORY.name in show.summary()) == (duration == 63)
 
 
-def test_an_api_that_refuses_the_judge_is_a_mismatch() -> None:
+def test_api_error_is_reported_as_a_mismatch() -> None:
     with serving(forbidden) as server:
         verdict = Judge(server.url, {"main": OFFICE}).look(RUN, STORY.expect[0])
     assert verdict.mismatches == ("GET /v1/calls: 403 Forbidden",)

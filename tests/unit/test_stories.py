@@ -1,4 +1,4 @@
-"""The call stories of the telephony API: whole, sourced, and right by the domain alone."""
+"""Call stories of the telephony API: complete, sourced, and correct by the domain rules alone."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -24,13 +24,13 @@ from local.simulator.story import (
     load_stories,
     load_story,
 )
-from provider_stories import line
+from provider_stories import assert_described, line
 
 PLAN = load_office_plan()
 STORIES = load_stories()
 EXTENSIONS = {employee.extension: employee.name for employee in PLAN.employees}
 STRANGERS = {"199"}
-ASKED_FOR = {
+REQUIRED = {
     "answered_incoming",
     "outgoing_answered",
     "outgoing_busy",
@@ -50,7 +50,7 @@ ASKED_FOR = {
     "two_calls_at_once",
     "same_call_id_at_two_tenants",
 }
-# Their only events are ends without which nothing, or another story, would remain; or the end is lost already.
+# Without the hang-up these have no events or another result; or the hang-up is already missing.
 WITHOUT_HANGUP_MARK = {"closed_hours", "hangup_only", "lost_hangup", "missed_though_accepted"}
 FIELDS = {
     "event": {
@@ -66,13 +66,13 @@ each_story = pytest.mark.parametrize("story", STORIES, ids=lambda story: story.n
 
 
 def folded(events: Iterable[Event], *, gaps: bool = True) -> dict[tuple[str, str], Call]:
-    """Every call that the events make, closed."""
+    """Return every call of the events, closed."""
     spaced = [event if gaps else event.model_copy(update={"after": 0.01}) for event in events]
     return line(PROVIDER).folded(spaced)
 
 
-def judged(call: Call) -> Verdict:
-    """The domain's verdict on a call in the stories' office."""
+def verdict_on(call: Call) -> Verdict:
+    """Return the domain's verdict on a call in the stories' office."""
     number = normalise(call.external or "", PLAN.country)
     own = [phone for employee in PLAN.employees for phone in employee.phones]
     is_employee = number is not None and number.e164 in own
@@ -80,7 +80,7 @@ def judged(call: Call) -> Verdict:
 
 
 def assert_as_expected(expected: Expectation, call: Call) -> None:
-    verdict = judged(call)
+    verdict = verdict_on(call)
     assert call.outcome == expected.outcome
     assert verdict.skip == expected.skip_reason
     if "linked" in expected.model_fields_set:
@@ -110,40 +110,42 @@ def assert_story(story: Story, events: Sequence[Event], *, gaps: bool = True) ->
         assert_as_expected(expected, calls[expected.tenant, fill(expected.call, IDS)])
 
 
-def test_every_story_that_was_asked_for_is_there() -> None:
-    assert {story.name for story in STORIES} >= ASKED_FOR
+def test_all_required_stories_exist() -> None:
+    assert {story.name for story in STORIES} >= REQUIRED
 
 
 @each_story
-def test_a_story_says_what_it_is_about_and_where_its_form_comes_from(story: Story) -> None:
-    assert story.about.endswith(".")
-    assert len(story.source) > 20
+def test_story_has_a_description_with_its_source(story: Story) -> None:
+    assert_described(story)
 
 
 @each_story
-def test_a_story_expects_something_of_every_call_in_it_and_of_no_other(story: Story) -> None:
+def test_story_has_one_expectation_for_each_of_its_calls(story: Story) -> None:
     played = {(event.tenant, event.call_id) for event in story.events}
     expected = [(expectation.tenant, expectation.call) for expectation in story.expect]
-    assert sorted(expected) == sorted(played, key=str)
+    assert sorted(expected) == sorted(played, key=str), f"{story.path}: `expect` needs one entry for each call."
 
 
 @each_story
-def test_a_story_names_people_and_lines_of_the_office(story: Story) -> None:
+def test_story_names_people_with_lines_of_the_office(story: Story) -> None:
     lines = {line.name for line in PLAN.lines}
     for tag in (expected.tag for expected in story.expect):
         if tag is None:
             continue
-        assert tag.employee is None or tag.employee in EXTENSIONS.values()
-        assert tag.contact in {None, NEW_CONTACT, *(contact.name for contact in PLAN.contacts)}
-        assert tag.line_name in lines | {""}
+        people = {None, NEW_CONTACT, *(contact.name for contact in PLAN.contacts)}
+        assert tag.employee in {None, *EXTENSIONS.values()}, f"{story.path}: `employee` must be one of the office."
+        assert tag.contact in people, f"{story.path}: `contact` must be one of the office, or `new`."
+        assert tag.line_name in lines | {""}, f"{story.path}: `line_name` must be a line of the office."
         if tag.type == "missed_call":
-            assert (tag.employee, tag.duration, dict(tag.extra)) == (None, None, {})
+            rule = f"{story.path}: a Missed Call has no employee, no duration and no extra fields."
+            assert (tag.employee, tag.duration, dict(tag.extra)) == (None, None, {}), rule
     rung = {event.post["ext"] for event in story.events if event.post.get("ext")}
-    assert rung <= EXTENSIONS.keys() | STRANGERS
+    rule = f"{story.path}: `ext` must be an extension of the office, or 199 for the guard."
+    assert rung <= EXTENSIONS.keys() | STRANGERS, rule
 
 
 @each_story
-def test_the_contact_that_a_story_expects_is_who_has_the_number(story: Story) -> None:
+def test_expected_contact_of_a_story_has_the_number(story: Story) -> None:
     cards = {
         number.e164: contact.name
         for contact in PLAN.contacts
@@ -153,26 +155,30 @@ def test_the_contact_that_a_story_expects_is_who_has_the_number(story: Story) ->
     for tag in (expected.tag for expected in story.expect):
         if tag is not None:
             readable = normalise(tag.number, PLAN.country) is not None
-            assert tag.contact == cards.get(tag.number, NEW_CONTACT if readable else None)
+            rule = f"{story.path}: `contact` must be the contact with the number {tag.number}."
+            assert tag.contact == cards.get(tag.number, NEW_CONTACT if readable else None), rule
 
 
 @each_story
-def test_a_story_uses_documented_commands_and_parameters_only(story: Story) -> None:
+def test_story_uses_documented_parameters_only(story: Story) -> None:
     for event in story.events:
         names = {name for name in event.post if not name.startswith("data_")}
-        assert names <= FIELDS[event.post["cmd"]]
-        assert ("status" in names) == (event.post.get("event") == "COMPLETED")
+        undocumented = names - FIELDS[event.post["cmd"]]
+        assert not undocumented, f"{story.path}: fields that the telephony API does not document."
+        rule = f"{story.path}: `status` belongs to COMPLETED events, and each of these has one."
+        assert ("status" in names) == (event.post.get("event") == "COMPLETED"), rule
 
 
 @each_story
-def test_a_story_marks_the_hang_ups_that_may_be_lost(story: Story) -> None:
+def test_story_marks_the_hang_ups_that_can_be_lost(story: Story) -> None:
     marked = [event for event in story.events if event.hangup]
-    assert bool(marked) == (story.name not in WITHOUT_HANGUP_MARK)
-    assert all(event.post["event"] == "COMPLETED" for event in marked)
+    rule = f"{story.path}: a story marks its last events with `hangup`, unless it is in WITHOUT_HANGUP_MARK."
+    assert bool(marked) == (story.name not in WITHOUT_HANGUP_MARK), rule
+    assert all(event.post["event"] == "COMPLETED" for event in marked), f"{story.path}: `hangup` marks COMPLETED."
 
 
 @each_story
-def test_talk_takes_as_long_in_the_gaps_as_the_hang_up_says(story: Story) -> None:
+def test_gaps_of_a_story_add_up_to_the_talk_time(story: Story) -> None:
     at = 0.0
     answered: dict[tuple[str, str | None, str | None], float] = {}
     for event in story.events:
@@ -181,35 +187,36 @@ def test_talk_takes_as_long_in_the_gaps_as_the_hang_up_says(story: Story) -> Non
         if event.post.get("event") == "ACCEPTED":
             answered[leg] = at
         elif leg in answered and event.post.get("status") == "Success":
-            assert at - answered[leg] == pytest.approx(float(event.post["duration"]), abs=1)
+            talk = pytest.approx(float(event.post["duration"]), abs=1)
+            assert at - answered[leg] == talk, f"{story.path}: `after` must add up to `duration`."
 
 
 @each_story
-def test_a_story_folds_to_what_it_expects(story: Story) -> None:
+def test_story_folds_to_the_expected_calls(story: Story) -> None:
     assert_story(story, story.events)
 
 
 @each_story
 @pytest.mark.parametrize("seed", range(5))
-def test_a_story_shuffled_and_doubled_folds_to_the_same(story: Story, seed: int) -> None:
+def test_shuffled_duplicates_of_a_story_fold_to_the_same_calls(story: Story, seed: int) -> None:
     events = faults.shuffle(faults.duplicate(story.events, 2), seed)
     assert_story(story, events, gaps=False)
 
 
 @each_story
-def test_a_story_whose_hang_ups_are_lost_folds_to_a_call_of_unknown_end(story: Story) -> None:
+def test_story_without_hang_ups_folds_to_a_call_of_unknown_end(story: Story) -> None:
     cut = faults.without_hangups(story)
     assert_story(cut, cut.events)
 
 
-def test_an_unknown_story_is_answered_with_the_names_of_those_there_are() -> None:
+def test_error_of_an_unknown_story_lists_the_existing_ones() -> None:
     with pytest.raises(StoryError, match=r"no_such_story.*answered_incoming"):
         load_story("no_such_story")
     assert choose(["internal", "all"]) == STORIES
     assert [story.name for story in choose(["internal"])] == ["internal"]
 
 
-def test_a_number_without_quotes_is_refused_with_its_file_and_field(tmp_path: Path) -> None:
+def test_number_without_quotes_is_rejected_with_its_field(tmp_path: Path) -> None:
     broken = (EVENTS / "office.yaml").read_text().replace('"101"', "0101")
     path = tmp_path / "broken.yaml"
     path.write_text(broken)
@@ -217,6 +224,6 @@ def test_a_number_without_quotes_is_refused_with_its_file_and_field(tmp_path: Pa
         load_office_plan(path)
 
 
-def test_the_skip_reasons_of_stories_are_the_products() -> None:
-    given = {expected.skip_reason for story in STORIES for expected in story.expect}
-    assert given - {None} <= set(SkipReason)
+def test_skip_reasons_of_stories_exist_in_the_product() -> None:
+    reasons = {expected.skip_reason for story in STORIES for expected in story.expect}
+    assert reasons - {None} <= set(SkipReason)

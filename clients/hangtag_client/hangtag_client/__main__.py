@@ -1,4 +1,4 @@
-"""The command line: `python -m hangtag_client`, or `hangtag`."""
+"""Command line: `hangtag`, or `python -m hangtag_client`."""
 
 import argparse
 import sys
@@ -11,15 +11,13 @@ __all__ = ["main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command. Exit status 2, by SystemExit, for wrong usage."""
-    parser = argparse.ArgumentParser(
-        prog="hangtag", description="Tools for those who connect a PBX or a program to Hangtag."
-    )
+    """Run one command and return its exit status. Raise SystemExit(2) for wrong usage."""
+    parser = argparse.ArgumentParser(prog="hangtag", description="Tools to connect a PBX or a program to Hangtag.")
     commands = parser.add_subparsers(title="commands", required=True)
     add_check(commands)
     add_live(commands)
-    given = parser.parse_args(arguments)
-    return int(given.run(given))
+    options = parser.parse_args(arguments)
+    return int(options.run(options))
 
 
 if __name__ == "__main__":

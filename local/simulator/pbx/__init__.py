@@ -1,4 +1,4 @@
-"""Simulated PBXs: a module each, of the adapter's name, that sends and signs as the real one does."""
+"""Simulated PBXs: the interface of a webhook sender, and what the senders share."""
 
 from local.simulator.pbx.base import Pbx, Request, load
 

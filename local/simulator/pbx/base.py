@@ -1,6 +1,6 @@
-"""What a simulated PBX is: how it writes, signs and sends a message, and what of that nobody may change.
+"""The interface of a simulated PBX: it writes, signs and sends messages, and forges them for tests.
 
-The tests of the contract know providers only through this; a module of this folder has what `Pbx` lists.
+The contract tests use providers through this interface only.
 """
 
 import importlib
@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Protocol, cast
 from urllib.parse import parse_qsl, urlencode
 
-from hangtag.providers.registry import PROVIDERS
+from hangtag import providers
 from local.simulator.story import Message
 
 __all__ = [
@@ -36,9 +36,9 @@ JSON = "application/json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One request as it goes over the wire. `url` is whole, with the webhook's token and the query.
+    """One HTTP request. `url` is complete, with the webhook's token and the query.
 
-    `source_ip` is where the real PBX would send it from; it is not what a server on this machine sees.
+    `source_ip` is an address of the real PBX, not the one that a server on this machine sees.
     """
 
     method: str
@@ -49,79 +49,81 @@ class Request:
 
 
 class Pbx(Protocol):
-    """A module of this folder.
+    """The webhook sender of a provider: the module `local.simulator.providers.<key>.pbx`, or an object in its `PBX`.
 
-    It may have `UNSIGNED_STATUS: int` too: what a delivery without its SIGNATURE_HEADER is told, where the PBX's
-    documentation asks for another status than 401.
+    It can also have `UNSIGNED_STATUS: int`: the response status to a request without its SIGNATURE_HEADER, if the
+    PBX's documentation requires another status than 401.
     """
 
-    # What the simulated account's admin types, and the settings: as POST /v1/integrations takes them.
+    # What the admin of the simulated account enters, as POST /v1/integrations accepts it.
     CREDENTIALS: Mapping[str, str]
     SETTINGS: Mapping[str, Any]
-    # The same of an account of another tenant: another secret in each place, nothing else different.
+    # The credentials of another tenant's account: equal except for every secret.
     OTHER_CREDENTIALS: Mapping[str, str]
-    # Where the signature, or the secret, is: a header, or a field of the body; the other one is "". Both are "" where
-    # a delivery proves nothing, and the webhook's address is all that is secret: its form then says so.
+    # The place of the signature or secret: a header or a field of the body; the other one is "". Both are "" if the
+    # webhook's address is the only secret; the provider's form then lists everything as unverified.
     SIGNATURE_HEADER: str
     SECRET_FIELD: str
-    # How old or early a delivery may be, in seconds; None: this PBX signs no time, so that old ones can't be told.
+    # The maximum age of a request, and its maximum advance, in seconds; None if the PBX does not sign a time.
     TOLERANCE_SECONDS: int | None
-    # An event of a name that nobody knows yet, and what the PBX is told then: 200, or what its documentation says.
+    # An event with an unknown name, and the response status: 200, or what the PBX's documentation requires.
     UNKNOWN: Message
     UNKNOWN_STATUS: int
-    # What is asked of an address before it is used, with the reply's body.
+    # Requests that check an address before its use, each with the body of the response.
     HANDSHAKES: tuple[tuple[Message, str], ...]
-    # Names of the fields of a message that its signature does not cover, and that may so be changed by anybody.
+    # Fields of a message that its signature does not cover.
     NOT_SIGNED: tuple[str, ...]
 
     def request(self, url: str, message: Message, secrets: Mapping[str, str], at: datetime) -> Request:
-        """The message as this PBX sends and signs it at that time; `secrets` are credentials and made secrets."""
+        """Return the message, signed at that time. `secrets` are credentials and generated secrets."""
         ...
 
     def tampered(self, request: Request) -> Iterator[Request]:
-        """The request again and again, each time with one byte of what is signed, or of the secret, another."""
+        """Yield copies of the request, each with one byte of the secret or of the signed content changed."""
         ...
 
     def forged(
         self, url: str, message: Message, secrets: Mapping[str, str], at: datetime
     ) -> Iterator[tuple[str, Request]]:
-        """Requests that a careless verifier takes for genuine, each with its name: wrong scheme, encoding, hash."""
+        """Yield named requests that a careless verifier accepts: wrong scheme, encoding or hash."""
         ...
 
 
 def load(provider: str) -> Pbx:
-    """The simulated PBX of a provider's key; presets share one. Raises KeyError, ModuleNotFoundError."""
-    return cast("Pbx", importlib.import_module(f"local.simulator.pbx.{PROVIDERS[provider]}"))
+    """Return the simulated PBX of a key; presets share one. Raises KeyError, ModuleNotFoundError."""
+    key = providers.load(provider).key
+    module = importlib.import_module(f"local.simulator.providers.{key}.pbx")
+    return cast("Pbx", getattr(module, "PBX", module))
 
 
-# ------------------------------------------------------------------ what the modules share
+# ------------------------------------------------------------------ shared by the senders
 
 
 def address(url: str, message: Message) -> str:
-    """The webhook's URL with the message's path and query."""
+    """Return the webhook's URL with the message's path and query."""
     path = f"{url}/{message.rest}" if message.rest else url
     return f"{path}?{urlencode(message.query)}" if message.query else path
 
 
 def form_body(message: Message, more: Mapping[str, str] | None = None) -> bytes:
-    """The message's fields, and more before them, as a form; a field of the message outweighs one of `more`."""
+    """Return a form with the fields in `more` and the message's fields, which override them."""
     return urlencode({**(more or {}), **message.post}).encode()
 
 
 def json_body(message: Message) -> bytes:
-    """The message's JSON."""
+    """Return the message's JSON."""
     return json.dumps(message.body, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def flipped(text: str) -> Iterator[str]:
-    """A text, each time with one character another: another letter, digit or sign, still one that can be sent."""
+    """Yield copies of a text, each with one character replaced by another printable one."""
     for place, character in enumerate(text):
         other = chr(ord(character) ^ 1)
         yield text[:place] + (other if other.isprintable() else "x") + text[place + 1 :]
 
 
 def flipped_body(request: Request) -> Iterator[Request]:
-    """Each byte of the body flipped, in its lowest bit."""
+    """Yield copies of the request, each with the lowest bit of one byte of the body flipped."""
     for place in range(len(request.body)):
         raw = bytearray(request.body)
         raw[place] ^= 1
@@ -129,7 +131,7 @@ def flipped_body(request: Request) -> Iterator[Request]:
 
 
 def flipped_fields(request: Request, names: Iterable[str]) -> Iterator[Request]:
-    """Each character of these fields of a form flipped."""
+    """Yield copies of the request, each with one character of one of these form fields replaced."""
     fields = dict(parse_qsl(request.body.decode(), keep_blank_values=True))
     for name in names:
         for value in flipped(fields.get(name, "")):
@@ -137,12 +139,12 @@ def flipped_fields(request: Request, names: Iterable[str]) -> Iterator[Request]:
 
 
 def with_header(request: Request, name: str, value: str | None) -> Request:
-    """The request with another value of a header; None takes it away."""
-    kept = {known: said for known, said in request.headers.items() if known.lower() != name.lower()}
-    return replace(request, headers=kept if value is None else {**kept, name: value})
+    """Return the request with another value of a header; None removes it."""
+    others = {header: content for header, content in request.headers.items() if header.lower() != name.lower()}
+    return replace(request, headers=others if value is None else {**others, name: value})
 
 
 def with_fields(request: Request, change: Callable[[dict[str, str]], Mapping[str, str]]) -> Request:
-    """The request with another form."""
+    """Return the request with a changed form."""
     fields = dict(parse_qsl(request.body.decode(), keep_blank_values=True))
     return replace(request, body=urlencode(change(fields)).encode())

@@ -1,7 +1,7 @@
-"""What a fake of a PBX's REST API is: it checks path, signature and parameters as the facts give them.
+"""Fakes of the PBXs' REST APIs. Each checks path, signature and parameters as the vendor documents them.
 
-A module of this folder has a class `Api` with what `Rest` lists; `serving` puts it on a port of this machine. A test
-may lay a fault over it: a status of its own, junk, no answer in time.
+`local.simulator.providers.<key>.api` has a class `Api` that implements `Rest`; `serving` starts it on a port of this
+machine. A test can add faults: another status, junk, no response.
 """
 
 import importlib
@@ -14,14 +14,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Protocol, cast
 from urllib.parse import parse_qsl, urlsplit
 
-from hangtag.providers.registry import PROVIDERS
+from hangtag import providers
 
-__all__ = ["Asked", "Fault", "Reply", "Rest", "Server", "TakesClicks", "load", "serving"]
+__all__ = ["Asked", "Fault", "NoApi", "Reply", "Request", "Rest", "Server", "TakesClicks", "load", "serving"]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """One request that the API got. `query` is the text of the address, as it came; header names in lower case."""
+class Request:
+    """One request to the API. `query` is the raw query string; header names are in lower case."""
 
     method: str
     path: str
@@ -31,7 +31,7 @@ class Asked:
 
     @property
     def parameters(self) -> dict[str, str]:
-        """The query's fields."""
+        """The fields of the query string."""
         return dict(parse_qsl(self.query, keep_blank_values=True))
 
     @property
@@ -45,16 +45,20 @@ class Asked:
         return json.loads(self.body)
 
 
+# The former name.
+Asked = Request
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One answer; a `body` that is no text and no bytes goes out as JSON."""
+    """One response. A `body` that is neither text nor bytes is sent as JSON."""
 
     status: int = 200
     body: Any = ""
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def encoded(self) -> bytes:
-        """The body as bytes."""
+        """Return the body as bytes."""
         if isinstance(self.body, bytes):
             return self.body
         return (self.body if isinstance(self.body, str) else json.dumps(self.body)).encode()
@@ -62,83 +66,120 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What goes wrong instead of an answer: a reply of its own, or none until the client gives up."""
+    """A fault instead of the API's response: another reply, or None for no response at all."""
 
     reply: Reply | None = None
 
 
 class Answers(Protocol):
-    """Whatever can be served."""
+    """Anything that `serving` can serve."""
 
     @property
-    def answer(self) -> Callable[[Asked], Reply]:
-        """What a request is answered."""
+    def answer(self) -> Callable[[Request], Reply]:
+        """The function from a request to its response."""
         ...
 
 
 class Rest(Protocol):
-    """The API of one account, as a module's class `Api(credentials)`."""
+    """The API of one account: the class `Api(credentials)` of a provider's `api` module."""
 
-    # How an integration is pointed at the fake that serves at `url`.
     def credentials(self, url: str) -> Mapping[str, str]:
-        """The account's credentials."""
+        """Return the credentials of an integration that uses the fake at `url`."""
         ...
 
     def settings(self, url: str) -> Mapping[str, Any]:
-        """The integration's settings, `api_url` among them where the provider takes it."""
+        """Return the settings of that integration, including `api_url` if the provider has it."""
         ...
 
-    def answer(self, asked: Asked) -> Reply:
-        """What the API says: 401 to a wrong signature, 404 to a wrong path, 400 to wrong parameters."""
+    def answer(self, request: Request, /) -> Reply:
+        """Return the response: 401 to a wrong signature, 404 to a wrong path, 400 to wrong parameters."""
         ...
 
 
 class TakesClicks(Protocol):
-    """What the fake of a PBX that can be asked to call says besides."""
+    """The additional method of a fake that supports click-to-call."""
 
-    def clicked(self, asked: Asked, reply: Reply) -> str | None:
-        """The id of the call that a request, answered with success, had it place: "" where it names none.
+    def clicked(self, request: Request, reply: Reply, /) -> str | None:
+        """Return the id of the call that a successful request placed; "" if the response does not contain one.
 
-        None: the request asked for something else, or for a further leg.
+        None: the request did something else, or placed a further leg.
         """
         ...
 
 
+class NoApi:
+    """The fake of a PBX without an API. Every request is a 404."""
+
+    def __init__(self, credentials: Mapping[str, str]) -> None:
+        self._credentials = credentials
+
+    def credentials(self, url: str) -> Mapping[str, str]:  # noqa: ARG002 - nothing depends on the address
+        """Return the account's credentials."""
+        return self._credentials
+
+    def settings(self, url: str) -> Mapping[str, Any]:  # noqa: ARG002 - nothing depends on the address
+        """Return no settings."""
+        return {}
+
+    def answer(self, request: Request) -> Reply:  # noqa: ARG002 - every request is refused
+        """Return 404."""
+        return Reply(404)
+
+
 @dataclass(slots=True)
 class Server:
-    """A fake that is running. `asked` grows with each request; `faults` are laid over the next answers, in order."""
+    """A running fake. `requests` holds every request so far; `faults` replace the next responses, in order."""
 
     url: str
-    asked: list[Asked] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
+
+    @property
+    def asked(self) -> list[Request]:
+        """The former name of `requests`."""
+        return self.requests
 
 
 def load(provider: str) -> Callable[[Mapping[str, str]], Rest]:
-    """The fake's class for a provider's key, to be made with credentials. Raises KeyError, ModuleNotFoundError."""
-    module = importlib.import_module(f"local.simulator.rest.{PROVIDERS[provider]}")
-    return cast("Callable[[Mapping[str, str]], Rest]", module.Api)
+    """Return the class of a provider's fake; it is created with credentials. Raises KeyError for an unknown key.
+
+    Raises ModuleNotFoundError if the fake of a provider with capabilities is missing.
+    """
+    own = providers.load(provider)
+    name = f"local.simulator.providers.{own.key}.api"
+    try:
+        return cast("Callable[[Mapping[str, str]], Rest]", importlib.import_module(name).Api)
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise
+    if own.capabilities():
+        raise ModuleNotFoundError(
+            f"{own.key} overrides {', '.join(own.capabilities())}, so it needs a fake API: write the class Api in "
+            f"local/simulator/providers/{own.key}/api.py"
+        )
+    return NoApi
 
 
 @contextmanager
 def serving(api: Answers) -> Iterator[Server]:
-    """The fake on a port of loopback, for as long as the context lasts."""
+    """Serve the fake on a loopback port while the context is open."""
     running = Server("")
     over = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
-        """One connection, one request."""
+        """Handles one request per connection."""
 
         def handle_any(self) -> None:
             parts = urlsplit(self.path)
             length = int(self.headers.get("content-length", 0))
             headers = {name.lower(): value for name, value in self.headers.items()}
-            asked = Asked(self.command, parts.path, parts.query, headers, self.rfile.read(length))
-            running.asked.append(asked)
+            request = Request(self.command, parts.path, parts.query, headers, self.rfile.read(length))
+            running.requests.append(request)
             fault = running.faults.pop(0) if running.faults else None
             if fault is not None and fault.reply is None:
                 over.wait(30)
                 return
-            reply = fault.reply if fault is not None and fault.reply is not None else api.answer(asked)
+            reply = fault.reply if fault is not None and fault.reply is not None else api.answer(request)
             self._send(reply)
 
         def _send(self, reply: Reply) -> None:
@@ -153,7 +194,7 @@ def serving(api: Answers) -> Iterator[Server]:
         do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any  # noqa: N815
 
         def log_message(self, *arguments: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     running.url = f"http://127.0.0.1:{server.server_port}"

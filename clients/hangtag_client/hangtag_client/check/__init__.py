@@ -1,5 +1,5 @@
-"""`hangtag check-provider`: tells the maker of a PBX bridge what in it does not fit the telephony API.
+"""`hangtag check-provider`: a check for makers of a PBX bridge to the telephony API.
 
-`judge` is pure: what was heard goes in, findings come out. `listener` and `bridge` are the two ends of the wire,
-`run` leads through the check.
+`flows` is pure: it turns received requests into findings. `listener` receives what the bridge posts, `bridge` sends
+commands to it, `run` performs the steps of the check.
 """

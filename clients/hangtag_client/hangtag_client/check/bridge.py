@@ -1,4 +1,4 @@
-"""The way to the bridge: commands as Hangtag sends them, through the one door to HTTP."""
+"""Commands to the bridge, sent as Hangtag sends them."""
 
 import json
 from collections.abc import Mapping
@@ -9,73 +9,73 @@ from hangtag import outbound
 from hangtag.errors import HangtagError
 from hangtag_client.check.finding import Finding, Section, expected, passed
 
-__all__ = ["Answer", "Bridge", "judge_refusal"]
+__all__ = ["Bridge", "BridgeResponse", "check_rejection"]
 
 TIMEOUT_SECONDS = 15.0
-MAX_ANSWER_BYTES = 64 * 1024
+MAX_RESPONSE_BYTES = 64 * 1024
 HEADERS = {"content-type": "application/x-www-form-urlencoded", "user-agent": "hangtag-check"}
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What the bridge answered. `status` is None, and `text` says why, if it did not answer."""
+class BridgeResponse:
+    """The response of the bridge. If there is none, `status` is None and `text` contains the reason."""
 
     status: int | None
     text: str
 
     def __str__(self) -> str:
         if self.status is None:
-            return f"no answer ({self.text})"
+            return f"no response ({self.text})"
         return (
-            f"{self.status} {self.text.strip()}".strip() if self.text.strip() else f"{self.status} with nothing in it"
+            f"{self.status} {self.text.strip()}".strip() if self.text.strip() else f"{self.status} with an empty body"
         )
 
 
 class Bridge:
-    """A PBX's side of the telephony API, at an address and with a key that the PBX made."""
+    """The bridge's side of the telephony API: its address and the key that it expects."""
 
     def __init__(self, url: str, token: str, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
         self.url = url
         self._token = token
         self._timeout = timeout_seconds
 
-    def send(self, command: str, *, token: str | None = None, **fields: str) -> Answer:
-        """Post one command, with the PBX's key or another. Never raises for what the network does."""
+    def send(self, command: str, *, token: str | None = None, **fields: str) -> BridgeResponse:
+        """Post one command with the PBX's key, or with `token`. Network errors do not raise."""
         key = self._token if token is None else token
         return post_form(self.url, {"cmd": command, **fields, "token": key}, self._timeout)
 
 
-def post_form(url: str, fields: Mapping[str, str], timeout_seconds: float) -> Answer:
-    """Post a form, follow nothing, read at most 64 KB within the time."""
+def post_form(url: str, fields: Mapping[str, str], timeout_seconds: float) -> BridgeResponse:
+    """Post a form without following redirects. Read at most 64 KB within the time limit."""
     try:
-        answer = outbound.send(
+        response = outbound.send(
             "POST",
             url,
             headers=HEADERS,
             body=urlencode(fields).encode(),
             seconds=timeout_seconds,
-            max_bytes=MAX_ANSWER_BYTES,
+            max_bytes=MAX_RESPONSE_BYTES,
             plain=True,
-            # Whoever makes a bridge checks it on their own machine.
+            # Bridges are checked on the maker's own machine.
             allowed=lambda _: True,
         )
     except HangtagError as error:
-        # The door says no more to others; who makes a bridge wants to know how it failed.
-        return Answer(None, type(error.__cause__).__name__ if error.__cause__ else str(error))
-    return Answer(answer.status, answer.body.decode("utf-8", "replace"))
+        # The cause is hidden from tenants, but useful to the maker of a bridge.
+        return BridgeResponse(None, type(error.__cause__).__name__ if error.__cause__ else str(error))
+    return BridgeResponse(response.status, response.body.decode("utf-8", "replace"))
 
 
-def judge_refusal(asked: str, answer: Answer, status: int, error: str) -> Finding:
-    """Whether the bridge refused as documented. Pure."""
+def check_rejection(request: str, response: BridgeResponse, status: int, error: str) -> Finding:
+    """Return whether the bridge rejected a request as documented. Pure."""
     body = json.dumps({"error": error}, separators=(",", ":"))
-    if answer.status == status and _error(answer.text) == error:
-        return passed(f"{asked} was refused with {status}.", Section.MAKE_CALL)
-    return expected(f"{status} {body} for {asked}", str(answer), Section.MAKE_CALL)
+    if response.status == status and _error(response.text) == error:
+        return passed(f"{request} was rejected with {status}.", Section.MAKE_CALL)
+    return expected(f"{status} {body} for {request}", str(response), Section.MAKE_CALL)
 
 
 def _error(text: str) -> str | None:
     try:
-        said = json.loads(text)
+        content = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    return said.get("error") if isinstance(said, dict) else None
+    return content.get("error") if isinstance(content, dict) else None

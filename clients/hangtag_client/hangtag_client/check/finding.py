@@ -1,4 +1,4 @@
-"""What the check found, in sentences, and the mask that keeps tokens and numbers out of them. Pure."""
+"""Findings of a check, and the mask that hides tokens and numbers in them. Pure."""
 
 import re
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ SHORT_SECRET = 8
 
 
 class Weight(StrEnum):
-    """How much a finding matters: only `fail` makes the check fail."""
+    """Severity of a finding. Only FAIL makes the check fail."""
 
     OK = "ok"
     NOTE = "note"
@@ -21,7 +21,7 @@ class Weight(StrEnum):
 
 
 class Section(StrEnum):
-    """The headings of the page that findings point to; a test keeps them and the page together."""
+    """Headings of the page that findings refer to. A test compares them with the page."""
 
     REQUESTS = "Requests and replies"
     SETUP = "setup"
@@ -40,51 +40,51 @@ class Section(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One sentence, and the section of the page that tells about it. Not masked yet: see `Mask`."""
+    """One sentence and the section of the page that explains it. Not masked, see `Mask`."""
 
     weight: Weight
     sentence: str
     section: Section
 
     def line(self, mask: "Mask") -> str:
-        """The finding as it is printed."""
+        """Return the finding as a masked line."""
         return f"{self.weight:<4}  {mask(self.sentence)} ({PAGE}, “{self.section}”)"
 
 
-def expected(what: str, came: str, section: Section) -> Finding:
-    """A fault: what should have come, and what came instead."""
-    return Finding(Weight.FAIL, f"Expected {what}; came {came}.", section)
+def expected(what: str, actual: str, section: Section) -> Finding:
+    """Return a failure: the expected request or value, and the actual one."""
+    return Finding(Weight.FAIL, f"Expected {what}; received {actual}.", section)
 
 
 def passed(sentence: str, section: Section) -> Finding:
-    """Something that is as it should be."""
+    """Return a success."""
     return Finding(Weight.OK, sentence, section)
 
 
 def note(sentence: str, section: Section) -> Finding:
-    """Something that Hangtag copes with, and that the maker should know."""
+    """Return a remark: Hangtag accepts this, but the maker of the bridge should know."""
     return Finding(Weight.NOTE, sentence, section)
 
 
-# Seven digits and more, with what people put between them. Dates stay readable, and call ids with dots or letters.
+# Seven digits or more, with common separators. Dates, and call ids with dots or letters, do not match.
 _NUMBER = re.compile(r"(?<![\w.\-])(?!\d{4}-\d\d-\d\d)\+?\d(?:[ ()\-]{0,2}\d){6,}(?![\w.\-])", re.ASCII)
 
 
 class Mask:
-    """Makes text fit to be shown: no secrets, of a phone number the last four digits, nothing unprintable."""
+    """Masks secrets, all but the last four digits of phone numbers, and unprintable characters."""
 
     def __init__(self, secrets: Iterable[str] = (), numbers: Iterable[str] = ()) -> None:
         self._secrets = sorted({secret for secret in secrets if secret}, key=len, reverse=True)
         self._numbers = sorted({number for number in numbers if len(number) > 4}, key=len, reverse=True)
 
     def __call__(self, text: str) -> str:
-        """The text, masked and cut to 300 characters or so."""
+        """Return the masked text, cut to about 300 characters."""
         for secret in self._secrets:
-            # A short one could be a part of any word.
+            # A short secret is masked as a whole word only, since it can be part of any word.
             whole = rf"(?<!\w){re.escape(secret)}(?!\w)" if len(secret) < SHORT_SECRET else re.escape(secret)
             text = re.sub(whole, "***", text)
         for number in self._numbers:
             text = text.replace(number, "***" + number[-4:])
-        text = _NUMBER.sub(lambda found: "***" + re.sub(r"\D", "", found.group())[-4:], text)
+        text = _NUMBER.sub(lambda match: "***" + re.sub(r"\D", "", match.group())[-4:], text)
         text = "".join(character if character.isprintable() else " " for character in text)
         return text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "…"

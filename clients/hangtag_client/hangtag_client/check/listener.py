@@ -1,4 +1,4 @@
-"""Hangtag's end of the wire during a check: a small HTTP server whose judge is the product's own parser."""
+"""HTTP server that plays Hangtag during a check. It uses the product's own parser."""
 
 import hmac
 import socket
@@ -22,13 +22,13 @@ from hangtag.providers.base import (
     WebhookResponse,
 )
 from hangtag.providers.reading import MAX_FIELDS
-from hangtag.providers.telephony_api import SECRET, parse, verify
-from hangtag_client.check.heard import Heard
+from hangtag.providers.telephony_api.webhook import SECRET, parse, verify
+from hangtag_client.check.received import ReceivedRequest
 
 __all__ = ["Listener"]
 
 MAX_BODY_BYTES = 64 * 1024
-MAX_HEARD = 2000
+MAX_REQUESTS = 2000
 CONNECTION_SECONDS = 10.0
 _PROBLEM = "application/problem+json"
 _LENGTH_NEEDED = WebhookResponse(411, '{"type":"about:blank","title":"Length Required","status":411}', _PROBLEM)
@@ -37,19 +37,25 @@ _NOT_FOUND = WebhookResponse(404, '{"type":"about:blank","title":"Not Found","st
 
 
 class Listener:
-    """Takes in what the bridge posts to `path`, answers as Hangtag does, and keeps it for the judge.
+    """Receives the requests that the bridge posts to `path`, responds as Hangtag does, and stores them.
 
-    `told` is called for each delivery, from the thread that took it in. Raises OSError if the address is taken.
+    `on_request` is called for each request, from the thread that received it. Raises OSError if the address is in use.
     """
 
     def __init__(
-        self, host: str, port: int, path: str, planfix_token: str, office: OfficeLookups, told: Callable[[Heard], None]
+        self,
+        host: str,
+        port: int,
+        path: str,
+        planfix_token: str,
+        office: OfficeLookups,
+        on_request: Callable[[ReceivedRequest], None],
     ) -> None:
         self._path = path
-        self._trust = VerificationKeys(hashes={SECRET: (secret_hash(planfix_token),)})
+        self._keys = VerificationKeys(hashes={SECRET: (secret_hash(planfix_token),)})
         self._office = office
-        self._told = told
-        self._heard: list[Heard] = []
+        self._on_request = on_request
+        self._requests: list[ReceivedRequest] = []
         self._last_at = time.monotonic()
         self._changed = threading.Condition()
         self._server = _Server((host, port), self)
@@ -57,7 +63,7 @@ class Listener:
 
     @property
     def address(self) -> str:
-        """Where it listens."""
+        """The base URL of the listener."""
         return f"http://{self._server.host}:{self._server.server_port}"
 
     def __enter__(self) -> "Listener":
@@ -72,73 +78,77 @@ class Listener:
         self._thread.join()
 
     def mark(self) -> int:
-        """How many deliveries came so far."""
+        """Return the number of requests so far."""
         with self._changed:
-            return len(self._heard)
+            return len(self._requests)
 
-    def since(self, mark: int) -> Sequence[Heard]:
-        """What came after the mark."""
+    def since(self, mark: int) -> Sequence[ReceivedRequest]:
+        """Return the requests after the mark."""
         with self._changed:
-            return self._heard[mark:]
+            return self._requests[mark:]
 
-    def watch(self, mark: int, patience: Callable[[Sequence[Heard]], float], longest: float) -> Sequence[Heard]:
-        """Wait until all has been quiet for as long as `patience` allows, and return what came after the mark.
+    def watch(
+        self, mark: int, patience: Callable[[Sequence[ReceivedRequest]], float], longest: float
+    ) -> Sequence[ReceivedRequest]:
+        """Wait until no request came for the time that `patience` returns, and return the requests after the mark.
 
-        `patience` looks at what was heard and says how many seconds of silence to bear; it is asked again after
-        each delivery. Returns after `longest` seconds in any case.
+        `patience` maps the requests so far to seconds of silence; it is called again after each request. Returns
+        after `longest` seconds at the latest.
         """
         began = time.monotonic()
         with self._changed:
             while True:
-                heard = self._heard[mark:]
+                requests = self._requests[mark:]
                 quiet_since = max(began, self._last_at)
-                left = min(quiet_since + patience(heard), began + longest) - time.monotonic()
+                left = min(quiet_since + patience(requests), began + longest) - time.monotonic()
                 if left <= 0:
-                    return heard
+                    return requests
                 self._changed.wait(left)
 
-    def take(self, method: str, path: str, query: str, headers: dict[str, str], body: bytes | None) -> WebhookResponse:
-        """Answer one request; `body` is None if its length was not told, and longer than 64 KB if it was too long."""
+    def respond(
+        self, method: str, path: str, query: str, headers: dict[str, str], body: bytes | None
+    ) -> WebhookResponse:
+        """Respond to one request. `body` is None without a length, and longer than 64 KB if it is too long."""
         if not hmac.compare_digest(path.encode(), self._path.encode()) or method != "POST":
             if method != "POST" and path != self._path:
-                # Somebody else's curiosity, where the address is public.
+                # An unrelated request to a public address.
                 return _NOT_FOUND
-            self._keep(Heard(status=404, refusal="it was not a POST to the address that setup gave"))
+            self._store(ReceivedRequest(status=404, rejection="it is not a POST to the address that setup sent"))
             return _NOT_FOUND
         if body is None or len(body) > MAX_BODY_BYTES:
             reply = _LENGTH_NEEDED if body is None else _TOO_LARGE
-            reason = "the body's length was not told" if body is None else "the body is over 64 KB"
-            self._keep(Heard(status=reply.status, refusal=reason))
+            reason = "the body has no length" if body is None else "the body is larger than 64 KB"
+            self._store(ReceivedRequest(status=reply.status, rejection=reason))
             return reply
         arrived_at = datetime.now(UTC)
         request = WebhookRequest(
             method=method, path=path, query=query, headers=headers, body=body, arrived_at=arrived_at
         )
         try:
-            verify(request, self._trust)
-            result = parse(request, {})
-        except WebhookRejectedError as refused:
-            self._keep(Heard(status=refused.reply.status, fields=_fields(body), refusal=refused.reason))
-            return refused.reply
+            verify(request, self._keys)
+            result = parse(request)
+        except WebhookRejectedError as error:
+            self._store(ReceivedRequest(status=error.reply.status, fields=_fields(body), rejection=error.reason))
+            return error.reply
         reply = self._respond(result)
         event = result.events[0] if result.events else None
-        self._keep(Heard(status=reply.status, fields=_fields(body), event=event))
+        self._store(ReceivedRequest(status=reply.status, fields=_fields(body), event=event))
         return reply
 
     def _respond(self, result: ParseResult) -> WebhookResponse:
         return result.respond(self._office) if result.respond else result.reply
 
-    def _keep(self, heard: Heard) -> None:
-        self._told(heard)
+    def _store(self, request: ReceivedRequest) -> None:
+        self._on_request(request)
         with self._changed:
-            if len(self._heard) < MAX_HEARD:
-                self._heard.append(heard)
+            if len(self._requests) < MAX_REQUESTS:
+                self._requests.append(request)
             self._last_at = time.monotonic()
             self._changed.notify_all()
 
 
 def _fields(body: bytes) -> dict[str, str]:
-    """The parameters without the token, as far as they can be read."""
+    """Return the readable parameters without the token."""
     try:
         pairs = parse_qsl(body.decode("utf-8-sig", "replace"), keep_blank_values=True, max_num_fields=MAX_FIELDS)
     except ValueError:
@@ -147,7 +157,7 @@ def _fields(body: bytes) -> dict[str, str]:
 
 
 class _Server(ThreadingHTTPServer):
-    """Threads are daemons, so that a bridge that never ends its request does not keep the check."""
+    """Uses daemon threads, so that an unfinished request of the bridge does not block the check."""
 
     request_queue_size = 128
 
@@ -157,18 +167,18 @@ class _Server(ThreadingHTTPServer):
 
     @property
     def host(self) -> str:
-        """The bound address, not the name that it resolves to."""
+        """The bound IP address."""
         return str(self.server_address[0])
 
     def server_bind(self) -> None:
-        """Bind without the look-up of the host's name, which may take long."""
+        """Bind without looking up the host name, which can be slow."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
         self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A bridge that hangs up in the middle is no error of ours."""
+        """Ignore connections that the bridge aborted."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 
@@ -181,38 +191,38 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_POST(self) -> None:
-        """Every POST is judged."""
-        self._answer()
+        """Respond to a POST."""
+        self._respond()
 
     def do_GET(self) -> None:
-        """A GET is refused, and reported."""
-        self._answer()
+        """Reject a GET and report it."""
+        self._respond()
 
     do_PUT = do_GET  # noqa: N815 - the base class names them
 
-    def _answer(self) -> None:
+    def _respond(self) -> None:
         path, _, query = self.path.partition("?")
         headers = {name.lower(): value for name, value in self.headers.items()}
-        reply = self.server.listener.take(self.command, path, query, headers, self._body(headers))
+        reply = self.server.listener.respond(self.command, path, query, headers, self._body(headers))
         body = reply.body.encode()
         self.send_response(reply.status)
         self.send_header("content-type", reply.content_type)
         self.send_header("content-length", str(len(body)))
         if reply.status in (404, 411, 413):
-            # What is left of the body may not have been read.
+            # A part of the body can be unread.
             self.close_connection = True
         self.end_headers()
         self.wfile.write(body)
 
     def _body(self, headers: dict[str, str]) -> bytes | None:
-        told = headers.get("content-length", "" if "transfer-encoding" in headers else "0")
-        if not (told.isascii() and told.isdigit() and len(told) <= 12):
+        length = headers.get("content-length", "" if "transfer-encoding" in headers else "0")
+        if not (length.isascii() and length.isdigit() and len(length) <= 12):
             return None
-        wanted = min(int(told), MAX_BODY_BYTES + 1)
-        body = self.rfile.read(wanted)
-        if len(body) < wanted:
-            raise ConnectionError("the bridge hung up")
+        size = min(int(length), MAX_BODY_BYTES + 1)
+        body = self.rfile.read(size)
+        if len(body) < size:
+            raise ConnectionError("the bridge closed the connection")
         return body
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it
-        """Silence: what was heard is told elsewhere, and without tokens."""
+        """Write no log: requests are printed elsewhere, without tokens."""

@@ -1,11 +1,11 @@
-"""The client of the live channel: an employee's calls as they happen, for programs in Python and for `hangtag live`.
+"""Client of the live channel: an employee's calls in real time, for Python programs and for `hangtag live`.
 
     async with LiveClient("https://api.example", token) as live:
         async for change in live:
             ...
 
-`values` is what a program gets, `board` what is known of calls (pure), `ticket` asks the API to be let in, `link` is
-one connection, `client` keeps one standing. It needs the library websockets: pip install ./clients/hangtag_client.
+`values` are the values that a program receives, `board` the state of calls (pure), `ticket` requests tickets from the
+API, `link` is one connection, and `client` keeps one open. Requires websockets: pip install ./clients/hangtag_client.
 """
 
 from hangtag_client.live.client import LiveClient

@@ -1,4 +1,4 @@
-"""Keeps a connection of the live channel standing, and tells what changes."""
+"""Client that keeps one connection to the live channel open and yields changes."""
 
 import asyncio
 import logging
@@ -21,23 +21,23 @@ Sleep = Callable[[float], Awaitable[None]]
 
 log = logging.getLogger("hangtag_client.live")
 
-# So many doublings are beyond any longest pause.
+# More doublings than any longest pause allows.
 _MOST_DOUBLINGS = 30
-_PASSING = (TryLaterError, UnreachableError, UnavailableError, TooManyError, OSError)
+_TEMPORARY = (TryLaterError, UnreachableError, UnavailableError, TooManyError, OSError)
 
 
 class LiveClient:
-    """What happens in the calls of one employee: `async with` connects, `async for` tells the changes.
+    """Changes in the calls of one employee: `async with` connects, `async for` yields the changes.
 
-    It is made with the API's address and an employee's token, or with `ticket`, for programs with their own HTTP: it
-    asks POST /v1/live-tickets and returns the `url` of the answer. It raises OSError or TryLaterError for what may
-    pass; whatever else it raises ends the client.
+    Create it with the API's address and an employee's token, or with `ticket`, for programs with their own HTTP client:
+    a function that requests POST /v1/live-tickets and returns the `url` of the response. It raises OSError or
+    TryLaterError for temporary errors; any other exception ends the client.
 
-    A connection that is lost is made anew, for as long as it takes; meanwhile `calls` stay as they were last known.
-    What ends it is raised from the iteration, once all that came before was read: UnauthorizedError, ForbiddenError
-    or ConflictError for a token that lets nobody in, BadInputError for an address that never was the API's.
-    The constructor raises BadInputError for an address or a token that can't be one; entering raises ImportError if
-    the library websockets is missing. Missed calls of the time without a connection are told by the API only.
+    A lost connection is opened again, without a limit of attempts; meanwhile `calls` keep their last state. A permanent
+    error is raised from the iteration after all earlier changes were read: UnauthorizedError, ForbiddenError or
+    ConflictError for a token without access, BadInputError for an address that never was the API's. The constructor
+    raises BadInputError for an invalid address or token; entering raises ImportError if the library websockets is
+    missing. Missed calls from the time without a connection are in the API only.
     """
 
     def __init__(
@@ -56,17 +56,17 @@ class LiveClient:
         self._board = Board()
         self._unread = Unread()
         self._links: list[Link] = []
-        self._stood = False
+        self._was_connected = False
         self._keeper: asyncio.Task[None] | None = None
 
     @property
     def calls(self) -> Mapping[str, Call]:
-        """The newest state of every call that has a window, by id, as of now."""
+        """The newest state of every call that has a window, by id."""
         return self._board.calls
 
     async def __aenter__(self) -> Self:
         if self._keeper is not None:
-            raise RuntimeError("a LiveClient is entered once: make another")
+            raise RuntimeError("A LiveClient can be entered once. Create another one.")
         need_library()
         self._keeper = asyncio.create_task(self._keep(), name="hangtag live")
         self._keeper.add_done_callback(lambda _: self._unread.wake())
@@ -79,7 +79,7 @@ class LiveClient:
             self._keeper.cancel()
             await asyncio.wait({self._keeper})
             if not self._keeper.cancelled():
-                # Whoever does not read on does not want to know; nor shall asyncio complain of it.
+                # Mark the exception as retrieved: the program stopped reading.
                 self._keeper.exception()
 
     def __aiter__(self) -> Self:
@@ -87,50 +87,50 @@ class LiveClient:
 
     async def __anext__(self) -> Change:
         if self._keeper is None:
-            raise RuntimeError("a LiveClient is read within: async with")
-        while (change := self._unread.take()) is None:
+            raise RuntimeError("Read a LiveClient within `async with`.")
+        while (change := self._unread.pop()) is None:
             if self._keeper.done():
                 if self._keeper.cancelled():
                     raise StopAsyncIteration
                 self._keeper.result()
-            await self._unread.news()
+            await self._unread.wait()
         return change
 
     # ------------------------------------------------------------------ connections
 
     async def _keep(self) -> None:
-        """Keep a connection until cancelled. Raises what ends the client."""
+        """Keep a connection open until cancelled. Raise permanent errors."""
         try:
-            current = await self._stand()
+            current = await self._connect()
             while True:
                 current = await self._next(current)
         finally:
             await asyncio.gather(*(link.close() for link in self._links))
 
     async def _next(self, current: Link) -> Link:
-        """Wait until a connection is over, or nearly; the one that is used from then on."""
-        why = await current.over(self._timing.renew_after - current.age)
+        """Wait until a connection ends or must be renewed. Return its successor."""
+        reason = await current.over(self._timing.renew_after - current.age)
         if current.age >= self._timing.lived:
             self._pauses.reset()
-        if why is None:
+        if reason is None:
             return await self._renew(current)
-        log.warning("the connection is over: %s", why)
+        log.warning("Disconnected: %s.", reason)
         self._links.remove(current)
         self._pauses.failed()
-        return await self._stand()
+        return await self._connect()
 
     async def _renew(self, old: Link) -> Link:
-        """Open another connection before the server ends this one, so that nothing is missed between them."""
-        fresh = await self._stand()
+        """Open another connection before the server ends this one, so that no change is missed."""
+        fresh = await self._connect()
         while old.stands and not await fresh.synced(self._timing.synced_within):
-            log.warning("the new connection is not used: it did not tell the open calls")
+            log.warning("The new connection sent no list of open calls and is not used.")
             self._pauses.failed()
             await self._drop(fresh)
-            fresh = await self._stand()
+            fresh = await self._connect()
         was_up = old.stands
         await self._drop(old)
         if was_up and fresh.stands:
-            # What came over the old one alone, while the new one was made, is asked for again.
+            # Request again what only the old connection received in the meantime.
             await fresh.sync()
         return fresh
 
@@ -138,33 +138,33 @@ class LiveClient:
         await link.close()
         self._links.remove(link)
 
-    async def _stand(self) -> Link:
-        """Connect, however often it must be tried. Raises what does not pass."""
+    async def _connect(self) -> Link:
+        """Connect, with any number of attempts. Raise permanent errors."""
         while True:
             await self._pauses.wait()
             try:
-                link = await open_link(await self._ticket(), self._board, self._timing, self._hear, self._settle)
+                link = await open_link(await self._ticket(), self._board, self._timing, self._apply, self._settle)
             except BadInputError as error:
-                if not self._stood:
+                if not self._was_connected:
                     raise
-                # It was the right one before: something between here and there answers in its place.
+                # The address was correct before, so a proxy responds in its place.
                 self._failed(error)
-            except _PASSING as error:
+            except _TEMPORARY as error:
                 self._failed(error)
             else:
-                log.info("connected")
-                self._stood = True
+                log.info("Connected.")
+                self._was_connected = True
                 self._links.append(link)
                 return link
 
     def _failed(self, error: Exception) -> None:
-        log.warning("not connected: %s", error if str(error) else type(error).__name__)
+        log.warning("Not connected: %s", error if str(error) else type(error).__name__)
         self._pauses.failed(error.seconds if isinstance(error, TryLaterError) else None)
 
-    # ------------------------------------------------------------------ what is heard
+    # ------------------------------------------------------------------ messages
 
-    def _hear(self, said: Call | Missed) -> None:
-        change = self._board.hear(said)
+    def _apply(self, message: Call | Missed) -> None:
+        change = self._board.apply(message)
         if change is not None:
             self._unread.put(change)
 
@@ -174,29 +174,29 @@ class LiveClient:
 
 
 class Pauses:
-    """The pauses between tries: a random part of a time that doubles, and what the server asks for on top."""
+    """Pauses between attempts: a random part of a time that doubles, plus the server's Retry-After."""
 
     def __init__(self, timing: Timing, sleep: Sleep, draw: Callable[[], float]) -> None:
         self._timing = timing
         self._sleep = sleep
         self._draw = draw
         self._failures = 0
-        self._wanted = 0.0
+        self._retry_after = 0.0
 
     def reset(self) -> None:
-        """All was well: the next try is made at once."""
-        self._failures, self._wanted = 0, 0.0
+        """Make the next attempt without a pause."""
+        self._failures, self._retry_after = 0, 0.0
 
-    def failed(self, wanted: float | None = None) -> None:
-        """It was not; the server asked for so many seconds, if it did."""
+    def failed(self, retry_after: float | None = None) -> None:
+        """Count a failed attempt. `retry_after` is the pause that the server requests, in seconds."""
         self._failures += 1
-        self._wanted = wanted or 0.0
+        self._retry_after = retry_after or 0.0
 
     async def wait(self) -> None:
-        """Wait before the next try."""
+        """Wait before the next attempt."""
         if self._failures:
-            await self._sleep(self._wanted + self._draw() * self._longest())
-            self._wanted = 0.0
+            await self._sleep(self._retry_after + self._draw() * self._longest())
+            self._retry_after = 0.0
 
     def _longest(self) -> float:
         doublings = min(self._failures - 1, _MOST_DOUBLINGS)
@@ -208,4 +208,4 @@ def _tickets(api_url: str | None, token: str | None, ticket: Tickets | None) -> 
         return ticket
     if ticket is None and api_url is not None and token is not None:
         return ApiTickets(api_url, token)
-    raise TypeError("a LiveClient is made with api_url and token, or with ticket")
+    raise TypeError("Create a LiveClient with api_url and token, or with ticket.")

@@ -1,4 +1,4 @@
-"""The command line of `live`."""
+"""Command line of `live`."""
 
 import argparse
 import asyncio
@@ -24,28 +24,32 @@ USAGE = 2
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the command; its `run` takes the parsed arguments and returns the exit status."""
+    """Add the command. Its default `run` maps the parsed options to the exit status."""
     parser = commands.add_parser(
         "live",
-        help="print an employee's calls as they happen",
-        description="Prints a line for each change in the calls of the token's employee, until Ctrl-C. "
-        "Exit status: 0 after Ctrl-C, 1 if nobody reads the lines, 2 for a wrong token, address or usage.",
+        help="print an employee's calls in real time",
+        description="Print a line for each change in the calls of the token's employee, until Ctrl-C. "
+        "Exit status: 0 after Ctrl-C, 1 if the output was closed, 2 for a wrong token, address or usage.",
     )
     parser.add_argument("--api", required=True, type=_api, metavar="URL", help="address of the API")
-    parser.add_argument("--token-file", type=Path, metavar="F",
-                        help=f"file with the employee's token (default: what {VARIABLE} holds)")  # fmt: skip
-    parser.set_defaults(run=lambda given: _run(parser, given))
+    parser.add_argument(
+        "--token-file",
+        type=Path,
+        metavar="F",
+        help=f"file with the employee's token (default: the variable {VARIABLE})",
+    )
+    parser.set_defaults(run=lambda options: _run(parser, options))
 
 
-def _run(parser: argparse.ArgumentParser, given: argparse.Namespace) -> int:
+def _run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
     try:
-        tickets = _once_answered(ApiTickets(given.api, _token(given.token_file)), given.api)
-        with _told_on(sys.stderr.write):
+        tickets = _with_address_check(ApiTickets(options.api, _token(options.token_file)), options.api)
+        with _log_to(sys.stderr.write):
             asyncio.run(_watch(tickets, lambda text: print(text, flush=True)))
     except (KeyboardInterrupt, asyncio.CancelledError):
         return 0
     except BrokenPipeError:
-        # Nobody reads on.
+        # The output was closed.
         return 1
     except (HangtagError, ImportError) as error:
         print(f"{parser.prog}: {error}", file=sys.stderr)
@@ -53,58 +57,58 @@ def _run(parser: argparse.ArgumentParser, given: argparse.Namespace) -> int:
     return 0
 
 
-async def _watch(tickets: Tickets, say: Callable[[str], None]) -> None:
+async def _watch(tickets: Tickets, write: Callable[[str], None]) -> None:
     _end_on_interrupt()
     async with LiveClient(ticket=tickets) as live:
         async for change in live:
-            say(line(change, datetime.now().astimezone()))
+            write(line(change, datetime.now().astimezone()))
 
 
 def _end_on_interrupt() -> None:
-    """Have Ctrl-C cancel the running task, also while nothing happens.
+    """Let Ctrl-C cancel the running task, even while it is idle.
 
-    The loop's own handler of it only sets a flag; if that is just before the loop goes to sleep, it sleeps on.
+    The loop's own handler only sets a flag, which an idle loop does not notice.
     """
     task = asyncio.current_task()
-    # The loops of Windows have no such handlers; there KeyboardInterrupt is raised.
+    # Event loops on Windows have no signal handlers; KeyboardInterrupt is raised there.
     with suppress(NotImplementedError):
         asyncio.get_running_loop().add_signal_handler(signal.SIGINT, lambda: task.cancel() if task else None)
 
 
-def _once_answered(tickets: Tickets, api_url: str) -> Tickets:
-    """The same; but if nothing ever answered, the address is to blame, and trying again is no use."""
-    answered = False
+def _with_address_check(tickets: Tickets, api_url: str) -> Tickets:
+    """Wrap a ticket source: raise BadInputError if the first request gets no response, since the address is wrong."""
+    has_responded = False
 
     async def ticket() -> str:
-        nonlocal answered
+        nonlocal has_responded
         try:
             url = await tickets()
         except UnreachableError as error:
-            if answered:
+            if has_responded:
                 raise
-            raise BadInputError(f"nothing answers at {api_url}: is the address right?") from error
+            raise BadInputError(f"There is no response from {api_url}. Check the address.") from error
         except HangtagError:
-            answered = True
+            has_responded = True
             raise
-        answered = True
+        has_responded = True
         return url
 
     return ticket
 
 
 def _token(file: Path | None) -> str:
-    """The token from the file or the environment. Raises BadInputError."""
+    """Return the token from the file or the environment. Raises BadInputError."""
     if file is None:
         token = os.environ.get(VARIABLE, "").strip()
         if not token:
-            raise BadInputError(f"there is no token: give --token-file, or set {VARIABLE}")
+            raise BadInputError(f"The token is missing. Add --token-file, or set {VARIABLE}.")
         return token
     try:
         with file.open("rb") as opened:
             return opened.read(MAX_TOKEN_FILE_BYTES).decode().strip()
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise BadInputError(f"the token's file can't be read: {reason}") from None
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise BadInputError(f"The token file can't be read: {reason}.") from None
 
 
 def _api(text: str) -> str:
@@ -115,8 +119,8 @@ def _api(text: str) -> str:
 
 
 @contextmanager
-def _told_on(write: Callable[[str], object]) -> Iterator[None]:
-    """Have what the client does about its connection told to the person."""
+def _log_to(write: Callable[[str], object]) -> Iterator[None]:
+    """Write the client's log records while the context lasts."""
 
     class Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
@@ -136,15 +140,15 @@ def _told_on(write: Callable[[str], object]) -> Iterator[None]:
 
 
 def line(change: Change, at: datetime) -> str:
-    """A change in one line, with its local time. Pure."""
+    """Return a change as one line with its local time. Pure."""
     words = _call(change.call) if change.call else _missed(dict(change.missed_call or {}))
     text = f"{at:%H:%M:%S}  " + "  ".join(word for word in words if word)
-    # A contact's name must not steer the terminal.
+    # A contact's name must not contain control characters of the terminal.
     return "".join(character if character.isprintable() else " " for character in text)
 
 
 def _call(call: Call) -> list[str]:
-    how = [call.outcome, call.reason, f"{call.talk_seconds} s" if call.talk_seconds is not None else None]
+    details = [call.outcome, call.reason, f"{call.talk_seconds} s" if call.talk_seconds is not None else None]
     return [
         f"{call.state:<9}",
         f"{call.direction or '':<3}",
@@ -153,7 +157,7 @@ def _call(call: Call) -> list[str]:
         f"line {call.line.name or call.line.number}" if call.line else "",
         f"extension {call.extension}" if call.extension else "",
         f"employee {call.employee.name}" if call.employee and call.employee.name else "",
-        ", ".join(word for word in how if word),
+        ", ".join(word for word in details if word),
         f"tag {call.tag.type or call.tag.id}" if call.tag else "",
     ]
 

@@ -1,4 +1,4 @@
-"""One connection of the live channel."""
+"""One connection to the live channel."""
 
 import asyncio
 import json
@@ -16,33 +16,33 @@ if TYPE_CHECKING:
 
 __all__ = ["Link", "need_library", "open_link"]
 
-# API Gateway's messages are not longer.
+# The maximum of API Gateway.
 MAX_FRAME_BYTES = 128 * 1024
 
-Hear = Callable[["Call | Missed"], None]
+Apply = Callable[["Call | Missed"], None]
 Settle = Callable[[int], None]
 
 
 def need_library() -> None:
-    """Raises ImportError, which says what to install, if the library is not there."""
+    """Raise ImportError with the command to install if the library is missing."""
     try:
         import websockets.asyncio.client  # noqa: F401
     except ImportError as error:
         raise ImportError(
-            "the live channel needs the library websockets: pip install ./clients/hangtag_client"
+            "The live channel requires the library websockets: pip install ./clients/hangtag_client"
         ) from error
 
 
-async def open_link(url: str, board: Board, timing: Timing, hear: Hear, settle: Settle) -> "Link":
-    """Connect to the address that a ticket names.
+async def open_link(url: str, board: Board, timing: Timing, apply: Apply, settle: Settle) -> "Link":
+    """Connect to the address of a ticket.
 
-    Raises BadInputError for an address that is none, TryLaterError if nobody was let in; neither says the address,
-    since the ticket is in it.
+    Raises BadInputError for an invalid address, TryLaterError if the connection is rejected. The message does not
+    contain the address, which includes the ticket.
     """
     from websockets.asyncio.client import connect
     from websockets.exceptions import InvalidStatus, WebSocketException
 
-    # Whatever is heard over another connection from now on may be missing in what this one is sent first.
+    # Later messages of another connection can be missing from the first messages of this one.
     since = board.moment()
     try:
         socket = await connect(
@@ -54,31 +54,31 @@ async def open_link(url: str, board: Board, timing: Timing, hear: Hear, settle: 
             max_size=MAX_FRAME_BYTES,
             compression=None,
             user_agent_header="hangtag-live",
-            # As with all that goes out.
+            # Like all outgoing requests.
             proxy=None,
         )
     except InvalidStatus as error:
-        answer = error.response
-        if answer.status_code in (401, 403):
-            raise TryLaterError("the ticket was refused") from None
-        wanted = retry_after(answer.headers.get("Retry-After"))
-        raise TryLaterError(f"the live channel answered {answer.status_code}", wanted) from None
+        response = error.response
+        if response.status_code in (401, 403):
+            raise TryLaterError("the ticket was rejected") from None
+        seconds = retry_after(response.headers.get("Retry-After"))
+        raise TryLaterError(f"the live channel returned HTTP {response.status_code}", seconds) from None
     except (WebSocketException, OSError, UnicodeError) as error:
-        raise TryLaterError(f"the live channel did not answer ({type(error).__name__})") from None
-    return Link(socket, since, board, timing, hear, settle)
+        raise TryLaterError(f"the live channel did not respond ({type(error).__name__})") from None
+    return Link(socket, since, board, timing, apply, settle)
 
 
 class Link:
-    """A connection that stands: a task reads it, and pings, until it is over."""
+    """An open connection. A task reads it and sends pings until it ends."""
 
     def __init__(
-        self, socket: "ClientConnection", since: int, board: Board, timing: Timing, hear: Hear, settle: Settle
+        self, socket: "ClientConnection", since: int, board: Board, timing: Timing, apply: Apply, settle: Settle
     ) -> None:
         self._socket = socket
         self._since = since
         self._board = board
         self._timing = timing
-        self._hear = hear
+        self._apply = apply
         self._settle = settle
         loop = asyncio.get_running_loop()
         self._clock = loop.time
@@ -93,7 +93,7 @@ class Link:
 
     @property
     def stands(self) -> bool:
-        """Whether it is not over."""
+        """True while the connection is open."""
         return not self._task.done()
 
     @property
@@ -119,10 +119,10 @@ class Link:
             # Else the first answer is still to come, and knows nothing of what is heard from now on.
             self._since = self._board.moment()
         with suppress(ConnectionClosed):
-            await self._say("sync")
+            await self._send("sync")
 
     async def close(self) -> None:
-        """End it. What is on its way until the server has closed its side is still taken in."""
+        """Close the connection. Messages that arrive until the server has closed its side are still read."""
         self._leaving = True
         await self._socket.close()
         await asyncio.wait({self._task})
@@ -133,37 +133,37 @@ class Link:
         try:
             while True:
                 try:
-                    # Also when it is late: what has arrived already comes before any judgement.
-                    async with asyncio.timeout_at(self._patience()):
+                    # Even after the deadline, read frames that have already arrived.
+                    async with asyncio.timeout_at(self._deadline()):
                         frame = await self._socket.recv()
                 except TimeoutError:
                     if self._leaving:
                         continue
                     if self._pong_by is not None:
-                        # Nobody is there to take leave of.
+                        # The peer is gone, so a closing handshake is useless.
                         self._socket.transport.abort()
-                        return "a ping had no answer"
+                        return "a ping was not answered"
                     await self._ping()
                 else:
-                    self._take(frame)
+                    self._process(frame)
         except ConnectionClosed as closed:
-            return f"closed with {closed.rcvd.code}" if closed.rcvd else "cut off"
+            return f"closed with {closed.rcvd.code}" if closed.rcvd else "the connection was lost"
 
-    def _patience(self) -> float | None:
-        """When waiting for a frame ends, by the loop's clock."""
+    def _deadline(self) -> float | None:
+        """Return the deadline for the next frame, by the loop's clock."""
         if self._leaving:
-            # Closing has its own limit; a ping would wait for the end of it, and leave unread what comes until then.
+            # Closing has its own time limit. A ping would wait for it and leave frames unread.
             return None
         return self._ping_at if self._pong_by is None else self._pong_by
 
     async def _ping(self) -> None:
         at = self._clock()
         self._ping_at, self._pong_by = at + self._timing.ping_every, at + self._timing.pong_within
-        await self._say("ping")
+        await self._send("ping")
         if not self._synced:
-            await self._say("sync")
+            await self._send("sync")
 
-    def _take(self, frame: str | bytes) -> None:
+    def _process(self, frame: str | bytes) -> None:
         match read(frame):
             case Signal.PONG:
                 self._pong_by = None
@@ -171,12 +171,12 @@ class Link:
                 self._synced = True
                 self._settle(self._since)
                 self._note_synced()
-            case Call() | Missed() as said:
-                self._hear(said)
+            case Call() | Missed() as message:
+                self._apply(message)
 
     def _note_synced(self) -> None:
         if not self._first_synced.done():
             self._first_synced.set_result(None)
 
-    async def _say(self, word: str) -> None:
-        await self._socket.send(json.dumps({"type": word}))
+    async def _send(self, kind: str) -> None:
+        await self._socket.send(json.dumps({"type": kind}))

@@ -1,4 +1,4 @@
-"""Tickets: the API gives one to the employee's token, and it lets in one connection."""
+"""Tickets: the API issues one for an employee's token, and each opens one connection."""
 
 import asyncio
 import ipaddress
@@ -22,19 +22,19 @@ __all__ = ["ApiTickets", "TryLaterError", "check_api", "check_live", "retry_afte
 
 PATH = "/v1/live-tickets"
 TIMEOUT_SECONDS = 10.0
-MAX_ANSWER_BYTES = 64 * 1024
-# Who names a longer time means something else than a pause.
+MAX_RESPONSE_BYTES = 64 * 1024
+# Upper bound for Retry-After, in seconds.
 _LONGEST_RETRY_AFTER = 3600.0
-_LATER = (408, 425, 429)
-_REFUSED: dict[int, HangtagError] = {
-    401: UnauthorizedError("the token is not good, or not any more"),
-    403: ForbiddenError("the token's role may not listen: an employee's token is needed"),
-    409: ConflictError("the token is no employee's, so that no calls are its own"),
+_TEMPORARY_STATUSES = (408, 425, 429)
+_PERMANENT_ERRORS: dict[int, HangtagError] = {
+    401: UnauthorizedError("The token is invalid or has expired. Create another one."),
+    403: ForbiddenError("The token's role has no access to the live channel. Use an employee's token."),
+    409: ConflictError("The token does not belong to an employee. Use an employee's token."),
 }
 
 
 class TryLaterError(HangtagError):
-    """There is no ticket for now. `seconds` is how long the server wants to be left alone, None if it did not say."""
+    """A temporary failure. `seconds` is the pause that the server requests; None if it requests none."""
 
     def __init__(self, message: str, seconds: float | None = None) -> None:
         super().__init__(message)
@@ -42,23 +42,23 @@ class TryLaterError(HangtagError):
 
 
 class ApiTickets:
-    """Asks the API for tickets with a token. The constructor raises BadInputError for what can be neither."""
+    """Source of tickets for a token. The constructor raises BadInputError for an invalid address or token."""
 
     def __init__(self, api_url: str, token: str) -> None:
         self.url = check_api(api_url) + PATH
         if not token or not all("!" <= character <= "~" for character in token):
-            raise BadInputError("the token can't be one: it is empty, or has blanks or other strange characters")
+            raise BadInputError("The token is empty or contains blanks or other invalid characters. Copy it again.")
         self._token = token
 
     async def __call__(self) -> str:
-        """The address to connect to, once and within 30 seconds.
+        """Return the address to connect to, valid once and for 30 seconds.
 
-        Raises UnauthorizedError, ForbiddenError or ConflictError for a token that lets nobody in, BadInputError if this
-        is not the API's address, TryLaterError and UnreachableError for what may pass.
+        Raises UnauthorizedError, ForbiddenError or ConflictError for a token without access, BadInputError if this is
+        not the API's address, TryLaterError and UnreachableError for temporary errors.
         """
-        return _address(await _in_thread(self._ask))
+        return _address(await _in_thread(self._request))
 
-    def _ask(self) -> "HttpResponse":
+    def _request(self) -> "HttpResponse":
         from hangtag import outbound
 
         return outbound.send(
@@ -71,50 +71,50 @@ class ApiTickets:
             },
             body=b"{}",
             seconds=TIMEOUT_SECONDS,
-            max_bytes=MAX_ANSWER_BYTES,
+            max_bytes=MAX_RESPONSE_BYTES,
             plain=_is_here(self.url),
-            # The address is the program's own, not a tenant's: it may be in the office's network.
+            # The program chose the address, not a tenant, so a private network is allowed.
             allowed=lambda _: True,
         )
 
 
-def _address(answer: "HttpResponse") -> str:
-    """What the API's answer says. Pure."""
-    status = answer.status
-    if status in _REFUSED:
-        refused = _REFUSED[status]
-        raise type(refused)(refused.message)
-    if status >= 500 or status in _LATER:
-        raise TryLaterError(f"the API answered {status}", retry_after(answer.headers.get("retry-after")))
+def _address(response: "HttpResponse") -> str:
+    """Return the address in the API's response. Pure."""
+    status = response.status
+    if status in _PERMANENT_ERRORS:
+        error = _PERMANENT_ERRORS[status]
+        raise type(error)(error.message)
+    if status >= 500 or status in _TEMPORARY_STATUSES:
+        raise TryLaterError(f"the API returned HTTP {status}", retry_after(response.headers.get("retry-after")))
     try:
-        said = json.loads(answer.body) if 200 <= status < 300 else None
+        content = json.loads(response.body) if 200 <= status < 300 else None
     except (ValueError, RecursionError):
-        said = None
-    url = said.get("url") if isinstance(said, dict) else None
+        content = None
+    url = content.get("url") if isinstance(content, dict) else None
     if not isinstance(url, str):
-        raise BadInputError(f"no ticket was given (the answer was {status}): is this the API's address?")
+        raise BadInputError(f"The response contains no ticket (HTTP {status}). Check the address of the API.")
     return url
 
 
 def check_api(url: str) -> str:
-    """The API's address without a slash at its end. Raises BadInputError for one that a token must not go to."""
+    """Return the API's address without a trailing slash. Raises BadInputError if a token must not be sent to it."""
     parts = _parts(url)
     if parts not in (("https", False), ("https", True), ("http", True)):
-        raise BadInputError("the API's address must be like https://api.example (http only on this machine)")
+        raise BadInputError("Enter the API's address, such as https://api.example (http on this machine only).")
     if any(sign in url for sign in "?#@"):
-        raise BadInputError("the API's address must have no password, no query and no fragment")
+        raise BadInputError("Enter the API's address without a password, query or fragment.")
     return url.rstrip("/")
 
 
 def check_live(url: str) -> str:
-    """The address that a ticket names. Raises BadInputError for one that an employee's calls must not come from."""
+    """Return the address of a ticket. Raises BadInputError if the connection would not be encrypted."""
     if _parts(url) not in (("wss", False), ("wss", True), ("ws", True)):
-        raise BadInputError("the ticket's address must begin with wss:// (ws:// only on this machine)")
+        raise BadInputError("The ticket's address must begin with wss:// (ws:// on this machine only).")
     return url
 
 
 def _parts(url: str) -> tuple[str, bool] | None:
-    """The scheme, and whether the host is this machine; None for what is no address."""
+    """Return the scheme and whether the host is this machine; None for an invalid address."""
     try:
         parts = urlsplit(url)
         _ = parts.port
@@ -136,10 +136,10 @@ def _is_here(url: str) -> bool:
 
 
 def retry_after(value: str | None) -> float | None:
-    """The seconds that a Retry-After header asks for, at most an hour; None if it says nothing that can be read."""
+    """Return the seconds of a Retry-After header, at most an hour; None if it is missing or unreadable."""
     text = (value or "").strip()
     if text.isascii() and text.isdigit():
-        # More digits than a time has are not worth reading.
+        # Ten digits exceed any valid time.
         seconds = float(text[:10])
     else:
         try:
@@ -151,21 +151,21 @@ def retry_after(value: str | None) -> float | None:
 
 
 async def _in_thread(work: Callable[[], T]) -> T:
-    """What `work` returns or raises, in a thread of its own.
+    """Run `work` in a thread of its own and return its result.
 
-    Not asyncio.to_thread: at its end a program waits for those threads, so that Ctrl-C would seem to do nothing while
-    a name server is silent.
+    asyncio.to_thread is unsuitable: a program waits for its threads on exit, so Ctrl-C would hang while a name server
+    does not respond.
     """
-    done: Future[T] = Future()
-    done.set_running_or_notify_cancel()
+    future: Future[T] = Future()
+    future.set_running_or_notify_cancel()
 
     def run() -> None:
         try:
             result = work()
         except BaseException as error:
-            done.set_exception(error)
+            future.set_exception(error)
         else:
-            done.set_result(result)
+            future.set_result(result)
 
     threading.Thread(target=run, daemon=True, name="hangtag ticket").start()
-    return await asyncio.wrap_future(done)
+    return await asyncio.wrap_future(future)

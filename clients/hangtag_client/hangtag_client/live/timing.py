@@ -1,4 +1,4 @@
-"""How long the client waits for what. All in seconds."""
+"""Time limits and intervals of the client, in seconds."""
 
 from dataclasses import dataclass
 
@@ -7,10 +7,10 @@ __all__ = ["Timing"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
-    """The defaults fit API Gateway, which ends a connection after 10 silent minutes, and after 2 hours in any case.
+    """Defaults for API Gateway, which closes a connection after 10 idle minutes, and always after 2 hours.
 
-    A connection that stood for `lived` was a good one: the pauses between tries begin at `first_pause` again. They
-    double up to `longest_pause`; each is a random part of that, so that many clients do not come back at once.
+    After a connection that lasted `lived` seconds, pauses between attempts start at `first_pause` again. They double up
+    to `longest_pause`; each is a random part of that, so that many clients do not reconnect at once.
     """
 
     ping_every: float = 240.0

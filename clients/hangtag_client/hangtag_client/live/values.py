@@ -1,10 +1,10 @@
-"""What a program gets from the live channel, and how it is read. Pure.
+"""Values that a program receives from the live channel, and their parser. Pure.
 
-A newer server may say more: what is not known here stands in `body`, and a value of an unexpected kind is left out.
+A newer server can send more: unknown fields are in `body`, and a value of an unexpected type becomes None.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -13,13 +13,13 @@ from typing import Any, Literal
 
 __all__ = ["Call", "CallTag", "Change", "Line", "Missed", "Party", "Signal", "read"]
 
-# All other states, also those of a newer server, are those of a call that has a window.
+# A call in any other state, including those of a newer server, has a window.
 _CLOSED = frozenset({"taken", "gone", "ended"})
 _TAKEN_AWAY = frozenset({"taken", "gone"})
 
 
 class Signal(StrEnum):
-    """Messages that speak of the channel itself."""
+    """Messages about the channel itself."""
 
     SYNCED = "synced"
     PONG = "pong"
@@ -35,7 +35,7 @@ class Party:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """The office's number that the call came over. `color` is #rrggbb."""
+    """The office's number that the call used. `color` is #rrggbb."""
 
     number: str
     name: str | None
@@ -44,7 +44,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class CallTag:
-    """The tag that the call became. `type` is call or missed_call."""
+    """The tag written for the call. `type` is call or missed_call."""
 
     id: str
     type: str | None
@@ -54,9 +54,9 @@ class CallTag:
 class Call:
     """A call as the employee's window shows it. `seq` grows with each message of the call.
 
-    `state`: placing (a click is on its way to the PBX), ringing, answered, watching (others have a call with a contact
-    that the employee supervises), taken (another employee answered), gone (it is not the employee's any more), ended.
-    Times are in UTC. `body` is all that the server said.
+    `state`: placing (a click was sent to the PBX), ringing, answered, watching (a colleague talks to a contact that the
+    employee supervises), taken (another employee answered), gone (the call no longer belongs to the employee), ended.
+    Times are in UTC. `body` is the complete message.
     """
 
     id: str
@@ -81,18 +81,18 @@ class Call:
 
     @property
     def open(self) -> bool:
-        """Whether the call has a window."""
+        """True if the call has a window."""
         return self.state not in _CLOSED
 
     @property
     def taken_away(self) -> bool:
-        """Whether the window closes, though the call may go on."""
+        """True if the window closes while the call can continue."""
         return self.state in _TAKEN_AWAY
 
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """A missed call, as its message says it."""
+    """A missed call."""
 
     id: str
     body: Mapping[str, Any]
@@ -100,11 +100,11 @@ class Missed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One piece of news.
+    """One change.
 
-    call: `call` is how it stands now; an ended one keeps its window for as long as the program likes, and may change
-    once more, when its tag is there. gone: the window of `call` closes; its state is taken or gone. missed_call:
-    `missed_call` is the missed call as the API shows it, told once.
+    `kind` is call: `call` is the current state; an ended call can keep its window, and changes once more when its tag
+    is written. gone: the window of `call` closes; its state is taken or gone. missed_call: `missed_call` has the fields
+    of the API and is sent once.
     """
 
     kind: Literal["call", "missed_call", "gone"]
@@ -113,12 +113,12 @@ class Change:
 
 
 def read(frame: str | bytes) -> Call | Missed | Signal | None:
-    """What a frame says; None for what is unknown or can't be read."""
+    """Parse a frame. Return None if it is unknown or unreadable."""
     try:
-        said = json.loads(frame) if isinstance(frame, str) else None
+        message = json.loads(frame) if isinstance(frame, str) else None
     except (ValueError, RecursionError):
         return None
-    match said:
+    match message:
         case {"type": "call", "call": dict(body)}:
             return _call(body)
         case {"type": "missed_call", "missed_call": dict(body)}:
@@ -129,30 +129,10 @@ def read(frame: str | bytes) -> Call | Missed | Signal | None:
 
 
 def _call(body: dict[str, Any]) -> Call | None:
-    call_id, seq, state = _text(body.get("id")), _whole(body.get("seq")), _text(body.get("state"))
-    if not call_id or seq is None or not state:
+    fields = {name: parse(body.get(name)) for name, parse in _FIELDS.items()}
+    if not fields["id"] or fields["seq"] is None or not fields["state"]:
         return None
-    return Call(
-        id=call_id,
-        seq=seq,
-        state=state,
-        direction=_text(body.get("direction")),
-        number=_text(body.get("number")),
-        extension=_text(body.get("extension")),
-        line=_line(body.get("line")),
-        contact=_party(body.get("contact")),
-        employee=_party(body.get("employee")),
-        task_id=_text(body.get("task_id")),
-        clicked=body.get("clicked") is True,
-        reason=_text(body.get("reason")),
-        outcome=_text(body.get("outcome")),
-        started_at=_time(body.get("started_at")),
-        answered_at=_time(body.get("answered_at")),
-        ended_at=_time(body.get("ended_at")),
-        talk_seconds=_whole(body.get("talk_seconds")),
-        tag=_tag(body.get("tag")),
-        body=_frozen(body),
-    )
+    return Call(**fields, clicked=body.get("clicked") is True, body=_frozen(body))
 
 
 def _missed(body: dict[str, Any]) -> Missed | None:
@@ -160,25 +140,14 @@ def _missed(body: dict[str, Any]) -> Missed | None:
     return Missed(missed_id, _frozen(body)) if missed_id else None
 
 
-def _line(body: Any) -> Line | None:
-    match body:
-        case {"number": str(number)}:
-            return Line(number, _text(body.get("name")), _text(body.get("color")))
-    return None
+def _part(kind: type[Any], *names: str) -> Callable[[Any], Any]:
+    """Return a parser of an object: `kind` with these text fields, or None without the first of them."""
 
+    def parse(value: Any) -> Any:
+        texts = [_text(value.get(name)) for name in names] if isinstance(value, dict) else [None]
+        return None if texts[0] is None else kind(*texts)
 
-def _party(body: Any) -> Party | None:
-    match body:
-        case {"id": str(party_id)}:
-            return Party(party_id, _text(body.get("name")))
-    return None
-
-
-def _tag(body: Any) -> CallTag | None:
-    match body:
-        case {"id": str(tag_id)}:
-            return CallTag(tag_id, _text(body.get("type")))
-    return None
+    return parse
 
 
 def _text(value: object) -> str | None:
@@ -192,10 +161,21 @@ def _whole(value: object) -> int | None:
 def _time(value: object) -> datetime | None:
     try:
         at = datetime.fromisoformat(value) if isinstance(value, str) else None
-        # The year 1 with an offset has no UTC.
+        # A time in the year 1 with an offset can be out of range in UTC.
         return at and (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+
+
+# Parsers of the fields of `Call`. Each returns None for a value of an unexpected type.
+_FIELDS: Mapping[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(("id", "state", "direction", "number", "extension", "task_id", "reason", "outcome"), _text),
+    **dict.fromkeys(("seq", "talk_seconds"), _whole),
+    **dict.fromkeys(("started_at", "answered_at", "ended_at"), _time),
+    **dict.fromkeys(("contact", "employee"), _part(Party, "id", "name")),
+    "line": _part(Line, "number", "name", "color"),
+    "tag": _part(CallTag, "id", "type"),
+}
 
 
 def _frozen(value: Any) -> Any:

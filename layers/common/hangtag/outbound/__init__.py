@@ -1,10 +1,10 @@
-"""The only door to the internet: `send` for one request, `RateLimitedClient` for all that goes to a PBX.
+"""Outgoing HTTP: `send` for one request, `RateLimitedClient` for requests to a PBX.
 
-`address` says where a request may go, `http` sends it, `door` keeps a PBX's limits and tries again what is safe.
+`address` decides where a request can go, `http` sends it, `client` applies a PBX's rate limits and retries.
 """
 
 from hangtag.outbound.address import Address, Rule, check, check_url, is_public
-from hangtag.outbound.door import Limiter, RateLimitedClient, TokenStore, check_host
+from hangtag.outbound.client import Limiter, RateLimitedClient, TokenStore, check_host
 from hangtag.outbound.http import HttpResponse, send
 
 __all__ = [

@@ -1,29 +1,30 @@
-"""The interface of a provider: how its deliveries are verified and read, and what its PBX can be asked to do.
+"""The interface of a provider: the values it receives and returns, its errors, and the class `Provider`.
 
-A provider is a module with `verify` and `parse`, and with those of the other functions of `Provider`'s docstring that
-its PBX has; what it can do is read off from which of them are there (`hangtag.providers.registry.abilities`).
-
-Standard library only: it lies on the webhook's path. Values that hide nothing from their repr are named tuples, which a
-process makes ready in an eighth of the time of a dataclass.
+Standard library only, because the webhook imports this module. Values whose repr hides nothing are named tuples: a
+named tuple is created at import in an eighth of the time of a dataclass.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol, get_args
 
-from hangtag.domain.calls.event import CallEvent
+if TYPE_CHECKING:
+    from hangtag.domain.calls.event import CallEvent, PickUp
+    from hangtag.limits import Limit, Token
 
 __all__ = [
-    "PAUSE_SECONDS",
+    "CAPABILITIES",
     "Account",
+    "Capability",
     "Check",
     "Click",
     "ContactCard",
     "KnownExtension",
-    "Limit",
     "Media",
+    "NextStep",
+    "NotSupportedError",
     "OfficeLookups",
     "ParseResult",
     "PayloadError",
@@ -32,7 +33,6 @@ __all__ = [
     "Provider",
     "Response",
     "SignatureError",
-    "Token",
     "VerificationKeys",
     "WebhookRejectedError",
     "WebhookRequest",
@@ -40,16 +40,16 @@ __all__ = [
 ]
 
 
-# ------------------------------------------------------------------ what comes in
+# ------------------------------------------------------------------ webhook requests
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookRequest:
-    """A delivery as it came. Header names are in lower case; a header sent twice is joined by a comma.
+    """A webhook request as received. Header names are in lower case; values of a repeated header are joined by commas.
 
-    `arrived_at` is UTC. `path` has no token in it, `rest` is what follows the token ("events/call"). `url` is the
-    address that the PBX was given, query and token included: from the stack's configuration, never from a header.
-    `source_ip` is who opened the connection, as API Gateway saw it, never from a header; "" where it is not known.
+    `arrived_at` is UTC. `path` does not contain the token, `rest` is the part of the path after it ("events/call").
+    `url` is the address configured at the PBX, query and token included; it is built from the stack's configuration,
+    never from a header. `source_ip` is the peer address that API Gateway reports, never a header; "" if unknown.
     """
 
     method: str
@@ -65,9 +65,10 @@ class WebhookRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerificationKeys:
-    """What a delivery is verified with: by name, every value that is good now, the newest first (two in a rotation).
+    """Verification keys by name: every value that is currently valid, newest first (two during a rotation).
 
-    `hashes` holds SHA-256 in hexadecimal of the secrets that Hangtag made, `credentials` what the admin typed.
+    `hashes` holds SHA-256 digests, in hexadecimal, of the secrets that Hangtag generated; `credentials` holds the
+    values that the admin entered.
     """
 
     hashes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -75,7 +76,7 @@ class VerificationKeys:
 
 
 class WebhookResponse(NamedTuple):
-    """What the PBX is told."""
+    """The HTTP response to a webhook request."""
 
     status: int
     body: str = ""
@@ -84,14 +85,14 @@ class WebhookResponse(NamedTuple):
 
 
 class ContactCard(NamedTuple):
-    """What a PBX may learn of a caller: the name, and the short number of who is responsible."""
+    """The part of a contact that a PBX can receive: the name, and the extension of the supervisor."""
 
     name: str
     responsible: str | None
 
 
 class OfficeLookups(NamedTuple):
-    """What a provider may ask of the tenant's office. Each is one look-up, and may raise: answers fail open."""
+    """Lookups in the tenant's office. Each call is one read and can raise; the webhook then responds without it."""
 
     contact: Callable[[str], ContactCard | None]
     credentials: Callable[[], Mapping[str, str]]
@@ -102,20 +103,20 @@ _OK = WebhookResponse(200)
 
 @dataclass(frozen=True, slots=True)
 class ParseResult:
-    """A delivery understood: the events to keep, and the reply once they are kept.
+    """A parsed webhook request: the events to append, and the response to send once they are stored.
 
-    `respond`, if set, makes the reply from the tenant's office instead. `unknown`: it is of a kind that this version
-    does not know; it is kept for the admin to see.
+    `respond`, if set, builds the response from the tenant's office instead. `unknown` marks an event type that this
+    version does not support; the request is logged for the admin.
     """
 
-    events: tuple[CallEvent, ...] = ()
+    events: "tuple[CallEvent, ...]" = ()
     reply: WebhookResponse = _OK
     respond: Callable[[OfficeLookups], WebhookResponse] | None = None
     unknown: bool = False
 
 
 class WebhookRejectedError(Exception):
-    """A delivery refused. `reason` is for the tenant's admin, and holds nothing of the delivery's values."""
+    """A rejected webhook request. `reason` is shown to the tenant's admin; it contains no value of the request."""
 
     status = 400
     title = "Bad Request"
@@ -128,71 +129,25 @@ class WebhookRejectedError(Exception):
 
 
 class SignatureError(WebhookRejectedError):
-    """It is not from who it says: no signature, a wrong one, an old one."""
+    """A missing, wrong or expired signature."""
 
     status = 401
     title = "Unauthorized"
 
 
 class PayloadError(WebhookRejectedError):
-    """It can't be read: no form, no JSON, a field missing or out of bounds."""
+    """An unreadable body: not a form, not JSON, a field missing or out of bounds."""
 
 
-class Provider(Protocol):
-    """A provider's module.
-
-    Besides `verify` and `parse` it may have any of these; what its PBX lacks, it leaves out:
-
-    * `handshake(request: WebhookRequest) -> Reply | None` answers what a PBX asks of an address before it uses it;
-      nothing is verified before. None: it is no handshake.
-    * `originate(account: Account, click: Click, door: Door) -> Placed` rings the employee, then the contact.
-    * `PICK_UP: str` with it: how events tell that the employee picked up, `told` or `accepted`, as
-      `hangtag.domain.calls.classify.PickUp` says; left out where they don't.
-    * `ORIGINATES_WITH: tuple[str, ...]`, the credentials without which it can't originate.
-    * `pending(request: WebhookRequest) -> Pending | None` and `connect(account: Account, step: Pending, door: Door) ->
-      Placed`, of a PBX that calls the contact only when it is told that the employee picked up: what a verified
-      delivery asks to be done next (`Pending` is the module's own dataclass, of texts), and the doing of it. Doubles
-      must do no harm.
-    * `recording(account: Account, reference: str, door: Door) -> Media` says where to fetch what an event named.
-    * `RECORDING_AFTER: float` with it or without: so many seconds after it was named a recording can be fetched.
-    * `MEDIA_HOSTS: tuple[str, ...]`, the domains that recordings are fetched from; left out where they may be anywhere.
-    * `history(account: Account, since: datetime, until: datetime, door: Door) -> Iterator[CallEvent]` tells the calls
-      that began in that time (UTC), as events that the fold joins with those of the webhook: the same call ids and
-      legs.
-    * `extensions(account: Account, door: Door) -> tuple[KnownExtension, ...]` lists those that the PBX knows.
-    * `ping(account: Account, door: Door) -> Finding` asks the PBX whether it is there and knows us, changing nothing.
-    * `set_up(account: Account, secrets: Mapping[str, str], door: Door) -> Finding` tells the PBX the webhook's
-      address (`account.webhook_url`) and the secrets that were made for it.
-    * `look_after(account: Account, door: Door) -> Finding`, of a PBX that stops posting of its own accord unless it is
-      told to go on: sees to it that it still posts to `account.webhook_url`, renewing or making anew what `set_up`
-      made. Asked each quarter of an hour; where all is well it changes nothing.
-    * `LIMITS: Mapping[str, Limit]`, the PBX's own limits by the name that is given to `door.send`.
-    * `HOSTS: tuple[str, ...]`, the domains that its REST API lives on; empty where the admin types an address.
-
-    All but the first raise what `PbxClient` raises, and BadInputError if the PBX refuses, in words for the admin.
-    """
-
-    def verify(self, request: WebhookRequest, trust: VerificationKeys) -> None:
-        """Raises UnverifiedError, or UnreadableError if it can't even be seen whether it is genuine; nothing else."""
-        ...
-
-    def parse(self, request: WebhookRequest, settings: Mapping[str, Any]) -> ParseResult:
-        """What a delivery says, without verifying; `settings` are the integration's. Raises only UnreadableError.
-
-        It must not depend on secrets: a kept delivery, whose secrets are masked, is parsed again.
-        """
-        ...
-
-
-# ------------------------------------------------------------------ what goes out
+# ------------------------------------------------------------------ requests to the PBX
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """The tenant's account at a PBX. `provider` is the key, which tells presets of one module apart.
+    """The tenant's account at a PBX. `provider` is the integration's key, which distinguishes presets of one class.
 
-    `country` (ISO 3166, two letters) and `time_zone` (IANA) are the tenant's. `webhook_url` is "" where it is not
-    known: it is kept only for providers that must name it with every call that they place.
+    `country` (ISO 3166, two letters) and `time_zone` (IANA) are the tenant's. `webhook_url` is "" if unknown: it is
+    stored only for providers that send it with every call they place.
     """
 
     provider: str
@@ -205,10 +160,10 @@ class Account:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Click:
-    """A call to place: ring `extension`, then `number`, written as this PBX wants it.
+    """A call to place: ring `extension`, then `number`, written in the format of this PBX.
 
-    `line` is the own external number to show, if one was chosen. `reference` is ours, of at most 64 letters, digits
-    and dashes, the same if the same click is tried again.
+    `line` is the tenant's own number to show, if one was chosen. `reference` is Hangtag's id of the click: at most 64
+    letters, digits and dashes, and equal for every attempt of one click.
     """
 
     extension: str
@@ -218,52 +173,40 @@ class Click:
 
 
 class PlacedCall(NamedTuple):
-    """A call that a PBX took on. `call_id` is the one that its events will have; None where it does not say."""
+    """A call that a PBX accepted. `call_id` is the id in its events; None if the response does not contain one."""
 
     call_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """Where a recording is to be fetched, with what headers; they go to the first hop only."""
+    """The URL of a recording and the headers to send. The headers go to the first hop only."""
 
     url: str = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 class KnownExtension(NamedTuple):
-    """An extension that a PBX knows, and whose it is there."""
+    """An extension that a PBX lists, and the name of its user there."""
 
     extension: str
     name: str = ""
 
 
 class Check(NamedTuple):
-    """What was looked at, whether it is as it should be, and how it is, in words for the tenant's admin."""
+    """The result of one check: its name, whether it passed, and a sentence for the tenant's admin."""
 
     what: str
     ok: bool
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """So many requests in any so many seconds."""
-
-    count: int
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """An access token that a PBX gave, and for how many seconds it is good."""
-
-    value: str = field(repr=False)
-    seconds: float
+class NotSupportedError(Exception):
+    """The PBX lacks this capability. Check `Provider.capabilities` before the call."""
 
 
 class Response(Protocol):
-    """What a PBX answered. Header names are in lower case."""
+    """A response of a PBX. Header names are in lower case."""
 
     @property
     def status(self) -> int:
@@ -277,16 +220,12 @@ class Response(Protocol):
 
     @property
     def body(self) -> bytes:
-        """The body, unpacked."""
+        """The body, decompressed."""
         ...
 
 
-# How long a PBX is left alone that asks to slow down and does not say for how long.
-PAUSE_SECONDS = 10
-
-
 class PbxClient(Protocol):
-    """The way out to one integration's PBX. It keeps the PBX's limits, and tries again what is safe."""
+    """HTTP client for one integration's PBX. It respects the PBX's rate limits and retries safe requests."""
 
     def send(
         self,
@@ -298,22 +237,118 @@ class PbxClient(Protocol):
         limit: str = "",
         safe: bool | None = None,
     ) -> Response:
-        """One request, answered with any status but 429.
+        """Send one request and return its response, with any status except 429.
 
-        `limit` names one of the module's LIMITS. `safe`: it may be sent again after no answer or a 5xx (None: if it
-        is a GET). Raises BadInputError (the address is not allowed), UnreachableError (no answer), TooManyError (a
-        limit, the PBX's own included, leaves no time).
+        `limit` names one of the provider's `limits`. `safe` allows a retry after a timeout or a 5xx (None: GET only).
+        Raises BadInputError (forbidden address), UnreachableError (no response), TooManyError (rate limit, the PBX's
+        own included).
         """
         ...
 
-    def token(self, name: str, ask: Callable[[], Token]) -> str:
-        """The PBX's access token of that name, kept for all functions until shortly before it ends; else `ask`."""
+    def token(self, name: str, ask: "Callable[[], Token]") -> str:
+        """Return the stored access token of that name, or request a new one with `ask` shortly before it expires."""
         ...
 
     def forget(self, name: str) -> None:
-        """A token that the PBX refuses is not used again."""
+        """Delete a token that the PBX rejected."""
         ...
 
     def hold(self, limit: str, seconds: float) -> None:
-        """Let nobody ask under that one of LIMITS, or at all ("") for so long. After a 429 the door does it itself."""
+        """Block requests of one of `limits`, or all requests (""), for `seconds`. A 429 response does so itself."""
         ...
+
+
+# ------------------------------------------------------------------ the provider
+
+# The data for `connect`, written to a queue as JSON.
+NextStep = Mapping[str, str]
+Capability = Literal["originate", "recording", "history", "extensions", "ping", "setup", "renew_subscription"]
+CAPABILITIES: tuple[Capability, ...] = get_args(Capability)
+
+
+class Provider:
+    """One PBX. Each package in `hangtag.providers` defines one subclass; a capability is an overridden method.
+
+    Methods that send requests raise what `PbxClient` raises, and BadInputError with a message for the admin if the PBX
+    rejects the request.
+    """
+
+    # The name of the package; `aliases` are the keys of presets of the same class.
+    key: ClassVar[str]
+    aliases: ClassVar[tuple[str, ...]] = ()
+    # Domains of the REST API; empty if the admin enters its address, or if the PBX has none.
+    hosts: ClassVar[tuple[str, ...]] = ()
+    # Domains of the recordings; empty if recordings can be anywhere.
+    media_hosts: ClassVar[tuple[str, ...]] = ()
+    # The PBX's own rate limits, by the name passed to `PbxClient.send`; "" is the limit of all requests together.
+    limits: "ClassVar[Mapping[str, Limit]]" = MappingProxyType({})
+    # The time between the event that names a recording and the moment it can be downloaded.
+    recording_delay: ClassVar[timedelta] = timedelta(seconds=5)
+    # Optional credentials that `originate` needs.
+    originate_credentials: ClassVar[tuple[str, ...]] = ()
+    # The way events of a click-to-call show that the employee picked up; None if they do not.
+    pick_up: "ClassVar[PickUp | None]" = None
+
+    def handshake(self, request: WebhookRequest) -> WebhookResponse | None:
+        """Return the response to a request that checks a new webhook address, before verification; else None."""
+        return None
+
+    def verify(self, request: WebhookRequest, keys: VerificationKeys) -> None:
+        """Raise SignatureError unless the request is genuine, PayloadError if its signature cannot be located."""
+        raise NotImplementedError
+
+    def parse(self, request: WebhookRequest, settings: Mapping[str, Any]) -> ParseResult:
+        """Return the events of a request, without verification. `settings` are the integration's.
+
+        Secrets must not matter: a logged request, whose secrets are masked, is parsed again. Raises PayloadError.
+        """
+        raise NotImplementedError
+
+    def next_step(self, request: WebhookRequest) -> NextStep | None:
+        """Return the step of a click that a verified request triggers, such as the call to the contact; else None."""
+        return None
+
+    def connect(self, account: Account, step: NextStep, client: PbxClient) -> PlacedCall:
+        """Perform a step that `next_step` returned. A repetition must be harmless."""
+        raise NotSupportedError
+
+    def originate(self, account: Account, click: Click, client: PbxClient) -> PlacedCall:
+        """Ring the employee, then the contact."""
+        raise NotSupportedError
+
+    def recording(self, account: Account, reference: str, client: PbxClient) -> Media:
+        """Return the address of the recording that an event named."""
+        raise NotSupportedError
+
+    def history(self, account: Account, since: datetime, until: datetime, client: PbxClient) -> "Iterator[CallEvent]":
+        """Yield the events of calls that began in that period (UTC), with the call ids and legs of the webhook."""
+        raise NotSupportedError
+
+    def extensions(self, account: Account, client: PbxClient) -> tuple[KnownExtension, ...]:
+        """Return the extensions of the PBX."""
+        raise NotSupportedError
+
+    def ping(self, account: Account, client: PbxClient) -> Check:
+        """Check the connection and the credentials without changing anything."""
+        raise NotSupportedError
+
+    def setup(self, account: Account, secrets: Mapping[str, str], client: PbxClient) -> Check:
+        """Enter the webhook's address (`account.webhook_url`) and the generated `secrets` at the PBX."""
+        raise NotSupportedError
+
+    def renew_subscription(self, account: Account, client: PbxClient) -> Check:
+        """Keep a webhook subscription that would expire pointing at `account.webhook_url`, creating it if needed.
+
+        Called every 15 minutes; changes nothing if the subscription is active.
+        """
+        raise NotSupportedError
+
+    @classmethod
+    def capabilities(cls) -> tuple[Capability, ...]:
+        """Return the names of the overridden methods, in the order of `CAPABILITIES`."""
+        return tuple(name for name in CAPABILITIES if cls.supports(name))
+
+    @classmethod
+    def supports(cls, method: str) -> bool:
+        """Return whether the class overrides a method of `Provider`."""
+        return getattr(cls, method) is not getattr(Provider, method)

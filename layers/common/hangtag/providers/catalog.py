@@ -1,24 +1,24 @@
-"""All providers as the admin API and the docs see them.
+"""All providers as the admin API and the docs show them.
 
-Apart from the providers' modules because it loads pydantic, which the webhook must not.
+Imports pydantic, so that the webhook must not import this module.
 """
 
 import importlib
 from functools import lru_cache
 
-from hangtag.providers.forms.base import ProviderInfo
-from hangtag.providers.registry import PROVIDERS
+from hangtag.providers import all_keys, provider_keys
+from hangtag.providers.forms import ProviderInfo
 
 __all__ = ["ProviderInfo", "catalog"]
 
 
 @lru_cache(maxsize=1)
 def catalog() -> tuple[ProviderInfo, ...]:
-    """All providers, in the order in which they are shown."""
-    infos = {info.key: info for module in dict.fromkeys(PROVIDERS.values()) for info in _infos(module)}
-    return tuple(infos[key] for key in PROVIDERS)
+    """Return all providers in the order of `hangtag.providers.all_keys`."""
+    infos = {info.key: info for key in provider_keys() for info in _infos(key)}
+    return tuple(infos[key] for key in all_keys())
 
 
-def _infos(module: str) -> tuple[ProviderInfo, ...]:
-    found: tuple[ProviderInfo, ...] = importlib.import_module(f"hangtag.providers.forms.{module}").INFOS
-    return found
+def _infos(key: str) -> tuple[ProviderInfo, ...]:
+    infos: tuple[ProviderInfo, ...] = importlib.import_module(f"hangtag.providers.{key}.form").INFOS
+    return infos

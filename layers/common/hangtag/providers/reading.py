@@ -1,11 +1,11 @@
-"""What the providers' modules share: forms, JSON, times and numbers as PBXs write them, each with clear bounds.
+"""Readers that the providers share: forms, JSON, times and numbers as PBXs write them, each with an upper bound.
 
-Everything raises UnreadableError and nothing else; its reason names a field, and never repeats a value.
+Every function raises PayloadError only. Its reason names a field and never repeats a value.
 """
 
 import hmac
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LIST_SEPARATOR",
     "MAX_CLOCK_SKEW",
-    "believed",
+    "UNANSWERED",
     "flag",
     "form",
     "is_json",
@@ -32,6 +32,8 @@ __all__ = [
     "moment",
     "need",
     "outcome",
+    "outcome_of",
+    "plausible",
     "query",
     "same",
     "text",
@@ -41,14 +43,16 @@ __all__ = [
 ]
 
 MAX_FIELDS = 200
-# What parts the values of a parameter that is a list, as PHP writes one: its name ends with [], and is given again.
+# Joins the values of a list parameter in PHP style: its name ends with [] and is repeated.
 LIST_SEPARATOR = "\n"
-# A provider's clock that is off by more is not believed.
+# Times of a PBX are ignored if its clock is off by more.
 MAX_CLOCK_SKEW = timedelta(days=2)
-# No number, name or id that a PBX means to send is longer.
+# Longer than any number, name or id that a PBX sends.
 MAX_TEXT = 512
-# So much is told of what a PBX says in words.
+# Upper bound for a PBX's own message in an error shown to an admin.
 MAX_WORDS = 200
+# Every outcome but success.
+UNANSWERED = frozenset(Outcome) - {Outcome.SUCCESS}
 _CHARSETS = {"windows-1251": "cp1251", "cp1251": "cp1251"}
 
 
@@ -56,38 +60,38 @@ _CHARSETS = {"windows-1251": "cp1251", "cp1251": "cp1251"}
 
 
 def is_json(request: WebhookRequest) -> bool:
-    """Whether the body is declared as JSON."""
+    """Return whether the content type is JSON."""
     return "json" in request.headers.get("content-type", "").lower()
 
 
 def form(request: WebhookRequest, limits: Mapping[str, int] | None = None, most: int = MAX_FIELDS) -> dict[str, str]:
-    """The body's fields, each at most once; a list's values are one field.
+    """Return the form's fields. A repeated field is an error, except in a list (`name[]`), whose values are joined.
 
-    `limits` are the most characters of a field, `most` the most fields.
+    `limits` are the maximum characters per field, `most` the maximum number of fields.
     """
     if is_json(request):
-        raise PayloadError("the body must be form-encoded, not JSON")
-    return _pairs(_decoded(request), "the body is no form in UTF-8", limits or {}, most)
+        raise PayloadError("The body must be a form, not JSON.")
+    return _pairs(_decoded(request), "The body is not a form in UTF-8.", limits or {}, most)
 
 
 def query(request: WebhookRequest, limits: Mapping[str, int] | None = None) -> dict[str, str]:
-    """The fields of the address, each at most once."""
-    return _pairs(request.query, "the address's query can't be read", limits or {}, MAX_FIELDS)
+    """Return the fields of the query string. A repeated field is an error."""
+    return _pairs(request.query, "The query string is not readable.", limits or {}, MAX_FIELDS)
 
 
 def json_object(request: WebhookRequest) -> dict[str, Any]:
-    """The body as one JSON object; no name in it is given twice, and no number is infinite."""
+    """Return the body as a JSON object. A repeated name, NaN or an infinite number is an error."""
     try:
-        said = json.loads(_decoded(request), object_pairs_hook=_once, parse_constant=_no_constant)
+        payload = json.loads(_decoded(request), object_pairs_hook=_unique, parse_constant=_no_constant)
     except (ValueError, RecursionError):
-        raise PayloadError("the body is no JSON") from None
-    if not isinstance(said, dict):
-        raise PayloadError("the body is no JSON object")
-    return said
+        raise PayloadError("The body is not JSON.") from None
+    if not isinstance(payload, dict):
+        raise PayloadError("The body is not a JSON object.")
+    return payload
 
 
 def json_of(body: bytes | str) -> Any:
-    """What a PBX's answer says as JSON; None if it is none."""
+    """Return a response's body as JSON, or None if it is not JSON."""
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
@@ -99,16 +103,16 @@ def _decoded(request: WebhookRequest) -> str:
     try:
         return request.body.decode(_CHARSETS.get(declared, "utf-8-sig"))
     except ValueError:
-        raise PayloadError("the body is not in UTF-8") from None
+        raise PayloadError("The body is not in UTF-8.") from None
 
 
-def _pairs(encoded: str, otherwise: str, limits: Mapping[str, int], most: int) -> dict[str, str]:
+def _pairs(encoded: str, message: str, limits: Mapping[str, int], most: int) -> dict[str, str]:
     if _has_broken_escape(encoded):
-        raise PayloadError("the form encoding is broken")
+        raise PayloadError("The form encoding is broken.")
     try:
         pairs = parse_qsl(encoded, keep_blank_values=True, errors="strict", max_num_fields=most)
     except ValueError:
-        raise PayloadError(otherwise) from None
+        raise PayloadError(message) from None
     fields: dict[str, str] = {}
     for name, value in pairs:
         if name not in fields:
@@ -116,28 +120,28 @@ def _pairs(encoded: str, otherwise: str, limits: Mapping[str, int], most: int) -
         elif name.endswith("[]"):
             fields[name] += LIST_SEPARATOR + value
         else:
-            raise PayloadError("a parameter is given twice")
+            raise PayloadError("A parameter is given twice.")
     if any("\0" in name or "\0" in value for name, value in pairs):
-        raise PayloadError("a parameter holds a NUL")
+        raise PayloadError("A parameter holds a NUL.")
     for name, limit in limits.items():
         if len(fields.get(name, "")) > limit:
-            raise PayloadError(f"{name} is longer than {limit} characters")
+            raise PayloadError(f"Field {name} is longer than {limit} characters.")
     return fields
 
 
 def _has_broken_escape(encoded: str) -> bool:
-    """A percent sign that two hexadecimal digits do not follow; the parser would let it pass."""
+    """Return whether a percent sign lacks its two hexadecimal digits, which `parse_qsl` accepts."""
     for piece in encoded.split("%")[1:]:
         if len(piece) < 2 or any(c not in "0123456789abcdefABCDEF" for c in piece[:2]):
             return True
     return False
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) != len(pairs):
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
         raise ValueError
-    return made
+    return fields
 
 
 def _no_constant(_: str) -> None:
@@ -148,48 +152,48 @@ def _no_constant(_: str) -> None:
 
 
 def text(fields: Mapping[str, Any], name: str, limit: int = MAX_TEXT) -> str:
-    """A field as text without spaces around it: "" if it is absent or null; a whole number counts as its digits."""
+    """Return a field as stripped text: "" if it is missing or null; an integer becomes its digits."""
     value = fields.get(name)
     if value is None:
         return ""
     if isinstance(value, bool) or not isinstance(value, str | int):
-        raise PayloadError(f"{name} is no text")
+        raise PayloadError(f"Field {name} is not text.")
     try:
-        said = str(value).strip()
+        stripped = str(value).strip()
     except ValueError:
-        raise PayloadError(f"{name} is too long a number") from None
-    if len(said) > limit or "\0" in said:
-        raise PayloadError(f"{name} is longer than {limit} characters, or holds a NUL")
-    return said
+        raise PayloadError(f"Field {name} is too long a number.") from None
+    if len(stripped) > limit or "\0" in stripped:
+        raise PayloadError(f"Field {name} is longer than {limit} characters, or holds a NUL.")
+    return stripped
 
 
 def need(fields: Mapping[str, Any], name: str, limit: int = MAX_TEXT) -> str:
-    """The same of a field that must be there, and not empty."""
-    said = text(fields, name, limit)
-    if not said:
-        raise PayloadError(f"{name} is missing")
-    return said
+    """Return a field as `text` does. Raises PayloadError if it is missing or empty."""
+    value = text(fields, name, limit)
+    if not value:
+        raise PayloadError(f"Field {name} is missing.")
+    return value
 
 
 def whole(fields: Mapping[str, Any], name: str) -> int | None:
-    """A whole number of at most ten digits; None if it is absent or empty."""
-    said = text(fields, name)
-    if not said:
+    """Return an integer of at most ten digits, or None if the field is missing or empty."""
+    value = text(fields, name)
+    if not value:
         return None
-    if not (said.isascii() and said.isdigit() and len(said) <= 10):
-        raise PayloadError(f"{name} is no whole number")
-    return int(said)
+    if not (value.isascii() and value.isdigit() and len(value) <= 10):
+        raise PayloadError(f"Field {name} is not a whole number.")
+    return int(value)
 
 
 def flag(fields: Mapping[str, Any], name: str) -> bool:
-    """A yes in one of the ways in which PBXs say it."""
+    """Return whether a field is true, 1, "true" or "yes"."""
     value = fields.get(name)
     if isinstance(value, bool):
         return value
     return text(fields, name).lower() in ("1", "true", "yes")
 
 
-# Statuses are compared in lower case and without separators. "notavaliable" is sent by a client in the field.
+# Keys are lower case without separators. One client in use sends "notavaliable".
 _OUTCOMES = {
     "success": Outcome.SUCCESS,
     "answer": Outcome.SUCCESS,
@@ -209,55 +213,70 @@ _OUTCOMES = {
 
 
 def outcome(status: str, direction: Direction | None = None) -> Outcome | None:
-    """A status in words, read leniently: no status says nothing, and an unknown one is a failure.
+    """Return the outcome of a status in words: None if it is empty, FAILED if it is unknown.
 
-    An incoming call that nobody answered is missed, whichever word the PBX has for it.
+    An incoming call without an answer is missed.
     """
     word = "".join(character for character in status.lower() if character.isalpha())
+    return outcome_of(_OUTCOMES, word, direction, missed=(Outcome.NO_ANSWER,))
+
+
+def outcome_of(
+    table: Mapping[str, Outcome],
+    word: str,
+    direction: Direction | None,
+    *,
+    unknown: Outcome = Outcome.FAILED,
+    missed: Container[Outcome] = UNANSWERED,
+) -> Outcome | None:
+    """Return the outcome of a PBX's word: None if it is empty, `unknown` if the table lacks it.
+
+    An incoming call that nobody answered is missed: an outcome in `missed` becomes MISSED if the call is incoming.
+    """
     if not word:
         return None
-    found = _OUTCOMES.get(word, Outcome.FAILED)
-    return Outcome.MISSED if found is Outcome.NO_ANSWER and direction is Direction.IN else found
+    result = table.get(word, unknown)
+    return Outcome.MISSED if direction is Direction.IN and result in missed else result
 
 
-def words(said: object, secret: str = "") -> str:
-    """A PBX's own words for an admin, on one line: without the secret, and without digits, which may be a number."""
-    known = str(said or "")
-    known = known.replace(secret, "***") if secret else known
-    kept = "".join("" if c.isdigit() else c if c.isprintable() else " " for c in known)
-    return " ".join(kept.split())[:MAX_WORDS]
+def words(message: object, secret: str = "") -> str:
+    """Return a PBX's own message for an admin: one line, without the secret, and without digits (a phone number)."""
+    line = str(message or "")
+    line = line.replace(secret, "***") if secret else line
+    line = "".join("" if c.isdigit() else c if c.isprintable() else " " for c in line)
+    return " ".join(line.split())[:MAX_WORDS]
 
 
 # ------------------------------------------------------------------ times
 
 
-def moment(said: str, zone_of_clock: "ZoneInfo | None" = None) -> datetime | None:
-    """A time as PBXs write it, in UTC; None if it can't be read, or has no zone and none is given.
+def moment(value: str, clock: "ZoneInfo | None" = None) -> datetime | None:
+    """Return a time in UTC; None if it is unreadable, or has no zone and `clock`, the PBX's zone, is None.
 
-    ISO 8601, YYYYmmddTHHMMSSZ, "YYYY-MM-DD HH:MM:SS", RFC 2822, seconds or milliseconds since 1970.
+    Reads ISO 8601, YYYYmmddTHHMMSSZ, "YYYY-MM-DD HH:MM:SS", RFC 2822, and seconds or milliseconds since 1970.
     """
     try:
-        if said.isascii() and said.isdigit() and len(said) in (9, 10, 12, 13):
-            return datetime.fromtimestamp(int(said) / (1000 if len(said) > 10 else 1), UTC)
-        read = parsedate_to_datetime(said) if "," in said else datetime.fromisoformat(said)
-        if read.tzinfo is None:
-            if zone_of_clock is None:
+        if value.isascii() and value.isdigit() and len(value) in (9, 10, 12, 13):
+            return datetime.fromtimestamp(int(value) / (1000 if len(value) > 10 else 1), UTC)
+        result = parsedate_to_datetime(value) if "," in value else datetime.fromisoformat(value)
+        if result.tzinfo is None:
+            if clock is None:
                 return None
-            read = read.replace(tzinfo=zone_of_clock)
-        return read.astimezone(UTC)
+            result = result.replace(tzinfo=clock)
+        return result.astimezone(UTC)
     except (ValueError, OverflowError, OSError, TypeError):
         return None
 
 
-def believed(said: datetime | None, arrived_at: datetime) -> datetime | None:
-    """A provider's time, unless its clock is off by more than two days."""
-    return said if said is not None and abs(arrived_at - said) <= MAX_CLOCK_SKEW else None
+def plausible(at: datetime | None, arrived_at: datetime) -> datetime | None:
+    """Return a PBX's time, or None if its clock is off by more than two days."""
+    return at if at is not None and abs(arrived_at - at) <= MAX_CLOCK_SKEW else None
 
 
 @lru_cache(maxsize=256)
 def zone(name: str) -> "ZoneInfo | None":
-    """The time zone of that IANA name; None if there is none."""
-    # Few PBXs need it, and all would pay for it at the start.
+    """Return the time zone of an IANA name, or None if it is unknown."""
+    # Few PBXs need it, and its import is slow.
     from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
     try:
@@ -269,18 +288,18 @@ def zone(name: str) -> "ZoneInfo | None":
 # ------------------------------------------------------------------ secrets
 
 
-def is_one_of(given: str, hashes: Iterable[str]) -> bool:
-    """Whether a secret has one of these hashes; the time does not tell which."""
-    found = False
+def is_one_of(secret: str, hashes: Iterable[str]) -> bool:
+    """Return whether a secret has one of these hashes, in constant time."""
+    match = False
     for expected in hashes:
-        found |= secrets_match(given, expected)
-    return found
+        match |= secrets_match(secret, expected)
+    return match
 
 
-def same(given: str, expected: Iterable[str]) -> bool:
-    """Whether a text, a signature say, is one of the expected ones; the time does not tell which."""
-    raw = given.encode("utf-8", "surrogatepass")
-    found = False
-    for one in expected:
-        found |= hmac.compare_digest(raw, one.encode("utf-8", "surrogatepass"))
-    return found
+def same(value: str, candidates: Iterable[str]) -> bool:
+    """Return whether a text, such as a signature, equals one of the candidates, in constant time."""
+    raw = value.encode("utf-8", "surrogatepass")
+    match = False
+    for candidate in candidates:
+        match |= hmac.compare_digest(raw, candidate.encode("utf-8", "surrogatepass"))
+    return match

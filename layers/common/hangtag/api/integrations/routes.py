@@ -14,7 +14,7 @@ from hangtag.api.kernel.models import Limit, PageModel, is_id
 from hangtag.api.kernel.paging import children, found_id
 from hangtag.api.kernel.service import Routes
 from hangtag.errors import BadInputError, FieldError
-from hangtag.providers import optional
+from hangtag.providers import load
 from hangtag.services.integrations import reconciliation
 from hangtag.services.webhooks.replay import replay
 from hangtag.store.calls.events import Source
@@ -195,7 +195,7 @@ def post_recover(integration_id: str, recover: api.StartReconciliationRequest) -
 def _detail(found: integrations.Integration) -> api.IntegrationDetail:
     last = diagnostics.last_delivery_at(routes.tenant_id, found.id)
     stands = compared.load(routes.tenant_id, found.id)
-    has_history = optional(found.provider, "history") is not None
+    has_history = load(found.provider).supports("history")
     shown = {
         "last_delivery_at": last,
         "history": _history(stands) if has_history else None,

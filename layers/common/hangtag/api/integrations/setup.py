@@ -22,9 +22,9 @@ from hangtag.api.kernel.models import MAX_SETTINGS_BYTES
 from hangtag.api.kernel.problem import validation_fields
 from hangtag.errors import BadInputError, FieldError
 from hangtag.outbound import check_host
-from hangtag.providers import capabilities
+from hangtag.providers import load
 from hangtag.providers.catalog import ProviderInfo, catalog
-from hangtag.providers.forms.base import ApiSettings
+from hangtag.providers.forms import ApiSettings
 from hangtag.services.integrations.client import hosts, open_pbx, said, webhook_url
 from hangtag.store.integrations import integrations
 from hangtag.store.integrations.endpoint_items import Needs, NewSecrets
@@ -48,7 +48,7 @@ def _provider(info: ProviderInfo) -> ProviderOut:
         credentials=_fields(info.credentials),
         settings=_fields(info.settings),
         secrets=[*info.made_secrets, *info.made_keys],
-        capabilities=["events", *capabilities(info.key)],
+        capabilities=["events", *load(info.key).capabilities()],
     )
 
 
@@ -171,11 +171,11 @@ def _set_up(tenant_id: str, integration: Integration, made: NewSecrets, url: str
     A secret that stayed, and is kept as a hash only, can't be told again; a key can.
     """
     info = info_of(integration.provider)
-    if "set_up" not in capabilities(info.key) or not made.shown.keys() >= set(info.made_secrets):
+    if not load(info.key).supports("setup") or not made.shown.keys() >= set(info.made_secrets):
         return None
     pbx = open_pbx(tenant_id, integration, seconds=SET_UP_SECONDS)
     kept = {name: pbx.account.credentials[name] for name in info.made_keys if name in pbx.account.credentials}
-    finding = said(lambda: pbx.set_up(url, {**kept, **made.shown}), "set_up")
+    finding = said(lambda: pbx.setup(url, {**kept, **made.shown}), "set_up")
     return DiagnosticCheck.model_validate(finding, from_attributes=True)
 
 

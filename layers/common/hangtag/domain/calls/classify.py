@@ -4,8 +4,10 @@ from collections.abc import Set
 from dataclasses import dataclass
 from enum import StrEnum
 
-from hangtag.domain.calls.event import Direction, Outcome
+from hangtag.domain.calls.event import Direction, Outcome, PickUp
 from hangtag.domain.calls.fold import Call
+
+__all__ = ["SHORT_NUMBER_DIGITS", "PickUp", "SkipReason", "TagType", "Verdict", "classify", "is_internal", "is_private"]
 
 SHORT_NUMBER_DIGITS = 4
 
@@ -26,16 +28,6 @@ class SkipReason(StrEnum):
     EMPLOYEE_NUMBER = "employee_number"
     FORWARDED = "forwarded"
     INCOMPLETE = "incomplete"
-
-
-class PickUp(StrEnum):
-    """Signal of a PBX that the employee picked up, in a call that rings the employee first.
-
-    `TOLD`: an event of its own. `ACCEPTED`: the event that reports an answer in other calls.
-    """
-
-    TOLD = "told"
-    ACCEPTED = "accepted"
 
 
 # An outgoing call with one of these outcomes can have ended on the employee's own phone.

@@ -48,6 +48,16 @@ class Outcome(StrEnum):
     FAILED = "failed"
 
 
+class PickUp(StrEnum):
+    """The way a PBX shows, in a call that rings the employee first, that the employee picked up.
+
+    `TOLD`: by a separate event. `ACCEPTED`: by the event that marks the other calls as answered.
+    """
+
+    TOLD = "told"
+    ACCEPTED = "accepted"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallEvent:
     """One event of one call.

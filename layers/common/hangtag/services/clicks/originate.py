@@ -12,7 +12,6 @@ from urllib3.exceptions import NewConnectionError
 from hangtag.errors import HangtagError, NotFoundError, UnreachableError
 from hangtag.observability import logger
 from hangtag.providers import base as providers
-from hangtag.providers import optional
 from hangtag.services.integrations.client import Pbx, causes, in_words, open_pbx
 from hangtag.store.calls import clicks
 from hangtag.store.calls.clicks import Click, State
@@ -97,10 +96,8 @@ def connect(message: Mapping[str, Any]) -> bool:
         pbx = open_pbx(tenant_id, integration)
     except NotFoundError:
         return False
-    connecting = optional(integration.provider, "connect")
-    pending = optional(integration.provider, "Pending")
     try:
-        connecting(pbx.account, pending(**message["step"]), pbx.door)
+        pbx.connect(message["step"])
     except HangtagError as error:
         logger.warning("click.connect_failed", extra={"tenant": tenant_id, "error": type(error).__name__})
         return False

@@ -20,9 +20,9 @@ from hangtag.errors import (
     TooManyError,
     UnprocessableError,
 )
+from hangtag.limits import Limit
 from hangtag.phone import country_of, dialled, is_emergency, is_premium, normalise
-from hangtag.providers import optional
-from hangtag.providers.base import Limit
+from hangtag.providers import load
 from hangtag.settings import ClickToCallSettings
 from hangtag.store.calls import clicks
 from hangtag.store.calls import items as calls
@@ -258,13 +258,13 @@ def _able(tenant_id: str, held: list[employees.Extension]) -> Iterator[_Phone]:
             integration = integrations.get_integration(tenant_id, one.integration_id)
         except NotFoundError:
             continue
-        if optional(integration.provider, "originate") is not None and _has_credentials(tenant_id, integration):
+        if load(integration.provider).supports("originate") and _has_credentials(tenant_id, integration):
             yield _Phone(one.extension, integration, None)
 
 
 def _has_credentials(tenant_id: str, integration: integrations.Integration) -> bool:
     """Whether the admin entered what this PBX needs to be asked to call."""
-    needed = optional(integration.provider, "ORIGINATES_WITH") or ()
+    needed = load(integration.provider).originate_credentials
     if not needed:
         return True
     typed = integrations.load_credentials(tenant_id, integration.id)

@@ -1,18 +1,27 @@
-"""One integration's PBX, to be asked: its adapter, the tenant's account there, and the door that leads to it."""
+"""One integration's PBX: its provider, the tenant's account and the HTTP client."""
 
 import socket
 import ssl
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
 
 from hangtag import runtime
 from hangtag.domain.calls.event import CallEvent
 from hangtag.errors import BadInputError, ConflictError, HangtagError, TooManyError, UnreachableError
 from hangtag.outbound import RateLimitedClient
-from hangtag.providers import optional
-from hangtag.providers.base import Account, Check, Click, KnownExtension, Media, PlacedCall
+from hangtag.providers import load
+from hangtag.providers.base import (
+    Account,
+    Capability,
+    Check,
+    Click,
+    KnownExtension,
+    Media,
+    NextStep,
+    PlacedCall,
+    Provider,
+)
 from hangtag.store.integrations.access_tokens import TablePbxTokens
 from hangtag.store.integrations.integrations import Integration, load_secret
 from hangtag.store.integrations.rate_limits import TableLimiter
@@ -25,58 +34,61 @@ DEFAULT_SECONDS = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Pbx:
-    """A PBX that can be asked. Each method raises ConflictError if this PBX can't, and what the door raises:
+    """One integration's PBX: its provider, the tenant's account and a rate-limited HTTP client.
 
-    BadInputError (refused, in words for the admin), UnreachableError, TooManyError, and botocore's errors.
+    Each method raises ConflictError if the provider does not support it, BadInputError if the PBX rejects the request
+    (with a message for the admin), UnreachableError, TooManyError and botocore's errors.
     """
 
     account: Account = field(repr=False)
-    door: RateLimitedClient = field(repr=False)
+    client: RateLimitedClient = field(repr=False)
 
-    def can(self, ability: str) -> bool:
-        """Whether this PBX has that of `hangtag.providers.ABILITIES`."""
-        return optional(self.account.provider, ability) is not None
+    @property
+    def provider(self) -> Provider:
+        """The provider of the account."""
+        return load(self.account.provider)
+
+    def can(self, capability: Capability) -> bool:
+        """Return whether the provider has that capability."""
+        return self.provider.supports(capability)
 
     def originate(self, click: Click) -> PlacedCall:
         """Ring the employee, then the contact."""
-        placed: PlacedCall = self._function("originate")(self.account, click, self.door)
-        return placed
+        return self._supporting("originate").originate(self.account, click, self.client)
+
+    def connect(self, step: NextStep) -> PlacedCall:
+        """Perform the second step of a click, such as the call to the contact."""
+        return self._supporting("connect").connect(self.account, step, self.client)
 
     def recording(self, reference: str) -> Media:
-        """Where to fetch what an event named."""
-        media: Media = self._function("recording")(self.account, reference, self.door)
-        return media
+        """Return the address of the recording that an event named."""
+        return self._supporting("recording").recording(self.account, reference, self.client)
 
     def history(self, since: datetime, until: datetime) -> Iterator[CallEvent]:
-        """The calls that began in that time, as events."""
-        told: Iterator[CallEvent] = self._function("history")(self.account, since, until, self.door)
-        return told
+        """Yield the events of calls that began in that period."""
+        return self._supporting("history").history(self.account, since, until, self.client)
 
     def extensions(self) -> tuple[KnownExtension, ...]:
-        """Those that the PBX knows."""
-        known: tuple[KnownExtension, ...] = self._function("extensions")(self.account, self.door)
-        return known
+        """Return the extensions of the PBX."""
+        return self._supporting("extensions").extensions(self.account, self.client)
 
     def ping(self) -> Check:
-        """Whether it is there, and knows us."""
-        found: Check = self._function("ping")(self.account, self.door)
-        return found
+        """Check the connection and the credentials."""
+        return self._supporting("ping").ping(self.account, self.client)
 
-    def set_up(self, url: str, secrets: Mapping[str, str]) -> Check:
-        """Tell the PBX the webhook's address and the secrets that were made for it."""
-        told: Check = self._function("set_up")(replace(self.account, webhook_url=url), secrets, self.door)
-        return told
+    def setup(self, url: str, secrets: Mapping[str, str]) -> Check:
+        """Enter the webhook's address and the generated secrets at the PBX."""
+        return self._supporting("setup").setup(replace(self.account, webhook_url=url), secrets, self.client)
 
-    def look_after(self) -> Check:
-        """See to it that the PBX still posts to the webhook."""
-        found: Check = self._function("look_after")(self.account, self.door)
-        return found
+    def renew_subscription(self) -> Check:
+        """Keep the PBX's webhook subscription active."""
+        return self._supporting("renew_subscription").renew_subscription(self.account, self.client)
 
-    def _function(self, ability: str) -> Any:
-        function = optional(self.account.provider, ability)
-        if function is None:
-            raise ConflictError(f"this PBX can't do that: {ability}")
-        return function
+    def _supporting(self, method: str) -> Provider:
+        provider = self.provider
+        if not provider.supports(method):
+            raise ConflictError(f"This PBX does not support {method}.")
+        return provider
 
 
 def open_pbx(tenant_id: str, integration: Integration, *, seconds: float = DEFAULT_SECONDS) -> Pbx:
@@ -94,20 +106,19 @@ def open_pbx(tenant_id: str, integration: Integration, *, seconds: float = DEFAU
         time_zone=tenant.time_zone,
         webhook_url=webhook_url(integration.provider, kept.hook_token) if kept.hook_token else "",
     )
-    door = RateLimitedClient(
+    client = RateLimitedClient(
         limiter=TableLimiter(tenant_id, integration.id),
         tokens=TablePbxTokens(tenant_id, integration.id),
-        limits=optional(integration.provider, "LIMITS") or {},
+        limits=load(integration.provider).limits,
         hosts=hosts(integration.provider),
         seconds=seconds,
     )
-    return Pbx(account, door)
+    return Pbx(account, client)
 
 
 def hosts(provider: str) -> tuple[str, ...]:
-    """The domains that a provider's REST API lives on; empty where the admin types an address."""
-    found: tuple[str, ...] = optional(provider, "HOSTS") or ()
-    return found
+    """Return the domains of a provider's REST API; empty if the admin enters its address."""
+    return load(provider).hosts
 
 
 def webhook_url(provider: str, token: str) -> str:

@@ -18,7 +18,7 @@ from hangtag.domain.calls.event import CallEvent, Kind
 from hangtag.domain.calls.fold import Call, fold
 from hangtag.errors import ConflictError, HangtagError, NotFoundError
 from hangtag.observability import logger
-from hangtag.providers import PROVIDERS, optional
+from hangtag.providers import load
 from hangtag.providers.base import Check
 from hangtag.services.integrations.client import Pbx, in_words, open_pbx, said
 from hangtag.services.webhooks.ingest import ingest
@@ -131,7 +131,7 @@ def _is_another(item: CallItem, begun: datetime) -> bool:
 
 def tell_one(item: CallItem) -> bool:
     """Ask the PBX for one call's end; whether it told something new. Whatever goes wrong is no reason to fail."""
-    if optional(item.provider, "history") is None or not item.events:
+    if not load(item.provider).supports("history") or not item.events:
         return False
     begun = _begun(item.events)
     try:
@@ -198,7 +198,7 @@ def work(message: Mapping[str, Any], has_time: Callable[[], bool]) -> None:
     after, recovered = stands, 0
     try:
         pbx = open_pbx(tenant_id, integration, seconds=ASKING_SECONDS)
-        if pbx.can("look_after"):
+        if pbx.can("renew_subscription"):
             stands = after = replace(stands, subscription=_looked_after(pbx, tenant_id, integration_id))
         if pbx.can("history"):
             source = Source(tenant_id, integration_id, integration.provider)
@@ -227,7 +227,7 @@ def work(message: Mapping[str, Any], has_time: Callable[[], bool]) -> None:
 
 def _looked_after(pbx: Pbx, tenant_id: str, integration_id: str) -> Check:
     """See to it that the PBX goes on posting, in words for the admin. Raises botocore's errors."""
-    found = said(pbx.look_after, "look_after")
+    found = said(pbx.renew_subscription, "look_after")
     if not found.ok:
         logger.warning("integration.silent", extra={"tenant": tenant_id, "integration": integration_id})
     return found
@@ -281,7 +281,7 @@ def _ask(tenant_id: str) -> int:
     while True:
         page = list_integrations(tenant_id, _PAGE, after)
         for one in page.items:
-            if one.provider in PROVIDERS and any(optional(one.provider, name) for name in ("history", "look_after")):
+            if _needs_reconciliation(one.provider):
                 _again({"job": "compare", "tenant": tenant_id, "integration": one.id}, 0)
                 sent += 1
         if page.next is None:
@@ -289,9 +289,17 @@ def _ask(tenant_id: str) -> int:
         after = page.next
 
 
+def _needs_reconciliation(key: str) -> bool:
+    try:
+        provider = load(key)
+    except KeyError:
+        return False
+    return provider.supports("history") or provider.supports("renew_subscription")
+
+
 def ask_for(tenant_id: str, integration: Integration, span: Span) -> None:
     """Have a time compared that an admin chose. Raises ConflictError if the PBX has no history, botocore's errors."""
-    if optional(integration.provider, "history") is None:
+    if not load(integration.provider).supports("history"):
         raise ConflictError("this PBX can't be asked for its history")
     message = {"job": "compare", "tenant": tenant_id, "integration": integration.id}
     _again({**message, "since": iso(span.since), "until": iso(span.until)}, 0)

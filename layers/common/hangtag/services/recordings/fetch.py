@@ -17,7 +17,7 @@ from hangtag.errors import BadInputError, ConflictError, HangtagError, NotFoundE
 from hangtag.observability import logger
 from hangtag.outbound import check_host
 from hangtag.outbound.download import Download
-from hangtag.providers import optional
+from hangtag.providers import load
 from hangtag.providers.base import Media
 from hangtag.services.calls.view import recordings_view
 from hangtag.services.integrations.client import in_words, open_pbx
@@ -37,8 +37,6 @@ __all__ = ["FailedError", "Fetched", "expires_at", "fetch_once", "media_of", "no
 SECONDS = 120.0
 # While a try is under way nobody else begins one; a function that died is not waited for much longer.
 LEASE = timedelta(seconds=260)
-# Of a PBX that names no time of its own: recordings are written when calls have ended.
-DEFAULT_AFTER_SECONDS = 5.0
 # After each failed try. The last one is given up two days after the first.
 PAUSES = tuple(timedelta(seconds=seconds) for seconds in (30, 60, 120, 300, 900, 3600, 10800, 21600, 43200, 86400))
 LONGEST_PAUSE = timedelta(days=1)
@@ -104,8 +102,7 @@ def _begun(item: CallItem, recording: Recording, now: datetime) -> RecordingStat
     if keep == "nothing":
         return RecordingState(state=RecordingStatus.NOT_KEPT)
     if keep == "copy" or recording.temporary:
-        after = 0.0 if recording.temporary else optional(item.provider, "RECORDING_AFTER")
-        due = now + timedelta(seconds=DEFAULT_AFTER_SECONDS if after is None else after)
+        due = now if recording.temporary else now + load(item.provider).recording_delay
         return RecordingState(state=RecordingStatus.WAITING, due=iso(due))
     # An address that is none can only be asked for.
     linked = keep == "link" and recording.url.startswith(("https://", "http://"))
@@ -196,7 +193,7 @@ def fetch_once(item: CallItem, recording: Recording, place: str, seconds: float)
         raise FailedError(in_words(error)) from None
     limit = runtime.settings().recording_max_bytes
     try:
-        check_host(media.url, optional(item.provider, "MEDIA_HOSTS") or ())
+        check_host(media.url, load(item.provider).media_hosts)
         # Where nothing secret goes along, many a PBX in an office speaks without encryption.
         with Download(media.url, media.headers, seconds, limit, plain=not media.headers) as download:
             _check_status(download)
@@ -211,7 +208,7 @@ def fetch_once(item: CallItem, recording: Recording, place: str, seconds: float)
 
 def media_of(item: CallItem, recording: Recording) -> Media:
     """Where a recording is to be fetched now. Raises what the PBX's door raises, and NotFoundError."""
-    if optional(item.provider, "recording") is None:
+    if not load(item.provider).supports("recording"):
         return Media(recording.url)
     return open_pbx(item.tenant_id, get_integration(item.tenant_id, item.integration_id)).recording(recording.url)
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from hangtag.domain.calls.fold import Recording
 from hangtag.errors import BadInputError, ConflictError, NotFoundError, UnreachableError
 from hangtag.outbound import check_host, check_url
-from hangtag.providers import optional
+from hangtag.providers import load
 from hangtag.services.recordings import fetch as fetching
 from hangtag.store.calls import recordings
 from hangtag.store.calls.items import CallItem
@@ -87,7 +87,7 @@ def _elsewhere(provider: str, recording: Recording, url: str) -> Playable:
     try:
         # It goes to a browser: nothing but an address of the web may, and only where the PBX keeps its recordings.
         check_url(url, plain=True)
-        check_host(url, optional(provider, "MEDIA_HOSTS") or ())
+        check_host(url, load(provider).media_hosts)
     except BadInputError as error:
         raise UnreachableError(f"the PBX named no address that can be opened: {error.message}") from None
     return Playable(recording.id, url, None)

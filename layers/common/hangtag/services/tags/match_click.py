@@ -14,7 +14,7 @@ from hangtag.domain.calls.event import Direction
 from hangtag.domain.calls.fold import Call
 from hangtag.observability import logger
 from hangtag.phone import normalise
-from hangtag.providers import optional
+from hangtag.providers import load
 from hangtag.store.calls import clicks
 from hangtag.store.calls import items as calls
 from hangtag.store.calls.clicks import Click
@@ -54,8 +54,7 @@ def joined(item: CallItem, call: Call) -> CallItem:
 
 def pick_up(item: CallItem) -> PickUp | None:
     """Of a clicked call: how its PBX tells that the employee picked up, if it does."""
-    told = optional(item.provider, "PICK_UP") if item.click_id is not None else None
-    return PickUp(told) if told is not None else None
+    return load(item.provider).pick_up if item.click_id is not None else None
 
 
 def _candidates(item: CallItem, call: Call) -> Iterator[Click]:

@@ -8,7 +8,7 @@ import base64
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from hangtag.auth import is_ours, token_hash
 from hangtag.observability import logger
-from hangtag.providers import load, optional
+from hangtag.providers import load
 from hangtag.providers.base import (
     ContactCard,
     OfficeLookups,
@@ -156,11 +156,10 @@ def _parse(delivery: QueuedWebhook) -> ParsedWebhook | WebhookResponse:
     request = delivery.request
     if len(request.body) > MAX_BODY_BYTES:
         return _reject(source, delivery, WebhookRejectedError("the body is over 64 KB", TOO_LARGE))
-    handshake = optional(hook.provider, "handshake")
-    greeting: WebhookResponse | None = handshake(request) if handshake is not None else None
+    provider = load(hook.provider)
+    greeting = provider.handshake(request)
     if greeting is not None:
         return _answer_handshake(source, delivery, hook, greeting)
-    provider = load(hook.provider)
     try:
         provider.verify(request, hook.verification_keys())
         return ParsedWebhook(hook, source, provider.parse(request, hook.settings))
@@ -197,12 +196,11 @@ def _enqueue_next_step(settings: Settings, source: Source, request: WebhookReque
 
     A delivery that comes twice is no harm: the adapter sees to it that its PBX does the same thing once.
     """
-    pending = optional(source.provider, "pending")
-    step = pending(request) if pending is not None else None
+    step = load(source.provider).next_step(request)
     if step is None:
         return
     body = {"task": "connect", "tenant": source.tenant_id, "integration": source.integration_id}
-    message = json.dumps(body | {"step": asdict(step)})
+    message = json.dumps(body | {"step": dict(step)})
     client.make("sqs").send_message(QueueUrl=settings.originate_queue_url, MessageBody=message)
 
 

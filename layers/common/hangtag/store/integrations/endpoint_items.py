@@ -39,7 +39,7 @@ HOOK_TOKEN = "hook_token"  # noqa: S105 - a name
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Needs:
-    """Names of a provider's secrets by the way they are stored; see `hangtag.providers.forms.base.ProviderInfo`."""
+    """Names of a provider's secrets by the way they are stored; see `hangtag.providers.forms.ProviderInfo`."""
 
     verified_with: tuple[str, ...] = ()
     made_secrets: tuple[str, ...] = ()

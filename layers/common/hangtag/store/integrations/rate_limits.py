@@ -13,7 +13,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from hangtag.providers.base import Limit
+from hangtag.limits import Limit
 from hangtag.store.db.client import dynamodb, is_condition_failure, table
 from hangtag.store.db.keys import key
 

@@ -1,0 +1,53 @@
+"""What a bridge of somebody's own needs of the admin."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, SecretStr
+
+from hangtag.providers.forms import MAX_ADDRESS, Credentials, DialSettings, ProviderInfo
+from hangtag.providers.generic.signing import key_of
+
+__all__ = ["INFOS"]
+
+# Standard Webhooks asks for 24 to 64 bytes; what has half of that is no key.
+_LEAST_KEY_BYTES = 12
+
+
+def _a_key(secret: SecretStr) -> SecretStr:
+    if len(key_of(secret.get_secret_value())) < _LEAST_KEY_BYTES:
+        raise ValueError("a key is written whsec_ and base64, of 24 bytes or more")
+    return secret
+
+
+class GenericCredentials(Credentials):
+    """Where the bridge takes commands, and the key that these are signed with; neither if it takes none."""
+
+    bridge_url: str | None = Field(
+        default=None, max_length=MAX_ADDRESS, description="Address of the bridge, if it takes commands"
+    )
+    bridge_key: Annotated[SecretStr, AfterValidator(_a_key)] | None = Field(
+        default=None, max_length=512, description="Key of the bridge (whsec_…), which commands to it are signed with"
+    )
+
+
+def _instructions(webhook_url: str) -> tuple[str, ...]:
+    return (
+        f"Let the bridge post its events to this address: {webhook_url}",
+        "Let it sign them with signing_key, which is shown this once; docs/generic.md says how, and what an event is.",
+        "To call by a click, let the bridge make a key; enter its address and key here, as bridge_url and bridge_key.",
+    )
+
+
+INFOS = (
+    ProviderInfo(
+        key="generic",
+        name="A bridge of your own",
+        credentials=GenericCredentials,
+        settings=DialSettings,
+        verified_with=("signing_key",),
+        made_keys=("signing_key",),
+        instructions=_instructions,
+        signature="HMAC-SHA256 of id, time and body after Standard Webhooks, both ways; five minutes old at most",
+        sources=("docs/generic.md", "https://www.standardwebhooks.com"),
+    ),
+)

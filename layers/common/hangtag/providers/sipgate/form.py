@@ -1,0 +1,99 @@
+"""What sipgate needs of the admin."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, SecretStr, StringConstraints
+
+from hangtag.providers.forms import ApiSettings, Credentials, ProviderInfo, UnverifiedFields
+
+__all__ = ["INFOS"]
+
+
+def _known_key(said: str) -> str:
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+    try:
+        key = load_pem_public_key(said.encode())
+    except (ValueError, UnsupportedAlgorithm):
+        raise ValueError("that is no public key in PEM") from None
+    if not isinstance(key, RSAPublicKey) or key.key_size < 2048:
+        raise ValueError("it must be a public key of RSA, of 2048 bits at least")
+    return said
+
+
+_PAIR = "[0-9A-Za-z.*-]{1,64}=[0-9A-Za-z.*-]{1,64}"
+_PAIRS = f"^{_PAIR}( *, *{_PAIR})*$"
+
+
+class SipgateCredentials(Credentials):
+    """A personal access token for the REST API, and another key of sipgate's, should it have changed."""
+
+    token_id: str | None = Field(default=None, max_length=128, description="Id of the personal access token (token-…)")
+    token: SecretStr | None = Field(default=None, min_length=1, max_length=256, description="Personal access token")
+    public_key: Annotated[str, StringConstraints(max_length=4096), AfterValidator(_known_key)] | None = Field(
+        default=None, description="Public key that sipgate signs with (PEM); empty: the one that it published"
+    )
+
+
+class SipgateSettings(ApiSettings):
+    """Who sipgate's users and devices are."""
+
+    users: str | None = Field(
+        default=None,
+        max_length=1024,
+        pattern=_PAIRS,
+        description="Extensions by sipgate's ids of users, as in w0=101, w1=102; a user without one goes by the id",
+    )
+    devices: str | None = Field(
+        default=None,
+        max_length=1024,
+        pattern=_PAIRS,
+        description="Devices that clicks ring, by extension, as in 101=e0, 102=e4; empty: of user w0 device e0",
+    )
+
+
+def _instructions(webhook_url: str) -> tuple[str, ...]:
+    return (
+        "Make a personal access token that may read the history and the account, place calls and change the settings "
+        "of sipgate.io, and enter it here as token_id and token; then the address is entered for you, in place of any "
+        "other: sipgate tells one address of calls of each direction.",
+        f"Else enter this address at sipgate, under sipgate.io, for incoming and for outgoing calls: {webhook_url}",
+        "Enter which user has which extension as users; the ids stand in the addresses of the users' pages.",
+        "If sipgate has made a new key for its signatures, enter it as public_key.",
+    )
+
+
+INFOS = (
+    ProviderInfo(
+        key="sipgate",
+        name="sipgate",
+        credentials=SipgateCredentials,
+        settings=SipgateSettings,
+        verified_with=("public_key",),
+        instructions=_instructions,
+        signature="header `X-Sipgate-Signature`: base64 of RSA-SHA256 over the body, by the key that sipgate publishes",
+        unverified_fields=UnverifiedFields(
+            "the address, so for whom it is, and when it was signed",
+            "the address can't be guessed, doubles change nothing, and the history is compared",
+        ),
+        missing_fields=("recording",),
+        missing_stories={
+            "transfer_within_call": "a call that is handed on is another one, with origCallId",
+            "recording_link_late": "no webhook tells of recordings; the history names them",
+        },
+        limitations=(
+            "that a call which is handed on after talk is named as origCallId by the next, as one that is forwarded is",
+            "how a mailbox that takes a call under the same id is named: voicemail is looked for in answeringNumber",
+            "that lastModified of the history is the end of the call, and which of several endpoints answered",
+            "whether recordings need the token",
+            "limits of the REST API: 60 requests a minute are kept",
+        ),
+        sources=(
+            "sipgateio 2.15.1 (the vendor's library for Node): webhook, history, call, webhook settings",
+            "developer.sipgate.io: the push API (reference, FAQ) and Real Time Call Manipulation",
+            "sipgate/sipgate.io: issues 106, 134, 135, 140 (what is posted of forwarded calls, mailboxes, clicks)",
+        ),
+    ),
+)

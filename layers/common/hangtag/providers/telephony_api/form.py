@@ -1,0 +1,39 @@
+"""What the telephony API needs of the admin."""
+
+from pydantic import Field, SecretStr
+
+from hangtag.providers.forms import MAX_ADDRESS, Credentials, DialSettings, ProviderInfo, UnverifiedFields
+
+__all__ = ["INFOS"]
+
+
+class TelephonyApiCredentials(Credentials):
+    """Where the PBX is reached, and the key that it expects from us. Both are optional until calls are clicked."""
+
+    pbx_url: str | None = Field(default=None, max_length=MAX_ADDRESS, description="Address of the PBX")
+    pbx_token: SecretStr | None = Field(default=None, max_length=512, description="Key of the PBX")
+
+
+def _instructions(webhook_url: str) -> tuple[str, ...]:
+    return (
+        f"Enter this address at the PBX as the CRM's address: {webhook_url}",
+        "Enter planfix_token, which is shown this once, as the CRM's key.",
+        "To call by a click, enter the PBX's address and key here, as pbx_url and pbx_token.",
+    )
+
+
+INFOS = (
+    ProviderInfo(
+        key="telephony_api",
+        name="Telephony API",
+        credentials=TelephonyApiCredentials,
+        settings=DialSettings,
+        made_secrets=("planfix_token",),
+        instructions=_instructions,
+        signature="`planfix_token` in the body",
+        unverified_fields=UnverifiedFields(
+            "every other field", "the secret token itself, and an address that can't be guessed"
+        ),
+        sources=("Planfix's help page on its telephony API", "docs/telephony-api.md"),
+    ),
+)

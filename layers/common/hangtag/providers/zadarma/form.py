@@ -1,0 +1,70 @@
+"""What Zadarma, and Novofon, need of the admin."""
+
+from pydantic import Field, SecretStr
+
+from hangtag.providers.forms import (
+    ApiSettings,
+    Credentials,
+    DialSettings,
+    ProviderInfo,
+    TimeZone,
+    UnverifiedFields,
+)
+
+__all__ = ["INFOS"]
+
+
+class ZadarmaCredentials(Credentials):
+    """The key and the secret of the account's API. Without the secret nothing that comes can be verified."""
+
+    api_key: str | None = Field(default=None, min_length=1, max_length=128, description="Key of the API")
+    api_secret: SecretStr = Field(min_length=1, max_length=256, description="Secret of the API")
+
+
+class ZadarmaSettings(ApiSettings, DialSettings):
+    """The account's clock has no zone of its own in what the PBX sends."""
+
+    time_zone: TimeZone | None = Field(
+        default=None, description="Time zone of the account's clock; empty: its times are left out"
+    )
+
+
+def _instructions(webhook_url: str) -> tuple[str, ...]:
+    return (
+        "Open Settings → Integrations and API → Keys and API, and enter Key and Secret here as api_key and api_secret.",
+        f"Open Settings → Integrations and API → Notifications about PBX calls, and enter this address: {webhook_url}",
+        "Switch on every notification there, and save; the PBX asks the address at once whether it is ours.",
+    )
+
+
+def _info(key: str, name: str, unconfirmed: tuple[str, ...]) -> ProviderInfo:
+    return ProviderInfo(
+        key=key,
+        name=name,
+        credentials=ZadarmaCredentials,
+        settings=ZadarmaSettings,
+        verified_with=("api_secret",),
+        instructions=_instructions,
+        signature="header `Signature`: base64 of the hexadecimal HMAC-SHA1, under the API's "
+        "secret, of two or three fields",
+        unverified_fields=UnverifiedFields(
+            "who answered, duration and disposition; nothing says when it was signed",
+            "doubles change nothing, and the PBX's statistics are compared",
+        ),
+        missing_stories={
+            "transfer_within_call": "its form is not documented; another NOTIFY_ANSWER is taken for one",
+            "transfer_to_linked_call": "a transfer goes on under the same id",
+        },
+        limitations=(
+            "the account's time zone: a setting",
+            "how a withheld number is written",
+            *unconfirmed,
+        ),
+        sources=("zadarma/user-api-v1", "zadarma/user-api-py-v1", "zadarma/openapi (spec/v1)"),
+    )
+
+
+INFOS = (
+    _info("zadarma", "Zadarma", ()),
+    _info("novofon", "Novofon", ("that its notifications have the same fields as Zadarma's", "the API's address")),
+)

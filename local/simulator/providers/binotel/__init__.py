@@ -1,0 +1,1 @@
+"""Binotel, simulated."""

@@ -1,0 +1,1 @@
+"""FreePBX, simulated."""

@@ -1,0 +1,1 @@
+"""A VATS of ITooLabs, simulated."""

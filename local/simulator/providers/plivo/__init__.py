@@ -1,0 +1,1 @@
+"""The simulated Plivo: webhooks and REST API."""

@@ -1,0 +1,1 @@
+"""Ringostat, simulated."""

@@ -1,0 +1,1 @@
+"""The simulated Telnyx: webhooks and REST API."""

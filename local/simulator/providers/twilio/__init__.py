@@ -1,0 +1,1 @@
+"""The simulated Twilio: webhooks and REST API."""

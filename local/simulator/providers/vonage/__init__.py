@@ -1,0 +1,1 @@
+"""The simulated Vonage: webhooks and REST API."""

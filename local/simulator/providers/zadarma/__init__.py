@@ -1,0 +1,1 @@
+"""Zadarma, simulated."""

@@ -1,5 +1,0 @@
-"""What a FreePBX may have beside it to take commands: the telephony API's, at one address."""
-
-from local.simulator.rest.telephony_api import Api
-
-__all__ = ["Api"]

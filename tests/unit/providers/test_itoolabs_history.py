@@ -1,0 +1,73 @@
+"""The history of both APIs of ITooLabs' VATS."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from fake_clients import PlainClient
+from hangtag.domain.calls.event import CallEvent, Outcome
+from hangtag.domain.calls.fold import fold
+from itoolabs_helpers import ITOOLABS, LEGACY, fake_vats
+from local.simulator.story import load_stories, message
+from provider_stories import IDS, NOON, comparable, line
+
+
+def row(**more: Any) -> dict[str, Any]:
+    return {
+        "uid": "A1", "type": "in", "status": "success", "client": "79101234567", "user": "anna", "ext": "101",
+        "diversion": "74951230001", "start": "2026-03-01T12:00:00Z", "duration": 62, "record": None, **more,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [story.name for story in load_stories("itoolabs")])
+def test_history_equals_the_webhook_events_of_the_same_call(name: str) -> None:
+    """Each story's own `cmd=history`, as a row of the API."""
+    ours = line("itoolabs")
+    (story,) = [one for one in load_stories("itoolabs") if one.name == name]
+    calls = ours.folded(story.events)
+    rows = []
+    for one in story.events:
+        sent = message(one, IDS, NOON, NOON)
+        said: dict[str, Any] = {**sent.post, **(sent.body or {})}
+        if said.get("cmd") == "history":
+            more = {"status": said["status"], "duration": said["duration"], "record": said.get("link")}
+            who = {"client": said["phone"], "user": said.get("user"), "ext": said.get("ext"), "type": said["type"]}
+            where = {"diversion": said["diversion"], "start": said["start"], "uid": said["callid"]}
+            rows.append(row(**more, **who, **where))
+    assert rows
+    with fake_vats() as (account, api, _):
+        api.rows = rows
+        span = (NOON - timedelta(hours=1), NOON + timedelta(hours=1))
+        known = list(ITOOLABS.history(account, *span, PlainClient()))
+    for event in known:
+        call = calls["main", event.call_id]
+        events = [*_events(ours, story.events, event.call_id), event]
+        assert comparable(fold(events)) | {"recording": None} == comparable(call) | {"recording": None}
+
+
+def _events(ours: Any, events: Any, call_id: str) -> list[CallEvent]:
+    at = NOON
+    found: list[CallEvent] = []
+    for number, event in enumerate(events):
+        at += timedelta(seconds=event.after, microseconds=number)
+        found += ours.accepted(ours.signed(message(event, IDS, NOON, at), at), at).events
+    return [one for one in found if one.call_id == call_id]
+
+
+def test_history_of_the_older_api_is_read_from_csv() -> None:
+    with fake_vats(LEGACY) as (account, api, _):
+        api.csv = [
+            "A1,in,79101234567,anna,74951230001,20260301T120000Z,6,62,https://vats.example/1.mp3",
+            "A2,missed,79101234567,anna,74951230001,20260301T121500Z,20,0,",
+            "A3,out,74957654321,vera,74951230002,20260301T122500Z,35,0,",
+            "broken",
+            "A4,in,7,anna,7,not a time,1,1,",
+        ]
+        known = list(ITOOLABS.history(account, NOON, NOON + timedelta(hours=1), PlainClient()))
+    assert [(one.call_id, one.outcome, one.talk_seconds) for one in known] == [
+        ("A1", Outcome.SUCCESS, 62),
+        ("A2", Outcome.MISSED, 0),
+        ("A3", Outcome.NO_ANSWER, 0),
+    ]
+    assert known[0].recording == "https://vats.example/1.mp3"
