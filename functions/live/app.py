@@ -55,7 +55,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 def connect(connection_id: str, event: Mapping[str, Any]) -> dict[str, Any]:
     """Accept a connection with a valid ticket. The stream record of its item then sends the open calls."""
     token = (event.get("queryStringParameters") or {}).get("ticket", "")
-    ticket = live.take_ticket(token) if is_ours(token, "live", SETTINGS.token_keys) else None
+    ticket = live.redeem_ticket(token) if is_ours(token, "live", SETTINGS.token_keys) else None
     if ticket is None:
         return {"statusCode": 401}
     live.connect(live.Connection(connection_id, *ticket), now())

@@ -85,7 +85,7 @@ def fill_tags(tenant_id: str, number: str) -> None:
     queued search runs in any case.
     """
     creates = settings.tracker_rules(tenant_id).create_unknown
-    if creates != "always" or next(tags.awaiting(tenant_id, number), None) is not None:
+    if creates != "always" or next(tags.tags_without_contact(tenant_id, number), None) is not None:
         fill_later(MACHINERY, tenant_id, number)
 
 

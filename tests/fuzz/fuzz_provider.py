@@ -1,8 +1,8 @@
 """Coverage-guided fuzzing of one provider's `verify` and `parse`.
 
-`python tests/fuzz/fuzz_provider.py KEY CORPUS`, and then libFuzzer's own options, such as -runs=20000. The corpus is a
-folder; the messages of the provider's stories are put into it to begin with. Anything but the declared errors is a
-finding: libFuzzer prints it and exits with another code than 0. `make fuzz` runs all providers for a while.
+`python tests/fuzz/fuzz_provider.py KEY CORPUS`, followed by libFuzzer's own options, such as -runs=20000. The corpus is
+a folder, initially filled with the messages of the provider's stories. Any error except the declared ones is a finding:
+libFuzzer prints it and exits with a non-zero code. `make fuzz` runs all providers for a while.
 """
 
 import sys
@@ -29,12 +29,12 @@ CONTENT_TYPES = (
 )
 KEY = "whsec_" + "a" * 43 + "="
 MADE = {"planfix_token": "p" * 32, "crm_token": "c" * 32, "signing_key": KEY, "verification_token": KEY}
-# A message and its headers, one after another; a body of a PBX holds no such byte.
+# Separates a message and its headers; this byte does not occur in a PBX's body.
 _BETWEEN = b"\xff"
 
 
 def seed(provider: str, corpus: Path) -> None:
-    """Put what the simulated PBX sends into the corpus."""
+    """Add the requests of the simulated PBX to the corpus."""
     pbx = load_pbx(provider)
     number = 0
     for story in load_stories(provider):
@@ -42,8 +42,8 @@ def seed(provider: str, corpus: Path) -> None:
             sent = message(event, {"call": "A1", "call2": "B2"}, NOON, NOON)
             signed = pbx.request(URL, sent, {**pbx.CREDENTIALS, **MADE}, NOON)
             kind = 1 if signed.body.startswith(b"{") else 0
-            said = _BETWEEN.join([bytes([kind]), *_headers(dict(signed.headers)), signed.body])
-            (corpus / f"{number:03}").write_bytes(said)
+            content = _BETWEEN.join([bytes([kind]), *_headers(dict(signed.headers)), signed.body])
+            (corpus / f"{number:03}").write_bytes(content)
             number += 1
 
 
@@ -52,7 +52,7 @@ def _headers(headers: dict[str, str]) -> list[bytes]:
 
 
 def request_of(data: bytes) -> WebhookRequest:
-    """Bytes as a delivery: the content type, headers, the body."""
+    """Build a webhook request from bytes: the content type, headers, the body."""
     kind, *headers, body = data.split(_BETWEEN) if _BETWEEN in data else (b"\0", data)
     read = [header.decode("utf-8", "surrogateescape").partition(":") for header in headers]
     content_type = CONTENT_TYPES[(kind[0] if kind else 0) % len(CONTENT_TYPES)]
@@ -68,25 +68,25 @@ def request_of(data: bytes) -> WebhookRequest:
 
 
 def main(provider: str, corpus: str, *options: str) -> None:
-    """Fuzz until a finding, or as long as the options of libFuzzer say."""
+    """Fuzz until a finding, or until a limit in the options of libFuzzer."""
     seed(provider, Path(corpus))
     pbx = load_pbx(provider)
     with atheris.instrument_imports(include=["hangtag.providers"]):
         module = load(provider)
-    known = {**pbx.CREDENTIALS, **MADE}
-    trust = VerificationKeys(
-        hashes=dict.fromkeys(MADE, ("0" * 64,)), credentials={name: (value,) for name, value in known.items()}
+    credentials = {**pbx.CREDENTIALS, **MADE}
+    keys = VerificationKeys(
+        hashes=dict.fromkeys(MADE, ("0" * 64,)), credentials={name: (value,) for name, value in credentials.items()}
     )
 
-    def one(data: bytes) -> None:
+    def run(data: bytes) -> None:
         request = request_of(data)
         with suppress(SignatureError, PayloadError):
-            module.verify(request, trust)
+            module.verify(request, keys)
         with suppress(PayloadError):
             for event in module.parse(request, pbx.SETTINGS).events:
                 event.digest()
 
-    atheris.Setup([sys.argv[0], corpus, *options], one)
+    atheris.Setup([sys.argv[0], corpus, *options], run)
     atheris.Fuzz()
 
 

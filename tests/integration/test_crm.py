@@ -284,7 +284,7 @@ def test_after_the_pause_one_probe_is_let_through_and_its_success_lets_all_throu
 def test_of_many_who_see_the_end_of_the_pause_at_once_one_is_the_probe(quiet: str, far: FakeCrm) -> None:
     tenant = tenant_with(far)
     for _ in range(breaker.THRESHOLD):
-        breaker.failed(breaker.Pass(tenant, None), START, outbox.Fault(500, "The CRM failed."))
+        breaker.record_failure(breaker.Pass(tenant, None), START, outbox.Fault(500, "The CRM failed."))
     over = START + timedelta(seconds=30)
     assert breaker.health(tenant).paused_until == over
     with ThreadPoolExecutor(8) as pool:

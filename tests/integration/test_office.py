@@ -28,7 +28,7 @@ from hangtag.store.integrations.endpoint_items import Needs
 from hangtag.store.office import contacts, employees, groups, lines, participants, routing, settings, tenants, tokens
 from hangtag.store.office.employees import Employee, Extension
 from hangtag.store.office.phones import Phone
-from hangtag.store.office.routing import Found, Router
+from hangtag.store.office.routing import CallerRoute, Router
 from local.stack import Stack
 
 pytestmark = pytest.mark.stack
@@ -235,7 +235,7 @@ def test_an_erased_tenant_has_no_roster() -> None:
 def test_a_hook_says_whose_it_is_and_how_its_secret_is_checked(
     tenant: str, pbx: integrations.NewIntegration, table: str
 ) -> None:
-    found = endpoints.find_endpoint(token_hash(pbx.made.token))
+    found = endpoints.find_endpoint(token_hash(pbx.secrets.token))
     assert found is not None
     assert 86300 < found.set_up_until - time.time() <= 86400
     assert replace(found, set_up_until=0.0) == endpoints.WebhookEndpoint(
@@ -243,13 +243,13 @@ def test_a_hook_says_whose_it_is_and_how_its_secret_is_checked(
         pbx.integration.id,
         "telephony_api",
         "RU",
-        {"planfix_token": (secret_hash(pbx.made.secrets["planfix_token"]),)},
+        {"planfix_token": (secret_hash(pbx.secrets.secrets["planfix_token"]),)},
     )
     assert endpoints.find_endpoint(token_hash("unknown")) is None
 
 
 def test_a_hook_that_expired_is_none(pbx: integrations.NewIntegration, table: str) -> None:
-    hashed = token_hash(pbx.made.token)
+    hashed = token_hash(pbx.secrets.token)
     client.dynamodb().update_item(
         TableName=table,
         Key={"pk": {"S": key("TOKEN", hashed)}, "sk": {"S": "HOOK"}},
@@ -265,8 +265,8 @@ def test_a_hook_is_read_once_a_minute(pbx: integrations.NewIntegration, table: s
     reader.meta.events.register("before-call.dynamodb.GetItem", lambda **_: reads.append(1), unique_id="count")
     try:
         for _ in range(5):
-            assert endpoints.find_endpoint(token_hash(pbx.made.token)) is not None
-            assert endpoints.find_endpoint(token_hash("nobody" + pbx.made.token)) is None
+            assert endpoints.find_endpoint(token_hash(pbx.secrets.token)) is not None
+            assert endpoints.find_endpoint(token_hash("nobody" + pbx.secrets.token)) is None
     finally:
         reader.meta.events.unregister("before-call.dynamodb.GetItem", unique_id="count")
     assert len(reads) == 2
@@ -279,13 +279,13 @@ def test_a_caller_is_looked_up_with_the_extension_of_who_is_responsible(
     contacts.create_contact(tenant, "Ivan", (phone("+74951234567"),), anna.id)
     contacts.create_contact(tenant, "Oleg", (phone("+74951234568"),), None)
 
-    def card(number: str, integration: str = pbx.integration.id) -> Found | None:
+    def card(number: str, integration: str = pbx.integration.id) -> CallerRoute | None:
         return Router(client.dynamodb(), tenant, integration).find(number)
 
-    assert card("+74951234567") == Found("Ivan", "101")
-    assert card("+74951234567", "0" * 16) == Found("Ivan", "900")
-    assert card("+74951234567", "1" * 16) == Found("Ivan", None)
-    assert card("+74951234568") == Found("Oleg", None)
+    assert card("+74951234567") == CallerRoute("Ivan", "101")
+    assert card("+74951234567", "0" * 16) == CallerRoute("Ivan", "900")
+    assert card("+74951234567", "1" * 16) == CallerRoute("Ivan", None)
+    assert card("+74951234568") == CallerRoute("Oleg", None)
     assert card("+74951234569") is None
 
 
@@ -368,13 +368,13 @@ def test_deliveries_are_kept_for_a_week_and_listed_the_newest_first(tenant: str,
             ),
             status=400,
             reason="cmd is missing",
-            kept="error",
+            log_reason="error",
         )
         assert kept
-    shown, following = request_log.recent(tenant, "i", 2, None)
+    shown, following = request_log.list_entries(tenant, "i", 2, None)
     assert [one.body for one in shown] == ["planfix_token=***&n=2", "planfix_token=***&n=1"]
     assert shown[0].received_at == "2026-01-01T12:02:00.000+00:00"
-    rest, end = request_log.recent(tenant, "i", 2, following)
+    rest, end = request_log.list_entries(tenant, "i", 2, following)
     assert [one.body for one in rest] == ["planfix_token=***&n=0"]
     assert end is None
     item = next(item for item in items_of(tenant, table) if item["kind"]["S"] == "delivery")

@@ -104,9 +104,9 @@ def test_previous_secret_is_valid_during_the_overlap(
     token = integration["webhook_url"].rsplit("/", 1)[1]
 
     def valid_secrets() -> tuple[str, ...]:
-        endpoint = endpoints._read_hook(token_hash(token))
+        endpoint = endpoints._read_endpoint(token_hash(token))
         assert endpoint is not None
-        return tuple(endpoint.trust().credentials["api_secret"])
+        return tuple(endpoint.verification_keys().credentials["api_secret"])
 
     place = f"/v1/integrations/{integration['id']}"
     assert valid_secrets() == ("zadarma_api_secret",)

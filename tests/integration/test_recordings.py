@@ -20,7 +20,7 @@ from hangtag.services.recordings import fetch as fetching
 from hangtag.store.calls import items as calls
 from hangtag.store.calls import recordings
 from hangtag.store.calls.items import CallItem, CallKey
-from hangtag.store.calls.recording_states import KeptState, RecordingState
+from hangtag.store.calls.recording_states import RecordingState, RecordingStatus
 from hangtag.store.calls.recordings import Pointer
 from local.simulator.media import (
     MediaServer,
@@ -383,7 +383,7 @@ def test_it_is_tried_for_two_days_with_longer_and_longer_pauses_then_given_up(
     recorded(line, "patient", server.put("/patient.mp3", status(404)))
     call, recording_id, kept = tried(line, "patient")
     pauses, begun = [], later(kept)
-    while kept.state is KeptState.WAITING:
+    while kept.state is RecordingStatus.WAITING:
         now = later(kept)
         # Before its time nothing is done.
         assert fetching.work(call, recording_id, now - timedelta(seconds=7)) == 7.0
@@ -391,7 +391,7 @@ def test_it_is_tried_for_two_days_with_longer_and_longer_pauses_then_given_up(
         kept = item_of(line, "patient").recordings[recording_id]
     assert pauses == [*(pause.total_seconds() for pause in fetching.PAUSES[1:]), None]
     assert timedelta(days=1) < now - begun < timedelta(days=3)
-    assert (kept.state, kept.tries) == (KeptState.FAILED, len(fetching.PAUSES) + 1)
+    assert (kept.state, kept.tries) == (RecordingStatus.FAILED, len(fetching.PAUSES) + 1)
     assert line.call("patient")["recording"]["state"] == "failed"
 
 
@@ -420,7 +420,7 @@ def test_a_link_that_works_once_is_fetched_once_although_the_function_died_after
     place = recordings.place_of(item.tenant_id, call, recording_id)
     fetching.fetch_once(item, Recording(url, temporary=True), place, 20)
     assert fetching.work(call, recording_id, later(kept)) is None
-    assert item_of(line, "once").recordings[recording_id].state is KeptState.KEPT
+    assert item_of(line, "once").recordings[recording_id].state is RecordingStatus.KEPT
     assert len([one for one in server.asked if one.path == "/once.wav"]) == 2
 
 

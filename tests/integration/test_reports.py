@@ -18,9 +18,9 @@ import requests
 
 from api_client import Caller, Office, hire
 from calling import Line
-from generated_calls import Seeded, items, month, one, people, put_all
+from generated_calls import GeneratedCall, generate_call, generate_calls, items, people, put_all
 from hangtag.domain.reports import sums
-from hangtag.domain.reports.facts import Beside
+from hangtag.domain.reports.facts import CallHistory
 from hangtag.domain.reports.report import Kind
 from hangtag.services.reports import sums as reporting
 from hangtag.store.db import client
@@ -29,7 +29,7 @@ from hangtag.store.reports import marks
 from hangtag.store.reports import sums as report_sums
 from hangtag.store.reports.marks import hour_of
 from local.stack import Stack
-from report_sql import Judge
+from report_sql import SqlReports
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600), pytest.mark.usefixtures("environment")]
 
@@ -79,20 +79,20 @@ def csv_of(caller: Caller, kind: str, **asked: str) -> tuple[list[list[str]], st
     return list(csv.reader(io.StringIO(text))), answer.json["url"]
 
 
-def seed(stack: Stack, office: Office, calls: Sequence[Seeded]) -> None:
+def seed(stack: Stack, office: Office, calls: Sequence[GeneratedCall]) -> None:
     put_all(stack.client("dynamodb"), stack.table, list(items(office.tenant_id, calls)))
 
 
-def some(office: Office, count: int, hour: datetime = HOUR, seed_: int = 1) -> list[Seeded]:
+def some(office: Office, count: int, hour: datetime = HOUR, seed_: int = 1) -> list[GeneratedCall]:
     """Calls of one hour, made of the office's own people."""
     chance = random.Random(seed_)  # noqa: S311
     known = people(chance)
     known = replace(known, employees=(office.anna["id"], *known.employees))
-    return [one(chance, known, hour, timedelta(hours=1), number) for number in range(count)]
+    return [generate_call(chance, known, hour, timedelta(hours=1), number) for number in range(count)]
 
 
-def counted(calls: Sequence[Seeded]) -> int:
-    return sum(one.body["tag_type"] is not None for one in calls)
+def counted(calls: Sequence[GeneratedCall]) -> int:
+    return sum(call.body["tag_type"] is not None for call in calls)
 
 
 def test_calls_come_to_their_rows_and_numbers_in_each_report_of_the_week(
@@ -182,10 +182,10 @@ def test_a_file_that_takes_long_is_written_by_a_job_for_the_eyes_of_who_asked(st
 def test_employees_see_their_own_calls_and_hidden_ones_only_of_their_tasks(stack: Stack, office: Office) -> None:
     boris_id, boris = hire(office, "Boris", "102")
     task = office.owner.made("/v1/tasks", {"title": "Secret", "member_ids": [boris_id]})["id"]
-    base = next(one for one in some(office, 50) if one.body["tag_type"] == "call")
+    base = next(call for call in some(office, 50) if call.body["tag_type"] == "call")
     anna = office.anna["id"]
 
-    def call(number: int, **fields: Any) -> Seeded:
+    def call(number: int, **fields: Any) -> GeneratedCall:
         digest = f"{number:032x}"
         ids = {"id": f"{base.body['integration_id']}.{digest}.0000", "call_id": f"own-{number}", "tag_id": digest}
         return replace(base, body={**base.body, **ids, "hidden": False, "task_id": None, **fields}, missed=None)
@@ -227,7 +227,7 @@ def test_late_corrections_reach_both_hours_and_a_rebuild_equals_the_running_resu
     calls = some(office, 30)
     seed(stack, office, calls)
     awaited(stack, office.owner, "calls-by-line", calls_are(counted(calls)), **PLACES)
-    moved = next(number for number, one in enumerate(calls) if one.body["tag_type"] == "call")
+    moved = next(number for number, call in enumerate(calls) if call.body["tag_type"] == "call")
     later = HOUR + timedelta(hours=3, minutes=17)
     calls[moved] = replace(calls[moved].at(later), missed=None)
     calls[moved].body["talk_seconds"] = 4000
@@ -269,7 +269,7 @@ def erase_sums(stack: Stack, office: Office, hours: Sequence[datetime]) -> None:
 
 def test_an_earlier_call_of_a_contact_found_late_is_its_first_one(stack: Stack, office: Office) -> None:
     first, second = (
-        next(one for one in some(office, 60, hour, 3) if one.body["tag_type"] == "call" and one.body["contact_id"])
+        next(call for call in some(office, 60, hour, 3) if call.body["tag_type"] == "call" and call.body["contact_id"])
         for hour in (HOUR, HOUR + timedelta(hours=5))
     )
     second.body.update(direction="in", contact_id=first.body["contact_id"], call_id="second", tag_id="2" * 32)
@@ -291,8 +291,8 @@ def test_a_huge_hour_is_kept_in_parts_and_read_whole(stack: Stack, office: Offic
     place = report_sums.hour_place(office.tenant_id, HOUR)
     before = report_sums.NEVER
     for size in (15_000, 40, 14_000):
-        bodies = [one(chance, known, HOUR, timedelta(hours=1), number).body for number in range(size)]
-        packed = sums.dump(sums.of_calls(bodies, Beside({}, frozenset())))
+        bodies = [generate_call(chance, known, HOUR, timedelta(hours=1), number).body for number in range(size)]
+        packed = sums.dump(sums.sum_calls(bodies, CallHistory({}, frozenset())))
         assert report_sums.save(place, packed, before)
         # Whoever read an older one is refused.
         assert not report_sums.save(place, packed, before)
@@ -316,7 +316,7 @@ def test_reports_equal_plain_sql_over_the_export_in_every_time_zone(
     chance = random.Random(11)  # noqa: S311
     known = people(chance, contacts=25)
     spans = ((date(2026, 3, 7), 3), (date(2026, 3, 28), 10), (date(2026, 9, 26), 2), (date(2026, 10, 24), 10))
-    calls = [call for first, days in spans for call in month(chance, known, first, days, 25 * days)]
+    calls = [call for first, days in spans for call in generate_calls(chance, known, first, days, 25 * days)]
     seed(stack, office, calls)
     # An export goes back to the beginning of its tenant.
     client.dynamodb().update_item(
@@ -329,14 +329,14 @@ def test_reports_equal_plain_sql_over_the_export_in_every_time_zone(
     awaited(stack, office.owner, "calls-by-line", calls_are(counted(calls)), **whole)
     file = tmp_path / "export.jsonl"
     file.write_bytes(exported(office))
-    judge = Judge(file)
+    judge = SqlReports(file)
     for zone in ZONES:
         assert office.operator.patch(f"/v1/tenants/{office.tenant_id}", {"time_zone": zone}).status == 200
         for first, last in (("2026-03-01", "2026-04-10"), ("2026-09-20", "2026-11-10")):
             for kind in Kind:
                 said = office.owner.get(f"/v1/reports/{kind}", **{"from": first, "to": last}).json
                 assert said["time_zone"] == zone
-                found = {one["key"]: {name: one["numbers"][name] for name in NUMBERS} for one in said["groups"]}
+                found = {group["key"]: {name: group["numbers"][name] for name in NUMBERS} for group in said["groups"]}
                 assert found == judge.report(kind, zone, first, last) != {}
 
 

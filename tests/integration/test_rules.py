@@ -185,14 +185,14 @@ def test_rules_that_can_not_be_are_refused_with_the_place(office: Office) -> Non
     rows = [{"field": "Object", "value": "Deal"}, {"field": "status", "op": "≠", "value": "completed"}]
     wrong = {"attach": {"to": "last_task_matching", "conditions": rows, "logic": "(1 AND 2) OR 3"}}
     (fault,) = refused(put("/v1/settings/telephony", wrong), 400)
-    assert fault == {"field": "attach.logic", "reason": "column 14: there is no row 3"}
+    assert fault == {"field": "attach.logic", "reason": "column 14: row 3 does not exist"}
     lonely = {"attach": {"to": "last_task_matching", "conditions": rows, "if_none": "create_task"}}
     assert refused(put("/v1/settings/telephony", lonely), 422)[0]["field"] == "attach.task"
     unfit = {
         "attach": {"to": "new_task", "task": {"title": "T", "fields": [{"name": "S", "type": "number", "value": "x"}]}}
     }
     (fault,) = refused(put("/v1/settings/telephony", unfit), 400)
-    assert fault == {"field": "attach.task.fields.0.value", "reason": "it is no number"}
+    assert fault == {"field": "attach.task.fields.0.value", "reason": "Not a valid number."}
     nobody = {"contacts": {"template": {"supervisor_id": "0" * 16}}}
     assert refused(put("/v1/settings/telephony", nobody), 400)[0]["field"] == "contacts.template.supervisor_id"
     assert office.owner.get("/v1/settings/telephony").json["attach"]["to"] == "contact"
@@ -267,7 +267,7 @@ def test_a_missed_call_is_returned_by_the_first_talk_after_it_in_whatever_order_
             writes = missed_calls.puts(tenant_id, MissedCall(id="m", at=at, number=number, **call), None)
             stack.client("dynamodb").transact_write_items(TransactItems=list(writes))
         else:
-            missed_calls.note_talk(tenant_id, number, f"talk at {at}", at)
+            missed_calls.add_talk(tenant_id, number, f"talk at {at}", at)
         tag = {"type": "missed_call" if at == missed else "call", "call_id": f"talk at {at}", "at": at}
         after_tag(tenant_id, {**tag, "direction": "in"}, resolution)
 
@@ -288,7 +288,7 @@ def test_of_talks_that_return_a_missed_call_at_once_the_first_stands(stack: Stac
     stack.client("dynamodb").transact_write_items(TransactItems=list(writes))
     talks = [Talk(f"talk {minute}", f"2026-03-01T12:{minute:02d}:00+00:00") for minute in range(8, 0, -1)]
     with ThreadPoolExecutor(len(talks)) as pool:
-        list(pool.map(lambda talk: missed_calls.return_all(tenant_id, number, talk), talks))
+        list(pool.map(lambda talk: missed_calls.mark_returned(tenant_id, number, talk), talks))
     found = missed_calls.load(tenant_id, number, "m")
     assert found is not None
     assert found.returned_by_call_id == "talk 1"

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import patch
 
-from generated_calls import People, call_item, one, people, put_all
+from generated_calls import People, call_item, generate_call, people, put_all
 from hangtag.services.reports import sums
 from hangtag.store.db import client
 from local.stack import Stack
@@ -115,7 +115,7 @@ def refreshes(table: str, tenant_id: str) -> Iterator[tuple[int, int, str, Cost]
 
 def _calls(chance: random.Random, office: People, hour: datetime, count: int) -> Iterator[dict[str, Any]]:
     for number in range(count):
-        yield one(chance, office, hour, timedelta(hours=1), number).body
+        yield generate_call(chance, office, hour, timedelta(hours=1), number).body
 
 
 def _put(table: str, tenant_id: str, calls: list[dict[str, Any]]) -> None:

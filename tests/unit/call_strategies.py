@@ -1,4 +1,4 @@
-"""Generated calls: event sets as PBXs might send them, sensible or not."""
+"""Generated calls: event sets that a PBX could send, plausible or not."""
 
 from datetime import timedelta
 
@@ -13,7 +13,7 @@ SECONDS = st.integers(min_value=0, max_value=120)
 
 @st.composite
 def call_events(draw: st.DrawFn) -> CallEvent:
-    """Any event of one call."""
+    """Draw any event of one call."""
     kind = draw(st.sampled_from(list(Kind)))
     extension = draw(EXTENSIONS)
     return CallEvent(

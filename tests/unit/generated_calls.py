@@ -1,4 +1,4 @@
-"""Closed calls put straight into the table, as emission leaves them, for tests that need many."""
+"""Closed calls written directly into the table, in the state after emission, for tests that need many."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ _LINES = ("74951230001", "74951230002", None)
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """Ids that calls are made with."""
+    """Ids for generated calls."""
 
     employees: tuple[str, ...]
     contacts: tuple[str, ...]
@@ -27,50 +27,52 @@ class People:
 
 
 @dataclass(frozen=True, slots=True)
-class Seeded:
-    """A call's view, and the missed call of the queue, if it is one that was returned or waits."""
+class GeneratedCall:
+    """A call's view, and its entry in the queue of missed calls, if it has one."""
 
     body: dict[str, Any]
     missed: MissedCall | None
 
-    def at(self, moment: datetime) -> "Seeded":
-        """The same call at another time."""
+    def at(self, moment: datetime) -> "GeneratedCall":
+        """Return the call at another time."""
         return replace(self, body={**self.body, "started_at": _iso(moment)})
 
 
 def people(random_: random.Random, contacts: int = 40, employees: int = 5) -> People:
-    """Ids, the same for the same generator."""
+    """Return ids, reproducible for equal generators."""
 
-    def made(count: int, size: int) -> tuple[str, ...]:
+    def ids(count: int, size: int) -> tuple[str, ...]:
         return tuple(random_.randbytes(size).hex() for _ in range(count))
 
-    return People(made(employees, 8), made(contacts, 16), made(3, 16), made(2, 8))
+    return People(ids(employees, 8), ids(contacts, 16), ids(3, 16), ids(2, 8))
 
 
-def month(random_: random.Random, known: People, first: date, days: int, count: int) -> list[Seeded]:
-    """Calls at any time of these UTC days, some at the very edges of quarters of an hour."""
+def generate_calls(random_: random.Random, office: People, first: date, days: int, count: int) -> list[GeneratedCall]:
+    """Return calls at any time of these UTC days, some at the exact edges of quarters of an hour."""
     begin = datetime.combine(first, datetime.min.time(), UTC)
-    return [one(random_, known, begin, timedelta(days=days), number) for number in range(count)]
+    return [generate_call(random_, office, begin, timedelta(days=days), number) for number in range(count)]
 
 
-def one(random_: random.Random, known: People, begin: datetime, length: timedelta, number: int) -> Seeded:
-    """One call within a time."""
+def generate_call(
+    random_: random.Random, office: People, begin: datetime, length: timedelta, number: int
+) -> GeneratedCall:
+    """Return one call within a time span."""
     offset = timedelta(milliseconds=random_.randrange(int(length.total_seconds() * 1000)))
     at = begin + offset
     if random_.random() < 0.2:
         at = at.replace(minute=random_.choice((0, 15, 29, 30, 45, 59)), second=random_.choice((0, 59)), microsecond=0)
-    body = _view(random_, known, at, f"call-{number}-{random_.randbytes(4).hex()}")
-    return Seeded(body, _missed(random_, body))
+    body = _view(random_, office, at, f"call-{number}-{random_.randbytes(4).hex()}")
+    return GeneratedCall(body, _missed(random_, body))
 
 
-def _view(random_: random.Random, known: People, at: datetime, call_id: str) -> dict[str, Any]:
-    integration = random_.choice(known.integrations)
+def _view(random_: random.Random, office: People, at: datetime, call_id: str) -> dict[str, Any]:
+    integration = random_.choice(office.integrations)
     direction = random_.choice(("in", "in", "in", "out"))
     kind = random_.choice(("call", "call", "missed_call", None))
     answered = at + timedelta(milliseconds=random_.randrange(60_000)) if kind == "call" else None
     talk = random_.randrange(900) if answered else 0
-    rung = sorted(random_.sample(known.employees, random_.randrange(0, 3)))
-    talker = random_.choice(known.employees) if answered and random_.random() < 0.9 else None
+    rung = sorted(random_.sample(office.employees, random_.randrange(0, 3)))
+    talker = random_.choice(office.employees) if answered and random_.random() < 0.9 else None
     digest = hashlib.sha256(call_id.encode()).hexdigest()[:32]
     return {
         "id": f"{integration}.{digest}.0000",
@@ -96,8 +98,8 @@ def _view(random_: random.Random, known: People, at: datetime, call_id: str) -> 
         "data": {},
         "employee_id": talker,
         "employee_ids": sorted({*rung, *([talker] if talker else [])}),
-        "contact_id": random_.choice(known.contacts) if random_.random() < 0.9 else None,
-        "task_id": random_.choice((None, *known.tasks)) if kind else None,
+        "contact_id": random_.choice(office.contacts) if random_.random() < 0.9 else None,
+        "task_id": random_.choice((None, *office.tasks)) if kind else None,
         "hidden": bool(kind and random_.random() < 0.15),
         "tag_id": digest if kind else None,
         "tag_type": kind,
@@ -106,7 +108,7 @@ def _view(random_: random.Random, known: People, at: datetime, call_id: str) -> 
 
 
 def _missed(random_: random.Random, body: dict[str, Any]) -> MissedCall | None:
-    """The entry of the queue: open, returned, resolved, or resolved after it was returned."""
+    """Return the entry of the queue: open, returned, resolved, or resolved after it was returned."""
     if body["tag_type"] != "missed_call" or body["direction"] == "out":
         return None
     at = datetime.fromisoformat(body["started_at"])
@@ -130,16 +132,16 @@ def _iso(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
-def items(tenant_id: str, seeded: Iterable[Seeded]) -> Iterator[dict[str, Any]]:
-    """The table's items: of each call its own, and that of the queue of missed calls."""
-    for one_ in seeded:
-        yield call_item(tenant_id, one_.body)
-        if one_.missed is not None:
-            yield _missed_item(tenant_id, one_.missed)
+def items(tenant_id: str, seeded: Iterable[GeneratedCall]) -> Iterator[dict[str, Any]]:
+    """Yield the table's items: each call's own, and its entry in the queue of missed calls."""
+    for call in seeded:
+        yield call_item(tenant_id, call.body)
+        if call.missed is not None:
+            yield _missed_item(tenant_id, call.missed)
 
 
 def call_item(tenant_id: str, body: dict[str, Any]) -> dict[str, Any]:
-    """A call's item, closed and emitted. It has no PBX's id: nothing waits for it."""
+    """Return a closed and emitted call's item. It lacks the PBX's id, so no execution waits for it."""
     pk, sk = call_pk(tenant_id, body["integration_id"], body["call_id"]), call_sk(0)
     day, digest = body["started_at"][:10], body["id"].split(".")[1]
     return {
@@ -165,10 +167,10 @@ def _missed_item(tenant_id: str, missed: MissedCall) -> dict[str, Any]:
     }
 
 
-def put_all(client: Any, table: str, wanted: Sequence[dict[str, Any]]) -> None:
-    """Write items in batches; those that the table leaves are written again."""
-    for start in range(0, len(wanted), BATCH):
-        pending: Any = {table: [{"PutRequest": {"Item": item}} for item in wanted[start : start + BATCH]]}
+def put_all(client: Any, table: str, all_items: Sequence[dict[str, Any]]) -> None:
+    """Write items in batches, repeating those that the table leaves unprocessed."""
+    for start in range(0, len(all_items), BATCH):
+        pending: Any = {table: [{"PutRequest": {"Item": item}} for item in all_items[start : start + BATCH]]}
         while pending:
             pending = client.batch_write_item(RequestItems=pending).get("UnprocessedItems")
             if pending:

@@ -53,7 +53,7 @@ class Line:
         """The webhook's address."""
         return PUBLIC + INFOS[self.provider].webhook_path.format(token=TOKEN)
 
-    def trust(self, older: Mapping[str, str] | None = None) -> VerificationKeys:
+    def verification_keys(self, older: Mapping[str, str] | None = None) -> VerificationKeys:
         """What verifies this line's deliveries; `older` are secrets of before a rotation that are still good."""
         info, ages = INFOS[self.provider], [self.secrets, *([older] if older else [])]
         hashes = {name: tuple(_sha256(age[name]) for age in ages) for name in info.made_secrets}
@@ -83,7 +83,7 @@ class Line:
         """Verify and parse; raises RefusedError."""
         received = self.received(request, at)
         provider = load_provider(self.provider)
-        provider.verify(received, self.trust())
+        provider.verify(received, self.verification_keys())
         return provider.parse(received, self.pbx.SETTINGS)
 
     def folded(self, events: Iterable[Event]) -> dict[tuple[str, str], Call]:

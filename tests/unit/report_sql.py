@@ -1,4 +1,4 @@
-"""The judge of reports: plain SQL over the lines of an export, in DuckDB, which knows nothing of hours or sums."""
+"""Independent check of reports: plain SQL over the lines of an export, in DuckDB, without hours or sums."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -55,8 +55,8 @@ _KEYS = {
 }
 
 
-class Judge:
-    """An export, asked in SQL."""
+class SqlReports:
+    """An export that is queried in SQL."""
 
     def __init__(self, file: Path) -> None:
         self._base = duckdb.connect()
@@ -68,14 +68,14 @@ class Judge:
     def report(
         self, kind: Kind, zone: str, first: str, last: str, condition: str = "true"
     ) -> dict[str | None, dict[str, int]]:
-        """Each group's numbers of a report, for local days, both included. `condition` is SQL on facts."""
+        """Return the numbers of each group of a report, for local days, both included. `condition` is SQL on facts."""
         about = "NOT answered" if kind is Kind.MISSED else "true"
         query = f"""
             WITH there AS (SELECT *, timezone($zone, started_at) AS local FROM facts)
             SELECT {_KEYS[kind]} AS name, {_NUMBERS} FROM there
             WHERE local::DATE BETWEEN $first::DATE AND $last::DATE AND {about} AND ({condition}) GROUP BY 1
         """  # noqa: S608 - no part of it is from outside
-        found = self._base.execute(query, {"zone": zone, "first": first, "last": last})
-        names = [column[0] for column in found.description or ()]
-        rows: list[Mapping[str, Any]] = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+        result = self._base.execute(query, {"zone": zone, "first": first, "last": last})
+        names = [column[0] for column in result.description or ()]
+        rows: list[Mapping[str, Any]] = [dict(zip(names, row, strict=True)) for row in result.fetchall()]
         return {row["name"]: {name: row[name] for name in names[1:]} for row in rows}

@@ -62,6 +62,6 @@ def test_failed_load_is_not_cached(clock: Clock) -> None:
 def test_forgotten_key_is_loaded_again(clock: Clock, values: Iterator[int]) -> None:
     cache: TtlCache[str, int] = TtlCache(2, 60, clock)
     cache.get_or("a", lambda: next(values))
-    cache.forget("a")
-    cache.forget("b")
+    cache.discard("a")
+    cache.discard("b")
     assert cache.get_or("a", lambda: next(values)) == 1

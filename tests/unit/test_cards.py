@@ -23,7 +23,7 @@ def test_a_page_of_contacts_is_looked_up_at_once_and_shows_who_has_each_number(m
         asked.append((tenant_id, list(wanted)))
         return {FIRST: "ivan"}
 
-    monkeypatch.setattr(contacts, "matched", matched)
+    monkeypatch.setattr(contacts, "match_numbers", matched)
     monkeypatch.setattr(settings, "load_settings", lambda *_: TelephonySettings())
     monkeypatch.setenv("TABLE_NAME", "none")
     page = Cards("tenant").matched([card("ivan", FIRST), card("oleg", FIRST, SECOND), card("pyotr")])

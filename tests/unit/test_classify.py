@@ -1,4 +1,4 @@
-"""Which tag a call gets: the design's table, a row a test."""
+"""Tags of calls: the design's table, one row per test."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from hangtag.domain.calls.fold import Call, fold
 
 
 def call_of(*events: CallEvent) -> Call:
-    """The closed call that these events make."""
+    """Return the closed call of these events."""
     last = events[-1]
     final = event(
         last.kind, 90, last.leg, outcome=last.outcome, direction=last.direction, external=last.external,
@@ -19,12 +19,12 @@ def call_of(*events: CallEvent) -> Call:
 
 
 def story(direction: Direction, external: str, outcome: Outcome, extension: str = "101") -> Call:
-    """A call that rang at one extension and ended so."""
-    told = {"direction": direction, "external": external}
+    """Return a call that rang at one extension and ended with this outcome."""
+    fields = {"direction": direction, "external": external}
     talk = 10 if outcome is Outcome.SUCCESS else 0
     return call_of(
-        event(Kind.RINGING, 0, extension, **told),
-        event(Kind.ENDED, 30, extension, outcome=outcome, talk_seconds=talk, **told),
+        event(Kind.RINGING, 0, extension, **fields),
+        event(Kind.ENDED, 30, extension, outcome=outcome, talk_seconds=talk, **fields),
     )
 
 
@@ -55,19 +55,21 @@ OUTSIDE = "79101234567"
         "outgoing from no extension", "nothing known",
     ],
 )  # fmt: skip
-def test_a_row_of_the_table(call: Call, mapped: set[str], tag: TagType | None, skip: SkipReason | None) -> None:
+def test_a_call_gets_the_tag_of_its_table_row(
+    call: Call, mapped: set[str], tag: TagType | None, skip: SkipReason | None
+) -> None:
     verdict = classify(call, mapped=mapped, external_is_employee=False)
     assert (verdict.tag, verdict.skip) == (tag, skip)
 
 
-def test_what_nobody_took_and_went_on_as_another_call_leaves_its_tag_to_that_one() -> None:
+def test_a_forwarded_unanswered_call_leaves_its_tag_to_the_next() -> None:
     went_on = event(Kind.SUMMARY, 31, "", linked_call_id="call-2")
     for outcome, skip in ((Outcome.MISSED, SkipReason.FORWARDED), (Outcome.SUCCESS, None)):
         call = fold([event(Kind.RINGING, 0), event(Kind.ENDED, 30, outcome=outcome, final=True), went_on])
         assert classify(call, mapped={"101"}, external_is_employee=False).skip is skip
 
 
-def test_a_group_that_an_unmapped_extension_answered_leaves_no_tag_though_a_mapped_one_rang() -> None:
+def test_a_call_answered_on_an_unmapped_extension_leaves_no_tag() -> None:
     call = fold(
         [
             event(Kind.RINGING, 0),
@@ -80,7 +82,7 @@ def test_a_group_that_an_unmapped_extension_answered_leaves_no_tag_though_a_mapp
     assert verdict.skip is SkipReason.UNKNOWN_EXTENSION
 
 
-def test_an_employees_own_number_leaves_no_tag_whatever_became_of_the_call() -> None:
+def test_a_call_with_an_employees_own_number_leaves_no_tag() -> None:
     for outcome in (Outcome.SUCCESS, Outcome.MISSED):
         call = story(Direction.IN, OUTSIDE, outcome)
         verdict = classify(call, mapped={"101"}, external_is_employee=True)
@@ -88,21 +90,19 @@ def test_an_employees_own_number_leaves_no_tag_whatever_became_of_the_call() -> 
 
 
 @pytest.mark.parametrize(
-    ("clicked", "outcome", "skipped"),
+    ("pick_up", "outcome", "skipped"),
     [
         (None, Outcome.NO_ANSWER, False),
         (PickUp.TOLD, Outcome.NO_ANSWER, True),
         (PickUp.TOLD, Outcome.BUSY, True),
         (PickUp.ACCEPTED, Outcome.NO_ANSWER, True),
         (PickUp.ACCEPTED, Outcome.CANCELLED, True),
-        # It was the other party's phone that was busy: the employee's was taken.
+        # The other party's phone was busy: the employee's own was picked up.
         (PickUp.ACCEPTED, Outcome.BUSY, False),
         (PickUp.ACCEPTED, Outcome.UNAVAILABLE, False),
     ],
 )
-def test_a_click_that_the_employee_did_not_pick_up_is_skipped_as_far_as_the_pbx_tells(
-    clicked: PickUp | None, outcome: Outcome, skipped: bool
-) -> None:
+def test_a_click_without_a_pick_up_is_skipped(pick_up: PickUp | None, outcome: Outcome, skipped: bool) -> None:
     call = story(Direction.OUT, OUTSIDE, outcome)
-    verdict = classify(call, mapped={"101"}, external_is_employee=False, clicked=clicked)
+    verdict = classify(call, mapped={"101"}, external_is_employee=False, pick_up=pick_up)
     assert (verdict.skip is SkipReason.EMPLOYEE_NO_ANSWER) is skipped

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from hangtag.store.db.client import is_refused
+from hangtag.store.db.client import is_condition_failure
 
 
 @pytest.mark.parametrize(
@@ -26,4 +26,4 @@ def test_failed_condition_is_distinguished_from_other_errors(
     response: Any = {"Error": {"Code": code}}
     if reasons is not None:
         response["CancellationReasons"] = [{"Code": reason} for reason in reasons]
-    assert is_refused(ClientError(response, "PutItem")) is expected
+    assert is_condition_failure(ClientError(response, "PutItem")) is expected

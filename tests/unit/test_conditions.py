@@ -25,7 +25,7 @@ from hangtag.settings import PlacementCondition, TaskField
         ("", [], True),
     ],
 )
-def test_a_logic_line_is_read_as_written(line: str | None, rows: list[bool], expected: bool) -> None:
+def test_a_logic_line_combines_its_numbered_rows(line: str | None, rows: list[bool], expected: bool) -> None:
     assert read_logic(line, len(rows))(rows) is expected
 
 
@@ -35,26 +35,26 @@ def test_a_logic_line_is_read_as_written(line: str | None, rows: list[bool], exp
         ("1 AND", 6, "a row's number or ( is missing"),
         ("AND 1", 1, "a row's number or ( is expected here"),
         ("1 2", 3, "AND or OR is missing before it"),
-        ("1 AND 4", 7, "there is no row 4"),
-        ("0", 1, "there is no row 0"),
+        ("1 AND 4", 7, "row 4 does not exist"),
+        ("0", 1, "row 0 does not exist"),
         ("(1 AND 2", 1, "this parenthesis is never closed"),
         ("1 AND 2)", 8, "this parenthesis was never opened"),
         ("(1 2)", 4, "AND, OR or ) is expected here"),
         ("1 XOR 2", 3, "only row numbers, AND, OR and parentheses are known"),
         ("1 & 2", 3, "only row numbers, AND, OR and parentheses are known"),
         ("1 AND ()", 8, "a row's number or ( is expected here"),
-        ("9" * 500, 1, "there is no row 999999"),
+        ("9" * 500, 1, "row 999999 does not exist"),
         ("(" * 31 + "1" + ")" * 31, 31, "it is nested too deeply"),
     ],
 )
-def test_a_wrong_logic_line_is_answered_with_the_column_and_the_reason(line: str, column: int, reason: str) -> None:
-    with pytest.raises(LogicError) as found:
+def test_an_invalid_logic_line_names_column_with_reason(line: str, column: int, reason: str) -> None:
+    with pytest.raises(LogicError) as error:
         read_logic(line, 3)
-    assert (found.value.column, found.value.reason) == (column, reason)
+    assert (error.value.column, error.value.reason) == (column, reason)
 
 
 def column_of_fault(line: str) -> int | None:
-    """Where a line is wrong; None if it can be read."""
+    """Return the column of a line's fault; None for a valid line."""
     try:
         read_logic(line, 2)([True, False])
     except LogicError as error:
@@ -63,7 +63,7 @@ def column_of_fault(line: str) -> int | None:
 
 
 @given(st.text(alphabet="12 ()ANDOR&x\t", max_size=60))
-def test_any_line_is_either_read_or_refused_with_a_column_inside_of_it(line: str) -> None:
+def test_any_rejected_logic_line_has_a_column_inside_the_line(line: str) -> None:
     column = column_of_fault(line)
     assert column is None or 1 <= column <= len(line) + 1
 
@@ -84,7 +84,9 @@ def test_any_line_is_either_read_or_refused_with_a_column_inside_of_it(line: str
         ({"status": "open"}, Condition("status", "≠", "completed"), True),
     ],
 )
-def test_a_row_compares_as_people_would(facts: dict[str, Scalar], condition: Condition, expected: bool) -> None:
+def test_a_condition_ignores_case_or_outer_blanks(
+    facts: dict[str, Scalar], condition: Condition, expected: bool
+) -> None:
     assert fits(facts, [condition], None) is expected
 
 
@@ -95,11 +97,11 @@ def test_a_free_field_never_hides_title_status_or_assignee() -> None:
         TaskField(name="assignee", value="nobody"),
         TaskField(name="Sum", type="number", value=5),
     ]
-    known = facts_of("Sale", "open", None, fields)
-    assert known == {"title": "Sale", "status": "open", "assignee": None, "Sum": 5}
+    facts = facts_of("Sale", "open", None, fields)
+    assert facts == {"title": "Sale", "status": "open", "assignee": None, "Sum": 5}
 
 
-def test_unequal_may_be_typed_in_two_ways() -> None:
+def test_both_spellings_of_unequal_are_accepted() -> None:
     rows = [PlacementCondition(field="Sum", op=op, value=5) for op in ("=", "≠", "!=")]
     assert [row.op for row in read_rows(rows)] == ["=", "≠", "≠"]
     assert {(row.field, row.value) for row in read_rows(rows)} == {("Sum", 5)}

@@ -1,4 +1,4 @@
-"""The fold of hand-written calls, a rule a test."""
+"""The fold of hand-written calls, one rule per test."""
 
 from datetime import timedelta
 
@@ -10,32 +10,32 @@ from hangtag.domain.calls.fold import Call, fold
 from hangtag.services.calls.settling import settlement
 
 
-def ringing(second: float, extension: str = "101", **said: object) -> CallEvent:
-    return event(Kind.RINGING, second, extension, **said)
+def ringing(second: float, extension: str = "101", **fields: object) -> CallEvent:
+    return event(Kind.RINGING, second, extension, **fields)
 
 
-def answered(second: float, extension: str = "101", **said: object) -> CallEvent:
-    return event(Kind.ANSWERED, second, extension, **said)
+def answered(second: float, extension: str = "101", **fields: object) -> CallEvent:
+    return event(Kind.ANSWERED, second, extension, **fields)
 
 
 def ended(
-    second: float, outcome: Outcome | None, talk: int | None = None, extension: str = "101", **said: object
+    second: float, outcome: Outcome | None, talk: int | None = None, extension: str = "101", **fields: object
 ) -> CallEvent:
-    return event(Kind.ENDED, second, extension, outcome=outcome, talk_seconds=talk, **said)
+    return event(Kind.ENDED, second, extension, outcome=outcome, talk_seconds=talk, **fields)
 
 
-def test_no_events_fold_to_an_open_call_of_which_nothing_is_known() -> None:
+def test_no_events_fold_to_an_empty_open_call() -> None:
     assert fold([]) == Call()
 
 
-def test_an_answered_call_closes_at_its_hang_up_and_belongs_to_who_answered() -> None:
+def test_an_answered_call_closes_at_its_hang_up() -> None:
     call = fold([ringing(0), answered(6), ended(66, Outcome.SUCCESS, 60)])
     assert (call.closed, call.outcome, call.answered_by) == (True, Outcome.SUCCESS, "101")
     assert (call.started_at, call.ended_at) == (NOON, NOON + timedelta(seconds=66))
     assert call.talk_seconds == 60
 
 
-def test_a_group_answered_by_the_second_has_one_winner() -> None:
+def test_a_group_call_belongs_to_the_extension_that_answered() -> None:
     call = fold(
         [
             ringing(0),
@@ -68,7 +68,7 @@ def test_an_unanswered_leg_leaves_the_call_quiet_until_it_is_settled() -> None:
     assert settled.ended_at == NOON + timedelta(seconds=20)
 
 
-def test_later_ringing_supersedes_a_settlement_and_its_end_needs_a_new_one() -> None:
+def test_later_ringing_supersedes_a_settlement() -> None:
     events = [ringing(0), ended(20, Outcome.CANCELLED)]
     events.append(settlement(fold(events), NOON + timedelta(seconds=30), forced=False))
     events.append(ringing(31, "102"))
@@ -81,56 +81,56 @@ def test_later_ringing_supersedes_a_settlement_and_its_end_needs_a_new_one() -> 
     assert fold(events).outcome is Outcome.MISSED
 
 
-def test_nothing_supersedes_final() -> None:
+def test_later_ringing_does_not_reopen_a_final_end() -> None:
     call = fold([ringing(0), ended(20, Outcome.MISSED, final=True), ringing(40, "102")])
     assert call.closed
 
 
-def test_an_answer_without_a_leg_is_of_the_only_leg_of_a_call_that_goes_out() -> None:
-    rang, taken = ringing(0, direction=Direction.OUT), event(Kind.ANSWERED, 9, "")
-    call = fold([rang, taken])
-    assert [(leg.extension, leg.live, leg.answered_at) for leg in call.legs] == [("101", True, taken.at)]
-    over = event(Kind.ENDED, 44, "", outcome=Outcome.SUCCESS, talk_seconds=35, final=True)
-    call = fold([taken, over, rang])
+def test_an_outgoing_answer_without_a_leg_belongs_to_the_only_leg() -> None:
+    ring, answer = ringing(0, direction=Direction.OUT), event(Kind.ANSWERED, 9, "")
+    call = fold([ring, answer])
+    assert [(leg.extension, leg.live, leg.answered_at) for leg in call.legs] == [("101", True, answer.at)]
+    end = event(Kind.ENDED, 44, "", outcome=Outcome.SUCCESS, talk_seconds=35, final=True)
+    call = fold([answer, end, ring])
     assert (call.outcome, call.answered_by, call.talk_seconds) == (Outcome.SUCCESS, "101", 35)
-    assert (call.answered_at, len(call.legs)) == (taken.at, 1)
-    # A menu may answer one that comes in, and who is meant of two can't be told.
-    assert fold([ringing(0, direction=Direction.IN), taken, over]).answered_by is None
-    assert fold([rang, ringing(0, "102", direction=Direction.OUT), taken, over]).answered_by is None
+    assert (call.answered_at, len(call.legs)) == (answer.at, 1)
+    # A menu can answer an incoming call, and an answer to one of two legs is ambiguous.
+    assert fold([ringing(0, direction=Direction.IN), answer, end]).answered_by is None
+    assert fold([ring, ringing(0, "102", direction=Direction.OUT), answer, end]).answered_by is None
 
 
 @pytest.mark.parametrize("outcome", [Outcome.SUCCESS, None])
-def test_a_final_end_without_a_leg_ends_them_all_and_who_was_answered_talked(outcome: Outcome | None) -> None:
-    over = event(Kind.ENDED, 50, "", outcome=outcome, talk_seconds=45 if outcome else None, final=True)
-    call = fold([ringing(0), ringing(0, "102"), answered(5, "102"), over])
+def test_a_final_end_without_a_leg_ends_all_legs(outcome: Outcome | None) -> None:
+    end = event(Kind.ENDED, 50, "", outcome=outcome, talk_seconds=45 if outcome else None, final=True)
+    call = fold([ringing(0), ringing(0, "102"), answered(5, "102"), end])
     assert (call.closed, call.outcome, call.answered_by, call.talk_seconds) == (True, Outcome.SUCCESS, "102", 45)
     assert call.ended_at == NOON + timedelta(seconds=50)
     assert {leg.key for leg in call.legs if leg.live} == set()
-    # An end of its own says more.
-    known = fold([ringing(0), answered(5), ended(40, Outcome.SUCCESS, 35), over])
-    assert (known.answered_by, known.talk_seconds, known.ended_at) == ("101", 35, NOON + timedelta(seconds=40))
+    # A leg's own end carries more information.
+    own_end = fold([ringing(0), answered(5), ended(40, Outcome.SUCCESS, 35), end])
+    assert (own_end.answered_by, own_end.talk_seconds, own_end.ended_at) == ("101", 35, NOON + timedelta(seconds=40))
 
 
-def test_a_final_end_without_a_leg_of_a_call_that_nobody_took_misses_at_every_phone() -> None:
+def test_an_unanswered_final_end_without_a_leg_is_missed_on_every_leg() -> None:
     over = event(Kind.ENDED, 30, "", outcome=Outcome.MISSED, talk_seconds=0, final=True)
     call = fold([ringing(0), ringing(0, "102"), over])
     assert (call.outcome, call.answered_by) == (Outcome.MISSED, None)
     assert {leg.outcome for leg in call.legs} == {Outcome.MISSED}
 
 
-def test_an_end_without_a_leg_that_is_not_final_ends_them_all_and_what_rings_later_lives() -> None:
+def test_later_ringing_continues_after_a_non_final_end_without_a_leg() -> None:
     over = event(Kind.ENDED, 20, "", outcome=None)
     call = fold([ringing(0), ringing(0, "102"), over])
     assert (call.closed, call.quiet_since, {leg.live for leg in call.legs}) == (False, over.at, {False})
     assert fold([ringing(0), answered(5), over]).outcome is Outcome.SUCCESS
     again = fold([ringing(0), over, ringing(25, "102")])
     assert [leg.key for leg in again.legs if leg.live] == ["102"]
-    # The end of a part that began without a name is its own.
+    # A part that began without a name ends on its own.
     menu = fold([event(Kind.RINGING, 0, ""), ringing(10), over])
     assert [leg.key for leg in menu.legs if leg.live] == ["101"]
 
 
-def test_an_extension_that_rings_twice_is_seen_twice() -> None:
+def test_an_extension_that_rings_twice_has_two_rounds() -> None:
     once = [ringing(0), ended(20, Outcome.CANCELLED)]
     twice = [*once, ringing(40)]
     assert fold(once).quiet_since is not None
@@ -138,7 +138,7 @@ def test_an_extension_that_rings_twice_is_seen_twice() -> None:
     assert fold(twice).rounds == 2
 
 
-def test_a_ring_doubled_across_the_edge_of_ten_seconds_is_harmless() -> None:
+def test_a_duplicate_ring_across_a_rounding_edge_is_one_round() -> None:
     call = fold([ringing(9), ringing(11), ended(30, Outcome.MISSED)])
     assert (call.rounds, call.quiet_since is not None) == (1, True)
 
@@ -149,7 +149,7 @@ def test_late_ringing_after_the_hang_up_does_not_reopen_a_leg() -> None:
     assert fold([ended(1, Outcome.SUCCESS, 9), ringing(2), answered(30)]).closed
 
 
-def test_a_call_with_only_an_end_is_whole() -> None:
+def test_a_call_with_only_an_end_event_is_complete() -> None:
     call = fold([ended(100, Outcome.SUCCESS, 40)])
     assert (call.closed, call.outcome, call.answered_by) == (True, Outcome.SUCCESS, "101")
     assert call.started_at == NOON + timedelta(seconds=60)
@@ -166,9 +166,7 @@ def test_a_call_with_only_an_end_is_whole() -> None:
     ],
     ids=["success at zero", "missed though answered", "missed with talk", "ring time", "no status"],
 )
-def test_a_contradicting_end_is_judged_by_its_status_unless_an_answered_leg_has_talk_time(
-    events: list[CallEvent], outcome: Outcome
-) -> None:
+def test_status_decides_a_contradicting_end_without_talk_time(events: list[CallEvent], outcome: Outcome) -> None:
     call = fold(events)
     settled = fold([*events, settlement(call, NOON + timedelta(seconds=90), forced=False)])
     assert settled.outcome is outcome
@@ -183,7 +181,7 @@ def test_an_unanswered_outgoing_call_keeps_the_providers_reason() -> None:
     assert fold(events).outcome is Outcome.BUSY
 
 
-def test_a_transfer_within_the_call_waits_for_the_next_leg_and_belongs_to_the_last_who_talked() -> None:
+def test_a_transferred_call_belongs_to_the_last_leg_that_talked() -> None:
     first = [ringing(0), answered(5), event(Kind.TRANSFERRED, 30), ended(31, Outcome.SUCCESS, 25)]
     assert not fold(first).closed
     call = fold([*first, ringing(32, "102"), answered(35, "102"), ended(65, Outcome.SUCCESS, 30, "102")])
@@ -196,7 +194,7 @@ def test_a_transfer_to_a_linked_call_closes_this_one_at_once() -> None:
     assert (call.closed, call.linked_call_id, call.talk_seconds) == (True, "call-2", 25)
 
 
-def test_a_forced_settlement_closes_a_call_whose_end_is_unknown_and_a_late_end_mends_it() -> None:
+def test_a_late_end_corrects_a_forced_settlement() -> None:
     events = [ringing(0), answered(5)]
     events.append(settlement(fold(events), NOON + timedelta(hours=4), forced=True))
     call = fold(events)
@@ -206,7 +204,7 @@ def test_a_forced_settlement_closes_a_call_whose_end_is_unknown_and_a_late_end_m
     assert (late.closed, late.end_unknown, late.talk_seconds) == (True, False, 85)
 
 
-def test_a_summary_corrects_outcome_duration_and_recording() -> None:
+def test_a_summary_overrides_the_values_of_live_events() -> None:
     summary = event(Kind.SUMMARY, 99, outcome=Outcome.SUCCESS, talk_seconds=41, recording="https://pbx/1")
     call = fold([ringing(0), answered(5), ended(50, Outcome.SUCCESS, 45), summary])
     assert call.talk_seconds == 41
@@ -214,7 +212,7 @@ def test_a_summary_corrects_outcome_duration_and_recording() -> None:
     assert call.recording.url == "https://pbx/1"
 
 
-def test_a_lasting_recording_is_worth_more_than_a_temporary_one() -> None:
+def test_a_lasting_recording_is_preferred_to_a_temporary_one() -> None:
     lasting = event(Kind.RECORDED, 70, "", recording="https://pbx/keep")
     fleeting = event(Kind.RECORDED, 80, "", recording="https://pbx/once", recording_is_temporary=True)
     call = fold([ended(60, Outcome.SUCCESS, 5), lasting, fleeting])
@@ -222,24 +220,28 @@ def test_a_lasting_recording_is_worth_more_than_a_temporary_one() -> None:
     assert call.recording.url == "https://pbx/keep"
 
 
-def test_all_recordings_are_kept_in_the_order_in_which_they_were_named() -> None:
+def test_recordings_are_ordered_by_their_last_mention() -> None:
     events = [event(Kind.RECORDED, at, "", recording=f"https://pbx/{at}") for at in (90, 70, 80)]
     again = event(Kind.SUMMARY, 95, "", recording="https://pbx/70", outcome=Outcome.SUCCESS)
-    assert [one.url for one in fold(events).recordings] == ["https://pbx/70", "https://pbx/80", "https://pbx/90"]
-    # Named again, it is the last, and still one.
-    assert [one.url for one in fold([*events, again]).recordings] == [
+    assert [recording.url for recording in fold(events).recordings] == [
+        "https://pbx/70",
+        "https://pbx/80",
+        "https://pbx/90",
+    ]
+    # A repeated mention moves a recording to the end without duplicating it.
+    assert [recording.url for recording in fold([*events, again]).recordings] == [
         "https://pbx/80",
         "https://pbx/90",
         "https://pbx/70",
     ]
 
 
-def test_an_address_that_was_called_lasting_once_is() -> None:
+def test_an_address_reported_as_lasting_once_stays_lasting() -> None:
     fleeting = event(Kind.RECORDED, 80, "", recording="https://pbx/1", recording_is_temporary=True)
     lasting = event(Kind.RECORDED, 70, "", recording="https://pbx/1")
-    assert [one.temporary for one in fold([lasting, fleeting]).recordings] == [False]
+    assert [recording.temporary for recording in fold([lasting, fleeting]).recordings] == [False]
 
 
-def test_a_recording_alone_neither_closes_nor_settles_a_call() -> None:
+def test_a_recording_alone_does_not_close_a_call() -> None:
     call = fold([event(Kind.RECORDED, 70, "", recording="https://pbx/1")])
     assert (call.closed, call.quiet_since) == (False, None)

@@ -1,4 +1,4 @@
-"""What the fold promises of every call that could be, by Hypothesis."""
+"""Properties of the fold for any call, tested with Hypothesis."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -14,20 +14,20 @@ from hangtag.domain.calls.event import MAX_EVENT_BYTES, CallEvent, Kind, Outcome
 from hangtag.domain.calls.fold import fold
 
 
-def doubles_removed(events: list[CallEvent]) -> list[CallEvent]:
-    """The table's set of events: of two with the same digest the first one stays."""
-    kept: dict[str, CallEvent] = {}
+def without_duplicates(events: list[CallEvent]) -> list[CallEvent]:
+    """Return the table's set of events: the first one of each digest."""
+    unique: dict[str, CallEvent] = {}
     for event in events:
-        kept.setdefault(event.digest(), event)
-    return list(kept.values())
+        unique.setdefault(event.digest(), event)
+    return list(unique.values())
 
 
 @given(CALLS, st.randoms(use_true_random=False), st.integers(min_value=1, max_value=3))
-def test_every_permutation_and_duplication_folds_to_the_same_record(
+def test_order_or_repetition_of_events_does_not_change_the_record(
     events: list[CallEvent], random: Random, times: int
 ) -> None:
     """Promise: the fold is a function of the set of events; order and repetition do not matter."""
-    events = doubles_removed(events)
+    events = without_duplicates(events)
     again = events * times
     random.shuffle(again)
     assert fold(again) == fold(events)
@@ -35,10 +35,10 @@ def test_every_permutation_and_duplication_folds_to_the_same_record(
 
 
 @given(CALLS, EVENTS)
-def test_a_final_end_never_reopens(events: list[CallEvent], more: CallEvent) -> None:
+def test_a_call_with_a_final_end_never_reopens(events: list[CallEvent], more: CallEvent) -> None:
     """Promise: nothing supersedes `final`."""
-    events = doubles_removed([*events, more])
-    if any(said.final for said in events[:-1]):
+    events = without_duplicates([*events, more])
+    if any(earlier.final for earlier in events[:-1]):
         assert fold(events).closed
 
 
@@ -51,12 +51,12 @@ def test_a_leg_that_ended_in_success_never_lives_again(events: list[CallEvent], 
         for event in events
         if event.kind is Kind.TRANSFERRED or (event.kind is Kind.ENDED and event.outcome is Outcome.SUCCESS)
     }
-    after = {leg.key for leg in fold(doubles_removed([*events, more])).legs if leg.live}
+    after = {leg.key for leg in fold(without_duplicates([*events, more])).legs if leg.live}
     assert not before & transferred_or_ended & after
 
 
 @given(CALLS)
-def test_an_open_call_has_no_outcome_and_no_duration_is_negative(events: list[CallEvent]) -> None:
+def test_exactly_the_closed_calls_have_an_outcome(events: list[CallEvent]) -> None:
     """Promise: a call has an outcome exactly when it is closed, and time never runs backwards in it."""
     call = fold(events)
     assert (call.outcome is not None) == call.closed
@@ -66,18 +66,18 @@ def test_an_open_call_has_no_outcome_and_no_duration_is_negative(events: list[Ca
 
 @given(CALLS, st.sets(st.sampled_from(["101", "102", "103"])), st.booleans(), st.none() | st.sampled_from(PickUp))
 def test_every_closed_call_gets_either_a_tag_or_a_reason(
-    events: list[CallEvent], mapped: set[str], employee: bool, clicked: PickUp | None
+    events: list[CallEvent], mapped: set[str], employee: bool, pick_up: PickUp | None
 ) -> None:
-    """Promise: classify is total, and says exactly one of the two things."""
+    """Promise: classify is total, and returns exactly one of the two."""
     call = fold(events)
-    verdict = classify(call, mapped=mapped, external_is_employee=employee, clicked=clicked)
+    verdict = classify(call, mapped=mapped, external_is_employee=employee, pick_up=pick_up)
     assert (verdict.tag is None) != (verdict.skip is None)
     assert (verdict.tag is None) == (verdict.direction is None)
 
 
 @given(EVENTS)
-def test_an_event_survives_the_table_and_keeps_its_digest(event: CallEvent) -> None:
-    """Promise: what was written is what is folded; a double is known by its digest before and after."""
+def test_a_decoded_event_equals_the_encoded_one(event: CallEvent) -> None:
+    """Promise: decoding inverts encoding, and duplicates have equal digests before and after."""
     stored = decode(event.call_id, encode(event))
     assert stored == event
     assert stored.digest() == event.digest()
@@ -85,7 +85,7 @@ def test_an_event_survives_the_table_and_keeps_its_digest(event: CallEvent) -> N
 
 @given(st.dictionaries(st.text(), st.text(), max_size=30), st.text(max_size=2000))
 def test_an_encoded_event_has_at_most_a_kilobyte(data: dict[str, str], recording: str) -> None:
-    """Promise: two hundred events fit an item, whatever a PBX puts into them."""
+    """Promise: two hundred events fit into an item, for any content."""
     event = CallEvent(
         call_id="c",
         kind=Kind.ENDED,
@@ -100,10 +100,10 @@ def test_an_encoded_event_has_at_most_a_kilobyte(data: dict[str, str], recording
 
 
 @given(EVENTS, st.integers(min_value=1, max_value=9))
-def test_two_arrivals_in_the_same_ten_seconds_are_doubles_and_others_are_not(event: CallEvent, seconds: int) -> None:
-    """Promise: without an id or the PBX's clock, a double is told by the arrival, rounded to ten seconds."""
+def test_arrivals_in_the_same_ten_seconds_are_duplicates(event: CallEvent, seconds: int) -> None:
+    """Promise: without an id or the PBX's clock, a duplicate is detected by its arrival, rounded to ten seconds."""
     first = replace(event, at=event.at.replace(second=0), at_is_arrival=True, event_id=None)
-    double = replace(first, at=first.at + timedelta(seconds=seconds))
+    duplicate = replace(first, at=first.at + timedelta(seconds=seconds))
     later = replace(first, at=first.at + timedelta(seconds=10))
-    assert double.digest() == first.digest()
+    assert duplicate.digest() == first.digest()
     assert later.digest() != first.digest()

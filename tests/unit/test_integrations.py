@@ -65,7 +65,7 @@ def kept(body: str, *, truncated: bool = False) -> RequestLogEntry:
         received_at="2026-03-01T12:00:00.000+00:00",
         status=400,
         reason="",
-        kept="error",
+        log_reason="error",
         method="POST",
         path="/tel/api/***",
         query="",
@@ -282,7 +282,7 @@ def test_a_delivery_is_kept_while_its_address_is_new_or_watched(
     set_up_until: float, watched_until: float, why: str | None
 ) -> None:
     hook = WebhookEndpoint("t", "i", "telephony_api", "RU", {}, set_up_until=set_up_until, watched_until=watched_until)
-    assert hook.keeps(5.0) == why
+    assert hook.log_reason(5.0) == why
 
 
 # ------------------------------------------------------------------ replay

@@ -98,7 +98,7 @@ def kinds(pbx: Line) -> list[Message]:
 
 def verify(pbx: Line, request: Request, trust: VerificationKeys | None = None, later: float = 0) -> None:
     at = NOON + timedelta(seconds=later)
-    load(pbx.provider).verify(pbx.received(request, at), trust or pbx.trust())
+    load(pbx.provider).verify(pbx.received(request, at), trust or pbx.verification_keys())
 
 
 def with_field(request: Request, name: str, value: str | None) -> Request:
@@ -211,7 +211,7 @@ def test_missing_or_empty_stored_secret_is_401(pbx: Line) -> None:
     if not pbx.secrets:
         pytest.fail("the form of a provider with a signature needs verified_with or made_secrets")
     good = pbx.signed(first(pbx))
-    trust = pbx.trust()
+    trust = pbx.verification_keys()
     for empty in (
         VerificationKeys(),
         VerificationKeys(hashes=dict.fromkeys(trust.hashes, ()), credentials=dict.fromkeys(trust.credentials, ())),
@@ -227,7 +227,7 @@ def test_signature_by_another_tenants_secret_is_401(pbx: Line) -> None:
     other = OTHERS[pbx.provider]
     for sent in authenticated(pbx, kinds(pbx)):
         assert rejection_status(pbx, other.signed(sent)) == 401
-        assert rejection_status(pbx, pbx.signed(sent), other.trust()) == 401
+        assert rejection_status(pbx, pbx.signed(sent), other.verification_keys()) == 401
 
 
 @each_line
@@ -237,8 +237,8 @@ def test_old_secret_is_valid_only_during_a_rotation(pbx: Line) -> None:
         return
     sent = first(pbx)
     for signed in (newer.signed(sent), older.signed(sent)):
-        verify(newer, signed, newer.trust(older=older.secrets))
-    assert rejection_status(newer, older.signed(sent), newer.trust()) == 401
+        verify(newer, signed, newer.verification_keys(older=older.secrets))
+    assert rejection_status(newer, older.signed(sent), newer.verification_keys()) == 401
 
 
 @each_line
@@ -454,7 +454,7 @@ def check_declared_errors(pbx: Line, request: WebhookRequest) -> None:
     """Call verify and parse; fail for an undeclared error."""
     provider = load(pbx.provider)
     try:
-        provider.verify(request, pbx.trust())
+        provider.verify(request, pbx.verification_keys())
     except (SignatureError, PayloadError) as refused:
         assert refused.reply.status in (400, 401)
     try:

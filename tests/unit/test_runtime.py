@@ -12,7 +12,7 @@ from hangtag.runtime import Settings
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text())
-# Left empty by stacks that do without an outside issuer, or without e-mail.
+# Empty in stacks without an outside issuer or without e-mail.
 OPTIONAL = {"EMAIL_FROM", "OIDC_AUDIENCE", "OIDC_EMPLOYEE_CLAIM", "OIDC_ISSUER", "OIDC_ROLE_CLAIM", "OIDC_TENANT_CLAIM"}
 FUNCTIONS = {
     Path(resource["Properties"]["CodeUri"]).name: resource["Properties"]
@@ -36,17 +36,17 @@ def test_a_function_requires_the_variables_of_its_template(function: str) -> Non
     assert required_by(function) == variables - OPTIONAL
 
 
-def test_a_missing_variable_is_named_at_the_start() -> None:
+def test_a_missing_environment_variable_is_named_at_the_start() -> None:
     with pytest.raises(RuntimeError, match=r"missing environment variables: PUBLIC_URL, TOKEN_KEY"):
         Settings.read({"TABLE_NAME": "t"}, "TABLE_NAME", "PUBLIC_URL", "TOKEN_KEY")
 
 
-def test_values_have_their_types() -> None:
+def test_environment_values_are_converted_to_their_types() -> None:
     settings = Settings.read({"TABLE_NAME": "t", "SWEEP_AFTER_SECONDS": "60", "OUTBOUND_LOOPBACK": "true"})
     assert (settings.table, settings.sweep_after, settings.loopback) == ("t", timedelta(minutes=1), True)
 
 
-def test_an_empty_variable_leaves_the_default() -> None:
+def test_an_empty_environment_variable_leaves_the_default() -> None:
     assert Settings.read({"OIDC_TENANT_CLAIM": ""}).oidc_tenant_claim == "tenant"
 
 

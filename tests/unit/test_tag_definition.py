@@ -22,11 +22,11 @@ CALL = [
 ]
 
 
-def fields(*named: tuple[str, str]) -> list[DefinedField]:
-    return [DefinedField(name, kind) for name, kind in named]
+def fields(*names: tuple[str, str]) -> list[DefinedField]:
+    return [DefinedField(name, kind) for name, kind in names]
 
 
-def test_fields_may_be_renamed_and_string_fields_added() -> None:
+def test_a_definition_renames_fields_or_adds_string_fields() -> None:
     own = define(TagType.CALL, fields(*CALL, ("utm_source", "string"), ("campaign", "string")))
     end = event(Kind.ENDED, 9, outcome=Outcome.SUCCESS, talk_seconds=5, data={"utm_source": "site", "Campaign": "x"})
     call = fold([event(Kind.RINGING, 0), end])
@@ -45,12 +45,12 @@ def test_fields_may_be_renamed_and_string_fields_added() -> None:
         "utm_source",
         "campaign",
     ]
-    # By exact name: what the PBX sent as Campaign is not campaign.
+    # By exact name: the PBX sent Campaign, which is not campaign.
     assert [field.value for field in tag.fields[9:]] == ["site", ""]
 
 
 @pytest.mark.parametrize(
-    ("named", "position", "reason"),
+    ("names", "position", "reason"),
     [
         ([], 1, "the field for Date (date) is missing"),
         (CALL[:8], 9, "the field for External line name (string) is missing"),
@@ -62,15 +62,15 @@ def test_fields_may_be_renamed_and_string_fields_added() -> None:
         ([*CALL, *((f"f{number}", "string") for number in range(31))], 40, "at most 30 fields may be added"),
     ],
 )
-def test_a_definition_that_does_not_fit_is_refused_with_its_position(
-    named: list[tuple[str, str]], position: int, reason: str
+def test_an_invalid_definition_names_the_position_of_its_fault(
+    names: list[tuple[str, str]], position: int, reason: str
 ) -> None:
-    with pytest.raises(DefinitionError) as found:
-        define(TagType.CALL, fields(*named))
-    assert (found.value.position, found.value.reason) == (position, reason)
+    with pytest.raises(DefinitionError) as error:
+        define(TagType.CALL, fields(*names))
+    assert (error.value.position, error.value.reason) == (position, reason)
 
 
 @pytest.mark.parametrize("kind", TagType)
-def test_the_standard_definition_is_one_that_would_be_taken(kind: TagType) -> None:
+def test_the_standard_definition_is_a_valid_definition(kind: TagType) -> None:
     shown = fields_of(kind, standard(kind))
     assert fields_of(kind, define(kind, shown)) == shown

@@ -10,7 +10,7 @@ from hangtag.domain.calls.classify import SkipReason, TagType, Verdict
 from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
 from hangtag.domain.calls.fold import Call, fold
 from hangtag.domain.tags import AttachRule, Person, TaskFacts
-from hangtag.domain.tags.plan import Parties, Placed, PlacementFacts, TagFacts, TagPlan, plan_tag
+from hangtag.domain.tags.plan import Parties, PlacementFacts, TagFacts, TagPlace, TagPlan, plan_tag
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NUMBER = "+12015550123"
@@ -64,7 +64,7 @@ def facts(case: dict[str, str]) -> TagFacts:
             contact=Person("c1", "Acme GmbH") if case["contact"] == "yes" else None,
         ),
         rule=RULES[case["rule"]],
-        placed=Placed(placed, hidden=False) if placed else None,
+        placed=TagPlace(placed, hidden=False) if placed else None,
         placement=PlacementFacts(
             from_task=from_task,
             from_task_exists=from_task is not None and case["deleted"] == "no",
@@ -86,7 +86,7 @@ def yes(flag: bool) -> str:
 
 
 @pytest.mark.parametrize("case", CASES, ids=[" ".join(row[:8]) for row in ROWS])
-def test_plan_follows_the_table(case: dict[str, str]) -> None:
+def test_a_tag_plan_follows_its_row_of_the_table(case: dict[str, str]) -> None:
     direction = Direction.OUT if case["direction"] == "out" else Direction.IN
     plan = plan_tag(closed_call(direction), facts(case))
     assert {
@@ -102,7 +102,7 @@ def test_plan_follows_the_table(case: dict[str, str]) -> None:
 def test_a_call_keeps_its_place_in_later_revisions() -> None:
     case = next(case for case in CASES if case["rule"] == "new_task" and case["verdict"] == "call")
     first = plan_tag(closed_call(Direction.IN), facts(case))
-    assert first.placed == Placed("new", hidden=False)
+    assert first.placed == TagPlace("new", hidden=False)
     again = plan_tag(closed_call(Direction.IN), replace(facts(case), placed=first.placed, rule=RULES["contact"]))
     assert (place(again), again.placed) == ("new", first.placed)
 

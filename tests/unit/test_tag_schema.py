@@ -1,4 +1,4 @@
-"""The two tags: which fields, in which order, of which types."""
+"""Fields of the two tags, with their order and types."""
 
 from datetime import timedelta
 
@@ -49,7 +49,7 @@ def missed_call() -> Call:
     return fold([event(Kind.RINGING, 0), end])
 
 
-def test_a_call_tag_has_its_nine_fields_in_order_then_the_extra_ones() -> None:
+def test_a_call_tag_has_nine_fields_before_the_extra_ones() -> None:
     call = answered_call()
     verdict = classify(call, mapped={"101"}, external_is_employee=False)
     tag = build_tag(call, verdict, SETTING, HERE)
@@ -67,21 +67,21 @@ def test_a_call_tag_has_its_nine_fields_in_order_then_the_extra_ones() -> None:
     )
 
 
-def test_a_missed_call_tag_has_its_six_fields_and_never_an_employee() -> None:
+def test_a_missed_call_tag_has_its_six_fields_in_order() -> None:
     call = missed_call()
     verdict = classify(call, mapped={"101"}, external_is_employee=False)
     tag = build_tag(call, verdict, SETTING, HERE)
     assert [(field.name, field.type) for field in tag.fields] == MISSED_ORDER
 
 
-def test_a_skipped_call_has_no_tag() -> None:
+def test_building_a_tag_of_a_skipped_call_is_rejected() -> None:
     call = answered_call()
     verdict = classify(call, mapped=set(), external_is_employee=False)
     with pytest.raises(ValueError, match="no tag"):
         build_tag(call, verdict, SETTING, HERE)
 
 
-def test_only_calls_are_hidden_and_missed_calls_always_stand_on_the_contact() -> None:
+def test_a_missed_call_is_visible_on_the_contact_under_any_rule() -> None:
     hidden = AttachRule(to="contact", hidden=True)
     assert attach(TagType.CALL, hidden, "c1").hidden
     missed = attach(TagType.MISSED_CALL, hidden, "c1")

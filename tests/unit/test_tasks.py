@@ -53,7 +53,7 @@ def test_a_free_field_holds_a_value_of_its_type(kind: Kind, value: Any) -> None:
 @pytest.mark.parametrize(("kind", "value"), cases(WRONG))
 def test_a_value_that_is_not_of_its_fields_type_is_named_by_its_place(kind: Kind, value: Any) -> None:
     (fault,) = check_fields([field("Object"), field("Sum", kind, value)])
-    assert (fault.field, fault.reason) == ("fields.1.value", f"it is no {kind}")
+    assert (fault.field, fault.reason) == ("fields.1.value", f"Not a valid {kind}.")
 
 
 @pytest.mark.parametrize("kind", RIGHT)

@@ -7,8 +7,8 @@ import pytest
 from calls_helpers import event
 from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
 from hangtag.services.calls.tracker import Actions, decide
-from hangtag.store.calls.items import CallItem, CallKey, Met
-from hangtag.store.calls.recording_states import KeptState, RecordingState
+from hangtag.store.calls.items import CallerLookup, CallItem, CallKey
+from hangtag.store.calls.recording_states import RecordingState, RecordingStatus
 
 RINGING = event(Kind.RINGING, 0)
 MISSED = event(Kind.ENDED, 20, outcome=Outcome.MISSED)
@@ -32,7 +32,7 @@ def item(*events: CallEvent, waiting: bool = False, emitted: bool = False, live:
         live_due="2026-03-01T12:05:00+00:00" if live else None,
         body=None,
         has_next=False,
-        met=Met("contact", answered=False),
+        met=CallerLookup("contact", answered=False),
     )
     if waiting:
         bare = replace(bare, execution=bare.execution_name, task_token="token")
@@ -76,7 +76,7 @@ def test_change_after_the_tag_amends_it_and_fetches_new_recordings_once() -> Non
     (recording,) = call.recordings
     assert decide(changed, call, "always") == Actions(amend=True, recordings=(recording.id,))
     # A recording with a state is not queued again.
-    processed = replace(changed, recordings={recording.id: RecordingState(state=KeptState.WAITING)})
+    processed = replace(changed, recordings={recording.id: RecordingState(state=RecordingStatus.WAITING)})
     assert decide(processed, call, "always") == Actions(amend=True)
 
 
@@ -101,17 +101,17 @@ INTERNAL = event(Kind.RINGING, 0, direction=Direction.INTERNAL)
         (item(RINGING), None, "always", True),
         (item(RINGING), None, "never", True),
         (item(RINGING, waiting=True), None, "always", False),
-        (item(RINGING), Met(None, answered=False), "always", False),
-        (item(RINGING), Met(None, answered=False), "answered_only", False),
-        (item(RINGING, ANSWERED), Met(None, answered=False), "answered_only", True),
-        (item(RINGING, ANSWERED), Met(None, answered=True), "answered_only", False),
-        (item(RINGING, ANSWERED), Met("contact", answered=False), "answered_only", False),
+        (item(RINGING), CallerLookup(None, answered=False), "always", False),
+        (item(RINGING), CallerLookup(None, answered=False), "answered_only", False),
+        (item(RINGING, ANSWERED), CallerLookup(None, answered=False), "answered_only", True),
+        (item(RINGING, ANSWERED), CallerLookup(None, answered=True), "answered_only", False),
+        (item(RINGING, ANSWERED), CallerLookup("contact", answered=False), "answered_only", False),
         (item(RINGING, HUNG_UP), None, "always", False),
         (item(INTERNAL), None, "always", False),
     ],
 )
 def test_caller_is_looked_up_when_ringing_and_when_a_contact_can_be_created(
-    call: CallItem, met: Met | None, create_unknown: str, expected: bool
+    call: CallItem, met: CallerLookup | None, create_unknown: str, expected: bool
 ) -> None:
     ringing = replace(call, met=met)
     assert decide(ringing, ringing.fold(), create_unknown).lookup_caller is expected

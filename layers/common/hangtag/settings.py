@@ -1,4 +1,6 @@
-"""The tenant's telephony rules, as the API takes and shows them. Ids and templates are checked where they are kept."""
+"""The tenant's telephony rules, as the API accepts and shows them. Ids and templates are validated when rules are
+saved.
+"""
 
 from typing import Annotated, Literal
 
@@ -22,7 +24,7 @@ __all__ = [
 ]
 
 DEFAULT_SETTLE_SECONDS = 10
-# The delay of a message in a queue ends there.
+# The maximum delay of a queue message.
 MAX_SETTLE_SECONDS = 900
 MAX_CONDITIONS = 20
 MAX_LOGIC = 500
@@ -46,7 +48,7 @@ class TaskField(_Rules):
 
 
 class PlacementCondition(_Rules):
-    """One row: `field` is title, status, assignee or the name of a free field; `≠` may be written `!=`."""
+    """One row: `field` is title, status, assignee or the name of a free field; `!=` is a synonym of `≠`."""
 
     field: ShortText
     op: Literal["=", "≠", "!="] = "="
@@ -54,7 +56,7 @@ class PlacementCondition(_Rules):
 
 
 class TaskTemplate(_Rules):
-    """What a task made for a call is like. `{contact}` and `{number}` in the title are filled in."""
+    """Template of a task created for a call. `{contact}` and `{number}` in the title are replaced."""
 
     title: ShortText = "Call with {contact}"
     assignee_id: Id | None = None
@@ -64,7 +66,7 @@ class TaskTemplate(_Rules):
 
 
 class TagPlacementSettings(_Rules):
-    """Where a Call goes. Hidden ones are for administrators and the task's members only.
+    """Place of Calls. Hidden ones are visible to administrators and the task's members only.
 
     `conditions` and `logic` belong to last_task_matching: rows are numbered from 1, and without a logic line all of
     them must hold. `task` is the template of new tasks.
@@ -79,9 +81,10 @@ class TagPlacementSettings(_Rules):
 
 
 class UnknownCallerTemplate(_Rules):
-    """What the contact of an unknown caller is like. `{number}` in the name is filled in.
+    """Template of the contact created for an unknown caller. `{number}` in the name is replaced.
 
-    `supervisor_id` is an employee or a group; without one it is who answered, else who was rung first.
+    `supervisor_id` is an employee or a group. Without it, the supervisor is the employee who answered, or the first one
+    whose phone rang.
     """
 
     name: ShortText = "{number}"
@@ -89,20 +92,20 @@ class UnknownCallerTemplate(_Rules):
 
 
 class UnknownCallerSettings(_Rules):
-    """When the number of an unknown caller becomes a contact, and which."""
+    """Conditions under which an unknown caller's number becomes a contact, and that contact's template."""
 
     create_unknown: Literal["always", "answered_only", "never"] = "always"
     template: UnknownCallerTemplate = UnknownCallerTemplate()
 
 
 class RoutingSettings(_Rules):
-    """Whether a PBX that asks who is calling is told the extension of the contact's supervisor."""
+    """Routing of callers: a PBX that requests a caller lookup receives the extension of the contact's supervisor."""
 
     mode: Literal["off", "on", "working_hours"] = "on"
 
 
 class MissedCallNotificationSettings(_Rules):
-    """Who is told of an incoming missed call, once."""
+    """Employees who are notified of an incoming missed call, once."""
 
     supervisor: bool = True
     rung: bool = False
@@ -111,21 +114,23 @@ class MissedCallNotificationSettings(_Rules):
 
 
 class NotificationSettings(_Rules):
-    """What employees are told of. `supervisor_window`: the supervisor of a contact sees that others talk to it."""
+    """Notifications of employees. `supervisor_window`: a contact's supervisor sees the call windows of other
+    employees.
+    """
 
     supervisor_window: bool = True
     missed_calls: MissedCallNotificationSettings = MissedCallNotificationSettings()
 
 
 class DisplayFormat(_Rules):
-    """How numbers of a type are shown and typed: `#` is a digit, anything else stands for itself."""
+    """Display format of numbers of a type: `#` is a digit, any other character is literal."""
 
     type: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40)]
     mask: Annotated[str, StringConstraints(min_length=1, max_length=64, pattern="#")]
 
 
 class ClickToCallSettings(_Rules):
-    """Whom employees may call by a click, and how often. `countries` are two-letter codes; null is all of them.
+    """Limits of click-to-call: destinations and rates. `countries` are two-letter codes; null means all.
 
     Emergency numbers are never called by a click.
     """
@@ -139,10 +144,11 @@ class ClickToCallSettings(_Rules):
 
 
 class RecordingSettings(_Rules):
-    """What is done with recordings. copy: a copy is kept. link: the PBX's address is. ask: the PBX is asked for one at
-    each play. nothing: they are not touched. One that its PBX keeps for a moment only is copied, but for `nothing`.
+    """Handling of recordings. `copy`: a copy is stored. `link`: the PBX's address is stored. `ask`: the address is
+    requested from the PBX at each play. `nothing`: recordings are ignored. A recording that its PBX stores for a moment
+    only is copied, except with `nothing`.
 
-    `retention_days`: how long after its call a copy is kept, and can be heard; null is for ever.
+    `retention_days`: how long after its call a copy is stored and can be played; null means without end.
     """
 
     keep: Literal["copy", "link", "ask", "nothing"] = "copy"
@@ -150,13 +156,13 @@ class RecordingSettings(_Rules):
 
 
 class VisibilitySettings(_Rules):
-    """What employees see: all calls, or those that they took part in, supervise, or share a task with."""
+    """Calls that employees see: all, or those they took part in, supervise, or share a task with."""
 
     calls: Literal["all", "own"] = "all"
 
 
 class TelephonySettings(_Rules):
-    """All of them. `settle_seconds`: how long after the end of a leg a call is looked at again."""
+    """All telephony rules. `settle_seconds`: delay after the end of a leg before the call is checked again."""
 
     settle_seconds: int = Field(default=DEFAULT_SETTLE_SECONDS, ge=1, le=MAX_SETTLE_SECONDS)
     attach: TagPlacementSettings = TagPlacementSettings()

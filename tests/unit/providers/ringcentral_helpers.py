@@ -92,7 +92,7 @@ def call_of(*steps: Mapping[str, Any]) -> Call:
 
 
 def verdict(call: Call, pick_up: PickUp | None = None) -> tuple[TagType | None, SkipReason | None]:
-    decision = classify(call, mapped=MAPPED, external_is_employee=False, clicked=pick_up)
+    decision = classify(call, mapped=MAPPED, external_is_employee=False, pick_up=pick_up)
     return decision.tag, decision.skip
 
 

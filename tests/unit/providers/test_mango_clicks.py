@@ -42,7 +42,7 @@ def test_callback_events_of_one_second_can_arrive_in_any_order() -> None:
 
 def test_callback_without_employee_answer_gets_no_tag() -> None:
     call = story("click_employee_no_answer")
-    verdict = classify(call, mapped={"101"}, external_is_employee=False, clicked=MANGO.pick_up)
+    verdict = classify(call, mapped={"101"}, external_is_employee=False, pick_up=MANGO.pick_up)
     assert (call.picked_up, verdict.skip) == (False, SkipReason.EMPLOYEE_NO_ANSWER)
 
 

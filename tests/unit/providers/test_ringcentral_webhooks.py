@@ -50,9 +50,13 @@ def test_notification_is_not_a_handshake() -> None:
 def test_token_is_accepted_in_either_header(headers: Mapping[str, str], is_valid: bool) -> None:
     event = webhook(notice(caller("Setup")), **headers)
     if is_valid:
-        RINGCENTRAL.verify(event, OURS.trust())
+        RINGCENTRAL.verify(event, OURS.verification_keys())
         return
-    for keys in (OURS.trust(), VerificationKeys(), VerificationKeys(credentials={"verification_token": ("",)})):
+    for keys in (
+        OURS.verification_keys(),
+        VerificationKeys(),
+        VerificationKeys(credentials={"verification_token": ("",)}),
+    ):
         with pytest.raises(SignatureError):
             RINGCENTRAL.verify(event, keys)
 

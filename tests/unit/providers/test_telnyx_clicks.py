@@ -78,7 +78,7 @@ def test_click_without_pick_up_by_the_employee_has_no_tag(cause: str) -> None:
     assert (event.outcome, event.final) == (Outcome.NO_ANSWER, True)
     call = clicked(own_leg("initiated", 0), end)
     assert (call.closed, call.outcome, call.picked_up) == (True, Outcome.NO_ANSWER, False)
-    verdict = classify(call, mapped=frozenset({"101"}), external_is_employee=False, clicked=PickUp.TOLD)
+    verdict = classify(call, mapped=frozenset({"101"}), external_is_employee=False, pick_up=PickUp.TOLD)
     assert verdict.skip is SkipReason.EMPLOYEE_NO_ANSWER
 
 
@@ -91,7 +91,7 @@ def test_click_without_answer_by_the_contact_is_a_missed_call() -> None:
         own_leg("hangup", 31, hangup_cause="normal_clearing"),
     )
     assert (call.closed, call.outcome, call.picked_up, call.answered_at) == (True, Outcome.BUSY, True, None)
-    verdict = classify(call, mapped=frozenset({"101"}), external_is_employee=False, clicked=PickUp.TOLD)
+    verdict = classify(call, mapped=frozenset({"101"}), external_is_employee=False, pick_up=PickUp.TOLD)
     assert (verdict.tag, verdict.direction) == ("missed_call", Direction.OUT)
 
 

@@ -138,11 +138,11 @@ def test_vendor_library_accepts_every_simulated_message(story: Story) -> None:
 def test_adapter_accepts_what_the_vendor_library_accepts_in_every_encoding(sent: Message) -> None:
     good = OURS.signed(sent)
     assert library_accepts(good)
-    twilio.verify(OURS.received(good), OURS.trust())
+    twilio.verify(OURS.received(good), OURS.verification_keys())
     tried = 0
     for wrong in simulated.tampered(good):
         assert not library_accepts(wrong)
-        assert not is_accepted(OURS.received(wrong), OURS.trust()), wrong
+        assert not is_accepted(OURS.received(wrong), OURS.verification_keys()), wrong
         tried += 1
     assert tried > 60
 
@@ -268,4 +268,4 @@ def test_non_ascii_header_is_rejected() -> None:
     good = OURS.signed(FORMS["form"])
     for name in (simulated.SIGNATURE_HEADER, simulated.SETTINGS_HEADER):
         with pytest.raises(SignatureError):
-            twilio.verify(OURS.received(with_header(good, name, "algorithm=é\udcff")), OURS.trust())
+            twilio.verify(OURS.received(with_header(good, name, "algorithm=é\udcff")), OURS.verification_keys())

@@ -185,7 +185,7 @@ def test_unanswered_incoming_call_is_missed_for_every_status(status: str) -> Non
 def test_click_without_pick_up_by_the_employee_has_no_tag(status: str) -> None:
     call = fold([single_event(CLICKED, "ringing"), single_event(CLICKED, status)])
     assert (call.closed, call.outcome, call.picked_up) == (True, Outcome.NO_ANSWER, False)
-    verdict = classify(call, mapped={"101"}, external_is_employee=False, clicked=PickUp.TOLD)
+    verdict = classify(call, mapped={"101"}, external_is_employee=False, pick_up=PickUp.TOLD)
     assert verdict.skip is SkipReason.EMPLOYEE_NO_ANSWER
 
 

@@ -45,7 +45,7 @@ def office(card: ContactCard | None, request_log: list[str] | None = None) -> Of
 def ncco(settings: Mapping[str, Any], card: ContactCard | None = None, method: str = "GET") -> list[dict[str, Any]]:
     sent = Message(method="GET", post=ASKED) if method == "GET" else Message(body=ASKED)
     request = OURS.received(OURS.signed(sent))
-    vonage.verify(request, OURS.trust())
+    vonage.verify(request, OURS.verification_keys())
     accepted = vonage.parse(request, settings)
     assert (accepted.events, accepted.unknown) == ((), False)
     assert accepted.respond is not None

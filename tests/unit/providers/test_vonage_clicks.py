@@ -155,7 +155,7 @@ def test_click_without_pick_up_differs_from_one_without_answer() -> None:
             at += timedelta(seconds=event.after)
             events += OURS.accepted(OURS.signed(message(event, IDS, NOON, at), at), at).events
         verdict = classify(
-            closed(events, at), mapped={"101", "103"}, external_is_employee=False, clicked=vonage.pick_up
+            closed(events, at), mapped={"101", "103"}, external_is_employee=False, pick_up=vonage.pick_up
         )
         return verdict.skip
 

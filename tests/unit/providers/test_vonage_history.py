@@ -42,7 +42,7 @@ def test_inbound_leg_determines_the_direction_of_a_listed_call() -> None:
     clicked = fold(history_of([row(EMPLOYEE), row(DIALLED, status="busy", start_time=None, duration="0")]))
     assert (clicked.direction, clicked.outcome, clicked.external) == (Direction.OUT, Outcome.BUSY, f"+{CONTACT}")
     # The Missed Call of a click is written, even if the webhook of the pick-up was lost.
-    verdict_of = classify(clicked, mapped={"101"}, external_is_employee=False, clicked=vonage.pick_up)
+    verdict_of = classify(clicked, mapped={"101"}, external_is_employee=False, pick_up=vonage.pick_up)
     assert verdict_of.skip is None
     dialled = fold(history_of([row({**CALLER, "from": DEVICE, "to": CONTACT}), row(DIALLED)]))
     assert (dialled.direction, dialled.outcome, dialled.answered_by) == (Direction.OUT, Outcome.SUCCESS, "101")

@@ -7,7 +7,7 @@ from hangtag.errors import BadInputError, FieldError
 from hangtag.phone import normalise
 from hangtag.store.office import contacts, groups, lines
 from hangtag.store.office.contacts import Contact
-from hangtag.store.office.phones import Phone, Typed, read_phones
+from hangtag.store.office.phones import EnteredPhone, Phone, read_phones
 from hangtag.store.office.tenants import get_tenant
 
 __all__ = ["change_contact", "create_contact", "find_by_phone", "get_contact"]
@@ -27,7 +27,7 @@ def get_contact(tenant_id: str, contact_id: str) -> Contact:
 def create_contact(
     tenant_id: str,
     name: str,
-    phones: Iterable[Typed],
+    phones: Iterable[EnteredPhone],
     supervisor_id: str | None,
     external_id: str | None = None,
 ) -> Contact:
@@ -46,10 +46,10 @@ def change_contact(tenant_id: str, contact_id: str, changes: Mapping[str, Any]) 
     return contacts.update_contact(tenant_id, contact_id, update)
 
 
-def _phones(tenant_id: str, typed: Iterable[Typed]) -> tuple[Phone, ...]:
+def _phones(tenant_id: str, typed: Iterable[EnteredPhone]) -> tuple[Phone, ...]:
     """Parse the entered numbers. Raises BadInputError for an invalid number, and for one of the tenant's own lines."""
     read = read_phones(typed, get_tenant(tenant_id).country)
-    own = lines.own(tenant_id, [phone.e164 for phone in read])
+    own = lines.own_numbers(tenant_id, [phone.e164 for phone in read])
     faults = [
         FieldError(f"phones.{place}", "This number is one of your own lines.")
         for place, phone in enumerate(read)

@@ -116,12 +116,12 @@ def _send(tenant_id: str, kind: str, data: Mapping[str, Any]) -> Mapping[str, An
     try:
         response = webhook.post(tenant_id, config, message_id, text, at, BUDGET_SECONDS)
     except (UnreachableError, BadInputError) as error:
-        breaker.failed(passage, at, Fault(None, error.message))
+        breaker.record_failure(passage, at, Fault(None, error.message))
         raise _NoResultError("unreachable") from error
     if response.status >= 500 or response.status == 429:
-        breaker.failed(passage, at, Fault(response.status, "The CRM failed during a lookup."))
+        breaker.record_failure(passage, at, Fault(response.status, "The CRM failed during a lookup."))
         raise _NoResultError(f"status {response.status}")
-    breaker.succeeded(passage)
+    breaker.record_success(passage)
     return _read(response)
 
 

@@ -122,7 +122,7 @@ def put_call_task(call_id: str, wanted: CallTaskAssignment) -> CallOut:
     place = listing.call_key(tenant_id, call.id)
     if not tasks.exists(tenant_id, wanted.task_id):
         raise BadInputError("there is no such task", (FieldError("task_id", "there is no such task"),))
-    if place is None or not calls.put_on_task(place, wanted.task_id):
+    if place is None or not calls.assign_task(place, wanted.task_id):
         raise ConflictError("the PBX has not told of the call yet; try again when it rings")
     return CallOut.model_validate({**call.model_dump(), "task_id": wanted.task_id})
 

@@ -29,7 +29,7 @@ class Cards:
 
     def matched(self, cards: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """The JSON of contacts' cards, each number with `shown` and with the contact that it is matched to."""
-        holders = contacts.matched(self._tenant_id, [phone["e164"] for card in cards for phone in card["phones"]])
+        holders = contacts.match_numbers(self._tenant_id, [phone["e164"] for card in cards for phone in card["phones"]])
         dressed = [self.dressed(card) for card in cards]
         for card in dressed:
             for phone in card["phones"]:

@@ -194,7 +194,7 @@ def _redrive(tenant_id: str, ids: list[str]) -> int:
     breaker.reset(tenant_id)
     count = sum(outbox.redrive(tenant_id, one, now()) for one in ids)
     if count:
-        audit.note(tenant_id, routes.caller.name, "crm.redriven", config.TARGET)
+        audit.record(tenant_id, routes.caller.name, "crm.redriven", config.TARGET)
     return count
 
 

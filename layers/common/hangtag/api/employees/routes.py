@@ -60,5 +60,5 @@ def delete_employee(employee_id: str) -> Response[str]:
     """Delete an employee: extensions and numbers are free again, tokens are worth nothing at once."""
     found = employees.get_employee(routes.tenant_id, found_id(employee_id))
     employees.delete_employee(routes.tenant_id, found.id)
-    audit.note(routes.tenant_id, routes.caller.name, "employee.deleted", found.id)
+    audit.record(routes.tenant_id, routes.caller.name, "employee.deleted", found.id)
     return Response(status_code=204, body="")

@@ -45,7 +45,7 @@ def change(tenant_id: str, employee_id: str, wanted: UpdateEmployeeRequest, who:
         changes["deputy_id"] = _deputy(tenant_id, employee_id, wanted.deputy_id)
     after = employees.update_employee(tenant_id, employee_id, changes)
     if after.role != before.role:
-        audit.note(tenant_id, who, "employee.role_changed", employee_id, ["role"])
+        audit.record(tenant_id, who, "employee.role_changed", employee_id, ["role"])
     return after
 
 

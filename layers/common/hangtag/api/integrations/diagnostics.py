@@ -29,12 +29,12 @@ _LATEST = 50
 def examine(tenant_id: str, integration: Integration) -> DiagnosticReport:
     """Look at all there is to an integration. Raises botocore's errors, but none for what is wrong with the PBX."""
     credentials = integrations.load_credentials(tenant_id, integration.id)
-    kept, _ = request_log.recent(tenant_id, integration.id, _LATEST, None)
+    kept, _ = request_log.list_entries(tenant_id, integration.id, _LATEST, None)
     findings = [_credentials(integration.provider, credentials), _deliveries(tenant_id, integration, kept)]
     if integration.previous_url_until is not None:
         findings.append(_previous_url(tenant_id, integration, kept))
     findings.append(_extensions(tenant_id, integration.id))
-    looked_after = reconciliation.load(tenant_id, integration.id).looked_after
+    looked_after = reconciliation.load(tenant_id, integration.id).subscription
     findings += [looked_after] if looked_after is not None else []
     pbx = open_pbx(tenant_id, integration, seconds=ASK_SECONDS)
     answers = ask_pbx(pbx)
@@ -49,7 +49,7 @@ def examine(tenant_id: str, integration: Integration) -> DiagnosticReport:
 
 def last_delivery_at(tenant_id: str, integration_id: str) -> datetime | None:
     """When something came last, as far as is known: the newest delivery that was kept, or the newest call."""
-    kept, _ = request_log.recent(tenant_id, integration_id, 1, None)
+    kept, _ = request_log.list_entries(tenant_id, integration_id, 1, None)
     times = [datetime.fromisoformat(one.received_at) for one in kept]
     call_at = _newest_call_at(tenant_id, integration_id)
     return max(times + ([call_at] if call_at else []), default=None)
@@ -86,7 +86,7 @@ def _deliveries(tenant_id: str, integration: Integration, kept: list[RequestLogE
 def _previous_url(tenant_id: str, integration: Integration, kept: list[RequestLogEntry]) -> Check:
     """Whether the PBX was told the new address: the first deliveries over it are kept."""
     until = _shown(datetime.fromisoformat(integration.previous_url_until or ""))
-    newest = integrations.current_address(tenant_id, integration.id)[:ADDRESS]
+    newest = integrations.current_token_hash(tenant_id, integration.id)[:ADDRESS]
     if any(one.address == newest for one in kept):
         return Check("previous_url", True, f"the new webhook_url is in use; the one before stops at {until}")
     return Check("previous_url", False, f"nothing came over the new webhook_url yet; the one before stops at {until}")

@@ -76,7 +76,7 @@ def get_extensions(integration_id: str) -> PageModel[ExtensionUsage]:
             calls=one.calls,
             last_seen_at=one.last_seen_at,
         )
-        for one in unmapped_extensions.seen(tenant_id, found.id)
+        for one in unmapped_extensions.list_unmapped(tenant_id, found.id)
         # It may have been mapped since.
         if one.extension not in mapped
     ]

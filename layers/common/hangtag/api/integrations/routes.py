@@ -126,7 +126,7 @@ def get_deliveries(
 ) -> PageModel[api.WebhookRequestLogEntry]:
     """The requests of a PBX that were kept, the newest first, with what each led to; at most 50 a page."""
     found = integrations.get_integration(routes.tenant_id, found_id(integration_id))
-    recent, following = request_log.recent(
+    recent, following = request_log.list_entries(
         routes.tenant_id, found.id, min(limit or MAX_PAGE, MAX_PAGE), _before(cursor)
     )
     return PageModel[api.WebhookRequestLogEntry](
@@ -153,7 +153,7 @@ def post_replay(integration_id: str, delivery_id: str) -> api.ReplayResult:
     source = Source(tenant_id, found.id, found.provider)
     done = replay(source, found.settings, kept, sweep_after)
     if any(one.result == "stored" for one in done.events):
-        audit.note(tenant_id, routes.caller.name, "integration.replayed", found.id)
+        audit.record(tenant_id, routes.caller.name, "integration.replayed", found.id)
     return api.ReplayResult.model_validate(
         {
             "delivery_id": kept.id,
@@ -176,7 +176,7 @@ def get_recovered(
         api.RecoveredCall,
         limit,
         cursor,
-        lambda count, before: compared.recent(routes.tenant_id, found.id, count, before),
+        lambda count, before: compared.list_recovered(routes.tenant_id, found.id, count, before),
     )
 
 
@@ -188,7 +188,7 @@ def post_recover(integration_id: str, recover: api.StartReconciliationRequest) -
         raise BadInputError("a time of at most 7 days is needed", (field,))
     found = integrations.get_integration(routes.tenant_id, found_id(integration_id))
     reconciliation.ask_for(routes.tenant_id, found, reconciliation.Span(recover.since, recover.until))
-    audit.note(routes.tenant_id, routes.caller.name, "integration.recovering", found.id)
+    audit.record(routes.tenant_id, routes.caller.name, "integration.recovering", found.id)
     return _history(compared.load(routes.tenant_id, found.id))
 
 
@@ -199,12 +199,12 @@ def _detail(found: integrations.Integration) -> api.IntegrationDetail:
     shown = {
         "last_delivery_at": last,
         "history": _history(stands) if has_history else None,
-        "look_after": stands.looked_after._asdict() if stands.looked_after else None,
+        "look_after": stands.subscription._asdict() if stands.subscription else None,
     }
     return api.IntegrationDetail.model_validate({**found.to_json(), **shown})
 
 
-def _history(stands: compared.Compared) -> api.ReconciliationProgress:
+def _history(stands: compared.Progress) -> api.ReconciliationProgress:
     said = {"compared_until": stands.until, "compared_at": stands.at, "error": stands.error}
     return api.ReconciliationProgress.model_validate(said)
 

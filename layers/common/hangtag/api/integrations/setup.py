@@ -27,7 +27,7 @@ from hangtag.providers.catalog import ProviderInfo, catalog
 from hangtag.providers.forms import ApiSettings
 from hangtag.services.integrations.client import hosts, open_pbx, run_check, webhook_url
 from hangtag.store.integrations import integrations
-from hangtag.store.integrations.endpoint_items import Made, Needs
+from hangtag.store.integrations.endpoint_items import Needs, NewSecrets
 from hangtag.store.integrations.integrations import Integration
 
 __all__ = ["change", "connect", "credentials_of", "info_of", "providers", "rotate"]
@@ -96,15 +96,15 @@ def connect(tenant_id: str, who: str, wanted: CreateIntegrationRequest) -> Creat
         runtime.settings().token_keys,
         who,
     )
-    url = webhook_url(info.key, new.made.token)
+    url = webhook_url(info.key, new.secrets.token)
     return CreatedIntegration(
         id=new.integration.id,
         provider=info.key,
         name=wanted.name,
         webhook_url=url,
-        secrets=new.made.shown,
+        secrets=new.secrets.shown,
         instructions=list(info.instructions(url)),
-        set_up=_set_up(tenant_id, new.integration, new.made, url),
+        set_up=_set_up(tenant_id, new.integration, new.secrets, url),
         created_at=datetime.fromisoformat(new.integration.created_at),
     )
 
@@ -145,13 +145,13 @@ def rotate(
         runtime.settings().token_keys,
         fresh=wanted.secrets,
     )
-    url = webhook_url(info.key, new.made.token)
+    url = webhook_url(info.key, new.secrets.token)
     return RotatedWebhookEndpoint(
         id=integration_id,
         webhook_url=url,
-        secrets=new.made.shown,
+        secrets=new.secrets.shown,
         instructions=list(info.instructions(url)),
-        set_up=_set_up(tenant_id, new.integration, new.made, url),
+        set_up=_set_up(tenant_id, new.integration, new.secrets, url),
         previous_until=new.old_until,
     )
 
@@ -165,7 +165,7 @@ def _needs(info: ProviderInfo) -> Needs:
     )
 
 
-def _set_up(tenant_id: str, integration: Integration, made: Made, url: str) -> DiagnosticCheck | None:
+def _set_up(tenant_id: str, integration: Integration, made: NewSecrets, url: str) -> DiagnosticCheck | None:
     """What the PBX said when it was told its webhook's address; None if it can't be told that.
 
     A secret that stayed, and is kept as a hash only, can't be told again; a key can.

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from hangtag import runtime, secrets
 from hangtag.errors import BadInputError, ConflictError, FieldError, UnprocessableError
-from hangtag.store.db.client import dynamodb, is_refused
+from hangtag.store.db.client import dynamodb, is_condition_failure
 from hangtag.store.db.keys import digest, key
 
 __all__ = ["IdempotencyRecord", "check_key"]
@@ -80,7 +80,7 @@ class IdempotencyRecord:
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except ClientError as error:
-            if not is_refused(error):
+            if not is_condition_failure(error):
                 raise
             return self._kept(error.response.get("Item", {}))
         return None

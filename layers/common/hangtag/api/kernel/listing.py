@@ -153,7 +153,7 @@ def call_key(tenant_id: str, public_id: str) -> call_items.CallKey | None:
     """The key of a call of this tenant from its id here; None if it can be no such id."""
     if not _CALL_ID.fullmatch(public_id):
         return None
-    return clicks.place_of(tenant_id, public_id)
+    return clicks.find_call_key(tenant_id, public_id)
 
 
 def _clicked(tenant_id: str, public_id: str) -> CallOut | None:

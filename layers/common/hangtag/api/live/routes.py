@@ -27,5 +27,5 @@ def post_ticket() -> LiveTicket:
     caller = routes.caller
     if caller.employee_id is None:
         raise ConflictError("your token is no employee's, so that no calls are yours")
-    ticket = live.make_ticket(caller.tenant_id, caller.employee_id, runtime.settings().token_keys)
+    ticket = live.create_ticket(caller.tenant_id, caller.employee_id, runtime.settings().token_keys)
     return LiveTicket(url=f"{runtime.settings().live_url}?ticket={ticket.token}", expires_at=ticket.expires_at)

@@ -15,7 +15,7 @@ from hangtag.services.recordings import fetch as fetching
 from hangtag.services.recordings.playback import play
 from hangtag.services.recordings.queue import enqueue
 from hangtag.store.calls import items as calls
-from hangtag.store.calls.recording_states import KeptState, RecordingState
+from hangtag.store.calls.recording_states import RecordingState, RecordingStatus
 from hangtag.store.db import audit
 from hangtag.store.db.clock import iso
 
@@ -56,7 +56,7 @@ def get_recording(call_id: str, recording_id: RecordingId = None) -> RecordingPl
     caller = routes.caller
     item = _item(call_id, listing.call(caller, call_id))
     found = play(item, recording_id)
-    audit.note(caller.tenant_id, caller.name, "recording.played", call_id)
+    audit.record(caller.tenant_id, caller.name, "recording.played", call_id)
     return RecordingPlayback(
         call_id=call_id,
         recording_id=found.recording_id,
@@ -72,11 +72,11 @@ def put_hold(call_id: str, recording_id: str, hold: SetRecordingHoldRequest) -> 
     """Hold a recording that was copied, or let it go: what is held is deleted neither by time nor with its contact."""
     caller = admin_routes.caller
     item, kept = _kept(call_id, recording_id, listing.call(caller, call_id))
-    if kept.state is not KeptState.KEPT:
+    if kept.state is not RecordingStatus.KEPT:
         raise ConflictError("only a copy can be held, and there is none")
     if kept.held != hold.held:
         action = "recording.held" if hold.held else "recording.released"
-        audit.note(caller.tenant_id, caller.name, action, call_id)
+        audit.record(caller.tenant_id, caller.name, action, call_id)
         _change(item, recording_id, kept, replace(kept, held=hold.held))
     return _shown(call_id, recording_id)
 
@@ -86,9 +86,9 @@ def post_fetch(call_id: str, recording_id: str) -> RecordingOut:
     """Try anew to copy a recording that was given up, or that the rules left at the PBX."""
     caller = admin_routes.caller
     item, kept = _kept(call_id, recording_id, listing.call(caller, call_id))
-    if kept.state in (KeptState.KEPT, KeptState.EXPIRED, KeptState.ERASED):
+    if kept.state in (RecordingStatus.KEPT, RecordingStatus.EXPIRED, RecordingStatus.ERASED):
         raise ConflictError("there is a copy, or was until its time was up")
-    _change(item, recording_id, kept, RecordingState(state=KeptState.WAITING, due=iso(datetime.now(UTC))))
+    _change(item, recording_id, kept, RecordingState(state=RecordingStatus.WAITING, due=iso(datetime.now(UTC))))
     enqueue(item.key, recording_id)
     return _shown(call_id, recording_id)
 

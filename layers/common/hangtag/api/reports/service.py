@@ -80,11 +80,11 @@ def answer(wanted: ReportRequest, *, compare: bool, step: str | None, limit: int
     start = _place(wanted.kind, cursor)
     picked = _picked(wanted, wanted.period)
     earlier = _picked(wanted, wanted.period.before) if compare else None
-    groups = report.in_order(wanted.kind, report.grouped(wanted.kind, picked))
-    was = report.grouped(wanted.kind, earlier) if earlier is not None else {}
+    groups = report.in_order(wanted.kind, report.numbers_by_group(wanted.kind, picked))
+    was = report.numbers_by_group(wanted.kind, earlier) if earlier is not None else {}
     names = _names(wanted, [name for name, _ in groups[:MAX_GROUPS]])
     rows, following = report_rows.page(wanted, start, limit or DEFAULT_LIMIT)
-    steps = report.stepped(step, picked) if step else {}
+    steps = report.numbers_by_step(step, picked) if step else {}
     return Report.model_validate(
         {
             "report": wanted.kind.value,
@@ -113,7 +113,7 @@ def answer(wanted: ReportRequest, *, compare: bool, step: str | None, limit: int
 def _picked(wanted: ReportRequest, period: Period) -> Picked:
     found = sums.days(wanted.tenant_id, wanted.zone, period.days)
     return {
-        day: report.picked(wanted.kind, aggregate, wanted.viewer, wanted.filters) for day, aggregate in found.items()
+        day: report.select(wanted.kind, aggregate, wanted.viewer, wanted.filters) for day, aggregate in found.items()
     }
 
 

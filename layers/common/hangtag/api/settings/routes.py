@@ -80,7 +80,7 @@ def put_settings(wanted: TelephonySettings) -> TelephonySettings:
     before = settings.load_settings(routes.tenant_id).model_dump()
     settings.save_settings(routes.tenant_id, wanted)
     changed = [name for name, value in wanted.model_dump().items() if value != before[name]]
-    audit.note(routes.tenant_id, routes.caller.name, "settings.changed", "telephony", changed)
+    audit.record(routes.tenant_id, routes.caller.name, "settings.changed", "telephony", changed)
     return wanted
 
 
@@ -110,7 +110,7 @@ def put_definitions(wanted: TagDefinitions) -> TagDefinitionsOut:
     }
     definitions = rules.definitions_of(fields)
     settings.save_definitions(routes.tenant_id, definitions)
-    audit.note(routes.tenant_id, routes.caller.name, "settings.changed", "tags", sorted(fields))
+    audit.record(routes.tenant_id, routes.caller.name, "settings.changed", "tags", sorted(fields))
     return _shown(definitions)
 
 

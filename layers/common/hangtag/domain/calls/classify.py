@@ -1,4 +1,4 @@
-"""`classify`: which tag a closed call deserves, or why none. Pure."""
+"""Classification of closed calls: the tag that a call deserves, or the reason for leaving none. Pure."""
 
 from collections.abc import Set
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ SHORT_NUMBER_DIGITS = 4
 
 
 class TagType(StrEnum):
-    """The two tags."""
+    """The two types of tag."""
 
     CALL = "call"
     MISSED_CALL = "missed_call"
 
 
 class SkipReason(StrEnum):
-    """Why a call leaves no tag; kept on the call and shown to admins."""
+    """Reason why a call leaves no tag; stored on the call and shown to admins."""
 
     INTERNAL = "internal"
     UNKNOWN_EXTENSION = "unknown_extension"
@@ -30,8 +30,8 @@ class SkipReason(StrEnum):
     INCOMPLETE = "incomplete"
 
 
-# An outgoing call that ended so may never have got beyond the employee's own phone.
-_NOT_TAKEN = (Outcome.NO_ANSWER, Outcome.MISSED, Outcome.CANCELLED)
+# An outgoing call with one of these outcomes can have ended on the employee's own phone.
+_NOT_REACHED = (Outcome.NO_ANSWER, Outcome.MISSED, Outcome.CANCELLED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,33 +48,33 @@ def classify(
     *,
     mapped: Set[str],
     external_is_employee: bool,
-    clicked: PickUp | None = None,
+    pick_up: PickUp | None = None,
 ) -> Verdict:
-    """Judge a closed call.
+    """Classify a closed call.
 
-    `mapped` are the extensions of this integration that belong to an employee, as far as the call concerns them
-    (those that rang, and the other party's number). `external_is_employee`: the other party's number is on an
-    employee's card. `clicked`: started by click to call, so that the employee's own phone rang first, and how this PBX
-    tells that it was picked up; None also for a PBX that does not tell.
+    `mapped` are the extensions of this integration that belong to an employee, as far as they occur in the call (those
+    that rang, and the other party's number). `external_is_employee`: the other party's number is on an employee's card.
+    `pick_up`: the call is a click-to-call, which rings the employee's own phone first, and this is how the PBX reports
+    that the phone was picked up; None also for a PBX that does not report it.
     """
-    reason = _reason_to_skip(call, mapped, external_is_employee, clicked)
+    reason = _reason_to_skip(call, mapped, external_is_employee, pick_up)
     if reason is not None:
         return Verdict(None, None, reason)
     direction = Direction.OUT if call.direction is Direction.OUT else Direction.IN
     talked = call.outcome is Outcome.SUCCESS
-    # An incoming call that only a menu or voice mail answered reached nobody.
+    # An incoming call that only a menu or voice mail answered did not reach a person.
     if talked and (direction is Direction.OUT or call.extensions):
         return Verdict(TagType.CALL, direction, None)
     return Verdict(TagType.MISSED_CALL, direction, None)
 
 
 def is_private(call: Call, *, mapped: Set[str], external_is_employee: bool) -> bool:
-    """Whether a call is among employees, so that no window opens for anybody."""
+    """Return True for a call among employees; it opens no call window."""
     return external_is_employee or call.direction is Direction.INTERNAL or is_internal(call.external, mapped)
 
 
 def _reason_to_skip(  # noqa: PLR0911 - a row of the design's table each
-    call: Call, mapped: Set[str], external_is_employee: bool, clicked: PickUp | None
+    call: Call, mapped: Set[str], external_is_employee: bool, pick_up: PickUp | None
 ) -> SkipReason | None:
     if not call.legs:
         return SkipReason.INCOMPLETE
@@ -83,9 +83,9 @@ def _reason_to_skip(  # noqa: PLR0911 - a row of the design's table each
     if external_is_employee:
         return SkipReason.EMPLOYEE_NUMBER
     if call.linked_call_id is not None and call.outcome is not Outcome.SUCCESS:
-        # Nobody took it here; the call as which it went on says whether anybody did.
+        # Not answered here; the linked call shows whether it was answered at all.
         return SkipReason.FORWARDED
-    if clicked is not None and not _picked_up(call, clicked):
+    if pick_up is not None and not _picked_up(call, pick_up):
         return SkipReason.EMPLOYEE_NO_ANSWER
     if call.answered_by is not None:
         return None if call.answered_by in mapped else SkipReason.UNKNOWN_EXTENSION
@@ -96,17 +96,17 @@ def _reason_to_skip(  # noqa: PLR0911 - a row of the design's table each
 
 
 def _picked_up(call: Call, how: PickUp) -> bool:
-    """Whether the employee's own phone was; a PBX without an event for it says so also by why nobody was reached."""
+    """Return True if the employee's own phone was picked up; without an event for it, the outcome can imply it."""
     if call.picked_up or any(leg.answered for leg in call.legs):
         return True
-    return how is PickUp.ACCEPTED and call.outcome not in _NOT_TAKEN
+    return how is PickUp.ACCEPTED and call.outcome not in _NOT_REACHED
 
 
 def is_internal(external: str | None, mapped: Set[str]) -> bool:
-    """The other party is an extension: a mapped one, or a number too short to be dialled from outside.
+    """Return True if the other party is an extension: a mapped one, or a number too short to be dialled from outside.
 
-    Two to four digits without a plus: public service numbers of that length are lost with them, which is why
-    the reason is shown.
+    Too short means two to four digits without a plus. Public service numbers of that length are skipped too, which is
+    why the reason is shown.
     """
     if not external:
         return False

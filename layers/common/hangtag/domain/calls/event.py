@@ -1,4 +1,4 @@
-"""One thing that a PBX said about a call, in the words of the design, and its form in the table."""
+"""One event that a PBX reported about a call, in the terms of the design, and its form in the table."""
 
 import hashlib
 import json
@@ -13,7 +13,9 @@ ARRIVAL_GRAIN_SECONDS = 10
 
 
 class Kind(StrEnum):
-    """What happened. `picked_up`: the employee's own phone was, in a call that rings it first; nobody talks yet."""
+    """Kind of event. `picked_up`: a call that rings the employee's own phone first was picked up there; no conversation
+    yet.
+    """
 
     RINGING = "ringing"
     PICKED_UP = "picked_up"
@@ -26,7 +28,7 @@ class Kind(StrEnum):
 
 
 class Direction(StrEnum):
-    """Seen from the tenant: `in` is a call from outside."""
+    """Direction from the tenant's point of view: `in` is a call from outside."""
 
     IN = "in"
     OUT = "out"
@@ -34,7 +36,7 @@ class Direction(StrEnum):
 
 
 class Outcome(StrEnum):
-    """How a leg, or the call, ended."""
+    """End of a leg or of a call."""
 
     SUCCESS = "success"
     MISSED = "missed"
@@ -49,7 +51,7 @@ class Outcome(StrEnum):
 class PickUp(StrEnum):
     """The way a PBX shows, in a call that rings the employee first, that the employee picked up.
 
-    told: by a separate event. accepted: by the event that marks the other calls as answered.
+    `TOLD`: by a separate event. `ACCEPTED`: by the event that marks the other calls as answered.
     """
 
     TOLD = "told"
@@ -60,12 +62,12 @@ class PickUp(StrEnum):
 class CallEvent:
     """One event of one call.
 
-    `at` is UTC: the provider's clock, or the arrival when `at_is_arrival`. `leg` names the part of the call that
-    the event speaks of (the provider's leg id, else the extension; "" where there is neither). `started_at` is when
-    the whole call began, if the provider says so. `recording` is a URL or the provider's reference. `legs` is set on
-    `settled` events only: how many legs were known when the call was settled; `forced` settles even legs that never
-    ended. `event_id` is the provider's own id of the event, used only to tell a double from a second event.
-    `reference` is ours of the click that began the call, where the PBX gives it back.
+    `at` is UTC: the provider's clock, or the arrival when `at_is_arrival`. `leg` names the part of the call that the
+    event concerns (the provider's leg id, otherwise the extension, or "" if there is neither). `started_at` is when the
+    whole call began, if the provider sends it. `recording` is a URL or the provider's reference. `legs` is set on
+    `settled` events only: how many legs existed when the call was settled; `forced` settles even legs that never ended.
+    `event_id` is the provider's own id of the event, used only to distinguish a duplicate from a second event.
+    `reference` is Hangtag's id of the click that began the call, if the PBX returns it.
     """
 
     call_id: str
@@ -91,23 +93,23 @@ class CallEvent:
     data: Mapping[str, str] = field(default_factory=dict)
 
     def digest(self) -> str:
-        """16 hexadecimal characters: the same for a double of this event, another for anything else.
+        """Return 16 hexadecimal characters: equal for duplicates of this event, different for any other event.
 
-        The provider's event id stands for the event where it gives one; else its content with the provider's time,
-        or with the arrival rounded to ten seconds, so that an extension that rings twice is seen twice.
+        The provider's event id identifies the event if there is one. Otherwise its content does, with the provider's
+        time or with the arrival rounded to ten seconds, which counts an extension that rings twice as two events.
         """
         if self.event_id is not None:
-            said = f"id:{self.kind}:{self.leg}:{self.event_id}"
+            identity = f"id:{self.kind}:{self.leg}:{self.event_id}"
         else:
             content = _to_fields(self)
             content["t"] = (
                 int(self.at.timestamp()) // ARRIVAL_GRAIN_SECONDS if self.at_is_arrival else self.at.timestamp()
             )
-            said = "say:" + json.dumps(content, sort_keys=True)
-        return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+            identity = "say:" + json.dumps(content, sort_keys=True)
+        return hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-# One short name a field: an event has 1 KB in the table, and an item holds two hundred.
+# Short names, because an event has 1 KB in the table and an item holds 200 events.
 _NAMES = {
     "kind": "k",
     "leg": "g",
@@ -134,7 +136,7 @@ def _to_fields(event: CallEvent) -> dict[str, Any]:
         value = getattr(event, name)
         if value is not None and value is not False and value != "":
             fields[short] = value
-    # An empty number is a fact of its own (a withheld caller), unlike no number at all.
+    # An empty number is a fact of its own (a withheld caller), unlike a missing number.
     if event.external == "":
         fields["x"] = ""
     if event.at_is_arrival:
@@ -147,16 +149,16 @@ def _to_fields(event: CallEvent) -> dict[str, Any]:
 
 
 def encode(event: CallEvent) -> str:
-    """The event as the text kept in the table: JSON of at most 1 KB, without the call id (the key holds it).
+    """Return the event as stored in the table: JSON of at most 1 KB, without the call id, which is in the key.
 
-    What is too long is cut in this order: extra data from its end, then the recording's address, then the id
-    of the event; nothing that the outcome depends on is ever cut.
+    Parts of a longer event are dropped in this order: extra data from its end, the recording's address, the event id,
+    the linked call's id. The outcome does not depend on them.
     """
     return fit(event)[0]
 
 
 def fit(event: CallEvent) -> tuple[str, bool]:
-    """The event as `encode` makes it, and whether something of it had to be cut."""
+    """Return the event as `encode` does, and True if a part of it was dropped."""
     fields = _to_fields(event)
     text = _dump(fields)
     if len(text.encode()) <= MAX_EVENT_BYTES:
@@ -178,13 +180,13 @@ def _dump(fields: Mapping[str, Any]) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        # Lone surrogates: UTF-8 can't hold them, ASCII escapes can.
+        # UTF-8 can't hold lone surrogates, ASCII escapes can.
         return json.dumps(fields, separators=(",", ":"), sort_keys=True)
     return text
 
 
 def decode(call_id: str, text: str) -> CallEvent:
-    """The inverse of `encode`. Unknown fields, written by a newer version, are ignored."""
+    """Return the event of a stored text, the inverse of `encode`. Ignores unknown fields written by a newer version."""
     fields = json.loads(text)
     return CallEvent(
         call_id=call_id,

@@ -1,4 +1,4 @@
-"""`fold`: the set of a call's events becomes the record of the call. Pure, total, and indifferent to order."""
+"""Fold of a set of call events into the record of the call. Pure, total and independent of order."""
 
 import hashlib
 import json
@@ -15,26 +15,26 @@ __all__ = ["Call", "Leg", "Recording", "fold"]
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """Where a recording is (URL or the provider's reference); a temporary one can be fetched once."""
+    """Place of a recording: a URL or the provider's reference. A temporary one can be fetched once."""
 
     url: str
     temporary: bool
 
     @property
     def id(self) -> str:
-        """16 hexadecimal characters: which of a call's recordings it is."""
+        """16 hexadecimal characters that identify the recording within its call."""
         return hashlib.sha256(self.url.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """The record of one call. Times are UTC, durations whole seconds.
+    """Record of one call. Times are UTC, durations whole seconds.
 
     `outcome` is None while the call is open. `answered_by` is the extension that talked (the last one, after a
-    transfer). `rounds` is how many rings are known, `quiet_since` the last time anything changed, set when no leg
-    lives but the call may go on. `end_unknown`: closed by the time limit, the hang-up never came. `picked_up`: of a
-    call that rings the employee's own phone first, that phone was picked up. `reference` is ours of the click that
-    began it, where the PBX gave it back.
+    transfer). `rounds` is the number of rings. `quiet_since` is the time of the last change, set when no leg is live
+    but the call can continue. `end_unknown`: closed by the time limit, without a hang-up. `picked_up`: the employee's
+    own phone was picked up, in a call that rings it first. `reference` is Hangtag's id of the click that began the
+    call, if the PBX returned it.
     """
 
     call_id: str = ""
@@ -60,7 +60,7 @@ class Call:
 
     @property
     def recording(self) -> Recording | None:
-        """The last one that the PBX named."""
+        """The last recording that the PBX named."""
         return self.recordings[-1] if self.recordings else None
 
     @property
@@ -69,7 +69,7 @@ class Call:
         return tuple(leg.extension for leg in self.legs if leg.extension)
 
     def digest(self) -> str:
-        """32 hexadecimal characters of the whole record: two records are equal if their digests are."""
+        """Return 32 hexadecimal characters of the whole record: two records are equal if their digests are."""
         text = json.dumps(asdict(self), sort_keys=True, default=_plain)
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
@@ -81,7 +81,7 @@ def _plain(value: Any) -> str:
 
 
 def fold(events: Iterable[CallEvent]) -> Call:
-    """The record that these events make: the same for every permutation and repetition of them."""
+    """Fold events into the record of their call. Permutations and repetitions of the events give an equal record."""
     ordered = sorted({event.digest(): event for event in events}.values(), key=order)
     if not ordered:
         return Call()
@@ -91,10 +91,10 @@ def fold(events: Iterable[CallEvent]) -> Call:
     settled = _settled(ordered, legs, rounds)
     closed = settled is not None or any(event.final for event in ordered) or _hung_up(legs)
     winner = _winner(legs)
-    corrected = _correction(ordered)
+    summary = _summary(ordered)
     end_unknown = closed and settled is not None and settled.forced and not _end_known(legs, winner)
-    outcome = _outcome(legs, winner, corrected, direction) if closed else None
-    talk = _talk_seconds(legs, winner, corrected) if outcome is Outcome.SUCCESS else None
+    outcome = _outcome(legs, winner, summary, direction) if closed else None
+    talk = _talk_seconds(legs, winner, summary) if outcome is Outcome.SUCCESS else None
     ended_at = _ended_at(legs, winner) if closed and not end_unknown else None
     live = any(leg.live for leg in legs)
     return Call(
@@ -122,24 +122,26 @@ def fold(events: Iterable[CallEvent]) -> Call:
 
 
 def _settled(ordered: Sequence[CallEvent], legs: Sequence[Leg], rounds: int) -> CallEvent | None:
-    """The settlement that still holds: nothing rang since, and either no leg lives or it was forced."""
+    """Return the settlement that still holds: no ring since, and either no leg is live or it was forced."""
     live = any(leg.live for leg in legs)
     holding = [
         event for event in ordered if event.kind is Kind.SETTLED and event.legs == rounds and (event.forced or not live)
     ]
-    # An unforced settlement says more: the end was seen.
+    # An unforced settlement carries more information: the end was reported.
     return min(holding, key=lambda event: (event.forced, order(event)), default=None)
 
 
 def _hung_up(legs: Sequence[Leg]) -> bool:
-    """A leg that succeeded has ended, no other leg lives, and the call was not handed on within itself."""
+    """Return True if a successful leg has ended, no other leg is live, and the call was not handed over within
+    itself.
+    """
     if any(leg.live for leg in legs):
         return False
     return any(leg.outcome is Outcome.SUCCESS and not leg.handed_over for leg in legs)
 
 
 def _winner(legs: Sequence[Leg]) -> Leg | None:
-    """The leg that talked; after a transfer the last one, never one that handed the call over if another talked."""
+    """Return the leg that talked: after a transfer the last one, and one that handed over only if no other talked."""
 
     def last(leg: Leg) -> tuple[bool, bool, datetime, str]:
         moment = leg.answered_at or leg.ended_at or leg.first_at
@@ -148,19 +150,19 @@ def _winner(legs: Sequence[Leg]) -> Leg | None:
     return max((leg for leg in legs if leg.talked), key=last, default=None)
 
 
-def _correction(ordered: Sequence[CallEvent]) -> CallEvent | None:
-    """The last summary: what the PBX says in hindsight outweighs what it said on the way."""
+def _summary(ordered: Sequence[CallEvent]) -> CallEvent | None:
+    """Return the latest summary event; its values override those of live events."""
     return next((event for event in reversed(ordered) if event.kind is Kind.SUMMARY), None)
 
 
 def _outcome(
     legs: Sequence[Leg],
     winner: Leg | None,
-    corrected: CallEvent | None,
+    summary: CallEvent | None,
     direction: Direction | None,
 ) -> Outcome:
-    if corrected is not None and corrected.outcome is not None:
-        return corrected.outcome
+    if summary is not None and summary.outcome is not None:
+        return summary.outcome
     if winner is not None:
         return Outcome.SUCCESS
     if direction is not Direction.OUT:
@@ -170,9 +172,9 @@ def _outcome(
     return (last.outcome if last else None) or not_reached(direction)
 
 
-def _talk_seconds(legs: Sequence[Leg], winner: Leg | None, corrected: CallEvent | None) -> int | None:
-    if corrected is not None and corrected.talk_seconds is not None:
-        return corrected.talk_seconds
+def _talk_seconds(legs: Sequence[Leg], winner: Leg | None, summary: CallEvent | None) -> int | None:
+    if summary is not None and summary.talk_seconds is not None:
+        return summary.talk_seconds
     if winner is None or winner.talk_seconds is None:
         return None
     before = (leg.talk_seconds or 0 for leg in legs if leg.handed_over and leg is not winner)
@@ -186,19 +188,19 @@ def _end_known(legs: Sequence[Leg], winner: Leg | None) -> bool:
 
 
 def _external(ordered: Sequence[CallEvent]) -> str | None:
-    said = [event.external for event in ordered if event.external is not None]
-    return next((number for number in said if number), "" if said else None)
+    numbers = [event.external for event in ordered if event.external is not None]
+    return next((number for number in numbers if number), "" if numbers else None)
 
 
 def _started_at(ordered: Sequence[CallEvent], legs: Sequence[Leg]) -> datetime | None:
-    told = min((event.started_at for event in ordered if event.started_at), default=None)
-    if told is not None or not legs:
-        return told
+    reported = min((event.started_at for event in ordered if event.started_at), default=None)
+    if reported is not None or not legs:
+        return reported
     return min(_leg_start(leg) for leg in legs)
 
 
 def _leg_start(leg: Leg) -> datetime:
-    """When the leg began; of a leg known only by its end, its talk time earlier."""
+    """Return when the leg began. A leg known only by its end began its talk time earlier."""
     if leg.rang_at is None and leg.answered_at is None and leg.talk_seconds:
         return leg.first_at - timedelta(seconds=leg.talk_seconds)
     return leg.first_at
@@ -223,12 +225,12 @@ def _last_change(legs: Sequence[Leg]) -> datetime:
 
 
 def _recordings(ordered: Sequence[CallEvent]) -> tuple[Recording, ...]:
-    """All that the PBX named, in the order in which it last did; temporary addresses only for want of others."""
-    named: dict[str, Recording] = {}
+    """Return all recordings, ordered by their last mention. Temporary addresses count only without others."""
+    recordings: dict[str, Recording] = {}
     for event in ordered:
         if event.recording:
-            before = named.pop(event.recording, None)
+            before = recordings.pop(event.recording, None)
             temporary = event.recording_is_temporary and (before is None or before.temporary)
-            named[event.recording] = Recording(event.recording, temporary)
-    lasting = tuple(one for one in named.values() if not one.temporary)
-    return lasting or tuple(named.values())
+            recordings[event.recording] = Recording(event.recording, temporary)
+    lasting = tuple(recording for recording in recordings.values() if not recording.temporary)
+    return lasting or tuple(recordings.values())

@@ -1,4 +1,4 @@
-"""The legs of a call: what each extension's part came to, from its own events alone. Pure."""
+"""Legs of a call: each extension's part, folded from its own events alone. Pure."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,10 +13,10 @@ LIFECYCLE = (Kind.RINGING, Kind.ANSWERED, Kind.TRANSFERRED, Kind.ENDED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leg:
-    """One extension's part in a call; times are UTC. `outcome` is None while the leg lives.
+    """One extension's part in a call; times are UTC. `outcome` is None while the leg is live.
 
-    `handed_over` says that this leg passed the call on within the same call (a transfer without a linked call).
-    `rounds` counts how often the extension was rung: a queue may come back to it.
+    `handed_over`: this leg passed the call on within the same call (a transfer without a linked call). `rounds` counts
+    how often the extension rang: a queue can ring it again.
     """
 
     key: str
@@ -34,18 +34,18 @@ class Leg:
 
     @property
     def talked(self) -> bool:
-        """Somebody spoke on this leg, or speaks now."""
+        """True if there was a conversation on this leg, or there is one now."""
         return self.outcome is Outcome.SUCCESS or (self.live and self.answered)
 
 
 def fold_legs(ordered: Sequence[CallEvent], direction: Direction | None) -> tuple[Leg, ...]:
-    """The legs, by the time they were first heard of. `ordered` is sorted by `fold`."""
+    """Fold a call's events into its legs, ordered by their first event. `ordered` is sorted by `order`."""
     by_leg: dict[str, list[CallEvent]] = defaultdict(list)
     for event in ordered:
         if event.kind in LIFECYCLE:
             by_leg[event.leg].append(event)
     if direction is Direction.OUT:
-        _give_answers(by_leg)
+        _assign_answers(by_leg)
     unnamed = by_leg.get("", ())
     begun = any(event.kind is not Kind.ENDED for event in unnamed)
     whole = [event for event in unnamed if event.kind is Kind.ENDED and (event.final or not begun)]
@@ -53,14 +53,14 @@ def fold_legs(ordered: Sequence[CallEvent], direction: Direction | None) -> tupl
     return tuple(sorted(_end_losers(legs), key=lambda leg: (leg.first_at, leg.key)))
 
 
-def _give_answers(by_leg: dict[str, list[CallEvent]]) -> None:
-    """Give answers that name no leg to the only one there is: of a call that goes out, that of who calls."""
+def _assign_answers(by_leg: dict[str, list[CallEvent]]) -> None:
+    """Assign answers without a leg to the only leg there is: an outgoing call's answer belongs to the caller's leg."""
     answers = [event for event in by_leg.get("", ()) if event.kind is Kind.ANSWERED]
     named = [key for key in by_leg if key]
     if not answers or len(named) != 1:
         return
-    given = (replace(event, leg=named[0]) for event in answers)
-    by_leg[named[0]] = sorted([*by_leg[named[0]], *given], key=order)
+    assigned = (replace(event, leg=named[0]) for event in answers)
+    by_leg[named[0]] = sorted([*by_leg[named[0]], *assigned], key=order)
     by_leg[""] = [event for event in by_leg[""] if event not in answers]
     if not by_leg[""]:
         del by_leg[""]
@@ -72,10 +72,10 @@ def _end_all(
     whole: Sequence[CallEvent],
     direction: Direction | None,
 ) -> list[Leg]:
-    """End the legs that live when the PBX tells of an end, and names none: it speaks of them all.
+    """End the live legs when the PBX reports an end without a leg: such an end concerns all of them.
 
-    Whoever was answered talked; then the end is theirs, and no part of its own. Of an end that is not final, the call
-    may go on: what rings later lives.
+    Legs that were answered talked; the end is then theirs and not a leg of its own. After an end that is not final the
+    call can continue: later rings stay live.
     """
     if not whole:
         return list(legs)
@@ -83,19 +83,19 @@ def _end_all(
     ended = []
     for leg in legs:
         if leg.key and leg.live:
-            ends = [_of_leg(end, leg) for end in whole if end.final or leg.first_at <= end.at]
+            ends = [_end_of_leg(end, leg) for end in whole if end.final or leg.first_at <= end.at]
             ended.append(_fold_leg(leg.key, sorted([*by_leg[leg.key], *ends], key=order), direction))
         elif leg.key or not talked:
             ended.append(leg)
-        elif left := [event for event in by_leg[""] if event not in whole]:
-            ended.append(_fold_leg("", left, direction))
+        elif rest := [event for event in by_leg[""] if event not in whole]:
+            ended.append(_fold_leg("", rest, direction))
     return ended
 
 
-def _of_leg(end: CallEvent, leg: Leg) -> CallEvent:
+def _end_of_leg(end: CallEvent, leg: Leg) -> CallEvent:
     lost = end.outcome is Outcome.SUCCESS and not leg.answered
-    told = replace(end, leg=leg.key, extension=leg.extension)
-    return replace(told, outcome=Outcome.CANCELLED, talk_seconds=0) if lost else told
+    leg_end = replace(end, leg=leg.key, extension=leg.extension)
+    return replace(leg_end, outcome=Outcome.CANCELLED, talk_seconds=0) if lost else leg_end
 
 
 def _fold_leg(key: str, events: Sequence[CallEvent], direction: Direction | None) -> Leg:
@@ -128,11 +128,11 @@ def _fold_leg(key: str, events: Sequence[CallEvent], direction: Direction | None
 
 
 def _rounds(openings: Iterable[CallEvent], ends: Iterable[CallEvent]) -> tuple[int, bool]:
-    """How often the leg was opened, and whether it lives.
+    """Count how often the leg was opened, and return True with the count if it is live.
 
-    Doubles stand side by side, so a run of openings is one opening. A leg whose story begins with an end had its
-    opening late; such an opening belongs to that end and opens nothing. So a leg lives only if its story both begins
-    and ends with an opening.
+    Duplicates are adjacent, so a run of openings is one opening. If a leg's events begin with an end, its opening was
+    late; that opening belongs to the end and opens nothing. So a leg is live only if its events both begin and end with
+    an opening.
     """
     both = sorted([*openings, *ends], key=order)
     runs = [opening for opening, _ in groupby(both, key=lambda event: event.kind is not Kind.ENDED)]
@@ -146,24 +146,27 @@ def _outcome(
     talk: int | None,
     direction: Direction | None,
 ) -> Outcome | None:
-    """What the leg came to, None if nothing says that it ended.
+    """Return the leg's outcome, None if no event reports its end.
 
-    Where an end contradicts the rest, the status decides: Success stands with no talk time, and a leg that was
-    answered but ended Missed is missed. One thing outweighs it: talk time on a leg that was answered.
+    If events contradict each other, the status decides: Success stands with no talk time, and a leg that was answered
+    but ended Missed is missed. One fact outweighs the status: talk time on a leg that was answered.
     """
-    said = {end.outcome for end in ends if end.outcome is not None}
+    outcomes = {end.outcome for end in ends if end.outcome is not None}
     spoke = answered and bool(talk)
-    if transferred or Outcome.SUCCESS in said or (ends and spoke):
+    if transferred or Outcome.SUCCESS in outcomes or (ends and spoke):
         return Outcome.SUCCESS
     if not ends:
         return None
-    if not said:
+    if not outcomes:
         return Outcome.SUCCESS if answered or talk else not_reached(direction)
     return max((end for end in ends if end.outcome is not None), key=order).outcome
 
 
 def not_reached(direction: Direction | None) -> Outcome:
-    """The outcome of a leg or call that nobody answered and of which nothing more is known."""
+    """Return the outcome of a leg or call that was not answered and has no reported status.
+
+    An incoming call that was not answered is missed.
+    """
     return Outcome.NO_ANSWER if direction is Direction.OUT else Outcome.MISSED
 
 
@@ -181,7 +184,7 @@ def _talk(
 
 
 def _end_losers(legs: Sequence[Leg]) -> list[Leg]:
-    """End the legs that only rang when another leg was answered, should their own end be lost."""
+    """End the legs that only rang when another leg was answered, in case their own ends are lost."""
     answers: Mapping[str, datetime] = {
         leg.key: moment for leg in legs if leg.talked and (moment := leg.answered_at or leg.ended_at)
     }
@@ -205,5 +208,5 @@ _RANK = {
 
 
 def order(event: CallEvent) -> tuple[datetime, int, str]:
-    """Time, then the natural order of kinds (clocks with whole seconds tie), then the digest."""
+    """Return the sort key of an event: time, the natural order of kinds (clocks with whole seconds tie), digest."""
     return event.at, _RANK[event.kind], event.digest()

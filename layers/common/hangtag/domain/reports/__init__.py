@@ -1,1 +1,1 @@
-"""Reports on calls: what is counted of a call, hours, days in a time zone, groups, files. Pure."""
+"""Reports on calls: what is counted, hours, days in a time zone, groups, files. Pure."""

@@ -1,4 +1,4 @@
-"""What reports know of one call: the group that it counts in, and what it adds there."""
+"""Facts that reports count of one call: its group, and its contribution to the group's sums."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ Body = Mapping[str, Any]
 
 
 class Reach(StrEnum):
-    """How a call ended, as reports have it: somebody talked, an incoming one nobody took, an outgoing one in vain."""
+    """Result of a call in reports: answered, missed (incoming) or unreached (outgoing)."""
 
     ANSWERED = "answered"
     MISSED = "missed"
@@ -19,11 +19,12 @@ class Reach(StrEnum):
 
 
 class Group(NamedTuple):
-    """What the calls of one sum have in common.
+    """Common properties of the calls in one sum.
 
-    `slot` is the quarter of a UTC hour, 0 to 3, in the sums of hours; the hour on the local clock in those of days.
-    `employee` is who talked, or the only one concerned; `people` are all employees who took part, sorted. `hidden_on`
-    is None for what all may see, else the task whose people may, "" if there is none.
+    `slot` is the quarter of a UTC hour, 0 to 3, in sums of hours, and the hour on the local clock in sums of days.
+    `employee` is the one who talked, or the only one concerned; `people` are all employees who took part, sorted.
+    `hidden_on` is None for calls that are not hidden. Otherwise it is the task whose members can see the call, or
+    "" without a task.
     """
 
     slot: int
@@ -38,9 +39,9 @@ class Group(NamedTuple):
 
 
 class Sums(NamedTuple):
-    """Counts of calls, and sums in whole seconds; of times to answer in milliseconds.
+    """Counts of calls, and sums in whole seconds; times to answer are in milliseconds.
 
-    `timed` are the answered incoming calls whose time to answer is known, `first` those of contacts that had none
+    `timed` counts the answered incoming calls with a known time to answer, `first` the calls of contacts that had none
     before.
     """
 
@@ -53,7 +54,7 @@ class Sums(NamedTuple):
     first: int = 0
 
     def plus(self, other: "Sums") -> "Sums":
-        """Both together."""
+        """Return the sum of both."""
         return Sums(*(one + more for one, more in zip(self, other, strict=True)))
 
 
@@ -61,10 +62,10 @@ NOTHING = Sums()
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
-    """What is known of an hour's calls from elsewhere, by their ids: when missed ones were returned, who were first.
+class CallHistory:
+    """Facts about an hour's calls from outside their items, by call id: returned missed calls, first calls.
 
-    `return_seconds` holds the seconds from a missed call until somebody talked to its number.
+    `return_seconds` holds the seconds from a missed call to the next conversation with its number.
     """
 
     return_seconds: Mapping[str, int]
@@ -72,42 +73,42 @@ class Beside:
 
 
 def counts(body: Body) -> bool:
-    """Whether reports count a call, as the API shows it: it began, and left a tag."""
+    """Return True if reports count a call of the API: it has a beginning and a tag."""
     return bool(body.get("started_at")) and body.get("tag_type") is not None
 
 
-def started(body: Body) -> datetime:
-    """When the call began, in UTC."""
+def start_of(body: Body) -> datetime:
+    """Return when the call began, in UTC."""
     return datetime.fromisoformat(body["started_at"]).astimezone(UTC)
 
 
 def people_of(body: Body) -> tuple[str, ...]:
-    """The employees who took part, sorted."""
+    """Return the employees who took part, sorted."""
     return tuple(sorted({*body.get("employee_ids", ()), *([body["employee_id"]] if body.get("employee_id") else ())}))
 
 
 def employee_of(body: Body) -> str | None:
-    """Whose call it is: who talked, or the only one whom it concerned; nobody's if it rang several in vain."""
+    """Return the employee who talked, or the only one concerned; None if the call rang several in vain."""
     people = people_of(body)
     return body.get("employee_id") or (people[0] if len(people) == 1 else None)
 
 
 def reach_of(body: Body) -> Reach:
-    """How a call that counts ended."""
+    """Return the result of a call that counts."""
     if body["tag_type"] == "call":
         return Reach.ANSWERED
     return Reach.UNREACHED if body["direction"] == "out" else Reach.MISSED
 
 
 def hidden_on(body: Body) -> str | None:
-    """None unless it is hidden: then the task whose people may see it, "" if there is none."""
+    """Return the task whose members can see a hidden call, or "" without a task; None if the call is not hidden."""
     return (body.get("task_id") or "") if body.get("hidden") else None
 
 
 def group_of(body: Body) -> Group:
-    """Where a call counts, by the quarter of its UTC hour."""
+    """Return the group of a call, with the quarter of its UTC hour."""
     return Group(
-        slot=started(body).minute // QUARTER_MINUTES,
+        slot=start_of(body).minute // QUARTER_MINUTES,
         employee=employee_of(body),
         people=people_of(body),
         contact=body.get("contact_id"),
@@ -119,24 +120,26 @@ def group_of(body: Body) -> Group:
     )
 
 
-def sums_of(body: Body, beside: Beside) -> Sums:
-    """What a call adds to its group."""
-    waited = answer_ms(body)
-    returned = beside.return_seconds.get(str(body["id"])) if reach_of(body) is Reach.MISSED else None
+def sums_of(body: Body, history: CallHistory) -> Sums:
+    """Return a call's contribution to its group."""
+    milliseconds = answer_ms(body)
+    returned = history.return_seconds.get(str(body["id"])) if reach_of(body) is Reach.MISSED else None
     return Sums(
         calls=1,
         talk_seconds=int(body.get("talk_seconds") or 0) if reach_of(body) is Reach.ANSWERED else 0,
-        timed=int(waited is not None),
-        answer_ms=waited or 0,
+        timed=int(milliseconds is not None),
+        answer_ms=milliseconds or 0,
         returned=int(returned is not None),
         return_seconds=returned or 0,
-        first=int(str(body["id"]) in beside.first),
+        first=int(str(body["id"]) in history.first),
     )
 
 
 def answer_ms(body: Body) -> int | None:
-    """Milliseconds from the beginning of an incoming call until somebody took it; None if it is no such one."""
+    """Return the milliseconds until an incoming call was answered; None for calls not answered, outgoing or without a
+    time.
+    """
     if reach_of(body) is not Reach.ANSWERED or body.get("direction") == "out" or not body.get("answered_at"):
         return None
-    waited = datetime.fromisoformat(body["answered_at"]) - started(body)
-    return max(0, round(waited.total_seconds() * 1000))
+    wait = datetime.fromisoformat(body["answered_at"]) - start_of(body)
+    return max(0, round(wait.total_seconds() * 1000))

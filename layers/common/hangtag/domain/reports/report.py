@@ -1,4 +1,4 @@
-"""A report: sums that somebody may see and asked for, by what the report groups them by."""
+"""Reports: the sums that a viewer can see and filters select, grouped by the kind of report."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ WEEK = timedelta(days=7)
 
 
 class Kind(StrEnum):
-    """The reports."""
+    """The kinds of report."""
 
     BY_CONTACT = "calls-by-contact"
     BY_EMPLOYEE = "calls-by-employee"
@@ -42,25 +42,25 @@ class Period:
 
     @property
     def days(self) -> tuple[date, ...]:
-        """All of them, in order."""
+        """All days, in order."""
         return tuple(self.first + timedelta(days=number) for number in range((self.last - self.first).days + 1))
 
     @property
     def before(self) -> "Period":
-        """The period of the same length just before."""
+        """The period of equal length that ends the day before."""
         length = self.last - self.first + timedelta(days=1)
         return Period(self.first - length, self.last - length)
 
 
 def week_of(day: date) -> Period:
-    """The week of a day, from Monday on."""
+    """Return the week of a day, which begins on Monday."""
     monday = day - timedelta(days=day.weekday())
     return Period(monday, monday + WEEK - timedelta(days=1))
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What was asked for; None is any. `employee` is somebody who took part."""
+    """Filters of a request; None matches all. `employee` matches everyone who took part."""
 
     employee: str | None = None
     contact: str | None = None
@@ -69,7 +69,7 @@ class Filters:
     direction: str | None = None
 
     def fit(self, group: Group) -> bool:
-        """Whether calls of this group were asked for."""
+        """Return True if calls of this group match."""
         if self.employee is not None and self.employee not in group.people:
             return False
         pairs = (
@@ -78,19 +78,19 @@ class Filters:
             (self.integration, group.integration),
             (self.direction, group.direction),
         )
-        return all(wanted is None or wanted == found for wanted, found in pairs)
+        return all(filter_value is None or filter_value == value for filter_value, value in pairs)
 
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Who asks. Admins see everything; employees the calls that they took part in; hidden calls, those on the task."""
+    """Reader of a report. Admins see all calls; employees those they took part in, and hidden calls of their tasks."""
 
     is_admin: bool
     employee: str | None
     is_on_task: Callable[[str], bool]
 
     def may_see(self, group: Group) -> bool:
-        """Whether calls of this group are for them."""
+        """Return True if the viewer can see calls of this group."""
         if self.is_admin:
             return True
         if self.employee is None:
@@ -102,7 +102,7 @@ class Viewer:
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """What a report says of some calls. `timed` and the sums are what its averages are made of."""
+    """Figures of a report for a set of calls. The averages are computed from `timed` and the sums."""
 
     calls: int
     incoming: int
@@ -119,32 +119,32 @@ class Numbers:
 
     @property
     def talk_minutes(self) -> float:
-        """Minutes, with two decimals."""
+        """Minutes of conversation, with two decimals."""
         return minutes(self.talk_seconds)
 
     @property
     def answer_rate(self) -> float | None:
-        """Which part of the incoming calls was answered; None if there were none."""
+        """Share of incoming calls that were answered, 0 to 1; None without incoming calls."""
         return round((self.incoming - self.missed) / self.incoming, 4) if self.incoming else None
 
     @property
     def seconds_to_answer(self) -> float | None:
-        """The average, over the incoming calls of which it is known; None if there are none."""
+        """Average over the incoming calls with a known time to answer; None without such calls."""
         return round(self.answer_ms / self.timed / 1000, 1) if self.timed else None
 
     @property
     def seconds_to_return(self) -> float | None:
-        """The average, from a missed call until somebody talked to that number; None if none was returned."""
+        """Average from a missed call to the next conversation with that number; None if none was returned."""
         return round(self.return_seconds / self.returned, 1) if self.returned else None
 
 
 def minutes(seconds: int) -> float:
-    """Minutes, decimal, with two places."""
+    """Return decimal minutes with two places."""
     return round(seconds / 60, 2)
 
 
 def numbers(aggregate: Iterable[tuple[Group, Sums]]) -> Numbers:
-    """What there is to say of sums."""
+    """Add up the figures of several sums."""
     total = NOTHING
     by_direction = {"in": 0, "out": 0}
     by_reach = dict.fromkeys(Reach, 0)
@@ -168,13 +168,13 @@ def numbers(aggregate: Iterable[tuple[Group, Sums]]) -> Numbers:
     )
 
 
-def tells(kind: Kind, group: Group) -> bool:
-    """Whether a report is about calls of this group at all."""
+def covers(kind: Kind, group: Group) -> bool:
+    """Return True if a kind of report includes calls of this group."""
     return kind is not Kind.MISSED or group.reach != Reach.ANSWERED
 
 
 def key_of(kind: Kind, day: date, group: Group) -> str | None:
-    """What a report groups by: an id, a line, a day, or day of the week and hour such as `mon-09`; None is unknown."""
+    """Return the grouping key: an id, a line, a day, or weekday and hour such as `mon-09`; None is unknown."""
     if kind is Kind.BY_CONTACT:
         return group.contact
     if kind is Kind.BY_EMPLOYEE:
@@ -186,26 +186,28 @@ def key_of(kind: Kind, day: date, group: Group) -> str | None:
     return f"{DAYS_OF_WEEK[day.weekday()]}-{group.slot:02d}"
 
 
-def picked(kind: Kind, aggregate: Aggregate, viewer: Viewer, filters: Filters) -> dict[Group, Sums]:
-    """What of a day's sums a report is about."""
+def select(kind: Kind, aggregate: Aggregate, viewer: Viewer, filters: Filters) -> dict[Group, Sums]:
+    """Select the part of a day's sums that a report covers."""
     return {
         group: sums
         for group, sums in aggregate.items()
-        if tells(kind, group) and filters.fit(group) and viewer.may_see(group)
+        if covers(kind, group) and filters.fit(group) and viewer.may_see(group)
     }
 
 
-def grouped(kind: Kind, days: Mapping[date, Aggregate]) -> dict[str | None, Numbers]:
-    """The numbers of each group of a report, out of what was picked of its days."""
-    found: dict[str | None, list[tuple[Group, Sums]]] = {}
+def numbers_by_group(kind: Kind, days: Mapping[date, Aggregate]) -> dict[str | None, Numbers]:
+    """Return the figures of each group of a report, from the selected sums of its days."""
+    groups: dict[str | None, list[tuple[Group, Sums]]] = {}
     for day, aggregate in days.items():
         for group, sums in aggregate.items():
-            found.setdefault(key_of(kind, day, group), []).append((group, sums))
-    return {name: numbers(pairs) for name, pairs in found.items()}
+            groups.setdefault(key_of(kind, day, group), []).append((group, sums))
+    return {name: numbers(pairs) for name, pairs in groups.items()}
 
 
 def in_order(kind: Kind, groups: Mapping[str | None, Numbers]) -> list[tuple[str | None, Numbers]]:
-    """Days the newest first, hours as they come in a week, all else with the most calls first."""
+    """Sort days with the newest first, hours by their place in the week, other groups by number of calls, most
+    first.
+    """
     if kind is Kind.MISSED:
         return sorted(groups.items(), key=lambda pair: pair[0] or "", reverse=True)
     if kind is Kind.BY_HOUR:
@@ -217,19 +219,19 @@ def _hour_of_week(name: str) -> tuple[int, str]:
     return DAYS_OF_WEEK.index(name[:3]), name
 
 
-def stepped(step: str, days: Mapping[date, Aggregate]) -> dict[date, Numbers]:
-    """The numbers of each day, or of each week by its Monday, out of what was picked of days."""
-    found: dict[date, list[tuple[Group, Sums]]] = {}
+def numbers_by_step(step: str, days: Mapping[date, Aggregate]) -> dict[date, Numbers]:
+    """Return the figures of each day, or of each week under its Monday, from the selected sums of days."""
+    steps: dict[date, list[tuple[Group, Sums]]] = {}
     for day, aggregate in days.items():
-        begins = day if step == "day" else week_of(day).first
-        found.setdefault(begins, []).extend(aggregate.items())
-    return {begins: numbers(pairs) for begins, pairs in found.items()}
+        start = day if step == "day" else week_of(day).first
+        steps.setdefault(start, []).extend(aggregate.items())
+    return {start: numbers(pairs) for start, pairs in steps.items()}
 
 
 def accepts(kind: Kind, body: Body, viewer: Viewer, filters: Filters) -> bool:
-    """Whether a call that counts is a row of a report: just if it is in its sums."""
+    """Return True if a call that counts is a row of a report, that is, part of its sums."""
     group = group_of(body)
-    return tells(kind, group) and filters.fit(group) and viewer.may_see(group)
+    return covers(kind, group) and filters.fit(group) and viewer.may_see(group)
 
 
 __all__ = [
@@ -240,15 +242,15 @@ __all__ = [
     "Viewer",
     "accepts",
     "employee_of",
-    "grouped",
     "hidden_on",
     "in_order",
     "key_of",
     "minutes",
     "numbers",
+    "numbers_by_group",
+    "numbers_by_step",
     "people_of",
-    "picked",
     "reach_of",
-    "stepped",
+    "select",
     "week_of",
 ]

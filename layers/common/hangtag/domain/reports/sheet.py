@@ -1,4 +1,4 @@
-"""Reports as files for a spreadsheet: CSV in UTF-8 with a mark at its beginning, by which spreadsheets know it."""
+"""Spreadsheet files of reports: CSV in UTF-8 with a byte order mark, which spreadsheets need to detect UTF-8."""
 
 import csv
 import io
@@ -6,12 +6,14 @@ from collections.abc import Iterable, Iterator
 
 Cell = str | int | float | None
 BOM = "\ufeff"
-# What a spreadsheet would take for the beginning of a formula.
+# A cell with one of these at its beginning is a formula to a spreadsheet.
 _DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def safe(cell: Cell) -> str:
-    """A cell that no spreadsheet takes for a formula. Numbers are ours, and stay as they are."""
+    """Escape a cell that a spreadsheet would evaluate as a formula. Numbers are the product's own and stay
+    unchanged.
+    """
     if cell is None:
         return ""
     if isinstance(cell, str):
@@ -20,7 +22,7 @@ def safe(cell: Cell) -> str:
 
 
 def lines(head: Iterable[str], rows: Iterable[Iterable[Cell]]) -> Iterator[bytes]:
-    """The file, line by line; none is held."""
+    """Yield the file line by line, without holding it in memory."""
     yield BOM.encode() + _line(head)
     for row in rows:
         yield _line(safe(cell) for cell in row)

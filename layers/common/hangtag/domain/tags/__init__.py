@@ -1,4 +1,4 @@
-"""Tags: what a call leaves on a contact or task. Pure: no AWS, no HTTP."""
+"""Tags: the entries that a call leaves on a contact or task. Pure: no AWS, no HTTP."""
 
 from hangtag.domain.tags.attach import Attachment, AttachRule, TaskFacts, Why, attach
 from hangtag.domain.tags.conditions import Condition, LogicError

@@ -1,4 +1,4 @@
-"""Where a tag goes. Pure."""
+"""Rules for the place of a tag. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ Target = Literal["contact", "last_active_task", "last_task_matching", "new_task"
 
 
 class Why(StrEnum):
-    """Why a tag goes where it goes; shown by the dry run."""
+    """Reason for a tag's place; shown by the dry run."""
 
     MISSED_CALL = "missed_call"
     FROM_TASK = "from_task"
@@ -27,7 +27,7 @@ class Why(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TaskFacts:
-    """A task, as far as rules look at it. `facts` holds title, status, assignee and the free fields."""
+    """A task as rules see it. `facts` holds title, status, assignee and the free fields."""
 
     id: str
     is_open: bool
@@ -38,7 +38,7 @@ class TaskFacts:
 class AttachRule:
     """The tenant's rule for Calls. `hidden` shows them to admins and a task's members only.
 
-    `conditions` and `logic` belong to last_task_matching, `if_none` says what happens when no task meets them.
+    `conditions` and `logic` belong to last_task_matching; `if_none` applies when no task meets them.
     """
 
     to: Target = "contact"
@@ -49,7 +49,7 @@ class AttachRule:
 
     @property
     def needs_tasks(self) -> bool:
-        """True if the rule looks at the contact's tasks."""
+        """True if the rule depends on the contact's tasks."""
         return self.to in ("last_active_task", "last_task_matching")
 
     def accepts(self, task: TaskFacts) -> bool:
@@ -59,7 +59,7 @@ class AttachRule:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """Where one tag stands. `new_task`: on a task that is to be made for it."""
+    """Place of one tag. `new_task`: on a task that does not exist yet."""
 
     contact_id: str | None
     task_id: str | None
@@ -75,10 +75,10 @@ def attach(
     tasks: Iterable[TaskFacts] = (),
     from_task: str | None = None,
 ) -> Attachment:
-    """Where a tag goes. `tasks` are the contact's, the one created last first; `from_task` is where a call began.
+    """Return the place of a tag. `tasks` are the contact's, newest first; `from_task` is where the call began.
 
-    A Missed Call stands on the contact, in sight, and on the task that the call was made from. A call made from a
-    task goes to that task, whatever the rule. Raises LogicError.
+    A Missed Call stands on the contact, visibly, and on the task that the call was started from. A call started from a
+    task goes to that task regardless of the rule. Raises LogicError.
     """
     if tag_type is TagType.MISSED_CALL:
         return Attachment(contact_id, from_task, False, False, Why.MISSED_CALL)
@@ -89,7 +89,7 @@ def attach(
 def _place(
     rule: AttachRule, contact_id: str | None, tasks: Iterable[TaskFacts], from_task: str | None
 ) -> tuple[str | None, bool, Why]:
-    """The task, whether it is to be made, and why."""
+    """Return the task, True if it has to be created, and the reason."""
     if from_task is not None:
         return from_task, False, Why.FROM_TASK
     if rule.to == "new_task":
@@ -102,9 +102,9 @@ def _place(
 
 
 def _last_task(rule: AttachRule, tasks: Iterable[TaskFacts]) -> tuple[str | None, bool, Why]:
-    found = next((task.id for task in tasks if rule.accepts(task)), None)
+    task_id = next((task.id for task in tasks if rule.accepts(task)), None)
     if rule.to == "last_active_task":
-        return found, False, Why.LAST_ACTIVE_TASK if found else Why.NO_ACTIVE_TASK
-    if found is not None:
-        return found, False, Why.MATCHING_TASK
+        return task_id, False, Why.LAST_ACTIVE_TASK if task_id else Why.NO_ACTIVE_TASK
+    if task_id is not None:
+        return task_id, False, Why.MATCHING_TASK
     return None, rule.if_none == "create_task", Why.NO_MATCHING_TASK

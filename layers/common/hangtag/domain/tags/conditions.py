@@ -25,13 +25,13 @@ class Condition:
     value: Scalar
 
     def holds(self, facts: Mapping[str, Scalar]) -> bool:
-        """Whether it holds; a field that is not there equals the empty value."""
+        """Return True if the condition holds; a missing field equals the empty value."""
         same = _same(facts.get(self.field), self.value)
         return same if self.op == "=" else not same
 
 
 class Row(Protocol):
-    """A row as an admin typed it: `≠` may be written `!=`."""
+    """A row as an admin entered it: `!=` is a synonym of `≠`."""
 
     field: str
     op: Literal["=", "≠", "!="]
@@ -39,14 +39,14 @@ class Row(Protocol):
 
 
 class FreeField(Protocol):
-    """A free field of a task, as far as conditions look at it."""
+    """A free field of a task, as conditions see it."""
 
     name: str
     value: Scalar
 
 
 class LogicError(ValueError):
-    """A logic line that can't be understood. `column` counts characters from 1."""
+    """A logic line that does not parse. `column` counts characters from 1."""
 
     def __init__(self, column: int, reason: str) -> None:
         super().__init__(f"column {column}: {reason}")
@@ -62,35 +62,35 @@ class _Token:
 
 
 def read_rows(rows: Iterable[Row]) -> tuple[Condition, ...]:
-    """Typed rows as conditions, in their order."""
+    """Return entered rows as conditions, in their order."""
     return tuple(Condition(row.field, "=" if row.op == "=" else "≠", row.value) for row in rows)
 
 
 def facts_of(title: str, status: str, assignee: str | None, fields: Iterable[FreeField]) -> dict[str, Scalar]:
-    """What conditions look at in a task. A free field never hides title, status or assignee."""
+    """Return the fields of a task that conditions refer to. A free field never hides title, status or assignee."""
     free = {field.name: field.value for field in fields}
     return {**free, "title": title, "status": status, "assignee": assignee}
 
 
 def fits(facts: Mapping[str, Scalar], conditions: Sequence[Condition], logic: str | None) -> bool:
-    """Whether a task's facts meet the conditions. Raises LogicError."""
+    """Return True if a task's facts meet the conditions. Raises LogicError."""
     return read_logic(logic, len(conditions))([condition.holds(facts) for condition in conditions])
 
 
 def read_logic(line: str | None, rows: int) -> Holds:
-    """What a logic line asks of so many rows. Raises LogicError."""
+    """Compile a logic line over a number of rows into a predicate. Raises LogicError."""
     if line is None or not line.strip():
         return all
-    return _Parser(line, rows).whole()
+    return _Parser(line, rows).parse()
 
 
-def _same(found: Scalar, wanted: Scalar) -> bool:
-    """Texts are compared without case and outer blanks, numbers by value; nothing equals the empty text."""
-    if isinstance(found, bool) or isinstance(wanted, bool):
-        return _text(found) == _text(wanted)
-    if isinstance(found, int | float) and isinstance(wanted, int | float):
-        return found == wanted
-    return _text(found) == _text(wanted)
+def _same(value: Scalar, expected: Scalar) -> bool:
+    """Compare texts without case and outer blanks, numbers by value; a missing value equals the empty text."""
+    if isinstance(value, bool) or isinstance(expected, bool):
+        return _text(value) == _text(expected)
+    if isinstance(value, int | float) and isinstance(expected, int | float):
+        return value == expected
+    return _text(value) == _text(expected)
 
 
 def _text(value: Scalar) -> str:
@@ -111,27 +111,27 @@ class _Parser:
         self._at = 0
         self._depth = 0
 
-    def whole(self) -> Holds:
-        found = self._either()
-        left = self._peek()
-        if left is not None:
-            expected = "AND or OR is missing before it" if left.text != ")" else "this parenthesis was never opened"
-            raise LogicError(left.column, expected)
-        return found
+    def parse(self) -> Holds:
+        predicate = self._either()
+        token = self._peek()
+        if token is not None:
+            expected = "AND or OR is missing before it" if token.text != ")" else "this parenthesis was never opened"
+            raise LogicError(token.column, expected)
+        return predicate
 
     def _either(self) -> Holds:
         parts = [self._all()]
-        while self._take("OR"):
+        while self._accept("OR"):
             parts.append(self._all())
         return lambda rows: any(part(rows) for part in parts)
 
     def _all(self) -> Holds:
-        parts = [self._one()]
-        while self._take("AND"):
-            parts.append(self._one())
+        parts = [self._operand()]
+        while self._accept("AND"):
+            parts.append(self._operand())
         return lambda rows: all(part(rows) for part in parts)
 
-    def _one(self) -> Holds:
+    def _operand(self) -> Holds:
         token = self._peek()
         if token is None:
             raise LogicError(self._end, "a row's number or ( is missing")
@@ -142,7 +142,7 @@ class _Parser:
         self._at += 1
         number = int(token.text[:6])
         if not 1 <= number <= self._rows:
-            raise LogicError(token.column, f"there is no row {token.text[:6]}")
+            raise LogicError(token.column, f"row {token.text[:6]} does not exist")
         return lambda rows: rows[number - 1]
 
     def _inside(self, opening: _Token) -> Holds:
@@ -150,31 +150,31 @@ class _Parser:
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise LogicError(opening.column, "it is nested too deeply")
-        found = self._either()
+        predicate = self._either()
         self._depth -= 1
-        if not self._take(")"):
-            left = self._peek()
-            if left is None:
+        if not self._accept(")"):
+            token = self._peek()
+            if token is None:
                 raise LogicError(opening.column, "this parenthesis is never closed")
-            raise LogicError(left.column, "AND, OR or ) is expected here")
-        return found
+            raise LogicError(token.column, "AND, OR or ) is expected here")
+        return predicate
 
     def _peek(self) -> _Token | None:
         return self._tokens[self._at] if self._at < len(self._tokens) else None
 
-    def _take(self, text: str) -> bool:
+    def _accept(self, text: str) -> bool:
         token = self._peek()
-        taken = token is not None and token.text.upper() == text
-        self._at += taken
-        return taken
+        accepted = token is not None and token.text.upper() == text
+        self._at += accepted
+        return accepted
 
 
 def _tokens(line: str) -> list[_Token]:
-    found = []
+    tokens = []
     for match in _TOKEN.finditer(line):
         kind = match.lastgroup or "other"
         text, column = match[kind], match.start(kind) + 1
         if kind == "other" or (kind == "word" and text.upper() not in ("AND", "OR")):
             raise LogicError(column, "only row numbers, AND, OR and parentheses are known")
-        found.append(_Token(kind, text, column))
-    return found
+        tokens.append(_Token(kind, text, column))
+    return tokens

@@ -1,7 +1,7 @@
-"""How a tenant calls the fields of its tags. Pure.
+"""Names of tag fields, as defined by a tenant. Pure.
 
-Names may be changed and string fields added behind the fixed ones; order and types may not, because whoever reads
-tags finds the fields by them.
+A tenant can rename fields and add string fields after the fixed ones. Order and types are fixed, because readers of
+tags find the fields by them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from hangtag.domain.calls.classify import TagType
 
 MAX_EXTRA_FIELDS = 30
 
-# The design's order. Planfix's data tags "Call" and "Missed call" have the same.
+# Same order as the design and Planfix's data tags "Call" and "Missed call".
 FIXED: Mapping[TagType, tuple[tuple[str, str], ...]] = MappingProxyType(
     {
         TagType.CALL: (
@@ -36,13 +36,13 @@ FIXED: Mapping[TagType, tuple[tuple[str, str], ...]] = MappingProxyType(
         ),
     }
 )
-# Where the other party's number stands, counted from 0.
+# Position of the other party's number, counted from 0.
 NUMBER_PLACE: Mapping[TagType, int] = MappingProxyType({TagType.CALL: 7, TagType.MISSED_CALL: 4})
 
 
 @dataclass(frozen=True, slots=True)
 class DefinedField:
-    """One field of a tag as a tenant has it."""
+    """One field of a tag under the tenant's name."""
 
     name: str
     type: str
@@ -52,7 +52,7 @@ class DefinedField:
 class Definition:
     """The fields of one tag: the fixed ones under the tenant's names, then the extra ones.
 
-    `takes_all`: as long as a tenant has not said which extra fields it wants, it gets all that a PBX sends.
+    `takes_all`: until a tenant chooses its extra fields, a tag contains all fields that a PBX sends.
     """
 
     names: tuple[str, ...]
@@ -61,7 +61,7 @@ class Definition:
 
 
 class DefinitionError(ValueError):
-    """A definition that does not fit. `position` counts fields from 1."""
+    """An invalid definition. `position` counts fields from 1."""
 
     def __init__(self, position: int, reason: str) -> None:
         super().__init__(f"position {position}: {reason}")
@@ -70,13 +70,13 @@ class DefinitionError(ValueError):
 
 
 def standard(tag_type: TagType) -> Definition:
-    """What holds before a tenant says otherwise. Only a Call takes what a PBX sends besides."""
+    """Return the definition that applies until a tenant sets one. Only a Call takes extra fields of a PBX."""
     names = tuple(name for name, _ in FIXED[tag_type])
     return Definition(names, takes_all=tag_type is TagType.CALL)
 
 
 def define(tag_type: TagType, fields: Sequence[DefinedField]) -> Definition:
-    """A tenant's own definition. Raises DefinitionError."""
+    """Build a tenant's own definition. Raises DefinitionError."""
     fixed = FIXED[tag_type]
     for position, ((_, kind), field) in enumerate(zip(fixed, fields, strict=False), start=1):
         if field.type != kind:
@@ -95,17 +95,17 @@ def define(tag_type: TagType, fields: Sequence[DefinedField]) -> Definition:
 
 
 def _check_names(fields: Sequence[DefinedField]) -> None:
-    seen: dict[str, int] = {}
+    positions: dict[str, int] = {}
     for position, field in enumerate(fields, start=1):
         if not field.name.strip():
             raise DefinitionError(position, "the name is empty")
-        if field.name in seen:
-            raise DefinitionError(position, f"the name is that of position {seen[field.name]}")
-        seen[field.name] = position
+        if field.name in positions:
+            raise DefinitionError(position, f"the name is that of position {positions[field.name]}")
+        positions[field.name] = position
 
 
 def fields_of(tag_type: TagType, definition: Definition) -> tuple[DefinedField, ...]:
-    """A definition as it is shown."""
+    """Return a definition as the API shows it."""
     fixed = zip(definition.names, FIXED[tag_type], strict=True)
-    named = tuple(DefinedField(name, kind) for name, (_, kind) in fixed)
-    return named + tuple(DefinedField(name, "string") for name in definition.extra)
+    fields = tuple(DefinedField(name, kind) for name, (_, kind) in fixed)
+    return fields + tuple(DefinedField(name, "string") for name in definition.extra)

@@ -18,9 +18,9 @@ from hangtag.domain.tags.schema import Person, Setting, Tag, build_tag
 __all__ = [
     "NO_TASK",
     "Parties",
-    "Placed",
     "PlacementFacts",
     "TagFacts",
+    "TagPlace",
     "TagPlan",
     "TaskWrite",
     "choose",
@@ -33,7 +33,7 @@ NO_TASK = (Why.NO_ACTIVE_TASK, Why.NO_MATCHING_TASK)
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class TagPlace:
     """Place of a Call since its first revision. Later revisions stay there."""
 
     task_id: str | None
@@ -70,7 +70,7 @@ class Parties:
 
     @property
     def fillable(self) -> bool:
-        """True while a contact can still be found for the number."""
+        """True while a contact can still be added for the number."""
         return self.contact is None and self.readable and not self.own_line
 
     def person_of(self, extension: str | None) -> Person | None:
@@ -94,8 +94,8 @@ class PlacementFacts:
 
     `from_task` is the task that the call was started from or assigned to, `from_task_exists` is false once it was
     deleted. `task` is the newest task of the contact that the rule accepts. `outside_task_id` is the id here of the
-    contact's task in an external CRM, read only if there is no `task`. `new_task_id` is the id of a task made for this
-    call.
+    contact's task in an external CRM, read only without a `task`. `new_task_id` is the id of a task created for
+    this call.
     """
 
     from_task: str | None = None
@@ -112,7 +112,7 @@ class TagFacts:
     verdict: Verdict
     parties: Parties
     rule: AttachRule = field(default_factory=AttachRule)
-    placed: Placed | None = None
+    placed: TagPlace | None = None
     placement: PlacementFacts = field(default_factory=PlacementFacts)
     definitions: Mapping[TagType, Definition] = field(default_factory=dict)
     time_zone: str = "UTC"
@@ -131,12 +131,13 @@ class TaskWrite(StrEnum):
 class TagPlan:
     """Decision about one call. `tag` is None for a skipped call, with the reason in the verdict.
 
-    `awaits` is the number whose contact is added to the tag once it is known. `returns_missed_calls`: somebody talked
-    to the number, so its missed calls count as returned. `is_queued`: the call joins the queue of missed calls.
+    `awaits` is the number whose contact is added to the tag once it is known. `returns_missed_calls`: there was a
+    conversation with the number, so its missed calls count as returned. `is_queued`: the call joins the queue of missed
+    calls.
     """
 
     tag: Tag | None = None
-    placed: Placed | None = None
+    placed: TagPlace | None = None
     task: TaskWrite = TaskWrite.NONE
     awaits: str | None = None
     returns_missed_calls: bool = False
@@ -154,7 +155,7 @@ def plan_tag(call: Call, facts: TagFacts) -> TagPlan:
     is_queued = not is_call and tag.direction is Direction.IN
     return TagPlan(
         tag=tag,
-        placed=Placed(attachment.task_id, attachment.hidden) if is_call else facts.placed,
+        placed=TagPlace(attachment.task_id, attachment.hidden) if is_call else facts.placed,
         task=task,
         awaits=facts.parties.number if facts.parties.fillable else None,
         returns_missed_calls=is_call and bool(facts.parties.e164),
@@ -172,7 +173,7 @@ def stays(facts: TagFacts) -> bool:
 
 
 def choose(facts: TagFacts) -> Attachment:
-    """Apply the tenant's rule; a task that has to be made has no id yet. Raises ValueError for a skipped call."""
+    """Apply the tenant's rule; a task that must be created has no id yet. Raises ValueError for a skipped call."""
     if facts.verdict.tag is None:
         raise ValueError("a skipped call has no tag")
     placement = facts.placement

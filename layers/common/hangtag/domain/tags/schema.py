@@ -1,7 +1,7 @@
 """The two tags and the strict order of their fields. Pure.
 
-Order and types follow Planfix's data tags "Call" and "Missed call": a tenant may rename fields, so that they are
-found by order and type alone.
+Order and types follow Planfix's data tags "Call" and "Missed call". A tenant can rename fields, so readers find them by
+order and type alone.
 """
 
 from collections.abc import Mapping
@@ -37,10 +37,10 @@ class Field:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """What a tag takes from the tenant's office, as it stood when the tag was first written.
+    """The tenant's data in a tag, as of the tag's first revision.
 
-    `number` is the other party's number as tags show it (E.164 where it can be read). `time_zone` is the
-    tenant's: a tag's date is the tenant's day. `definition` is what the tenant calls the fields.
+    `number` is the other party's number as tags show it (E.164 if it is readable). `time_zone` is the tenant's: a tag's
+    date is the tenant's day. `definition` holds the tenant's names of the fields.
     """
 
     employee: Person | None = None
@@ -53,7 +53,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tag:
-    """A tag as it is kept and shown, without the ids that storage adds."""
+    """A tag as stored and shown, without the ids that storage adds."""
 
     type: TagType
     direction: Direction
@@ -69,7 +69,7 @@ _TYPE = {Direction.IN: "incoming", Direction.OUT: "outgoing"}
 
 
 def build_tag(call: Call, verdict: Verdict, setting: Setting, attachment: Attachment) -> Tag:
-    """The tag of a closed call. Raises ValueError if the verdict is to skip it."""
+    """Build the tag of a closed call. Raises ValueError if the verdict is to skip it."""
     if verdict.tag is None or verdict.direction is None:
         raise ValueError("a skipped call has no tag")
     at = call.started_at or datetime.fromtimestamp(0, UTC)
@@ -89,7 +89,7 @@ def build_tag(call: Call, verdict: Verdict, setting: Setting, attachment: Attach
 
 
 def _fields(tag_type: TagType, definition: Definition, values: tuple[Value, ...]) -> tuple[Field, ...]:
-    """The fixed fields: the tenant's names, the strict order and types."""
+    """Return the fixed fields: the tenant's names, the strict order and types."""
     kinds = (kind for _, kind in FIXED[tag_type])
     return tuple(Field(name, kind, value) for name, kind, value in zip(definition.names, kinds, values, strict=True))
 
@@ -115,7 +115,7 @@ def _line_values(call: Call, setting: Setting) -> tuple[Value, ...]:
 
 
 def _extra_fields(definition: Definition, data: Mapping[str, str]) -> tuple[Field, ...]:
-    """What the PBX sent besides, by exact name."""
+    """Return the extra fields that the PBX sent, by exact name."""
     if definition.takes_all:
         return tuple(Field(name, "string", value) for name, value in sorted(data.items()))
     return tuple(Field(name, "string", data.get(name, "")) for name in definition.extra)

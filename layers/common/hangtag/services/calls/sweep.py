@@ -37,7 +37,7 @@ def _recover(state_machine_arn: str, key: calls.CallKey, due: datetime) -> None:
         calls.raise_attempt(item, due)
         logger.info("call.execution_restarted", extra={"execution": item.execution_name})
     else:
-        calls.nudge(item, due)
+        calls.reschedule(item, due)
 
 
 def _is_gone(state_machine_arn: str, name: str) -> bool:

@@ -8,7 +8,7 @@ from hangtag.domain.calls.event import Direction, Outcome
 from hangtag.domain.calls.fold import Call, Recording
 from hangtag.store.calls import clicks, tags
 from hangtag.store.calls import items as calls
-from hangtag.store.calls.recording_states import KeptState, RecordingState
+from hangtag.store.calls.recording_states import RecordingState, RecordingStatus
 
 # Why a call that an employee started did not come about.
 NOT_PICKED_UP = "the employee's own phone was not picked up"
@@ -68,7 +68,7 @@ def _recording(recording: Recording, kept: RecordingState | None) -> dict[str, A
     return {
         "id": recording.id,
         "temporary": recording.temporary,
-        "state": kept.state if kept else KeptState.WAITING,
+        "state": kept.state if kept else RecordingStatus.WAITING,
         "reason": kept.reason if kept else None,
         "size": kept.size if kept else None,
         "media_type": kept.media_type if kept else None,

@@ -63,7 +63,7 @@ def _ask(pbx: Pbx, click: Click) -> State:
         )
         return _unknown(click, "asking the PBX broke off; it may ring your phone all the same")
     if placed.call_id is not None:
-        clicks.note_call_id(click, placed.call_id)
+        clicks.set_call_id(click, placed.call_id)
     clicks.advance(click, State.PLACED, State.PLACING)
     logger.info(
         "click.placed",

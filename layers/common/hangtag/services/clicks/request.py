@@ -277,7 +277,7 @@ def _used_with(tenant_id: str, contact: contacts.Contact | None) -> Iterator[tup
         return
     entries, _ = by_contact(tenant_id, contact.id, None, _LOOKED_AT, lambda kind, _: kind == "tag")
     for _, tag in entries:
-        place = clicks.place_of(tenant_id, tag["call_id"])
+        place = clicks.find_call_key(tenant_id, tag["call_id"])
         item = calls.read(place) if place is not None else None
         if item is not None:
             yield item.integration_id, item.fold().line

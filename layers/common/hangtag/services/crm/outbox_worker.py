@@ -61,7 +61,7 @@ def deliver(tenant_id: str, outbox_id: str, now: datetime, draw: Draw = random.r
 
 
 def _send(message: Message, config: CrmConfig, now: datetime, draw: Draw) -> int | None:
-    passage = breaker.enter(message.tenant_id, now, draw)
+    passage = breaker.acquire(message.tenant_id, now, draw)
     if isinstance(passage, breaker.Wait):
         if passage.paused and _is_old(message, now):
             outbox.move_to_dead_letters(message, now, Fault(None, "The CRM failed for more than 30 hours."))
@@ -70,15 +70,15 @@ def _send(message: Message, config: CrmConfig, now: datetime, draw: Draw) -> int
     claimed = outbox.claim(message, now)
     if claimed is None:
         # Another worker claimed the message.
-        breaker.unused(passage)
+        breaker.release(passage)
         return None
     outcome = webhook.attempt(claimed.tenant_id, config, claimed.id, claimed.text, now)
     _log(claimed, outcome)
     if outcome.verdict is Verdict.FAILED:
         pause = outcome.wait if outcome.fault.status in _BUSY else None
-        breaker.failed(passage, now, outcome.fault, now + timedelta(seconds=pause) if pause else None)
+        breaker.record_failure(passage, now, outcome.fault, now + timedelta(seconds=pause) if pause else None)
         return _retry(claimed, outcome, now, draw)
-    breaker.succeeded(passage)
+    breaker.record_success(passage)
     if outcome.verdict is Verdict.REFUSED:
         outbox.move_to_dead_letters(claimed, now, outcome.fault)
     else:
@@ -92,7 +92,7 @@ def _retry(message: Message, outcome: Outcome, now: datetime, draw: Draw) -> int
         outbox.move_to_dead_letters(message, now, outcome.fault)
         return None
     wait = max(backoff(message.attempt, draw), outcome.wait or 0.0)
-    outbox.put_off(message, now + timedelta(seconds=math.ceil(wait)), outcome.fault)
+    outbox.schedule_retry(message, now + timedelta(seconds=math.ceil(wait)), outcome.fault)
     return _delay(wait)
 
 
@@ -110,7 +110,7 @@ def _mail(message: Message, now: datetime, draw: Draw) -> int | None:
     missed = MissedCall.from_json(json.loads(claimed.text)["data"]["missed_call"])
     fault: Fault | None = None
     for employee_id in missed.recipients:
-        if employee_id in claimed.told:
+        if employee_id in claimed.recipients:
             continue
         try:
             fault = _mail_one(claimed, employee_id, missed)
@@ -136,7 +136,7 @@ def _mail_one(message: Message, employee_id: str, missed: MissedCall) -> Fault |
         )
         fault = None
     if fault is None:
-        outbox.note_told(message, employee_id)
+        outbox.add_recipient(message, employee_id)
     return fault
 
 

@@ -29,7 +29,7 @@ from hangtag.store.db import client, tenant_list
 from hangtag.store.db.clock import iso
 from hangtag.store.integrations import reconciliation
 from hangtag.store.integrations.integrations import Integration, get_integration, list_integrations
-from hangtag.store.integrations.reconciliation import Compared, Recovered
+from hangtag.store.integrations.reconciliation import Progress, RecoveredCall
 
 __all__ = ["Span", "ask_all", "ask_for", "compare", "lacks", "tell_one", "work"]
 
@@ -98,7 +98,7 @@ def _differ(before: Call, after: Call, rounding: float) -> bool:
     return talked > rounding or any(seconds > rounding for seconds in apart)
 
 
-def _recover(source: Source, call_id: str, told: Sequence[CallEvent], now: datetime) -> Recovered | None:
+def _recover(source: Source, call_id: str, told: Sequence[CallEvent], now: datetime) -> RecoveredCall | None:
     """Add the missing events to a call. Return the recovered call; None if complete. Raises botocore's errors."""
     item = calls.read_newest(source.tenant_id, source.integration_id, call_id)
     begun = _begun(told)
@@ -115,8 +115,8 @@ def _recover(source: Source, call_id: str, told: Sequence[CallEvent], now: datet
     if all(one.joined.verdict is not AppendStatus.STORED for one in taken):
         return None
     place = calls.call_key(source.tenant_id, source.integration_id, call_id, taken[-1].joined.generation)
-    found = Recovered(calls.public_id(source.integration_id, place), missing, iso(begun), iso(now))
-    reconciliation.note(source.tenant_id, source.integration_id, found, place.digest)
+    found = RecoveredCall(calls.public_id(source.integration_id, place), missing, iso(begun), iso(now))
+    reconciliation.add_recovered(source.tenant_id, source.integration_id, found, place.digest)
     return found
 
 
@@ -154,7 +154,7 @@ def tell_one(item: CallItem) -> bool:
 
 def compare(
     pbx: Pbx, source: Source, span: Span, now: datetime, has_time: Callable[[], bool]
-) -> tuple[list[Recovered], datetime]:
+) -> tuple[list[RecoveredCall], datetime]:
     """Compare the calls of a period. Return the recovered calls, and the start up to which the comparison came.
 
     Raises the PBX client's errors, and botocore's errors.
@@ -162,7 +162,7 @@ def compare(
     told: dict[str, list[CallEvent]] = defaultdict(list)
     for event in pbx.history(span.since, span.until):
         told[event.call_id].append(event)
-    found: list[Recovered] = []
+    found: list[RecoveredCall] = []
     for call_id in sorted(told, key=lambda one: _begun(told[one])):
         begun = _begun(told[call_id])
         if not has_time():
@@ -199,7 +199,7 @@ def work(message: Mapping[str, Any], has_time: Callable[[], bool]) -> None:
     try:
         pbx = open_pbx(tenant_id, integration, seconds=ASKING_SECONDS)
         if pbx.can("renew_subscription"):
-            stands = after = replace(stands, looked_after=_looked_after(pbx, tenant_id, integration_id))
+            stands = after = replace(stands, subscription=_looked_after(pbx, tenant_id, integration_id))
         if pbx.can("history"):
             source = Source(tenant_id, integration_id, integration.provider)
             found, came = compare(pbx, source, span, now, has_time)
@@ -237,7 +237,7 @@ def _chosen(message: Mapping[str, Any]) -> Span:
     return Span(datetime.fromisoformat(message["since"]), datetime.fromisoformat(message["until"]))
 
 
-def _next(stands: Compared, integration: Integration, now: datetime) -> Span:
+def _next(stands: Progress, integration: Integration, now: datetime) -> Span:
     """Return the period to compare now: the hours since the last comparison; once a day the last days."""
     until = now - MARGIN
     since = datetime.fromisoformat(stands.until) - OVERLAP if stands.until else until - OVERLAP
@@ -247,11 +247,11 @@ def _next(stands: Compared, integration: Integration, now: datetime) -> Span:
     return Span(min(max(since, earliest), until), until)
 
 
-def _whole_is_due(stands: Compared, now: datetime) -> bool:
+def _whole_is_due(stands: Progress, now: datetime) -> bool:
     return stands.whole_at is None or now - datetime.fromisoformat(stands.whole_at) >= WHOLE_EVERY
 
 
-def _after(stands: Compared, came: datetime, now: datetime) -> Compared:
+def _after(stands: Progress, came: datetime, now: datetime) -> Progress:
     """Return the progress after a comparison that came up to a start."""
     whole = iso(now) if _whole_is_due(stands, now) else stands.whole_at
     return replace(stands, until=max(iso(came), stands.until or ""), whole_at=whole)

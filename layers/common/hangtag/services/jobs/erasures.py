@@ -102,7 +102,7 @@ class _Erasure:
                 self._save(day)
                 return False
             self._erase_day(day, person)
-            sums.forget(self._tenant_id, day, person.contact_ids)
+            sums.remove_contacts(self._tenant_id, day, person.contact_ids)
             day -= timedelta(days=1)
         for call in calls.live_calls(self._tenant_id):
             self._scrub_call(call, person)
@@ -127,7 +127,7 @@ class _Erasure:
         self._item.save()
 
     def _finish(self) -> None:
-        audit.note(self._tenant_id, self._item.who, "contact.erased", self._item.id)
+        audit.record(self._tenant_id, self._item.who, "contact.erased", self._item.id)
         self._item.state = erasures.DONE
         self._item.counts = dict(self._counts)
         self._item.finished_at = iso(now())
@@ -279,7 +279,7 @@ class _Erasure:
                 ExpressionAttributeValues=values,
             )
         except ClientError as error:
-            if not client.is_refused(error):
+            if not client.is_condition_failure(error):
                 raise
             return False
         self._delete(key("T", self._tenant_id, "TAG", item.key.digest), "TAG", "tag")
@@ -316,7 +316,7 @@ class _Erasure:
             self._delete(entry["pk"]["S"], entry["sk"]["S"], "export")
 
     def _erase_contact(self, contact: Item) -> None:
-        tasks.forget_contact(self._tenant_id, contact["id"])
+        tasks.remove_contact(self._tenant_id, contact["id"])
         self._delete(*first_calls.place(self._tenant_id, contact["id"]), None)
         of = key("T", self._tenant_id, "CONTACT", contact["id"])
         for entry in self._partition(of):

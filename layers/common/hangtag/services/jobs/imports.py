@@ -136,7 +136,7 @@ def _continue(tenant_id: str, state: Import, has_time: Callable[[], bool]) -> bo
 def _people(tenant_id: str) -> dict[str, str]:
     """Return the possible supervisors, by id and by name."""
     people = [(one.id, one.name) for one in _all(lambda after: groups.list_groups(tenant_id, PAGE, after))]
-    people += [(one.id, one.name) for one in employees.everybody(tenant_id)]
+    people += [(one.id, one.name) for one in employees.all_employees(tenant_id)]
     return {name.casefold(): one for one, name in people} | {one: one for one, _ in people}
 
 
@@ -174,7 +174,7 @@ def _process(context: Context, pool: ThreadPoolExecutor, batch: list[list[str]],
     strangers, doubtful = _partition(pending, existing)
 
     def write(places: list[int]) -> bool:
-        return contacts.create_strangers(context.tenant_id, [(pending[place], origin(place)) for place in places])
+        return contacts.create_unmatched(context.tenant_id, [(pending[place], origin(place)) for place in places])
 
     for places, written in zip(strangers, pool.map(write, strangers), strict=True):
         if written:
@@ -224,8 +224,8 @@ class Existing:
 def _existing(context: Context, pending: Collection[Contact]) -> Existing:
     tenant_id = context.tenant_id
     origins = contacts.origins(tenant_id, [contact.id for contact in pending])
-    external = contacts.externally_known(tenant_id, [one.external_id for one in pending if one.external_id])
-    numbers = contacts.matched(tenant_id, [phone.e164 for contact in pending for phone in contact.phones])
+    external = contacts.existing_external_ids(tenant_id, [one.external_id for one in pending if one.external_id])
+    numbers = contacts.match_numbers(tenant_id, [phone.e164 for contact in pending for phone in contact.phones])
     marks = (*(("external", one) for one in external), *(("number", one) for one in numbers))
     return Existing(frozenset(marks), origins)
 

@@ -14,7 +14,7 @@ def note_talk(item: CallItem, call: Call) -> None:
     if not answered or (call.closed and item.emitted is not None):
         return
     try:
-        if not active_calls.wanted(item.tenant_id):
+        if not active_calls.is_tracked(item.tenant_id):
             return
         for leg in answered:
             change = active_calls.mark if leg.live and not call.closed else active_calls.clear

@@ -22,7 +22,7 @@ from hangtag.store.calls import clicks, live
 from hangtag.store.calls import items as calls
 from hangtag.store.calls.clicks import Click, State
 from hangtag.store.calls.items import CallItem
-from hangtag.store.calls.live import Connection, Said
+from hangtag.store.calls.live import Connection, WindowState
 from hangtag.store.db.clock import now
 from hangtag.store.office import groups, participants, tasks, tenants
 from hangtag.store.office.participants import Roster
@@ -225,7 +225,7 @@ def _tell(tenant_id: str, ids: list[str], view: View, push: Push, is_so: Callabl
     `is_so` is called after the published state was read, and before a new one is written.
     """
     for _ in range(_ROUNDS):
-        known = live.said(tenant_id, ids)
+        known = live.load_states(tenant_id, ids)
         sent = sum(_take_back(tenant_id, known[other], push) for other in ids[1:] if other in known)
         before = known.get(ids[0])
         saying = _saying(ids[0], view, before)
@@ -237,7 +237,7 @@ def _tell(tenant_id: str, ids: list[str], view: View, push: Push, is_so: Callabl
     return 0
 
 
-def _saying(call_id: str, view: View, before: Said | None) -> Said | None:
+def _saying(call_id: str, view: View, before: WindowState | None) -> WindowState | None:
     """Return the state to publish; None if it is published. Earlier recipients without a part in it are set to gone."""
     people = {person: dict(own) for person, own in view.people.items()}
     for person, own in (before.people if before else {}).items():
@@ -247,16 +247,16 @@ def _saying(call_id: str, view: View, before: Said | None) -> Said | None:
         return None
     if before is not None and (before.shared, before.people) == (view.shared, people):
         return None
-    return Said(call_id, _next(before), view.open, view.shared, people)
+    return WindowState(call_id, _next(before), view.open, view.shared, people)
 
 
-def _next(before: Said | None) -> int:
+def _next(before: WindowState | None) -> int:
     """Return the next sequence number; from the clock, so it grows even if the earlier state was deleted."""
     clock = round(now().timestamp() * 1000)
     return max(clock, before.seq + 1) if before else clock
 
 
-def _send(tenant_id: str, saying: Said, before: Said | None, push: Push) -> int:
+def _send(tenant_id: str, saying: WindowState, before: WindowState | None, push: Push) -> int:
     """Send the state to the employees whose state changed. A closed window receives no further changes."""
     published = before.people if before else {}
     new = before is None or before.shared != saying.shared
@@ -269,10 +269,10 @@ def _send(tenant_id: str, saying: Said, before: Said | None, push: Push) -> int:
     return push.send([(connection, saying.message(connection.employee_id)) for connection in connections])
 
 
-def _take_back(tenant_id: str, said: Said, push: Push) -> int:
+def _take_back(tenant_id: str, said: WindowState, push: Push) -> int:
     people = {person: {**own, "state": Window.GONE} for person, own in said.people.items()}
-    over = Said(said.call_id, _next(said), False, said.shared, people)
-    live.forget(tenant_id, said.call_id)
+    over = WindowState(said.call_id, _next(said), False, said.shared, people)
+    live.delete_states(tenant_id, said.call_id)
     return _send(tenant_id, over, said, push)
 
 

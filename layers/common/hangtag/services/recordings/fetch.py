@@ -24,7 +24,7 @@ from hangtag.services.recordings.audio import HEAD_BYTES, media_type
 from hangtag.store.calls import items as calls
 from hangtag.store.calls import recordings
 from hangtag.store.calls.items import CallItem, CallKey
-from hangtag.store.calls.recording_states import KeptState, RecordingState
+from hangtag.store.calls.recording_states import RecordingState, RecordingStatus
 from hangtag.store.calls.recordings import Copy, Pointer
 from hangtag.store.db.clock import iso
 from hangtag.store.integrations.integrations import get_integration
@@ -80,7 +80,7 @@ def work(call: CallKey, recording_id: str, now: datetime) -> float | None:
         state = _first_state(item, recording, now)
         if not note(call, recording_id, None, state):
             return 1.0
-    if state.state is not KeptState.WAITING:
+    if state.state is not RecordingStatus.WAITING:
         return None
     wait = _seconds_until_due(state, now)
     if wait > 0:
@@ -96,13 +96,13 @@ def _first_state(item: CallItem, recording: Recording, now: datetime) -> Recordi
     """Return the state of a new recording by the tenant's rules."""
     keep = load_settings(item.tenant_id).recordings.keep
     if keep == "nothing":
-        return RecordingState(state=KeptState.NOT_KEPT)
+        return RecordingState(state=RecordingStatus.NOT_KEPT)
     if keep == "copy" or recording.temporary:
         due = now if recording.temporary else now + load(item.provider).recording_delay
-        return RecordingState(state=KeptState.WAITING, due=iso(due))
+        return RecordingState(state=RecordingStatus.WAITING, due=iso(due))
     # A value that is not a URL is a reference: only the PBX can resolve it.
     linked = keep == "link" and recording.url.startswith(("https://", "http://"))
-    return RecordingState(state=KeptState.LINKED if linked else KeptState.ON_REQUEST)
+    return RecordingState(state=RecordingStatus.LINKED if linked else RecordingStatus.ON_REQUEST)
 
 
 def _seconds_until_due(state: RecordingState, now: datetime) -> float:
@@ -121,7 +121,7 @@ def _attempt(item: CallItem, recording: Recording, state: RecordingState, now: d
         return _schedule_retry(item, recording.id, trying, error, now)
     recordings.watch(Pointer(item.key, recording.id), _next_review(item, now))
     done = replace(
-        trying, state=KeptState.KEPT, due=None, reason=None,
+        trying, state=RecordingStatus.KEPT, due=None, reason=None,
         place=fetched.place, size=fetched.size, media_type=fetched.media_type,
     )  # fmt: skip
     if not note(item.key, recording.id, trying, done):
@@ -148,7 +148,7 @@ def _schedule_retry(
     final = error.final or trying.tries > len(PAUSES)
     pause = timedelta(0) if final else max(PAUSES[trying.tries - 1], min(error.pause or timedelta(0), LONGEST_PAUSE))
     after = (
-        replace(trying, state=KeptState.FAILED, due=None, reason=error.reason)
+        replace(trying, state=RecordingStatus.FAILED, due=None, reason=error.reason)
         if final
         else replace(trying, due=iso(now + pause), reason=error.reason)
     )
@@ -172,7 +172,7 @@ def note(call: CallKey, recording_id: str, before: RecordingState | None, after:
         record = item.fold()
         shown = replace(item, recordings={**item.recordings, recording_id: after})
         view = {**item.body, **recordings_view(shown, record)} if item.body is not None else None
-        if calls.note_recording(item, recording_id, after, view):
+        if calls.set_recording_state(item, recording_id, after, view):
             return True
     raise ConflictError("The call changed too often. Try again.")
 
@@ -274,14 +274,14 @@ def review(pointer: Pointer, now: datetime) -> bool:
     """
     item = calls.read(pointer.call)
     state = item.recordings.get(pointer.recording_id) if item else None
-    if item is None or state is None or state.state is not KeptState.KEPT or state.place is None:
+    if item is None or state is None or state.state is not RecordingStatus.KEPT or state.place is None:
         recordings.unwatch(pointer)
         return False
     end = expires_at(item, load_settings(item.tenant_id).recordings.retention_days)
     if state.held or end is None or end > now:
         recordings.watch(pointer, _next_review(item, now))
         return False
-    after = replace(state, state=KeptState.EXPIRED, place=None)
+    after = replace(state, state=RecordingStatus.EXPIRED, place=None)
     if not note(pointer.call, pointer.recording_id, state, after):
         # A hold or an erasure won the race.
         return False

@@ -10,7 +10,7 @@ from hangtag.providers import load
 from hangtag.services.recordings import fetch as fetching
 from hangtag.store.calls import recordings
 from hangtag.store.calls.items import CallItem
-from hangtag.store.calls.recording_states import KeptState, RecordingState
+from hangtag.store.calls.recording_states import RecordingState, RecordingStatus
 from hangtag.store.db.clock import now
 from hangtag.store.office.settings import load_settings
 
@@ -38,13 +38,13 @@ def play(item: CallItem, recording_id: str | None) -> Playable:
     (its PBX does not give it), and botocore's errors.
     """
     found = _chosen(item, recording_id)
-    kept = item.recordings.get(found.id) or RecordingState(state=KeptState.WAITING)
+    kept = item.recordings.get(found.id) or RecordingState(state=RecordingStatus.WAITING)
     _check_time(item, kept)
-    if kept.state is KeptState.KEPT and kept.place and kept.media_type:
+    if kept.state is RecordingStatus.KEPT and kept.place and kept.media_type:
         return _from_bucket(found, kept.place, kept.media_type, kept.size)
-    if kept.state is KeptState.LINKED:
+    if kept.state is RecordingStatus.LINKED:
         return _elsewhere(item.provider, found, found.url)
-    if kept.state is KeptState.ON_REQUEST:
+    if kept.state is RecordingStatus.ON_REQUEST:
         return _asked_for(item, found)
     raise _not_there(kept)
 
@@ -66,14 +66,14 @@ def _check_time(item: CallItem, kept: RecordingState) -> None:
 
 
 def _not_there(kept: RecordingState) -> Exception:
-    if kept.state is KeptState.WAITING:
+    if kept.state is RecordingStatus.WAITING:
         why = f" (so far: {kept.reason})" if kept.reason else ""
         return ConflictError(f"the recording is still being fetched from the PBX{why}")
     words = {
-        KeptState.NOT_KEPT: "the rules say that recordings are not kept",
-        KeptState.FAILED: f"the recording could not be fetched from the PBX: {kept.reason}",
-        KeptState.EXPIRED: "the recording was deleted when its time was up",
-        KeptState.ERASED: "the recording was erased",
+        RecordingStatus.NOT_KEPT: "the rules say that recordings are not kept",
+        RecordingStatus.FAILED: f"the recording could not be fetched from the PBX: {kept.reason}",
+        RecordingStatus.EXPIRED: "the recording was deleted when its time was up",
+        RecordingStatus.ERASED: "the recording was erased",
     }
     return NotFoundError(words.get(kept.state, "this call has no recording"))
 
@@ -99,7 +99,7 @@ def _asked_for(item: CallItem, recording: Recording) -> Playable:
         if not media.headers:
             return _elsewhere(item.provider, recording, media.url)
         # The address works with our credentials only, which no browser gets: a copy for this play.
-        place = recordings.place_of(item.tenant_id, item.key, recording.id, once=True)
+        place = recordings.place_of(item.tenant_id, item.key, recording.id, temporary=True)
         fetched = fetching.fetch_once(item, recording, place, SECONDS)
     except (BadInputError, fetching.FailedError) as error:
         reason = error.reason if isinstance(error, fetching.FailedError) else error.message

@@ -32,7 +32,7 @@ class ReportRequest:
         """Return True if a call is a row of this report."""
         if not facts.counts(body):
             return False
-        day = facts.started(body).astimezone(self.zone).date()
+        day = facts.start_of(body).astimezone(self.zone).date()
         return self.period.first <= day <= self.period.last and accepts(self.kind, body, self.viewer, self.filters)
 
     @property
@@ -84,7 +84,7 @@ def _rows(request: ReportRequest, bodies: Iterable[Body]) -> Iterator[Row]:
     employees = report_names.employees(request.tenant_id, {facts.employee_of(body) for body in shown})
     for body in shown:
         contact, employee = body.get("contact_id"), facts.employee_of(body)
-        began = facts.started(body).astimezone(request.zone)
+        began = facts.start_of(body).astimezone(request.zone)
         reach = facts.reach_of(body)
         yield Row(
             call_id=str(body["id"]),

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from hangtag.domain.reports import facts, sums
-from hangtag.domain.reports.facts import Beside, Body
+from hangtag.domain.reports.facts import Body, CallHistory
 from hangtag.domain.reports.sums import Aggregate
 from hangtag.observability import logger
 from hangtag.store.office import tenants
@@ -41,7 +41,7 @@ def _process(mark: Mark, now: datetime) -> None:
     elif rebuild(mark.tenant_id, mark.hour):
         marks.settle(mark, now)
     else:
-        marks.put_off(mark, now)
+        marks.postpone(mark, now)
 
 
 def rebuild(tenant_id: str, hour: datetime) -> bool:
@@ -52,7 +52,7 @@ def rebuild(tenant_id: str, hour: datetime) -> bool:
     first = _first_calls(tenant_id, hour, bodies, before.aggregate)
     missed = any(facts.reach_of(body) is facts.Reach.MISSED for body in bodies)
     returned = report_calls.returns_of_hour(tenant_id, hour) if missed else {}
-    packed = sums.dump(sums.of_calls(bodies, Beside(returned, first)))
+    packed = sums.dump(sums.sum_calls(bodies, CallHistory(returned, first)))
     version = before.version
     if packed != before.packed and not (version == 0 and not bodies):
         if not report_sums.save(place, packed, before):
@@ -60,7 +60,7 @@ def rebuild(tenant_id: str, hour: datetime) -> bool:
         version += 1
     if version:
         # Also without a change: an earlier run can have died between the two writes.
-        report_sums.tell_version(tenant_id, hour, version)
+        report_sums.set_version(tenant_id, hour, version)
     return True
 
 
@@ -143,7 +143,7 @@ def _roll_up(tenant_id: str, zone: ZoneInfo, day: date, before: report_sums.Stor
     """Build a day from its hours, and store it for the next reader."""
     places = {report_sums.hour_place(tenant_id, hour): hour for hour in sums.hours_of(day, zone)}
     stored = {places[place]: one for place, one in report_sums.load(places).items()}
-    aggregate = sums.of_day(day, zone, {hour: one.aggregate for hour, one in stored.items()})
+    aggregate = sums.sum_day(day, zone, {hour: one.aggregate for hour, one in stored.items()})
     stamp = report_sums.stamp_of({hour: one.version for hour, one in stored.items()})
     # A lost write is harmless: the winner stored the same or a newer day.
     report_sums.save(report_sums.day_place(tenant_id, day, zone), sums.dump(aggregate), before, stamp)

@@ -29,7 +29,7 @@ def lookup_caller(key: calls.CallKey) -> bool:
         return False
     contact_id = snapshot.contact.id if snapshot.contact else None
     created = unknown and contact_id is not None
-    calls.meet(key, calls.Met(contact_id, answered=call.answered_by is not None, made=created))
+    calls.set_caller(key, calls.CallerLookup(contact_id, answered=call.answered_by is not None, is_new_contact=created))
     logger.info("call.caller_found", extra={"tenant": item.tenant_id, "known": contact_id is not None})
     return True
 

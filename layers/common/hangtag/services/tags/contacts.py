@@ -38,7 +38,7 @@ def _supervisor_in_crm(tenant_id: str, outside: FoundContact | None) -> str | No
     name = outside.supervisor_external if outside else None
     if name is None:
         return None
-    everybody = employees.everybody(tenant_id)
+    everybody = employees.all_employees(tenant_id)
     return next((one.id for one in everybody if name == one.id or _is_email_of(name, one.email)), None)
 
 

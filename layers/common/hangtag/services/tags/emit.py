@@ -165,4 +165,4 @@ def _finish(item: calls.CallItem, call: Call, emission: tags.Emission) -> None:
         missed_calls.after_tag(item.tenant_id, emission.tag, snapshot)
     unmapped = frozenset(call.extensions) - snapshot.mapped
     if emission.revision == 1 and unmapped:
-        unmapped_extensions.note(item.tenant_id, item.integration_id, unmapped, item.key.digest)
+        unmapped_extensions.count_call(item.tenant_id, item.integration_id, unmapped, item.key.digest)

@@ -49,11 +49,11 @@ def load_facts(item: calls.CallItem, call: Call, stored: tags.Emission | None, *
         call,
         mapped=snapshot.mapped,
         external_is_employee=snapshot.external_is_employee,
-        clicked=pick_up(item),
+        pick_up=pick_up(item),
     )
     if verdict.tag is not None:
         snapshot = with_contact(item.tenant_id, item.key.digest, call, snapshot, over=True)
-        if item.met is not None and item.met.made:
+        if item.met is not None and item.met.is_new_contact:
             snapshot = with_supervisor(item.tenant_id, item.key.digest, call, snapshot)
     facts = EmissionFacts(
         item=item,

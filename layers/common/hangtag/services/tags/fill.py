@@ -8,7 +8,7 @@ from hangtag.store.calls import tags
 def fill(tenant_id: str, number: str) -> int:
     """Amend every tag that waits for the contact of a number (E.164). Return their number. Raises botocore's errors."""
     count = 0
-    for tag_id in tags.awaiting(tenant_id, number):
+    for tag_id in tags.tags_without_contact(tenant_id, number):
         emission = tags.load(tenant_id, tag_id)
         if emission is None or emission.awaits is None:
             continue

@@ -39,7 +39,7 @@ def with_click(item: CallItem, call: Call) -> CallItem:
     for click in _candidates(item, call):
         if not clicks.claim(click, item.key):
             continue
-        if not calls.be_clicked(item.key, click.id, click.task_id):
+        if not calls.attach_click(item.key, click.id, click.task_id):
             continue
         # Freed last: until the call's item contains the click, other processes find it by the slot.
         clicks.free_slot(click)

@@ -58,7 +58,7 @@ def note_talk(item: calls.CallItem, tag: Tag, snapshot: PartySnapshot) -> None:
 
     A missed call of the number that is queued at the same time either reads this record, or `after_tag` finds it.
     """
-    missed_calls.note_talk(item.tenant_id, snapshot.e164, item.public_id, at_of(tag))
+    missed_calls.add_talk(item.tenant_id, snapshot.e164, item.public_id, at_of(tag))
 
 
 def after_tag(tenant_id: str, tag: Mapping[str, Any], snapshot: PartySnapshot) -> None:
@@ -70,8 +70,8 @@ def after_tag(tenant_id: str, tag: Mapping[str, Any], snapshot: PartySnapshot) -
     if not number:
         return
     if tag["type"] == TagType.CALL:
-        missed_calls.return_all(tenant_id, number, Talk(tag["call_id"], tag["at"]))
+        missed_calls.mark_returned(tenant_id, number, Talk(tag["call_id"], tag["at"]))
         return
     talk = missed_calls.first_talk(tenant_id, number, tag["at"]) if tag["direction"] == Direction.IN else None
     if talk is not None:
-        missed_calls.return_all(tenant_id, number, talk)
+        missed_calls.mark_returned(tenant_id, number, talk)

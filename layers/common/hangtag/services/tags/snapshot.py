@@ -13,7 +13,7 @@ from hangtag.domain.calls.fold import Call
 from hangtag.domain.tags import AttachRule, Definition, Person
 from hangtag.domain.tags.conditions import read_rows
 from hangtag.domain.tags.definition import standard
-from hangtag.domain.tags.plan import Parties, Placed
+from hangtag.domain.tags.plan import Parties, TagPlace
 from hangtag.phone import normalise
 from hangtag.settings import MissedCallNotificationSettings, TagPlacementSettings
 from hangtag.store.office import participants, tenants
@@ -40,7 +40,7 @@ class PartySnapshot(Parties):
     notices: MissedCallNotificationSettings = field(default_factory=MissedCallNotificationSettings)
     definitions: Mapping[TagType, Definition] = field(default_factory=dict)
     time_zone: str = "UTC"
-    placed: Placed | None = None
+    placed: TagPlace | None = None
     notified: bool = False
 
 
@@ -174,7 +174,7 @@ def from_json(values: Mapping[str, Any]) -> PartySnapshot:
             for kind, stored in values.get("definitions", {}).items()
         },
         time_zone=values["time_zone"],
-        placed=Placed(**placed) if placed else None,
+        placed=TagPlace(**placed) if placed else None,
         notified=values.get("told", False),
     )
 

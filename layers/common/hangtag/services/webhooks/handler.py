@@ -169,7 +169,7 @@ class WebhookHandler:
 
     def authenticate(self, endpoint: WebhookEndpoint) -> None:
         """Verify the signature. Raises WebhookRejectedError and botocore's errors."""
-        load(endpoint.provider).verify(self._request, endpoint.trust())
+        load(endpoint.provider).verify(self._request, endpoint.verification_keys())
 
     def parse(self, endpoint: WebhookEndpoint) -> ParseResult:
         """Parse the payload into call events. Raises WebhookRejectedError."""
@@ -228,7 +228,7 @@ class WebhookHandler:
 
     def respond_to_handshake(self, endpoint: WebhookEndpoint, handshake: WebhookResponse) -> WebhookResponse:
         """Log the PBX's check of a new webhook URL, and return the response to it."""
-        log_reason = endpoint.keeps(time.time())
+        log_reason = endpoint.log_reason(time.time())
         if log_reason is not None:
             reason = "The PBX checked this webhook URL."
             self._log_request(endpoint, handshake.status, reason, log_reason)
@@ -258,7 +258,7 @@ class WebhookHandler:
     ) -> None:
         warning = ingestion.warning(events)
         log_reason: LogReason | None = "error" if warning is not None else "unknown" if result.unknown else None
-        log_reason = log_reason or endpoint.keeps(time.time())
+        log_reason = log_reason or endpoint.log_reason(time.time())
         if log_reason is not None:
             reason = warning or (_UNKNOWN if result.unknown else ingestion.describe(events))
             self._log_request(endpoint, response.status, reason, log_reason, events)
@@ -285,7 +285,7 @@ class WebhookHandler:
                 request=self._request,
                 status=status,
                 reason=reason,
-                kept=log_reason,
+                log_reason=log_reason,
                 events=ingestion.event_results(source, events),
             )
         except Exception as error:

@@ -1,1 +1,1 @@
-"""Calls and what belongs to them: events, clicks, tags, missed calls, recordings and call windows."""
+"""Calls and their parts: events, clicks, tags, missed calls, recordings and call windows."""

@@ -1,6 +1,6 @@
-"""Who is in a call now: a mark for each talking extension, for tenants whose groups take calls.
+"""Employees in a call now: a mark for each talking extension, for tenants whose groups take calls.
 
-key("T", tenant, "BUSY") / key(integration, extension, call). A mark that is never taken away expires.
+key("T", tenant, "BUSY") / key(integration, extension, call). A mark that is never removed expires.
 """
 
 from datetime import timedelta
@@ -17,26 +17,26 @@ if TYPE_CHECKING:
 WORD = "BUSY"
 LONGEST = timedelta(hours=4)
 
-_wanted: TtlCache[str, bool] = TtlCache(1000, 60.0)
+_tracked: TtlCache[str, bool] = TtlCache(1000, 60.0)
 
 
-def wanted(tenant_id: str) -> bool:
-    """Whether the tenant has a group, so that somebody asks who is free; remembered for a minute."""
+def is_tracked(tenant_id: str) -> bool:
+    """Return True if the tenant has a group, which needs to know free employees; cached for a minute."""
 
     def load() -> bool:
-        found = dynamodb().query(
+        response = dynamodb().query(
             TableName=table(),
             KeyConditionExpression="pk = :pk AND begins_with(sk, :group)",
             ExpressionAttributeValues={":pk": {"S": key("T", tenant_id)}, ":group": {"S": key("GROUP", "")}},
             Limit=1,
         )
-        return bool(found["Items"])
+        return bool(response["Items"])
 
-    return _wanted.get_or(tenant_id, load)
+    return _tracked.get_or(tenant_id, load)
 
 
 def mark(tenant_id: str, integration_id: str, extension: str, call: str) -> None:
-    """An extension talks, in the call of this digest. Raises botocore's errors."""
+    """Mark an extension as talking, in the call of this digest. Raises botocore's errors."""
     until = int((now() + LONGEST).timestamp())
     item: Any = {
         **_key(tenant_id, integration_id, extension, call),
@@ -48,22 +48,22 @@ def mark(tenant_id: str, integration_id: str, extension: str, call: str) -> None
 
 
 def clear(tenant_id: str, integration_id: str, extension: str, call: str) -> None:
-    """It talks no more. Raises botocore's errors."""
+    """Remove the mark of an extension. Raises botocore's errors."""
     dynamodb().delete_item(TableName=table(), Key=_key(tenant_id, integration_id, extension, call))
 
 
-def talking(tenant_id: str) -> frozenset[str]:
-    """Who talks: key(integration, extension) of each, by one query. Raises botocore's errors."""
+def busy_extensions(tenant_id: str) -> frozenset[str]:
+    """Return the talking extensions: key(integration, extension) of each, by one query. Raises botocore's errors."""
     moment = str(int(now().timestamp()))
-    found = dynamodb().query(
+    response = dynamodb().query(
         TableName=table(),
         KeyConditionExpression="pk = :pk",
-        # Expired items may lie about for two days.
+        # Expired items can remain for two days.
         FilterExpression="expires_at > :now",
         ExpressionAttributeValues={":pk": {"S": key("T", tenant_id, WORD)}, ":now": {"N": moment}},
         ConsistentRead=True,
     )
-    return frozenset(item["extension"]["S"] for item in found["Items"])
+    return frozenset(item["extension"]["S"] for item in response["Items"])
 
 
 def _key(tenant_id: str, integration_id: str, extension: str, call: str) -> dict[str, Any]:

@@ -1,10 +1,10 @@
-"""Clicks: calls that employees asked for, and which call of a PBX each of them became.
+"""Clicks: calls that employees requested, and the PBX's call that each of them became.
 
-Of one employee's extension one click at a time is under way: its slot keeps others out until the PBX tells of the call,
-or the time is up, so that what the PBX reports can't be taken for another click's call.
+Each extension of an employee has one pending click at a time. Its slot blocks others until the PBX reports the call, or
+time is up, so a reported call can't be matched to another click.
 
 key("T", tenant, "CLICK", id) / "CLICK" is the click; key("T", tenant, "CLICKING") holds the slots, and the ids that
-PBXs gave to clicked calls: key("SLOT", integration, extension), key("SAID", integration, digest of the id).
+PBXs gave to click-to-call calls: `key("SLOT", integration, extension)`, `key("SAID", integration, digest of the id)`.
 """
 
 import json
@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 from hangtag.errors import ConflictError, NotFoundError
 from hangtag.store.calls.items import CallKey, click_of, clicked_id, from_public_id
 from hangtag.store.db.batch import read_all
-from hangtag.store.db.client import dynamodb, is_refused, table
+from hangtag.store.db.client import dynamodb, is_condition_failure, table
 from hangtag.store.db.clock import iso
 from hangtag.store.db.keys import DAY_SHARDS, digest, key, shard
 
@@ -27,15 +27,15 @@ __all__ = ["LIST", "WINDOW", "Click", "State"]
 
 SK = "CLICK"
 LIST = "CLICKS"
-# So long after a click the PBX may tell of its call for the first time.
+# The PBX can report a click's call for the first time within this time.
 WINDOW = timedelta(seconds=90)
-# Clicks that came to nothing can be looked at for so long; the others stay as long as their calls.
-_KEPT = timedelta(days=30)
-_SAID_KEPT = timedelta(days=1)
+# Clicks without a call expire after this time; the others stay as long as their calls.
+_RETENTION = timedelta(days=30)
+_ID_RETENTION = timedelta(days=1)
 
 
 class State(StrEnum):
-    """How far a click is. In `unknown` the PBX gave no answer, and may ring the phone all the same."""
+    """State of a click. `UNKNOWN`: the PBX did not answer and can still place the call."""
 
     WAITING = "waiting"
     PLACING = "placing"
@@ -47,10 +47,10 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Click:
-    """A call that an employee asked for. `number` is E.164, `dial` the number as the PBX wants it.
+    """A call that an employee requested. `number` is E.164, `dial` the number as the PBX expects it.
 
-    `line` is the own number to show, where one was chosen. `reason` says in words why it failed. `call` is the call
-    that it became. `request` is a digest of what was asked for. `at` is ISO 8601 in UTC.
+    `line` is the own number to show, if one was chosen. `reason` describes a failure. `call` is the call that the click
+    became. `request` is a digest of the request. `at` is ISO 8601 in UTC.
     """
 
     id: str
@@ -79,21 +79,21 @@ class Click:
 
     @property
     def until(self) -> datetime:
-        """When the PBX should have told of the call, UTC."""
+        """End of the time for the PBX's first report of the call, UTC."""
         return datetime.fromisoformat(self.at) + WINDOW
 
 
 def begin(click: Click) -> Click:
-    """Write a click down with its slot, once: what stands there of the same id is returned instead.
+    """Store a click with its slot, once: an existing click with this id is returned instead.
 
-    Raises ConflictError while another click of that extension is under way, and botocore's errors.
+    Raises ConflictError while another click of that extension is pending, and botocore's errors.
     """
     at = datetime.fromisoformat(click.at)
     slot = {
         **_slot_key(click.tenant_id, click.integration_id, click.extension),
         "click_id": {"S": click.id},
         "until": _epoch(click.until),
-        "expires_at": _epoch(at + _SAID_KEPT),
+        "expires_at": _epoch(at + _ID_RETENTION),
     }
     free = "attribute_not_exists(pk) OR #until < :now"
     put_slot: Any = {
@@ -107,31 +107,31 @@ def begin(click: Click) -> Click:
     try:
         dynamodb().transact_write_items(TransactItems=[{"Put": put}, {"Put": put_slot}])
     except ClientError as error:
-        if not is_refused(error):
+        if not is_condition_failure(error):
             raise
-        kept = find(click.tenant_id, click.id)
-        if kept is not None:
-            return kept
-        raise ConflictError("your phone is being rung for another call already; wait until it rings") from error
+        existing = find(click.tenant_id, click.id)
+        if existing is not None:
+            return existing
+        raise ConflictError("Another call to your phone is being placed. Wait until it rings.") from error
     return click
 
 
 def load(tenant_id: str, click_id: str) -> Click:
-    """Raises NotFoundError and botocore's errors."""
-    found = find(tenant_id, click_id)
-    if found is None:
-        raise NotFoundError("there is no such call")
-    return found
+    """Return a click. Raises NotFoundError and botocore's errors."""
+    click = find(tenant_id, click_id)
+    if click is None:
+        raise NotFoundError("The call does not exist.")
+    return click
 
 
 def find(tenant_id: str, click_id: str) -> Click | None:
-    """The click as it is now, if it is there. Raises botocore's errors."""
-    found = dynamodb().get_item(TableName=table(), Key=_key(tenant_id, click_id), ConsistentRead=True)
-    return parse(found["Item"]) if "Item" in found else None
+    """Return the current click, or None. Raises botocore's errors."""
+    response = dynamodb().get_item(TableName=table(), Key=_key(tenant_id, click_id), ConsistentRead=True)
+    return parse(response["Item"]) if "Item" in response else None
 
 
-def place_of(tenant_id: str, public: str) -> CallKey | None:
-    """The key of a call from its id in the API; None if there can be none, or the click has no call yet.
+def find_call_key(tenant_id: str, public: str) -> CallKey | None:
+    """Return the key of a call from its id in the API; None for an invalid id, or a click without a call yet.
 
     Raises botocore's errors.
     """
@@ -143,56 +143,56 @@ def place_of(tenant_id: str, public: str) -> CallKey | None:
 
 
 def parse(item: Mapping[str, Any]) -> Click:
-    """The click from DynamoDB's form."""
+    """Parse a click from DynamoDB's form."""
     body = json.loads(item["body"]["S"])
     call = CallKey(item["call_pk"]["S"], item["call_sk"]["S"]) if "call_pk" in item else None
     return Click(**body, state=State(item["state"]["S"]), reason=item.get("reason", {}).get("S"), call=call)
 
 
 def advance(click: Click, after: State, *before: State, reason: str | None = None) -> bool:
-    """Take a click from one of some states to another; false if it is in none of them. Raises botocore's errors."""
+    """Move a click from one of some states to another; False if it is in none of them. Raises botocore's errors."""
     values: dict[str, Any] = {":after": {"S": after}}
     update = "SET #state = :after"
     if reason is not None:
         update += ", reason = :reason"
         values[":reason"] = {"S": reason}
-    wanted = [f":before{number}" for number in range(len(before))]
-    values |= {name: {"S": state} for name, state in zip(wanted, before, strict=True)}
-    condition = f"#state IN ({', '.join(wanted)})"
+    names = [f":before{number}" for number in range(len(before))]
+    values |= {name: {"S": state} for name, state in zip(names, before, strict=True)}
+    condition = f"#state IN ({', '.join(names)})"
     return _update(_key(click.tenant_id, click.id), update, condition, values, {"#state": "state"})
 
 
-def note_call_id(click: Click, pbx_call_id: str) -> None:
-    """Remember by what id the PBX will tell of the click's call. Raises botocore's errors."""
-    until = datetime.fromisoformat(click.at) + _SAID_KEPT
+def set_call_id(click: Click, pbx_call_id: str) -> None:
+    """Store the PBX's id of the click's call. Raises botocore's errors."""
+    until = datetime.fromisoformat(click.at) + _ID_RETENTION
     item: Any = {
-        **_said_key(click.tenant_id, click.integration_id, pbx_call_id),
+        **_call_id_key(click.tenant_id, click.integration_id, pbx_call_id),
         "click_id": {"S": click.id},
         "expires_at": _epoch(until),
     }
     dynamodb().put_item(TableName=table(), Item=item)
     slot = _slot_key(click.tenant_id, click.integration_id, click.extension)
-    # From now on that slot is for the call of this id only.
+    # The slot is reserved for the call with this id from now on.
     values = {":said": {"S": digest(pbx_call_id)}, ":click": {"S": click.id}}
     _update(slot, "SET said = :said", "click_id = :click", values)
 
 
 def candidates(tenant_id: str, integration_id: str, call_id: str, extensions: Iterable[str]) -> tuple[str | None, ...]:
-    """The clicks that a call may be of: by the PBX's id of it; then by each extension whose click waits for its call.
+    """Return the clicks that a call can belong to: by the PBX's id, then by each extension with a pending click.
 
-    A slot that waits for a call of another id is not among them. Raises botocore's errors.
+    A slot that waits for a call with another id is excluded. Raises botocore's errors.
     """
-    said = _said_key(tenant_id, integration_id, call_id)
+    id_key = _call_id_key(tenant_id, integration_id, call_id)
     slots = [_slot_key(tenant_id, integration_id, name) for name in dict.fromkeys(extensions)]
-    found = read_all((place["pk"]["S"], place["sk"]["S"]) for place in (said, *slots))
-    items = [found.get((place["pk"]["S"], place["sk"]["S"])) for place in (said, *slots)]
+    stored = read_all((place["pk"]["S"], place["sk"]["S"]) for place in (id_key, *slots))
+    items = [stored.get((place["pk"]["S"], place["sk"]["S"])) for place in (id_key, *slots)]
     exact, own = items[0], digest(call_id)
     by_slot = [item["click_id"]["S"] for item in items[1:] if item and item.get("said", {}).get("S", own) == own]
     return (exact["click_id"]["S"] if exact else None, *by_slot)
 
 
 def claim(click: Click, call: CallKey) -> bool:
-    """Say which call a click became, once and for all; false if it became another. Raises botocore's errors."""
+    """Set the call that a click became, permanently; False if it became another. Raises botocore's errors."""
     return _update(
         _key(click.tenant_id, click.id),
         "SET #state = :matched, call_pk = :pk, call_sk = :sk REMOVE expires_at, reason",
@@ -203,7 +203,7 @@ def claim(click: Click, call: CallKey) -> bool:
 
 
 def erase(tenant_id: str, click_id: str) -> None:
-    """Take out of a click whom it was for: of one that became a call its id stays, any other goes. Raises botocore's
+    """Erase the called person from a click. One that became a call keeps its id, others are deleted. Raises botocore's
     errors.
     """
     click = find(tenant_id, click_id)
@@ -212,13 +212,13 @@ def erase(tenant_id: str, click_id: str) -> None:
     if click.call is None:
         dynamodb().delete_item(TableName=table(), Key=_key(tenant_id, click_id))
         return
-    nobody = replace(click, number="", dial="", contact_id=None, contact_name=None, request="")
-    values = {":body": {"S": _body(nobody)}}
+    anonymous = replace(click, number="", dial="", contact_id=None, contact_name=None, request="")
+    values = {":body": {"S": _body(anonymous)}}
     _update(_key(tenant_id, click_id), "SET body = :body", "attribute_exists(pk)", values)
 
 
 def free_slot(click: Click) -> None:
-    """Let the extension be used for another click. Raises botocore's errors."""
+    """Free the extension for another click. Raises botocore's errors."""
     try:
         dynamodb().delete_item(
             TableName=table(),
@@ -227,7 +227,7 @@ def free_slot(click: Click) -> None:
             ExpressionAttributeValues={":click": {"S": click.id}},
         )
     except ClientError as error:
-        if not is_refused(error):
+        if not is_condition_failure(error):
             raise
 
 
@@ -246,12 +246,12 @@ def _item(click: Click) -> dict[str, Any]:
         "state": {"S": click.state},
         "day_key": {"S": day},
         "day_order": {"S": f"{click.at}#{click.id}"},
-        "expires_at": _epoch(at + _KEPT),
+        "expires_at": _epoch(at + _RETENTION),
     }
 
 
 def moment(at: datetime) -> str:
-    """A time as a click keeps it."""
+    """Format a time as a click stores it."""
     return iso(at)
 
 
@@ -263,7 +263,7 @@ def _slot_key(tenant_id: str, integration_id: str, extension: str) -> Any:
     return {"pk": {"S": key("T", tenant_id, "CLICKING")}, "sk": {"S": key("SLOT", integration_id, extension)}}
 
 
-def _said_key(tenant_id: str, integration_id: str, call_id: str) -> Any:
+def _call_id_key(tenant_id: str, integration_id: str, call_id: str) -> Any:
     return {"pk": {"S": key("T", tenant_id, "CLICKING")}, "sk": {"S": key("SAID", integration_id, digest(call_id))}}
 
 
@@ -285,7 +285,7 @@ def _update(
             **more,
         )
     except ClientError as error:
-        if not is_refused(error):
+        if not is_condition_failure(error):
             raise
         return False
     return True

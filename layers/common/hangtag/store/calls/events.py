@@ -1,6 +1,6 @@
-"""The one write of the webhook: a call's event joins the set in the call's item.
+"""The webhook's one write: an event is appended to the set in its call's item.
 
-Lies on the webhook's path: standard library and a client that the caller brings.
+On the webhook's path: standard library and botocore only.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from botocore.exceptions import ClientError
 
 from hangtag.domain.calls.event import CallEvent, Kind, fit
-from hangtag.store.db.client import dynamodb, is_refused, table
+from hangtag.store.db.client import dynamodb, is_condition_failure, table
 from hangtag.store.db.keys import LIVE_SHARDS, call_pk, call_sk, live_shard, shard
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _OPENING = (Kind.RINGING, Kind.ANSWERED)
 
 
 class AppendStatus(Enum):
-    """What became of an event."""
+    """Result of appending an event."""
 
     STORED = auto()
     DUPLICATE = auto()
@@ -32,7 +32,7 @@ class AppendStatus(Enum):
 
 
 class AppendResult(NamedTuple):
-    """Where an event went: into which generation of its call; `cut` if it was too long to be kept whole."""
+    """Result, generation of the call, and `cut`: the event was too long to be stored whole."""
 
     verdict: AppendStatus
     generation: int
@@ -40,7 +40,7 @@ class AppendResult(NamedTuple):
 
 
 class Source(NamedTuple):
-    """Whose PBX speaks."""
+    """Tenant, integration and provider of an event."""
 
     tenant_id: str
     integration_id: str
@@ -53,26 +53,26 @@ def append(
     arrived_at: datetime,
     sweep_after: timedelta,
 ) -> AppendResult:
-    """Add an event to its call: one conditional UpdateItem, unless the call's item is sealed.
+    """Append an event to its call: one conditional UpdateItem, unless the call's item is sealed.
 
-    An item is sealed 24 hours after its last event. A ringing or answered event then opens the next generation
-    of the call (a PBX may use an id again); any other still joins the newest generation there is. Raises
-    botocore's errors when the table refuses; nothing is lost then, and calling again is safe.
+    An item is sealed 24 hours after its last event. A ringing or answered event then opens the next generation of the
+    call (a PBX can reuse an id); any other event is appended to the newest generation. Raises botocore's errors if the
+    table rejects the write; nothing is lost then, and calling again is safe.
     """
     pk = call_pk(source.tenant_id, source.integration_id, event.call_id)
     text, cut = fit(event)
     name = EVENT_PREFIX + event.digest()
     write = _Write(pk, source, event.call_id, name, text, arrived_at, arrived_at + sweep_after)
     for generation in range(MAX_GENERATIONS):
-        found = write.attempt(generation, sealed=False)
-        if found is None:
+        item = write.attempt(generation, sealed=False)
+        if item is None:
             return AppendResult(AppendStatus.STORED, generation, cut)
-        verdict = write.judge(found)
+        verdict = write.rejection_reason(item)
         if verdict is not None:
             return AppendResult(verdict, generation, cut)
         if event.kind in _OPENING:
             write.announce_next(generation)
-        elif "next" not in found:
+        elif "next" not in item:
             stored = write.attempt(generation, sealed=True) is None
             return AppendResult(AppendStatus.STORED if stored else AppendStatus.DUPLICATE, generation, cut)
     return AppendResult(AppendStatus.FULL, MAX_GENERATIONS - 1, cut)
@@ -91,7 +91,7 @@ class _Write(NamedTuple):
         return {"pk": {"S": self.pk}, "sk": {"S": call_sk(generation)}}
 
     def attempt(self, generation: int, *, sealed: bool) -> dict[str, Any] | None:
-        """Write into one generation. None if written, else the item that refused the event."""
+        """Write into one generation. Return None if written, otherwise the item that rejected the event."""
         arrival = str(int(self.arrived_at.timestamp()))
         values = {
             ":event": {"S": self.text},
@@ -128,21 +128,21 @@ class _Write(NamedTuple):
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except ClientError as error:
-            if not is_refused(error):
+            if not is_condition_failure(error):
                 raise
             return dict(error.response.get("Item", {}))
         return None
 
-    def judge(self, found: dict[str, Any]) -> AppendStatus | None:
-        """Why an item refused the event; None if because it is sealed."""
-        if self.name in found:
+    def rejection_reason(self, item: dict[str, Any]) -> AppendStatus | None:
+        """Return the reason why an item rejected the event; None if it is sealed."""
+        if self.name in item:
             return AppendStatus.DUPLICATE
-        if int(found.get("n", {}).get("N", "0")) >= MAX_EVENTS:
+        if int(item.get("n", {}).get("N", "0")) >= MAX_EVENTS:
             return AppendStatus.FULL
         return None
 
     def announce_next(self, generation: int) -> None:
-        """Tell later summaries and recordings that a newer generation was opened."""
+        """Mark that a newer generation was opened, for later summaries and recordings."""
         dynamodb().update_item(
             TableName=table(),
             Key=self._key(generation),

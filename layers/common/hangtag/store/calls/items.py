@@ -1,8 +1,8 @@
-"""Call items: reading them, and the changes that the tracker, the sweeper and the emission make to them."""
+"""Call items: their reads, and the changes that the tracker, the sweeper and the emission make to them."""
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,17 +12,17 @@ from hangtag.domain.calls.event import CallEvent, decode, encode
 from hangtag.domain.calls.fold import Call, fold
 from hangtag.store.calls.events import EVENT_PREFIX, MAX_GENERATIONS
 from hangtag.store.calls.recording_states import PREFIX as KEPT_PREFIX
-from hangtag.store.calls.recording_states import RecordingState, read_kept
-from hangtag.store.db.client import dynamodb, is_refused, table
+from hangtag.store.calls.recording_states import RecordingState, parse_states
+from hangtag.store.db.client import dynamodb, is_condition_failure, table
 from hangtag.store.db.keys import DAY_SHARDS, LIVE_SHARDS, call_pk, call_sk, digest, key, live_shard, shard
 
-# Ends the id of a clicked call, where others have their generation.
+# Last part of the id of a click-to-call call, in place of a generation.
 CLICK = "click"
 
 
 @dataclass(frozen=True, slots=True)
 class CallKey:
-    """Where a call's item is: the whole input of its execution and of every message about it."""
+    """Key of a call's item: the whole input of its execution and of every message about it."""
 
     pk: str
     sk: str
@@ -33,29 +33,30 @@ class CallKey:
         return digest(self.pk, self.sk)
 
     def item_key(self) -> dict[str, Any]:
-        """The key in DynamoDB's form."""
+        """Return the key in DynamoDB's form."""
         return {"pk": {"S": self.pk}, "sk": {"S": self.sk}}
 
 
 @dataclass(frozen=True, slots=True)
-class Met:
-    """What is known of the other party of a call that goes on.
+class CallerLookup:
+    """Result of the caller lookup for a live call.
 
-    `answered`: it was looked up after the answer. `made`: the contact was not there before this call, as far as it saw.
+    `answered`: the lookup ran after the answer. `is_new_contact`: the contact did not exist before this call, as far as
+    the lookup saw.
     """
 
     contact_id: str | None
     answered: bool
-    made: bool = False
+    is_new_contact: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallItem:
-    """A call's item. `count` is how many events it holds, `emitted` the digest of the record last tagged.
+    """A call's item. `count` is its number of events, `emitted` the digest of the record last tagged.
 
-    `from_task` is the task that the call was made from. `met` is what is known of the other party while it rings.
-    `click_id` is the click that began the call, once it is known. `first_at` is when the first of its events arrived,
-    by our clock. `recordings` says what became of each recording, by its id; `recordings_count` counts the changes.
+    `from_task` is the task that the call was started from. `met` is the result of the caller lookup. `click_id` is the
+    click that began the call, once it is matched. `first_at` is when the first event arrived, by our clock.
+    `recordings` holds the state of each recording, by its id; `recordings_count` counts their changes.
     """
 
     key: CallKey
@@ -73,7 +74,7 @@ class CallItem:
     body: Mapping[str, Any] | None
     has_next: bool
     from_task: str | None = None
-    met: "Met | None" = None
+    met: "CallerLookup | None" = None
     click_id: str | None = None
     first_at: datetime | None = None
     recordings: Mapping[str, RecordingState] = field(default_factory=dict)
@@ -81,29 +82,29 @@ class CallItem:
 
     @property
     def public_id(self) -> str:
-        """The call's id in the API: a clicked call keeps the one that its click was given."""
+        """The call's id in the API: a matched call keeps its click's id."""
         if self.click_id is not None:
             return clicked_id(self.integration_id, self.click_id)
         return public_id(self.integration_id, self.key)
 
     @property
     def execution_name(self) -> str:
-        """The execution that should wait for this call."""
+        """Name of the execution that should wait for this call."""
         return f"{self.key.digest}-{self.attempt}"
 
     @property
     def is_misplaced(self) -> bool:
-        """Whether the tag was put elsewhere than on the task that somebody chose since."""
+        """True if the tag is not on the task that was chosen for the call since."""
         tagged = self.body is not None and self.body.get("tag_id") is not None
         return tagged and self.from_task not in (None, (self.body or {}).get("task_id"))
 
     def fold(self) -> Call:
-        """The record of the call, as its events tell it now."""
+        """Fold the current events into the record of the call."""
         return fold(self.events)
 
 
 def parse(raw: Mapping[str, Any]) -> CallItem | None:
-    """The item from DynamoDB's form; None for a husk that holds no event (a trace of an erased call)."""
+    """Parse an item from DynamoDB's form; None without events (a remnant of an erased call)."""
     call_id = raw.get("call_id", {}).get("S")
     if call_id is None:
         return None
@@ -125,37 +126,42 @@ def parse(raw: Mapping[str, Any]) -> CallItem | None:
         body=json.loads(body) if body else None,
         has_next="next" in raw,
         from_task=raw.get("task_id", {}).get("S"),
-        met=Met(**json.loads(raw["met"]["S"])) if "met" in raw else None,
+        met=_parse_lookup(raw["met"]["S"]) if "met" in raw else None,
         click_id=raw.get("click", {}).get("S"),
         first_at=datetime.fromtimestamp(float(raw["first_at"]["N"]), UTC) if "first_at" in raw else None,
-        recordings=read_kept(raw),
+        recordings=parse_states(raw),
         recordings_count=int(raw.get("kept_n", {}).get("N", "0")),
     )
 
 
+def _parse_lookup(text: str) -> CallerLookup:
+    body = json.loads(text)
+    return CallerLookup(body["contact_id"], body["answered"], body.get("made", False))
+
+
 def call_key(tenant_id: str, integration_id: str, call_id: str, generation: int = 0) -> CallKey:
-    """The key of a call from the PBX's id of it."""
+    """Return the key of a call from the PBX's id of it."""
     return CallKey(call_pk(tenant_id, integration_id, call_id), call_sk(generation))
 
 
 def public_id(integration_id: str, call: CallKey) -> str:
-    """A call's id in the API: integration, digest of the PBX's id, generation. Opaque to callers."""
+    """Return a call's id in the API: integration, digest of the PBX's id, generation. Opaque to callers."""
     return f"{integration_id}.{call.pk.rsplit('#', 1)[1]}.{call.sk.rsplit('#', 1)[1]}"
 
 
 def clicked_id(integration_id: str, click_id: str) -> str:
-    """The id in the API of a call that a click began; known before the PBX says anything of it."""
+    """Return the API's id of a call that a click began; available before the PBX reports the call."""
     return f"{integration_id}.{click_id}.{CLICK}"
 
 
 def click_of(public: str) -> str | None:
-    """The click in a call's id, if it has such a one."""
+    """Return the click in a call's id, or None."""
     parts = public.split(".")
     return parts[1] if len(parts) == 3 and parts[2] == CLICK else None
 
 
 def from_public_id(tenant_id: str, public: str) -> CallKey | None:
-    """The key of a call from its id in the API, within the tenant; None if it can be no such id."""
+    """Return the key of a call from its id in the API, within the tenant; None for an invalid id."""
     parts = public.split(".")
     if len(parts) != 3 or not all(parts):
         return None
@@ -164,7 +170,7 @@ def from_public_id(tenant_id: str, public: str) -> CallKey | None:
 
 
 def read_newest(tenant_id: str, integration_id: str, call_id: str) -> CallItem | None:
-    """The newest generation of a call, by the PBX's id of it."""
+    """Return the newest generation of a call, by the PBX's id of it."""
     newest = None
     for generation in range(MAX_GENERATIONS):
         item = read(call_key(tenant_id, integration_id, call_id, generation))
@@ -177,9 +183,9 @@ def read_newest(tenant_id: str, integration_id: str, call_id: str) -> CallItem |
 
 
 def read(call: CallKey) -> CallItem | None:
-    """The item as it is now (a consistent read); None if there is none."""
-    found = dynamodb().get_item(TableName=table(), Key=call.item_key(), ConsistentRead=True)
-    return parse(found["Item"]) if "Item" in found else None
+    """Return the current item (a consistent read), or None."""
+    response = dynamodb().get_item(TableName=table(), Key=call.item_key(), ConsistentRead=True)
+    return parse(response["Item"]) if "Item" in response else None
 
 
 def settle(item: CallItem, event: CallEvent) -> bool:
@@ -198,13 +204,13 @@ def settle(item: CallItem, event: CallEvent) -> bool:
 
 
 def mark_emitted(item: CallItem, record: str, body: Mapping[str, Any]) -> bool:
-    """Say that the tag is current, and take the call off the list of live ones; False if an event came since.
+    """Mark the tag as current and remove the call from the index of live calls; False if an event came since.
 
-    False too if something became of a recording since: `body`, the call as the API shows it, would not say it. A closed
-    call gets its index keys here.
+    Also False if a recording's state changed since: `body`, the call as the API shows it, would lack it. A closed call
+    gets its index keys here.
     """
-    started = str(body["started_at"] or "")
-    day = (started or datetime.now(UTC).isoformat())[:10]
+    start = str(body["started_at"] or "")
+    day = (start or datetime.now(UTC).isoformat())[:10]
     bucket = shard(item.key.pk, DAY_SHARDS)
     return _update(
         item.key,
@@ -213,24 +219,26 @@ def mark_emitted(item: CallItem, record: str, body: Mapping[str, Any]) -> bool:
         f"n = :count AND {_same_recordings(item)}",
         {},
         {
-            **_recordings_seen(item),
+            **_recordings_version(item),
             ":record": {"S": record},
             ":body": {"S": json.dumps(body, ensure_ascii=False)},
             ":day": {"S": key("T", item.tenant_id, "CALLS", day, str(bucket))},
-            ":order": {"S": f"{started}#{item.key.digest}"},
+            ":order": {"S": f"{start}#{item.key.digest}"},
             ":count": {"N": str(item.count)},
         },
     )
 
 
-def note_recording(item: CallItem, recording_id: str, after: RecordingState, view: Mapping[str, Any] | None) -> bool:
-    """Say what became of a recording; False if something else did meanwhile, or the call was changed.
+def set_recording_state(
+    item: CallItem, recording_id: str, after: RecordingState, view: Mapping[str, Any] | None
+) -> bool:
+    """Store the state of a recording; False if the state or the call changed meanwhile.
 
     `view` is the call as the API shows it from then on, None if it was not tagged yet. Raises botocore's errors.
     """
     name = KEPT_PREFIX + recording_id
     update, condition = "SET #kept = :kept", f"attribute_exists(pk) AND {_same_recordings(item)}"
-    values: dict[str, Any] = {":kept": {"S": after.to_text()}, ":one": {"N": "1"}, **_recordings_seen(item)}
+    values: dict[str, Any] = {":kept": {"S": after.to_text()}, ":one": {"N": "1"}, **_recordings_version(item)}
     if view is not None and item.emitted is not None:
         update += ", body = :body"
         condition += " AND emitted = :emitted"
@@ -244,18 +252,19 @@ def _same_recordings(item: CallItem) -> str:
     return "kept_n = :kept_n" if item.recordings_count else "attribute_not_exists(kept_n)"
 
 
-def _recordings_seen(item: CallItem) -> dict[str, Any]:
+def _recordings_version(item: CallItem) -> dict[str, Any]:
     return {":kept_n": {"N": str(item.recordings_count)}} if item.recordings_count else {}
 
 
-def meet(call: CallKey, met: Met) -> bool:
-    """Note who the other party is; false if the call is gone. Raises botocore's errors."""
-    values = {":met": {"S": json.dumps(asdict(met))}}
+def set_caller(call: CallKey, met: CallerLookup) -> bool:
+    """Store the result of the caller lookup; False if the call was deleted. Raises botocore's errors."""
+    body = {"contact_id": met.contact_id, "answered": met.answered, "made": met.is_new_contact}
+    values = {":met": {"S": json.dumps(body)}}
     return _update(call, "SET met = :met", "attribute_exists(pk)", {}, values)
 
 
-def be_clicked(call: CallKey, click_id: str, task_id: str | None) -> bool:
-    """Note that a click began the call, and from which task; false if the call is gone or another click's.
+def attach_click(call: CallKey, click_id: str, task_id: str | None) -> bool:
+    """Store the click and the task that the call was started from; False if the call was deleted or has another click.
 
     Raises botocore's errors.
     """
@@ -267,23 +276,23 @@ def be_clicked(call: CallKey, click_id: str, task_id: str | None) -> bool:
     return _update(call, update, condition, {}, values)
 
 
-def put_on_task(call: CallKey, task_id: str) -> bool:
-    """Say to which task the call's tag goes; false if the call is gone. Raises botocore's errors."""
+def assign_task(call: CallKey, task_id: str) -> bool:
+    """Store the task for the call's tag; False if the call was deleted. Raises botocore's errors."""
     return _update(call, "SET task_id = :task", "attribute_exists(pk)", {}, {":task": {"S": task_id}})
 
 
 def raise_attempt(item: CallItem, due: datetime) -> bool:
-    """Have the tracker start another execution for a call whose own is gone."""
+    """Have the tracker start another execution for a call that lost its own."""
     return _reschedule(item, due, item.attempt + 1)
 
 
-def nudge(item: CallItem, due: datetime) -> bool:
-    """Change the item, so that the tracker looks at it again, and put off the next sweep of it to `due`."""
+def reschedule(item: CallItem, due: datetime) -> bool:
+    """Change the item, which makes the tracker process it again, and move its next sweep to `due`."""
     return _reschedule(item, due, item.attempt)
 
 
 def _reschedule(item: CallItem, due: datetime, attempt: int) -> bool:
-    """False if something else changed the call meanwhile: then it needs no help."""
+    """Set time and attempt; False if the call changed meanwhile, since it then needs no help."""
     return _update(
         item.key,
         "SET live_shard = :shard, live_due = :due, attempt = :attempt",
@@ -317,22 +326,22 @@ def _update(
             **arguments,
         )
     except ClientError as error:
-        if not is_refused(error):
+        if not is_condition_failure(error):
             raise
         return False
     return True
 
 
 def due(before: datetime) -> Iterator[CallKey]:
-    """The live calls whose time to be looked at has come, of all tenants. Raises botocore's errors."""
+    """Yield the live calls of all tenants that are due. Raises botocore's errors."""
     moment = before.astimezone(UTC).isoformat(timespec="seconds")
     return _live(" AND live_due < :now", {":now": {"S": moment}}, {})
 
 
 def live_calls(tenant_id: str) -> Iterator[CallKey]:
-    """The tenant's calls that go on, or whose tag is still to come, in no order. Raises botocore's errors.
+    """Yield the tenant's live calls and those without a current tag, in no order. Raises botocore's errors.
 
-    They lie among all tenants' live calls: those of a few hours at the most, a hundred bytes each.
+    They are filtered from all tenants' live calls: those of a few hours at most, a hundred bytes each.
     """
     own = {":tenant": {"S": key("T", tenant_id, "CALL", "")}}
     return _live("", own, {"FilterExpression": "begins_with(pk, :tenant)"})
@@ -350,5 +359,5 @@ def _live(condition: str, values: Mapping[str, Any], more: Mapping[str, Any]) ->
             **more,
         )
         for page in pages:
-            for found in page["Items"]:
-                yield CallKey(found["pk"]["S"], found["sk"]["S"])
+            for entry in page["Items"]:
+                yield CallKey(entry["pk"]["S"], entry["sk"]["S"])

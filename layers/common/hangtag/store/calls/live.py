@@ -1,11 +1,11 @@
-"""The live channel in the table: tickets, connections, and what was last said of each call.
+"""Live channel in the table: tickets, connections, and the last published state of each call.
 
-Who connects is registered first and told the open calls then; what happens in a call is written down first and sent to
-who is registered then. Both by consistent reads: so whichever comes first, nobody misses a call.
+A connection is registered before it receives the open calls, and a state is stored before it is sent to the registered
+connections. Both use consistent reads, so in either order every employee receives every call.
 
-key("TICKET", hash) / "TICKET" is a ticket, key("CONN", id) / "CONN" says whose a connection is, key("T", tenant) /
-key("LIVE", employee) holds the employee's connections. key("T", tenant, "LIVE") holds what was said: key("OPEN", call)
-while somebody's window is up, key("DONE", call) for a day after.
+key("TICKET", hash) / "TICKET" is a ticket, key("CONN", id) / "CONN" holds the owner of a connection, key("T", tenant) /
+key("LIVE", employee) the employee's connections. key("T", tenant, "LIVE") holds the states: key("OPEN", call) while a
+call window is open, key("DONE", call) for a day after.
 """
 
 import json
@@ -19,19 +19,19 @@ from botocore.exceptions import ClientError
 from hangtag.auth import make_token, token_hash
 from hangtag.store.db.batch import read_all
 from hangtag.store.db.cache import TtlCache
-from hangtag.store.db.client import dynamodb, is_refused, table
+from hangtag.store.db.client import dynamodb, is_condition_failure, table
 from hangtag.store.db.clock import now
 from hangtag.store.db.keys import key
 
-__all__ = ["TICKET_LIVES", "Connection", "Said", "Ticket"]
+__all__ = ["TICKET_LIVES", "Connection", "Ticket", "WindowState"]
 
 TICKET_LIVES = timedelta(seconds=30)
 # API Gateway ends a connection after two hours.
-_CONNECTION_KEPT = timedelta(hours=2, minutes=15)
-_SAID_KEPT = timedelta(days=1)
-# Between the ticket's being taken and the first message that can be sent.
+_CONNECTION_RETENTION = timedelta(hours=2, minutes=15)
+_STATE_RETENTION = timedelta(days=1)
+# Time between the use of a ticket and the first message that can be sent.
 _NEW_SECONDS = 15
-# A tenant whose employees did not connect for so long is not looked after any more.
+# Calls of a tenant whose employees did not connect for this long are not followed.
 _IN_USE = timedelta(days=7)
 
 _in_use: TtlCache[str, bool] = TtlCache(1000, 60.0)
@@ -39,7 +39,7 @@ _in_use: TtlCache[str, bool] = TtlCache(1000, 60.0)
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """What lets one connection in, once. `expires_at` is UTC."""
+    """Single-use ticket for one connection. `expires_at` is UTC."""
 
     token: str = field(repr=False)
     expires_at: datetime
@@ -55,10 +55,10 @@ class Connection:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """What was last said of a call: to each employee what concerns them alone, to all of them the rest.
+class WindowState:
+    """Last published state of a call: a part for all employees, and a part for each employee alone.
 
-    `seq` grows with everything that is said of the call. `open`: somebody's window is up.
+    `seq` grows with every state of the call. `open`: a call window is open.
     """
 
     call_id: str
@@ -68,7 +68,7 @@ class Said:
     people: Mapping[str, Mapping[str, Any]]
 
     def message(self, employee_id: str) -> dict[str, Any]:
-        """What an employee is told."""
+        """Return the message for an employee."""
         call = {"id": self.call_id, "seq": self.seq, **self.shared, **self.people[employee_id]}
         return {"type": "call", "call": call}
 
@@ -76,25 +76,25 @@ class Said:
 # ------------------------------------------------------------------ tickets
 
 
-def make_ticket(tenant_id: str, employee_id: str, token_keys: str) -> Ticket:
-    """A ticket for an employee; from now on the tenant's calls are followed. Raises botocore's errors."""
+def create_ticket(tenant_id: str, employee_id: str, token_keys: str) -> Ticket:
+    """Create a ticket for an employee; the tenant's calls are followed from now on. Raises botocore's errors."""
     at = now()
-    made = Ticket(make_token("live", token_keys), at + TICKET_LIVES)
+    ticket = Ticket(make_token("live", token_keys), at + TICKET_LIVES)
     _put(
-        (key("TICKET", token_hash(made.token)), "TICKET"),
-        made.expires_at,
+        (key("TICKET", token_hash(ticket.token)), "TICKET"),
+        ticket.expires_at,
         {"tenant_id": {"S": tenant_id}, "employee_id": {"S": employee_id}},
     )
     if not in_use(tenant_id):
         _put((key("T", tenant_id), "LIVE"), at + _IN_USE, {"kind": {"S": "live"}})
-        _in_use.forget(tenant_id)
-    return made
+        _in_use.discard(tenant_id)
+    return ticket
 
 
-def take_ticket(token: str) -> tuple[str, str] | None:
-    """The tenant and the employee of a ticket, which is good no more; None if it never was, or is used up."""
+def redeem_ticket(token: str) -> tuple[str, str] | None:
+    """Use up a ticket and return its tenant and employee; None if it is unknown or used. Raises botocore's errors."""
     try:
-        answer = dynamodb().delete_item(
+        response = dynamodb().delete_item(
             TableName=table(),
             Key=_place((key("TICKET", token_hash(token)), "TICKET")),
             ConditionExpression="expires_at >= :now",
@@ -102,29 +102,31 @@ def take_ticket(token: str) -> tuple[str, str] | None:
             ReturnValues="ALL_OLD",
         )
     except ClientError as error:
-        if not is_refused(error):
+        if not is_condition_failure(error):
             raise
         return None
-    item = answer["Attributes"]
+    item = response["Attributes"]
     return item["tenant_id"]["S"], item["employee_id"]["S"]
 
 
 def in_use(tenant_id: str) -> bool:
-    """Whether any employee of the tenant connected lately. That it is so is remembered for a minute.
+    """Return True if an employee of the tenant connected in the last days. True is cached for a minute.
 
     Raises botocore's errors.
     """
 
     def load() -> bool:
-        found = dynamodb().get_item(TableName=table(), Key=_place((key("T", tenant_id), "LIVE")), ConsistentRead=True)
-        # Renewed by who connects on the last day.
+        response = dynamodb().get_item(
+            TableName=table(), Key=_place((key("T", tenant_id), "LIVE")), ConsistentRead=True
+        )
+        # A connection on the last day renews it.
         ahead = (now() + timedelta(days=1)).timestamp()
-        return float(found.get("Item", {}).get("expires_at", {}).get("N", 0)) > ahead
+        return float(response.get("Item", {}).get("expires_at", {}).get("N", 0)) > ahead
 
     used = _in_use.get_or(tenant_id, load)
     if not used:
-        # Whoever connects now must not wait for a minute.
-        _in_use.forget(tenant_id)
+        # Not cached, because an employee who connects now should not wait for a minute.
+        _in_use.discard(tenant_id)
     return used
 
 
@@ -132,8 +134,8 @@ def in_use(tenant_id: str) -> bool:
 
 
 def connect(connection: Connection, at: datetime) -> None:
-    """Register a connection that is made at that time, UTC. Raises botocore's errors."""
-    until = at + _CONNECTION_KEPT
+    """Register a connection made at that time, UTC. Raises botocore's errors."""
+    until = at + _CONNECTION_RETENTION
     dynamodb().update_item(
         TableName=table(),
         Key=_of_employee(connection.tenant_id, connection.employee_id),
@@ -157,27 +159,27 @@ def connect(connection: Connection, at: datetime) -> None:
 
 
 def find_connection(connection_id: str) -> Connection | None:
-    """Whose a connection is. Raises botocore's errors."""
-    found = dynamodb().get_item(
+    """Return a connection with its owner, or None. Raises botocore's errors."""
+    response = dynamodb().get_item(
         TableName=table(), Key=_place((key("CONN", connection_id), "CONN")), ConsistentRead=True
     )
-    return parse_connection(found["Item"]) if "Item" in found else None
+    return parse_connection(response["Item"]) if "Item" in response else None
 
 
 def is_new(connection_id: str, at: datetime) -> bool:
-    """Whether a connection was made so lately that it may not stand yet. Raises botocore's errors."""
+    """Return True if a connection is so new that it possibly does not accept messages yet. Raises botocore's errors."""
     place = _place((key("CONN", connection_id), "CONN"))
     item = dynamodb().get_item(TableName=table(), Key=place, ConsistentRead=True).get("Item", {})
     return at.timestamp() - float(item.get("at", {}).get("N", 0)) < _NEW_SECONDS
 
 
 def parse_connection(item: Mapping[str, Any]) -> Connection:
-    """The connection from DynamoDB's form."""
+    """Parse a connection from DynamoDB's form."""
     return Connection(item["id"]["S"], item["tenant_id"]["S"], item["employee_id"]["S"])
 
 
 def disconnect(connection: Connection) -> None:
-    """Forget a connection; twice is no harm. Raises botocore's errors."""
+    """Remove a connection; repeating it is harmless. Raises botocore's errors."""
     dynamodb().update_item(
         TableName=table(),
         Key=_of_employee(connection.tenant_id, connection.employee_id),
@@ -188,39 +190,39 @@ def disconnect(connection: Connection) -> None:
 
 
 def connections(tenant_id: str, employee_ids: Iterable[str]) -> tuple[Connection, ...]:
-    """All connections of some employees, by one read for each hundred of them. Raises botocore's errors."""
-    wanted = {(key("T", tenant_id), key("LIVE", one)): one for one in employee_ids}
-    if not wanted:
+    """Return all connections of some employees, by one read for each hundred of them. Raises botocore's errors."""
+    places = {(key("T", tenant_id), key("LIVE", employee_id)): employee_id for employee_id in employee_ids}
+    if not places:
         return ()
-    found = read_all(wanted)
+    items = read_all(places)
     return tuple(
         Connection(connection_id, tenant_id, employee_id)
-        for place, employee_id in wanted.items()
-        for connection_id in sorted(found.get(place, {}).get("connections", {}).get("SS", ()))
+        for place, employee_id in places.items()
+        for connection_id in sorted(items.get(place, {}).get("connections", {}).get("SS", ()))
     )
 
 
-# ------------------------------------------------------------------ what was said
+# ------------------------------------------------------------------ states
 
 
-def said(tenant_id: str, call_ids: Sequence[str]) -> dict[str, Said]:
-    """What was last said of some calls, by their ids. Raises botocore's errors."""
-    # An open one comes last: if a function died between the two, it is not over.
-    places = [(_said_pk(tenant_id), key(word, one)) for word in ("DONE", "OPEN") for one in call_ids]
-    found = read_all(places)
-    items = [found[place] for place in places if place in found]
+def load_states(tenant_id: str, call_ids: Sequence[str]) -> dict[str, WindowState]:
+    """Return the last published states of some calls, by their ids. Raises botocore's errors."""
+    # Open states override: if a function died between the two writes, the call is not over.
+    places = [(_states_pk(tenant_id), key(word, call_id)) for word in ("DONE", "OPEN") for call_id in call_ids]
+    stored = read_all(places)
+    items = [stored[place] for place in places if place in stored]
     return {item["call_id"]["S"]: _parse(item) for item in items}
 
 
-def open_calls(tenant_id: str) -> Iterator[Said]:
-    """What was last said of each call for which a window is up. Raises botocore's errors."""
+def open_calls(tenant_id: str) -> Iterator[WindowState]:
+    """Yield the last published state of each call with an open call window. Raises botocore's errors."""
     pages = (
         dynamodb()
         .get_paginator("query")
         .paginate(
             TableName=table(),
             KeyConditionExpression="pk = :pk AND begins_with(sk, :open)",
-            ExpressionAttributeValues={":pk": {"S": _said_pk(tenant_id)}, ":open": {"S": key("OPEN", "")}},
+            ExpressionAttributeValues={":pk": {"S": _states_pk(tenant_id)}, ":open": {"S": key("OPEN", "")}},
             ConsistentRead=True,
         )
     )
@@ -228,47 +230,47 @@ def open_calls(tenant_id: str) -> Iterator[Said]:
         yield from map(_parse, page["Items"])
 
 
-def publish(tenant_id: str, saying: Said, before: Said | None) -> bool:
-    """Write down what is said of a call, in place of what was before; false if somebody else said something meanwhile.
+def publish(tenant_id: str, state: WindowState, before: WindowState | None) -> bool:
+    """Store a call's state in place of the previous one; False if another state was stored meanwhile.
 
     Raises botocore's errors.
     """
-    word, other = ("OPEN", "DONE") if saying.open else ("DONE", "OPEN")
-    body = {"shared": saying.shared, "people": saying.people}
+    word, other = ("OPEN", "DONE") if state.open else ("DONE", "OPEN")
+    body = {"shared": state.shared, "people": state.people}
     try:
         _put(
-            (_said_pk(tenant_id), key(word, saying.call_id)),
-            now() + _SAID_KEPT,
+            (_states_pk(tenant_id), key(word, state.call_id)),
+            now() + _STATE_RETENTION,
             {
-                "call_id": {"S": saying.call_id},
-                "seq": {"N": str(saying.seq)},
+                "call_id": {"S": state.call_id},
+                "seq": {"N": str(state.seq)},
                 "body": {"S": json.dumps(body, ensure_ascii=False)},
             },
             ConditionExpression="attribute_not_exists(pk) OR seq < :seq",
-            ExpressionAttributeValues={":seq": {"N": str(saying.seq)}},
+            ExpressionAttributeValues={":seq": {"N": str(state.seq)}},
         )
     except ClientError as error:
-        if not is_refused(error):
+        if not is_condition_failure(error):
             raise
         return False
-    if before is not None and before.open != saying.open:
-        dynamodb().delete_item(TableName=table(), Key=_place((_said_pk(tenant_id), key(other, saying.call_id))))
+    if before is not None and before.open != state.open:
+        dynamodb().delete_item(TableName=table(), Key=_place((_states_pk(tenant_id), key(other, state.call_id))))
     return True
 
 
-def forget(tenant_id: str, call_id: str) -> None:
-    """Let nothing be said of a call any more under this id. Raises botocore's errors."""
+def delete_states(tenant_id: str, call_id: str) -> None:
+    """Delete the states of a call under this id. Raises botocore's errors."""
     for word in ("OPEN", "DONE"):
-        dynamodb().delete_item(TableName=table(), Key=_place((_said_pk(tenant_id), key(word, call_id))))
+        dynamodb().delete_item(TableName=table(), Key=_place((_states_pk(tenant_id), key(word, call_id))))
 
 
-def _parse(item: Mapping[str, Any]) -> Said:
+def _parse(item: Mapping[str, Any]) -> WindowState:
     body = json.loads(item["body"]["S"])
     is_open = item["sk"]["S"].startswith(key("OPEN", ""))
-    return Said(item["call_id"]["S"], int(item["seq"]["N"]), is_open, body["shared"], body["people"])
+    return WindowState(item["call_id"]["S"], int(item["seq"]["N"]), is_open, body["shared"], body["people"])
 
 
-def _said_pk(tenant_id: str) -> str:
+def _states_pk(tenant_id: str) -> str:
     return key("T", tenant_id, "LIVE")
 
 

@@ -1,8 +1,8 @@
-"""Missed calls to be worked off: open, returned (somebody talked to that number later), resolved.
+"""Queue of missed calls: open, returned (by a later conversation with the number), resolved.
 
-All missed calls of a number lie in one partition, beside the calls of the last days in which somebody talked to it:
-key("T", tenant, "MISSED", number) / key("MISSED", tag) and key("TALKED", time). Incoming ones only; the tag is the
-record, this is the queue. A missed call is returned by the first talk after it, in whatever order the two are heard of.
+All missed calls of a number are in one partition, with the recent conversations with it: key("T", tenant, "MISSED",
+number) / key("MISSED", tag) and key("TALKED", time). Incoming ones only; the tag is the record, this is the queue. A
+missed call is returned by the first conversation after it, in either order of arrival.
 """
 
 import json
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from botocore.exceptions import ClientError
 
 from hangtag.errors import ConflictError, NotFoundError, UnavailableError
-from hangtag.store.db.client import dynamodb, is_refused, table
+from hangtag.store.db.client import dynamodb, is_condition_failure, table
 from hangtag.store.db.clock import now
 from hangtag.store.db.keys import DAY_SHARDS, key, shard
 
@@ -22,16 +22,17 @@ WORD = "MISSED"
 OPEN, RETURNED, RESOLVED = "open", "returned", "resolved"
 STATES = (OPEN, RETURNED, RESOLVED)
 _TALKED = "TALKED"
-# For a missed call whose tag is written only after that of the call that returned it: PBXs' histories tell late.
-TALK_KEPT = timedelta(days=8)
+# For a missed call whose tag is written after that of the call that returned it: PBXs' histories are late.
+TALK_RETENTION = timedelta(days=8)
 _ATTEMPTS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MissedCall:
-    """One missed call. `id` is its tag's, `number` E.164 where it can be read, "" for a withheld one.
+    """One missed call. `id` is its tag's, `number` E.164 if it is readable, "" for a withheld one.
 
-    `rung` and `recipients` are employees' ids; times are ISO 8601 in UTC. `resolved_by` says who, as the audit does.
+    `rung` and `recipients` are employees' ids; times are ISO 8601 in UTC. `resolved_by` has the form of the
+    audit's `who`.
     """
 
     id: str
@@ -49,107 +50,107 @@ class MissedCall:
     resolved_at: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """As it is kept and shown."""
+        """Return the missed call as stored and shown."""
         return {**asdict(self), "rung": list(self.rung), "recipients": list(self.recipients)}
 
     @classmethod
-    def from_json(cls, said: Mapping[str, Any]) -> "MissedCall":
-        """The inverse of `to_json`."""
-        lists = {"rung": tuple(said["rung"]), "recipients": tuple(said["recipients"])}
-        return cls(**{**said, **lists})
+    def from_json(cls, body: Mapping[str, Any]) -> "MissedCall":
+        """Return the missed call of a stored body, the inverse of `to_json`."""
+        lists = {"rung": tuple(body["rung"]), "recipients": tuple(body["recipients"])}
+        return cls(**{**body, **lists})
 
 
 class Talk(NamedTuple):
-    """A call in which somebody talked to a number, and when it was: ISO 8601 in UTC, whole seconds."""
+    """A call with a conversation, and when it was: ISO 8601 in UTC, whole seconds."""
 
     call_id: str
     at: str
 
 
 def word(state: str) -> str:
-    """The word of a state's list in the index of days."""
+    """Return the word of a state's list in the index of days."""
     return f"{WORD}.{state}"
 
 
 def puts(tenant_id: str, missed: MissedCall, before: MissedCall | None) -> tuple[dict[str, Any], ...]:
-    """The write that puts a missed call in place of what it was made from, if nobody changed that meanwhile."""
+    """Return the write that replaces a missed call, on condition that it is unchanged since `before`."""
     return ({"Put": _put(tenant_id, missed, before)},)
 
 
 def deletes(tenant_id: str, missed: MissedCall) -> tuple[dict[str, Any], ...]:
-    """The write that takes a missed call off the queue."""
+    """Return the write that removes a missed call from the queue."""
     return ({"Delete": {"TableName": table(), "Key": _key(tenant_id, missed.number, missed.id)}},)
 
 
 def load(tenant_id: str, number: str, missed_id: str) -> MissedCall | None:
-    """A missed call as it is now. Raises botocore's errors."""
-    found = dynamodb().get_item(TableName=table(), Key=_key(tenant_id, number, missed_id), ConsistentRead=True)
-    return _parse(found["Item"]) if "Item" in found else None
+    """Return the current missed call, or None. Raises botocore's errors."""
+    response = dynamodb().get_item(TableName=table(), Key=_key(tenant_id, number, missed_id), ConsistentRead=True)
+    return _parse(response["Item"]) if "Item" in response else None
 
 
 def resolve(tenant_id: str, number: str, missed_id: str, who: str, at: str) -> MissedCall:
-    """Say that nothing is left to be done. Resolving twice changes nothing.
+    """Resolve a missed call. Resolving twice changes nothing.
 
-    Raises NotFoundError, and ConflictError when somebody changed it this very moment.
+    Raises NotFoundError, and ConflictError if it is changed at the same moment.
     """
     missed = load(tenant_id, number, missed_id)
     if missed is None:
-        raise NotFoundError("there is no such missed call")
+        raise NotFoundError("The missed call does not exist.")
     if missed.state == RESOLVED:
         return missed
     after = replace(missed, state=RESOLVED, resolved_by=who, resolved_at=at)
     if not _replace(tenant_id, after, missed):
-        raise ConflictError("it was being changed by others at the same time; try again")
+        raise ConflictError("Another request changed it at the same time. Try again.")
     return after
 
 
-def note_talk(tenant_id: str, number: str, call_id: str, at: str) -> None:
-    """Remember for some days that somebody talked to a number at that time. Raises botocore's errors."""
+def add_talk(tenant_id: str, number: str, call_id: str, at: str) -> None:
+    """Store for some days that there was a conversation with a number at that time. Raises botocore's errors."""
     item: Any = {
         "pk": {"S": _pk(tenant_id, number)},
         "sk": {"S": key(_TALKED, at)},
         "kind": {"S": "talked"},
         "call_id": {"S": call_id},
-        "expires_at": {"N": str(int((now() + TALK_KEPT).timestamp()))},
+        "expires_at": {"N": str(int((now() + TALK_RETENTION).timestamp()))},
     }
     dynamodb().put_item(TableName=table(), Item=item)
 
 
 def first_talk(tenant_id: str, number: str, after: str) -> Talk | None:
-    """The first time after that when somebody talked to a number. Raises botocore's errors."""
-    # What follows a time in a key sorts behind it, and before the next second.
+    """Return the first conversation with a number after a time. Raises botocore's errors."""
+    # The rest of a key after its time sorts behind it, and before the next second.
     begin, end = f"{key(_TALKED, after)}!", f"{key(_TALKED, '')}~"
-    found = dynamodb().query(
+    response = dynamodb().query(
         TableName=table(),
         KeyConditionExpression="pk = :pk AND sk BETWEEN :begin AND :end",
         ExpressionAttributeValues={":pk": {"S": _pk(tenant_id, number)}, ":begin": {"S": begin}, ":end": {"S": end}},
         Limit=1,
         ConsistentRead=True,
     )
-    return next((Talk(item["call_id"]["S"], item["sk"]["S"].split("#", 1)[1]) for item in found["Items"]), None)
+    return next((Talk(item["call_id"]["S"], item["sk"]["S"].split("#", 1)[1]) for item in response["Items"]), None)
 
 
-def return_all(tenant_id: str, number: str, talk: Talk) -> None:
-    """Mark the missed calls of a number before that talk as returned by it, but for those that an earlier one returned.
+def mark_returned(tenant_id: str, number: str, talk: Talk) -> None:
+    """Mark the missed calls of a number before a conversation as returned by it, except those returned earlier.
 
-    Raises UnavailableError when others change one of them all the time, and botocore's errors.
+    Raises UnavailableError if one of them keeps changing, and botocore's errors.
     """
-    for found in _of_number(tenant_id, number):
-        missed: MissedCall | None = found
+    for queued in _of_number(tenant_id, number):
+        missed: MissedCall | None = queued
         for _ in range(_ATTEMPTS):
             if missed is None or not _waits_for(missed, talk):
                 break
             after = replace(missed, state=RETURNED, returned_by_call_id=talk.call_id, returned_at=talk.at)
             if _replace(tenant_id, after, missed):
                 break
-            # Another talk returned it this very moment, or somebody resolved it.
+            # Another conversation returned it meanwhile, or it was resolved.
             missed = load(tenant_id, number, missed.id)
         else:
-            raise UnavailableError("a missed call is changed by others all the time")
+            raise UnavailableError("A missed call keeps changing. Try again later.")
 
 
 def _waits_for(missed: MissedCall, talk: Talk) -> bool:
-    """Whether a talk returns a missed call: it is the first one after it that is known."""
+    """Return True if a conversation returns a missed call: it is the first known one after it."""
     first = missed.state == OPEN or (missed.state == RETURNED and talk.at < (missed.returned_at or talk.at))
     return first and missed.at < talk.at
 
@@ -202,7 +203,7 @@ def _replace(tenant_id: str, after: MissedCall, before: MissedCall) -> bool:
     try:
         dynamodb().put_item(**_put(tenant_id, after, before))
     except ClientError as error:
-        if not is_refused(error):
+        if not is_condition_failure(error):
             raise
         return False
     return True

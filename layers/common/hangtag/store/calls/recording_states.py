@@ -1,4 +1,4 @@
-"""What became of a recording: an attribute of its call's item for each, `rec#` and the recording's id."""
+"""States of recordings: an attribute of the call's item for each, `rec#` and the recording's id."""
 
 import json
 from collections.abc import Mapping
@@ -6,16 +6,17 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["PREFIX", "KeptState", "RecordingState", "read_kept"]
+__all__ = ["PREFIX", "RecordingState", "RecordingStatus", "parse_states"]
 
 PREFIX = "rec#"
 
 
-class KeptState(StrEnum):
-    """waiting: it is to be fetched. kept: a copy is in the bucket. linked: the PBX's address is what there is.
+class RecordingStatus(StrEnum):
+    """State of a recording.
 
-    on_request: the PBX is asked for an address at each play. not_kept: by the tenant's rule. failed: it could not be
-    fetched, `reason` says why. expired: the tenant's time was up. erased: with the person whose voice it is.
+    waiting: not fetched yet. kept: a copy is in the bucket. linked: only the PBX's address is available. on_request:
+    the PBX returns an address for each play. not_kept: by the tenant's rule. failed: the fetch failed, see `reason`.
+    expired: the tenant's time was up. erased: with the recorded person.
     """
 
     WAITING = "waiting"
@@ -30,13 +31,13 @@ class KeptState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordingState:
-    """How it stands with one recording. `tries` were begun; `due` is when the next may begin, ISO 8601 in UTC.
+    """State of one recording. `tries` counts the tries begun; `due` is when the next can begin, ISO 8601 in UTC.
 
-    `reason` says in words why the last try failed. `place` is the object's key, `size` its bytes. `held`: it is not to
-    be deleted, whatever the rules say.
+    `reason` describes why the last try failed. `place` is the object's key, `size` its bytes. `held`: retention hold,
+    exempt from deletion by any rule.
     """
 
-    state: KeptState
+    state: RecordingStatus
     tries: int = 0
     due: str | None = None
     reason: str | None = None
@@ -46,19 +47,19 @@ class RecordingState:
     held: bool = False
 
     def to_text(self) -> str:
-        """As the table keeps it: the same text for the same value."""
-        said = {name: value for name, value in asdict(self).items() if value not in (None, False, 0)}
-        return json.dumps(said, sort_keys=True, ensure_ascii=False)
+        """Serialize the state for the table; equal states give equal texts."""
+        body = {name: value for name, value in asdict(self).items() if value not in (None, False, 0)}
+        return json.dumps(body, sort_keys=True, ensure_ascii=False)
 
 
-def read_kept(raw: Mapping[str, Any]) -> dict[str, RecordingState]:
-    """The recordings of a call's item, from DynamoDB's form, by id."""
+def parse_states(raw: Mapping[str, Any]) -> dict[str, RecordingState]:
+    """Parse the recordings of a call's item from DynamoDB's form, by id."""
     return {
-        name.removeprefix(PREFIX): _kept(json.loads(value["S"]))
+        name.removeprefix(PREFIX): _parse(json.loads(value["S"]))
         for name, value in raw.items()
         if name.startswith(PREFIX)
     }
 
 
-def _kept(said: Mapping[str, Any]) -> RecordingState:
-    return RecordingState(**{**said, "state": KeptState(said["state"])})
+def _parse(body: Mapping[str, Any]) -> RecordingState:
+    return RecordingState(**{**body, "state": RecordingStatus(body["state"])})

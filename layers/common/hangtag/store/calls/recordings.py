@@ -1,7 +1,7 @@
-"""Copies of recordings in their bucket, and the list of which is to be looked at when.
+"""Copies of recordings in their bucket, and the index of those that are due.
 
-Of each copy there is a pointer in its call's partition, under key("KEPT", generation, recording). It stands in the
-index of live things, in partitions of its own, by when the copy's time may be up.
+Each copy has a pointer in its call's partition, under key("KEPT", generation, recording). It is in the index of live
+items, in partitions of its own, by the time when the copy can expire.
 """
 
 from collections.abc import Callable, Iterator
@@ -32,27 +32,27 @@ __all__ = [
 
 LINK_SECONDS = 300
 SHARDS = 4
-# All but the last part of an upload have at least 5 MB.
+# S3 needs at least 5 MB in all parts but the last.
 PART_BYTES = 8 * 1024 * 1024
 _FOLDERS = ("recordings", "plays")
 
 
 @dataclass(frozen=True, slots=True)
 class Pointer:
-    """A copy whose time may be up."""
+    """A copy that can have expired."""
 
     call: CallKey
     recording_id: str
 
 
-def place_of(tenant_id: str, call: CallKey, recording_id: str, *, once: bool = False) -> str:
-    """The object's key; `once`: of a copy that is made for one play, and gone within a day."""
-    return f"{'plays' if once else 'recordings'}/{tenant_id}/{call.digest}/{recording_id}"
+def place_of(tenant_id: str, call: CallKey, recording_id: str, *, temporary: bool = False) -> str:
+    """Return the object's key; `temporary`: of a copy for one play, deleted within a day."""
+    return f"{'plays' if temporary else 'recordings'}/{tenant_id}/{call.digest}/{recording_id}"
 
 
 @dataclass(slots=True)
 class Copy:
-    """An object that is written piece by piece, in bounded memory; it is there only once it is finished.
+    """An object that is written in pieces, in bounded memory; it exists only once it is finished.
 
     Its methods raise botocore's errors.
     """
@@ -65,14 +65,14 @@ class Copy:
     _parts: list[dict[str, Any]] = field(default_factory=list)
 
     def write(self, piece: bytes) -> None:
-        """Take in a piece; full parts are sent."""
+        """Add a piece; full parts are uploaded."""
         self._buffer += piece
         self.size += len(piece)
         if len(self._buffer) >= PART_BYTES:
             self._send_part()
 
     def finish(self) -> None:
-        """Make the object."""
+        """Create the object."""
         if self._upload is None:
             _s3().put_object(**_at(self.place), Body=bytes(self._buffer), ContentType=self.media_type)
             return
@@ -82,42 +82,42 @@ class Copy:
         _s3().complete_multipart_upload(**_at(self.place), UploadId=self._upload, MultipartUpload=parts)
 
     def abort(self) -> None:
-        """Leave nothing behind."""
+        """Discard the uploaded parts."""
         if self._upload is not None:
             _s3().abort_multipart_upload(**_at(self.place), UploadId=self._upload)
 
     def _send_part(self) -> None:
         if self._upload is None:
-            made = _s3().create_multipart_upload(**_at(self.place), ContentType=self.media_type)
-            self._upload = made["UploadId"]
+            upload = _s3().create_multipart_upload(**_at(self.place), ContentType=self.media_type)
+            self._upload = upload["UploadId"]
         number = len(self._parts) + 1
-        said = _s3().upload_part(**_at(self.place), UploadId=self._upload, PartNumber=number, Body=bytes(self._buffer))
-        self._parts.append({"PartNumber": number, "ETag": said["ETag"]})
+        part = _s3().upload_part(**_at(self.place), UploadId=self._upload, PartNumber=number, Body=bytes(self._buffer))
+        self._parts.append({"PartNumber": number, "ETag": part["ETag"]})
         self._buffer.clear()
 
 
 def find(place: str) -> tuple[int, str] | None:
-    """Size and media type of a copy that is there. Raises botocore's errors."""
-    found = _s3().list_objects_v2(Bucket=_bucket(), Prefix=place, MaxKeys=1).get("Contents", [])
-    if not found or found[0]["Key"] != place:
+    """Return size and media type of a copy, or None. Raises botocore's errors."""
+    objects = _s3().list_objects_v2(Bucket=_bucket(), Prefix=place, MaxKeys=1).get("Contents", [])
+    if not objects or objects[0]["Key"] != place:
         return None
     head = _s3().head_object(**_at(place))
     return int(head["ContentLength"]), str(head["ContentType"])
 
 
 def link(place: str, media_type: str) -> str:
-    """An address that plays the copy, in ranges too, for `LINK_SECONDS`."""
-    wanted = {**_at(place), "ResponseContentType": media_type, "ResponseContentDisposition": "inline"}
-    return str(_s3().generate_presigned_url("get_object", Params=wanted, ExpiresIn=LINK_SECONDS))
+    """Return a URL that plays the copy, with ranges, for `LINK_SECONDS`."""
+    request = {**_at(place), "ResponseContentType": media_type, "ResponseContentDisposition": "inline"}
+    return str(_s3().generate_presigned_url("get_object", Params=request, ExpiresIn=LINK_SECONDS))
 
 
 def delete(place: str) -> None:
-    """Delete a copy; nothing if there is none. Raises botocore's errors."""
+    """Delete a copy if it exists. Raises botocore's errors."""
     _s3().delete_object(**_at(place))
 
 
 def watch(pointer: Pointer, due_at: datetime) -> None:
-    """Have a copy looked at by then. Raises botocore's errors."""
+    """Schedule a check of a copy. Raises botocore's errors."""
     item: Any = {
         **_key(pointer),
         "live_shard": {"S": _shard(shard(pointer.call.pk, SHARDS))},
@@ -127,12 +127,12 @@ def watch(pointer: Pointer, due_at: datetime) -> None:
 
 
 def unwatch(pointer: Pointer) -> None:
-    """Nothing is there any more. Raises botocore's errors."""
+    """Remove the pointer of a deleted copy. Raises botocore's errors."""
     dynamodb().delete_item(TableName=table(), Key=_key(pointer))
 
 
 def due(before: datetime) -> Iterator[Pointer]:
-    """The copies of all tenants whose time may be up, the oldest of each partition first. Raises botocore's errors."""
+    """Yield the due copies of all tenants, oldest of each partition first. Raises botocore's errors."""
     for number in range(SHARDS):
         pages = (
             dynamodb()
@@ -145,15 +145,15 @@ def due(before: datetime) -> Iterator[Pointer]:
             )
         )
         for page in pages:
-            for found in page["Items"]:
-                _, generation, recording_id = found["sk"]["S"].split("#")
-                yield Pointer(CallKey(found["pk"]["S"], key("CALL", generation)), recording_id)
+            for entry in page["Items"]:
+                _, generation, recording_id = entry["sk"]["S"].split("#")
+                yield Pointer(CallKey(entry["pk"]["S"], key("CALL", generation)), recording_id)
 
 
 def erase_tenant(tenant_id: str, has_time: Callable[[], bool]) -> bool:
-    """Delete all copies of a tenant, also those that are being written; false when time ran out.
+    """Delete all copies of a tenant, including unfinished uploads; False if time ran out first.
 
-    Does nothing in a function that has no such bucket. Raises botocore's errors.
+    Does nothing in a function without such a bucket. Raises botocore's errors.
     """
     bucket = runtime.settings().recordings_bucket
     return not bucket or all(erase_prefix(bucket, f"{folder}/{tenant_id}/", has_time) for folder in _FOLDERS)
@@ -181,5 +181,5 @@ def _bucket() -> str:
 
 
 def _s3() -> Any:
-    # A part takes its time.
+    # Uploading a part is slow.
     return client.make("s3", read=60.0)

@@ -1,7 +1,7 @@
-"""Tags as they are kept: one item a call, whose revisions replace each other.
+"""Stored tags: one item per call, whose revisions replace each other.
 
-The item also stands for the decision to write no tag, so that a call which loses its tag, or gains one late, goes
-through the same door.
+The item also stores the decision to write no tag. A call that loses its tag, or gains one late, therefore uses the same
+write.
 """
 
 import json
@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from hangtag.domain.calls.classify import SkipReason
 from hangtag.domain.tags import Tag
 from hangtag.store.calls.items import CallKey
-from hangtag.store.db.client import dynamodb, is_refused, table
+from hangtag.store.db.client import dynamodb, is_condition_failure, table
 from hangtag.store.db.keys import DAY_SHARDS, key, shard
 
 SK = "TAG"
@@ -25,8 +25,8 @@ SK = "TAG"
 class Emission:
     """One revision of the decision on a call: its tag as the API shows it, or the reason for none.
 
-    `record` is the digest of the call's record that it was made from, `resolution` what was frozen with it. `awaits`
-    is the number (E.164) whose contact is still to be found. `employee_ids` are those whose phones took part.
+    `record` is the digest of the call's record at that time, `resolution` the snapshot of its parties. `awaits` is the
+    number (E.164) whose contact is still missing. `employee_ids` are those whose phones took part.
     """
 
     tenant_id: str
@@ -44,7 +44,7 @@ class Emission:
 
 
 def tag_view(tag: Tag, *, tag_id: str, call_id: str, revision: int, employee_ids: Sequence[str] = ()) -> dict[str, Any]:
-    """The JSON of a tag. `call_id` is the call's id in the API; `at` is ISO 8601 in UTC."""
+    """Return the JSON of a tag. `call_id` is the call's id in the API; `at` is ISO 8601 in UTC."""
     return {
         "id": tag_id,
         "type": tag.type,
@@ -66,9 +66,9 @@ def _key(tenant_id: str, tag_id: str) -> dict[str, Any]:
 
 
 def load(tenant_id: str, tag_id: str) -> Emission | None:
-    """The decision on a call so far (a consistent read); None before the first."""
-    found = dynamodb().get_item(TableName=table(), Key=_key(tenant_id, tag_id), ConsistentRead=True)
-    item = found.get("Item")
+    """Return the current decision on a call (a consistent read); None before the first."""
+    response = dynamodb().get_item(TableName=table(), Key=_key(tenant_id, tag_id), ConsistentRead=True)
+    item = response.get("Item")
     if item is None:
         return None
     skip = item.get("skip_reason", {}).get("S")
@@ -89,9 +89,9 @@ def load(tenant_id: str, tag_id: str) -> Emission | None:
 
 
 def write(emission: Emission, replacing: Emission | None, more: Sequence[Mapping[str, Any]] = ()) -> bool:
-    """Put a revision in place of the one it was made from; False if another was written meanwhile.
+    """Replace a revision with the next one; False if another was written meanwhile.
 
-    `more` are writes of the low-level client that happen with it, or not at all. Raises botocore's errors.
+    `more` are writes of the low-level client in the same transaction. Raises botocore's errors.
     """
     item = {
         **_key(emission.tenant_id, emission.id),
@@ -105,7 +105,7 @@ def write(emission: Emission, replacing: Emission | None, more: Sequence[Mapping
         **_optional("contact_id", emission.contact_id),
         "employee_ids": {"S": json.dumps(emission.employee_ids)},
         **_optional("awaits", emission.awaits),
-        **(_shown(emission, emission.tag) if emission.tag is not None else {}),
+        **(_index_attributes(emission, emission.tag) if emission.tag is not None else {}),
     }
     if replacing is None:
         condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"}
@@ -121,9 +121,9 @@ def write(emission: Emission, replacing: Emission | None, more: Sequence[Mapping
         else:
             dynamodb().put_item(**put)
     except ClientError as error:
-        if not is_refused(error):
+        if not is_condition_failure(error):
             raise
-        # Somebody else was faster.
+        # Another writer was faster.
         return False
     return True
 
@@ -132,31 +132,31 @@ def _optional(name: str, value: str | None) -> dict[str, Any]:
     return {name: {"S": value}} if value else {}
 
 
-def _shown(emission: Emission, tag: Mapping[str, Any]) -> dict[str, Any]:
-    """What only a tag that exists has: its JSON and its places in the indexes."""
+def _index_attributes(emission: Emission, tag: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the attributes of an existing tag: its JSON and its places in the indexes."""
     order = f"{tag['at']}#{emission.id}"
     bucket = str(shard(emission.id, DAY_SHARDS))
-    shown: dict[str, Any] = {
+    attributes: dict[str, Any] = {
         "kind": {"S": "tag"},
         "body": {"S": json.dumps(tag, ensure_ascii=False)},
         "day_key": {"S": key("T", emission.tenant_id, "TAGS", tag["at"][:10], bucket)},
         "day_order": {"S": order},
     }
     if tag["contact_id"]:
-        shown["contact_key"] = {"S": key("T", emission.tenant_id, "CONTACT", tag["contact_id"])}
+        attributes["contact_key"] = {"S": key("T", emission.tenant_id, "CONTACT", tag["contact_id"])}
     elif emission.awaits:
-        shown["contact_key"] = {"S": _unclaimed(emission.tenant_id, emission.awaits)}
-    if "contact_key" in shown:
-        shown["contact_order"] = {"S": order}
-    return shown
+        attributes["contact_key"] = {"S": _unclaimed(emission.tenant_id, emission.awaits)}
+    if "contact_key" in attributes:
+        attributes["contact_order"] = {"S": order}
+    return attributes
 
 
 def _unclaimed(tenant_id: str, number: str) -> str:
     return key("T", tenant_id, "UNCLAIMED", number)
 
 
-def awaiting(tenant_id: str, number: str) -> Iterator[str]:
-    """The ids of tags without a contact whose number (E.164) is this one. Raises botocore's errors."""
+def tags_without_contact(tenant_id: str, number: str) -> Iterator[str]:
+    """Yield the ids of tags without a contact that have this number (E.164). Raises botocore's errors."""
     pages = (
         dynamodb()
         .get_paginator("query")

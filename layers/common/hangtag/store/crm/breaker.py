@@ -1,8 +1,8 @@
-"""The circuit breaker before a tenant's outside CRM: an item key("T", tenant) / "CRM_BREAKER".
+"""Circuit breaker for a tenant's outside CRM: an item key("T", tenant) / "CRM_BREAKER".
 
-A CRM that fails several times in a row is left alone for a while (the breaker is open); then one request, a probe, is
-let through. Also, a tenant has a bounded number of requests under way at once: slots of this item, each taken for as
-long as a worker may need. So a slow or failing CRM delays its own tenant only.
+A CRM that fails several times in a row gets no requests for a while (the breaker is open); then one request, a probe,
+is sent. A tenant also has a bounded number of concurrent requests: slots of this item, each leased for as long as a
+worker can need. A slow or failing CRM therefore delays its own tenant only.
 """
 
 import random
@@ -14,22 +14,22 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from hangtag.store.crm.outbox import Fault
-from hangtag.store.db.client import dynamodb, is_refused, table
+from hangtag.store.db.client import dynamodb, is_condition_failure, table
 from hangtag.store.db.clock import iso
 from hangtag.store.db.keys import key
 
 SK = "CRM_BREAKER"
-# Failures in a row that open it.
+# Consecutive failures that open the breaker.
 THRESHOLD = 5
 FIRST_PAUSE = timedelta(seconds=30)
 LONGEST_PAUSE = timedelta(minutes=15)
-# Requests of a tenant that are under way at once.
+# Concurrent requests per tenant.
 SLOTS = 10
 # Longer than a worker lives.
 LEASE = timedelta(seconds=60)
-# Forgotten when nothing happens, also if the tenant was erased.
-KEPT = timedelta(days=30)
-# What a message waits for a slot, scattered.
+# The item expires without activity, also for an erased tenant.
+RETENTION = timedelta(days=30)
+# Random delay of a message without a slot.
 BUSY_SECONDS = (2.0, 10.0)
 
 _TROUBLE = ("failures", "open_until", "last_status", "last_reason", "last_failed_at")
@@ -39,9 +39,9 @@ Draw = Callable[[], float]
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """The right to send one request; it has to be given back with `succeeded`, `failed` or `unused`.
+    """Permission to send one request; must be returned with `record_success`, `record_failure` or `release`.
 
-    `clean`: there was no failure that a success would have to make up for.
+    `clean`: a success has no failure to clear.
     """
 
     tenant_id: str
@@ -52,7 +52,7 @@ class Pass:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """No request now. `paused`: because the CRM is left alone, not because many requests are under way."""
+    """Rejection with the time to wait. `paused`: the breaker is open; otherwise all slots are in use."""
 
     seconds: float
     paused: bool
@@ -60,7 +60,7 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How the CRM does. `failures` in a row; `fault` and `failed_at` (ISO 8601) are those of the last."""
+    """Health of the CRM. `failures` in a row; `fault` and `failed_at` (ISO 8601) belong to the last one."""
 
     failures: int
     paused_until: datetime | None
@@ -68,12 +68,12 @@ class Health:
     failed_at: str | None
 
 
-def enter(tenant_id: str, now: datetime, draw: Draw = random.random) -> Pass | Wait:
-    """Ask for the right to send one request. Raises botocore's errors."""
-    wanted = _slot(int(draw() * SLOTS))
-    item = _take(tenant_id, wanted, now)
+def acquire(tenant_id: str, now: datetime, draw: Draw = random.random) -> Pass | Wait:
+    """Request permission to send one request. Raises botocore's errors."""
+    slot = _slot(int(draw() * SLOTS))
+    item = _take(tenant_id, slot, now)
     if item is None:
-        return Pass(tenant_id, wanted)
+        return Pass(tenant_id, slot)
     paused = _paused_until(item)
     if paused is not None:
         return _probe(tenant_id, paused, now, draw)
@@ -87,39 +87,39 @@ def enter(tenant_id: str, now: datetime, draw: Draw = random.random) -> Pass | W
 
 
 def admit(tenant_id: str, now: datetime) -> Pass | None:
-    """The right to ask one question that somebody waits for: without a slot, None while the CRM is left alone."""
+    """Return permission for one request that a user waits for, without a slot; None while the breaker is open."""
     item = _read(tenant_id)
     paused = _paused_until(item)
     if paused is None:
         return Pass(tenant_id, None, clean="failures" not in item)
-    entered = _probe(tenant_id, paused, now, random.random)
-    return entered if isinstance(entered, Pass) else None
+    probe = _probe(tenant_id, paused, now, random.random)
+    return probe if isinstance(probe, Pass) else None
 
 
-def succeeded(passed: Pass) -> None:
-    """The CRM answered: all is well again."""
-    _remove(passed, () if passed.clean else _TROUBLE)
+def record_success(permit: Pass) -> None:
+    """Record a success: the failures are cleared."""
+    _remove(permit, () if permit.clean else _TROUBLE)
 
 
-def unused(passed: Pass) -> None:
-    """No request was sent."""
-    _remove(passed, ())
+def release(permit: Pass) -> None:
+    """Return a permission that was not used."""
+    _remove(permit, ())
 
 
-def failed(passed: Pass, now: datetime, fault: Fault, not_before: datetime | None = None) -> None:
-    """The CRM failed. `not_before`: it asked to be left alone until then."""
+def record_failure(permit: Pass, now: datetime, fault: Fault, not_before: datetime | None = None) -> None:
+    """Record a failure. `not_before`: time until when the CRM requested a pause."""
     values: dict[str, Any] = {
         ":one": {"N": "1"},
         ":kind": {"S": "breaker"},
         ":reason": {"S": fault.reason},
         ":at": {"S": iso(now)},
-        ":expires": _epoch(now + KEPT),
+        ":expires": _epoch(now + RETENTION),
         ":status": {"N": str(fault.status)} if fault.status is not None else {"NULL": True},
     }
-    leaving = f" REMOVE {passed.slot}" if passed.slot is not None else ""
+    leaving = f" REMOVE {permit.slot}" if permit.slot is not None else ""
     answer = dynamodb().update_item(
         TableName=table(),
-        Key=_key(passed.tenant_id),
+        Key=_key(permit.tenant_id),
         UpdateExpression="SET kind = :kind, last_status = :status, last_reason = :reason, last_failed_at = :at, "
         f"expires_at = :expires{leaving} ADD failures :one",
         ExpressionAttributeValues=values,
@@ -127,25 +127,25 @@ def failed(passed: Pass, now: datetime, fault: Fault, not_before: datetime | Non
     )
     failures = int(answer["Attributes"]["failures"]["N"])
     moments = [] if not_before is None else [not_before]
-    if failures >= THRESHOLD or passed.probe:
+    if failures >= THRESHOLD or permit.probe:
         moments.append(now + pause(failures))
     if moments:
-        _open(passed.tenant_id, max(moments))
+        _open(permit.tenant_id, max(moments))
 
 
 def pause(failures: int) -> timedelta:
-    """How long a CRM is left alone after so many failures in a row."""
+    """Return how long the breaker stays open after this many failures in a row."""
     doublings = min(max(failures - THRESHOLD, 0), 10)
     return min(FIRST_PAUSE * (1 << doublings), LONGEST_PAUSE)
 
 
 def reset(tenant_id: str) -> None:
-    """Forget everything: the CRM is another, or an admin wants it tried now."""
+    """Reset the breaker: the CRM was replaced, or an admin requested a retry."""
     dynamodb().delete_item(TableName=table(), Key=_key(tenant_id))
 
 
 def health(tenant_id: str) -> Health:
-    """How the CRM does. Raises botocore's errors."""
+    """Return the health of the CRM. Raises botocore's errors."""
     item = _read(tenant_id)
     fault = None
     if "last_reason" in item:
@@ -160,7 +160,7 @@ def health(tenant_id: str) -> Health:
 
 
 def _take(tenant_id: str, slot: str, now: datetime) -> Mapping[str, Any] | None:
-    """Take a slot while the breaker is closed. None if it was taken, else the item that stood in the way."""
+    """Take a slot while the breaker is closed. Return None if taken, otherwise the item that prevented it."""
     try:
         dynamodb().update_item(
             TableName=table(),
@@ -172,7 +172,7 @@ def _take(tenant_id: str, slot: str, now: datetime) -> Mapping[str, Any] | None:
                 ":lease": _epoch(now + LEASE),
                 ":now": _epoch(now),
                 ":kind": {"S": "breaker"},
-                ":expires": _epoch(now + KEPT),
+                ":expires": _epoch(now + RETENTION),
             },
             ReturnValuesOnConditionCheckFailure="ALL_OLD",
         )
@@ -182,9 +182,9 @@ def _take(tenant_id: str, slot: str, now: datetime) -> Mapping[str, Any] | None:
 
 
 def _probe(tenant_id: str, paused: datetime, now: datetime, draw: Draw) -> Pass | Wait:
-    """Be the one that is let through when the pause is over."""
+    """Take the probe when the pause is over."""
     if now < paused:
-        # Scattered, so that those who wait do not come all at once.
+        # Random, which spreads the waiting messages.
         return Wait((paused - now).total_seconds() * (1 + draw()), paused=True)
     try:
         dynamodb().update_item(
@@ -200,17 +200,17 @@ def _probe(tenant_id: str, paused: datetime, now: datetime, draw: Draw) -> Pass 
     return Pass(tenant_id, None, probe=True)
 
 
-def _remove(passed: Pass, names: tuple[str, ...]) -> None:
-    """Take attributes off the item, and the slot with them."""
-    gone = [*names, *([passed.slot] if passed.slot is not None else [])]
+def _remove(permit: Pass, names: tuple[str, ...]) -> None:
+    """Remove attributes and the slot from the item."""
+    gone = [*names, *([permit.slot] if permit.slot is not None else [])]
     if not gone:
         return
     try:
         dynamodb().update_item(
             TableName=table(),
-            Key=_key(passed.tenant_id),
+            Key=_key(permit.tenant_id),
             UpdateExpression="REMOVE " + ", ".join(gone),
-            # An item that was erased meanwhile stays so.
+            # An item that was erased meanwhile must not return.
             ConditionExpression="attribute_exists(pk)",
         )
     except ClientError as error:
@@ -218,13 +218,13 @@ def _remove(passed: Pass, names: tuple[str, ...]) -> None:
 
 
 def _open(tenant_id: str, until: datetime) -> None:
-    """Leave the CRM alone until then, or for longer if that was said already."""
+    """Open the breaker until then; a later end stays."""
     try:
         dynamodb().update_item(
             TableName=table(),
             Key=_key(tenant_id),
             UpdateExpression="SET open_until = :until",
-            # Not if a request that was under way has just succeeded.
+            # Not if a concurrent request has just succeeded.
             ConditionExpression="attribute_exists(failures)",
             ExpressionAttributeValues={":until": _epoch(until)},
         )
@@ -233,15 +233,15 @@ def _open(tenant_id: str, until: datetime) -> None:
 
 
 def _read(tenant_id: str) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = (
+    item: Mapping[str, Any] = (
         dynamodb().get_item(TableName=table(), Key=_key(tenant_id), ConsistentRead=True).get("Item", {})
     )
-    return found
+    return item
 
 
 def _refused(error: ClientError) -> Mapping[str, Any]:
-    """The item in the way of a condition; any other error is raised."""
-    if not is_refused(error):
+    """Return the item that failed a condition; raise any other error."""
+    if not is_condition_failure(error):
         raise error
     item: Mapping[str, Any] = error.response.get("Item", {})
     return item

@@ -1,4 +1,4 @@
-"""A tenant's CRM outside: the item key("T", tenant) / "CRM". Without it there is the built-in one."""
+"""Configuration of a tenant's outside CRM: the item key("T", tenant) / "CRM". Without it, the built-in CRM is used."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 
 from hangtag.store.db.audit import AuditItem
 from hangtag.store.db.cache import TtlCache
-from hangtag.store.db.client import dynamodb, is_refused, table
+from hangtag.store.db.client import dynamodb, is_condition_failure, table
 from hangtag.store.db.keys import key
 
 SK = "CRM"
@@ -16,7 +16,7 @@ CACHED_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrmConfig:
-    """A CRM outside. `sealed` holds its secrets, encrypted: the newest, and the one before it until `overlap_until`.
+    """An outside CRM. `sealed` holds its secrets, encrypted: the newest, and the previous one until `overlap_until`.
 
     `overlap_until` is epoch seconds. `version` changes with every change.
     """
@@ -31,12 +31,12 @@ _configs: TtlCache[str, CrmConfig | None] = TtlCache(1000, CACHED_SECONDS)
 
 
 def load(tenant_id: str) -> CrmConfig | None:
-    """The tenant's outside CRM, remembered for a minute; None if it has none. Raises botocore's errors."""
+    """Return the tenant's outside CRM, cached for a minute, or None. Raises botocore's errors."""
     return _configs.get_or(tenant_id, lambda: read(tenant_id))
 
 
 def read(tenant_id: str) -> CrmConfig | None:
-    """The tenant's outside CRM as it is now."""
+    """Return the tenant's current outside CRM, or None."""
     item = dynamodb().get_item(TableName=table(), Key=_key(tenant_id), ConsistentRead=True).get("Item")
     if item is None:
         return None
@@ -49,8 +49,8 @@ def read(tenant_id: str) -> CrmConfig | None:
     )
 
 
-def save(tenant_id: str, config: CrmConfig, replacing: CrmConfig | None, noted: AuditItem) -> bool:
-    """Put a configuration, and who did it, in place of the one that it was made from; False if another was faster."""
+def save(tenant_id: str, config: CrmConfig, replacing: CrmConfig | None, entry: AuditItem) -> bool:
+    """Replace a configuration, with its audit entry; False if another change was faster."""
     item: dict[str, Any] = {
         **_key(tenant_id),
         "kind": {"S": "crm"},
@@ -60,17 +60,17 @@ def save(tenant_id: str, config: CrmConfig, replacing: CrmConfig | None, noted: 
     }
     if config.overlap_until is not None:
         item["overlap_until"] = {"N": str(config.overlap_until)}
-    return _write(tenant_id, {"Put": {"TableName": table(), "Item": item, **_unchanged(replacing)}}, noted)
+    return _write(tenant_id, {"Put": {"TableName": table(), "Item": item, **_unchanged(replacing)}}, entry)
 
 
-def remove(tenant_id: str, replacing: CrmConfig, noted: AuditItem) -> bool:
-    """Forget the outside CRM and its secrets, and note who did it; False if somebody changed it meanwhile."""
+def remove(tenant_id: str, replacing: CrmConfig, entry: AuditItem) -> bool:
+    """Delete the outside CRM and its secrets, with an audit entry; False if it was changed meanwhile."""
     delete = {"TableName": table(), "Key": _key(tenant_id), **_unchanged(replacing)}
-    return _write(tenant_id, {"Delete": delete}, noted)
+    return _write(tenant_id, {"Delete": delete}, entry)
 
 
 def _unchanged(since: CrmConfig | None) -> dict[str, Any]:
-    """The condition that what is there is what was read."""
+    """Return the condition that the item is still the one that was read."""
     if since is None:
         return {"ConditionExpression": "attribute_not_exists(pk)"}
     return {
@@ -79,15 +79,15 @@ def _unchanged(since: CrmConfig | None) -> dict[str, Any]:
     }
 
 
-def _write(tenant_id: str, change: dict[str, Any], noted: AuditItem) -> bool:
-    items: list[Any] = [change, {"Put": {"TableName": table(), "Item": noted.serialize()}}]
+def _write(tenant_id: str, change: dict[str, Any], entry: AuditItem) -> bool:
+    items: list[Any] = [change, {"Put": {"TableName": table(), "Item": entry.serialize()}}]
     try:
         dynamodb().transact_write_items(TransactItems=items)
     except ClientError as error:
-        if not is_refused(error):
+        if not is_condition_failure(error):
             raise
         return False
-    _configs.forget(tenant_id)
+    _configs.discard(tenant_id)
     return True
 
 

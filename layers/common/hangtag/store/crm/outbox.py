@@ -1,13 +1,13 @@
-"""The outbox: what an outside CRM, or somebody by e-mail, has yet to be told.
+"""Outbox: messages for an outside CRM or for e-mail recipients.
 
-A message is written in the transaction of what it tells, so that neither is ever without the other. The table's stream
-says that it waits, a queue worker (`hangtag.services.crm.outbox_worker`) delivers it.
+A message is written in the transaction of its change, so neither exists without the other. The table's stream reports a
+waiting message, a queue worker (`hangtag.services.crm.outbox_worker`) sends it.
 
-All revisions of a subject lie in one partition: key("T", tenant, "OUTBOX", digest of kind and subject) /
-key("OUTBOX", revision), beside "DELIVERED", which says up to which revision the other side was told. States: `waiting`
-(new, or to be tried again: the only one that the stream's filter lets through), `trying` (a worker has it), `dead`
-(given up; listed until it expires, and redriven by an admin). What is delivered is deleted. For those who erase, all of
-it is in the index of days, under "OUTBOX" and the day that it was written.
+All revisions of a subject are in one partition: key("T", tenant, "OUTBOX", digest of kind and subject) / key("OUTBOX",
+revision), next to "DELIVERED", which holds the last delivered revision. States: `waiting` (new, or due for a retry: the
+only one that passes the stream's filter), `trying` (a worker has it), `dead` (dead letter; listed until it expires, and
+redriven by an admin). Delivered messages are deleted. For erasure, all messages are in the index of days, under
+"OUTBOX" and the day of writing.
 """
 
 import json
@@ -20,7 +20,7 @@ from botocore.exceptions import ClientError
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 
 from hangtag.store.crm import config as crm
-from hangtag.store.db.client import dynamodb, is_refused, table
+from hangtag.store.db.client import dynamodb, is_condition_failure, table
 from hangtag.store.db.clock import iso
 from hangtag.store.db.keys import DAY_SHARDS, digest, key, shard
 from hangtag.store.db.models import Entry
@@ -40,19 +40,21 @@ WORD = "OUTBOX"
 DEAD_WORD = "DEAD_LETTERS"
 WAITING, TRYING, DEAD = "waiting", "trying", "dead"
 DELIVERED = "DELIVERED"
-# Longer than any message is tried for, so that nothing expires that is not dead.
-KEPT = timedelta(days=120)
-DEAD_KEPT = timedelta(days=90)
-# For how long a revision that comes late is known to be old, and an e-mail to be sent.
-DELIVERED_KEPT = timedelta(days=30)
-# A worker that took a message and died leaves it to the next after this time.
+# Longer than any retry period: only dead letters expire.
+RETENTION = timedelta(days=120)
+DEAD_LETTER_RETENTION = timedelta(days=90)
+# A late revision is recognised as outdated, and an e-mail as sent, for this long.
+DELIVERY_RETENTION = timedelta(days=30)
+# Another worker can take a message from a dead worker after this time.
 LEASE = timedelta(seconds=60)
 _SUBJECT_LENGTH = 24
 _CONTESTED_ATTEMPTS = 5
 
 
 class OutboxItem(Entry):
-    """A message. `message` is the body as it is sent, `body` the summary of a dead one; `since`, `due_at`: epoch s."""
+    """A message. `message` is the body to send, `body` the summary of a dead letter; `since`, `due_at`: epoch
+    seconds.
+    """
 
     kind = UnicodeAttribute(default="outbox")
     tenant_id = UnicodeAttribute()
@@ -73,9 +75,9 @@ class OutboxItem(Entry):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """A message as the worker sees it. `since`: from when on it is tried; `superseded`: a newer one was delivered.
+    """A message as the worker reads it. `since`: time of the first try; `superseded`: a newer revision was delivered.
 
-    `told` are the employees whom a message by e-mail has reached.
+    `recipients` are the employees who have received a message by e-mail.
     """
 
     tenant_id: str
@@ -90,31 +92,31 @@ class Message:
     attempt: int
     due_at: datetime
     superseded: bool
-    told: frozenset[str]
+    recipients: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why a try failed. `status` is the HTTP status, None where there was no answer."""
+    """Reason for a failed try. `status` is the HTTP status, None without a response."""
 
     status: int | None
     reason: str
 
 
 def message_id(kind: str, subject: str, revision: int) -> str:
-    """The id of a message, the same on every try: 32 hexadecimal characters, the last 8 of which are the revision."""
+    """Return the stable id of a message: 32 hexadecimal characters, the last 8 of them the revision."""
     return f"{digest(kind, subject)[:_SUBJECT_LENGTH]}{revision:08x}"
 
 
 def partition(tenant_id: str, kind: str, subject: str) -> str:
-    """Where all messages about a subject lie, for those who erase it."""
+    """Return the partition of all messages about a subject, for erasure."""
     return _partition(tenant_id, message_id(kind, subject, 0))
 
 
 def entries(
     tenant_id: str, kind: Kind, subject: str, revision: int, data: Mapping[str, Any], now: datetime
 ) -> list[OutboxItem]:
-    """The message to be saved with what it tells, for a PynamoDB transaction; none for a tenant without an outside CRM.
+    """Build the message for a PynamoDB transaction with its change; empty for a tenant without an outside CRM.
 
     Raises botocore's errors.
     """
@@ -126,25 +128,25 @@ def entries(
 def puts(
     tenant_id: str, kind: Kind, subject: str, revision: int, data: Mapping[str, Any], now: datetime
 ) -> list[dict[str, Any]]:
-    """The same as `entries`, as TransactItems of the low-level client."""
-    return [as_put(made) for made in entries(tenant_id, kind, subject, revision, data, now)]
+    """Return `entries` as TransactItems of the low-level client."""
+    return [as_put(item) for item in entries(tenant_id, kind, subject, revision, data, now)]
 
 
-def as_put(made: OutboxItem) -> dict[str, Any]:
-    """An entry as a TransactItem of the low-level client."""
-    return {"Put": {"TableName": table(), "Item": made.serialize()}}
+def as_put(item: OutboxItem) -> dict[str, Any]:
+    """Return an entry as a TransactItem of the low-level client."""
+    return {"Put": {"TableName": table(), "Item": item.serialize()}}
 
 
 def entry(tenant_id: str, kind: str, subject: str, revision: int, data: Mapping[str, Any], now: datetime) -> OutboxItem:
-    """A message that waits, whichever CRM the tenant has."""
-    made_id = message_id(kind, subject, revision)
-    text = compose(TYPES[kind], made_id, revision, tenant_id, now, data)
+    """Build a waiting message, regardless of the tenant's CRM."""
+    outbox_id = message_id(kind, subject, revision)
+    text = compose(TYPES[kind], outbox_id, revision, tenant_id, now, data)
     epoch = int(now.timestamp())
     return OutboxItem(
-        _partition(tenant_id, made_id),
-        _sk(made_id),
+        _partition(tenant_id, outbox_id),
+        _sk(outbox_id),
         tenant_id=tenant_id,
-        id=made_id,
+        id=outbox_id,
         what=kind,
         subject=subject,
         revision=revision,
@@ -152,15 +154,15 @@ def entry(tenant_id: str, kind: str, subject: str, revision: int, data: Mapping[
         created_at=iso(now),
         since=epoch,
         due_at=epoch,
-        expires_at=epoch + int(KEPT.total_seconds()),
-        day_key=_day_key(tenant_id, iso(now), made_id),
-        day_order=_order(iso(now), made_id),
+        expires_at=epoch + int(RETENTION.total_seconds()),
+        day_key=_day_key(tenant_id, iso(now), outbox_id),
+        day_order=_order(iso(now), outbox_id),
     )
 
 
 def compose(kind: str, sent_id: str, revision: int, tenant_id: str, now: datetime, data: Mapping[str, Any]) -> str:
-    """The JSON of a message as it is sent; `kind` is its type."""
-    said = {
+    """Return the JSON of a message to send; `kind` is its type."""
+    body = {
         "type": kind,
         "id": sent_id,
         "revision": revision,
@@ -168,22 +170,22 @@ def compose(kind: str, sent_id: str, revision: int, tenant_id: str, now: datetim
         "tenant": tenant_id,
         "data": data,
     }
-    return json.dumps(said, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
 
 
 def load(tenant_id: str, outbox_id: str) -> Message | None:
-    """A message (a consistent read); None if it was delivered or erased."""
-    answer = dynamodb().query(
+    """Return a message (a consistent read); None if it was delivered or erased."""
+    response = dynamodb().query(
         TableName=table(),
         KeyConditionExpression="pk = :pk",
         ExpressionAttributeValues={":pk": {"S": _partition(tenant_id, outbox_id)}},
         ConsistentRead=True,
     )
-    found: dict[str, Any] = {item["sk"]["S"]: item for item in answer["Items"]}
-    item = found.get(_sk(outbox_id))
+    items: dict[str, Any] = {item["sk"]["S"]: item for item in response["Items"]}
+    item = items.get(_sk(outbox_id))
     if item is None:
         return None
-    delivered = int(found[DELIVERED]["revision"]["N"]) if DELIVERED in found else 0
+    delivered = int(items[DELIVERED]["revision"]["N"]) if DELIVERED in items else 0
     return _message(item, delivered)
 
 
@@ -202,13 +204,13 @@ def _message(item: Mapping[str, Any], delivered: int) -> Message:
         attempt=int(item["attempt"]["N"]),
         due_at=_moment(item["due_at"]),
         superseded=delivered >= revision,
-        told=frozenset(item.get("told", {}).get("SS", ())),
+        recipients=frozenset(item.get("told", {}).get("SS", ())),
     )
 
 
 def claim(message: Message, now: datetime) -> Message | None:
-    """Take a message for one try; None if another worker has it, or it is gone."""
-    taken = _update(
+    """Claim a message for one try; None if another worker has it or it is gone."""
+    claimed = _update(
         message,
         "SET #state = :trying, attempt = :next, due_at = :lease",
         "#state <> :dead AND attempt = :seen",
@@ -221,26 +223,26 @@ def claim(message: Message, now: datetime) -> Message | None:
         },
         naming_state=True,
     )
-    return replace(message, state=TRYING, attempt=message.attempt + 1) if taken else None
+    return replace(message, state=TRYING, attempt=message.attempt + 1) if claimed else None
 
 
-def put_off(message: Message, due_at: datetime, fault: Fault) -> None:
-    """A claimed message's try failed: the next one is then."""
-    said = _said(fault)
+def schedule_retry(message: Message, due_at: datetime, fault: Fault) -> None:
+    """Record a failed try of a claimed message and schedule the next one."""
+    values = _fault_values(fault)
     _update(
         message,
-        "SET due_at = :due, " + ", ".join(f"{name} = :{name}" for name in said),
+        "SET due_at = :due, " + ", ".join(f"{name} = :{name}" for name in values),
         "attempt = :mine",
         {
             ":due": _epoch(due_at),
             ":mine": {"N": str(message.attempt)},
-            **{f":{name}": value for name, value in said.items()},
+            **{f":{name}": value for name, value in values.items()},
         },
     )
 
 
 def move_to_dead_letters(message: Message, now: datetime, fault: Fault) -> None:
-    """Give a message up. It is listed with the reason, and expires after 90 days."""
+    """Move a message to the dead letters. It is listed with the reason, and expires after 90 days."""
     shown = {
         "id": message.id,
         "type": TYPES[message.kind],
@@ -261,26 +263,26 @@ def move_to_dead_letters(message: Message, now: datetime, fault: Fault) -> None:
             ":body": {"S": json.dumps(shown, ensure_ascii=False)},
             ":key": {"S": key("T", message.tenant_id, DEAD_WORD)},
             ":order": {"S": _order(iso(now), message.id)},
-            ":expires": _epoch(now + DEAD_KEPT),
+            ":expires": _epoch(now + DEAD_LETTER_RETENTION),
         },
         naming_state=True,
     )
 
 
-def note_told(message: Message, employee_id: str) -> None:
-    """Remember that a message by e-mail reached somebody."""
+def add_recipient(message: Message, employee_id: str) -> None:
+    """Record that an employee received a message by e-mail."""
     _update(message, "ADD told :who", "attribute_exists(pk)", {":who": {"SS": [employee_id]}})
 
 
 def drop(message: Message) -> None:
-    """Delete a message that is of no use any more."""
+    """Delete an obsolete message."""
     dynamodb().delete_item(TableName=table(), Key=_key(message.tenant_id, message.id))
 
 
 def finish(message: Message, now: datetime) -> None:
-    """A message was delivered: it goes, and its revision stays known. Raises botocore's errors.
+    """Delete a delivered message and store its revision. Raises botocore's errors.
 
-    Nothing is written for what was erased meanwhile.
+    Writes nothing if the message was erased meanwhile.
     """
     place = _key(message.tenant_id, message.id)
     items: list[Any] = [
@@ -294,7 +296,7 @@ def finish(message: Message, now: datetime) -> None:
         except ClientError as error:
             codes = [reason.get("Code") for reason in error.response.get("CancellationReasons", [])]
             if "ConditionalCheckFailed" in codes:
-                # Gone already, or a newer revision was faster.
+                # Deleted already, or a newer revision was faster.
                 drop(message)
                 return
             if "TransactionConflict" not in codes or attempt == _CONTESTED_ATTEMPTS - 1:
@@ -310,7 +312,7 @@ def _delivered(message: Message, now: datetime) -> dict[str, Any]:
             "sk": {"S": DELIVERED},
             "kind": {"S": "delivered"},
             "revision": {"N": str(message.revision)},
-            "expires_at": _epoch(now + DELIVERED_KEPT),
+            "expires_at": _epoch(now + DELIVERY_RETENTION),
             "day_key": {"S": _day_key(message.tenant_id, at, message.id)},
             "day_order": {"S": _order(at, message.id)},
         },
@@ -320,27 +322,27 @@ def _delivered(message: Message, now: datetime) -> dict[str, Any]:
 
 
 def list_dead_letters(tenant_id: str, limit: int, before: str | None) -> tuple[list[dict[str, Any]], str | None]:
-    """Up to `limit` dead messages, the latest first, and before which to go on. Raises botocore's errors."""
+    """Return up to `limit` dead letters, latest first, and the key to continue before. Raises botocore's errors."""
     condition, values = "contact_key = :key", {":key": {"S": key("T", tenant_id, DEAD_WORD)}}
     if before is not None:
         condition += " AND contact_order < :before"
         values[":before"] = {"S": before}
-    found = dynamodb().query(
+    response = dynamodb().query(
         TableName=table(),
-        # The list of a tenant, in the index that holds the lists of its contacts.
+        # The tenant's list is in the index that also holds the lists of contacts.
         IndexName="contact",
         KeyConditionExpression=condition,
         ExpressionAttributeValues=cast("Any", values),
         ScanIndexForward=False,
         Limit=limit,
     )
-    items: list[Any] = found["Items"]
-    following = items[-1]["contact_order"]["S"] if "LastEvaluatedKey" in found and items else None
+    items: list[Any] = response["Items"]
+    following = items[-1]["contact_order"]["S"] if "LastEvaluatedKey" in response and items else None
     return [json.loads(item["body"]["S"]) for item in items], following
 
 
 def redrive(tenant_id: str, outbox_id: str, now: datetime) -> bool:
-    """Have a dead message tried again, from now on; false if there is none."""
+    """Redrive a dead letter from now on; False if it does not exist."""
     try:
         dynamodb().update_item(
             TableName=table(),
@@ -354,11 +356,11 @@ def redrive(tenant_id: str, outbox_id: str, now: datetime) -> bool:
                 ":dead": {"S": DEAD},
                 ":none": {"N": "0"},
                 ":now": _epoch(now),
-                ":expires": _epoch(now + KEPT),
+                ":expires": _epoch(now + RETENTION),
             },
         )
     except ClientError as error:
-        if not is_refused(error):
+        if not is_condition_failure(error):
             raise
         return False
     return True
@@ -378,13 +380,13 @@ def _update(
             **names,
         )
     except ClientError as error:
-        if not is_refused(error):
+        if not is_condition_failure(error):
             raise
         return False
     return True
 
 
-def _said(fault: Fault) -> dict[str, Any]:
+def _fault_values(fault: Fault) -> dict[str, Any]:
     status = {"last_status": {"N": str(fault.status)}} if fault.status is not None else {}
     return {"reason": {"S": fault.reason}, **status}
 

@@ -1,4 +1,4 @@
-"""The audit list: who changed which integration, rule, token or role, and when. Never a value, never a secret."""
+"""Audit list: who changed which integration, rule, token or role, and when. Contains neither values nor secrets."""
 
 import secrets
 from collections.abc import Sequence
@@ -14,11 +14,11 @@ from hangtag.store.db.models import Entry
 from hangtag.store.db.paging import Page
 
 WORD = "AUDIT"
-KEPT = timedelta(days=400)
+RETENTION = timedelta(days=400)
 
 
 class AuditItem(Entry):
-    """key("T", tenant) / key("AUDIT", at, id). `changed` is a list of field names; it expires after 400 days."""
+    """Item key("T", tenant) / key("AUDIT", at, id). `changed` is a list of field names; it expires after 400 days."""
 
     kind = UnicodeAttribute(default="audit")
     id = UnicodeAttribute()
@@ -32,7 +32,9 @@ class AuditItem(Entry):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One entry of the list. `at` is ISO 8601 in UTC, `who` as `Caller.name` says, `changed` the fields' names."""
+    """One entry of the list. `at` is ISO 8601 in UTC, `who` is `Caller.name`, `changed` holds the names of the
+    fields.
+    """
 
     id: str
     at: str
@@ -42,14 +44,14 @@ class Change:
     changed: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """As the API shows it."""
+        """Return the entry as the API shows it."""
         return {**asdict(self), "changed": list(self.changed)}
 
 
 def entry(tenant_id: str, who: str, action: str, target: str, changed: Sequence[str] = ()) -> AuditItem:
-    """An entry to be saved in the transaction that makes the change: `write.save(audit.entry(…))`.
+    """Build an entry to be saved in the transaction of the change: `write.save(audit.entry(…))`.
 
-    `action` is such as "integration.rotated", `target` the id of what was changed, or its name if it has none.
+    `action` is a name such as "integration.rotated", `target` the id of the changed object, or its name without an id.
     """
     at, entry_id = now(), secrets.token_hex(8)
     return AuditItem(
@@ -61,20 +63,20 @@ def entry(tenant_id: str, who: str, action: str, target: str, changed: Sequence[
         action=action,
         target=target,
         changed=list(changed),
-        expires_at=int((at + KEPT).timestamp()),
+        expires_at=int((at + RETENTION).timestamp()),
     )
 
 
-def note(tenant_id: str, who: str, action: str, target: str, changed: Sequence[str] = ()) -> None:
-    """Write an entry at once, for changes that are no transaction; the arguments are those of `entry`."""
+def record(tenant_id: str, who: str, action: str, target: str, changed: Sequence[str] = ()) -> None:
+    """Write an entry at once, for changes outside a transaction; takes the arguments of `entry`."""
     entry(tenant_id, who, action, target, changed).save()
 
 
 def list_changes(tenant_id: str, limit: int, before: str | None) -> Page[Change]:
-    """The tenant's entries, the newest first. `before` is a page's `next`."""
+    """Return the tenant's entries, newest first. `before` is a page's `next`."""
     pk = key("T", tenant_id)
     start = {"pk": {"S": pk}, "sk": {"S": key(WORD, *before.split("/", 1))}} if before is not None else None
-    kept = AuditItem.query(
+    items = AuditItem.query(
         pk,
         AuditItem.sk.startswith(key(WORD, "")),
         limit=limit + 1,
@@ -82,11 +84,11 @@ def list_changes(tenant_id: str, limit: int, before: str | None) -> Page[Change]
         scan_index_forward=False,
         consistent_read=True,
     )
-    # What has expired may still be there for a day or two; it lies at the end.
-    oldest = iso(now() - KEPT)
-    found = [_change(item) for item in kept if item.at >= oldest]
-    shown = tuple(found[:limit])
-    return Page(shown, f"{shown[-1].at}/{shown[-1].id}" if len(found) > limit else None)
+    # Expired entries stay in the table for a day or two, at the end of the list.
+    oldest = iso(now() - RETENTION)
+    changes = [_change(item) for item in items if item.at >= oldest]
+    page = tuple(changes[:limit])
+    return Page(page, f"{page[-1].at}/{page[-1].id}" if len(changes) > limit else None)
 
 
 def _change(item: AuditItem) -> Change:

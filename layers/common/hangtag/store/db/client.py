@@ -1,4 +1,4 @@
-"""The low-level clients, made from botocore alone: boto3 would double the webhook's start."""
+"""Low-level clients, created with botocore alone: boto3 would double the webhook's start."""
 
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
@@ -22,28 +22,28 @@ def _session() -> botocore.session.Session:
 def make(
     service: str, *, connect: float = 1.0, read: float = 3.0, attempts: int = 3, endpoint: str | None = None
 ) -> Any:
-    """A client of a service, kept for the life of the process. `endpoint` is of those that have one for each API.
+    """Return a service's client, cached for the life of the process. `endpoint` is for services with one URL per API.
 
-    Its time limits (seconds) are short: all callers are retried by the platform, or fail open.
+    The time limits (seconds) are short, because all callers are retried by the platform or fail open.
     """
     config = Config(
         connect_timeout=connect,
         read_timeout=read,
         retries={"mode": "standard", "total_max_attempts": attempts},
         tcp_keepalive=True,
-        # Links are signed as all else is; of itself botocore signs them in the old way, which newer regions refuse.
+        # By default botocore signs S3 links with the old version, which newer regions reject.
         signature_version="s3v4" if service == "s3" else None,
     )
     return _session().create_client(service, config=config, endpoint_url=endpoint)
 
 
 def dynamodb() -> "DynamoDBClient":
-    """The table's client."""
+    """Return the table's client."""
     return cast("DynamoDBClient", make("dynamodb"))
 
 
-def is_refused(error: ClientError) -> bool:
-    """Whether a condition of a write failed; of a transaction, also whether another one held one of its items."""
+def is_condition_failure(error: ClientError) -> bool:
+    """Return True if a write's condition failed, or if a transaction conflicted with another one."""
     code = error.response["Error"]["Code"]
     if code == "TransactionCanceledException":
         reasons: Any = error.response.get("CancellationReasons", [])

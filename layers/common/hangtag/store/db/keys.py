@@ -1,6 +1,6 @@
-"""Keys of the one table. Every key is built here, so that no two different inputs ever give one key.
+"""Keys of the one table, all built here. Different inputs never give equal keys.
 
-Imports nothing but the standard library: it lies on the webhook's path.
+Imports only the standard library: it is on the webhook's path.
 """
 
 import hashlib
@@ -31,26 +31,26 @@ def _escape(part: str) -> str:
 
 
 def digest(*parts: str) -> str:
-    """32 hexadecimal characters (128 bits of SHA-256) that stand for the parts, whatever they hold."""
+    """Return 32 hexadecimal characters (128 bits of SHA-256) that identify any sequence of parts."""
     encoded = key(*parts).encode()
     return hashlib.sha256(encoded).hexdigest()[:32]
 
 
 def call_pk(tenant_id: str, integration_id: str, call_id: str) -> str:
-    """Partition of all generations of a call. Holds a digest of the PBX's id: such ids may embed numbers."""
+    """Return the partition of all generations of a call, with a digest of the PBX's id: such ids can embed numbers."""
     return key("T", tenant_id, "CALL", integration_id, digest(call_id))
 
 
 def call_sk(generation: int) -> str:
-    """Sort key of one generation of a call; the tracker's stream filter looks for its prefix."""
+    """Return the sort key of one generation of a call; the tracker's stream filter matches its prefix."""
     return key("CALL", f"{generation:04d}")
 
 
 def live_shard(number: int) -> str:
-    """One partition of the index of live calls, of LIVE_SHARDS; all tenants' calls are spread over them."""
+    """Return one of the LIVE_SHARDS partitions of the index of live calls; all tenants' calls are spread over them."""
     return f"LIVE#{number}"
 
 
 def shard(of: str, count: int) -> int:
-    """A stable shard number in [0, count) for a key, to spread an index's load."""
+    """Return a stable shard number in [0, count) for a key, to spread an index's load."""
     return int(hashlib.sha256(of.encode()).hexdigest()[:8], 16) % count

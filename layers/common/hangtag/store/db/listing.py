@@ -1,4 +1,4 @@
-"""Lists, the newest first: by day and by contact from the indexes, and those that lie in one partition."""
+"""Lists, newest first: by day and by contact from the indexes, and lists within one partition."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -11,7 +11,7 @@ from hangtag.store.db.client import dynamodb, table
 from hangtag.store.db.keys import DAY_SHARDS, key
 from hangtag.store.db.paging import within
 
-# What one request may cost; a list that ends early for it goes on with its cursor.
+# Limits on the cost of one request; a list that ends early continues from its cursor.
 MAX_DAYS = 92
 MAX_SCANNED = 2000
 _PAGE = 100
@@ -21,7 +21,7 @@ Body = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a list goes on: on this day, before this entry (from the day's end if None)."""
+    """Position to continue a list from: on this day, before this entry (from the day's end if None)."""
 
     day: date
     before: str | None
@@ -43,25 +43,25 @@ def by_day(
     limit: int,
     accept: Callable[[Body], bool],
 ) -> tuple[list[Body], Place | None]:
-    """Up to `limit` bodies of a kind that are accepted, and where to go on. `word`: CALLS, TAGS or CONTACTS.
+    """Return up to `limit` accepted bodies of a kind, and the position to continue. `word`: CALLS, TAGS or CONTACTS.
 
-    A page may be short, or empty, and still have a next one. Raises botocore's errors.
+    A page can be short or empty and still have a next one. Raises botocore's errors.
     """
     day, before = (start.day, start.before) if start else (span.newest, None)
     day = min(day, span.newest)
-    shown: list[Body] = []
+    bodies: list[Body] = []
     scanned = 0
     for _ in range(MAX_DAYS):
         if day < span.oldest:
-            return shown, None
+            return bodies, None
         for order, _, body in _day(tenant_id, word, day, before, limit):
             scanned += 1
             if accept(body):
-                shown.append(body)
-            if len(shown) == limit or scanned == MAX_SCANNED:
-                return shown, Place(day, order)
+                bodies.append(body)
+            if len(bodies) == limit or scanned == MAX_SCANNED:
+                return bodies, Place(day, order)
         day, before = day - timedelta(days=1), None
-    return shown, Place(day, None) if day >= span.oldest else None
+    return bodies, Place(day, None) if day >= span.oldest else None
 
 
 def _day(tenant_id: str, word: str, day: date, before: str | None, limit: int) -> Iterator[tuple[str, str, Body]]:
@@ -84,30 +84,30 @@ def by_contact(
     limit: int,
     accept: Callable[[str, Body], bool],
 ) -> tuple[list[tuple[str, Body]], str | None]:
-    """Up to `limit` entries of what stands on a contact, and before which one to go on.
+    """Return up to `limit` entries of a contact, and the order key to continue before.
 
-    Each has its kind, `tag` or `comment`.
+    Each entry has its kind, `tag` or `comment`.
     """
-    shown: list[tuple[str, Body]] = []
+    page: list[tuple[str, Body]] = []
     of_contact = key("T", tenant_id, "CONTACT", contact_id)
     entries = _entries("contact", of_contact, before, min(limit, _PAGE))
     for scanned, (order, kind, body) in enumerate(entries, start=1):
         if accept(kind, body):
-            shown.append((kind, body))
-        if len(shown) == limit or scanned == MAX_SCANNED:
-            return shown, order
-    return shown, None
+            page.append((kind, body))
+        if len(page) == limit or scanned == MAX_SCANNED:
+            return page, order
+    return page, None
 
 
 def of_partition(pk: str, word: str, limit: int, before: str | None) -> tuple[list[Body], str | None]:
-    """Up to `limit` bodies of a kind in one partition, and before which key to go on, by a consistent read.
+    """Return up to `limit` bodies of a kind in one partition, and the key to continue before, by a consistent read.
 
-    `word` begins their sort keys, their time follows. Raises BadInputError for a key that is not of this list.
+    `word` is the first part of their sort keys, their time follows. Raises BadInputError for a key outside this list.
     """
     start: Any = {}
     if before is not None:
         start = {"ExclusiveStartKey": {"pk": {"S": pk}, "sk": {"S": within(key(word, ""), before)}}}
-    answer = dynamodb().query(
+    response = dynamodb().query(
         TableName=table(),
         KeyConditionExpression="pk = :pk AND begins_with(sk, :word)",
         ExpressionAttributeValues={":pk": {"S": pk}, ":word": {"S": key(word, "")}},
@@ -116,12 +116,12 @@ def of_partition(pk: str, word: str, limit: int, before: str | None) -> tuple[li
         Limit=limit,
         **start,
     )
-    following = answer.get("LastEvaluatedKey", {}).get("sk", {}).get("S")
-    return [json.loads(item["body"]["S"]) for item in answer["Items"]], following
+    following = response.get("LastEvaluatedKey", {}).get("sk", {}).get("S")
+    return [json.loads(item["body"]["S"]) for item in response["Items"]], following
 
 
 def _entries(index: str, of: str, before: str | None, page: int) -> Iterator[tuple[str, str, Body]]:
-    """Order, kind and body of one key's entries in an index, the newest first; pages are read as they are needed."""
+    """Yield order, kind and body of one key's entries in an index, newest first, reading pages on demand."""
     condition = f"{index}_key = :key"
     values: Any = {":key": {"S": of}}
     if before is not None:
@@ -129,7 +129,7 @@ def _entries(index: str, of: str, before: str | None, page: int) -> Iterator[tup
         values[":before"] = {"S": before}
     arguments: dict[str, Any] = {}
     while True:
-        answer = dynamodb().query(
+        response = dynamodb().query(
             TableName=table(),
             IndexName=index,
             KeyConditionExpression=condition,
@@ -138,8 +138,8 @@ def _entries(index: str, of: str, before: str | None, page: int) -> Iterator[tup
             Limit=page,
             **arguments,
         )
-        for item in answer["Items"]:
+        for item in response["Items"]:
             yield item[f"{index}_order"]["S"], item["kind"]["S"], json.loads(item["body"]["S"])
-        if "LastEvaluatedKey" not in answer:
+        if "LastEvaluatedKey" not in response:
             return
-        arguments = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+        arguments = {"ExclusiveStartKey": response["LastEvaluatedKey"]}

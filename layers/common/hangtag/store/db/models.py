@@ -1,6 +1,6 @@
-"""The items of the office, as PynamoDB models of the one table. Calls, tags and deliveries have modules of their own.
+"""PynamoDB models of the office's items in the one table. Calls, tags and the request log have modules of their own.
 
-Each model says which key it has; keys are built by `hangtag.store.db.keys` only.
+Each model documents its key; keys are built by `hangtag.store.db.keys` only.
 """
 
 from pynamodb.attributes import (
@@ -26,7 +26,7 @@ class _BoundTable(type):
 
 
 class Entry(Model):
-    """Any item. Region and endpoint come from botocore's configuration."""
+    """Base of all items. Region and endpoint come from botocore's configuration."""
 
     class Meta(metaclass=_BoundTable):
         connect_timeout_seconds = 1
@@ -39,19 +39,19 @@ class Entry(Model):
 
     @classmethod
     def _get_connection(cls) -> TableConnection:
-        # One client for all models: each would make its own, which takes longer than the request.
+        # One client for all models: a client per model would take longer to create than the request.
         if cls is Entry:
             return super()._get_connection()
         return Entry._get_connection()
 
     @classmethod
     def connection(cls) -> Connection:
-        """The connection that all models share, for transactions."""
+        """Return the connection that all models share, for transactions."""
         return cls._get_connection().connection
 
 
 class TenantItem(Entry):
-    """key("T", id) / "TENANT". `erasing` is set once its erasure began: the day down to which it came."""
+    """Item key("T", id) / "TENANT". `erasing` is set while it is erased: the day down to which the erasure has come."""
 
     kind = UnicodeAttribute(default="tenant")
     id = UnicodeAttribute()
@@ -63,11 +63,12 @@ class TenantItem(Entry):
 
 
 class IntegrationItem(Entry):
-    """key("T", tenant) / key("INTEGRATION", id). `sealed` holds the credentials, encrypted.
+    """Item key("T", tenant) / key("INTEGRATION", id). `sealed` holds the credentials, encrypted.
 
-    `hook_hashes` are the hashes of its webhook tokens, the newest last. `old_until` (epoch seconds) says when the one
-    before stops, and what a rotation replaced with it; `watched_until` until when deliveries are kept. `sealed_made`
-    holds, encrypted, the keys that Hangtag made and, where the PBX must be told it with each call, the webhook's token.
+    `hook_hashes` are the hashes of its webhook tokens, the newest last. `old_until` (epoch seconds) is the end of the
+    previous token and of all that a rotation replaced with it; `watched_until` is the end of request logging.
+    `sealed_made` holds, encrypted, the keys that Hangtag generated and, for a PBX that needs the webhook's address with
+    each call, the webhook's token.
     """
 
     kind = UnicodeAttribute(default="integration")
@@ -84,7 +85,7 @@ class IntegrationItem(Entry):
 
 
 class EmployeeItem(Entry):
-    """key("T", tenant) / key("EMPLOYEE", id).
+    """Item key("T", tenant) / key("EMPLOYEE", id).
 
     `phones`: [{raw, e164, extension, type}], `extensions`: [{integration_id, extension}], `working_hours`: see
     `hangtag.hours`.
@@ -104,7 +105,7 @@ class EmployeeItem(Entry):
 
 
 class LineItem(Entry):
-    """key("T", tenant) / key("LINE", number)."""
+    """Item key("T", tenant) / key("LINE", number)."""
 
     kind = UnicodeAttribute(default="line")
     number = UnicodeAttribute()
@@ -113,7 +114,7 @@ class LineItem(Entry):
 
 
 class EmployeeClaim(Entry):
-    """An extension's or a number's one employee.
+    """Claim of an extension or a number by its one employee.
 
     key("T", tenant, "EXT", integration, extension) / "EXT", or key("T", tenant, "PHONE", e164) / "EMPLOYEE".
     """
@@ -125,9 +126,10 @@ class EmployeeClaim(Entry):
 
 
 class ContactClaim(Entry):
-    """A number's one contact: key("T", tenant, "PHONE", e164) / "CONTACT". Holds what a ringing phone needs.
+    """Claim of a number by its one contact: key("T", tenant, "PHONE", e164) / "CONTACT". Has the data for a ringing
+    phone.
 
-    `since` is when that contact was made; `waiting` are the younger ones that have the number too: [[since, id]].
+    `since` is when the contact was created; `waiting` are the younger contacts that have the number too: [[since, id]].
     """
 
     kind = UnicodeAttribute(default="claim")
@@ -141,7 +143,7 @@ class ContactClaim(Entry):
 
 
 class ExternalClaim(Entry):
-    """The one contact that another system calls so: key("T", tenant, "EXTERNAL", id) / "EXTERNAL"."""
+    """Claim of another system's id by its one contact: key("T", tenant, "EXTERNAL", id) / "EXTERNAL"."""
 
     kind = UnicodeAttribute(default="claim")
     contact_id = UnicodeAttribute()
@@ -150,9 +152,9 @@ class ExternalClaim(Entry):
 
 
 class ContactItem(Entry):
-    """key("T", tenant, "CONTACT", id) / "CONTACT". `body` is its JSON, for the list in the index `day`.
+    """Item key("T", tenant, "CONTACT", id) / "CONTACT". `body` is its JSON, for the list in the index `day`.
 
-    `origin` is the digest of the call that made it.
+    `origin` is the digest of the call that created it.
     """
 
     kind = UnicodeAttribute(default="contact")
@@ -169,13 +171,13 @@ class ContactItem(Entry):
     version = VersionAttribute()
 
 
-class HookItem(Entry):
-    """key("TOKEN", hash) / "HOOK": a webhook token. `secrets` maps names to SHA-256, times are epoch seconds.
+class EndpointItem(Entry):
+    """Webhook token: key("TOKEN", hash) / "HOOK". `secrets` maps names to SHA-256, times are epoch seconds.
 
-    `old_secrets` are those that a rotation replaced, good until `old_secrets_until`. `sealed` holds, encrypted, the
-    credentials and keys that deliveries are verified with, `old_sealed` those before, good until `old_sealed_until`.
-    `settings` are the integration's, for what reads its deliveries. Accepted deliveries are kept until
-    `watched_until`, and until `set_up_until` or until `set_up_kept` of them are.
+    `old_secrets` are the ones that a rotation replaced, valid until `old_secrets_until`. `sealed` holds, encrypted, the
+    credentials and keys that verify webhook requests, `old_sealed` the previous ones, valid until `old_sealed_until`.
+    `settings` are the integration's, for parsing. Accepted webhook requests are logged until `watched_until`, and until
+    `set_up_until` or a count of `set_up_kept`.
     """
 
     kind = UnicodeAttribute(default="hook")
@@ -197,7 +199,7 @@ class HookItem(Entry):
 
 
 class ApiTokenItem(Entry):
-    """key("TOKEN", hash) / "API". `employee_id` is absent for the owner's token, whose role is its own."""
+    """Item key("TOKEN", hash) / "API". `employee_id` is absent for the owner's token, which has a role of its own."""
 
     kind = UnicodeAttribute(default="api_token")
     tenant_id = UnicodeAttribute()
@@ -208,7 +210,9 @@ class ApiTokenItem(Entry):
 
 
 class TokenPointer(Entry):
-    """key("T", tenant) / key("TOKEN", hash): finds a tenant's tokens, which are kept under their hashes alone."""
+    """Item key("T", tenant) / key("TOKEN", hash): lists a tenant's tokens, which are stored under their hashes
+    alone.
+    """
 
     kind = UnicodeAttribute(default="token")
     employee_id = UnicodeAttribute(null=True)

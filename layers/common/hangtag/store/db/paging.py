@@ -15,29 +15,29 @@ E = TypeVar("E", bound=Entry)
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """A part of a list. `next` says where the following page begins; None at the end."""
+    """Part of a list. `next` is the position of the following page; None at the end."""
 
     items: tuple[T, ...]
     next: str | None
 
     def map(self, change: Callable[[T], U]) -> "Page[U]":
-        """The same page of other things."""
+        """Return the page with each item changed."""
         return Page(tuple(change(item) for item in self.items), self.next)
 
 
 def within(prefix: str, place: str) -> str:
-    """A place of a list, from a cursor that anybody could have made. Raises BadInputError if it lies outside."""
+    """Check a position from a client's cursor against its list. Raises BadInputError if it is outside."""
     if not place.startswith(prefix):
-        field = FieldError("cursor", "it is not a cursor of this list")
-        raise BadInputError("the cursor is not one of this list", (field,))
+        field = FieldError("cursor", "Not a cursor of this list.")
+        raise BadInputError("The cursor does not belong to this list.", (field,))
     return place
 
 
 def children(model: type[E], tenant_id: str, word: str, limit: int, after: str | None) -> Page[E]:
-    """The items of a kind in the tenant's own partition, by id. `after` is a page's `next`."""
+    """Return the items of a kind in the tenant's own partition, by id. `after` is a page's `next`."""
     pk = key("T", tenant_id)
     start = {"pk": {"S": pk}, "sk": {"S": key(word, after)}} if after is not None else None
-    found = list(
+    items = list(
         model.query(
             pk,
             model.sk.startswith(key(word, "")),
@@ -46,7 +46,7 @@ def children(model: type[E], tenant_id: str, word: str, limit: int, after: str |
             consistent_read=True,
         )
     )
-    if len(found) <= limit:
-        return Page(tuple(found), None)
-    last = found[limit - 1].sk.removeprefix(key(word, ""))
-    return Page(tuple(found[:limit]), last)
+    if len(items) <= limit:
+        return Page(tuple(items), None)
+    last = items[limit - 1].sk.removeprefix(key(word, ""))
+    return Page(tuple(items[:limit]), last)

@@ -1,4 +1,4 @@
-"""Transactions on the table, with their refusals told apart."""
+"""Transactions on the table, with separate errors for failed conditions and conflicts."""
 
 import random
 import time
@@ -19,7 +19,7 @@ _FIRST_PAUSE_SECONDS = 0.02
 
 
 class TransactionRejectedError(Exception):
-    """A condition failed, so nothing was written. `items` are those that stood in the way, in DynamoDB's form."""
+    """A failed condition: nothing was written. `items` are the items that failed it, in DynamoDB's form."""
 
     def __init__(self, items: tuple[Mapping[str, Any], ...]) -> None:
         super().__init__("a condition failed")
@@ -27,14 +27,14 @@ class TransactionRejectedError(Exception):
 
 
 class ContestedError(Exception):
-    """Another transaction held one of the items, or changed it since it was read; trying again may succeed."""
+    """A conflict: another transaction held one of the items, or changed it since it was read; retrying can succeed."""
 
 
 @contextmanager
 def transaction() -> Iterator[TransactWrite]:
-    """All of what is added, or nothing, is written when the block ends.
+    """Write all additions, or none of them, when the block ends.
 
-    Raises RefusedError (ask for ALL_OLD to learn the items), ContestedError, and what PynamoDB raises.
+    Raises TransactionRejectedError (request ALL_OLD for its items), ContestedError, and PynamoDB's other errors.
     """
     try:
         with TransactWrite(connection=Entry.connection()) as open_transaction:
@@ -50,8 +50,8 @@ def transaction() -> Iterator[TransactWrite]:
         raise
 
 
-def persistently(work: Callable[[], T]) -> T:
-    """Run `work` again while it is contested, with growing, scattered pauses.
+def retry_contested(work: Callable[[], T]) -> T:
+    """Retry `work` while it is contested, with growing, random pauses.
 
     Raises ConflictError if it still is after about two seconds.
     """
@@ -59,6 +59,6 @@ def persistently(work: Callable[[], T]) -> T:
         try:
             return work()
         except ContestedError:
-            # Scattered, so that many who met once do not meet again.
+            # Random, so that writers that collided do not collide again.
             time.sleep(random.uniform(0, _FIRST_PAUSE_SECONDS * 2**attempt))  # noqa: S311
-    raise ConflictError("it was being changed by others at the same time; try again")
+    raise ConflictError("Another request changed it at the same time. Try again.")

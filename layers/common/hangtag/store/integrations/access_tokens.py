@@ -1,4 +1,4 @@
-"""Access tokens that PBXs gave, encrypted: an item key("T", tenant) / key("PBX_TOKEN", integration, name)."""
+"""PBXs' access tokens, encrypted: an item key("T", tenant) / key("PBX_TOKEN", integration, name)."""
 
 import math
 from dataclasses import dataclass
@@ -13,22 +13,22 @@ __all__ = ["TablePbxTokens"]
 
 @dataclass(frozen=True, slots=True)
 class TablePbxTokens:
-    """The tokens of one integration. Implements `hangtag.outbound.TokenStore`; raises botocore's errors."""
+    """The access tokens of one integration. Implements `hangtag.outbound.TokenStore`; raises botocore's errors."""
 
     tenant_id: str
     integration_id: str
 
     def read(self, name: str) -> tuple[str, float] | None:
-        """The token and when it ends (epoch seconds); None if there is none."""
-        found = dynamodb().get_item(TableName=table(), Key=self._key(name), ConsistentRead=True)
-        item: Any = found.get("Item")
+        """Return the token and its end (epoch seconds), or None."""
+        response = dynamodb().get_item(TableName=table(), Key=self._key(name), ConsistentRead=True)
+        item: Any = response.get("Item")
         if item is None:
             return None
-        opened = secrets.decrypt(self.tenant_id, self.integration_id, item["sealed"]["S"])
-        return opened["token"], float(item["ends_at"]["N"])
+        credentials = secrets.decrypt(self.tenant_id, self.integration_id, item["sealed"]["S"])
+        return credentials["token"], float(item["ends_at"]["N"])
 
     def write(self, name: str, token: str, ends_at: float) -> None:
-        """Keep a token; one that is there is replaced."""
+        """Store a token, replacing an existing one."""
         sealed = secrets.encrypt(self.tenant_id, self.integration_id, {"token": token})
         dynamodb().put_item(
             TableName=table(),
@@ -42,7 +42,7 @@ class TablePbxTokens:
         )
 
     def delete(self, name: str) -> None:
-        """Forget a token."""
+        """Delete a token."""
         dynamodb().delete_item(TableName=table(), Key=self._key(name))
 
     def _key(self, name: str) -> Any:

@@ -1,4 +1,4 @@
-"""What the webhook reads: whose token it is. On its path: a client that the caller brings."""
+"""Webhook endpoints as the webhook reads them, by token. On its path: botocore only."""
 
 import json
 import time
@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from hangtag.providers.base import VerificationKeys
 from hangtag.store.db.cache import TtlCache
-from hangtag.store.db.client import dynamodb, is_refused, table
+from hangtag.store.db.client import dynamodb, is_condition_failure, table
 from hangtag.store.db.keys import key
 
 if TYPE_CHECKING:
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
 REMEMBERED = 10_000
 REMEMBERED_SECONDS = 60.0
-# Of a new webhook address, so many accepted deliveries are kept.
+# Number of accepted webhook requests that are logged for a new endpoint.
 SET_UP_DELIVERIES = 20
 
-# Why a delivery is kept.
+# Reason for logging a webhook request.
 LogReason = Literal["set_up", "watched", "error", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookEndpoint:
-    """What a webhook token stands for.
+    """Integration and verification data behind a webhook token.
 
-    `secrets` maps the names of the integration's secrets to the SHA-256 of those that are good; `sealed` are encrypted
-    credentials that are good, the newest first. Times are epoch seconds: until when accepted deliveries are kept,
+    `secrets` maps the names of the integration's secrets to the SHA-256 of the valid ones; `sealed` are the valid
+    encrypted credentials, newest first. Times are epoch seconds: accepted webhook requests are logged until then,
     because the token is new or an admin watches.
     """
 
@@ -45,36 +45,36 @@ class WebhookEndpoint:
     set_up_until: float = 0.0
     watched_until: float = 0.0
 
-    def trust(self) -> VerificationKeys:
-        """What this hook's deliveries are verified with. Raises botocore's errors."""
+    def verification_keys(self) -> VerificationKeys:
+        """Return the keys that verify this endpoint's webhook requests. Raises botocore's errors."""
         if not self.sealed:
             return VerificationKeys(hashes=self.secrets)
         from hangtag.secrets import opened
 
-        opens = [opened(self.tenant_id, self.integration_id, one) for one in self.sealed]
-        names = dict.fromkeys(name for one in opens for name in one)
-        credentials = {name: tuple(dict.fromkeys(one[name] for one in opens if name in one)) for name in names}
+        decrypted = [opened(self.tenant_id, self.integration_id, one) for one in self.sealed]
+        names = dict.fromkeys(name for one in decrypted for name in one)
+        credentials = {name: tuple(dict.fromkeys(one[name] for one in decrypted if name in one)) for name in names}
         return VerificationKeys(hashes=self.secrets, credentials=credentials)
 
-    def keeps(self, at: float) -> LogReason | None:
-        """Why a delivery of this time, in which nothing is wrong, is to be kept; None if it is not."""
+    def log_reason(self, at: float) -> LogReason | None:
+        """Return the reason to log an accepted webhook request of this time, or None."""
         if at < self.watched_until:
             return "watched"
         return "set_up" if at < self.set_up_until else None
 
 
-_hooks: TtlCache[str, WebhookEndpoint | None] = TtlCache(REMEMBERED, REMEMBERED_SECONDS)
+_endpoints: TtlCache[str, WebhookEndpoint | None] = TtlCache(REMEMBERED, REMEMBERED_SECONDS)
 
 
 def find_endpoint(token_hash: str) -> WebhookEndpoint | None:
-    """The hook of a token's hash; None if there is none or it expired. Raises botocore's errors.
+    """Return the endpoint of a token's hash; None if it is unknown or expired. Raises botocore's errors.
 
-    Remembered for a minute, an absence as well: a revoked token lives so long, at most.
+    Cached for a minute, absences too, so a revoked token is valid for up to a minute.
     """
-    return _hooks.get_or(token_hash, lambda: _read_hook(token_hash))
+    return _endpoints.get_or(token_hash, lambda: _read_endpoint(token_hash))
 
 
-def _read_hook(token_hash: str) -> WebhookEndpoint | None:
+def _read_endpoint(token_hash: str) -> WebhookEndpoint | None:
     item = _get(key("TOKEN", token_hash), "HOOK")
     at = time.time()
     if item is None or _number(item, "expires_at", at + 1) <= at:
@@ -105,9 +105,9 @@ def _sealed(item: Any, at: float) -> Iterator[str]:
 
 
 def count_set_up(token_hash: str) -> bool:
-    """Count one more delivery of a new webhook address; false if there were enough. Raises botocore's errors.
+    """Count one more webhook request to a new endpoint; False if there were enough. Raises botocore's errors.
 
-    This process then reads the hook again, once, and asks no more.
+    After the last one, this process reads the endpoint again, once, and stops counting.
     """
     try:
         dynamodb().update_item(
@@ -120,19 +120,19 @@ def count_set_up(token_hash: str) -> bool:
             ExpressionAttributeValues={":one": {"N": "1"}, ":enough": {"N": str(SET_UP_DELIVERIES)}},
         )
     except ClientError as error:
-        if not is_refused(error):
+        if not is_condition_failure(error):
             raise
-        _hooks.forget(token_hash)
+        _endpoints.discard(token_hash)
         return False
     return True
 
 
 def _number(item: Any, name: str, otherwise: float = 0.0) -> float:
-    """A number of an item, which may be absent, or null."""
+    """Return a number of an item, which can be absent or null."""
     return float(item.get(name, {}).get("N", otherwise))
 
 
 def _get(pk: str, sk: str) -> Any:
-    # Consistent: an absence is remembered too, and must not be that of an item written a moment ago.
-    found = dynamodb().get_item(TableName=table(), Key={"pk": {"S": pk}, "sk": {"S": sk}}, ConsistentRead=True)
-    return found.get("Item")
+    # Consistent, because absences are cached and an item can be a moment old.
+    response = dynamodb().get_item(TableName=table(), Key={"pk": {"S": pk}, "sk": {"S": sk}}, ConsistentRead=True)
+    return response.get("Item")

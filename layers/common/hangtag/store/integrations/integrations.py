@@ -1,4 +1,4 @@
-"""Integrations: a tenant's connections to PBXs, each with its webhook tokens: one, or two while it is rotated."""
+"""Integrations: a tenant's connections to PBXs, each with one webhook token, or two during a rotation."""
 
 import secrets as random_source
 from collections.abc import Callable, Mapping
@@ -14,25 +14,25 @@ from hangtag.errors import ConflictError, NotFoundError
 from hangtag.store.db import audit
 from hangtag.store.db.clock import iso, now
 from hangtag.store.db.keys import key
-from hangtag.store.db.models import HookItem, IntegrationItem
+from hangtag.store.db.models import EndpointItem, IntegrationItem
 from hangtag.store.db.paging import Page, children
-from hangtag.store.db.transact import ContestedError, TransactionRejectedError, persistently, transaction
+from hangtag.store.db.transact import ContestedError, TransactionRejectedError, retry_contested, transaction
 from hangtag.store.integrations import endpoint_items, reconciliation, request_log
-from hangtag.store.integrations.endpoint_items import HOOK_TOKEN, Made, Needs, hooks_of
+from hangtag.store.integrations.endpoint_items import HOOK_TOKEN, Needs, NewSecrets, load_endpoints
 from hangtag.store.office.employees import by_extension
 from hangtag.store.office.tenants import load_tenant
 
 SK = "INTEGRATION"
-# How many of those who stand in the way are named.
+# Number of employees named in a conflict.
 NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Integration:
-    """Without credentials and secrets, which never leave the store this way. Times are ISO 8601 in UTC.
+    """An integration, without the credentials and secrets. Times are ISO 8601 in UTC.
 
-    `previous_url_until`: when the webhook address before this one stops. `watched_until`: until when all deliveries
-    are kept. Each is None when that is over.
+    `previous_url_until`: end of the previous webhook address. `watched_until`: end of logging all webhook requests.
+    Each is None once it is over.
     """
 
     id: str
@@ -44,36 +44,36 @@ class Integration:
     watched_until: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """As the API shows it."""
+        """Return the integration as the API shows it."""
         return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
 class NewIntegration:
-    """An integration just made, with what is shown this once."""
+    """An integration just created, with the values that are shown once."""
 
     integration: Integration
-    made: Made
+    secrets: NewSecrets
 
 
 @dataclass(frozen=True, slots=True)
-class Rotated:
-    """A new webhook token, and new secrets if they were asked for; `old_until` is None for at once."""
+class Rotation:
+    """A new webhook token, and new secrets if requested; `old_until` is None if the old ones ended at once."""
 
     integration: Integration
-    made: Made
+    secrets: NewSecrets
     old_until: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """What an integration keeps encrypted: what the admin typed, and what was made for the PBX, by name.
+    """Decrypted data of an integration: the admin's credentials, and the keys generated for the PBX, by name.
 
-    `hook_token` is "" unless the PBX must be told the webhook's address with each call.
+    `hook_token` is "" unless the PBX needs the webhook's address with each call.
     """
 
     credentials: Mapping[str, str] = field(repr=False)
-    made: Mapping[str, str] = field(repr=False)
+    generated: Mapping[str, str] = field(repr=False)
     hook_token: str = field(repr=False)
 
 
@@ -87,14 +87,14 @@ def create_integration(
     token_keys: str,
     who: str,
 ) -> NewIntegration:
-    """A new integration with its webhook token and what else the provider needs made.
+    """Create an integration with its webhook token and the provider's secrets and keys.
 
     `who` is written into the audit list. Raises NotFoundError (the tenant), BadInputError (too long credentials), and
     botocore's errors.
     """
     tenant = load_tenant(tenant_id)
     integration = Integration(random_source.token_hex(8), provider, name, settings, iso(now()))
-    made = endpoint_items.make(needs, token_keys)
+    new_secrets = endpoint_items.generate(needs, token_keys)
     item = IntegrationItem(
         key("T", tenant_id),
         key(SK, integration.id),
@@ -103,46 +103,46 @@ def create_integration(
         name=name,
         settings=settings,
         sealed=secrets.encrypt(tenant_id, integration.id, credentials),
-        sealed_made=endpoint_items.seal_made(tenant_id, integration.id, needs, made, made.keys),
-        hook_hashes=[token_hash(made.token)],
+        sealed_made=endpoint_items.seal_stored_keys(tenant_id, integration.id, needs, new_secrets, new_secrets.keys),
+        hook_hashes=[token_hash(new_secrets.token)],
         created_at=integration.created_at,
     )
-    trust = endpoint_items.sealed_trust(tenant_id, integration.id, needs, credentials, made.keys)
-    hook = endpoint_items.new_hook(tenant_id, item, tenant.country, made, trust, None)
+    sealed_keys = endpoint_items.seal_verification_keys(tenant_id, integration.id, needs, credentials, new_secrets.keys)
+    endpoint = endpoint_items.new_endpoint(tenant_id, item, tenant.country, new_secrets, sealed_keys, None)
     with transaction() as write:
         write.save(item, condition=IntegrationItem.pk.does_not_exist())
-        write.save(hook, condition=HookItem.pk.does_not_exist())
+        write.save(endpoint, condition=EndpointItem.pk.does_not_exist())
         write.save(audit.entry(tenant_id, who, "integration.created", integration.id))
-    return NewIntegration(integration, made)
+    return NewIntegration(integration, new_secrets)
 
 
 def get_integration(tenant_id: str, integration_id: str) -> Integration:
-    """Raises NotFoundError."""
+    """Return an integration. Raises NotFoundError."""
     return _integration(_item(tenant_id, integration_id))
 
 
 def list_integrations(tenant_id: str, limit: int, after: str | None) -> Page[Integration]:
-    """The tenant's integrations by id; `after` is the last one of the page before."""
+    """Return the tenant's integrations by id; `after` is the last one of the page before."""
     return children(IntegrationItem, tenant_id, SK, limit, after).map(_integration)
 
 
 def load_credentials(tenant_id: str, integration_id: str) -> dict[str, str]:
-    """What the admin typed, in plain text. Raises NotFoundError and botocore's errors."""
+    """Return the admin's credentials in plain text. Raises NotFoundError and botocore's errors."""
     return secrets.decrypt(tenant_id, integration_id, _item(tenant_id, integration_id).sealed)
 
 
 def load_secret(tenant_id: str, integration_id: str) -> Secret:
-    """All that is kept encrypted, in plain text. Raises NotFoundError and botocore's errors."""
+    """Return all encrypted data in plain text. Raises NotFoundError and botocore's errors."""
     return _secret(tenant_id, _item(tenant_id, integration_id))
 
 
 def _secret(tenant_id: str, item: IntegrationItem) -> Secret:
-    made = secrets.decrypt(tenant_id, item.id, item.sealed_made) if item.sealed_made else {}
-    return Secret(secrets.decrypt(tenant_id, item.id, item.sealed), made, made.pop(HOOK_TOKEN, ""))
+    generated = secrets.decrypt(tenant_id, item.id, item.sealed_made) if item.sealed_made else {}
+    return Secret(secrets.decrypt(tenant_id, item.id, item.sealed), generated, generated.pop(HOOK_TOKEN, ""))
 
 
-def current_address(tenant_id: str, integration_id: str) -> str:
-    """The hash of the newest webhook token, "" if the integration is being deleted. Raises NotFoundError."""
+def current_token_hash(tenant_id: str, integration_id: str) -> str:
+    """Return the hash of the newest webhook token, "" while the integration is being deleted. Raises NotFoundError."""
     hashes: list[str] = _item(tenant_id, integration_id).hook_hashes
     return hashes[-1] if hashes else ""
 
@@ -158,77 +158,85 @@ def update_integration(
     merge: Callable[[Mapping[str, str]], Mapping[str, str]] | None = None,
     overlap: timedelta = timedelta(0),
 ) -> Integration:
-    """Change what is not None. `merge` makes the new credentials from those there are.
+    """Change the arguments that are not None. `merge` computes the new credentials from the current ones.
 
-    Deliveries that were signed with credentials as they were before are taken for `overlap`. Raises NotFoundError,
-    BadInputError (too long credentials), what `merge` raises, and botocore's errors.
+    Webhook requests signed with the previous credentials are accepted for `overlap`. Raises NotFoundError,
+    BadInputError (too long credentials), the errors of `merge`, and botocore's errors.
     """
 
     def attempt() -> Integration:
         item = _item(tenant_id, integration_id)
         actions: list[Action] = []
-        told: list[Callable[[HookItem], list[Action]]] = []
+        endpoint_actions: list[Callable[[EndpointItem], list[Action]]] = []
         changed: list[str] = []
         if name is not None and name != item.name:
             actions.append(IntegrationItem.name.set(name))
             changed.append("name")
         if settings is not None and settings != item.settings:
             actions.append(IntegrationItem.settings.set(settings))
-            told.append(lambda _: [HookItem.settings.set(settings)])
+            endpoint_actions.append(lambda _: [EndpointItem.settings.set(settings)])
             changed.append("settings")
         if merge is not None:
-            kept = _secret(tenant_id, item)
-            after = merge(kept.credentials)
-            differing = _differing(kept.credentials, after)
-            changed += [f"credentials.{one}" for one in sorted(differing)]
+            secret = _secret(tenant_id, item)
+            after = merge(secret.credentials)
+            changed_names = _differing(secret.credentials, after)
+            changed += [f"credentials.{one}" for one in sorted(changed_names)]
             actions.append(IntegrationItem.sealed.set(secrets.encrypt(tenant_id, integration_id, after)))
-            if differing & set(needs.verified_with):
-                trust = endpoint_items.sealed_trust(tenant_id, integration_id, needs, after, kept.made)
+            if changed_names & set(needs.verified_with):
+                sealed_keys = endpoint_items.seal_verification_keys(
+                    tenant_id, integration_id, needs, after, secret.generated
+                )
                 until = _epoch(now() + overlap) if overlap else None
-                told.append(lambda hook: endpoint_items.change_trust(hook, trust, until))
+                endpoint_actions.append(
+                    lambda endpoint: endpoint_items.set_verification_keys(endpoint, sealed_keys, until)
+                )
         if changed:
             with _contested(), transaction() as write:
                 write.update(item, actions=actions, condition=IntegrationItem.sealed == item.sealed)
-                for hook in hooks_of(item.hook_hashes) if told else []:
-                    of_hook = [action for tell in told for action in tell(hook)]
-                    write.update(hook, actions=of_hook, condition=HookItem.pk.exists())
+                for endpoint in load_endpoints(item.hook_hashes) if endpoint_actions else []:
+                    endpoint_changes = [
+                        action for build_actions in endpoint_actions for action in build_actions(endpoint)
+                    ]
+                    write.update(endpoint, actions=endpoint_changes, condition=EndpointItem.pk.exists())
                 write.save(audit.entry(tenant_id, who, "integration.changed", integration_id, changed))
         return get_integration(tenant_id, integration_id)
 
-    return persistently(attempt)
+    return retry_contested(attempt)
 
 
 def rotate_integration(
     tenant_id: str, integration_id: str, who: str, overlap: timedelta, needs: Needs, token_keys: str, *, fresh: bool
-) -> Rotated:
-    """A new webhook token, and fresh secrets and keys if `fresh`. The token and the secrets before live for `overlap`.
+) -> Rotation:
+    """Create a new webhook token, with new secrets and keys if `fresh`. The previous ones stay valid for `overlap`.
 
-    No more than two tokens ever live: any older one stops at once. Raises NotFoundError.
+    At most two tokens are valid at a time: older ones end at once. Raises NotFoundError.
     """
 
-    def attempt() -> Rotated:
+    def attempt() -> Rotation:
         item = _item(tenant_id, integration_id)
-        current = _newest_hook(item)
-        made = endpoint_items.make(needs, token_keys, secrets_too=fresh)
-        hashed = token_hash(made.token)
+        current = _newest_endpoint(item)
+        new_secrets = endpoint_items.generate(needs, token_keys, secrets_too=fresh)
+        hashed = token_hash(new_secrets.token)
         until = now() + overlap if overlap else None
         old_until = _epoch(until) if until else None
-        kept = _secret(tenant_id, item)
-        keys = {**kept.made, **made.keys}
-        trust = endpoint_items.sealed_trust(tenant_id, integration_id, needs, kept.credentials, keys)
-        sealed_made = endpoint_items.seal_made(tenant_id, integration_id, needs, made, keys)
-        new = endpoint_items.new_hook(tenant_id, item, current.country, made, trust, current.watched_until)
-        endpoint_items.pass_on(new, current, made, trust, old_until)
+        secret = _secret(tenant_id, item)
+        keys = {**secret.generated, **new_secrets.keys}
+        sealed_keys = endpoint_items.seal_verification_keys(tenant_id, integration_id, needs, secret.credentials, keys)
+        sealed_made = endpoint_items.seal_stored_keys(tenant_id, integration_id, needs, new_secrets, keys)
+        new = endpoint_items.new_endpoint(
+            tenant_id, item, current.country, new_secrets, sealed_keys, current.watched_until
+        )
+        endpoint_items.carry_over(new, current, new_secrets, sealed_keys, old_until)
         living = item.hook_hashes[-1:] if until else []
         with _contested(), transaction() as write:
             for old in item.hook_hashes[:-1] if until else item.hook_hashes:
-                write.delete(HookItem(key("TOKEN", old), "HOOK"))
+                write.delete(EndpointItem(key("TOKEN", old), "HOOK"))
             if until:
-                # Whichever address and whichever secret the PBX is told first, both are good until then.
-                endpoint_items.pass_on(current, current, made, trust, old_until)
+                # The PBX can get the new address before the new secret or after it: both stay valid until then.
+                endpoint_items.carry_over(current, current, new_secrets, sealed_keys, old_until)
                 current.expires_at = old_until
-                write.save(current, condition=HookItem.pk.exists())
-            write.save(new, condition=HookItem.pk.does_not_exist())
+                write.save(current, condition=EndpointItem.pk.exists())
+            write.save(new, condition=EndpointItem.pk.does_not_exist())
             write.update(
                 item,
                 actions=[
@@ -238,21 +246,25 @@ def rotate_integration(
                 ],
                 condition=(IntegrationItem.hook_hashes == item.hook_hashes) & (IntegrationItem.sealed == item.sealed),
             )
-            changed = ["webhook_url", *(f"secrets.{name}" for name in made.shown)]
+            changed = ["webhook_url", *(f"secrets.{name}" for name in new_secrets.shown)]
             write.save(audit.entry(tenant_id, who, "integration.rotated", integration_id, changed))
-        return Rotated(get_integration(tenant_id, integration_id), made, until)
+        return Rotation(get_integration(tenant_id, integration_id), new_secrets, until)
 
-    return persistently(attempt)
+    return retry_contested(attempt)
 
 
 def watch_integration(tenant_id: str, integration_id: str, who: str, until: datetime) -> Integration:
-    """Keep all deliveries until then. Raises NotFoundError."""
+    """Log all webhook requests until then. Raises NotFoundError."""
 
     def attempt() -> Integration:
         item = _item(tenant_id, integration_id)
         with _contested(), transaction() as write:
-            for hook in hooks_of(item.hook_hashes):
-                write.update(hook, actions=[HookItem.watched_until.set(_epoch(until))], condition=HookItem.pk.exists())
+            for endpoint in load_endpoints(item.hook_hashes):
+                write.update(
+                    endpoint,
+                    actions=[EndpointItem.watched_until.set(_epoch(until))],
+                    condition=EndpointItem.pk.exists(),
+                )
             write.update(
                 item,
                 actions=[IntegrationItem.watched_until.set(_epoch(until))],
@@ -261,32 +273,32 @@ def watch_integration(tenant_id: str, integration_id: str, who: str, until: date
             write.save(audit.entry(tenant_id, who, "integration.watched", integration_id))
         return get_integration(tenant_id, integration_id)
 
-    return persistently(attempt)
+    return retry_contested(attempt)
 
 
 def delete_integration(tenant_id: str, integration_id: str, who: str, has_time: Callable[[], bool]) -> bool:
-    """Delete an integration and its kept deliveries; calls and tags stay. False when time ran out: call it again.
+    """Delete an integration and its request log; calls and tags stay. False if time ran out: call it again.
 
-    Its webhook addresses die first. Raises NotFoundError, and ConflictError naming the employees who have an extension
-    there.
+    Its webhook endpoints are deleted first. Raises NotFoundError, and ConflictError naming the employees who have an
+    extension there.
     """
     names = _holders(tenant_id, integration_id)
     if names:
         others = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-        raise ConflictError("there are still extensions on it, of " + ", ".join(names[:NAMED]) + others)
+        raise ConflictError(f"Remove its extensions first, of {', '.join(names[:NAMED])}{others}.")
 
     def silence() -> None:
         item = _item(tenant_id, integration_id)
         with _contested(), transaction() as write:
             for hashed in item.hook_hashes:
-                write.delete(HookItem(key("TOKEN", hashed), "HOOK"))
+                write.delete(EndpointItem(key("TOKEN", hashed), "HOOK"))
             write.update(
                 item,
                 actions=[IntegrationItem.hook_hashes.set([]), IntegrationItem.old_until.remove()],
                 condition=IntegrationItem.hook_hashes == item.hook_hashes,
             )
 
-    persistently(silence)
+    retry_contested(silence)
     if not request_log.purge(tenant_id, integration_id, has_time):
         return False
     if not reconciliation.purge(tenant_id, integration_id, has_time):
@@ -298,17 +310,17 @@ def delete_integration(tenant_id: str, integration_id: str, who: str, has_time: 
             write.delete(item, condition=IntegrationItem.pk.exists())
             write.save(audit.entry(tenant_id, who, "integration.deleted", integration_id))
 
-    persistently(remove)
+    retry_contested(remove)
     return True
 
 
 def _holders(tenant_id: str, integration_id: str) -> list[str]:
-    """The names of the employees who have an extension on an integration."""
+    """Return the names of the employees who have an extension on an integration."""
     return list(dict.fromkeys(one.name for one in by_extension(tenant_id, integration_id).values()))
 
 
 class _contested:  # noqa: N801 -- reads as a statement
-    """A refused condition means that somebody changed the same integration; trying again may succeed."""
+    """Context that turns a failed condition into ContestedError: the integration changed, so retrying can succeed."""
 
     def __enter__(self) -> None:
         pass
@@ -322,18 +334,18 @@ def _differing(before: Mapping[str, str], after: Mapping[str, str]) -> set[str]:
     return {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
 
 
-def _newest_hook(item: IntegrationItem) -> HookItem:
-    found = hooks_of(item.hook_hashes)
-    if not found:
-        raise NotFoundError("the integration is being deleted")
-    return found[-1]
+def _newest_endpoint(item: IntegrationItem) -> EndpointItem:
+    endpoints = load_endpoints(item.hook_hashes)
+    if not endpoints:
+        raise NotFoundError("The integration is being deleted.")
+    return endpoints[-1]
 
 
 def _item(tenant_id: str, integration_id: str) -> IntegrationItem:
     try:
         return IntegrationItem.get(key("T", tenant_id), key(SK, integration_id), consistent_read=True)
     except IntegrationItem.DoesNotExist:
-        raise NotFoundError("there is no such integration") from None
+        raise NotFoundError("The integration does not exist.") from None
 
 
 def _integration(item: IntegrationItem) -> Integration:
@@ -353,7 +365,7 @@ def _epoch(moment: datetime) -> int:
 
 
 def _if_ahead(at: float | None) -> str | None:
-    """A time to come, as it is shown; None if it is over."""
+    """Format a future time; None if it is over."""
     if at is None or at <= now().timestamp():
         return None
     return iso(datetime.fromtimestamp(at, UTC))

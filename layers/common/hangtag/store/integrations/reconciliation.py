@@ -1,7 +1,7 @@
-"""What the clock asks of each PBX: how far its history was compared with what its webhooks told, what was missing.
+"""Progress of the scheduled call-log reconciliation per integration, and the calls it recovered.
 
-key("T", tenant) / key("COMPARED", integration) says how far. key("T", tenant, "RECOVERED", integration) /
-key("RECOVERED", at, call's digest) is one call that had lacked something, for 30 days. None holds a number.
+key("T", tenant) / key("COMPARED", integration) holds the progress. key("T", tenant, "RECOVERED", integration) /
+key("RECOVERED", at, call's digest) is one recovered call, for 30 days. Neither contains a number.
 """
 
 from collections.abc import Callable
@@ -13,35 +13,35 @@ from botocore.exceptions import ClientError
 
 from hangtag.providers.base import Check
 from hangtag.store.db.batch import delete_partition
-from hangtag.store.db.client import dynamodb, is_refused, table
+from hangtag.store.db.client import dynamodb, is_condition_failure, table
 from hangtag.store.db.keys import key
 from hangtag.store.db.paging import Page
 
-__all__ = ["Compared", "Recovered", "begin", "finish", "load", "note", "purge", "recent"]
+__all__ = ["Progress", "RecoveredCall", "add_recovered", "begin", "finish", "list_recovered", "load", "purge"]
 
 WORD = "RECOVERED"
-KEPT = timedelta(days=30)
+RETENTION = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
-    """How it stands with one integration. Times are ISO 8601 in UTC.
+class Progress:
+    """Reconciliation progress of one integration. Times are ISO 8601 in UTC.
 
-    `until`: all calls that began before were compared, once. `whole_at`: when the last days were looked at again.
-    `at`: when the last try ended; `error` says in words why that failed. `looked_after` is what came of seeing to it
-    that the PBX goes on posting, where it must be seen to.
+    `until`: all calls that began before were compared. `whole_at`: last time that the last days were compared again.
+    `at`: end of the last try; `error` describes its failure. `subscription` is the check of the renewed webhook
+    subscription, for PBXs that need it.
     """
 
     until: str | None = None
     whole_at: str | None = None
     at: str | None = None
     error: str | None = None
-    looked_after: Check | None = None
+    subscription: Check | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Recovered:
-    """A call that lacked something: `missing` is call, end, answer, recording or details. `at`: when it was found."""
+class RecoveredCall:
+    """A recovered call: `missing` is call, end, answer, recording or details. `at`: time of the recovery."""
 
     call_id: str
     missing: str
@@ -49,20 +49,20 @@ class Recovered:
     at: str
 
     def to_json(self) -> dict[str, Any]:
-        """As the API shows it."""
+        """Return the call as the API shows it."""
         return asdict(self)
 
 
-def load(tenant_id: str, integration_id: str) -> Compared:
-    """How it stands; all None if it was never compared. Raises botocore's errors."""
-    found = dynamodb().get_item(TableName=table(), Key=_key(tenant_id, integration_id), ConsistentRead=True)
-    return _compared(found.get("Item", {}))
+def load(tenant_id: str, integration_id: str) -> Progress:
+    """Return the progress; all None before the first run. Raises botocore's errors."""
+    response = dynamodb().get_item(TableName=table(), Key=_key(tenant_id, integration_id), ConsistentRead=True)
+    return _parse_progress(response.get("Item", {}))
 
 
-def begin(tenant_id: str, integration_id: str, now: datetime, lease: timedelta) -> Compared | None:
-    """Be the one who compares for so long; how it stands, or None if somebody else does. Raises botocore's errors."""
+def begin(tenant_id: str, integration_id: str, now: datetime, lease: timedelta) -> Progress | None:
+    """Take the lease for a run and return the progress; None if another run has it. Raises botocore's errors."""
     try:
-        answer = dynamodb().update_item(
+        response = dynamodb().update_item(
             TableName=table(),
             Key=_key(tenant_id, integration_id),
             UpdateExpression="SET leased_until = :until, kind = :kind",
@@ -75,22 +75,22 @@ def begin(tenant_id: str, integration_id: str, now: datetime, lease: timedelta) 
             ReturnValues="ALL_NEW",
         )
     except ClientError as error:
-        if not is_refused(error):
+        if not is_condition_failure(error):
             raise
         return None
-    return _compared(answer["Attributes"])
+    return _parse_progress(response["Attributes"])
 
 
-def finish(tenant_id: str, integration_id: str, stands: Compared) -> None:
-    """Say how it stands, and let others compare; nothing if the integration is gone. Raises botocore's errors."""
-    said = {"until": stands.until, "whole_at": stands.whole_at, "error": stands.error, "at": stands.at}
-    if stands.looked_after is not None:
-        said["well" if stands.looked_after.ok else "trouble"] = stands.looked_after.detail
-        said.setdefault("well", None)
-        said.setdefault("trouble", None)
-    sets = {name: value for name, value in said.items() if value is not None}
-    gone = [name for name, value in said.items() if value is None]
-    update = f"REMOVE {', '.join(('leased_until', *(f'#{name}' for name in gone)))}"
+def finish(tenant_id: str, integration_id: str, stands: Progress) -> None:
+    """Store the progress and return the lease; nothing if the integration was deleted. Raises botocore's errors."""
+    fields = {"until": stands.until, "whole_at": stands.whole_at, "error": stands.error, "at": stands.at}
+    if stands.subscription is not None:
+        fields["well" if stands.subscription.ok else "trouble"] = stands.subscription.detail
+        fields.setdefault("well", None)
+        fields.setdefault("trouble", None)
+    sets = {name: value for name, value in fields.items() if value is not None}
+    absent = [name for name, value in fields.items() if value is None]
+    update = f"REMOVE {', '.join(('leased_until', *(f'#{name}' for name in absent)))}"
     if sets:
         update = f"SET {', '.join(f'#{name} = :{name}' for name in sets)} {update}"
     values: Any = {f":{name}": {"S": value} for name, value in sets.items()}
@@ -100,37 +100,37 @@ def finish(tenant_id: str, integration_id: str, stands: Compared) -> None:
             Key=_key(tenant_id, integration_id),
             UpdateExpression=update,
             ConditionExpression="attribute_exists(pk)",
-            ExpressionAttributeNames={f"#{name}": name for name in said},
+            ExpressionAttributeNames={f"#{name}": name for name in fields},
             **({"ExpressionAttributeValues": values} if values else {}),
         )
     except ClientError as error:
-        if not is_refused(error):
+        if not is_condition_failure(error):
             raise
 
 
-def note(tenant_id: str, integration_id: str, found: Recovered, digest: str) -> None:
-    """Remember a call that lacked something. Raises botocore's errors."""
+def add_recovered(tenant_id: str, integration_id: str, call: RecoveredCall, digest: str) -> None:
+    """Store a recovered call. Raises botocore's errors."""
     item: Any = {
         "pk": {"S": key("T", tenant_id, WORD, integration_id)},
-        "sk": {"S": key(WORD, found.at, digest)},
+        "sk": {"S": key(WORD, call.at, digest)},
         "kind": {"S": "recovered"},
-        "call_id": {"S": found.call_id},
-        "missing": {"S": found.missing},
-        "at": {"S": found.at},
-        "expires_at": {"N": str(int((datetime.fromisoformat(found.at) + KEPT).timestamp()))},
+        "call_id": {"S": call.call_id},
+        "missing": {"S": call.missing},
+        "at": {"S": call.at},
+        "expires_at": {"N": str(int((datetime.fromisoformat(call.at) + RETENTION).timestamp()))},
     }
-    if found.started_at is not None:
-        item["started_at"] = {"S": found.started_at}
+    if call.started_at is not None:
+        item["started_at"] = {"S": call.started_at}
     dynamodb().put_item(TableName=table(), Item=item)
 
 
-def recent(tenant_id: str, integration_id: str, limit: int, before: str | None) -> Page[Recovered]:
-    """What was recovered, the newest first. `before` is a page's `next`. Raises botocore's errors."""
+def list_recovered(tenant_id: str, integration_id: str, limit: int, before: str | None) -> Page[RecoveredCall]:
+    """Return the recovered calls, newest first. `before` is a page's `next`. Raises botocore's errors."""
     pk = key("T", tenant_id, WORD, integration_id)
     more: dict[str, Any] = {}
     if before is not None:
         more["ExclusiveStartKey"] = {"pk": {"S": pk}, "sk": {"S": key(WORD, *before.split("/", 1))}}
-    answer = dynamodb().query(
+    response = dynamodb().query(
         TableName=table(),
         KeyConditionExpression="pk = :pk",
         ExpressionAttributeValues={":pk": {"S": pk}},
@@ -139,27 +139,29 @@ def recent(tenant_id: str, integration_id: str, limit: int, before: str | None) 
         ConsistentRead=True,
         **more,
     )
-    last = answer.get("LastEvaluatedKey")
+    last = response.get("LastEvaluatedKey")
     following = last["sk"]["S"].split("#", 1)[1].replace("#", "/") if last else None
-    return Page(tuple(map(_recovered, answer["Items"])), following)
+    return Page(tuple(map(_parse_call, response["Items"])), following)
 
 
 def purge(tenant_id: str, integration_id: str, has_time: Callable[[], bool]) -> bool:
-    """Delete all of an integration; false when time ran out before. Raises botocore's errors."""
+    """Delete all data of an integration; False if time ran out first. Raises botocore's errors."""
     dynamodb().delete_item(TableName=table(), Key=_key(tenant_id, integration_id))
     return delete_partition(key("T", tenant_id, WORD, integration_id), has_time)
 
 
-def _compared(item: Any) -> Compared:
-    said = {name: item[name]["S"] for name in ("until", "whole_at", "at", "error") if name in item}
-    found = next(
+def _parse_progress(item: Any) -> Progress:
+    fields = {name: item[name]["S"] for name in ("until", "whole_at", "at", "error") if name in item}
+    check = next(
         (Check("look_after", name == "well", item[name]["S"]) for name in ("well", "trouble") if name in item), None
     )
-    return Compared(**said, looked_after=found)
+    return Progress(**fields, subscription=check)
 
 
-def _recovered(item: Any) -> Recovered:
-    return Recovered(item["call_id"]["S"], item["missing"]["S"], item.get("started_at", {}).get("S"), item["at"]["S"])
+def _parse_call(item: Any) -> RecoveredCall:
+    return RecoveredCall(
+        item["call_id"]["S"], item["missing"]["S"], item.get("started_at", {}).get("S"), item["at"]["S"]
+    )
 
 
 def _key(tenant_id: str, integration_id: str) -> Any:

@@ -1,6 +1,6 @@
-"""Extensions that rang and belong to nobody: seen, counted, and shown to the admin who maps extensions.
+"""Unmapped extensions: those that rang without an employee, counted for the admin who maps extensions.
 
-key("T", tenant, "SEEN", integration) / key("EXTENSION", extension); forgotten 90 days after the last call.
+key("T", tenant, "SEEN", integration) / key("EXTENSION", extension); expires 90 days after the last call.
 """
 
 from collections.abc import Iterator
@@ -9,26 +9,26 @@ from datetime import timedelta
 
 from botocore.exceptions import ClientError
 
-from hangtag.store.db.client import dynamodb, is_refused, table
+from hangtag.store.db.client import dynamodb, is_condition_failure, table
 from hangtag.store.db.clock import iso, now
 from hangtag.store.db.keys import key
 
 WORD = "SEEN"
 SK = "EXTENSION"
-KEPT = timedelta(days=90)
+RETENTION = timedelta(days=90)
 
 
 @dataclass(frozen=True, slots=True)
-class SeenExtension:
-    """An extension of nobody's: in how many calls it rang, and when last (ISO 8601 in UTC)."""
+class UnmappedExtension:
+    """An extension without an employee: number of calls and time of the last one (ISO 8601 in UTC)."""
 
     extension: str
     calls: int
     last_seen_at: str
 
 
-def note(tenant_id: str, integration_id: str, extensions: frozenset[str], call_digest: str) -> None:
-    """Count a call for each extension; the same call twice in a row counts once. Raises botocore's errors."""
+def count_call(tenant_id: str, integration_id: str, extensions: frozenset[str], call_digest: str) -> None:
+    """Count a call for each extension; repeating the last call counts once. Raises botocore's errors."""
     moment = now()
     for extension in sorted(extensions):
         try:
@@ -43,17 +43,17 @@ def note(tenant_id: str, integration_id: str, extensions: frozenset[str], call_d
                     ":extension": {"S": extension},
                     ":call": {"S": call_digest},
                     ":at": {"S": iso(moment)},
-                    ":until": {"N": str(int((moment + KEPT).timestamp()))},
+                    ":until": {"N": str(int((moment + RETENTION).timestamp()))},
                     ":one": {"N": "1"},
                 },
             )
         except ClientError as error:
-            if not is_refused(error):
+            if not is_condition_failure(error):
                 raise
 
 
-def seen(tenant_id: str, integration_id: str) -> Iterator[SeenExtension]:
-    """All of an integration, by extension. Raises botocore's errors."""
+def list_unmapped(tenant_id: str, integration_id: str) -> Iterator[UnmappedExtension]:
+    """Yield the unmapped extensions of an integration, in order. Raises botocore's errors."""
     pages = (
         dynamodb()
         .get_paginator("query")
@@ -65,4 +65,4 @@ def seen(tenant_id: str, integration_id: str) -> Iterator[SeenExtension]:
     )
     for page in pages:
         for item in page["Items"]:
-            yield SeenExtension(item["extension"]["S"], int(item["calls"]["N"]), item["last_seen_at"]["S"])
+            yield UnmappedExtension(item["extension"]["S"], int(item["calls"]["N"]), item["last_seen_at"]["S"])

@@ -1,7 +1,8 @@
-"""Comments on calls. One goes to the call's contact, or to a task, with what the call was.
+"""Comments on calls. A comment also belongs to the call's contact or to a task, with the facts of the call.
 
-key("T", tenant, "CALL-COMMENTS", call) / key("COMMENT", at, id): all comments on a call lie together; the index by
-contact holds those of a contact, and key("T", tenant, "TASK", task) / key("COMMENT", at, id) a copy of those of a task.
+key("T", tenant, "CALL-COMMENTS", call) / key("COMMENT", at, id): all comments on a call are in one partition; the index
+by contact holds those of a contact, and key("T", tenant, "TASK", task) / key("COMMENT", at, id) a copy of those of a
+task.
 """
 
 import json
@@ -23,7 +24,7 @@ LIST = "COMMENTS"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallFacts:
-    """What a call was, as a comment shows it. Times are ISO 8601 in UTC; `number` is as the call has it."""
+    """Facts of a call that a comment shows. Times are ISO 8601 in UTC; `number` has the form of the call."""
 
     id: str
     direction: str | None
@@ -34,7 +35,7 @@ class CallFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comment:
-    """A comment. `author` is who wrote it, as the audit list calls people; `at` ISO 8601 in UTC."""
+    """A comment. `author` has the form of the audit list's `who`; `at` is ISO 8601 in UTC."""
 
     id: str
     at: str
@@ -45,16 +46,16 @@ class Comment:
     call: CallFacts
 
     def to_json(self) -> dict[str, Any]:
-        """As it is kept and shown."""
+        """Return the comment as stored and shown."""
         return asdict(self)
 
 
 def add_comment(
     tenant_id: str, author: str, text: str, call: CallFacts, *, contact_id: str | None, task_id: str | None
 ) -> Comment:
-    """Keep a comment, and tell the outside CRM of it. Raises botocore's errors."""
+    """Store a comment with its CRM message. Raises botocore's errors."""
     moment = now()
-    made = Comment(
+    comment = Comment(
         id=secrets.token_hex(16),
         at=iso(moment),
         author=author,
@@ -63,30 +64,30 @@ def add_comment(
         task_id=task_id,
         call=call,
     )
-    said = {"comment": made.to_json()}
-    told = outbox.puts(tenant_id, "comment", made.id, 1, said, moment)
-    writes = [*({"Put": {"TableName": table(), "Item": item}} for item in _items(tenant_id, made)), *told]
+    data = {"comment": comment.to_json()}
+    messages = outbox.puts(tenant_id, "comment", comment.id, 1, data, moment)
+    writes = [*({"Put": {"TableName": table(), "Item": item}} for item in _items(tenant_id, comment)), *messages]
     dynamodb().transact_write_items(TransactItems=writes)  # type: ignore[arg-type]
-    return made
+    return comment
 
 
 def of_call(tenant_id: str, call_id: str, limit: int, before: str | None) -> tuple[list[Mapping[str, Any]], str | None]:
-    """The comments on a call, the newest first, and before which to go on. Raises botocore's errors."""
+    """Return the comments on a call, newest first, and the key to continue before. Raises botocore's errors."""
     return of_partition(partition(tenant_id, call_id), SK, limit, before)
 
 
 def of_task(tenant_id: str, task_id: str, limit: int, before: str | None) -> tuple[list[Mapping[str, Any]], str | None]:
-    """The comments on a task, the newest first, and before which to go on. Raises botocore's errors."""
+    """Return the comments on a task, newest first, and the key to continue before. Raises botocore's errors."""
     return of_partition(key("T", tenant_id, "TASK", task_id), SK, limit, before)
 
 
 def partition(tenant_id: str, call_id: str) -> str:
-    """Where the comments on a call lie, for those who erase it."""
+    """Return the partition of the comments on a call, for its erasure."""
     return key("T", tenant_id, WORD, call_id)
 
 
 def place(comment: Mapping[str, Any]) -> str:
-    """Where a comment stands in a list, from its JSON."""
+    """Return the sort key of a comment in a list, from its JSON."""
     return key(SK, comment["at"], comment["id"])
 
 

@@ -1,7 +1,7 @@
-"""Contacts. A number is matched to one contact, by a claim that is written with the contact or not at all.
+"""Contacts. A number is matched to one contact, by a claim written in the contact's transaction.
 
-Several contacts may have one number: the one that was made first is matched, and the claim lists the others. When that
-one gives the number up, or is deleted, the next oldest is matched, by the same transaction.
+Several contacts can have one number: the oldest one is matched, and the claim lists the others. When the matched
+contact gives the number up, or is deleted, the same transaction matches the next oldest.
 """
 
 import json
@@ -17,20 +17,20 @@ from hangtag.store.crm import outbox
 from hangtag.store.db.clock import iso, now
 from hangtag.store.db.keys import DAY_SHARDS, digest, key, shard
 from hangtag.store.db.models import ContactClaim, ContactItem, ExternalClaim
-from hangtag.store.db.transact import ContestedError, TransactionRejectedError, persistently, transaction
+from hangtag.store.db.transact import ContestedError, TransactionRejectedError, retry_contested, transaction
 from hangtag.store.office.phones import Phone, numbers
 
 SK = "CONTACT"
 LIST = "CONTACTS"
 EXTERNAL = "EXTERNAL"
 MAX_PHONES = 20
-# How many contacts may have one number, so that its claim stays small.
+# Number of contacts that can share one number, which keeps its claim small.
 MAX_HOLDERS = 500
 
 
 @dataclass(frozen=True, slots=True)
 class ContactRef:
-    """A contact, as far as a call needs it."""
+    """Reference to a contact, as calls need it."""
 
     id: str
     name: str
@@ -39,9 +39,9 @@ class ContactRef:
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """A contact's card. `supervisor_id` is the employee or the group responsible; `created_at` ISO 8601 in UTC.
+    """A contact's card. `supervisor_id` is the responsible employee or group; `created_at` is ISO 8601 in UTC.
 
-    `external_id` is what another system calls the contact; it belongs to one contact.
+    `external_id` is the contact's id in another system; it belongs to one contact.
     """
 
     id: str
@@ -52,7 +52,7 @@ class Contact:
     external_id: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """As the API shows it."""
+        """Return the contact as the API shows it."""
         return {
             "id": self.id,
             "name": self.name,
@@ -73,18 +73,17 @@ def create_contact(
     contact_id: str | None = None,
     origin: str | None = None,
 ) -> Contact:
-    """A new contact. Raises ConflictError if another has the external id, or too many have one of the numbers.
+    """Create a contact. Raises ConflictError if another has the external id, or too many share one of the numbers.
 
-    `contact_id` fixes an id that is made otherwise: IdTakenError if there is such a contact. `origin` says what made
-    it.
+    `contact_id` sets the id instead of a random one: IdTakenError if it exists. `origin` identifies the creator.
     """
-    made_id = contact_id or secrets.token_hex(16)
-    contact = Contact(made_id, name, phones, supervisor_id, iso(now()), external_id)
-    return persistently(lambda: _create(tenant_id, contact, origin))
+    new_id = contact_id or secrets.token_hex(16)
+    contact = Contact(new_id, name, phones, supervisor_id, iso(now()), external_id)
+    return retry_contested(lambda: _create(tenant_id, contact, origin))
 
 
 def find_by_external_id(tenant_id: str, external_id: str) -> Contact | None:
-    """The contact that another system calls so."""
+    """Return the contact with an id of another system, or None."""
     try:
         claim = ExternalClaim.get(*_external_key(tenant_id, external_id), consistent_read=True)
         return get_contact(tenant_id, claim.contact_id)
@@ -93,7 +92,7 @@ def find_by_external_id(tenant_id: str, external_id: str) -> Contact | None:
 
 
 def delete_contact(tenant_id: str, contact_id: str) -> None:
-    """Delete a contact: its numbers pass to the next oldest that have them. Tags keep its name, tasks its id.
+    """Delete a contact: its numbers are matched to the next oldest. Tags keep its name, tasks its id.
 
     Raises NotFoundError.
     """
@@ -107,7 +106,7 @@ def delete_contact(tenant_id: str, contact_id: str) -> None:
         except TransactionRejectedError as refused:
             raise ContestedError from refused
 
-    persistently(attempt)
+    retry_contested(attempt)
 
 
 def create_unknown(
@@ -119,11 +118,11 @@ def create_unknown(
     origin: str | None = None,
     external_id: str | None = None,
 ) -> ContactRef:
-    """The contact of a number: the one that has it, else a new one, named as the number if not otherwise.
+    """Return the contact of a number, creating one if necessary, by default named like the number.
 
-    However many ask at once, one contact is made: its id is derived from the number, and the number is claimed
-    with it. `origin` is the digest of the call that makes it, which may give it its supervisor later. If there is a
-    contact of that `external_id`, the number becomes one of its own instead.
+    Concurrent requests create one contact: its id is derived from the number, and the number is claimed with it.
+    `origin` is the digest of the creating call, which can set its supervisor later. If a contact with this
+    `external_id` exists, the number is added to it instead.
     """
     phone = Phone(e164, e164, None)
     contact_id = digest("contact", tenant_id, e164)
@@ -133,25 +132,25 @@ def create_unknown(
         winner = _claim(tenant_id, e164)
         if winner is not None:
             return ContactRef(winner.contact_id, winner.name, winner.supervisor_id)
-        known = find_by_external_id(tenant_id, external_id) if external_id is not None else None
-        if known is not None:
-            known = _update(tenant_id, known.id, lambda contact: _having(contact, phone))
-            return ContactRef(known.id, known.name, known.supervisor_id)
+        existing = find_by_external_id(tenant_id, external_id) if external_id is not None else None
+        if existing is not None:
+            existing = _update(tenant_id, existing.id, lambda contact: _with_phone(contact, phone))
+            return ContactRef(existing.id, existing.name, existing.supervisor_id)
         try:
-            made = _create(tenant_id, contact, origin, strange=True)
+            created = _create(tenant_id, contact, origin, strange=True)
         except IdTakenError:
-            # By a contact that gave this number away since.
-            made = _create(tenant_id, replace(contact, id=secrets.token_hex(16)), origin, strange=True)
+            # Taken by a contact that gave this number up since.
+            created = _create(tenant_id, replace(contact, id=secrets.token_hex(16)), origin, strange=True)
         except ConflictError as error:
-            # Another call made the contact of this external id at the same moment.
+            # Another call created the contact of this external id at the same moment.
             raise ContestedError from error
-        return ContactRef(made.id, made.name, made.supervisor_id)
+        return ContactRef(created.id, created.name, created.supervisor_id)
 
-    return persistently(attempt)
+    return retry_contested(attempt)
 
 
 def set_supervisor_if_unset(tenant_id: str, contact_id: str, supervisor_id: str, origin: str) -> bool:
-    """Give a contact its supervisor, if it has none and the call of this digest made it; whether it did."""
+    """Set the supervisor of a contact that has none and was created by the call of this digest; True if set."""
 
     def attempt() -> bool:
         try:
@@ -163,21 +162,21 @@ def set_supervisor_if_unset(tenant_id: str, contact_id: str, supervisor_id: str,
         _update(tenant_id, contact_id, lambda contact: replace(contact, supervisor_id=supervisor_id))
         return True
 
-    return persistently(attempt)
+    return retry_contested(attempt)
 
 
 class IdTakenError(Exception):
-    """There is a contact with this id already."""
+    """A contact with this id exists already."""
 
 
-def create_strangers(tenant_id: str, made: Sequence[tuple[Contact, str]]) -> bool:
-    """Contacts, and what made each, if nobody has their ids, numbers and external ids; false if it can't be.
+def create_unmatched(tenant_id: str, new_contacts: Sequence[tuple[Contact, str]]) -> bool:
+    """Create contacts, each with its origin, if their ids, numbers and external ids are free; False otherwise.
 
     All or none, in one transaction of at most 100 items: see `weight`.
     """
     try:
         with transaction() as write:
-            for contact, origin in made:
+            for contact, origin in new_contacts:
                 _save_new(write, tenant_id, contact, origin, strange=True)
     except (TransactionRejectedError, ContestedError):
         return False
@@ -185,12 +184,12 @@ def create_strangers(tenant_id: str, made: Sequence[tuple[Contact, str]]) -> boo
 
 
 def weight(contact: Contact) -> int:
-    """How many items of a transaction a new contact takes at most."""
+    """Return the maximum number of transaction items of a new contact."""
     return 3 + len(numbers(contact.phones))
 
 
 def _create(tenant_id: str, contact: Contact, origin: str | None = None, *, strange: bool = False) -> Contact:
-    """`strange`: only if nobody has its numbers, else ContestedError."""
+    """Create a contact; `strange`: only if its numbers are free, otherwise raise ContestedError."""
     try:
         with transaction() as write:
             _save_new(write, tenant_id, contact, origin, strange=strange)
@@ -210,8 +209,8 @@ def _save_new(write: TransactWrite, tenant_id: str, contact: Contact, origin: st
         _pass_external(write, tenant_id, None, contact)
     else:
         _pass_numbers(write, tenant_id, None, contact)
-    for told in outbox.entries(tenant_id, "contact", contact.id, 1, {"contact": contact.to_json()}, now()):
-        write.save(told)
+    for message in outbox.entries(tenant_id, "contact", contact.id, 1, {"contact": contact.to_json()}, now()):
+        write.save(message)
 
 
 def _raise_if_taken(refused: TransactionRejectedError, contact_id: str | None) -> None:
@@ -220,18 +219,18 @@ def _raise_if_taken(refused: TransactionRejectedError, contact_id: str | None) -
             raise IdTakenError from refused
         if item["sk"]["S"] == EXTERNAL:
             raise ConflictError(
-                f'the external id is that of the contact "{item["name"]["S"]}" ({item["contact_id"]["S"]})'
+                f'The external id belongs to the contact "{item["name"]["S"]}" ({item["contact_id"]["S"]}).'
             ) from refused
 
 
 def _pass_numbers(write: TransactWrite, tenant_id: str, before: Contact | None, after: Contact | None) -> None:
-    """Bring a contact's claims from what it was to what it will be. Raises ConflictError, ContestedError."""
+    """Update a contact's claims from its old to its new state. Raises ConflictError, ContestedError."""
     of = before or after
     if of is None:
         return
     old = numbers(before.phones) if before else frozenset()
     new = numbers(after.phones) if after else frozenset()
-    same = before is not None and after is not None and _known(before) == _known(after)
+    same = before is not None and after is not None and _claim_data(before) == _claim_data(after)
     heirs: set[str] = set()
     for e164 in sorted(old ^ new if same else old | new):
         _pass_number(write, tenant_id, e164, of, after if e164 in new else None, heirs)
@@ -241,36 +240,38 @@ def _pass_numbers(write: TransactWrite, tenant_id: str, before: Contact | None, 
 def _pass_number(
     write: TransactWrite, tenant_id: str, e164: str, of: Contact, after: Contact | None, heirs: set[str]
 ) -> None:
-    """One claim; `after` is None for who gives the number up. The versions hold off who changes it at the same time."""
+    """Update one claim; `after` is None if the contact gives the number up. Versions detect concurrent changes."""
     claim = _claim(tenant_id, e164)
     holders = _holders(claim)
-    wanted = sorted(
+    after_holders = sorted(
         [holder for holder in holders if holder[1] != of.id] + ([(after.created_at, after.id)] if after else [])
     )
-    if len(wanted) > MAX_HOLDERS:
-        raise ConflictError(f"a number is on {MAX_HOLDERS} contacts already")
-    if claim is not None and not wanted:
+    if len(after_holders) > MAX_HOLDERS:
+        raise ConflictError(f"A number can belong to at most {MAX_HOLDERS} contacts.")
+    if claim is not None and not after_holders:
         write.delete(claim)
         return
-    if not wanted:
+    if not after_holders:
         return
-    first = wanted[0][1]
-    if claim is not None and wanted == holders and first != of.id:
-        # It is another's, and may not become this contact's meanwhile.
-        seen = ContactClaim.version.does_not_exist() if claim.version is None else ContactClaim.version == claim.version
-        write.condition_check(ContactClaim, claim.pk, claim.sk, condition=seen)
+    first = after_holders[0][1]
+    if claim is not None and after_holders == holders and first != of.id:
+        # The claim is another contact's, and must not become this contact's meanwhile.
+        unchanged = (
+            ContactClaim.version.does_not_exist() if claim.version is None else ContactClaim.version == claim.version
+        )
+        write.condition_check(ContactClaim, claim.pk, claim.sk, condition=unchanged)
         return
     fresh = claim or ContactClaim(*_claim_key(tenant_id, e164), claimed=e164)
     if after is not None and first == after.id:
         _fill(fresh, after)
     elif claim is None or claim.contact_id != first:
         _fill(fresh, _heir(write, tenant_id, first, heirs))
-    fresh.waiting = [list(holder) for holder in wanted[1:]]
+    fresh.waiting = [list(holder) for holder in after_holders[1:]]
     write.save(fresh)
 
 
 def _heir(write: TransactWrite, tenant_id: str, contact_id: str, heirs: set[str]) -> Contact:
-    """The contact that is matched next; it is not to change until it is."""
+    """Return the contact that is matched next, on condition that it does not change until then."""
     try:
         item = _load(tenant_id, contact_id)
     except NotFoundError as gone:
@@ -286,64 +287,68 @@ def _pass_external(write: TransactWrite, tenant_id: str, before: Contact | None,
     new = after.external_id if after else None
     if old is not None and old != new:
         write.delete(ExternalClaim(*_external_key(tenant_id, old)))
-    if after is None or new is None or (before is not None and old == new and _known(before) == _known(after)):
+    if (
+        after is None
+        or new is None
+        or (before is not None and old == new and _claim_data(before) == _claim_data(after))
+    ):
         return
     mine = ExternalClaim.pk.does_not_exist() | (ExternalClaim.contact_id == after.id)
     claim = ExternalClaim(*_external_key(tenant_id, new), claimed=new, contact_id=after.id, name=after.name)
     write.save(claim, condition=mine, return_values="ALL_OLD")
 
 
-def _known(contact: Contact) -> tuple[str, str | None]:
-    """What claims know of a contact."""
+def _claim_data(contact: Contact) -> tuple[str, str | None]:
+    """Return the part of a contact that claims contain."""
     return contact.name, contact.supervisor_id
 
 
 def _fill(claim: ContactClaim, contact: Contact) -> ContactClaim:
     claim.contact_id, claim.since = contact.id, contact.created_at
-    claim.name, claim.supervisor_id = _known(contact)
+    claim.name, claim.supervisor_id = _claim_data(contact)
     return claim
 
 
 def _holders(claim: ContactClaim | None) -> list[tuple[str, str]]:
-    """Who has a number, by when they were made: the matched one first."""
+    """Return the contacts of a number by creation time: the matched one first."""
     if claim is None:
         return []
-    return [(claim.since or "", claim.contact_id), *((made, waits) for made, waits in claim.waiting or [])]
+    return [(claim.since or "", claim.contact_id), *((since, waiting_id) for since, waiting_id in claim.waiting or [])]
 
 
 def holders(tenant_id: str, e164: str) -> tuple[str, ...]:
-    """The ids of all contacts that have a number, the one that it is matched to first."""
+    """Return the ids of all contacts with a number, the matched one first."""
     return tuple(contact_id for _, contact_id in _holders(_claim(tenant_id, e164)))
 
 
 def origins(tenant_id: str, ids: Iterable[str]) -> dict[str, str | None]:
-    """Which of these contacts there are, with what made each."""
+    """Return the existing contacts among these ids, with their origins."""
     places = [(key("T", tenant_id, SK, contact_id), SK) for contact_id in dict.fromkeys(ids)]
     return {item.id: item.origin for item in ContactItem.batch_get(places, consistent_read=True)} if places else {}
 
 
-def externally_known(tenant_id: str, external_ids: Iterable[str]) -> frozenset[str]:
-    """Which of these external ids are some contact's."""
+def existing_external_ids(tenant_id: str, external_ids: Iterable[str]) -> frozenset[str]:
+    """Return the external ids among these that belong to a contact."""
     places = [_external_key(tenant_id, external_id) for external_id in dict.fromkeys(external_ids)]
-    found = ExternalClaim.batch_get(places, consistent_read=True) if places else ()
-    return frozenset(claim.claimed for claim in found)
+    claims = ExternalClaim.batch_get(places, consistent_read=True) if places else ()
+    return frozenset(claim.claimed for claim in claims)
 
 
-def matched(tenant_id: str, wanted: Iterable[str]) -> dict[str, str]:
-    """The ids of the contacts that these numbers (E.164) are matched to."""
-    places = [_claim_key(tenant_id, e164) for e164 in dict.fromkeys(wanted)]
+def match_numbers(tenant_id: str, numbers_e164: Iterable[str]) -> dict[str, str]:
+    """Return the ids of the contacts that these numbers (E.164) are matched to."""
+    places = [_claim_key(tenant_id, e164) for e164 in dict.fromkeys(numbers_e164)]
     if not places:
         return {}
     return {claim.claimed: claim.contact_id for claim in ContactClaim.batch_get(places, consistent_read=True)}
 
 
 def get_contact(tenant_id: str, contact_id: str) -> Contact:
-    """Raises NotFoundError."""
+    """Return a contact. Raises NotFoundError."""
     return _contact(_load(tenant_id, contact_id))
 
 
 def exists(tenant_id: str, contact_id: str) -> bool:
-    """Whether there is such a contact."""
+    """Return True if a contact exists."""
     try:
         _load(tenant_id, contact_id)
     except NotFoundError:
@@ -352,7 +357,7 @@ def exists(tenant_id: str, contact_id: str) -> bool:
 
 
 def origin_of(tenant_id: str, contact_id: str) -> str | None:
-    """What made a contact; None if nothing is known of it, or there is no such contact."""
+    """Return the origin of a contact; None if it is unknown or the contact does not exist."""
     try:
         return _load(tenant_id, contact_id).origin
     except NotFoundError:
@@ -360,7 +365,7 @@ def origin_of(tenant_id: str, contact_id: str) -> str | None:
 
 
 def find_by_number(tenant_id: str, e164: str) -> Contact | None:
-    """The contact that has exactly this number."""
+    """Return the contact that a number is matched to, or None."""
     claim = _claim(tenant_id, e164)
     if claim is None:
         return None
@@ -371,20 +376,20 @@ def find_by_number(tenant_id: str, e164: str) -> Contact | None:
 
 
 def update_contact(tenant_id: str, contact_id: str, changes: Mapping[str, Any]) -> Contact:
-    """Change `name`, `phones`, `supervisor_id` or `external_id`; what is not in `changes` stays.
+    """Change `name`, `phones`, `supervisor_id` or `external_id`; fields outside `changes` stay.
 
-    Raises NotFoundError, and ConflictError if another has the external id, or too many have one of the numbers.
+    Raises NotFoundError, and ConflictError if another has the external id, or too many share one of the numbers.
     """
-    return persistently(lambda: _update(tenant_id, contact_id, lambda contact: replace(contact, **changes)))
+    return retry_contested(lambda: _update(tenant_id, contact_id, lambda contact: replace(contact, **changes)))
 
 
-def _having(contact: Contact, phone: Phone) -> Contact:
-    """The contact with that number, once: another call from it may have been quicker."""
+def _with_phone(contact: Contact, phone: Phone) -> Contact:
+    """Add a number to a contact, once: another call from it can have been faster."""
     return contact if phone.e164 in numbers(contact.phones) else replace(contact, phones=(*contact.phones, phone))
 
 
 def _update(tenant_id: str, contact_id: str, change: Callable[[Contact], Contact]) -> Contact:
-    """Put what `change` makes of the contact as it is in its place."""
+    """Replace a contact by the result of `change`."""
     item = _load(tenant_id, contact_id)
     before = _contact(item)
     after = change(before)
@@ -395,7 +400,7 @@ def _update(tenant_id: str, contact_id: str, change: Callable[[Contact], Contact
     try:
         with transaction() as write:
             _pass_numbers(write, tenant_id, before, after)
-            # PynamoDB adds the condition that nobody saved another version meanwhile.
+            # PynamoDB adds the condition that the version is unchanged.
             write.save(fresh)
     except TransactionRejectedError as refused:
         _raise_if_taken(refused, None)
@@ -407,7 +412,7 @@ def _load(tenant_id: str, contact_id: str) -> ContactItem:
     try:
         return ContactItem.get(key("T", tenant_id, SK, contact_id), SK, consistent_read=True)
     except ContactItem.DoesNotExist:
-        raise NotFoundError("there is no such contact") from None
+        raise NotFoundError("The contact does not exist.") from None
 
 
 def _claim_key(tenant_id: str, e164: str) -> tuple[str, str]:
@@ -440,5 +445,5 @@ def _item(tenant_id: str, contact: Contact) -> ContactItem:
 
 
 def _contact(item: ContactItem) -> Contact:
-    phones = tuple(Phone.from_json(said) for said in item.phones)
+    phones = tuple(Phone.from_json(body) for body in item.phones)
     return Contact(item.id, item.name, phones, item.supervisor_id, item.created_at, item.external_id)

@@ -1,4 +1,4 @@
-"""Employees. An extension, and a phone number, belongs to one employee, by claims written with the employee."""
+"""Employees. An extension or a phone number belongs to one employee, by claims written with the employee."""
 
 import secrets
 from collections.abc import Iterator, Mapping
@@ -13,7 +13,7 @@ from hangtag.store.db.clock import iso, now
 from hangtag.store.db.keys import key
 from hangtag.store.db.models import EmployeeClaim, EmployeeItem
 from hangtag.store.db.paging import Page, children
-from hangtag.store.db.transact import ContestedError, TransactionRejectedError, persistently, transaction
+from hangtag.store.db.transact import ContestedError, TransactionRejectedError, retry_contested, transaction
 from hangtag.store.office.phones import Phone, numbers
 
 SK = "EMPLOYEE"
@@ -31,9 +31,9 @@ class Extension:
 
 @dataclass(frozen=True, slots=True)
 class Employee:
-    """An employee's card. `role` is admin or employee; `created_at` ISO 8601 in UTC.
+    """An employee's card. `role` is admin or employee; `created_at` is ISO 8601 in UTC.
 
-    `deputy_id` is who takes calls outside of the working hours; without hours somebody always works.
+    `deputy_id` is the employee who takes calls outside of the working hours; without hours an employee always works.
     """
 
     id: str
@@ -47,14 +47,14 @@ class Employee:
     deputy_id: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """As the API shows it."""
+        """Return the employee as the API shows it."""
         return {
             "id": self.id,
             "name": self.name,
             "email": self.email,
             "role": self.role,
             "phones": [phone.to_json() for phone in self.phones],
-            "extensions": [asdict(held) for held in self.extensions],
+            "extensions": [asdict(extension) for extension in self.extensions],
             "working_hours": self.working_hours.to_json() if self.working_hours else None,
             "deputy_id": self.deputy_id,
             "created_at": self.created_at,
@@ -72,27 +72,27 @@ def create_employee(
     working_hours: Hours | None = None,
     deputy_id: str | None = None,
 ) -> Employee:
-    """A new employee. Raises ConflictError naming who has one of the extensions or numbers."""
-    made_id, made_at = secrets.token_hex(8), iso(now())
-    made = Employee(made_id, name, email, role, phones, extensions, made_at, working_hours, deputy_id)
+    """Create an employee. Raises ConflictError naming the holder of an extension or number."""
+    employee_id, created_at = secrets.token_hex(8), iso(now())
+    employee = Employee(employee_id, name, email, role, phones, extensions, created_at, working_hours, deputy_id)
 
     def attempt() -> Employee:
-        with _claims_told(made.id), transaction() as write:
-            for claim in _claims(tenant_id, made).values():
-                _take(write, claim, made.id)
-            write.save(_item(tenant_id, made), condition=EmployeeItem.pk.does_not_exist())
-        return made
+        with _claim_conflicts(employee.id), transaction() as write:
+            for claim in _claims(tenant_id, employee).values():
+                _take(write, claim, employee.id)
+            write.save(_item(tenant_id, employee), condition=EmployeeItem.pk.does_not_exist())
+        return employee
 
-    return persistently(attempt)
+    return retry_contested(attempt)
 
 
 def get_employee(tenant_id: str, employee_id: str) -> Employee:
-    """Raises NotFoundError."""
+    """Return an employee. Raises NotFoundError."""
     return _employee(_load(tenant_id, employee_id))
 
 
 def exists(tenant_id: str, employee_id: str) -> bool:
-    """Whether there is such an employee."""
+    """Return True if an employee exists."""
     try:
         _load(tenant_id, employee_id)
     except NotFoundError:
@@ -101,12 +101,12 @@ def exists(tenant_id: str, employee_id: str) -> bool:
 
 
 def list_employees(tenant_id: str, limit: int, after: str | None) -> Page[Employee]:
-    """The tenant's employees by id; `after` is a page's `next`."""
+    """Return the tenant's employees by id; `after` is a page's `next`."""
     return children(EmployeeItem, tenant_id, SK, limit, after).map(_employee)
 
 
-def everybody(tenant_id: str) -> Iterator[Employee]:
-    """All employees of a tenant, page by page."""
+def all_employees(tenant_id: str) -> Iterator[Employee]:
+    """Yield all employees of a tenant, page by page."""
     after: str | None = None
     while True:
         page = list_employees(tenant_id, 100, after)
@@ -117,37 +117,37 @@ def everybody(tenant_id: str) -> Iterator[Employee]:
 
 
 def by_extension(tenant_id: str, integration_id: str) -> dict[str, Employee]:
-    """The employees by the extensions that they have on an integration."""
+    """Return the employees by their extensions on an integration."""
     return {
-        held.extension: employee
-        for employee in everybody(tenant_id)
-        for held in employee.extensions
-        if held.integration_id == integration_id
+        extension.extension: employee
+        for employee in all_employees(tenant_id)
+        for extension in employee.extensions
+        if extension.integration_id == integration_id
     }
 
 
 def update_employee(tenant_id: str, employee_id: str, changes: Mapping[str, Any]) -> Employee:
-    """Change some fields; what is not in `changes` stays.
+    """Change some fields; fields outside `changes` stay.
 
-    Raises NotFoundError, and ConflictError naming who has one of the extensions or numbers.
+    Raises NotFoundError, and ConflictError naming the holder of an extension or number.
     """
-    return persistently(lambda: _update(tenant_id, employee_id, changes))
+    return retry_contested(lambda: _update(tenant_id, employee_id, changes))
 
 
 def delete_employee(tenant_id: str, employee_id: str) -> None:
-    """Delete an employee: extensions and numbers are free, tokens are worth nothing. Raises NotFoundError.
+    """Delete an employee: extensions and numbers become free, tokens invalid. Raises NotFoundError.
 
-    Contacts and tasks keep the id of who they were with; nobody is behind it any more.
+    Contacts and tasks keep the deleted employee's id.
     """
 
     def attempt() -> None:
         item = _load(tenant_id, employee_id)
-        with _claims_told(employee_id), transaction() as write:
+        with _claim_conflicts(employee_id), transaction() as write:
             for claim in _claims(tenant_id, _employee(item)).values():
                 write.delete(claim)
             write.delete(item)
 
-    persistently(attempt)
+    retry_contested(attempt)
 
 
 def _update(tenant_id: str, employee_id: str, changes: Mapping[str, Any]) -> Employee:
@@ -159,18 +159,18 @@ def _update(tenant_id: str, employee_id: str, changes: Mapping[str, Any]) -> Emp
     old, new = _claims(tenant_id, before), _claims(tenant_id, after)
     fresh = _item(tenant_id, after)
     fresh.version = item.version
-    with _claims_told(employee_id), transaction() as write:
+    with _claim_conflicts(employee_id), transaction() as write:
         for place in sorted(old.keys() - new.keys()):
             write.delete(old[place])
         for place in sorted(new.keys() if before.name != after.name else new.keys() - old.keys()):
             _take(write, new[place], employee_id)
-        # PynamoDB adds the condition that nobody saved another version meanwhile.
+        # PynamoDB adds the condition that the version is unchanged.
         write.save(fresh)
     return after
 
 
-class _claims_told:  # noqa: N801 -- reads as a statement
-    """Turns a refused claim into a conflict that names its holder; any other refusal is a lost race."""
+class _claim_conflicts:  # noqa: N801 -- reads as a statement
+    """Context that turns a rejected claim into a conflict naming its holder; other rejections are lost races."""
 
     def __init__(self, employee_id: str) -> None:
         self._employee_id = employee_id
@@ -185,7 +185,7 @@ class _claims_told:  # noqa: N801 -- reads as a statement
             holder = item.get("employee_id", {}).get("S", self._employee_id)
             if holder != self._employee_id:
                 raise ConflictError(
-                    f'the {item["claimed"]["S"]} belongs to "{item["name"]["S"]}" ({holder})'
+                    f'The {item["claimed"]["S"]} belongs to "{item["name"]["S"]}" ({holder}).'
                 ) from error
         raise ContestedError from error
 
@@ -199,19 +199,19 @@ def _take(write: TransactWrite, claim: EmployeeClaim, employee_id: str) -> None:
 
 
 def _claims(tenant_id: str, employee: Employee) -> dict[tuple[str, str], EmployeeClaim]:
-    """All that an employee claims, by the claims' keys."""
-    wanted = {
+    """Return all claims of an employee by their keys."""
+    claims = {
         (
-            key("T", tenant_id, "EXT", held.integration_id, held.extension),
+            key("T", tenant_id, "EXT", extension.integration_id, extension.extension),
             "EXT",
-        ): f"extension {held.extension}"
-        for held in employee.extensions
+        ): f"extension {extension.extension}"
+        for extension in employee.extensions
     }
     for e164 in numbers(employee.phones):
-        wanted[key("T", tenant_id, "PHONE", e164), SK] = f"number {e164}"
+        claims[key("T", tenant_id, "PHONE", e164), SK] = f"number {e164}"
     return {
         place: EmployeeClaim(*place, employee_id=employee.id, name=employee.name, claimed=what)
-        for place, what in wanted.items()
+        for place, what in claims.items()
     }
 
 
@@ -219,7 +219,7 @@ def _load(tenant_id: str, employee_id: str) -> EmployeeItem:
     try:
         return EmployeeItem.get(key("T", tenant_id), key(SK, employee_id), consistent_read=True)
     except EmployeeItem.DoesNotExist:
-        raise NotFoundError("there is no such employee") from None
+        raise NotFoundError("The employee does not exist.") from None
 
 
 def _item(tenant_id: str, employee: Employee) -> EmployeeItem:
@@ -232,8 +232,8 @@ def _employee(item: EmployeeItem) -> Employee:
         name=item.name,
         email=item.email,
         role=item.role,
-        phones=tuple(Phone.from_json(said) for said in item.phones),
-        extensions=tuple(Extension(**said) for said in item.extensions),
+        phones=tuple(Phone.from_json(body) for body in item.phones),
+        extensions=tuple(Extension(**body) for body in item.extensions),
         created_at=item.created_at,
         working_hours=Hours.from_json(item.working_hours) if item.working_hours else None,
         deputy_id=item.deputy_id,

@@ -1,4 +1,4 @@
-"""Groups of employees. A group may supervise a contact, as an employee may."""
+"""Groups of employees. A group can supervise a contact, like an employee."""
 
 import secrets
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from hangtag.store.db.clock import iso, now
 from hangtag.store.db.keys import key
 from hangtag.store.db.models import Entry
 from hangtag.store.db.paging import Page, children
-from hangtag.store.db.transact import ContestedError, TransactionRejectedError, persistently, transaction
+from hangtag.store.db.transact import ContestedError, TransactionRejectedError, retry_contested, transaction
 from hangtag.store.office import employees
 
 SK = "GROUP"
@@ -20,7 +20,7 @@ MAX_MEMBERS = 50
 
 
 class GroupItem(Entry):
-    """key("T", tenant) / key("GROUP", id)."""
+    """Item key("T", tenant) / key("GROUP", id)."""
 
     kind = UnicodeAttribute(default="group")
     id = UnicodeAttribute()
@@ -40,29 +40,29 @@ class Group:
     created_at: str
 
     def to_json(self) -> dict[str, Any]:
-        """As the API shows it."""
+        """Return the group as the API shows it."""
         return {**asdict(self), "employee_ids": list(self.employee_ids)}
 
 
 def create_group(tenant_id: str, name: str, employee_ids: tuple[str, ...]) -> Group:
-    """A new group."""
-    made = Group(secrets.token_hex(8), name, employee_ids, iso(now()))
-    _item(tenant_id, made).save()
-    return made
+    """Create a group."""
+    group = Group(secrets.token_hex(8), name, employee_ids, iso(now()))
+    _item(tenant_id, group).save()
+    return group
 
 
 def get_group(tenant_id: str, group_id: str) -> Group:
-    """Raises NotFoundError."""
+    """Return a group. Raises NotFoundError."""
     return _group(_load(tenant_id, group_id))
 
 
 def list_groups(tenant_id: str, limit: int, after: str | None) -> Page[Group]:
-    """The tenant's groups by id; `after` is a page's `next`."""
+    """Return the tenant's groups by id; `after` is a page's `next`."""
     return children(GroupItem, tenant_id, SK, limit, after).map(_group)
 
 
 def update_group(tenant_id: str, group_id: str, changes: Mapping[str, Any]) -> Group:
-    """Change some fields; what is not in `changes` stays. Raises NotFoundError, ConflictError."""
+    """Change some fields; fields outside `changes` stay. Raises NotFoundError, ConflictError."""
 
     def attempt() -> Group:
         item = _load(tenant_id, group_id)
@@ -71,32 +71,32 @@ def update_group(tenant_id: str, group_id: str, changes: Mapping[str, Any]) -> G
         fresh.version = item.version
         try:
             with transaction() as write:
-                # PynamoDB adds the condition that nobody saved another version meanwhile.
+                # PynamoDB adds the condition that the version is unchanged.
                 write.save(fresh)
-        except TransactionRejectedError as lost:
-            raise ContestedError from lost
+        except TransactionRejectedError as error:
+            raise ContestedError from error
         return after
 
-    return persistently(attempt)
+    return retry_contested(attempt)
 
 
 def delete_group(tenant_id: str, group_id: str) -> None:
-    """Contacts that it supervised have nobody then. Raises NotFoundError, ConflictError."""
+    """Delete a group, which leaves its contacts without a supervisor. Raises NotFoundError, ConflictError."""
     item = _load(tenant_id, group_id)
     try:
         with transaction() as write:
             write.delete(item)
-    except TransactionRejectedError as lost:
-        raise ConflictError("it was being changed by others at the same time; try again") from lost
+    except TransactionRejectedError as error:
+        raise ConflictError("Another request changed it at the same time. Try again.") from error
 
 
 def is_supervisor(tenant_id: str, supervisor_id: str) -> bool:
-    """Whether an id is that of an employee or a group there is."""
+    """Return True if an id belongs to an existing employee or group."""
     return _find(tenant_id, supervisor_id) is not None or employees.exists(tenant_id, supervisor_id)
 
 
 def members(tenant_id: str, supervisor_id: str) -> tuple[str, ...]:
-    """The employees behind a supervisor: of a group its members, of an employee himself; none if it is neither."""
+    """Return the employees behind a supervisor: a group's members, or the employee; empty for an unknown id."""
     group = _find(tenant_id, supervisor_id)
     if group is not None:
         return tuple(group.employee_ids)
@@ -111,10 +111,10 @@ def _find(tenant_id: str, group_id: str) -> GroupItem | None:
 
 
 def _load(tenant_id: str, group_id: str) -> GroupItem:
-    found = _find(tenant_id, group_id)
-    if found is None:
-        raise NotFoundError("there is no such group")
-    return found
+    group = _find(tenant_id, group_id)
+    if group is None:
+        raise NotFoundError("The group does not exist.")
+    return group
 
 
 def _item(tenant_id: str, group: Group) -> GroupItem:

@@ -1,4 +1,4 @@
-"""Imports of contacts: how far each came. key("T", tenant) / key("IMPORT", id); kept for 90 days."""
+"""Imports of contacts and their progress. key("T", tenant) / key("IMPORT", id); expires after 90 days."""
 
 import json
 import secrets
@@ -10,20 +10,20 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from hangtag.errors import NotFoundError
-from hangtag.store.db.client import dynamodb, is_refused, table
+from hangtag.store.db.client import dynamodb, is_condition_failure, table
 from hangtag.store.db.clock import iso, now
 from hangtag.store.db.keys import key
 from hangtag.store.db.paging import Page
 
 SK = "IMPORT"
-KEPT = timedelta(days=90)
+RETENTION = timedelta(days=90)
 WAITING, RUNNING, STOPPED, DONE, FAILED = "waiting", "running", "stopped", "done", "failed"
 MAX_ERRORS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class RowError:
-    """Why a row was refused; rows are counted from 1, behind the header. No number is told."""
+    """Reason why a row was rejected; rows are counted from 1, after the header. Contains no phone number."""
 
     row: int
     reason: str
@@ -31,10 +31,10 @@ class RowError:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Import:
-    """An import. `rows` have been worked off, of which some were `created`, were there (`existing`), or were refused.
+    """An import. `rows` is the number of processed rows: `created`, `existing` (already present) or `refused`.
 
-    `reason` says why it failed. `run` counts how often it was started: a worker of an earlier run does no more.
-    `round` counts how often it was begun from the first row.
+    `reason` describes a failure. `run` counts the starts: a worker of an earlier run stops. `round` counts the starts
+    from the first row.
     """
 
     id: str
@@ -51,40 +51,40 @@ class Import:
     round: int = 0
 
     def to_json(self) -> dict[str, Any]:
-        """As it is kept."""
+        """Return the import as stored."""
         return asdict(self)
 
     @classmethod
-    def from_json(cls, said: Mapping[str, Any]) -> "Import":
-        """The inverse of `to_json`."""
-        return cls(**{**said, "errors": tuple(RowError(**error) for error in said["errors"])})
+    def from_json(cls, body: Mapping[str, Any]) -> "Import":
+        """Return the import of a stored body, the inverse of `to_json`."""
+        return cls(**{**body, "errors": tuple(RowError(**error) for error in body["errors"])})
 
 
 def object_key(tenant_id: str, import_id: str) -> str:
-    """Where the file of an import lies in the bucket."""
+    """Return the key of an import's file in the bucket."""
     return f"imports/{tenant_id}/{import_id}.csv"
 
 
 def create_import(tenant_id: str, name: str | None) -> Import:
-    """A new import, whose file is still to come. Raises botocore's errors."""
-    made = Import(id=secrets.token_hex(16), name=name, state=WAITING, created_at=iso(now()))
-    dynamodb().put_item(**_put(tenant_id, made))
-    return made
+    """Create an import that waits for its file. Raises botocore's errors."""
+    new_import = Import(id=secrets.token_hex(16), name=name, state=WAITING, created_at=iso(now()))
+    dynamodb().put_item(**_put(tenant_id, new_import))
+    return new_import
 
 
 def get_import(tenant_id: str, import_id: str) -> Import:
-    """Raises NotFoundError."""
-    found = dynamodb().get_item(TableName=table(), Key=_key(tenant_id, import_id), ConsistentRead=True)
-    if "Item" not in found:
-        raise NotFoundError("there is no such import")
-    return Import.from_json(json.loads(found["Item"]["body"]["S"]))
+    """Return an import. Raises NotFoundError."""
+    response = dynamodb().get_item(TableName=table(), Key=_key(tenant_id, import_id), ConsistentRead=True)
+    if "Item" not in response:
+        raise NotFoundError("The import does not exist.")
+    return Import.from_json(json.loads(response["Item"]["body"]["S"]))
 
 
 def list_imports(tenant_id: str, limit: int, after: str | None) -> Page[Import]:
-    """The tenant's imports by id; `after` is a page's `next`."""
+    """Return the tenant's imports by id; `after` is a page's `next`."""
     pk = key("T", tenant_id)
     start: Any = {"ExclusiveStartKey": _key(tenant_id, after)} if after is not None else {}
-    answer = dynamodb().query(
+    response = dynamodb().query(
         TableName=table(),
         KeyConditionExpression="pk = :pk AND begins_with(sk, :import)",
         ExpressionAttributeValues={":pk": {"S": pk}, ":import": {"S": key(SK, "")}},
@@ -92,12 +92,12 @@ def list_imports(tenant_id: str, limit: int, after: str | None) -> Page[Import]:
         ConsistentRead=True,
         **start,
     )
-    found = tuple(Import.from_json(json.loads(item["body"]["S"])) for item in answer["Items"])
-    return Page(found, found[-1].id if "LastEvaluatedKey" in answer and found else None)
+    imports = tuple(Import.from_json(json.loads(item["body"]["S"])) for item in response["Items"])
+    return Page(imports, imports[-1].id if "LastEvaluatedKey" in response and imports else None)
 
 
 def save(tenant_id: str, after: Import, before: Import) -> bool:
-    """Put a state in place of the one that it was made from; false if somebody changed that meanwhile."""
+    """Replace a state; False if it was changed meanwhile."""
     put = _put(tenant_id, after)
     put |= {
         "ConditionExpression": "body = :before",
@@ -106,14 +106,14 @@ def save(tenant_id: str, after: Import, before: Import) -> bool:
     try:
         dynamodb().put_item(**put)
     except ClientError as error:
-        if not is_refused(error):
+        if not is_condition_failure(error):
             raise
         return False
     return True
 
 
 def change(tenant_id: str, import_id: str, allowed: frozenset[str], **changes: Any) -> Import | None:
-    """Change an import whose state is an allowed one; None if it is another. Raises NotFoundError."""
+    """Change an import in an allowed state; None in another state. Raises NotFoundError."""
     while True:
         before = get_import(tenant_id, import_id)
         if before.state not in allowed:
@@ -127,16 +127,16 @@ def _key(tenant_id: str, import_id: str) -> dict[str, Any]:
     return {"pk": {"S": key("T", tenant_id)}, "sk": {"S": key(SK, import_id)}}
 
 
-def _put(tenant_id: str, made: Import) -> dict[str, Any]:
-    until = datetime.fromisoformat(made.created_at) + KEPT
+def _put(tenant_id: str, record: Import) -> dict[str, Any]:
+    until = datetime.fromisoformat(record.created_at) + RETENTION
     item = {
-        **_key(tenant_id, made.id),
+        **_key(tenant_id, record.id),
         "kind": {"S": "import"},
-        "body": {"S": _text(made)},
+        "body": {"S": _text(record)},
         "expires_at": {"N": str(int(until.timestamp()))},
     }
     return {"TableName": table(), "Item": item}
 
 
-def _text(made: Import) -> str:
-    return json.dumps(made.to_json(), ensure_ascii=False)
+def _text(record: Import) -> str:
+    return json.dumps(record.to_json(), ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""Lines: the tenant's own external numbers, and how they are called."""
+"""Lines: the tenant's own external numbers and their names."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -14,25 +14,25 @@ SK = "LINE"
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """`number` is E.164 where it can be read, else as the PBX writes it. `color` is #rrggbb."""
+    """A line. `number` is E.164 if it is readable, otherwise as the PBX writes it. `color` is #rrggbb."""
 
     number: str
     name: str
     color: str | None
 
     def to_json(self) -> dict[str, Any]:
-        """As the API shows it."""
+        """Return the line as the API shows it."""
         return asdict(self)
 
 
 def put_line(tenant_id: str, line: Line) -> Line:
-    """Name a line, anew or again."""
+    """Create or replace a line."""
     LineItem(key("T", tenant_id), key(SK, line.number), **line.to_json()).save()
     return line
 
 
-def own(tenant_id: str, numbers: Iterable[str]) -> frozenset[str]:
-    """Which of these numbers (E.164) are lines of the tenant."""
+def own_numbers(tenant_id: str, numbers: Iterable[str]) -> frozenset[str]:
+    """Return the numbers (E.164) among these that are lines of the tenant."""
     places = [(key("T", tenant_id), key(SK, number)) for number in dict.fromkeys(numbers)]
     return (
         frozenset(item.number for item in LineItem.batch_get(places, consistent_read=True)) if places else frozenset()
@@ -40,14 +40,14 @@ def own(tenant_id: str, numbers: Iterable[str]) -> frozenset[str]:
 
 
 def delete_line(tenant_id: str, number: str) -> None:
-    """Forget a line's name. Raises NotFoundError."""
+    """Delete a line. Raises NotFoundError."""
     try:
         LineItem.get(key("T", tenant_id), key(SK, number)).delete()
     except LineItem.DoesNotExist:
-        raise NotFoundError("there is no such line") from None
+        raise NotFoundError("The line does not exist.") from None
 
 
 def list_lines(tenant_id: str, limit: int, after: str | None) -> Page[Line]:
-    """The tenant's lines by number; `after` is a page's `next`."""
-    found = children(LineItem, tenant_id, SK, limit, after)
-    return found.map(lambda item: Line(item.number, item.name, item.color))
+    """Return the tenant's lines by number; `after` is a page's `next`."""
+    page = children(LineItem, tenant_id, SK, limit, after)
+    return page.map(lambda item: Line(item.number, item.name, item.color))

@@ -1,4 +1,4 @@
-"""Who is who in a call, by one batched read."""
+"""Participants of a call, found by one batched read."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class EmployeeRef:
-    """An employee, as far as a call needs them."""
+    """Reference to an employee, as calls need it."""
 
     id: str
     name: str
@@ -25,11 +25,11 @@ class EmployeeRef:
 
 @dataclass(frozen=True, slots=True)
 class Roster:
-    """What the office knows of one call.
+    """Office data about one call.
 
-    `employees` maps the extensions that are somebody's. `employee_of_number` is who has the other party's number on
-    their own card. `own_line`: that number is one of the tenant's lines, which is never a contact's. `time_zone` and
-    `country` are the tenant's.
+    `employees` maps the extensions that belong to an employee. `employee_of_number` is the employee with the other
+    party's number on their card. `own_line`: that number is one of the tenant's lines, which never belong to a contact.
+    `time_zone` and `country` are the tenant's.
     """
 
     employees: Mapping[str, EmployeeRef]
@@ -51,7 +51,7 @@ def find_participants(
     number: str | None,
     line: str | None,
 ) -> Roster:
-    """Look up extensions, the other party's number (E.164) and the line, as the PBX gives it.
+    """Look up extensions, the other party's number (E.164) and the line, as the PBX sends it.
 
     Raises NotFoundError for an erased tenant, UnavailableError, and botocore's errors.
     """
@@ -60,26 +60,26 @@ def find_participants(
     of_extension = {name: (key("T", tenant_id, "EXT", integration_id, name), "EXT") for name in sorted(extensions)}
     phone = key("T", tenant_id, "PHONE", number) if number else None
     lines = [(own, key("LINE", spelling)) for spelling in _spellings(line, tenant.country)]
-    wanted = [(own, "SETTINGS"), *of_extension.values(), *lines]
+    keys = [(own, "SETTINGS"), *of_extension.values(), *lines]
     as_line = (own, key("LINE", number)) if number else None
     if phone and as_line:
-        wanted += [(phone, "EMPLOYEE"), (phone, "CONTACT"), as_line]
-    found = read_all(wanted)
-    own_line = as_line in found
-    contact = found.get((phone, "CONTACT")) if phone and not own_line else None
-    rules = found.get((own, "SETTINGS"), {})
-    named = next((found[place] for place in lines if place in found), None)
+        keys += [(phone, "EMPLOYEE"), (phone, "CONTACT"), as_line]
+    items = read_all(keys)
+    own_line = as_line in items
+    contact = items.get((phone, "CONTACT")) if phone and not own_line else None
+    rules = items.get((own, "SETTINGS"), {})
+    line_item = next((items[place] for place in lines if place in items), None)
     return Roster(
         employees={
             name: EmployeeRef(item["employee_id"]["S"], item["name"]["S"])
             for name, place in of_extension.items()
-            if (item := found.get(place)) is not None
+            if (item := items.get(place)) is not None
         },
-        employee_of_number=_text(found.get((phone, "EMPLOYEE")), "employee_id") if phone else None,
+        employee_of_number=_text(items.get((phone, "EMPLOYEE")), "employee_id") if phone else None,
         contact=_contact(contact) if contact else None,
         own_line=own_line,
-        line_name=_text(named, "name"),
-        line_color=named.get("color", {}).get("S") if named is not None else None,
+        line_name=_text(line_item, "name"),
+        line_color=line_item.get("color", {}).get("S") if line_item is not None else None,
         settings=parse(rules),
         definitions=parse_definitions(rules),
         country=tenant.country,
@@ -93,7 +93,7 @@ def _contact(claim: Mapping[str, Any]) -> ContactRef:
 
 
 def _spellings(line: str | None, country: str) -> list[str]:
-    """Under which numbers a line may be named: in E.164, and as it is."""
+    """Return the numbers that a line can be stored under: in E.164, and as received."""
     if not line:
         return []
     number = normalise(line, country)

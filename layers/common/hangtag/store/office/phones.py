@@ -1,4 +1,4 @@
-"""What employees and contacts have in common: numbers."""
+"""Phone numbers on the cards of employees and contacts."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -10,9 +10,9 @@ from hangtag.phone import normalise
 
 @dataclass(frozen=True, slots=True)
 class Phone:
-    """A number on somebody's card: as it was typed, in E.164, and what to dial after the answer.
+    """A number on a card: as entered, in E.164, and the digits to dial after the answer.
 
-    `type` is the tenant's word for what it is, such as Mobile; masks belong to types.
+    `type` is the tenant's word for the kind of number, such as Mobile; display formats belong to types.
     """
 
     raw: str
@@ -21,38 +21,38 @@ class Phone:
     type: str | None = None
 
     def to_json(self) -> dict[str, str | None]:
-        """As it is kept and shown."""
+        """Return the number as stored and shown."""
         return asdict(self)
 
     @classmethod
-    def from_json(cls, said: Mapping[str, Any]) -> "Phone":
-        """The inverse of `to_json`."""
-        return cls(said["raw"], said["e164"], said["extension"], said.get("type"))
+    def from_json(cls, body: Mapping[str, Any]) -> "Phone":
+        """Return the number of a stored body, the inverse of `to_json`."""
+        return cls(body["raw"], body["e164"], body["extension"], body.get("type"))
 
 
-# What was typed: a number, and its type.
-Typed = tuple[str, str | None]
+# A number as entered, and its type.
+EnteredPhone = tuple[str, str | None]
 
 
-def read_phones(typed: Iterable[Typed], country: str) -> tuple[Phone, ...]:
-    """Numbers as an admin typed them; doubles are dropped.
+def read_phones(entries: Iterable[EnteredPhone], country: str) -> tuple[Phone, ...]:
+    """Parse entered numbers; duplicates are dropped.
 
-    Raises BadInputError naming those that can't be read, by their place and not by their digits.
+    Raises BadInputError naming the invalid ones, by position and without their digits.
     """
-    read: dict[tuple[str, str | None], Phone] = {}
+    parsed: dict[tuple[str, str | None], Phone] = {}
     unreadable = []
-    for place, (raw, kind) in enumerate(typed):
+    for place, (raw, kind) in enumerate(entries):
         number = normalise(raw, country)
         if number is None:
-            unreadable.append(FieldError(f"phones.{place}", "it can't be read as a phone number"))
+            unreadable.append(FieldError(f"phones.{place}", "Not a valid phone number."))
         else:
             phone = Phone(raw, number.e164, number.extension, kind)
-            read.setdefault((phone.e164, phone.extension), phone)
+            parsed.setdefault((phone.e164, phone.extension), phone)
     if unreadable:
-        raise BadInputError("a phone number can't be read", tuple(unreadable))
-    return tuple(read.values())
+        raise BadInputError("A phone number is not valid.", tuple(unreadable))
+    return tuple(parsed.values())
 
 
 def numbers(phones: Iterable[Phone]) -> frozenset[str]:
-    """The numbers in E.164, each once."""
+    """Return the distinct numbers in E.164."""
     return frozenset(phone.e164 for phone in phones)

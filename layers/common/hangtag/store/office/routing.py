@@ -1,7 +1,7 @@
-"""To whom a caller is routed: the supervisor of a contact, a deputy, or a free member of a group.
+"""Routing of a caller: the supervisor of a contact, a deputy, or a free member of a group.
 
-Who has a number is one indexed read; people, groups and rules are remembered for a minute. Who talks is asked only when
-a group has to choose. On the path of look-ups: the standard library and a client that the caller brings.
+A caller lookup is one indexed read; people, groups and rules are cached for a minute. Busy employees are read only for
+groups. On the path of lookups: standard library and botocore only.
 """
 
 import json
@@ -25,8 +25,8 @@ OFF, ON, WORKING_HOURS = "off", "on", "working_hours"
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """Whose number it is: the contact's name, and the extension to route to, on the asking integration."""
+class CallerRoute:
+    """Result of a caller lookup: the contact's name, and the extension to route to on the requesting integration."""
 
     name: str
     extension: str | None
@@ -42,7 +42,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """An employee, as far as routing goes: the first extension on each integration, hours, deputy."""
+    """Routing data of an employee: the first extension on each integration, hours, deputy."""
 
     extensions: Mapping[str, str]
     hours: Hours | None
@@ -56,20 +56,20 @@ _groups: TtlCache[tuple[str, str], tuple[str, ...] | None] = TtlCache(REMEMBERED
 
 @dataclass(frozen=True, slots=True)
 class Router:
-    """Looks up callers for one integration. Everything raises botocore's errors: the answer fails open."""
+    """Caller lookup for one integration. All methods raise botocore's errors; callers fail open."""
 
     client: "DynamoDBClient"
     tenant_id: str
     integration_id: str
 
-    def find(self, e164: str, at: datetime | None = None) -> Found | None:
-        """Who has a number, and where to route it at that time (now); None if nobody has it."""
+    def find(self, e164: str, at: datetime | None = None) -> CallerRoute | None:
+        """Return the contact of a number and its route at that time (default now), or None."""
         claim = self._get(key("T", self.tenant_id, "PHONE", e164), "CONTACT")
         if claim is None:
             return None
         supervisor = claim.get("supervisor_id", {}).get("S")
         extension = self._route(supervisor, at or datetime.now(UTC)) if supervisor else None
-        return Found(claim["name"]["S"], extension)
+        return CallerRoute(claim["name"]["S"], extension)
 
     def _route(self, supervisor_id: str, at: datetime) -> str | None:
         rules = _rules.get_or(self.tenant_id, self._read_rules)
@@ -78,11 +78,11 @@ class Router:
         members = self._members(supervisor_id)
         if members is None:
             return self._extension(supervisor_id, rules, at)
-        reachable = [found for one in members if (found := self._extension(one, rules, at)) is not None]
+        reachable = [extension for member in members if (extension := self._extension(member, rules, at)) is not None]
         return self._first_free(reachable)
 
     def _extension(self, employee_id: str, rules: Rules, at: datetime) -> str | None:
-        """Where somebody is reached: their own extension, or their deputy's when they do not work or have none."""
+        """Return an employee's own extension, or the deputy's if the employee does not work or has none."""
         person = self._person(employee_id)
         if person is None:
             return None
@@ -98,14 +98,14 @@ class Router:
         return person.extensions.get(self.integration_id)
 
     def _first_free(self, extensions: Sequence[str]) -> str | None:
-        """The first of a group, in its order, who is not in a call; None if all are: then the PBX decides."""
+        """Return the first extension, in the group's order, that is not in a call; None lets the PBX decide."""
         if not extensions:
             return None
-        talking = active_calls.talking(self.tenant_id)
-        return next((one for one in extensions if key(self.integration_id, one) not in talking), None)
+        busy = active_calls.busy_extensions(self.tenant_id)
+        return next((extension for extension in extensions if key(self.integration_id, extension) not in busy), None)
 
     def _members(self, supervisor_id: str) -> tuple[str, ...] | None:
-        """The members of a group; None if it is no group."""
+        """Return the members of a group; None for an id of another kind."""
 
         def load() -> tuple[str, ...] | None:
             item = self._get(key("T", self.tenant_id), key("GROUP", supervisor_id))
@@ -123,19 +123,19 @@ class Router:
     def _read_rules(self) -> Rules:
         settings = self._get(key("T", self.tenant_id), "SETTINGS")
         tenant = self._get(key("T", self.tenant_id), "TENANT")
-        said = json.loads(settings["body"]["S"]) if settings is not None and "body" in settings else {}
+        body = json.loads(settings["body"]["S"]) if settings is not None and "body" in settings else {}
         zone = tenant["time_zone"]["S"] if tenant is not None else "UTC"
-        return Rules(said.get("routing", {}).get("mode", ON), zone)
+        return Rules(body.get("routing", {}).get("mode", ON), zone)
 
     def _get(self, pk: str, sk: str) -> Any:
-        # Consistent: an absence is remembered too, and must not be that of an item written a moment ago.
-        found = self.client.get_item(TableName=table(), Key={"pk": {"S": pk}, "sk": {"S": sk}}, ConsistentRead=True)
-        return found.get("Item")
+        # Consistent, because absences are cached and an item can be a moment old.
+        response = self.client.get_item(TableName=table(), Key={"pk": {"S": pk}, "sk": {"S": sk}}, ConsistentRead=True)
+        return response.get("Item")
 
 
 def _person(item: Mapping[str, Any]) -> Person:
     first: dict[str, str] = {}
-    for held in json.loads(item["extensions"]["S"]):
-        first.setdefault(held["integration_id"], held["extension"])
+    for extension in json.loads(item["extensions"]["S"]):
+        first.setdefault(extension["integration_id"], extension["extension"])
     hours = json.loads(item["working_hours"]["S"]) if "S" in item.get("working_hours", {}) else None
     return Person(first, Hours.from_json(hours) if hours else None, item.get("deputy_id", {}).get("S"))

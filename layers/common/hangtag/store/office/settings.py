@@ -1,6 +1,6 @@
 """The tenant's telephony rules and tag definitions in the table: one item.
 
-The tracker only asks for two rules: pydantic is loaded only by those who want all of them.
+The tracker needs only two rules; pydantic is loaded only for all of them.
 """
 
 import json
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from hangtag.settings import TelephonySettings
 
 SK = "SETTINGS"
-# The defaults of TelephonySettings; a test holds the two together.
+# The defaults of TelephonySettings; a test compares them.
 DEFAULT_SETTLE_SECONDS = 10
 DEFAULT_CREATE_UNKNOWN = "always"
 
@@ -27,7 +27,7 @@ Definitions = Mapping[TagType, Definition]
 
 @dataclass(frozen=True, slots=True)
 class TrackerRules:
-    """What the tracker has to know. `create_unknown`: always, answered_only or never."""
+    """Rules of the tracker. `create_unknown`: always, answered_only or never."""
 
     settle_seconds: int
     create_unknown: str
@@ -37,25 +37,25 @@ _tracker_rules: TtlCache[str, TrackerRules] = TtlCache(1000, 60.0)
 
 
 def tracker_rules(tenant_id: str) -> TrackerRules:
-    """The rules that the tracker goes by; remembered for a minute. Raises botocore's errors."""
+    """Return the tracker's rules, cached for a minute. Raises botocore's errors."""
 
     def load() -> TrackerRules:
-        said = _rules(_read(tenant_id))
+        rules = _rules(_read(tenant_id))
         return TrackerRules(
-            int(said.get("settle_seconds", DEFAULT_SETTLE_SECONDS)),
-            said.get("contacts", {}).get("create_unknown", DEFAULT_CREATE_UNKNOWN),
+            int(rules.get("settle_seconds", DEFAULT_SETTLE_SECONDS)),
+            rules.get("contacts", {}).get("create_unknown", DEFAULT_CREATE_UNKNOWN),
         )
 
     return _tracker_rules.get_or(tenant_id, load)
 
 
 def load_settings(tenant_id: str) -> "TelephonySettings":
-    """All rules, with the defaults for what was never set. Raises botocore's errors."""
+    """Return all rules, with defaults for those never set. Raises botocore's errors."""
     return parse(_read(tenant_id))
 
 
 def parse(item: Mapping[str, Any]) -> "TelephonySettings":
-    """The rules in an item in DynamoDB's form; the defaults in an empty one."""
+    """Parse the rules of an item in DynamoDB's form; an empty item has the defaults."""
     from hangtag.settings import TelephonySettings
 
     return TelephonySettings.model_validate(_rules(item))
@@ -64,25 +64,25 @@ def parse(item: Mapping[str, Any]) -> "TelephonySettings":
 def save_settings(tenant_id: str, settings: "TelephonySettings") -> None:
     """Replace the rules. Raises botocore's errors."""
     _put(tenant_id, "body", settings.model_dump_json())
-    _tracker_rules.forget(tenant_id)
+    _tracker_rules.discard(tenant_id)
 
 
 def load_definitions(tenant_id: str) -> Definitions:
-    """How the tenant's tags are defined. Raises botocore's errors."""
+    """Return the definitions of the tenant's tags. Raises botocore's errors."""
     return parse_definitions(_read(tenant_id))
 
 
 def parse_definitions(item: Mapping[str, Any]) -> Definitions:
-    """The definitions in an item in DynamoDB's form; the standard ones in an empty one."""
-    said = json.loads(item["tags"]["S"]) if "tags" in item else {}
+    """Parse the definitions of an item in DynamoDB's form; an empty item has the standard ones."""
+    stored = json.loads(item["tags"]["S"]) if "tags" in item else {}
     return {
-        kind: define(kind, [DefinedField(**field) for field in said[kind]]) if kind in said else standard(kind)
+        kind: define(kind, [DefinedField(**field) for field in stored[kind]]) if kind in stored else standard(kind)
         for kind in TagType
     }
 
 
 def save_definitions(tenant_id: str, definitions: Definitions) -> None:
-    """Replace the definitions; standard ones are not kept. Raises botocore's errors."""
+    """Replace the definitions; standard ones are not stored. Raises botocore's errors."""
     own = {
         kind: [{"name": field.name, "type": field.type} for field in fields_of(kind, definition)]
         for kind, definition in definitions.items()
@@ -105,10 +105,10 @@ def _key(tenant_id: str) -> dict[str, Any]:
 
 
 def _read(tenant_id: str) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = dynamodb().get_item(TableName=table(), Key=_key(tenant_id)).get("Item", {})
-    return found
+    item: Mapping[str, Any] = dynamodb().get_item(TableName=table(), Key=_key(tenant_id)).get("Item", {})
+    return item
 
 
 def _rules(item: Mapping[str, Any]) -> dict[str, Any]:
-    said: dict[str, Any] = json.loads(item["body"]["S"]) if "body" in item else {}
-    return said
+    rules: dict[str, Any] = json.loads(item["body"]["S"]) if "body" in item else {}
+    return rules

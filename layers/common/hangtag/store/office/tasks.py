@@ -1,9 +1,9 @@
-"""Tasks: of contacts, with an assignee, members, a due time and free typed fields.
+"""Tasks of contacts, with an assignee, members, a due time and free typed fields.
 
-key("T", tenant, "TASK", id) holds all of a task: "TASK" (in the index of days by its creation), "DUE" (in the index
-by its due day, as long as it is open), and key("TAG", at, tag) for each tag that stands on it. Every contact of the
-task has a copy in its own partition, under key("TASK", created_at, id), written in the same transaction: a call finds
-the contact's last tasks there by a consistent read.
+key("T", tenant, "TASK", id) holds all of a task: "TASK" (in the index of days by its creation), "DUE" (in the index by
+its due day, while it is open), and key("TAG", at, tag) for each tag on it. Every contact of the task has a copy in its
+own partition, under key("TASK", created_at, id), written in the same transaction, so a call finds the contact's last
+tasks by a consistent read.
 """
 
 import json
@@ -19,11 +19,11 @@ from botocore.exceptions import ClientError
 from hangtag.errors import FieldError, NotFoundError
 from hangtag.settings import TaskField, TaskTemplate
 from hangtag.store.crm import outbox
-from hangtag.store.db.client import dynamodb, is_refused, table
+from hangtag.store.db.client import dynamodb, is_condition_failure, table
 from hangtag.store.db.clock import iso, now
 from hangtag.store.db.keys import DAY_SHARDS, key, shard
 from hangtag.store.db.listing import of_partition
-from hangtag.store.db.transact import ContestedError, persistently
+from hangtag.store.db.transact import ContestedError, retry_contested
 
 SK = "TASK"
 DUE_SK = "DUE"
@@ -31,16 +31,16 @@ LIST, DUE_LIST = "TASKS", "DUE"
 OPEN = "open"
 Status = Literal["open", "completed", "cancelled"]
 Write = dict[str, Any]
-# How many tasks of one contact a rule looks at.
+# Maximum number of a contact's tasks that a rule reads.
 MAX_LOOKED_AT = 500
 _PAGE = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """A task. Times are ISO 8601 in UTC; `call_id` is the call that it was made for, as the API calls it.
+    """A task. Times are ISO 8601 in UTC; `call_id` is the API's id of the call that it was created for.
 
-    `external_id` is what the CRM outside calls it, if it is that CRM's.
+    `external_id` is its id in the outside CRM, if it comes from there.
     """
 
     id: str
@@ -58,11 +58,11 @@ class Task:
 
     @property
     def people(self) -> frozenset[str]:
-        """The employees who are on it."""
+        """Assignee and members."""
         return frozenset((*self.member_ids, *([self.assignee_id] if self.assignee_id else ())))
 
     def to_json(self) -> dict[str, Any]:
-        """As the API shows it."""
+        """Return the task as the API shows it."""
         return {
             "id": self.id,
             "title": self.title,
@@ -78,19 +78,19 @@ class Task:
         }
 
     @classmethod
-    def from_json(cls, said: Mapping[str, Any], version: int = 1) -> "Task":
-        """The inverse of `to_json`."""
+    def from_json(cls, body: Mapping[str, Any], version: int = 1) -> "Task":
+        """Return the task of a stored body, the inverse of `to_json`."""
         lists = {
-            "contact_ids": tuple(said["contact_ids"]),
-            "member_ids": tuple(said["member_ids"]),
-            "fields": tuple(TaskField.model_validate(field) for field in said["fields"]),
+            "contact_ids": tuple(body["contact_ids"]),
+            "member_ids": tuple(body["member_ids"]),
+            "fields": tuple(TaskField.model_validate(field) for field in body["fields"]),
         }
-        return cls(**{**said, **lists}, version=version)
+        return cls(**{**body, **lists}, version=version)
 
 
-def new_task(**known: Any) -> Task:
-    """A task that is not kept yet, with an id and the time of now."""
-    return Task(id=secrets.token_hex(16), created_at=iso(now()), **known)
+def new_task(**fields: Any) -> Task:
+    """Build a task that is not stored yet, with an id and the current time."""
+    return Task(id=secrets.token_hex(16), created_at=iso(now()), **fields)
 
 
 def task_from_template(
@@ -102,7 +102,7 @@ def task_from_template(
     call_id: str,
     created_at: str,
 ) -> Task:
-    """The task that a template makes for a call. `contact` is its id and name."""
+    """Build the task of a template for a call. `contact` is its id and name."""
     name = contact[1] if contact else number
     title = template.title.replace("{contact}", name).replace("{number}", number)
     due = None
@@ -122,15 +122,15 @@ def task_from_template(
 
 
 def check_fields(fields: Iterable[TaskField]) -> tuple[FieldError, ...]:
-    """What is wrong with free fields: a value that is not of its type, or a name that comes twice."""
+    """Return the faults of free fields: values of another type, and duplicate names."""
     faults = []
     names: set[str] = set()
     for place, field in enumerate(fields):
         if field.name in names:
-            faults.append(FieldError(f"fields.{place}.name", "the name comes twice"))
+            faults.append(FieldError(f"fields.{place}.name", "Duplicate field name."))
         names.add(field.name)
         if field.value is not None and not _is_of_type(field):
-            faults.append(FieldError(f"fields.{place}.value", f"it is no {field.type}"))
+            faults.append(FieldError(f"fields.{place}.value", f"Not a valid {field.type}."))
     return tuple(faults)
 
 
@@ -155,21 +155,21 @@ def _is_date(text: str) -> bool:
 
 
 def create_task(tenant_id: str, task: Task, more: Sequence[Mapping[str, Any]] = ()) -> Task:
-    """Keep a new task; `more` is written with it, or not at all. Raises botocore's errors."""
+    """Store a new task, with the writes in `more` in the same transaction. Raises botocore's errors."""
     dynamodb().transact_write_items(TransactItems=[*puts(tenant_id, task), *more])  # type: ignore[list-item]
     return task
 
 
 def get_task(tenant_id: str, task_id: str) -> Task:
-    """Raises NotFoundError."""
-    found = dynamodb().get_item(TableName=table(), Key=_key(tenant_id, task_id), ConsistentRead=True)
-    if "Item" not in found:
-        raise NotFoundError("there is no such task")
-    return _parse(found["Item"])
+    """Return a task. Raises NotFoundError."""
+    response = dynamodb().get_item(TableName=table(), Key=_key(tenant_id, task_id), ConsistentRead=True)
+    if "Item" not in response:
+        raise NotFoundError("The task does not exist.")
+    return _parse(response["Item"])
 
 
 def exists(tenant_id: str, task_id: str) -> bool:
-    """Whether there is such a task. Raises botocore's errors."""
+    """Return True if a task exists. Raises botocore's errors."""
     try:
         get_task(tenant_id, task_id)
     except NotFoundError:
@@ -178,28 +178,31 @@ def exists(tenant_id: str, task_id: str) -> bool:
 
 
 def update_task(tenant_id: str, task_id: str, changes: Mapping[str, Any]) -> Task:
-    """Change some fields; what is not in `changes` stays. Raises NotFoundError, ConflictError, botocore's errors."""
+    """Change some fields; fields outside `changes` stay. Raises NotFoundError, ConflictError, botocore's errors."""
 
     def attempt() -> Task:
         before = get_task(tenant_id, task_id)
         after = replace(before, **changes, version=before.version + 1)
-        left = set(before.contact_ids) - set(after.contact_ids)
-        gone = [_pointer_key(tenant_id, contact_id, before) for contact_id in sorted(left)]
+        removed = set(before.contact_ids) - set(after.contact_ids)
+        obsolete = [_pointer_key(tenant_id, contact_id, before) for contact_id in sorted(removed)]
         if _is_due(before) and not _is_due(after):
-            gone.append(_key(tenant_id, task_id, DUE_SK))
-        writes = [*_items(tenant_id, after, before), *({"Delete": {"TableName": table(), "Key": one}} for one in gone)]
+            obsolete.append(_key(tenant_id, task_id, DUE_SK))
+        writes = [
+            *_items(tenant_id, after, before),
+            *({"Delete": {"TableName": table(), "Key": item_key}} for item_key in obsolete),
+        ]
         _write(writes)
         return after
 
-    return persistently(attempt)
+    return retry_contested(attempt)
 
 
 def of_contact(tenant_id: str, contact_id: str, *, only_open: bool = False) -> Iterator[Task]:
-    """The tasks of a contact, the one created last first, at most 500. Read as they are needed."""
-    seen = 0
+    """Yield the tasks of a contact, newest first, at most 500. Pages are read on demand."""
+    count = 0
     arguments: Any = {}
-    while seen < MAX_LOOKED_AT:
-        answer = dynamodb().query(
+    while count < MAX_LOOKED_AT:
+        response = dynamodb().query(
             TableName=table(),
             KeyConditionExpression="pk = :pk AND begins_with(sk, :task)",
             ExpressionAttributeValues={
@@ -211,28 +214,30 @@ def of_contact(tenant_id: str, contact_id: str, *, only_open: bool = False) -> I
             Limit=_PAGE,
             **arguments,
         )
-        for item in answer["Items"]:
-            seen += 1
+        for item in response["Items"]:
+            count += 1
             task = _parse(item)
             if not only_open or task.status == OPEN:
                 yield task
-        if "LastEvaluatedKey" not in answer:
+        if "LastEvaluatedKey" not in response:
             return
-        arguments = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+        arguments = {"ExclusiveStartKey": response["LastEvaluatedKey"]}
 
 
 def due(
     tenant_id: str, since: datetime, until: datetime, limit: int, accept: Callable[[Task], bool] = lambda _: True
 ) -> list[Task]:
-    """The open tasks due from `since` (included) to `until` (excluded), the soonest first. Raises botocore's errors."""
-    found: list[Task] = []
+    """Return the open tasks due from `since` (included) to `until` (excluded), soonest first. Raises botocore's
+    errors.
+    """
+    tasks: list[Task] = []
     day = since.date()
-    while day <= until.date() and len(found) < limit:
+    while day <= until.date() and len(tasks) < limit:
         shards = (_due_on(tenant_id, day, number) for number in range(DAY_SHARDS))
         of_day = sorted((entry for entries in shards for entry in entries), key=lambda entry: entry[:2])
-        found += [task for at, _, task in of_day if iso(since) <= at < iso(until) and accept(task)]
+        tasks += [task for at, _, task in of_day if iso(since) <= at < iso(until) and accept(task)]
         day += timedelta(days=1)
-    return found[:limit]
+    return tasks[:limit]
 
 
 def _due_on(tenant_id: str, day: date, number: int) -> Iterator[tuple[str, str, Task]]:
@@ -253,25 +258,25 @@ def _due_on(tenant_id: str, day: date, number: int) -> Iterator[tuple[str, str, 
 
 
 def puts(tenant_id: str, task: Task) -> list[Write]:
-    """What keeps a new task, and tells an outside CRM of it, for a transaction of the low-level client.
+    """Return the writes of a new task and its CRM message, for a transaction of the low-level client.
 
-    The transaction fails if there is a task of this id.
+    The transaction fails if a task with this id exists.
     """
-    told = outbox.puts(tenant_id, "task", task.id, 1, {"task": task.to_json()}, now())
-    return [*_items(tenant_id, task, None), *told]
+    messages = outbox.puts(tenant_id, "task", task.id, 1, {"task": task.to_json()}, now())
+    return [*_items(tenant_id, task, None), *messages]
 
 
-def forget_contact(tenant_id: str, contact_id: str) -> None:
-    """Take a contact off its tasks: it is being erased. May be repeated."""
+def remove_contact(tenant_id: str, contact_id: str) -> None:
+    """Remove a contact from its tasks, for its erasure. Repeatable."""
     for task in list(of_contact(tenant_id, contact_id)):
-        left = tuple(one for one in task.contact_ids if one != contact_id)
-        update_task(tenant_id, task.id, {"contact_ids": left})
+        remaining = tuple(other for other in task.contact_ids if other != contact_id)
+        update_task(tenant_id, task.id, {"contact_ids": remaining})
 
 
 def tag_puts(tenant_id: str, tag: Mapping[str, Any] | None, before: Mapping[str, Any] | None) -> list[Write]:
-    """What keeps a task's own list of tags equal to a tag, for a transaction of the low-level client.
+    """Return the writes that copy a tag to its task's list, for a transaction of the low-level client.
 
-    `tag` is its JSON, None if there is none any more; `before` the JSON of the revision before it.
+    `tag` is its JSON, None if it is deleted; `before` is the JSON of the previous revision.
     """
     new, old = _place_of(tag), _place_of(before)
     writes: list[Write] = []
@@ -284,12 +289,12 @@ def tag_puts(tenant_id: str, tag: Mapping[str, Any] | None, before: Mapping[str,
 
 
 def tags_of(tenant_id: str, task_id: str, limit: int, before: str | None) -> tuple[list[Mapping[str, Any]], str | None]:
-    """The tags on a task, the newest first, as JSON; and before which key to go on. Raises botocore's errors."""
+    """Return the tags on a task, newest first, as JSON, and the key to continue before. Raises botocore's errors."""
     return of_partition(key("T", tenant_id, SK, task_id), "TAG", limit, before)
 
 
 def place_of_tag(tag: Mapping[str, Any]) -> str:
-    """Where a tag stands in its task's list, from its JSON."""
+    """Return the sort key of a tag in its task's list, from its JSON."""
     return key("TAG", tag["at"], tag["id"])
 
 
@@ -332,7 +337,7 @@ def _write(writes: list[Write]) -> None:
     try:
         dynamodb().transact_write_items(TransactItems=writes)  # type: ignore[arg-type]
     except ClientError as error:
-        if not is_refused(error):
+        if not is_condition_failure(error):
             raise
         raise ContestedError from error
 
@@ -357,7 +362,7 @@ def _tag_key(tenant_id: str, task_id: str, at: str, tag_id: str) -> dict[str, An
 
 
 def _place_of(tag: Mapping[str, Any] | None) -> tuple[str, str, str] | None:
-    """The task, time and id of a tag that stands on a task."""
+    """Return the task, time and id of a tag on a task, or None."""
     return (tag["task_id"], tag["at"], tag["id"]) if tag is not None and tag["task_id"] else None
 
 
@@ -366,9 +371,9 @@ def _parse(item: Mapping[str, Any]) -> Task:
 
 
 def due_time(text: str) -> str:
-    """A due time as it is kept; without an offset it is UTC.
+    """Normalise a due time to its stored form; without an offset it is UTC.
 
-    Raises ValueError for what is no time in ISO 8601, OverflowError for one that is outside of the calendar in UTC.
+    Raises ValueError for text that is not ISO 8601, OverflowError for a time outside the calendar in UTC.
     """
     moment = datetime.fromisoformat(text)
     return iso(moment if moment.tzinfo else moment.replace(tzinfo=UTC))

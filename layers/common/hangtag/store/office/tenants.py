@@ -12,9 +12,9 @@ from hangtag.store.db import audit, tenant_list
 from hangtag.store.db.cache import TtlCache
 from hangtag.store.db.clock import iso, now
 from hangtag.store.db.keys import key
-from hangtag.store.db.models import HookItem, IntegrationItem, TenantItem
+from hangtag.store.db.models import EndpointItem, IntegrationItem, TenantItem
 from hangtag.store.db.paging import Page
-from hangtag.store.db.transact import ContestedError, TransactionRejectedError, persistently, transaction
+from hangtag.store.db.transact import ContestedError, TransactionRejectedError, retry_contested, transaction
 from hangtag.store.office.tokens import add_token
 from hangtag.store.privacy.tenant_erasure import erase
 
@@ -24,7 +24,7 @@ OPERATOR = "operator"
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """`country` is ISO 3166 (two letters), `time_zone` an IANA name, `created_at` ISO 8601 in UTC."""
+    """A tenant. `country` is ISO 3166 (two letters), `time_zone` an IANA name, `created_at` ISO 8601 in UTC."""
 
     id: str
     name: str
@@ -33,7 +33,7 @@ class Tenant:
     created_at: str
 
     def to_json(self) -> dict[str, Any]:
-        """As the API shows it."""
+        """Return the tenant as the API shows it."""
         return asdict(self)
 
 
@@ -41,17 +41,17 @@ _tenants: TtlCache[str, Tenant] = TtlCache(1000, 60.0)
 
 
 def get_tenant(tenant_id: str) -> Tenant:
-    """The tenant, remembered for a minute. Raises NotFoundError if there is none (any more)."""
+    """Return a tenant, cached for a minute. Raises NotFoundError."""
     return _tenants.get_or(tenant_id, lambda: load_tenant(tenant_id))
 
 
 def load_tenant(tenant_id: str) -> Tenant:
-    """The tenant as it is now. Raises NotFoundError."""
+    """Return the current tenant, uncached. Raises NotFoundError."""
     return _tenant(_item(tenant_id))
 
 
 def is_open(tenant_id: str) -> bool:
-    """Whether there is such a tenant now, and nobody is erasing it."""
+    """Return True if the tenant exists and is not being erased."""
     try:
         return _item(tenant_id).erasing is None
     except NotFoundError:
@@ -59,18 +59,18 @@ def is_open(tenant_id: str) -> bool:
 
 
 def list_tenants(limit: int, before: str | None) -> Page[Tenant]:
-    """All tenants, the newest first; `before` is a page's `next`.
+    """Return all tenants, newest first; `before` is a page's `next`.
 
-    Those made before there was such a list are not in it.
+    Tenants older than the list are missing.
     """
     page = tenant_list.list_ids(limit, before)
     places = [(key("T", tenant_id), SK) for tenant_id in page.items]
-    found = {item.id: _tenant(item) for item in TenantItem.batch_get(places, consistent_read=True)}
-    return Page(tuple(found[tenant_id] for tenant_id in page.items if tenant_id in found), page.next)
+    tenants = {item.id: _tenant(item) for item in TenantItem.batch_get(places, consistent_read=True)}
+    return Page(tuple(tenants[tenant_id] for tenant_id in page.items if tenant_id in tenants), page.next)
 
 
 def create_tenant(name: str, country: str, time_zone: str, token_keys: str) -> tuple[Tenant, str]:
-    """A new tenant, and its owner's token, which is shown this once."""
+    """Create a tenant; returns it with its owner's token, which is shown once."""
     tenant = Tenant(secrets.token_hex(8), name, country, time_zone, iso(now()))
     item = TenantItem(key("T", tenant.id), SK, **tenant.to_json())
     with transaction() as write:
@@ -82,9 +82,9 @@ def create_tenant(name: str, country: str, time_zone: str, token_keys: str) -> t
 
 
 def update_tenant(tenant_id: str, changes: Mapping[str, str]) -> Tenant:
-    """Change name, country or time zone; what is not in `changes` stays. Others see it within a minute.
+    """Change name, country or time zone; fields outside `changes` stay. Caches follow within a minute.
 
-    Numbers that are kept stay as they were read. Raises NotFoundError, and ConflictError if others change it too.
+    Stored numbers keep their form. Raises NotFoundError, and ConflictError for concurrent changes.
     """
 
     def attempt() -> Tenant:
@@ -104,41 +104,41 @@ def update_tenant(tenant_id: str, changes: Mapping[str, str]) -> Tenant:
                 raise ContestedError from error
         return load_tenant(tenant_id)
 
-    after = persistently(attempt)
-    _tenants.forget(tenant_id)
+    after = retry_contested(attempt)
+    _tenants.discard(tenant_id)
     if "country" in changes:
-        # Also when it was so before: somebody may have died between the two.
-        _tell_hooks(tenant_id, after.country)
+        # Even if the country is unchanged: an earlier request can have failed between the two writes.
+        _update_endpoints(tenant_id, after.country)
     return after
 
 
-def _tell_hooks(tenant_id: str, country: str) -> None:
-    """Webhook tokens carry a copy of the country, which spares the webhook a read."""
+def _update_endpoints(tenant_id: str, country: str) -> None:
+    """Copy the country to the webhook endpoints, which saves the webhook a read."""
     own = key("T", tenant_id)
     for integration in IntegrationItem.query(own, IntegrationItem.sk.startswith(key("INTEGRATION", ""))):
         for hashed in integration.hook_hashes:
-            _tell_hook(HookItem(key("TOKEN", hashed), "HOOK"), country)
+            _update_endpoint(EndpointItem(key("TOKEN", hashed), "HOOK"), country)
 
 
-def _tell_hook(hook: HookItem, country: str) -> None:
+def _update_endpoint(endpoint: EndpointItem, country: str) -> None:
     def attempt() -> None:
         with transaction() as write:
-            write.update(hook, actions=[HookItem.country.set(country)], condition=HookItem.pk.exists())
+            write.update(endpoint, actions=[EndpointItem.country.set(country)], condition=EndpointItem.pk.exists())
 
-    # It may have been rotated away since.
+    # A rotation can have deleted it since.
     with suppress(TransactionRejectedError):
-        persistently(attempt)
+        retry_contested(attempt)
 
 
 def erase_tenant(tenant_id: str, has_time: Callable[[], bool]) -> bool:
-    """Erase a tenant as far as there is time; true when nothing is left, else call it again.
+    """Erase a tenant while there is time; True when it is complete, otherwise call it again.
 
-    Raises NotFoundError when there is no such tenant, and botocore's errors.
+    Raises NotFoundError and botocore's errors.
     """
     item = _item(tenant_id)
     day = date.fromisoformat(item.erasing) if item.erasing else None
     if item.erasing is None:
-        # First of all: those who come with a token of the SaaS's own have none here that could be taken from them.
+        # Set before deleting anything: tokens of the SaaS's own can't be deleted here, but this flag rejects them.
         _set_erasing(item, "")
     progress = erase(tenant_id, item.created_at, day, has_time)
     if not progress.done:
@@ -147,23 +147,23 @@ def erase_tenant(tenant_id: str, has_time: Callable[[], bool]) -> bool:
 
 
 def _set_erasing(item: TenantItem, day: str) -> None:
-    """Raises NotFoundError if somebody else erased the tenant meanwhile."""
+    """Store the progress of an erasure. Raises NotFoundError if another request erased the tenant."""
 
     def attempt() -> None:
         with transaction() as write:
             write.update(item, actions=[TenantItem.erasing.set(day)], condition=TenantItem.pk.exists())
 
     try:
-        persistently(attempt)
+        retry_contested(attempt)
     except TransactionRejectedError:
-        raise NotFoundError("there is no such tenant") from None
+        raise NotFoundError("The tenant does not exist.") from None
 
 
 def _item(tenant_id: str) -> TenantItem:
     try:
         return TenantItem.get(key("T", tenant_id), SK, consistent_read=True)
     except TenantItem.DoesNotExist:
-        raise NotFoundError("there is no such tenant") from None
+        raise NotFoundError("The tenant does not exist.") from None
 
 
 def _tenant(item: TenantItem) -> Tenant:

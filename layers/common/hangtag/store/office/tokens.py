@@ -1,4 +1,4 @@
-"""API tokens. They are kept under their hashes; a pointer in the tenant's partition finds them again."""
+"""API tokens, stored under their hashes; a pointer in the tenant's partition lists them."""
 
 import time
 from collections.abc import Iterator
@@ -15,33 +15,33 @@ from hangtag.store.db.clock import iso, now
 from hangtag.store.db.keys import key
 from hangtag.store.db.models import ApiTokenItem, EmployeeItem, TokenPointer
 from hangtag.store.db.paging import Page, children
-from hangtag.store.db.transact import ContestedError, TransactionRejectedError, persistently, transaction
+from hangtag.store.db.transact import ContestedError, TransactionRejectedError, retry_contested, transaction
 
 SK = "API"
 WORD = "TOKEN"
 TOKEN_LIVES = timedelta(days=365)
-# So many characters of a token's hash are its id: they name it, and find nothing by themselves.
+# Length of a token's id, the beginning of its hash: it identifies the token but does not authenticate.
 ID_LENGTH = 32
 # Sorts after every character of a hash.
 _END = "~"
 
 
 @dataclass(frozen=True, slots=True)
-class MadeToken:
-    """A token as it is shown, once. `expires_at` is UTC, None for never."""
+class NewToken:
+    """A new token, shown once. `expires_at` is UTC, None for never."""
 
     token: str
     expires_at: datetime | None
 
     @property
     def id(self) -> str:
-        """By what it is listed and revoked."""
+        """Id for listing and revoking."""
         return token_hash(self.token)[:ID_LENGTH]
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What is shown of a token later. Times are ISO 8601 in UTC; `employee_id` is None for the owner's."""
+    """A listed token. Times are ISO 8601 in UTC; `employee_id` is None for the owner's."""
 
     id: str
     employee_id: str | None
@@ -49,13 +49,13 @@ class Token:
     expires_at: str | None
 
     def to_json(self) -> dict[str, Any]:
-        """As the API shows it."""
+        """Return the token as the API shows it."""
         return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Whom a token speaks for. `role` is owner, admin or employee; the owner's token has no employee."""
+    """Identity of a token. `role` is owner, admin or employee; the owner's token has no employee."""
 
     tenant_id: str
     employee_id: str | None
@@ -70,13 +70,13 @@ def add_token(
     token_keys: str,
     *,
     lives: timedelta | None,
-) -> MadeToken:
-    """Make a token as a part of a transaction."""
+) -> NewToken:
+    """Create a token as a part of a transaction."""
     token = make_token("api", token_keys)
     hashed = token_hash(token)
-    made = now()
-    expires = (made + lives).replace(microsecond=0) if lives else None
-    made_at, until = iso(made), int(expires.timestamp()) if expires else None
+    created = now()
+    expires = (created + lives).replace(microsecond=0) if lives else None
+    made_at, until = iso(created), int(expires.timestamp()) if expires else None
     write.save(
         ApiTokenItem(
             key(WORD, hashed),
@@ -97,50 +97,50 @@ def add_token(
             expires_at=until,
         )
     )
-    return MadeToken(token, expires)
+    return NewToken(token, expires)
 
 
 def create_token(
     tenant_id: str, employee_id: str, role: str, token_keys: str, who: str, lives: timedelta = TOKEN_LIVES
-) -> MadeToken:
-    """A token for an employee. `who` is written into the audit list."""
+) -> NewToken:
+    """Create a token for an employee. `who` is written into the audit list."""
     with transaction() as write:
-        made = add_token(write, tenant_id, employee_id, role, token_keys, lives=lives)
-        write.save(audit.entry(tenant_id, who, "token.created", made.id))
-    return made
+        token = add_token(write, tenant_id, employee_id, role, token_keys, lives=lives)
+        write.save(audit.entry(tenant_id, who, "token.created", token.id))
+    return token
 
 
-def replace_owner_token(tenant_id: str, token_keys: str, who: str) -> MadeToken:
-    """A new owner's token; those before it die at once. Raises ConflictError while others do the same."""
+def replace_owner_token(tenant_id: str, token_keys: str, who: str) -> NewToken:
+    """Create a new owner's token; earlier ones end at once. Raises ConflictError for concurrent replacements."""
 
-    def attempt() -> MadeToken:
+    def attempt() -> NewToken:
         try:
             with transaction() as write:
                 for pointer in _owners(tenant_id):
                     _remove(write, pointer)
-                made = add_token(write, tenant_id, None, "owner", token_keys, lives=None)
-                write.save(audit.entry(tenant_id, who, "token.owner_replaced", made.id))
+                token = add_token(write, tenant_id, None, "owner", token_keys, lives=None)
+                write.save(audit.entry(tenant_id, who, "token.owner_replaced", token.id))
         except TransactionRejectedError as error:
             raise ContestedError from error
-        return made
+        return token
 
-    return persistently(attempt)
+    return retry_contested(attempt)
 
 
 def list_tokens(tenant_id: str, limit: int, after: str | None) -> Page[Token]:
-    """The tenant's tokens that have not expired, by id; `after` is a page's `next`. A page may be short."""
+    """Return the tenant's unexpired tokens by id; `after` is a page's `next`. A page can be short."""
     page = children(TokenPointer, tenant_id, WORD, limit, after + _END if after is not None else None)
-    shown = tuple(_token(item) for item in page.items if not _is_over(item.expires_at))
-    return Page(shown, page.next[:ID_LENGTH] if page.next is not None else None)
+    tokens = tuple(_token(item) for item in page.items if not _is_over(item.expires_at))
+    return Page(tokens, page.next[:ID_LENGTH] if page.next is not None else None)
 
 
 def get_token(tenant_id: str, token_id: str) -> Token:
-    """Raises NotFoundError."""
+    """Return a token. Raises NotFoundError."""
     return _token(_pointer(tenant_id, token_id))
 
 
 def revoke_token(tenant_id: str, token_id: str, who: str) -> None:
-    """End a token at once. Raises NotFoundError."""
+    """Revoke a token at once. Raises NotFoundError."""
 
     def attempt() -> None:
         pointer = _pointer(tenant_id, token_id)
@@ -149,16 +149,16 @@ def revoke_token(tenant_id: str, token_id: str, who: str) -> None:
                 _remove(write, pointer)
                 write.save(audit.entry(tenant_id, who, "token.revoked", token_id))
         except TransactionRejectedError as error:
-            # Somebody else revoked it meanwhile.
-            raise NotFoundError("there is no such token") from error
+            # Another request revoked it meanwhile.
+            raise NotFoundError("The token does not exist.") from error
 
-    persistently(attempt)
+    retry_contested(attempt)
 
 
 def find_holder(hashed: str) -> Holder | None:
-    """Whom the token with this hash speaks for; None if it is unknown, expired, or its employee is gone.
+    """Return the identity of a token's hash; None if it is unknown, expired, or its employee was deleted.
 
-    The role is the employee's as it is now, not as it was when the token was made.
+    The role is the employee's current one, not the one at the token's creation.
     """
     try:
         item = ApiTokenItem.get(key(WORD, hashed), SK, consistent_read=True)
@@ -176,21 +176,21 @@ def find_holder(hashed: str) -> Holder | None:
 
 
 def _owners(tenant_id: str) -> Iterator[TokenPointer]:
-    found = TokenPointer.query(key("T", tenant_id), TokenPointer.sk.startswith(key(WORD, "")), consistent_read=True)
-    return (pointer for pointer in found if pointer.employee_id is None)
+    pointers = TokenPointer.query(key("T", tenant_id), TokenPointer.sk.startswith(key(WORD, "")), consistent_read=True)
+    return (pointer for pointer in pointers if pointer.employee_id is None)
 
 
 def _pointer(tenant_id: str, token_id: str) -> TokenPointer:
     own, prefix = key("T", tenant_id), key(WORD, token_id)
-    # Shorter ones would name any of several.
+    # Shorter ones are ambiguous.
     if len(token_id) == ID_LENGTH:
         for pointer in TokenPointer.query(own, TokenPointer.sk.startswith(prefix), limit=1, consistent_read=True):
             return pointer
-    raise NotFoundError("there is no such token")
+    raise NotFoundError("The token does not exist.")
 
 
 def _remove(write: TransactWrite, pointer: TokenPointer) -> None:
-    # The token itself may have expired before its pointer.
+    # The token itself can have expired before its pointer.
     write.delete(ApiTokenItem(pointer.sk, SK))
     write.delete(pointer, condition=TokenPointer.pk.exists())
 

@@ -1,4 +1,4 @@
-"""Receipts of contacts that were erased: what went, when, and a digest of the number, never the number.
+"""Receipts of erased contacts: deleted items, times, and a digest of the number, never the number.
 
 key("T", tenant) / key("ERASURE", id). A receipt stays as long as its tenant.
 """
@@ -20,7 +20,9 @@ RUNNING, DONE = "running", "done"
 
 
 class ErasureItem(Entry):
-    """How far an erasure came. `counts`: by kind; `day`: down to which day, or None; `who` asked for it."""
+    """Progress of an erasure. `counts`: by kind; `day`: the day down to which it came, or None; `who`: the
+    requester.
+    """
 
     kind = UnicodeAttribute(default="erasure")
     id = UnicodeAttribute()
@@ -35,7 +37,7 @@ class ErasureItem(Entry):
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What the API shows of an erasure. Times are ISO 8601 in UTC."""
+    """An erasure as the API shows it. Times are ISO 8601 in UTC."""
 
     id: str
     state: str
@@ -45,17 +47,17 @@ class Receipt:
     finished_at: str | None
 
     def to_json(self) -> dict[str, Any]:
-        """As the API shows it."""
+        """Return the receipt as the API shows it."""
         return {name: getattr(self, name) for name in self.__slots__} | {"counts": dict(self.counts)}
 
 
 def create(tenant_id: str, e164: str, who: str) -> ErasureItem:
-    """A new erasure, which has not begun."""
-    made_id = secrets.token_hex(16)
+    """Create an erasure that has not begun."""
+    erasure_id = secrets.token_hex(16)
     item = ErasureItem(
         key("T", tenant_id),
-        key(WORD, made_id),
-        id=made_id,
+        key(WORD, erasure_id),
+        id=erasure_id,
         number_digest=digest("erased", tenant_id, e164),
         who=who,
         created_at=iso(now()),
@@ -65,13 +67,13 @@ def create(tenant_id: str, e164: str, who: str) -> ErasureItem:
 
 
 def load(tenant_id: str, erasure_id: str) -> ErasureItem:
-    """Raises NotFoundError."""
+    """Return an erasure. Raises NotFoundError."""
     try:
         return ErasureItem.get(key("T", tenant_id), key(WORD, erasure_id), consistent_read=True)
     except ErasureItem.DoesNotExist:
-        raise NotFoundError("there is no such erasure") from None
+        raise NotFoundError("The erasure does not exist.") from None
 
 
 def receipt(item: ErasureItem) -> Receipt:
-    """The item as the API shows it."""
+    """Return the item as the API shows it."""
     return Receipt(item.id, item.state, item.number_digest, item.counts, item.created_at, item.finished_at)

@@ -1,9 +1,9 @@
-"""Exports of a tenant: how far each came, and what of the table goes into one.
+"""Exports of a tenant: their progress, and the part of the table that goes into them.
 
-key("T", tenant) / key("EXPORT", id). It is kept as long as its file is, a week.
+key("T", tenant) / key("EXPORT", id). Expires with its file, after a week.
 
-An export is a walk through sources in a fixed order: the tenant's own partition, then for each day, from the newest
-on, every list of the index of days. A place in the walk is the number of a source and the last key read of it.
+An export walks through sources in a fixed order: the tenant's own partition, then for each day, from the newest on,
+every list of the index of days. A place in the walk is the number of a source and the last key read of it.
 """
 
 import json
@@ -23,13 +23,13 @@ from hangtag.store.db.keys import DAY_SHARDS, key
 from hangtag.store.db.models import Entry
 
 WORD = "EXPORT"
-KEPT = timedelta(days=7)
+RETENTION = timedelta(days=7)
 RUNNING, DONE, FAILED = "running", "done", "failed"
-# PBXs' clocks may be off by two days.
+# PBXs' clocks can be off by two days.
 _CLOCK = timedelta(days=3)
 _PAGE = 200
 
-# The lists of the index of days, and what a line of each is called.
+# Lists of the index of days, with the kind of their lines.
 LISTS: tuple[tuple[str, str], ...] = (
     ("CONTACTS", "contact"),
     ("CALLS", "call"),
@@ -38,7 +38,7 @@ LISTS: tuple[tuple[str, str], ...] = (
     ("COMMENTS", "comment"),
     *((missed_calls.word(state), "missed_call") for state in missed_calls.STATES),
 )
-# What is told of the tenant's own things, by how their sort keys begin. No secret is among it.
+# Exported attributes of the tenant's own items, by the prefix of their sort keys. Contains no secrets.
 OWN: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "EMPLOYEE#": (
         "employee",
@@ -51,7 +51,7 @@ OWN: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "SETTINGS": ("settings", ("body", "tags", "masks")),
     "TENANT": ("settings", ("id", "name", "country", "time_zone", "created_at")),
 }
-# Kept as JSON in a text.
+# Attributes stored as JSON text.
 _JSON = frozenset(
     {
         "phones",
@@ -69,7 +69,7 @@ _JSON = frozenset(
 
 
 class ExportItem(Entry):
-    """How far an export came. `upload` and `parts` are S3's, `place` is a `Place` as JSON."""
+    """Progress of an export. `upload` and `parts` are S3's, `place` is a `Place` as JSON."""
 
     kind = UnicodeAttribute(default="export")
     id = UnicodeAttribute()
@@ -85,13 +85,13 @@ class ExportItem(Entry):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Behind which item of which source a walk goes on; at the source's beginning if None."""
+    """Position of a walk: after this item of this source, or at the source's beginning if None."""
 
     source: int
     after: Mapping[str, str] | None
 
     def to_json(self) -> dict[str, Any]:
-        """As it is kept."""
+        """Return the place as stored."""
         return {"source": self.source, "after": dict(self.after) if self.after else None}
 
 
@@ -100,42 +100,42 @@ BEGINNING = Place(0, None)
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of an export, and where it stands."""
+    """One line of an export and its position."""
 
     line: bytes
     place: Place
 
 
 def create(tenant_id: str) -> ExportItem:
-    """A new export, of which nothing is written yet."""
+    """Create an export without content."""
     moment = now()
     item = ExportItem(
         key("T", tenant_id),
-        key(WORD, made_id := secrets.token_hex(16)),
-        id=made_id,
+        key(WORD, export_id := secrets.token_hex(16)),
+        id=export_id,
         newest=(moment.date() + _CLOCK).isoformat(),
         created_at=iso(moment),
-        expires_at=int((moment + KEPT).timestamp()),
+        expires_at=int((moment + RETENTION).timestamp()),
     )
     item.save()
     return item
 
 
 def load(tenant_id: str, export_id: str) -> ExportItem:
-    """Raises NotFoundError."""
+    """Return an export. Raises NotFoundError."""
     try:
         return ExportItem.get(key("T", tenant_id), key(WORD, export_id), consistent_read=True)
     except ExportItem.DoesNotExist:
-        raise NotFoundError("there is no such export") from None
+        raise NotFoundError("The export does not exist.") from None
 
 
 def object_key(tenant_id: str, export_id: str) -> str:
-    """Where in the bucket the file lies."""
+    """Return the key of the file in the bucket."""
     return f"exports/{tenant_id}/{export_id}.jsonl"
 
 
 def rows(tenant_id: str, oldest: date, newest: date, start: Place) -> Iterator[Row]:
-    """What is behind a place, in the order of the walk. Raises botocore's errors."""
+    """Yield the rows after a place, in the order of the walk. Raises botocore's errors."""
     days = (newest - oldest).days + 1
     for source in range(start.source, 1 + days * len(LISTS) * DAY_SHARDS):
         after = start.after if source == start.source else None
@@ -149,11 +149,11 @@ def _own(tenant_id: str, after: Mapping[str, str] | None) -> Iterator[Row]:
     query = {"KeyConditionExpression": "pk = :of", "ConsistentRead": True}
     for item in _query(key("T", tenant_id), after, query):
         sk = item["sk"]["S"]
-        found = next((told for prefix, told in OWN.items() if sk.startswith(prefix)), None)
-        if found is not None:
-            kind, names = found
-            shown = {name: _value(name, item[name]) for name in names if name in item}
-            yield Row(_line(kind, shown), Place(0, {"pk": item["pk"]["S"], "sk": sk}))
+        export = next((export for prefix, export in OWN.items() if sk.startswith(prefix)), None)
+        if export is not None:
+            kind, names = export
+            attributes = {name: _value(name, item[name]) for name in names if name in item}
+            yield Row(_line(kind, attributes), Place(0, {"pk": item["pk"]["S"], "sk": sk}))
 
 
 def _of_day(tenant_id: str, newest: date, source: int, after: Mapping[str, str] | None) -> Iterator[Row]:
@@ -171,17 +171,17 @@ def _query(of: str, after: Mapping[str, str] | None, query: Mapping[str, Any]) -
     if after is not None:
         start = {"ExclusiveStartKey": {name: {"S": value} for name, value in after.items()}}
     while True:
-        answer = dynamodb().query(
+        response = dynamodb().query(
             TableName=table(), ExpressionAttributeValues={":of": {"S": of}}, Limit=_PAGE, **query, **start
         )
-        yield from answer["Items"]
-        if "LastEvaluatedKey" not in answer:
+        yield from response["Items"]
+        if "LastEvaluatedKey" not in response:
             return
-        start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+        start = {"ExclusiveStartKey": response["LastEvaluatedKey"]}
 
 
 def _value(name: str, value: Mapping[str, Any]) -> Any:
-    """An attribute of the table as JSON has it."""
+    """Convert an attribute of the table to JSON."""
     if "NULL" in value:
         return None
     if "N" in value:

@@ -1,11 +1,11 @@
-"""Erasing a tenant: every item of it that can be found, in steps that may be repeated.
+"""Erasure of a tenant: deletion of all its items, in repeatable steps.
 
-What is found: the tenant's own partition (integrations, employees, groups, lines, settings, tokens), and from there the
-webhook and API tokens, the claims of extensions and numbers, and the deliveries; what stands in the index of days
-(contacts, calls, tags, tasks, missed calls, messages for outside CRMs, who called first), each with all of its
-partition; the sums of reports, which have a partition for each day; live calls by their index; and the partitions that
-a tenant has one of. Whoever adds a kind of item must add it here; a test looks at the whole table. Idempotency records
-hold answers only, and expire within a day.
+Deleted are the tenant's own partition (integrations, employees, groups, lines, settings, tokens), and from there the
+webhook and API tokens, the claims of extensions and numbers, and the request log; entries of the index of days
+(contacts, calls, tags, tasks, missed calls, CRM messages, first calls), each with its whole partition; the sums of
+reports, which have a partition for each day; live calls by their index; and the tenant's single partitions. A new kind
+of item must be added here; a test checks the whole table. Idempotency records contain responses only, and expire within
+a day.
 """
 
 import json
@@ -29,22 +29,22 @@ BATCH = 25
 ATTEMPTS = 6
 _FIRST_PAUSE_SECONDS = 0.05
 Key = tuple[str, str]
-# A PBX's clock may be off by two days, and its calls be kept under the day that it told.
+# A PBX's clock can be off by two days, and its calls are stored under the PBX's day.
 _CLOCK = timedelta(days=3)
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far an erasure came: `done`, or the day down to which calls, tags and contacts are gone."""
+    """Progress of an erasure: `done`, or the day down to which calls, tags and contacts are deleted."""
 
     done: bool
     day: date
 
 
 def erase(tenant_id: str, created_at: str, day: date | None, has_time: Callable[[], bool]) -> Progress:
-    """Delete what belongs to a tenant, as long as there is time; go on with the `day` that it returns.
+    """Delete the items of a tenant while there is time; continue with the returned `day`.
 
-    Tokens go first, so that nothing comes in any more; the tenant itself goes last. Raises botocore's errors.
+    Tokens are deleted first, which stops new data; the tenant itself is deleted last. Raises botocore's errors.
     """
     newest = datetime.now(UTC).date() + _CLOCK
     first = datetime.fromisoformat(created_at).date() - _CLOCK
@@ -55,11 +55,11 @@ def erase(tenant_id: str, created_at: str, day: date | None, has_time: Callable[
         if not has_time() or not _delete(_of_day(tenant_id, day), has_time):
             return Progress(False, day)
         day -= timedelta(days=1)
-    # Calls that were under way when the tokens went may have left something since on the latest days.
+    # Calls in progress when the tokens were deleted can have left items on the latest days.
     latest = (newest - timedelta(days=back) for back in range(2 * _CLOCK.days))
     steps: list[Iterable[Key]] = [
         _of_live_calls(tenant_id),
-        (found for day in latest for found in _of_day(tenant_id, day)),
+        (item_key for day in latest for item_key in _of_day(tenant_id, day)),
         _of_people_and_pbxs(tenant_id),
         _of_own_partition(tenant_id),
     ]
@@ -74,10 +74,10 @@ def erase(tenant_id: str, created_at: str, day: date | None, has_time: Callable[
 
 
 def _delete(keys: Iterable[Key], has_time: Callable[[], bool]) -> bool:
-    """Delete items in their order, in batches; false when time ran out before the last."""
+    """Delete items in order, in batches; False if time ran out before the last."""
     batch: dict[Key, None] = {}
-    for found in keys:
-        batch[found] = None
+    for item_key in keys:
+        batch[item_key] = None
         if len(batch) == BATCH:
             if not has_time():
                 return False
@@ -91,15 +91,15 @@ def _delete(keys: Iterable[Key], has_time: Callable[[], bool]) -> bool:
 
 
 def _write(keys: Iterable[Key]) -> None:
-    """Delete one batch, all of it: what comes later in the order leads to what comes before."""
+    """Delete one batch completely: later items in the order lead to earlier ones."""
     pending: Any = [{"DeleteRequest": {"Key": {"pk": {"S": pk}, "sk": {"S": sk}}}} for pk, sk in keys]
     for attempt in range(ATTEMPTS):
-        answer = dynamodb().batch_write_item(RequestItems={table(): pending})
-        pending = answer.get("UnprocessedItems", {}).get(table(), [])
+        response = dynamodb().batch_write_item(RequestItems={table(): pending})
+        pending = response.get("UnprocessedItems", {}).get(table(), [])
         if not pending:
             return
         time.sleep(_FIRST_PAUSE_SECONDS * 2**attempt)
-    raise UnavailableError("the table leaves deletions undone")
+    raise UnavailableError("The table did not delete all items. Try again later.")
 
 
 def _partition(pk: str, prefix: str = "") -> Iterator[Any]:
@@ -141,19 +141,19 @@ def _of_people_and_pbxs(tenant_id: str) -> Iterator[Key]:
 def _of_own_partition(tenant_id: str) -> Iterator[Key]:
     own = key("T", tenant_id)
     for item in _partition(own):
-        # The erasure itself needs the tenant to the end.
+        # The erasure needs the tenant until the end.
         if item["sk"]["S"] not in ("TENANT", "SETTINGS"):
             yield own, item["sk"]["S"]
 
 
 def _claims_of_employee(tenant_id: str, item: Any) -> Iterator[Key]:
-    for held in json.loads(item["extensions"]["S"]):
-        yield key("T", tenant_id, "EXT", held["integration_id"], held["extension"]), "EXT"
+    for extension in json.loads(item["extensions"]["S"]):
+        yield key("T", tenant_id, "EXT", extension["integration_id"], extension["extension"]), "EXT"
     for phone in json.loads(item["phones"]["S"]):
         yield key("T", tenant_id, "PHONE", phone["e164"]), "EMPLOYEE"
 
 
-# What stands in the index of days, by the word of its list.
+# Words of the lists in the index of days.
 WORDS = (
     "CONTACTS",
     "CALLS",
@@ -176,12 +176,12 @@ def _of_day(tenant_id: str, day: date) -> Iterator[Key]:
 
 
 def _of_index(tenant_id: str, of_day: str) -> Iterator[Key]:
-    found = _query(
+    entries = _query(
         IndexName="day",
         KeyConditionExpression="day_key = :key",
         ExpressionAttributeValues={":key": {"S": of_day}},
     )
-    for item in found:
+    for item in entries:
         pk, sk = item["pk"]["S"], item["sk"]["S"]
         if sk == "CONTACT":
             yield from _of_contact(tenant_id, json.loads(item["body"]["S"]))
@@ -190,19 +190,19 @@ def _of_index(tenant_id: str, of_day: str) -> Iterator[Key]:
         elif sk.startswith("CALL#"):
             yield from _of_call(tenant_id, pk, sk)
         yield from _all(pk, but=sk)
-        # The entry of the index goes last: it leads to all else.
+        # The entry of the index is deleted last, because it leads to the other items.
         yield pk, sk
 
 
 def _all(pk: str, but: str = "") -> Iterator[Key]:
-    """A whole partition."""
+    """Yield a whole partition."""
     for item in _partition(pk):
         if item["sk"]["S"] != but:
             yield pk, item["sk"]["S"]
 
 
 def _of_contact(tenant_id: str, contact: Mapping[str, Any]) -> Iterator[Key]:
-    """What hangs on a contact: the claims of its numbers, and of the id that another system gave it."""
+    """Yield the claims of a contact's numbers and of its external id."""
     for phone in contact["phones"]:
         yield from _all(key("T", tenant_id, "PHONE", phone["e164"]))
     if contact.get("external_id"):
@@ -210,7 +210,7 @@ def _of_contact(tenant_id: str, contact: Mapping[str, Any]) -> Iterator[Key]:
 
 
 def _number(tag: Mapping[str, Any]) -> str:
-    """The other party's number on a tag, as the queue of missed calls has it; fields are found by their place."""
+    """Return the other party's number on a tag, in the form of the missed-call queue; fields have fixed positions."""
     place = NUMBER_PLACE[TagType(tag["type"])]
     number: str = tag["fields"][place]["value"]
     return number if number.startswith("+") else ""
@@ -223,7 +223,7 @@ def _of_live_calls(tenant_id: str) -> Iterator[Key]:
 
 
 def _of_call(tenant_id: str, pk: str, sk: str) -> Iterator[Key]:
-    """What hangs on a call: its tag, or the record of why it has none; and its other generations."""
+    """Yield the decisions on a call, with or without a tag, and its other generations."""
     for item in _partition(pk):
         other = item["sk"]["S"]
         yield key("T", tenant_id, "TAG", CallKey(pk, other).digest), "TAG"

@@ -1,4 +1,4 @@
-"""The calls that reports are made of: those of one UTC hour, out of the index of days."""
+"""Calls for reports: those of one UTC hour, from the index of days."""
 
 import json
 from collections.abc import Iterator
@@ -14,34 +14,34 @@ _HOUR = timedelta(hours=1)
 
 
 def of_hour(tenant_id: str, hour: datetime) -> list[Body]:
-    """The closed calls that began in an hour, in their order. Raises botocore's errors."""
-    found = list(_listed(tenant_id, "CALLS", hour))
-    return [body for _, body in sorted(found, key=lambda pair: pair[0])]
+    """Return the closed calls that began in an hour, in order. Raises botocore's errors."""
+    entries = list(_entries(tenant_id, "CALLS", hour))
+    return [body for _, body in sorted(entries, key=lambda pair: pair[0])]
 
 
 def returns_of_hour(tenant_id: str, hour: datetime) -> dict[str, int]:
-    """The missed calls of an hour that were returned: their calls' ids, and after how many whole seconds."""
-    found: dict[str, int] = {}
+    """Return the returned missed calls of an hour: call ids, and the whole seconds until the return."""
+    returns: dict[str, int] = {}
     for state in missed_calls.STATES:
         if state == missed_calls.OPEN:
             continue
-        for _, body in _listed(tenant_id, missed_calls.word(state), hour):
+        for _, body in _entries(tenant_id, missed_calls.word(state), hour):
             seconds = return_seconds(body)
             if seconds is not None:
-                found[str(body["call_id"])] = seconds
-    return found
+                returns[str(body["call_id"])] = seconds
+    return returns
 
 
 def return_seconds(missed: Body) -> int | None:
-    """The whole seconds from a missed call, as it is kept, until somebody talked to its number; None if nobody did."""
+    """Return the whole seconds from a stored missed call to the conversation that returned it, or None."""
     if missed.get("returned_at") is None:
         return None
-    waited = datetime.fromisoformat(missed["returned_at"]) - datetime.fromisoformat(missed["at"])
-    return max(0, int(waited.total_seconds()))
+    wait = datetime.fromisoformat(missed["returned_at"]) - datetime.fromisoformat(missed["at"])
+    return max(0, int(wait.total_seconds()))
 
 
-def _listed(tenant_id: str, word: str, hour: datetime) -> Iterator[tuple[str, Body]]:
-    # Times begin with their hour; ":" is what follows, and ";" comes after it.
+def _entries(tenant_id: str, word: str, hour: datetime) -> Iterator[tuple[str, Body]]:
+    # Times start with their hour followed by ":"; ";" is the next character.
     begin = hour.strftime("%Y-%m-%dT%H")
     query = dynamodb().get_paginator("query")
     for number in range(DAY_SHARDS):

@@ -1,6 +1,6 @@
-"""Files of reports that take longer than a request: what each is to hold, and how far it is.
+"""Report files that take longer than a request: their parameters and their state.
 
-key("T", tenant) / key("REPORTFILE", id). It is kept for a day; only who asked for a file may see it.
+key("T", tenant) / key("REPORTFILE", id). Expires after a day; only the requester can see it.
 """
 
 import secrets
@@ -18,14 +18,14 @@ from hangtag.store.db.models import Entry
 __all__ = ["DONE", "FAILED", "RUNNING", "ReportFileItem", "create", "finish", "load"]
 
 WORD = "REPORTFILE"
-KEPT = timedelta(days=1)
+RETENTION = timedelta(days=1)
 RUNNING, DONE, FAILED = "running", "done", "failed"
 
 
 class ReportFileItem(Entry):
-    """A report as it was asked for, by `who`: days `first` to `last` of `time_zone`; `filters` are a `Filters`.
+    """A requested report of `who`: days `first` to `last` of `time_zone`; `filters` are a `Filters`.
 
-    `sees_all` and `employee_id` say whose eyes it is for; `name` is the object in the bucket.
+    `sees_all` and `employee_id` describe the viewer; `name` is the object in the bucket.
     """
 
     kind = UnicodeAttribute(default="report_file")
@@ -55,12 +55,12 @@ def create(
     sees_all: bool,
     employee_id: str | None,
 ) -> ReportFileItem:
-    """A new file, of which nothing is written yet. Raises pynamodb's errors."""
-    made_id, moment = secrets.token_hex(16), now()
+    """Create a file without content. Raises pynamodb's errors."""
+    file_id, moment = secrets.token_hex(16), now()
     item = ReportFileItem(
         key("T", tenant_id),
-        key(WORD, made_id),
-        id=made_id,
+        key(WORD, file_id),
+        id=file_id,
         who=who,
         report=report,
         first=days[0],
@@ -70,22 +70,22 @@ def create(
         sees_all=sees_all,
         employee_id=employee_id,
         created_at=iso(moment),
-        expires_at=int((moment + KEPT).timestamp()),
+        expires_at=int((moment + RETENTION).timestamp()),
     )
     item.save()
     return item
 
 
 def load(tenant_id: str, file_id: str) -> ReportFileItem:
-    """Raises NotFoundError."""
+    """Return a file. Raises NotFoundError."""
     try:
         return ReportFileItem.get(key("T", tenant_id), key(WORD, file_id), consistent_read=True)
     except ReportFileItem.DoesNotExist:
-        raise NotFoundError("there is no such file") from None
+        raise NotFoundError("The file does not exist.") from None
 
 
 def finish(item: ReportFileItem, state: str, name: str | None) -> bool:
-    """Say what became of a file; false if it was erased meanwhile."""
+    """Store the final state of a file; False if it was erased meanwhile."""
     actions: list[Any] = [ReportFileItem.state.set(state)]
     if name is not None:
         actions.append(ReportFileItem.name.set(name))

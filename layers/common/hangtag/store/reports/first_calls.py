@@ -1,6 +1,6 @@
-"""The first incoming call of each contact, as far as reports were made: key("T", tenant, "FIRST", contact) / "FIRST".
+"""First incoming calls of contacts, as far as reports exist: key("T", tenant, "FIRST", contact) / "FIRST".
 
-Listed by the day of that call, so that whoever erases a tenant finds them.
+Listed by the day of that call, for the erasure of a tenant.
 """
 
 import json
@@ -12,7 +12,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from hangtag.store.db import batch
-from hangtag.store.db.client import dynamodb, is_refused, table
+from hangtag.store.db.client import dynamodb, is_condition_failure, table
 from hangtag.store.db.keys import DAY_SHARDS, key, shard
 from hangtag.store.reports.marks import hour_of
 
@@ -22,53 +22,53 @@ LIST = "FIRSTS"
 
 @dataclass(frozen=True, slots=True, order=True)
 class First:
-    """A call: when it began (ISO 8601, UTC), and its tag's id, which tells those of one moment apart."""
+    """A call: its beginning (ISO 8601, UTC), and its tag's id, which orders calls of the same moment."""
 
     at: str
     tag_id: str
 
     @property
     def hour(self) -> datetime:
-        """The UTC hour in which it began."""
+        """The UTC hour of the call's beginning."""
         return hour_of(datetime.fromisoformat(self.at))
 
 
 def place(tenant_id: str, contact_id: str) -> tuple[str, str]:
-    """Where a contact's is."""
+    """Return the key of a contact's first call."""
     return key("T", tenant_id, WORD, contact_id), WORD
 
 
 def load(tenant_id: str, contact_ids: Iterable[str]) -> dict[str, First]:
-    """The first calls of contacts, as far as they are known. Raises botocore's errors."""
+    """Return the known first calls of contacts. Raises botocore's errors."""
     places = {place(tenant_id, contact_id): contact_id for contact_id in contact_ids}
-    found = batch.read_all(places)
-    return {places[at]: First(item["at"]["S"], item["tag_id"]["S"]) for at, item in found.items()}
+    items = batch.read_all(places)
+    return {places[at]: First(item["at"]["S"], item["tag_id"]["S"]) for at, item in items.items()}
 
 
 def replace(tenant_id: str, contact_id: str, before: First | None, after: First | None) -> bool:
-    """Put one in place of another; None is none. False if others did so meanwhile. Raises botocore's errors."""
+    """Replace a first call; None means absent. False if it was changed meanwhile. Raises botocore's errors."""
     pk, sk = place(tenant_id, contact_id)
-    known: Mapping[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"}
+    condition: Mapping[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"}
     if before is not None:
-        known = {
+        condition = {
             "ConditionExpression": "#at = :at AND tag_id = :tag",
             "ExpressionAttributeNames": {"#at": "at"},
             "ExpressionAttributeValues": {":at": {"S": before.at}, ":tag": {"S": before.tag_id}},
         }
     try:
         if after is None:
-            dynamodb().delete_item(TableName=table(), Key={"pk": {"S": pk}, "sk": {"S": sk}}, **known)
+            dynamodb().delete_item(TableName=table(), Key={"pk": {"S": pk}, "sk": {"S": sk}}, **condition)
         else:
-            dynamodb().put_item(TableName=table(), Item=_item(tenant_id, pk, after), **known)
+            dynamodb().put_item(TableName=table(), Item=_item(tenant_id, pk, after), **condition)
     except ClientError as error:
-        if not is_refused(error):
+        if not is_condition_failure(error):
             raise
         return False
     return True
 
 
 def of_contact(tenant_id: str, contact_id: str, but: datetime) -> First | None:
-    """A contact's first incoming call that did not begin in the hour `but`, by its tags. Raises botocore's errors."""
+    """Return a contact's first incoming call outside the hour `but`, by its tags. Raises botocore's errors."""
     query = dynamodb().get_paginator("query")
     pages = query.paginate(
         TableName=table(),
@@ -81,9 +81,9 @@ def of_contact(tenant_id: str, contact_id: str, but: datetime) -> First | None:
         for item in page["Items"]:
             if item["kind"]["S"] != "tag":
                 continue
-            found = _of_tag(item["body"]["S"])
-            if found is not None and found.hour != but:
-                return found
+            first = _of_tag(item["body"]["S"])
+            if first is not None and first.hour != but:
+                return first
     return None
 
 

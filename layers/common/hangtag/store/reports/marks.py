@@ -1,7 +1,7 @@
-"""Marks of hours whose sums are out of date, of all tenants, found by the index of what is due.
+"""Marks of hours with outdated sums, of all tenants, listed by the index of due items.
 
-key("T", tenant, "REPORT.MARK") / key("HOUR", hour). `n` grows with every change: a mark goes only if it is the one that
-was read. Imports little: it lies on the tracker's path.
+key("T", tenant, "REPORT.MARK") / key("HOUR", hour). `n` grows with every change: a mark is deleted only in the version
+that was read. Imports little, because it is on the tracker's path.
 """
 
 import hashlib
@@ -12,21 +12,21 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from hangtag.store.db.client import dynamodb, is_refused, table
+from hangtag.store.db.client import dynamodb, is_condition_failure, table
 from hangtag.store.db.keys import key
 
 WORD = "REPORT.MARK"
 SHARDS = 4
-# Until then the indexes, which are behind the table, have what the mark was made for.
+# By then the indexes, which lag behind the table, contain the change behind the mark.
 PAUSE = timedelta(seconds=60)
-# Then once more, should an index have been behind for longer.
+# Time of one more check, in case an index lagged for longer.
 AGAIN = timedelta(minutes=10)
 _HOUR_FORM = "%Y-%m-%dT%H"
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """An hour (UTC) to be summed up. `again`: it was already, and is only looked at for safety."""
+    """An hour (UTC) to sum. `again`: it was summed already, and is checked once more."""
 
     tenant_id: str
     hour: datetime
@@ -36,24 +36,24 @@ class Mark:
 
 
 def hour_of(moment: datetime) -> datetime:
-    """The UTC hour that a time lies in."""
+    """Return the UTC hour of a time."""
     return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 
 def name_of(hour: datetime) -> str:
-    """Such as 2026-03-01T10."""
+    """Format an hour, for example 2026-03-01T10."""
     return hour.strftime(_HOUR_FORM)
 
 
 def partition(tenant_id: str) -> str:
-    """Where the marks of a tenant lie."""
+    """Return the partition of a tenant's marks."""
     return key("T", tenant_id, WORD)
 
 
 def mark(tenant_id: str, hour: datetime, now: datetime) -> None:
-    """Say that something of an hour changed. A mark that is there stays due when it was. Raises botocore's errors."""
+    """Mark an hour as changed. An existing mark keeps its due time. Raises botocore's errors."""
     due = _text(now + PAUSE)
-    answer = dynamodb().update_item(
+    response = dynamodb().update_item(
         TableName=table(),
         Key=_key(tenant_id, hour),
         UpdateExpression="SET live_shard = :shard, live_due = if_not_exists(live_due, :due), kind = :kind,"
@@ -68,13 +68,13 @@ def mark(tenant_id: str, hour: datetime, now: datetime) -> None:
         },
         ReturnValues="ALL_NEW",
     )
-    if answer["Attributes"]["live_due"]["S"] > due:
-        # It was about to be looked at once more, much later.
+    if response["Attributes"]["live_due"]["S"] > due:
+        # Only its later check was scheduled.
         _update(tenant_id, hour, "SET live_due = :due", "live_due > :due", {":due": {"S": due}})
 
 
 def due(before: datetime) -> Iterator[Mark]:
-    """The marks whose time has come, the oldest of each part first. Raises botocore's errors."""
+    """Yield the due marks, oldest of each shard first. Raises botocore's errors."""
     query = dynamodb().get_paginator("query")
     for number in range(SHARDS):
         pages = query.paginate(
@@ -84,38 +84,40 @@ def due(before: datetime) -> Iterator[Mark]:
             ExpressionAttributeValues={":shard": {"S": f"REPORTS#{number}"}, ":now": {"S": _text(before)}},
         )
         for page in pages:
-            for found in page["Items"]:
-                read = _read(found["pk"]["S"], found["sk"]["S"])
-                if read is not None:
-                    yield read
+            for entry in page["Items"]:
+                item = _read(entry["pk"]["S"], entry["sk"]["S"])
+                if item is not None:
+                    yield item
 
 
-def settle(found: Mark, now: datetime) -> None:
-    """Say that its hour was summed up: look again later, or never more. Raises botocore's errors.
+def settle(mark_read: Mark, now: datetime) -> None:
+    """Schedule the check of a summed hour, or delete its mark after the check. Raises botocore's errors.
 
-    A mark that was renewed meanwhile, or just before, stays as one that is new.
+    A mark that was renewed meanwhile, or just before, counts as a new one.
     """
-    unchanged, seen = "n = :seen", {":seen": {"N": str(found.version)}}
-    if now - found.marked_at < PAUSE / 2:
+    unchanged, values = "n = :seen", {":seen": {"N": str(mark_read.version)}}
+    if now - mark_read.marked_at < PAUSE / 2:
         done = False
-    elif found.again:
-        done = _delete(found, unchanged, seen)
+    elif mark_read.again:
+        done = _delete(mark_read, unchanged, values)
     else:
         later = {":due": {"S": _text(now + AGAIN)}, ":yes": {"BOOL": True}}
-        done = _update(found.tenant_id, found.hour, "SET live_due = :due, again = :yes", unchanged, {**seen, **later})
+        done = _update(
+            mark_read.tenant_id, mark_read.hour, "SET live_due = :due, again = :yes", unchanged, {**values, **later}
+        )
     if not done:
-        put_off(found, now)
+        postpone(mark_read, now)
 
 
-def put_off(found: Mark, now: datetime) -> None:
-    """Look at it again in a minute."""
+def postpone(mark_read: Mark, now: datetime) -> None:
+    """Make a mark due again in a minute."""
     soon = {":due": {"S": _text(now + PAUSE)}}
-    _update(found.tenant_id, found.hour, "SET live_due = :due", "attribute_exists(pk)", soon)
+    _update(mark_read.tenant_id, mark_read.hour, "SET live_due = :due", "attribute_exists(pk)", soon)
 
 
-def drop(found: Mark) -> None:
-    """Take a mark away whose tenant is gone."""
-    _delete(found, "attribute_exists(pk)", {})
+def drop(mark_read: Mark) -> None:
+    """Delete the mark of a deleted tenant."""
+    _delete(mark_read, "attribute_exists(pk)", {})
 
 
 def _read(pk: str, sk: str) -> Mark | None:
@@ -155,20 +157,20 @@ def _update(tenant_id: str, hour: datetime, update: str, condition: str, values:
             ExpressionAttributeValues=values,
         )
     except ClientError as error:
-        if not is_refused(error):
+        if not is_condition_failure(error):
             raise
         return False
     return True
 
 
-def _delete(found: Mark, condition: str, values: Any) -> bool:
+def _delete(mark_read: Mark, condition: str, values: Any) -> bool:
     arguments: Any = {"ExpressionAttributeValues": values} if values else {}
     try:
         dynamodb().delete_item(
-            TableName=table(), Key=_key(found.tenant_id, found.hour), ConditionExpression=condition, **arguments
+            TableName=table(), Key=_key(mark_read.tenant_id, mark_read.hour), ConditionExpression=condition, **arguments
         )
     except ClientError as error:
-        if not is_refused(error):
+        if not is_condition_failure(error):
             raise
         return False
     return True

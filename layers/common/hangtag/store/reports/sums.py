@@ -1,9 +1,9 @@
-"""The sums of reports: of UTC hours, and of local days that were made from these.
+"""Stored sums of reports: of UTC hours, and of local days derived from them.
 
-All of a day lies in one partition, key("T", tenant, "REPORT", day). Of an hour there is key("HOUR", hour), with the
-sums themselves; too long ones go on in key("PART", name, version, token, number), written before, so that who reads the
-head finds all. "VERSIONS" has the hours' versions alone, by which a local day, key("DAY", zone), is known to be
-current.
+All sums of a day are in one partition, key("T", tenant, "REPORT", day). An hour has key("HOUR", hour), with the sums
+themselves; longer ones continue in key("PART", name, version, token, number), written before the head, so a reader of
+the head sees all parts. "VERSIONS" holds the hours' versions alone. A stored local day, key("DAY", zone), is current if
+its stamp matches them.
 """
 
 import secrets
@@ -19,25 +19,25 @@ from hangtag.domain.reports import sums
 from hangtag.domain.reports.facts import Group
 from hangtag.domain.reports.sums import Aggregate
 from hangtag.store.db import batch
-from hangtag.store.db.client import dynamodb, is_refused, table
+from hangtag.store.db.client import dynamodb, is_condition_failure, table
 from hangtag.store.db.keys import key
 from hangtag.store.reports.marks import name_of
 
 WORD = "REPORT"
 VERSIONS = "VERSIONS"
-# DynamoDB takes 400 KB.
+# DynamoDB's limit is 400 KB.
 PART_BYTES = 300_000
 _READ_AGAIN = 5
 Key = tuple[str, str]
 
 
 class TornError(Exception):
-    """What was read is being replaced at this very moment, again and again."""
+    """Failure to read sums that are being replaced again and again."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredSums:
-    """Sums as they are kept. `stamp` says of a day what it was made of; `token` is in the keys of its parts, if any."""
+    """Sums as stored. `stamp` holds the hour versions of a day; `token` is in the keys of its parts, if any."""
 
     version: int
     packed: bytes
@@ -54,41 +54,41 @@ NEVER = StoredSums(0, b"")
 
 
 def partition(tenant_id: str, day: date) -> str:
-    """Where the sums of a day lie."""
+    """Return the partition of the sums of a day."""
     return key("T", tenant_id, WORD, day.isoformat())
 
 
 def hour_place(tenant_id: str, hour: datetime) -> Key:
-    """Where the sums of a UTC hour lie."""
+    """Return the key of the sums of a UTC hour."""
     return partition(tenant_id, hour.date()), key("HOUR", name_of(hour))
 
 
 def day_place(tenant_id: str, day: date, zone: ZoneInfo) -> Key:
-    """Where the sums of a local day lie."""
+    """Return the key of the sums of a local day."""
     return partition(tenant_id, day), key("DAY", zone.key)
 
 
 def load(places: Iterable[Key]) -> dict[Key, StoredSums]:
-    """The sums that there are at these places, consistently. Raises TornError and botocore's errors."""
-    wanted, found = list(places), {}
+    """Return the existing sums of these keys, with consistent reads. Raises TornError and botocore's errors."""
+    pending, results = list(places), {}
     for _ in range(_READ_AGAIN):
-        heads = batch.read_all(wanted)
+        heads = batch.read_all(pending)
         parts = batch.read_all(part for place, head in heads.items() for part in _parts(place, head))
         for place, head in heads.items():
             packed = [parts.get(part) for part in _parts(place, head)]
             if all(part is not None for part in packed):
-                found[place] = _joined(head, [part for part in packed if part is not None])
-        wanted = [place for place in heads if place not in found]
-        if not wanted:
-            return found
-    raise TornError(str(wanted[0]))
+                results[place] = _join(head, [part for part in packed if part is not None])
+        pending = [place for place in heads if place not in results]
+        if not pending:
+            return results
+    raise TornError(str(pending[0]))
 
 
 def save(place: Key, packed: bytes, before: StoredSums, stamp: str | None = None) -> bool:
-    """Put sums in place of those that were read; false if others did so meanwhile. Raises botocore's errors."""
+    """Replace sums that were read; False if they were changed meanwhile. Raises botocore's errors."""
     version = before.version + 1
     first, *rest = _cut(packed)
-    # Of those who write the same version at once, only one gets its head in: parts must not be mixed.
+    # Only one writer of a version succeeds with its head; the token keeps the parts of writers apart.
     token = secrets.token_hex(8) if rest else ""
     for number, part in enumerate(rest, start=1):
         sk = _part_sk(place, version, token, number)
@@ -111,18 +111,18 @@ def save(place: Key, packed: bytes, before: StoredSums, stamp: str | None = None
     return True
 
 
-def forget(tenant_id: str, day: date, contact_ids: frozenset[str]) -> None:
-    """Take contacts out of the sums of a UTC day's hours; what was made of these goes. Raises botocore's errors."""
+def remove_contacts(tenant_id: str, day: date, contact_ids: frozenset[str]) -> None:
+    """Remove contacts from the sums of a UTC day's hours and delete the derived days. Raises botocore's errors."""
     pk = partition(tenant_id, day)
     hours = [datetime.combine(day, time(number), UTC) for number in range(24)]
     places = {hour_place(tenant_id, hour): hour for hour in hours}
-    for place, kept in load(places).items():
-        aggregate = kept.aggregate
+    for place, stored in load(places).items():
+        aggregate = stored.aggregate
         if any(group.contact in contact_ids for group in aggregate):
-            without = sums.moved(aggregate, lambda group: _without(group, contact_ids))
-            # If its hour is being summed up at this moment, that is because its calls lost them, too.
-            if save(place, sums.dump(without), kept):
-                tell_version(tenant_id, places[place], kept.version + 1)
+            without = sums.regroup(aggregate, lambda group: _without(group, contact_ids))
+            # A concurrent sum of this hour is based on calls without these contacts, too.
+            if save(place, sums.dump(without), stored):
+                set_version(tenant_id, places[place], stored.version + 1)
     for sk in _keys(pk, key("DAY", "")):
         for part in _part_keys((pk, sk)):
             _delete((pk, part))
@@ -134,18 +134,18 @@ def _without(group: Group, contact_ids: frozenset[str]) -> Group:
 
 
 def versions(tenant_id: str, days: Iterable[date]) -> dict[datetime, int]:
-    """The versions of all hours of UTC days that have sums. Raises botocore's errors."""
-    found = batch.read_all((partition(tenant_id, day), VERSIONS) for day in days)
+    """Return the versions of all hours of UTC days that have sums. Raises botocore's errors."""
+    items = batch.read_all((partition(tenant_id, day), VERSIONS) for day in days)
     return {
         datetime.strptime(f"{name[1:]} +0000", "%Y-%m-%dT%H %z").astimezone(UTC): int(value["N"])
-        for item in found.values()
+        for item in items.values()
         for name, value in item.items()
         if name.startswith("H")
     }
 
 
-def tell_version(tenant_id: str, hour: datetime, version: int) -> None:
-    """Say which version of an hour is current; an older one changes nothing. Raises botocore's errors."""
+def set_version(tenant_id: str, hour: datetime, version: int) -> None:
+    """Store the current version of an hour; an older one changes nothing. Raises botocore's errors."""
     try:
         dynamodb().update_item(
             TableName=table(),
@@ -156,17 +156,17 @@ def tell_version(tenant_id: str, hour: datetime, version: int) -> None:
             ExpressionAttributeValues={":version": {"N": str(version)}, ":kind": {"S": "report_versions"}},
         )
     except ClientError as error:
-        if not is_refused(error):
+        if not is_condition_failure(error):
             raise
 
 
 def stamp_of(hours: Mapping[datetime, int]) -> str:
-    """What a day that was made of these versions says of itself."""
+    """Return the stamp of a day that is derived from these versions."""
     return " ".join(f"{name_of(hour)}={version}" for hour, version in sorted(hours.items()) if version)
 
 
 def utc_days(hours: Iterable[datetime]) -> list[date]:
-    """The UTC days of these hours."""
+    """Return the UTC days of these hours."""
     return sorted({hour.date() for hour in hours})
 
 
@@ -185,7 +185,7 @@ def _parts(place: Key, head: Any) -> list[Key]:
     return [(place[0], _part_sk(place, version, token, number)) for number in range(1, count + 1)]
 
 
-def _joined(head: Any, parts: list[Any]) -> StoredSums:
+def _join(head: Any, parts: list[Any]) -> StoredSums:
     packed = b"".join(bytes(item["packed"]["B"]) for item in (head, *parts))
     return StoredSums(int(head["version"]["N"]), packed, head.get("stamp", {}).get("S"), head["token"]["S"])
 
@@ -207,7 +207,7 @@ def _keys(pk: str, prefix: str) -> list[str]:
 
 
 def _drop_parts(place: Key, version: int) -> None:
-    """Take away the parts of older versions."""
+    """Delete the parts of older versions."""
     for sk in _part_keys(place):
         if int(sk.split("#")[2]) < version:
             _delete((place[0], sk))
@@ -222,16 +222,16 @@ def _put(place: Key, values: Mapping[str, Any]) -> None:
 
 
 def _put_if(place: Key, values: Mapping[str, Any], version: int) -> bool:
-    seen: dict[str, Any] = {"ExpressionAttributeValues": {":seen": {"N": str(version)}}} if version else {}
+    values_arguments: dict[str, Any] = {"ExpressionAttributeValues": {":seen": {"N": str(version)}}} if version else {}
     try:
         dynamodb().put_item(
             TableName=table(),
             Item={"pk": {"S": place[0]}, "sk": {"S": place[1]}, **values},
             ConditionExpression="version = :seen" if version else "attribute_not_exists(pk)",
-            **seen,
+            **values_arguments,
         )
     except ClientError as error:
-        if not is_refused(error):
+        if not is_condition_failure(error):
             raise
         return False
     return True
