@@ -210,7 +210,7 @@ def _check_integration(tenant_id: str, integration_id: str) -> None:
 
 def _check_allowed(number: str, rules: ClickToCallSettings) -> None:
     """Raises NotCalledError."""
-    if is_premium(number) and not rules.premium:
+    if is_premium(number) and not rules.allow_premium_rate:
         raise NotCalledError("numbers at a premium rate are not called by a click")
     country = country_of(number)
     if rules.countries is not None and country not in rules.countries:
