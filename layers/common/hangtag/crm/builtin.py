@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from hangtag.errors import BadInputError, FieldError
+from hangtag.errors import BadInputError, FieldError, FieldErrorCode
 from hangtag.phone import normalise
 from hangtag.store.office import contacts, groups, lines
 from hangtag.store.office.contacts import Contact
@@ -51,7 +51,9 @@ def _phones(tenant_id: str, typed: Iterable[Typed]) -> tuple[Phone, ...]:
     read = read_phones(typed, get_tenant(tenant_id).country)
     own = lines.own(tenant_id, [phone.e164 for phone in read])
     faults = [
-        FieldError(f"phones.{place}", "it is a line of yours") for place, phone in enumerate(read) if phone.e164 in own
+        FieldError(f"phones.{place}", FieldErrorCode.OWN_LINE_NUMBER, "it is a line of yours")
+        for place, phone in enumerate(read)
+        if phone.e164 in own
     ]
     if faults:
         raise BadInputError("an own line is never a contact's number", tuple(faults))
@@ -60,5 +62,5 @@ def _phones(tenant_id: str, typed: Iterable[Typed]) -> tuple[Phone, ...]:
 
 def _check_supervisor(tenant_id: str, supervisor_id: str | None) -> None:
     if supervisor_id is not None and not groups.is_supervisor(tenant_id, supervisor_id):
-        field = FieldError("supervisor_id", "there is no such employee or group")
+        field = FieldError("supervisor_id", FieldErrorCode.UNKNOWN_EMPLOYEE, "there is no such employee or group")
         raise BadInputError("the supervisor is neither an employee nor a group of yours", (field,))

@@ -39,8 +39,19 @@ class StartedCall(ResponseModel):
     task_id: str | None
 
 
-@routes.post("/v1/calls", status_code=202)
-def post_call(click: StartCallRequest) -> StartedCall:
+@routes.post(
+    "/v1/calls",
+    operation_id="startCall",
+    tags=["Calls"],
+    summary="Start a call",
+    description=(
+        "Call somebody: the employee's own phone rings first. What comes of it is told by the call, and live. The"
+        " same Idempotency-Key makes one call, whatever became of the answer. If there is no phone to ring, or "
+        "its PBX can't be asked to call, the answer is 409 with `tel`, a link that dials the number from another."
+    ),
+    status_code=202,
+)
+def start_call(click: StartCallRequest) -> StartedCall:
     """Call somebody: the employee's own phone rings first. What comes of it is told by the call, and live.
 
     The same Idempotency-Key makes one call, whatever became of the answer. If there is no phone to ring, or its PBX

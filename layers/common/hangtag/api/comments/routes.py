@@ -4,14 +4,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import StringConstraints
 
+from hangtag.api.calls.models import Call, Tag
 from hangtag.api.contacts import timeline
 from hangtag.api.kernel import listing
 from hangtag.api.kernel.caller import Role
-from hangtag.api.kernel.models import CallOut, Id, Limit, PageModel, RequestModel, ResponseModel, TagOut
+from hangtag.api.kernel.models import Id, Limit, Page, RequestModel, ResponseModel
 from hangtag.api.kernel.paging import found_id
 from hangtag.api.kernel.service import Routes
 from hangtag.api.tasks.routes import CreateTaskRequest, TaskOut, checked
-from hangtag.errors import BadInputError, ConflictError, FieldError
+from hangtag.errors import BadInputError, ConflictError, FieldError, FieldErrorCode
 from hangtag.store.calls import items as calls
 from hangtag.store.office import comments, contacts, tasks
 from hangtag.store.office.comments import CallFacts
@@ -50,23 +51,38 @@ class CommentOut(ResponseModel):
     call: CallSummary
 
 
+class CommentPage(Page[CommentOut]):
+    """A page of the list."""
+
+
 class TimelineEntry(ResponseModel):
     """One thing in a timeline: a tag or a comment."""
 
     kind: Literal["tag", "comment"]
     at: str
-    tag: TagOut | None = None
+    tag: Tag | None = None
     comment: CommentOut | None = None
 
 
-@routes.post("/v1/calls/<call_id>/comments", status_code=201)
-def post_comment(call_id: str, comment: CreateCommentRequest) -> CommentOut:
+class TimelineEntryPage(Page[TimelineEntry]):
+    """A page of the list."""
+
+
+@routes.post(
+    "/v1/calls/<call_id>/comments",
+    operation_id="createCallComment",
+    tags=["Comments"],
+    summary="Comment on a call",
+    description="Comment a call; the comment goes to its contact, or to the task that is named.",
+    status_code=201,
+)
+def create_call_comment(call_id: str, comment: CreateCommentRequest) -> CommentOut:
     """Comment a call; the comment goes to its contact, or to the task that is named."""
     call, tenant_id, author = _call(call_id), routes.tenant_id, routes.caller.name
     if comment.task_id is None and call.contact_id is None:
         raise ConflictError("the call has no contact: name a task")
     if comment.task_id is not None and not tasks.exists(tenant_id, comment.task_id):
-        field = FieldError("task_id", "there is no such task")
+        field = FieldError("task_id", FieldErrorCode.UNKNOWN_TASK, "there is no such task")
         raise BadInputError("there is no such task", (field,))
 
     def work() -> CommentOut:
@@ -83,18 +99,31 @@ def post_comment(call_id: str, comment: CreateCommentRequest) -> CommentOut:
     return CommentOut.model_validate(routes.once(f"comments {call_id}", work))
 
 
-@routes.get("/v1/calls/<call_id>/comments")
-def get_comments(call_id: str, limit: Limit | None = None, cursor: str | None = None) -> PageModel[CommentOut]:
+@routes.get(
+    "/v1/calls/<call_id>/comments",
+    operation_id="listCallComments",
+    tags=["Comments"],
+    summary="List a call's comments",
+    description="The comments on a call, the newest first.",
+)
+def list_call_comments(call_id: str, limit: Limit | None = None, cursor: str | None = None) -> CommentPage:
     """The comments on a call, the newest first."""
     found = _call(call_id)
     bodies, following = timeline.page(
         "comments", limit, cursor, lambda count, before: comments.of_call(routes.tenant_id, found.id, count, before)
     )
-    return PageModel[CommentOut](items=[CommentOut.model_validate(body) for body in bodies], next_cursor=following)
+    return CommentPage(items=[CommentOut.model_validate(body) for body in bodies], next_cursor=following)
 
 
-@routes.post("/v1/calls/<call_id>/tasks", status_code=201)
-def post_task(call_id: str, task: CreateTaskRequest) -> TaskOut:
+@routes.post(
+    "/v1/calls/<call_id>/tasks",
+    operation_id="createTaskFromCall",
+    tags=["Tasks"],
+    summary="Create a task from a call",
+    description="Make a task from a call; without contacts it is one of the call's contact.",
+    status_code=201,
+)
+def create_task_from_call(call_id: str, task: CreateTaskRequest) -> TaskOut:
     """Make a task from a call; without contacts it is one of the call's contact."""
     call, tenant_id = _call(call_id), routes.tenant_id
     sent: dict[str, Any] = task.model_dump()
@@ -115,45 +144,65 @@ class CallTaskAssignment(RequestModel):
     task_id: Id
 
 
-@routes.put("/v1/calls/<call_id>/task")
-def put_call_task(call_id: str, wanted: CallTaskAssignment) -> CallOut:
+@routes.put(
+    "/v1/calls/<call_id>/task",
+    operation_id="assignCallToTask",
+    tags=["Calls"],
+    summary="Assign a call to a task",
+    description="Put a call on a task, while it goes on or after: its tag goes there, whatever the tenant's rule is.",
+)
+def assign_call_to_task(call_id: str, wanted: CallTaskAssignment) -> Call:
     """Put a call on a task, while it goes on or after: its tag goes there, whatever the tenant's rule is."""
     call, tenant_id = _call(call_id), routes.tenant_id
     place = listing.call_key(tenant_id, call.id)
     if not tasks.exists(tenant_id, wanted.task_id):
-        raise BadInputError("there is no such task", (FieldError("task_id", "there is no such task"),))
+        raise BadInputError(
+            "there is no such task", (FieldError("task_id", FieldErrorCode.UNKNOWN_TASK, "there is no such task"),)
+        )
     if place is None or not calls.put_on_task(place, wanted.task_id):
         raise ConflictError("the PBX has not told of the call yet; try again when it rings")
-    return CallOut.model_validate({**call.model_dump(), "task_id": wanted.task_id})
+    return Call.model_validate({**call.model_dump(), "task_id": wanted.task_id})
 
 
-@routes.get("/v1/contacts/<contact_id>/timeline")
-def get_timeline(contact_id: str, limit: Limit | None = None, cursor: str | None = None) -> PageModel[TimelineEntry]:
+@routes.get(
+    "/v1/contacts/<contact_id>/timeline",
+    operation_id="listContactTimeline",
+    tags=["Contacts"],
+    summary="List a contact's timeline",
+    description="What happened with a contact, the newest first: tags and comments, as far as the caller may see them.",
+)
+def list_contact_timeline(contact_id: str, limit: Limit | None = None, cursor: str | None = None) -> TimelineEntryPage:
     """What happened with a contact, the newest first: tags and comments, as far as the caller may see them."""
     contact = contacts.get_contact(routes.tenant_id, found_id(contact_id))
     entries, following = timeline.of_contact(routes.caller, contact.id, limit, cursor)
-    return PageModel[TimelineEntry](items=[_entry(*entry) for entry in entries], next_cursor=following)
+    return TimelineEntryPage(items=[_entry(*entry) for entry in entries], next_cursor=following)
 
 
-@routes.get("/v1/tasks/<task_id>/timeline")
-def get_task_timeline(task_id: str, limit: Limit | None = None, cursor: str | None = None) -> PageModel[TimelineEntry]:
+@routes.get(
+    "/v1/tasks/<task_id>/timeline",
+    operation_id="listTaskTimeline",
+    tags=["Tasks"],
+    summary="List a task's timeline",
+    description="What happened with a task, the newest first: tags and comments, as far as the caller may see them.",
+)
+def list_task_timeline(task_id: str, limit: Limit | None = None, cursor: str | None = None) -> TimelineEntryPage:
     """What happened with a task, the newest first: tags and comments, as far as the caller may see them."""
     task = tasks.get_task(routes.tenant_id, found_id(task_id))
     entries, following = timeline.of_task(routes.caller, task.id, limit, cursor)
-    return PageModel[TimelineEntry](items=[_entry(*entry) for entry in entries], next_cursor=following)
+    return TimelineEntryPage(items=[_entry(*entry) for entry in entries], next_cursor=following)
 
 
 def _entry(kind: Literal["tag", "comment"], body: Any) -> TimelineEntry:
     if kind == "tag":
-        return TimelineEntry(kind=kind, at=body["at"], tag=TagOut.model_validate(body))
+        return TimelineEntry(kind=kind, at=body["at"], tag=Tag.model_validate(body))
     return TimelineEntry(kind=kind, at=body["at"], comment=CommentOut.model_validate(body))
 
 
-def _call(call_id: str) -> CallOut:
+def _call(call_id: str) -> Call:
     return listing.call(routes.caller, call_id)
 
 
-def _facts(call: CallOut) -> CallFacts:
+def _facts(call: Call) -> CallFacts:
     return CallFacts(
         id=call.id,
         direction=call.direction,

@@ -5,7 +5,8 @@ from functools import cached_property
 from typing import Any
 
 from hangtag import masks
-from hangtag.api.kernel.models import ContactOut, EmployeeOut
+from hangtag.api.contacts.models import Contact
+from hangtag.api.employees.models import Employee
 from hangtag.settings import DisplayFormat
 from hangtag.store.office import contacts, settings
 
@@ -18,14 +19,14 @@ class Cards:
     def __init__(self, tenant_id: str) -> None:
         self._tenant_id = tenant_id
 
-    def contact(self, card: Mapping[str, Any]) -> ContactOut:
+    def contact(self, card: Mapping[str, Any]) -> Contact:
         """A contact's card from its JSON."""
         (matched,) = self.matched([card])
-        return ContactOut.model_validate(matched)
+        return Contact.model_validate(matched)
 
-    def employee(self, card: Mapping[str, Any]) -> EmployeeOut:
+    def employee(self, card: Mapping[str, Any]) -> Employee:
         """An employee's card from its JSON."""
-        return EmployeeOut.model_validate(self.dressed(card))
+        return Employee.model_validate(self.dressed(card))
 
     def matched(self, cards: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """The JSON of contacts' cards, each number with `shown` and with the contact that it is matched to."""

@@ -21,8 +21,17 @@ class LiveTicket(ResponseModel):
     expires_at: datetime
 
 
-@routes.post("/v1/live-tickets", status_code=201)
-def post_ticket() -> LiveTicket:
+@routes.post(
+    "/v1/live-tickets",
+    operation_id="createLiveTicket",
+    tags=["Live"],
+    summary="Create a live-channel ticket",
+    description=(
+        "A ticket for the live channel: connect to its URL. It tells what happens in the calls of the token's employee."
+    ),
+    status_code=201,
+)
+def create_live_ticket() -> LiveTicket:
     """A ticket for the live channel: connect to its URL. It tells what happens in the calls of the token's employee."""
     caller = routes.caller
     if caller.employee_id is None:

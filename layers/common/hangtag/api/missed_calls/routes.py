@@ -4,7 +4,7 @@ from typing import Literal
 
 from hangtag.api.kernel import listing
 from hangtag.api.kernel.caller import Role
-from hangtag.api.kernel.models import From, Limit, PageModel, ResponseModel, To
+from hangtag.api.kernel.models import From, Limit, Page, ResponseModel, To
 from hangtag.api.kernel.paging import found_id
 from hangtag.api.kernel.service import Routes
 from hangtag.api.kernel.visibility import Visibility
@@ -40,28 +40,50 @@ class MissedCallOut(ResponseModel):
     resolved_at: str | None
 
 
-@routes.get("/v1/missed-calls")
-def get_missed_calls(
+class MissedCallPage(Page[MissedCallOut]):
+    """A page of the list."""
+
+
+@routes.get(
+    "/v1/missed-calls",
+    operation_id="listMissedCalls",
+    tags=["MissedCalls"],
+    summary="List missed calls",
+    description="The missed calls of a time in one state, the newest first.",
+)
+def list_missed_calls(
     state: State = "open",
     since: From = None,
     until: To = None,
     limit: Limit | None = None,
     cursor: str | None = None,
-) -> PageModel[MissedCallOut]:
+) -> MissedCallPage:
     """The missed calls of a time in one state, the newest first."""
-    found, sight = listing.between(since, until), Visibility(routes.caller)
+    found, sight = listing.between(routes.tenant_id, since, until), Visibility(routes.caller)
     word = missed_calls.word(state)
-    return listing.by_days(MissedCallOut, routes.tenant_id, word, found, limit, cursor, sight.may_see_missed)
+    return listing.by_days(MissedCallPage, routes.tenant_id, word, found, limit, cursor, sight.may_see_missed)
 
 
-@routes.get("/v1/missed-calls/<missed_call_id>")
+@routes.get(
+    "/v1/missed-calls/<missed_call_id>",
+    operation_id="getMissedCall",
+    tags=["MissedCalls"],
+    summary="Get a missed call",
+    description="One missed call.",
+)
 def get_missed_call(missed_call_id: str) -> MissedCallOut:
     """One missed call."""
     return MissedCallOut.model_validate(_load(missed_call_id).to_json())
 
 
-@routes.post("/v1/missed-calls/<missed_call_id>/resolve")
-def post_resolve(missed_call_id: str) -> MissedCallOut:
+@routes.post(
+    "/v1/missed-calls/<missed_call_id>/resolve",
+    operation_id="resolveMissedCall",
+    tags=["MissedCalls"],
+    summary="Resolve a missed call",
+    description="Say that nothing is left to be done about it.",
+)
+def resolve_missed_call(missed_call_id: str) -> MissedCallOut:
     """Say that nothing is left to be done about it."""
     found = _load(missed_call_id)
     after = missed_calls.resolve(routes.tenant_id, found.number, found.id, routes.caller.name, iso(now()))

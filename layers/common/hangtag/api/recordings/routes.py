@@ -6,9 +6,10 @@ from typing import Annotated
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
+from hangtag.api.calls.models import Call, Recording
 from hangtag.api.kernel import listing
 from hangtag.api.kernel.caller import Role
-from hangtag.api.kernel.models import CallOut, RecordingOut, RequestModel, ResponseModel
+from hangtag.api.kernel.models import RequestModel, ResponseModel
 from hangtag.api.kernel.service import Routes
 from hangtag.errors import ConflictError, NotFoundError
 from hangtag.services.recordings import fetch as fetching
@@ -47,8 +48,17 @@ class SetRecordingHoldRequest(RequestModel):
     held: bool
 
 
-@routes.get("/v1/calls/<call_id>/recording")
-def get_recording(call_id: str, recording_id: RecordingId = None) -> RecordingPlayback:
+@routes.get(
+    "/v1/calls/<call_id>/recording",
+    operation_id="getRecordingPlayback",
+    tags=["Recordings"],
+    summary="Get a recording's playback URL",
+    description=(
+        "An address of a recording of a call, the last one's if none is chosen. Each play is in the audit list. "
+        "404 if there is none, or none any more; 409 while it is being fetched; 502 if its PBX does not give it."
+    ),
+)
+def get_recording_playback(call_id: str, recording_id: RecordingId = None) -> RecordingPlayback:
     """An address of a recording of a call, the last one's if none is chosen. Each play is in the audit list.
 
     404 if there is none, or none any more; 409 while it is being fetched; 502 if its PBX does not give it.
@@ -67,8 +77,16 @@ def get_recording(call_id: str, recording_id: RecordingId = None) -> RecordingPl
     )
 
 
-@admin_routes.put("/v1/calls/<call_id>/recordings/<recording_id>/hold")
-def put_hold(call_id: str, recording_id: str, hold: SetRecordingHoldRequest) -> RecordingOut:
+@admin_routes.put(
+    "/v1/calls/<call_id>/recordings/<recording_id>/hold",
+    operation_id="setRecordingHold",
+    tags=["Recordings"],
+    summary="Place or release a retention hold",
+    description=(
+        "Hold a recording that was copied, or let it go: what is held is deleted neither by time nor with its contact."
+    ),
+)
+def set_recording_hold(call_id: str, recording_id: str, hold: SetRecordingHoldRequest) -> Recording:
     """Hold a recording that was copied, or let it go: what is held is deleted neither by time nor with its contact."""
     caller = admin_routes.caller
     item, kept = _kept(call_id, recording_id, listing.call(caller, call_id))
@@ -81,8 +99,15 @@ def put_hold(call_id: str, recording_id: str, hold: SetRecordingHoldRequest) -> 
     return _shown(call_id, recording_id)
 
 
-@admin_routes.post("/v1/calls/<call_id>/recordings/<recording_id>/fetch", status_code=202)
-def post_fetch(call_id: str, recording_id: str) -> RecordingOut:
+@admin_routes.post(
+    "/v1/calls/<call_id>/recordings/<recording_id>/fetch",
+    operation_id="retryRecordingFetch",
+    tags=["Recordings"],
+    summary="Retry fetching a recording",
+    description="Try anew to copy a recording that was given up, or that the rules left at the PBX.",
+    status_code=202,
+)
+def retry_recording_fetch(call_id: str, recording_id: str) -> Recording:
     """Try anew to copy a recording that was given up, or that the rules left at the PBX."""
     caller = admin_routes.caller
     item, kept = _kept(call_id, recording_id, listing.call(caller, call_id))
@@ -93,7 +118,7 @@ def post_fetch(call_id: str, recording_id: str) -> RecordingOut:
     return _shown(call_id, recording_id)
 
 
-def _item(call_id: str, shown: CallOut) -> calls.CallItem:
+def _item(call_id: str, shown: Call) -> calls.CallItem:
     """The call's item; a click whose PBX has told nothing has none, and no recording. Raises NotFoundError."""
     place = listing.call_key(routes.tenant_id, call_id)
     item = calls.read(place) if place else None
@@ -102,7 +127,7 @@ def _item(call_id: str, shown: CallOut) -> calls.CallItem:
     return item
 
 
-def _kept(call_id: str, recording_id: str, shown: CallOut) -> tuple[calls.CallItem, RecordingState]:
+def _kept(call_id: str, recording_id: str, shown: Call) -> tuple[calls.CallItem, RecordingState]:
     item = _item(call_id, shown)
     kept = item.recordings.get(recording_id)
     if kept is None:
@@ -115,6 +140,6 @@ def _change(item: calls.CallItem, recording_id: str, before: RecordingState, aft
         raise ConflictError("the recording has just changed; look at it again")
 
 
-def _shown(call_id: str, recording_id: str) -> RecordingOut:
+def _shown(call_id: str, recording_id: str) -> Recording:
     shown = listing.call(admin_routes.caller, call_id)
     return next(one for one in shown.recordings if one.id == recording_id)

@@ -18,12 +18,12 @@ __all__ = ["routes"]
 
 routes = Routes(Role.EMPLOYEE)
 
-_SUMMARIES = {
-    Kind.BY_CONTACT: "Calls by contact",
-    Kind.BY_EMPLOYEE: "Calls by employee",
-    Kind.MISSED: "Missed calls, by day",
-    Kind.BY_LINE: "Calls by line",
-    Kind.BY_HOUR: "Calls by hour of the week",
+_OPERATIONS = {
+    Kind.BY_CONTACT: ("getCallsByContactReport", "Report calls by contact"),
+    Kind.BY_EMPLOYEE: ("getCallsByEmployeeReport", "Report calls by employee"),
+    Kind.MISSED: ("getMissedCallsReport", "Report missed calls by day"),
+    Kind.BY_LINE: ("getCallsByLineReport", "Report calls by line"),
+    Kind.BY_HOUR: ("getCallsByHourReport", "Report calls by hour of the week"),
 }
 _DESCRIPTION = (
     "Of the tenant's days from `from` to `to`, the current week if they are not said. Employees see the calls that they"
@@ -38,7 +38,16 @@ _ANSWERS: dict[int, Any] = {
 
 
 def _add(kind: Kind) -> None:
-    @routes.get(f"/v1/reports/{kind}", summary=_SUMMARIES[kind], description=_DESCRIPTION, responses=_ANSWERS)
+    operation_id, summary = _OPERATIONS[kind]
+
+    @routes.get(
+        f"/v1/reports/{kind}",
+        operation_id=operation_id,
+        tags=["Reports"],
+        summary=summary,
+        description=_DESCRIPTION,
+        responses=_ANSWERS,
+    )
     def get_report(
         first: FirstDay = None,
         last: LastDay = None,
@@ -66,7 +75,13 @@ for _kind in Kind:
     _add(_kind)
 
 
-@routes.get("/v1/reports/files/<file_id>")
+@routes.get(
+    "/v1/reports/files/<file_id>",
+    operation_id="getReportFile",
+    tags=["Reports"],
+    summary="Get a report file",
+    description="A report's file that took longer than its request: how far it is, and once it is done, where it lies.",
+)
 def get_report_file(file_id: str) -> ReportFile:
     """A report's file that took longer than its request: how far it is, and once it is done, where it lies."""
     return report_file.show(routes.caller, found_id(file_id))

@@ -18,7 +18,7 @@ from hangtag.api.reports.models import (
 from hangtag.domain.reports import report
 from hangtag.domain.reports.facts import Group, Sums
 from hangtag.domain.reports.report import Filters, Kind, Numbers, Period
-from hangtag.errors import BadInputError, FieldError
+from hangtag.errors import BadInputError, FieldError, FieldErrorCode
 from hangtag.services.reports import rows as report_rows
 from hangtag.services.reports import sums
 from hangtag.services.reports.rows import Asked
@@ -72,7 +72,7 @@ def _day(name: str, text: str) -> date:
 
 
 def _wrong(name: str, why: str) -> BadInputError:
-    return BadInputError("the days of a report can't be read", (FieldError(name, why),))
+    return BadInputError("the days of a report can't be read", (FieldError(name, FieldErrorCode.INVALID_TIME, why),))
 
 
 def answer(wanted: Asked, *, compare: bool, step: str | None, limit: int | None, cursor: str | None) -> Report:
@@ -154,5 +154,5 @@ def _place(kind: Kind, cursor: str | None) -> Place | None:
     try:
         return Place(date.fromisoformat(parts[0] or ""), parts[1])
     except ValueError:
-        field = FieldError("cursor", "it is not a cursor of this list")
+        field = FieldError("cursor", FieldErrorCode.INVALID_FORMAT, "it is not a cursor of this list")
         raise BadInputError("the cursor is not one of this list", (field,)) from None

@@ -374,7 +374,7 @@ class RoutingSettingsInput(_SettingsInput):
 class MissedCallNotificationSettingsInput(_SettingsInput):
     """Recipients of notifications about incoming missed calls. Each is notified once for a missed call."""
 
-    OLD_NAMES = {"rung": "ringing_employees"}
+    OLD_NAMES: ClassVar[Mapping[str, str]] = {"rung": "ringing_employees"}
 
     supervisor: NotifySupervisor = True
     ringing_employees: NotifyRinging = False
@@ -407,7 +407,7 @@ class VisibilitySettingsInput(_SettingsInput):
 class ClickToCallSettingsInput(_SettingsInput):
     """Rules of click-to-call."""
 
-    OLD_NAMES = {"premium": "allow_premium_rate"}
+    OLD_NAMES: ClassVar[Mapping[str, str]] = {"premium": "allow_premium_rate"}
 
     countries: Countries = None
     allow_premium_rate: PremiumRate = False
@@ -418,7 +418,7 @@ class ClickToCallSettingsInput(_SettingsInput):
 class RecordingSettingsInput(_SettingsInput):
     """Storage of recordings."""
 
-    OLD_NAMES = {"keep": "mode"}
+    OLD_NAMES: ClassVar[Mapping[str, str]] = {"keep": "mode"}
 
     mode: StorageMode = RecordingMode.COPY
     retention_days: RetentionDays = None

@@ -16,8 +16,8 @@ from hangtag.api.kernel.models import (
     From,
     Id,
     Limit,
-    PageModel,
-    PhoneOut,
+    Page,
+    Phone,
     RequestModel,
     ResponseModel,
     Text,
@@ -26,7 +26,7 @@ from hangtag.api.kernel.models import (
 )
 from hangtag.api.kernel.paging import found_id
 from hangtag.api.kernel.service import Routes
-from hangtag.errors import BadInputError, FieldError, NotFoundError
+from hangtag.errors import BadInputError, FieldError, FieldErrorCode, NotFoundError
 from hangtag.settings import MAX_FIELDS, MAX_MEMBERS, TaskField
 from hangtag.store.office import contacts, employees, tasks
 from hangtag.store.office.tasks import Task
@@ -88,12 +88,16 @@ class TaskOut(ResponseModel):
     external_id: str | None = None
 
 
+class TaskPage(Page[TaskOut]):
+    """A page of the list."""
+
+
 class PlannedContact(ResponseModel):
     """Whom to call."""
 
     id: str
     name: str
-    phones: list[PhoneOut]
+    phones: list[Phone]
 
 
 class PlannedTask(ResponseModel):
@@ -103,8 +107,19 @@ class PlannedTask(ResponseModel):
     contacts: list[PlannedContact]
 
 
-@routes.post("/v1/tasks", status_code=201)
-def post_task(task: CreateTaskRequest) -> TaskOut:
+class PlannedTaskPage(Page[PlannedTask]):
+    """A page of the list."""
+
+
+@routes.post(
+    "/v1/tasks",
+    operation_id="createTask",
+    tags=["Tasks"],
+    summary="Create a task",
+    description="Make a task.",
+    status_code=201,
+)
+def create_task(task: CreateTaskRequest) -> TaskOut:
     """Make a task."""
     tenant_id = routes.tenant_id
 
@@ -115,27 +130,31 @@ def post_task(task: CreateTaskRequest) -> TaskOut:
     return TaskOut.model_validate(routes.once("tasks", work))
 
 
-@routes.get("/v1/tasks")
-def get_tasks(
+@routes.get(
+    "/v1/tasks",
+    operation_id="listTasks",
+    tags=["Tasks"],
+    summary="List tasks",
+    description="The tasks of a contact, or those created in a time, the newest first.",
+)
+def list_tasks(
     contact_id: str | None = None,
     status: Status | None = None,
     since: From = None,
     until: To = None,
     limit: Limit | None = None,
     cursor: str | None = None,
-) -> PageModel[TaskOut]:
+) -> TaskPage:
     """The tasks of a contact, or those created in a time, the newest first."""
     tenant_id = routes.tenant_id
     if contact_id is not None:
         found = tasks.of_contact(tenant_id, contact_id) if is_id(contact_id) else iter(())
         wanted = [task for task in found if status is None or task.status == status]
         shown, following = _page("tasks-of-contact", wanted, _created, operator.lt, limit, cursor)
-        return PageModel[TaskOut](
-            items=[TaskOut.model_validate(task.to_json()) for task in shown], next_cursor=following
-        )
-    times = listing.between(since, until)
+        return TaskPage(items=[TaskOut.model_validate(task.to_json()) for task in shown], next_cursor=following)
+    times = listing.between(routes.tenant_id, since, until)
     return listing.by_days(
-        TaskOut,
+        TaskPage,
         tenant_id,
         tasks.LIST,
         times,
@@ -145,33 +164,54 @@ def get_tasks(
     )
 
 
-@routes.get("/v1/tasks/<task_id>")
+@routes.get(
+    "/v1/tasks/<task_id>",
+    operation_id="getTask",
+    tags=["Tasks"],
+    summary="Get a task",
+    description="One task.",
+)
 def get_task(task_id: str) -> TaskOut:
     """One task."""
     return TaskOut.model_validate(tasks.get_task(routes.tenant_id, found_id(task_id)).to_json())
 
 
-@routes.patch("/v1/tasks/<task_id>")
-def patch_task(task_id: str, wanted: UpdateTaskRequest) -> TaskOut:
+@routes.patch(
+    "/v1/tasks/<task_id>",
+    operation_id="updateTask",
+    tags=["Tasks"],
+    summary="Update a task",
+    description="Change a task; what is not sent stays.",
+)
+def update_task(task_id: str, wanted: UpdateTaskRequest) -> TaskOut:
     """Change a task; what is not sent stays."""
     changes = checked(routes.tenant_id, wanted.changes())
     return TaskOut.model_validate(tasks.update_task(routes.tenant_id, found_id(task_id), changes).to_json())
 
 
-@routes.get("/v1/planner")
-def get_planner(
+@routes.get(
+    "/v1/planner",
+    operation_id="listPlannedTasks",
+    tags=["Tasks"],
+    summary="List planned tasks",
+    description=(
+        "The open tasks that are due in a time, the soonest first, each with the contacts to call. If it is not "
+        "said otherwise: what was due in the last 30 days, and is in the next 7."
+    ),
+)
+def list_planned_tasks(
     since: From = None,
     until: To = None,
     assignee_id: str | None = None,
     limit: Limit | None = None,
     cursor: str | None = None,
-) -> PageModel[PlannedTask]:
+) -> PlannedTaskPage:
     """The open tasks that are due in a time, the soonest first, each with the contacts to call.
 
     If it is not said otherwise: what was due in the last 30 days, and is in the next 7.
     """
     tenant_id = routes.tenant_id
-    span = listing.ahead(since, until)
+    span = listing.ahead(routes.tenant_id, since, until)
     due = tasks.due(
         tenant_id,
         span.since,
@@ -181,7 +221,7 @@ def get_planner(
     )
     shown, following = _page("planner", due, _due, operator.gt, limit, cursor)
     cards = Cards(tenant_id)
-    return PageModel[PlannedTask](items=[_planned(tenant_id, task, cards) for task in shown], next_cursor=following)
+    return PlannedTaskPage(items=[_planned(tenant_id, task, cards) for task in shown], next_cursor=following)
 
 
 def _created(task: Task) -> Place:
@@ -239,7 +279,7 @@ def checked(tenant_id: str, sent: dict[str, Any]) -> dict[str, Any]:
         try:
             known["due_at"] = tasks.due_time(known["due_at"])
         except (ValueError, OverflowError):
-            faults.append(FieldError("due_at", "it is no time in ISO 8601"))
+            faults.append(FieldError("due_at", FieldErrorCode.INVALID_TIME, "it is no time in ISO 8601"))
     faults += _strangers(tenant_id, known)
     if faults:
         raise BadInputError("the task can't be kept like this", tuple(faults))
@@ -250,10 +290,10 @@ def _strangers(tenant_id: str, known: dict[str, Any]) -> Iterator[FieldError]:
     """Whom a task names who is not there."""
     for place, contact_id in enumerate(known.get("contact_ids", ())):
         if not contacts.exists(tenant_id, contact_id):
-            yield FieldError(f"contact_ids.{place}", "there is no such contact")
+            yield FieldError(f"contact_ids.{place}", FieldErrorCode.UNKNOWN_CONTACT, "there is no such contact")
     for place, employee_id in enumerate(known.get("member_ids", ())):
         if not employees.exists(tenant_id, employee_id):
-            yield FieldError(f"member_ids.{place}", "there is no such employee")
+            yield FieldError(f"member_ids.{place}", FieldErrorCode.UNKNOWN_EMPLOYEE, "there is no such employee")
     assignee = known.get("assignee_id")
     if assignee is not None and not employees.exists(tenant_id, assignee):
-        yield FieldError("assignee_id", "there is no such employee")
+        yield FieldError("assignee_id", FieldErrorCode.UNKNOWN_EMPLOYEE, "there is no such employee")

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from botocore.exceptions import ClientError
 
-from hangtag.errors import FieldError, NotFoundError
+from hangtag.errors import FieldError, FieldErrorCode, NotFoundError
 from hangtag.settings import TaskField, TaskTemplate
 from hangtag.store.crm import outbox
 from hangtag.store.db.client import dynamodb, is_refused, table
@@ -127,10 +127,10 @@ def check_fields(fields: Iterable[TaskField]) -> tuple[FieldError, ...]:
     names: set[str] = set()
     for place, field in enumerate(fields):
         if field.name in names:
-            faults.append(FieldError(f"fields.{place}.name", "the name comes twice"))
+            faults.append(FieldError(f"fields.{place}.name", FieldErrorCode.DUPLICATE_VALUE, "the name comes twice"))
         names.add(field.name)
         if field.value is not None and not _is_of_type(field):
-            faults.append(FieldError(f"fields.{place}.value", f"it is no {field.type}"))
+            faults.append(FieldError(f"fields.{place}.value", FieldErrorCode.INVALID_TYPE, f"it is no {field.type}"))
     return tuple(faults)
 
 
