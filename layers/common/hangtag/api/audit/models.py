@@ -41,13 +41,13 @@ class AuditEntry(ResponseModel):
     id: Annotated[str, Field(description="Id of the entry.", examples=["1f3870be274f6c49"])]
     created_at: Annotated[Instant, Field(description="Time of the change.", examples=["2026-11-30T20:41:53.855Z"])]
     actor: Annotated[Actor, Field(description="Originator of the change.")]
-    action: Annotated[
-        str, Field(description="Kind of change, `<resource>.<verb>`.", examples=["integration.rotated"])
-    ]
+    action: Annotated[str, Field(description="Kind of change, `<resource>.<verb>`.", examples=["integration.rotated"])]
     target: Annotated[AuditTarget, Field(description="The resource that changed.")]
     changed_fields: Annotated[
         list[str],
-        Field(description="Names of the fields that changed. Empty if the action has none.", examples=[["credentials"]]),
+        Field(
+            description="Names of the fields that changed. Empty if the action has none.", examples=[["credentials"]]
+        ),
     ]
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from hangtag.api.audit.models import AuditEntry, AuditTarget
-from hangtag.api.kernel.actors import actor_of
+from hangtag.api.kernel.enums import ActorType
+from hangtag.api.kernel.models import Actor
 from hangtag.store.db.audit import Change
 from hangtag.store.office import employees
 
@@ -26,12 +27,19 @@ def _entry(change: Change, names: Mapping[str, str]) -> AuditEntry:
         {
             "id": change.id,
             "created_at": change.at,
-            "actor": actor_of(change.who, names),
+            "actor": _actor(change.who, names),
             "action": change.action,
             "target": _target(change, names),
             "changed_fields": list(change.changed),
         }
     )
+
+
+def _actor(who: str, names: Mapping[str, str]) -> Actor:
+    """Return the actor of a stored `owner`, `operator`, `employee:<id>` or `oidc:<subject>`."""
+    kind, _, actor_id = who.partition(":")
+    name = names.get(actor_id) if kind == "employee" else None
+    return Actor(type=ActorType(kind), id=actor_id or None, name=name)
 
 
 def _target(change: Change, names: Mapping[str, str]) -> AuditTarget:

@@ -25,7 +25,7 @@ _KIND = "Kind of CRM."
 _URL = "HTTPS URL that receives the signed messages. Null for the built-in CRM."
 _URL_EXAMPLE = "https://crm.example.com/hangtag"
 _PREVIOUS = "Until this time messages also carry the signature of the previous secret. Null if there is none."
-_SECRET = "Secret that signs the messages. Shown only once."
+_SIGNING = "Secret that signs the messages. Shown only once."
 
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[!-~]+$", max_length=2000)]
 LastStatus = Annotated[
@@ -50,9 +50,7 @@ class CrmHealth(ResponseModel):
     ]
     paused_until: Annotated[
         Instant | None,
-        Field(
-            description="End of the pause. Null unless `state` is `paused`.", examples=["2026-11-30T20:45:00.000Z"]
-        ),
+        Field(description="End of the pause. Null unless `state` is `paused`.", examples=["2026-11-30T20:45:00.000Z"]),
     ]
     last_http_status: LastStatus
     reason: Annotated[
@@ -76,9 +74,7 @@ class CrmSettings(ResponseModel):
     previous_secret_until: Annotated[
         Instant | None, Field(description=_PREVIOUS, examples=["2026-12-01T20:41:53.855Z"])
     ]
-    health: Annotated[
-        CrmHealth | None, Field(description="Health of the outside CRM. Null for the built-in CRM.")
-    ]
+    health: Annotated[CrmHealth | None, Field(description="Health of the outside CRM. Null for the built-in CRM.")]
 
 
 class CreatedCrmSettings(CrmSettings):
@@ -87,7 +83,7 @@ class CreatedCrmSettings(CrmSettings):
     secret: Annotated[
         str | None,
         Field(
-            description=f"{_SECRET} Null if the CRM had a secret already, and for the built-in CRM.",
+            description=f"{_SIGNING} Null if the CRM had a secret already, and for the built-in CRM.",
             examples=["c2VjcmV0LWZvci1zaWduaW5n"],
         ),
     ]
@@ -110,7 +106,7 @@ class RotateCrmSecretRequest(RequestModel):
 class RotatedCrmSecret(ResponseModel):
     """New signing secret, which is shown only once."""
 
-    secret: Annotated[str, Field(description=_SECRET, examples=["c2VjcmV0LWZvci1zaWduaW5n"])]
+    secret: Annotated[str, Field(description=_SIGNING, examples=["c2VjcmV0LWZvci1zaWduaW5n"])]
     previous_secret_until: Annotated[
         Instant | None, Field(description=_PREVIOUS, examples=["2026-12-01T20:41:53.855Z"])
     ]
@@ -123,9 +119,7 @@ class CrmTestResult(ResponseModel):
     http_status: Annotated[
         int | None, Field(description="HTTP status of the response. Null if the CRM did not respond.", examples=[404])
     ]
-    message: Annotated[
-        str, Field(description="Result in words.", examples=["The CRM returned HTTP 404."])
-    ]
+    message: Annotated[str, Field(description="Result in words.", examples=["The CRM returned HTTP 404."])]
 
 
 class DeadLetter(ResponseModel):
@@ -140,18 +134,14 @@ class DeadLetter(ResponseModel):
     created_at: Annotated[
         Instant, Field(description="Time of the message's creation.", examples=["2026-11-29T14:00:00.000Z"])
     ]
-    failed_at: Annotated[
-        Instant, Field(description="Time of the last attempt.", examples=["2026-11-30T20:41:53.855Z"])
-    ]
+    failed_at: Annotated[Instant, Field(description="Time of the last attempt.", examples=["2026-11-30T20:41:53.855Z"])]
     attempts: Annotated[
         int, Field(description="Number of attempts since the message was created or last redriven.", examples=[24])
     ]
     last_http_status: LastStatus
     reason: Annotated[
         str,
-        Field(
-            description="Cause of the last failure.", examples=["The CRM returned a server error (HTTP 503)."]
-        ),
+        Field(description="Cause of the last failure.", examples=["The CRM returned a server error (HTTP 503)."]),
     ]
 
 

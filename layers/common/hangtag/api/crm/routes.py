@@ -55,7 +55,7 @@ def get_crm_settings() -> CrmSettings:
     summary="Set CRM settings",
     description=(
         "Connect an outside CRM in addition to the built-in one, change its URL, or disconnect it with"
-        " `{\"kind\": \"builtin\"}`. The first connection creates the signing secret, which is shown only once; a new URL"
+        ' `{"kind": "builtin"}`. The first connection creates the signing secret, which is shown only once; a new URL'
         " keeps it; disconnecting deletes it. A change takes effect within a minute."
     ),
     errors=[ErrorCode.OPERATION_RUNNING],
@@ -84,8 +84,8 @@ def set_crm_settings(request: SetCrmSettingsRequest) -> CreatedCrmSettings:
     tags=["CRM"],
     summary="Rotate the CRM signing secret",
     description=(
-        "Create a new signing secret, which is shown only once. Messages carry the signatures of both secrets during the"
-        " overlap. Without an outside CRM the response is a 409."
+        "Create a new signing secret, which is shown only once. Messages carry the signatures of both secrets during"
+        " the overlap. Without an outside CRM the response is a 409."
     ),
     errors=[ErrorCode.OPERATION_RUNNING, ErrorCode.RESOURCE_IN_USE],
     example={"overlap_hours": 24},
@@ -134,9 +134,7 @@ def test_crm() -> CrmTestResult:
 def list_dead_letters(limit: Limit | None = None, cursor: Cursor | None = None) -> DeadLetterPage:
     """List dead letters."""
     start = read_cursor("dead-letters", 1, cursor)
-    letters, following = outbox.list_dead_letters(
-        routes.tenant_id, limit or DEFAULT_LIMIT, start[0] if start else None
-    )
+    letters, following = outbox.list_dead_letters(routes.tenant_id, limit or DEFAULT_LIMIT, start[0] if start else None)
     next_cursor = write_cursor("dead-letters", following) if following else None
     return page_of(DeadLetterPage, [_dead_letter(one) for one in letters], next_cursor)
 

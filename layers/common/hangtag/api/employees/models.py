@@ -8,8 +8,8 @@ from hangtag.api.kernel.enums import EmployeeRole, Weekday
 from hangtag.api.kernel.models import (
     UNSENT,
     Email,
-    ExtensionText,
     EmployeeId,
+    ExtensionText,
     Instant,
     IntegrationId,
     Page,
@@ -50,9 +50,14 @@ _DAYS_EXAMPLE = [{"day": "mon", "from": "09:00", "to": "18:00"}]
 Clock = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$|^24:00$")]
 Start = Annotated[Clock, Field(alias="from", description="Start, local time `HH:MM`.", examples=["09:00"])]
 End = Annotated[
-    Clock, Field(alias="to", description="End, local time `HH:MM`, later than the start. 24:00 is midnight.", examples=["18:00"])
+    Clock,
+    Field(
+        alias="to", description="End, local time `HH:MM`, later than the start. 24:00 is midnight.", examples=["18:00"]
+    ),
 ]
-MappedIntegration = Annotated[IntegrationId, Field(description="Id of the PBX's integration.", examples=["5f4dcc3b5aa765d6"])]
+MappedIntegration = Annotated[
+    IntegrationId, Field(description="Id of the PBX's integration.", examples=["5f4dcc3b5aa765d6"])
+]
 ExtensionNumber = Annotated[ExtensionText, Field(description="The extension at that PBX.", examples=["101"])]
 EmployeeName = Annotated[Text, Field(description=_NAME, examples=["Anna Becker"])]
 EmailInput = Annotated[Email | None, Field(description=_EMAIL, examples=["anna@example.com"])]
@@ -78,9 +83,7 @@ class ExtensionInput(RequestModel):
 class Extension(ResponseModel):
     """Extension of an employee at one PBX."""
 
-    integration_id: Annotated[
-        str, Field(description="Id of the PBX's integration.", examples=["5f4dcc3b5aa765d6"])
-    ]
+    integration_id: Annotated[str, Field(description="Id of the PBX's integration.", examples=["5f4dcc3b5aa765d6"])]
     extension: Annotated[str, Field(description="The extension at that PBX.", examples=["101"])]
 
 
@@ -100,9 +103,7 @@ class WorkingHoursInput(RequestModel):
     time_zone: Annotated[
         Annotated[str, StringConstraints(max_length=64)] | None, Field(description=_ZONE, examples=["Europe/Berlin"])
     ] = None
-    days: Annotated[
-        list[WorkingDayInput], Field(max_length=MAX_SPANS, description=_DAYS, examples=[_DAYS_EXAMPLE])
-    ]
+    days: Annotated[list[WorkingDayInput], Field(max_length=MAX_SPANS, description=_DAYS, examples=[_DAYS_EXAMPLE])]
 
 
 class WorkingDay(ResponseModel):

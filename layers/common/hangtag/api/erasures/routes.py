@@ -30,9 +30,9 @@ _KINDS: Mapping[str, str] = {"delivery": "webhook_request"}
     tags=["Privacy"],
     summary="Erase a person's data by number",
     description=(
-        "Start the erasure of a person's data, in the background: contacts with the number, their tags, comments, missed"
-        " calls, recordings without a retention hold, logged webhook requests and export files. Calls stay for reports,"
-        " without the number. It cannot be undone. The number of an employee is a 409."
+        "Start the erasure of a person's data, in the background: contacts with the number, their tags, comments,"
+        " missed calls, recordings without a retention hold, logged webhook requests and export files. Calls stay for"
+        " reports, without the number. It cannot be undone. The number of an employee is a 409."
     ),
     errors=[ErrorCode.RESOURCE_IN_USE],
     example={"number": "+442079460010"},

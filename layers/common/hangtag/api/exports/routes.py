@@ -23,8 +23,8 @@ routes = Routes(Role.OWNER)
     tags=["Privacy"],
     summary="Export the tenant's data",
     description=(
-        "Start an export of all the tenant's data to a JSON Lines file, in the background. The file is stored for a week."
-        " Get the export until its state is `done`."
+        "Start an export of all the tenant's data to a JSON Lines file, in the background. The file is stored for a"
+        " week. Get the export until its state is `done`."
     ),
     status_code=201,
 )

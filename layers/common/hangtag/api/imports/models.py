@@ -21,12 +21,13 @@ class CreateImportRequest(RequestModel):
 class ImportRowError(ResponseModel):
     """Rejected row of the CSV file."""
 
-    row: Annotated[
-        int, Field(description="Position of the row, counted from 1 after the header.", examples=[17])
-    ]
+    row: Annotated[int, Field(description="Position of the row, counted from 1 after the header.", examples=[17])]
     reason: Annotated[
         str,
-        Field(description="Cause of the rejection. It contains no number.", examples=["The row has neither a name nor a number."]),
+        Field(
+            description="Cause of the rejection. It contains no number.",
+            examples=["The row has neither a name nor a number."],
+        ),
     ]
 
 

@@ -28,8 +28,8 @@ FROM_START: dict[str, Any] = {"rows": 0, "created": 0, "existing": 0, "refused":
     tags=["Imports"],
     summary="Create a contact import",
     description=(
-        "Create an import. Send the CSV file (UTF-8, at most 100 MB and 200 000 rows) to `upload_url` with PUT within an"
-        " hour, then start the import."
+        "Create an import. Send the CSV file (UTF-8, at most 100 MB and 200 000 rows) to `upload_url` with PUT within"
+        " an hour, then start the import."
     ),
     example={"name": "Customers, December"},
     status_code=201,
@@ -58,7 +58,12 @@ def list_imports(limit: Limit | None = None, cursor: Cursor | None = None) -> Im
     """List the tenant's imports."""
     tenant_id = routes.tenant_id
     return children(
-        "imports", ImportPage, limit, cursor, lambda count, after: imports.list_imports(tenant_id, count, after), _public
+        "imports",
+        ImportPage,
+        limit,
+        cursor,
+        lambda count, after: imports.list_imports(tenant_id, count, after),
+        _public,
     )
 
 

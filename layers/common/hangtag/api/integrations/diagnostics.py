@@ -84,9 +84,7 @@ def _webhook_requests(tenant_id: str, integration: Integration, entries: list[Re
         return Check("webhook_requests", True, f"The latest request was for a call at {_text(call_at)}.")
     arrival = f"The latest logged request arrived at {_text(datetime.fromisoformat(last.received_at))}"
     if last.status >= 400:
-        return Check(
-            "webhook_requests", False, f"{arrival} and was rejected with HTTP {last.status}: {last.reason}"
-        )
+        return Check("webhook_requests", False, f"{arrival} and was rejected with HTTP {last.status}: {last.reason}")
     return Check("webhook_requests", True, f"{arrival}: {last.reason}")
 
 

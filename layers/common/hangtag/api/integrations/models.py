@@ -258,9 +258,7 @@ class CreatedIntegration(ResponseModel):
     provider: Annotated[ProviderKey, Field(description=_PROVIDER, examples=["telephony_api"])]
     name: Annotated[str, Field(description=_NAME, examples=["Office"])]
     webhook_url: Annotated[str, Field(description=_WEBHOOK_URL, examples=[_WEBHOOK_URL_EXAMPLE])]
-    secrets: Annotated[
-        dict[str, str], Field(description=_SECRETS, examples=[{"planfix_token": "Zm9vYmFyYmF6cXV4"}])
-    ]
+    secrets: Annotated[dict[str, str], Field(description=_SECRETS, examples=[{"planfix_token": "Zm9vYmFyYmF6cXV4"}])]
     instructions: Annotated[list[str], Field(description=_INSTRUCTIONS, examples=[_INSTRUCTIONS_EXAMPLE])]
     setup: Annotated[DiagnosticCheck | None, Field(description=_SETUP)]
     created_at: Annotated[Instant, Field(description=_CREATED, examples=[_TIME_EXAMPLE])]
@@ -270,9 +268,9 @@ class RotateWebhookEndpointRequest(RequestModel):
     """Body of `rotateWebhookEndpoint`."""
 
     overlap_hours: OverlapHours = 24
-    secrets: Annotated[
-        bool, Field(description="True to replace the generated secrets as well.", examples=[False])
-    ] = False
+    secrets: Annotated[bool, Field(description="True to replace the generated secrets as well.", examples=[False])] = (
+        False
+    )
 
 
 class RotatedWebhookEndpoint(ResponseModel):
@@ -325,9 +323,7 @@ class WebhookRequestLogEntry(ResponseModel):
     id: Annotated[str, Field(description="Id of the entry.", examples=["62cdb7020ff920e5aa642c3d4066950d"])]
     received_at: Annotated[Instant, Field(description="Time of the request's arrival.", examples=[_TIME_EXAMPLE])]
     http_status: Annotated[int, Field(description="HTTP status of the response to the PBX.", examples=[200])]
-    result: Annotated[
-        str, Field(description="Result of the request in words.", examples=["Parsed and stored."])
-    ]
+    result: Annotated[str, Field(description="Result of the request in words.", examples=["Parsed and stored."])]
     log_reason: Annotated[LogReason, Field(description="Reason for logging the request.", examples=["setup"])]
     method: Annotated[str, Field(description="HTTP method.", examples=["POST"])]
     path: Annotated[str, Field(description="Path of the URL, with the token masked.", examples=["/tel/api/***"])]
@@ -336,12 +332,8 @@ class WebhookRequestLogEntry(ResponseModel):
         dict[str, str],
         Field(description="Headers by lower-case name.", examples=[{"content-type": "application/json"}]),
     ]
-    body: Annotated[
-        str, Field(description="Body of the request.", examples=["cmd=event&planfix_token=***&ext=101"])
-    ]
-    truncated: Annotated[
-        bool, Field(description="True if `body` holds only the first 16 KB.", examples=[False])
-    ]
+    body: Annotated[str, Field(description="Body of the request.", examples=["cmd=event&planfix_token=***&ext=101"])]
+    truncated: Annotated[bool, Field(description="True if `body` holds only the first 16 KB.", examples=[False])]
     events: Annotated[list[WebhookEventResult], Field(description="Call events in the request and their results.")]
 
 
@@ -422,9 +414,7 @@ class PbxExtension(ResponseModel):
     """Extension that exists at the PBX."""
 
     extension: Annotated[str, Field(description="The extension.", examples=["101"])]
-    name: Annotated[
-        str, Field(description="Name of the extension at the PBX. Can be empty.", examples=["Reception"])
-    ]
+    name: Annotated[str, Field(description="Name of the extension at the PBX. Can be empty.", examples=["Reception"])]
     employee: Annotated[
         EmployeeSummary | None, Field(description="The extension's employee. Null if it is not mapped.")
     ]

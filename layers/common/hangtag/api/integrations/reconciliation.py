@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from hangtag.api.integrations.detail import progress_of
-from hangtag.api.integrations.models import RecoveredCallPage, ReconciliationProgress, StartReconciliationRequest
+from hangtag.api.integrations.models import ReconciliationProgress, RecoveredCallPage, StartReconciliationRequest
 from hangtag.api.kernel.caller import Role
 from hangtag.api.kernel.models import Cursor, Limit
 from hangtag.api.kernel.paging import children, found_id

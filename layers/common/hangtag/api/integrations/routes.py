@@ -59,8 +59,8 @@ def list_providers() -> ProviderPage:
     summary="Connect a PBX",
     description=(
         "Connect a PBX. The response contains the webhook URL and the PBX's secrets, which are shown only once, and the"
-        " steps to take at the PBX. A PBX with the ability `setup` is set up within the request; `setup` has the result,"
-        " and a failure there does not undo the connection."
+        " steps to take at the PBX. A PBX with the ability `setup` is set up within the request; `setup` has the"
+        " result, and a failure there does not undo the connection."
     ),
     errors=[ErrorCode.CREDENTIALS_TOO_LARGE],
     example={"provider": "telephony_api", "name": "Office", "credentials": {}},
@@ -178,9 +178,7 @@ def test_integration(integration_id: str) -> DiagnosticReport:
     errors=[ErrorCode.OPERATION_RUNNING],
     example={"overlap_hours": 24, "secrets": False},
 )
-def rotate_webhook_endpoint(
-    integration_id: str, rotation: RotateWebhookEndpointRequest
-) -> RotatedWebhookEndpoint:
+def rotate_webhook_endpoint(integration_id: str, rotation: RotateWebhookEndpointRequest) -> RotatedWebhookEndpoint:
     """Replace the webhook URL, and the secrets if requested."""
     tenant_id, who, integration = routes.tenant_id, routes.caller.name, found_id(integration_id)
     rotated = routes.once(

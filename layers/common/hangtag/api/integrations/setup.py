@@ -218,7 +218,9 @@ def _check_url(field: str, url: str, allowed: tuple[str, ...]) -> None:
         check_host(url, allowed)
     except BadInputError as error:
         reason = "Enter a URL at one of the provider's own domains."
-        raise BadInputError("The URL is not allowed.", (FieldError(field, FieldErrorCode.INVALID_URL, reason),)) from error
+        raise BadInputError(
+            "The URL is not allowed.", (FieldError(field, FieldErrorCode.INVALID_URL, reason),)
+        ) from error
 
 
 def credentials_of(info: ProviderInfo, request: Mapping[str, Any]) -> dict[str, str]:

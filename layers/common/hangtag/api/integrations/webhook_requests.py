@@ -101,8 +101,8 @@ def get_webhook_request(integration_id: str, delivery_id: str) -> WebhookRequest
     summary="Replay a logged webhook request",
     description=(
         "Process a logged webhook request again, as of its arrival. Events that are stored already are duplicates and"
-        " change nothing. Secrets are not verified, because they are not logged: replay only requests that you know to be"
-        " from your PBX. Truncated requests cannot be replayed, and events with a masked part are skipped."
+        " change nothing. Secrets are not verified, because they are not logged: replay only requests that you know to"
+        " be from your PBX. Truncated requests cannot be replayed, and events with a masked part are skipped."
     ),
 )
 def replay_webhook_request(integration_id: str, delivery_id: str) -> ReplayResult:

@@ -29,9 +29,7 @@ MAX_LENGTH = 64
 def list_lines(limit: Limit | None = None, cursor: Cursor | None = None) -> LinePage:
     """List the tenant's lines."""
     tenant_id = routes.tenant_id
-    return children(
-        "lines", LinePage, limit, cursor, lambda count, after: lines.list_lines(tenant_id, count, after)
-    )
+    return children("lines", LinePage, limit, cursor, lambda count, after: lines.list_lines(tenant_id, count, after))
 
 
 @routes.put(
@@ -40,8 +38,8 @@ def list_lines(limit: Limit | None = None, cursor: Cursor | None = None) -> Line
     tags=["Lines"],
     summary="Name a line",
     description=(
-        "Set the name and colour of one of the tenant's own numbers, in any format. Calls with a named line's number are"
-        " never matched to a contact."
+        "Set the name and colour of one of the tenant's own numbers, in any format. Calls with a named line's number"
+        " are never matched to a contact."
     ),
     example={"name": "Sales", "color": "#2f855a"},
 )

@@ -17,8 +17,8 @@ routes = Routes(Role.EMPLOYEE)
     tags=["Settings"],
     summary="List number display formats",
     description=(
-        "List the display formats of phone numbers by type, in the order of the telephony settings. They are for display"
-        " and entry only; numbers are never matched by them."
+        "List the display formats of phone numbers by type, in the order of the telephony settings. They are for"
+        " display and entry only; numbers are never matched by them."
     ),
 )
 def list_display_formats() -> DisplayFormatPage:

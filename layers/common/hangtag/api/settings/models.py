@@ -8,9 +8,10 @@ from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
-    ConfigDict,
     Field,
     GetJsonSchemaHandler,
+    StrictBool,
+    StrictInt,
     StringConstraints,
     model_validator,
 )
@@ -59,12 +60,12 @@ __all__ = [
     "TagFieldDefinitionInput",
     "TagPlacementSettings",
     "TagPlacementSettingsInput",
-    "TelephonySettings",
-    "TelephonySettingsInput",
     "TaskField",
     "TaskFieldInput",
     "TaskTemplate",
     "TaskTemplateInput",
+    "TelephonySettings",
+    "TelephonySettingsInput",
     "UnknownCallerSettings",
     "UnknownCallerSettingsInput",
     "UnknownCallerTemplate",
@@ -87,10 +88,7 @@ FieldValue = Annotated[
     Annotated[str, StringConstraints(max_length=1000)] | int | float | bool | None,
     Field(description="Value of the field, null for an empty value. A date is ISO 8601 text.", examples=["Deal"]),
 ]
-# Enums come from JSON as strings, which strict validation rejects.
-TaskFieldTypeChoice = Annotated[
-    TaskFieldType, Field(strict=False, description="Type of the value.", examples=["string"])
-]
+TaskFieldTypeChoice = Annotated[TaskFieldType, Field(description="Type of the value.", examples=["string"])]
 ConditionField = Annotated[
     settings.ShortText,
     Field(description="`title`, `status`, `assignee` or the name of a task field.", examples=["Object"]),
@@ -118,19 +116,18 @@ MemberIds = Annotated[
     ),
 ]
 DueInMinutes = Annotated[
-    Annotated[int, Field(ge=0, le=525_600)] | None,
+    Annotated[StrictInt, Field(ge=0, le=525_600)] | None,
     Field(description="Minutes from the call until the task is due. Null for no due time.", examples=[60]),
 ]
 PlaceTo = Annotated[
     PlacementTarget,
     Field(
-        strict=False,
         description="Place of the tags of calls. Tags of missed calls are always placed on the contact.",
         examples=["last_active_task"],
     ),
 ]
 Hidden = Annotated[
-    bool,
+    StrictBool,
     Field(description="True to show these calls to admins and the task's members only.", examples=[False]),
 ]
 Logic = Annotated[
@@ -146,14 +143,13 @@ Logic = Annotated[
 IfNone = Annotated[
     PlacementFallback,
     Field(
-        strict=False,
         description="Place of the tag if no task meets the conditions. Only for `last_task_matching`.",
         examples=["contact"],
     ),
 ]
 CreateUnknown = Annotated[
     UnknownCallerPolicy,
-    Field(strict=False, description="Creation of contacts for unknown numbers.", examples=["always"]),
+    Field(description="Creation of contacts for unknown numbers.", examples=["always"]),
 ]
 ContactName = Annotated[
     settings.ShortText,
@@ -172,14 +168,13 @@ TemplateSupervisor = Annotated[
 Mode = Annotated[
     RoutingMode,
     Field(
-        strict=False,
         description="When a PBX that requests the caller's name also receives the extension of the supervisor.",
         examples=["on"],
     ),
 ]
-NotifySupervisor = Annotated[bool, Field(description="True to notify the contact's supervisor.", examples=[True])]
+NotifySupervisor = Annotated[StrictBool, Field(description="True to notify the contact's supervisor.", examples=[True])]
 NotifyRinging = Annotated[
-    bool, Field(description="True to notify the employees whose phones rang.", examples=[False])
+    StrictBool, Field(description="True to notify the employees whose phones rang.", examples=[False])
 ]
 NotifyEmployees = Annotated[
     list[EmployeeId],
@@ -190,13 +185,13 @@ NotifyEmployees = Annotated[
     ),
 ]
 NotifyByEmail = Annotated[
-    bool,
+    StrictBool,
     Field(
         description="True to notify by e-mail in addition. It needs the operator's sender address.", examples=[False]
     ),
 ]
 SupervisorWindow = Annotated[
-    bool, Field(description="True to show supervisors the calls of others with their contacts.", examples=[True])
+    StrictBool, Field(description="True to show supervisors the calls of others with their contacts.", examples=[True])
 ]
 FormatType = Annotated[
     str,
@@ -211,9 +206,7 @@ Mask = Annotated[
         examples=["+# (###) ###-##-##"],
     ),
 ]
-Scope = Annotated[
-    VisibilityScope, Field(strict=False, description="Calls that employees can see.", examples=["all"])
-]
+Scope = Annotated[VisibilityScope, Field(description="Calls that employees can see.", examples=["all"])]
 Countries = Annotated[
     Annotated[list[Annotated[str, StringConstraints(pattern="^[A-Z]{2}$")]], Field(max_length=250)] | None,
     Field(
@@ -221,34 +214,34 @@ Countries = Annotated[
         examples=[["DE", "AT"]],
     ),
 ]
-PremiumRate = Annotated[bool, Field(description="True to allow calls to premium-rate numbers.", examples=[False])]
+PremiumRate = Annotated[StrictBool, Field(description="True to allow calls to premium-rate numbers.", examples=[False])]
 EmployeePerMinute = Annotated[
-    int, Field(ge=1, le=60, description="Maximum number of calls an employee starts in a minute.", examples=[10])
+    StrictInt, Field(ge=1, le=60, description="Maximum number of calls an employee starts in a minute.", examples=[10])
 ]
 TenantPerMinute = Annotated[
-    int, Field(ge=1, le=6000, description="Maximum number of calls the tenant starts in a minute.", examples=[120])
+    StrictInt,
+    Field(ge=1, le=6000, description="Maximum number of calls the tenant starts in a minute.", examples=[120]),
 ]
 StorageMode = Annotated[
     RecordingMode,
     renamed(OLD_RECORDING_MODES),
     Field(
-        strict=False,
         description=(
-            "Storage of recordings that PBXs report from now on. Recordings that a PBX stores only briefly are copied in "
-            "every mode but `none`."
+            "Storage of recordings that PBXs report from now on. Recordings that a PBX stores only briefly are copied "
+            "in every mode but `none`."
         ),
         examples=["copy"],
     ),
 ]
 RetentionDays = Annotated[
-    Annotated[int, Field(ge=1, le=3650)] | None,
+    Annotated[StrictInt, Field(ge=1, le=3650)] | None,
     Field(
         description="Days after the call in which a copy is stored. Null for no limit.",
         examples=[180],
     ),
 ]
 SettleSeconds = Annotated[
-    int,
+    StrictInt,
     Field(
         ge=1,
         le=settings.MAX_SETTLE_SECONDS,
@@ -275,8 +268,6 @@ _RECORDINGS = "Storage of recordings."
 
 class _SettingsInput(RequestModel):
     """Base of the parts of `TelephonySettingsInput`. `OLD_NAMES` maps deprecated property names to current ones."""
-
-    model_config = ConfigDict(strict=True)
 
     OLD_NAMES: ClassVar[Mapping[str, str]] = {}
 
@@ -360,9 +351,7 @@ class UnknownCallerSettingsInput(_SettingsInput):
     """Contacts for unknown numbers."""
 
     create_unknown: CreateUnknown = UnknownCallerPolicy.ALWAYS
-    template: Annotated[UnknownCallerTemplateInput, Field(description=_CONTACT_TEMPLATE)] = (
-        UnknownCallerTemplateInput()
-    )
+    template: Annotated[UnknownCallerTemplateInput, Field(description=_CONTACT_TEMPLATE)] = UnknownCallerTemplateInput()
 
 
 class RoutingSettingsInput(_SettingsInput):
@@ -431,9 +420,7 @@ class TelephonySettingsInput(_SettingsInput):
     attach: Annotated[TagPlacementSettingsInput, Field(description=_PLACEMENT)] = TagPlacementSettingsInput()
     contacts: Annotated[UnknownCallerSettingsInput, Field(description=_UNKNOWN)] = UnknownCallerSettingsInput()
     routing: Annotated[RoutingSettingsInput, Field(description=_ROUTING)] = RoutingSettingsInput()
-    notifications: Annotated[NotificationSettingsInput, Field(description=_NOTIFICATIONS)] = (
-        NotificationSettingsInput()
-    )
+    notifications: Annotated[NotificationSettingsInput, Field(description=_NOTIFICATIONS)] = NotificationSettingsInput()
     masks: Annotated[list[DisplayFormatInput], Field(max_length=20, description=_MASKS)] = Field(default_factory=list)
     visibility: Annotated[VisibilitySettingsInput, Field(description=_VISIBILITY)] = VisibilitySettingsInput()
     calling: Annotated[ClickToCallSettingsInput, Field(description=_CALLING)] = ClickToCallSettingsInput()

@@ -84,9 +84,7 @@ def _check_masks(masks: Sequence[DisplayFormat]) -> None:
     """Check that each type of number has one display format; types are compared without regard to case."""
     types = [one.type.casefold() for one in masks]
     invalid = tuple(
-        FieldError(
-            f"masks.{position}.type", FieldErrorCode.DUPLICATE_VALUE, "This type already has a display format."
-        )
+        FieldError(f"masks.{position}.type", FieldErrorCode.DUPLICATE_VALUE, "This type already has a display format.")
         for position, kind in enumerate(types)
         if kind in types[:position]
     )

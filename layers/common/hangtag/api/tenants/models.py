@@ -23,9 +23,7 @@ _TIME_ZONE = "IANA name. Reports, working hours and times without an offset use 
 
 TenantName = Annotated[Text, Field(description=_NAME, examples=["Acme GmbH"])]
 Country = Annotated[str, StringConstraints(pattern="^[A-Z]{2}$"), Field(description=_COUNTRY, examples=["DE"])]
-TimeZone = Annotated[
-    str, StringConstraints(max_length=64), Field(description=_TIME_ZONE, examples=["Europe/Berlin"])
-]
+TimeZone = Annotated[str, StringConstraints(max_length=64), Field(description=_TIME_ZONE, examples=["Europe/Berlin"])]
 
 
 class CreateTenantRequest(RequestModel):

@@ -45,9 +45,7 @@ def create_token(request: CreateTokenRequest) -> CreatedToken:
             raise BadInputError("The employee is unknown.", (field,)) from None
         lives = timedelta(days=request.expires_in_days)
         created = tokens.create_token(tenant_id, employee.id, employee.role, runtime.settings().token_keys, who, lives)
-        return CreatedToken.model_validate(
-            {"id": created.id, "token": created.token, "expires_at": created.expires_at}
-        )
+        return CreatedToken.model_validate({"id": created.id, "token": created.token, "expires_at": created.expires_at})
 
     return CreatedToken.model_validate(routes.once("tokens", work, sealed=True))
 
@@ -57,9 +55,7 @@ def create_token(request: CreateTokenRequest) -> CreatedToken:
     operation_id="listTokens",
     tags=["Tokens"],
     summary="List tokens",
-    description=(
-        "List the tenant's tokens that have not expired, in the order of their ids. The tokens themselves are not shown."
-    ),
+    description="List the tenant's tokens that have not expired, in the order of their ids. None is shown again.",
 )
 def list_tokens(limit: Limit | None = None, cursor: Cursor | None = None) -> TokenPage:
     """List the tenant's tokens."""
@@ -97,8 +93,8 @@ def revoke_token(token_id: str) -> Response[Any]:
     tags=["Tokens"],
     summary="Rotate the owner token",
     description=(
-        "Create a new owner token, which is shown only once. The previous one, which authenticates this request, ends at"
-        " once. If the response is lost, the operator can replace the token."
+        "Create a new owner token, which is shown only once. The previous one, which authenticates this request, ends"
+        " at once. If the response is lost, the operator can replace the token."
     ),
     errors=[ErrorCode.OPERATION_RUNNING],
     status_code=201,
