@@ -1,4 +1,4 @@
-"""Admin API: tenants, employees, integrations, settings, imports, the CRM and privacy."""
+"""Admin API: tenants, staff, integrations, CRM, settings; also unknown paths and the OpenAPI document."""
 
 import os
 from typing import Any
@@ -13,6 +13,7 @@ from hangtag.api.groups import routes as groups
 from hangtag.api.imports import routes as imports
 from hangtag.api.integrations import extensions, reconciliation, webhook_requests
 from hangtag.api.integrations import routes as integrations
+from hangtag.api.kernel import document
 from hangtag.api.kernel.service import Api
 from hangtag.api.lines import routes as lines
 from hangtag.api.settings import masks
@@ -38,6 +39,7 @@ SETTINGS = runtime.bind(
 )
 
 app = Api(
+    document.routes,
     tenants.routes,
     tenants.me_routes,
     audit.routes,
@@ -60,5 +62,5 @@ app = Api(
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Answer a request of the HTTP API."""
+    """Handle a request of the HTTP API."""
     return app.handle(event, context)

@@ -1,6 +1,7 @@
 """Request and response models of integrations, their webhook requests, diagnostics and reconciliation."""
 
-from typing import Annotated, Any, Literal
+from enum import StrEnum
+from typing import Annotated, Any
 
 from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints
 
@@ -37,6 +38,7 @@ __all__ = [
     "PbxExtensionPage",
     "Provider",
     "ProviderField",
+    "ProviderFieldType",
     "ProviderPage",
     "ReconciliationProgress",
     "RecoveredCall",
@@ -354,15 +356,26 @@ class ReplayResult(ResponseModel):
     events: Annotated[list[WebhookEventResult], Field(description="Call events in the request and their results.")]
 
 
+class ProviderFieldType(StrEnum):
+    """Type of a field's value.
+
+    - `string`: text.
+    - `boolean`: true or false.
+    - `integer`: a whole number.
+    """
+
+    STRING = "string"
+    BOOLEAN = "boolean"
+    INTEGER = "integer"
+
+
 class ProviderField(ResponseModel):
     """Field of a provider's form."""
 
     name: Annotated[str, Field(description="Name of the credential or setting.", examples=["api_key"])]
     required: Annotated[bool, Field(description="True if an integration needs the field.", examples=[True])]
     secret: Annotated[bool, Field(description="True for a value that a form should hide.", examples=[True])]
-    type: Annotated[
-        Literal["string", "boolean", "integer"], Field(description="Type of the value.", examples=["string"])
-    ]
+    type: Annotated[ProviderFieldType, Field(description="Type of the value.", examples=["string"])]
     description: Annotated[
         str, Field(description="Explanation for the admin. Can be empty.", examples=["Key of the PBX"])
     ]

@@ -31,7 +31,10 @@ DELETE_MARGIN_MS = 4000
 
 _DELETED: dict[int, Any] = {
     204: {"description": "The integration is deleted"},
-    202: {"description": "Part of the integration remains; send the request again", "model": DeletionProgress},
+    202: {
+        "description": "Part of the integration remains; send the request again",
+        "content": {"application/json": {"model": DeletionProgress}},
+    },
 }
 
 routes = Routes(Role.ADMIN)

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
@@ -13,6 +13,7 @@ from hangtag.api.integrations.models import (
     CreateIntegrationRequest,
     Provider,
     ProviderField,
+    ProviderFieldType,
     RotatedWebhookEndpoint,
     RotateWebhookEndpointRequest,
     UpdateIntegrationRequest,
@@ -71,12 +72,12 @@ def _fields(model: type[BaseModel]) -> list[ProviderField]:
     ]
 
 
-def _type(annotation: Any) -> Literal["string", "boolean", "integer"]:
+def _type(annotation: Any) -> ProviderFieldType:
     """Return the type of a form's field; an optional field has the type of its value."""
     kinds = {annotation, *get_args(annotation)}
     if bool in kinds:
-        return "boolean"
-    return "integer" if int in kinds else "string"
+        return ProviderFieldType.BOOLEAN
+    return ProviderFieldType.INTEGER if int in kinds else ProviderFieldType.STRING
 
 
 def info_of(provider: str) -> ProviderInfo:

@@ -1,4 +1,4 @@
-"""What the desk lists: contacts, calls and tags, the newest first."""
+"""Lists of contacts, calls and tags, newest first, and the period that a list covers."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -12,7 +12,7 @@ from hangtag.api.calls.models import Call, CallPage, Tag, TagPage
 from hangtag.api.contacts.cards import Cards
 from hangtag.api.contacts.models import ContactPage
 from hangtag.api.kernel.caller import Caller
-from hangtag.api.kernel.cursor import read_cursor, write_cursor
+from hangtag.api.kernel.cursor import cursor_error, read_cursor, write_cursor
 from hangtag.api.kernel.models import DEFAULT_LIMIT, Page, is_id
 from hangtag.api.kernel.paging import page_of
 from hangtag.api.kernel.visibility import Visibility
@@ -33,11 +33,11 @@ LAST_DAYS = timedelta(days=7)
 NEXT_DAYS = timedelta(days=7)
 OVERDUE = timedelta(days=30)
 MOST_AHEAD = timedelta(days=92)
-# How many calls that go on are looked at for one list.
+# Open calls that one list reads at most.
 MAX_OPEN = 500
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 _LATEST = datetime(9000, 1, 1, tzinfo=UTC)
-# A PBX's clock may be ahead.
+# A PBX's clock can be ahead.
 _AHEAD = timedelta(days=2)
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _CALL_ID = re.compile(r"[0-9a-f]{16}\.[0-9a-f]{32}\.(\d{4}|click)", re.ASCII)
@@ -45,18 +45,18 @@ _CALL_ID = re.compile(r"[0-9a-f]{16}\.[0-9a-f]{32}\.(\d{4}|click)", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """From `since` (included) to `until` (excluded), both UTC."""
+    """Period from `since` (inclusive) to `until` (exclusive), both UTC."""
 
     since: datetime
     until: datetime
 
     def holds(self, text: str | None) -> bool:
-        """Whether an ISO time lies within; what has no time is never left out."""
+        """Return True for an ISO time within the period, and for None."""
         return text is None or self.since <= datetime.fromisoformat(text) < self.until
 
     @property
     def span(self) -> Span:
-        """The days that it touches."""
+        """The UTC days of the period."""
         return Span(self.since.date(), self.until.date())
 
 
@@ -146,11 +146,11 @@ def _unreadable(name: str) -> BadInputError:
 
 
 def contacts(tenant_id: str, limit: int | None, cursor: str | None) -> ContactPage:
-    """All contacts."""
+    """Return all contacts, newest first."""
     created = datetime.fromisoformat(get_tenant(tenant_id).created_at)
     span = Span(created.date(), datetime.now(UTC).date())
-    dress = Cards(tenant_id).matched
-    return _days(ContactPage, tenant_id, "CONTACTS", span, limit, cursor, lambda _: True, dress)
+    extend = Cards(tenant_id).matched
+    return _days(ContactPage, tenant_id, "CONTACTS", span, limit, cursor, lambda _: True, extend)
 
 
 def calls(
@@ -160,7 +160,7 @@ def calls(
     limit: int | None,
     cursor: str | None,
 ) -> CallPage:
-    """The calls of a time whose fields are as wanted (None: any): the closed ones, unless open ones are wanted."""
+    """Return the calls of a period whose fields match the filters (None: any); closed calls unless `state` is open."""
     sight, tenant_id = Visibility(caller), caller.tenant_id
 
     def accept(body: Body) -> bool:
@@ -173,7 +173,7 @@ def calls(
 
 
 def _open_calls(tenant_id: str, accept: Callable[[Body], bool], limit: int) -> CallPage:
-    """The calls that go on. They stand in no index of days yet, and are too few for pages."""
+    """Return the open calls. They are not in the index of days and are too few for pages."""
     found = (call_items.read(place) for place in call_items.live_calls(tenant_id))
     shown = [_view(item) for item in islice((item for item in found if item), MAX_OPEN)]
     shown = [call for call in shown if accept(call.model_dump())]
@@ -182,7 +182,7 @@ def _open_calls(tenant_id: str, accept: Callable[[Body], bool], limit: int) -> C
 
 
 def call_of_pbx(caller: Caller, integration_id: str, call_id: str) -> CallPage:
-    """The call, open or closed, that a PBX calls by this id."""
+    """Return the call, open or closed, with this id at its PBX."""
     tenant_id = caller.tenant_id
     item = call_items.read_newest(tenant_id, integration_id, call_id) if is_id(integration_id) else None
     shown = [_view(item)] if item else []
@@ -190,24 +190,24 @@ def call_of_pbx(caller: Caller, integration_id: str, call_id: str) -> CallPage:
 
 
 def call(caller: Caller, public_id: str) -> Call:
-    """One call by its id here. Raises NotFoundError, also for a call that the caller may not see."""
+    """Return a call by its id. Raise NotFoundError, also for a call that the caller cannot see."""
     found = call_key(caller.tenant_id, public_id)
     item = call_items.read(found) if found else None
     shown = _view(item) if item else _clicked(caller.tenant_id, public_id)
     if shown is None or not Visibility(caller).may_see(shown.model_dump()):
-        raise NotFoundError("there is no such call")
+        raise NotFoundError("No such call.")
     return shown
 
 
 def call_key(tenant_id: str, public_id: str) -> call_items.CallKey | None:
-    """The key of a call of this tenant from its id here; None if it can be no such id."""
+    """Return the key of a call of this tenant; None for a text that cannot be a call's id."""
     if not _CALL_ID.fullmatch(public_id):
         return None
     return clicks.place_of(tenant_id, public_id)
 
 
 def _clicked(tenant_id: str, public_id: str) -> Call | None:
-    """A call that was asked for, of which the PBX did not tell yet."""
+    """Return a click-to-call that the PBX has not reported yet."""
     click_id = call_items.click_of(public_id)
     click = clicks.find(tenant_id, click_id) if click_id and _CALL_ID.fullmatch(public_id) else None
     if click is None or click.public_id != public_id:
@@ -221,7 +221,7 @@ def _view(item: call_items.CallItem) -> Call:
 
 
 class Tags:
-    """The tags that a caller may see. `tag_type`: call, missed_call or None."""
+    """The tags that a caller can see. `tag_type`: call, missed_call or None."""
 
     def __init__(self, caller: Caller, tag_type: str | None) -> None:
         self._tenant_id = caller.tenant_id
@@ -229,14 +229,14 @@ class Tags:
         self._sight = Visibility(caller)
 
     def one(self, tag_id: str) -> Tag:
-        """Raises NotFoundError, also for a tag that the caller may not see."""
+        """Return a tag. Raise NotFoundError, also for a tag that the caller cannot see."""
         found = tag_items.load(self._tenant_id, tag_id)
         if found is None or found.tag is None or not self._accept(found.tag):
-            raise NotFoundError("there is no such tag")
+            raise NotFoundError("No such tag.")
         return Tag.model_validate(found.tag)
 
     def of_call(self, call_id: str) -> TagPage:
-        """The tag of a call, if it has one."""
+        """Return a page with the tag of a call, or an empty page."""
         found = call_key(self._tenant_id, call_id)
         try:
             return TagPage(items=[self.one(found.digest)] if found else [])
@@ -244,7 +244,7 @@ class Tags:
             return TagPage(items=[])
 
     def of_contact(self, contact_id: str, limit: int | None, cursor: str | None) -> TagPage:
-        """What stands on a contact."""
+        """Return the tags of a contact."""
         start = read_cursor("contact-tags", 1, cursor)
         if not is_id(contact_id):
             return TagPage(items=[])
@@ -261,7 +261,7 @@ class Tags:
         )
 
     def of_task(self, task_id: str, limit: int | None, cursor: str | None) -> TagPage:
-        """What stands on a task."""
+        """Return the tags of a task."""
         start = read_cursor("task-tags", 1, cursor)
         if not is_id(task_id):
             return TagPage(items=[])
@@ -272,7 +272,7 @@ class Tags:
         )
 
     def of_time(self, times: Times, limit: int | None, cursor: str | None) -> TagPage:
-        """The tags of a time."""
+        """Return the tags of a period."""
         return _days(
             TagPage,
             self._tenant_id,
@@ -298,7 +298,7 @@ def by_days(
     cursor: str | None,
     accept: Callable[[Body], bool] = lambda _: True,
 ) -> P:
-    """The things of a kind and time that are accepted, the newest first; they have their time in `at`."""
+    """Return the accepted items of a period, newest first; their time is in `at`."""
 
     def fits(body: Body) -> bool:
         return times.holds(body.get("at")) and accept(body)
@@ -314,12 +314,12 @@ def _days(
     limit: int | None,
     cursor: str | None,
     accept: Callable[[Body], bool],
-    dress: Callable[[list[Body]], Iterable[Body]] = lambda page: page,
+    extend: Callable[[list[Body]], Iterable[Body]] = lambda page: page,
 ) -> P:
-    """`dress` adds to the bodies of a page what only the API shows."""
+    """Return a page of bodies; `extend` adds the properties that only the API has."""
     bodies, following = by_day(tenant_id, word, span, _place(word, cursor), limit or DEFAULT_LIMIT, accept)
     after = write_cursor(word, following.day.isoformat(), following.before) if following else None
-    return page_of(page, list(dress(bodies)), after)
+    return page_of(page, list(extend(bodies)), after)
 
 
 def _place(word: str, cursor: str | None) -> Place | None:
@@ -329,5 +329,4 @@ def _place(word: str, cursor: str | None) -> Place | None:
     try:
         return Place(date.fromisoformat(parts[0] or ""), parts[1])
     except ValueError:
-        field = FieldError("cursor", FieldErrorCode.INVALID_FORMAT, "it is not a cursor of this list")
-        raise BadInputError("the cursor is not one of this list", (field,)) from None
+        raise cursor_error() from None

@@ -38,6 +38,7 @@ from hangtag.domain.tags.definition import MAX_EXTRA_FIELDS
 __all__ = [
     "ClickToCallSettings",
     "ClickToCallSettingsInput",
+    "ConditionOperator",
     "DisplayFormat",
     "DisplayFormatInput",
     "DisplayFormatPage",
@@ -80,6 +81,20 @@ MAX_DEFINED = 2 * MAX_EXTRA_FIELDS
 # Spellings of the API until 0.1; accepted in requests for one release.
 OLD_RECORDING_MODES = {"ask": "on_demand", "nothing": "none"}
 _EMPLOYEE_EXAMPLE = "7d65a08f5a2e0b7a"
+
+
+class ConditionOperator(StrEnum):
+    """Comparison of a condition.
+
+    - `=`: the field has the value.
+    - `≠`: the field has another value.
+    - `!=`: another spelling of `≠`.
+    """
+
+    EQUAL = "="
+    NOT_EQUAL = "≠"
+    NOT_EQUAL_ASCII = "!="
+
 
 # ------------------------------------------------------------------ shared properties
 
@@ -309,9 +324,7 @@ class PlacementConditionInput(_SettingsInput):
     """Condition on a task."""
 
     field: ConditionField
-    op: Annotated[
-        Literal["=", "≠", "!="], Field(description="Comparison. `!=` is the same as `≠`.", examples=["="])
-    ] = "="
+    op: Annotated[ConditionOperator, Field(description="Comparison.", examples=["="])] = ConditionOperator.EQUAL
     value: ConditionValue = None
 
 
@@ -446,7 +459,7 @@ class PlacementCondition(ResponseModel):
     """Condition on a task."""
 
     field: ConditionField
-    op: Annotated[Literal["=", "≠", "!="], Field(description="Comparison, as it was entered.", examples=["="])]
+    op: Annotated[ConditionOperator, Field(description="Comparison, as it was entered.", examples=["="])]
     value: ConditionValue
 
 

@@ -29,7 +29,10 @@ ERASE_MARGIN_MS = 4000
 
 _DELETED: dict[int, Any] = {
     204: {"description": "Everything is deleted"},
-    202: {"description": "Part of the data remains; send the request again", "model": DeletionProgress},
+    202: {
+        "description": "Part of the data remains; send the request again",
+        "content": {"application/json": {"model": DeletionProgress}},
+    },
 }
 
 routes = Routes(Role.OPERATOR)
