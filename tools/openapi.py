@@ -96,11 +96,6 @@ def _part(function: str) -> dict[str, Any]:
     with patch.dict(os.environ, _ENVIRONMENT):
         spec.loader.exec_module(module)
     part: dict[str, Any] = json.loads(module.app.get_openapi_json_schema(title="part", version="1"))
-    for route in module.app.all_routes():
-        # The framework does not read docstrings.
-        said = " ".join((route.func.__doc__ or "").split())
-        operation = part["paths"][route.openapi_path][route.method.lower()]
-        operation["summary"] = said or operation["summary"]
     return part
 
 
@@ -109,21 +104,20 @@ def join(whole: dict[str, Any], part: dict[str, Any]) -> None:
     for path, methods in part["paths"].items():
         at = whole["paths"].setdefault(path, {})
         for method, operation in methods.items():
-            at[method] = _operation(path, method, operation)
+            at[method] = _operation(method, operation)
     schemas = whole["components"]["schemas"]
     for name, shape in part.get("components", {}).get("schemas", {}).items():
         if name not in _UNUSED and schemas.setdefault(name, shape) != shape:
             raise ValueError(f"two functions have a shape called {name}, and they are not the same")
 
 
-def _operation(path: str, method: str, operation: dict[str, Any]) -> dict[str, Any]:
+def _operation(method: str, operation: dict[str, Any]) -> dict[str, Any]:
     """One route, with our errors in place of the framework's, and the header that any POST takes."""
     succeeds = {status: said for status, said in operation["responses"].items() if status[0] in "23"}
     if "204" in succeeds:
         succeeds["204"] = {"description": "Done; there is nothing to say"}
     errors = {status: {"$ref": f"#/components/responses/Problem{status}"} for status in _ERRORS}
     changed = {**operation, "responses": {**succeeds, **errors}}
-    changed["operationId"] = _name(path, method)
     if method == "post":
         header = {
             "name": "Idempotency-Key",
@@ -134,12 +128,6 @@ def _operation(path: str, method: str, operation: dict[str, Any]) -> dict[str, A
         }
         changed["parameters"] = [*operation.get("parameters", []), header]
     return changed
-
-
-def _name(path: str, method: str) -> str:
-    """An id that stays the same as long as the route does: get_v1_contacts_contact_id."""
-    words = path.replace("{", "").replace("}", "").replace("-", "_").strip("/").split("/")
-    return "_".join((method, *words[1:]))
 
 
 def text() -> str:

@@ -39,19 +39,19 @@ ERRORS: dict[str, Exception] = {
 routes = Routes(Role.OPERATOR)
 
 
-@routes.get("/fails/<how>")
+@routes.get("/fails/<how>", operation_id="fail", tags=["Calls"], summary="Do it", description="Do it.")
 def fails(how: str) -> Thing:
     """Raise what the path names."""
     raise ERRORS[how]
 
 
-@routes.get("/wrong")
+@routes.get("/wrong", operation_id="getWrong", tags=["Calls"], summary="Do it", description="Do it.")
 def wrong() -> Thing:
     """Answer something else than was promised."""
     return "secret-detail"  # type: ignore[return-value]
 
 
-@routes.post("/things")
+@routes.post("/things", operation_id="createThing", tags=["Calls"], summary="Do it", description="Do it.")
 def take(thing: Thing) -> Thing:
     """Give back what was sent."""
     return thing

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from hangtag import outbound, secrets
-from hangtag.errors import BadInputError, ConflictError, FieldError
+from hangtag.errors import BadInputError, ConflictError, FieldError, FieldErrorCode
 from hangtag.store.crm import breaker
 from hangtag.store.crm import config as crm
 from hangtag.store.crm.config import CrmConfig, load
@@ -42,7 +42,7 @@ def connect(tenant_id: str, url: str, who: str) -> tuple[CrmConfig, str | None]:
     try:
         outbound.check(url)
     except BadInputError as error:
-        raise BadInputError(error.message, (FieldError("url", error.message),)) from None
+        raise BadInputError(error.message, (FieldError("url", FieldErrorCode.INVALID_URL, error.message),)) from None
     before = crm.read(tenant_id)
     if before is not None and before.url == url:
         return before, None

@@ -7,11 +7,11 @@ from pydantic import Field, StringConstraints
 
 from hangtag.api.kernel.caller import Role
 from hangtag.api.kernel.cursor import read_cursor, write_cursor
-from hangtag.api.kernel.models import DEFAULT_LIMIT, Limit, PageModel, RequestModel, ResponseModel
+from hangtag.api.kernel.models import DEFAULT_LIMIT, Limit, Page, RequestModel, ResponseModel
 from hangtag.api.kernel.paging import found_id
 from hangtag.api.kernel.service import Routes
 from hangtag.crm import config, webhook
-from hangtag.errors import BadInputError, FieldError, NotFoundError
+from hangtag.errors import BadInputError, FieldError, FieldErrorCode, NotFoundError
 from hangtag.store.crm import breaker, outbox
 from hangtag.store.crm import config as crm
 from hangtag.store.crm.config import CrmConfig
@@ -98,6 +98,10 @@ class DeadLetter(ResponseModel):
     reason: str
 
 
+class DeadLetterPage(Page[DeadLetter]):
+    """A page of the list."""
+
+
 class RedriveResult(ResponseModel):
     """How many messages are tried again, and whether there are more: then send the request again."""
 
@@ -105,19 +109,31 @@ class RedriveResult(ResponseModel):
     more: bool
 
 
-@routes.get("/v1/settings/crm")
-def get_crm() -> CrmSettings:
+@routes.get(
+    "/v1/settings/crm",
+    operation_id="getCrmSettings",
+    tags=["CRM"],
+    summary="Get CRM settings",
+    description="Which CRM there is, and how it does.",
+)
+def get_crm_settings() -> CrmSettings:
     """Which CRM there is, and how it does."""
     return _shown(routes.tenant_id, crm.read(routes.tenant_id))
 
 
-@routes.put("/v1/settings/crm")
-def put_crm(wanted: SetCrmSettingsRequest) -> CreatedCrmSettings:
+@routes.put(
+    "/v1/settings/crm",
+    operation_id="setCrmSettings",
+    tags=["CRM"],
+    summary="Set CRM settings",
+    description="Set the CRM. Its first address brings the secret, shown this once; another address keeps it.",
+)
+def set_crm_settings(wanted: SetCrmSettingsRequest) -> CreatedCrmSettings:
     """Set the CRM. Its first address brings the secret, shown this once; another address keeps it."""
     tenant_id = routes.tenant_id
     if (wanted.url is None) == (wanted.kind == "webhook"):
         reason = "a webhook needs it" if wanted.kind == "webhook" else "the built-in CRM has none"
-        raise BadInputError("kind and url do not fit", (FieldError("url", reason),))
+        raise BadInputError("kind and url do not fit", (FieldError("url", FieldErrorCode.NOT_ALLOWED_VALUE, reason),))
     after, secret = None, None
     if wanted.url is None:
         config.disconnect(tenant_id, routes.caller.name)
@@ -126,8 +142,14 @@ def put_crm(wanted: SetCrmSettingsRequest) -> CreatedCrmSettings:
     return CreatedCrmSettings(**_shown(tenant_id, after).model_dump(), secret=secret)
 
 
-@routes.post("/v1/settings/crm/rotate")
-def post_rotate(wanted: RotateCrmSecretRequest) -> RotatedCrmSecret:
+@routes.post(
+    "/v1/settings/crm/rotate",
+    operation_id="rotateCrmSecret",
+    tags=["CRM"],
+    summary="Rotate the CRM signing secret",
+    description="Make a new secret; the old one signs too for the overlap.",
+)
+def rotate_crm_secret(wanted: RotateCrmSecretRequest) -> RotatedCrmSecret:
     """Make a new secret; the old one signs too for the overlap."""
     tenant_id, who = routes.tenant_id, routes.caller.name
 
@@ -138,8 +160,14 @@ def post_rotate(wanted: RotateCrmSecretRequest) -> RotatedCrmSecret:
     return RotatedCrmSecret.model_validate(routes.once("crm-rotate", work, sealed=True))
 
 
-@routes.post("/v1/settings/crm/test")
-def post_test() -> CrmTestResult:
+@routes.post(
+    "/v1/settings/crm/test",
+    operation_id="testCrm",
+    tags=["CRM"],
+    summary="Send a test message to the CRM",
+    description="Send a signed message of type `test` now, and say what came back.",
+)
+def test_crm() -> CrmTestResult:
     """Send a signed message of type `test` now, and say what came back."""
     tenant_id = routes.tenant_id
 
@@ -151,19 +179,31 @@ def post_test() -> CrmTestResult:
     return CrmTestResult.model_validate(routes.once("crm-test", work))
 
 
-@routes.get("/v1/settings/crm/dead-letters")
-def get_dead_letters(limit: Limit | None = None, cursor: str | None = None) -> PageModel[DeadLetter]:
+@routes.get(
+    "/v1/settings/crm/dead-letters",
+    operation_id="listDeadLetters",
+    tags=["CRM"],
+    summary="List dead letters",
+    description="What was given up in the last 90 days, the latest first.",
+)
+def list_dead_letters(limit: Limit | None = None, cursor: str | None = None) -> DeadLetterPage:
     """What was given up in the last 90 days, the latest first."""
     start = read_cursor("dead-letters", 1, cursor)
     found, following = outbox.list_dead_letters(routes.tenant_id, limit or DEFAULT_LIMIT, start[0] if start else None)
-    return PageModel[DeadLetter](
+    return DeadLetterPage(
         items=[DeadLetter.model_validate(one) for one in found],
         next_cursor=write_cursor("dead-letters", following) if following else None,
     )
 
 
-@routes.post("/v1/settings/crm/dead-letters/redrive")
-def post_redrive_all() -> RedriveResult:
+@routes.post(
+    "/v1/settings/crm/dead-letters/redrive",
+    operation_id="redriveDeadLetters",
+    tags=["CRM"],
+    summary="Redrive up to 200 dead letters",
+    description="Have all that was given up tried again, up to 200 at a time.",
+)
+def redrive_dead_letters() -> RedriveResult:
     """Have all that was given up tried again, up to 200 at a time."""
     tenant_id = routes.tenant_id
 
@@ -175,8 +215,14 @@ def post_redrive_all() -> RedriveResult:
     return RedriveResult.model_validate(routes.once("crm-redrive", work))
 
 
-@routes.post("/v1/settings/crm/dead-letters/<letter_id>/redrive")
-def post_redrive(letter_id: str) -> RedriveResult:
+@routes.post(
+    "/v1/settings/crm/dead-letters/<letter_id>/redrive",
+    operation_id="redriveDeadLetter",
+    tags=["CRM"],
+    summary="Redrive a dead letter",
+    description="Have one message that was given up tried again.",
+)
+def redrive_dead_letter(letter_id: str) -> RedriveResult:
     """Have one message that was given up tried again."""
     tenant_id, outbox_id = routes.tenant_id, found_id(letter_id)
 

@@ -9,7 +9,7 @@ from hangtag.api.kernel.caller import Role
 from hangtag.api.kernel.models import PhoneText, RequestModel, ResponseModel
 from hangtag.api.kernel.paging import found_id
 from hangtag.api.kernel.service import Routes
-from hangtag.errors import BadInputError, ConflictError, FieldError
+from hangtag.errors import BadInputError, ConflictError, FieldError, FieldErrorCode
 from hangtag.phone import normalise
 from hangtag.services.jobs.exports import link
 from hangtag.store.db import client
@@ -59,8 +59,15 @@ class Erasure(StartedErasure):
     finished_at: str | None
 
 
-@owner_routes.post("/v1/exports", status_code=201)
-def post_export() -> StartedExport:
+@owner_routes.post(
+    "/v1/exports",
+    operation_id="startExport",
+    tags=["Privacy"],
+    summary="Export the tenant's data",
+    description="Begin an export of everything as JSON Lines; the file is kept for a week.",
+    status_code=201,
+)
+def start_export() -> StartedExport:
     """Begin an export of everything as JSON Lines; the file is kept for a week."""
     tenant_id = owner_routes.tenant_id
 
@@ -72,7 +79,13 @@ def post_export() -> StartedExport:
     return StartedExport.model_validate(owner_routes.once("exports", work))
 
 
-@owner_routes.get("/v1/exports/<export_id>")
+@owner_routes.get(
+    "/v1/exports/<export_id>",
+    operation_id="getExport",
+    tags=["Privacy"],
+    summary="Get an export",
+    description="How far an export is, and once it is done, where its file lies.",
+)
 def get_export(export_id: str) -> Export:
     """How far an export is, and once it is done, where its file lies."""
     tenant_id = owner_routes.tenant_id
@@ -81,13 +94,25 @@ def get_export(export_id: str) -> Export:
     return Export.model_validate({"id": item.id, "state": item.state, "rows": int(item.rows), "url": url})
 
 
-@routes.post("/v1/erasures", status_code=201)
-def post_erasure(wanted: StartErasureRequest) -> StartedErasure:
+@routes.post(
+    "/v1/erasures",
+    operation_id="startErasure",
+    tags=["Privacy"],
+    summary="Erase a person's data by number",
+    description=(
+        "Begin to erase whoever has this number: contact, tags, comments, recordings, deliveries. Calls stay, nameless."
+    ),
+    status_code=201,
+)
+def start_erasure(wanted: StartErasureRequest) -> StartedErasure:
     """Begin to erase whoever has this number: contact, tags, comments, recordings, deliveries. Calls stay, nameless."""
     tenant_id, who = routes.tenant_id, routes.caller.name
     number = normalise(wanted.number, tenants.load_tenant(tenant_id).country)
     if number is None:
-        raise BadInputError("the number can't be read", (FieldError("number", "it can't be read as a phone number"),))
+        raise BadInputError(
+            "the number can't be read",
+            (FieldError("number", FieldErrorCode.INVALID_PHONE, "it can't be read as a phone number"),),
+        )
     if _is_employees(tenant_id, number.e164):
         raise ConflictError("the number is an employee's: take it off the employee's card first")
 
@@ -100,7 +125,13 @@ def post_erasure(wanted: StartErasureRequest) -> StartedErasure:
     return StartedErasure.model_validate(routes.once("erasures", work))
 
 
-@routes.get("/v1/erasures/<erasure_id>")
+@routes.get(
+    "/v1/erasures/<erasure_id>",
+    operation_id="getErasure",
+    tags=["Privacy"],
+    summary="Get an erasure's receipt",
+    description="The receipt of an erasure.",
+)
 def get_erasure(erasure_id: str) -> Erasure:
     """The receipt of an erasure."""
     item = erasures.load(routes.tenant_id, found_id(erasure_id))

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from hangtag import runtime
 from hangtag.api.kernel.caller import Role
-from hangtag.api.kernel.models import Limit, PageModel, RequestModel, ResponseModel, Text
+from hangtag.api.kernel.models import Limit, Page, RequestModel, ResponseModel, Text
 from hangtag.api.kernel.paging import children, found_id
 from hangtag.api.kernel.service import Routes
 from hangtag.errors import ConflictError
@@ -48,14 +48,25 @@ class ImportOut(ResponseModel):
     reason: str | None
 
 
+class ImportPage(Page[ImportOut]):
+    """A page of the list."""
+
+
 class CreatedImport(ImportOut):
     """An import just made. PUT the file to `upload_url` within the hour, then start the import."""
 
     upload_url: str
 
 
-@routes.post("/v1/imports", status_code=201)
-def post_import(wanted: CreateImportRequest) -> CreatedImport:
+@routes.post(
+    "/v1/imports",
+    operation_id="createImport",
+    tags=["Imports"],
+    summary="Create a contact import",
+    description="Begin an import of contacts: the answer says where to put the CSV file.",
+    status_code=201,
+)
+def create_import(wanted: CreateImportRequest) -> CreatedImport:
     """Begin an import of contacts: the answer says where to put the CSV file."""
     tenant_id = routes.tenant_id
 
@@ -68,23 +79,43 @@ def post_import(wanted: CreateImportRequest) -> CreatedImport:
     return CreatedImport.model_validate(routes.once("imports", work, sealed=True))
 
 
-@routes.get("/v1/imports")
-def get_imports(limit: Limit | None = None, cursor: str | None = None) -> PageModel[ImportOut]:
+@routes.get(
+    "/v1/imports",
+    operation_id="listImports",
+    tags=["Imports"],
+    summary="List contact imports",
+    description="The tenant's imports.",
+)
+def list_imports(limit: Limit | None = None, cursor: str | None = None) -> ImportPage:
     """The tenant's imports."""
     tenant_id = routes.tenant_id
     return children(
-        "imports", ImportOut, limit, cursor, lambda count, after: imports.list_imports(tenant_id, count, after)
+        "imports", ImportPage, limit, cursor, lambda count, after: imports.list_imports(tenant_id, count, after)
     )
 
 
-@routes.get("/v1/imports/<import_id>")
+@routes.get(
+    "/v1/imports/<import_id>",
+    operation_id="getImport",
+    tags=["Imports"],
+    summary="Get a contact import",
+    description="One import, and how far it came.",
+)
 def get_import(import_id: str) -> ImportOut:
     """One import, and how far it came."""
     return ImportOut.model_validate(imports.get_import(routes.tenant_id, found_id(import_id)).to_json())
 
 
-@routes.post("/v1/imports/<import_id>/start")
-def post_start(import_id: str) -> ImportOut:
+@routes.post(
+    "/v1/imports/<import_id>/start",
+    operation_id="startImport",
+    tags=["Imports"],
+    summary="Start or resume a contact import",
+    description=(
+        "Start an import, or go on with one that was stopped. One that is done is run again from its first row."
+    ),
+)
+def start_import(import_id: str) -> ImportOut:
     """Start an import, or go on with one that was stopped. One that is done is run again from its first row."""
     tenant_id = routes.tenant_id
     before = imports.get_import(tenant_id, found_id(import_id))
@@ -100,8 +131,14 @@ def post_start(import_id: str) -> ImportOut:
     return ImportOut.model_validate(started.to_json())
 
 
-@routes.post("/v1/imports/<import_id>/stop")
-def post_stop(import_id: str) -> ImportOut:
+@routes.post(
+    "/v1/imports/<import_id>/stop",
+    operation_id="stopImport",
+    tags=["Imports"],
+    summary="Stop a contact import",
+    description="Stop an import after the rows that are being worked off.",
+)
+def stop_import(import_id: str) -> ImportOut:
     """Stop an import after the rows that are being worked off."""
     stopped = imports.change(routes.tenant_id, found_id(import_id), frozenset({imports.RUNNING}), state=imports.STOPPED)
     if stopped is None:

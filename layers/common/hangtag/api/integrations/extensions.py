@@ -1,7 +1,7 @@
 """The extensions of a PBX: whose they are, and those that rang and are nobody's."""
 
 from hangtag.api.kernel.caller import Role
-from hangtag.api.kernel.models import PageModel, ResponseModel
+from hangtag.api.kernel.models import Page, ResponseModel
 from hangtag.api.kernel.paging import found_id
 from hangtag.api.kernel.service import Routes
 from hangtag.services.integrations.client import open_pbx
@@ -23,6 +23,10 @@ class ExtensionUsage(ResponseModel):
     last_seen_at: str | None
 
 
+class ExtensionUsagePage(Page[ExtensionUsage]):
+    """A page of the list."""
+
+
 class PbxExtension(ResponseModel):
     """An extension that the PBX knows, under what name it does, and whose it is here."""
 
@@ -32,14 +36,24 @@ class PbxExtension(ResponseModel):
     employee_name: str | None
 
 
-@routes.get("/v1/integrations/<integration_id>/pbx-extensions")
-def get_pbx_extensions(integration_id: str) -> PageModel[PbxExtension]:
+class PbxExtensionPage(Page[PbxExtension]):
+    """A page of the list."""
+
+
+@routes.get(
+    "/v1/integrations/<integration_id>/pbx-extensions",
+    operation_id="listPbxExtensions",
+    tags=["Integrations"],
+    summary="List the PBX's own extensions",
+    description="The extensions that the PBX itself knows; it is asked each time. 409: this PBX can't be asked.",
+)
+def list_pbx_extensions(integration_id: str) -> PbxExtensionPage:
     """The extensions that the PBX itself knows; it is asked each time. 409: this PBX can't be asked."""
     tenant_id = routes.tenant_id
     found = integrations.get_integration(tenant_id, found_id(integration_id))
     known = open_pbx(tenant_id, found).extensions()
     mapped = employees.by_extension(tenant_id, found.id)
-    return PageModel[PbxExtension](
+    return PbxExtensionPage(
         items=[
             PbxExtension(
                 extension=one.extension,
@@ -52,8 +66,14 @@ def get_pbx_extensions(integration_id: str) -> PageModel[PbxExtension]:
     )
 
 
-@routes.get("/v1/integrations/<integration_id>/extensions")
-def get_extensions(integration_id: str) -> PageModel[ExtensionUsage]:
+@routes.get(
+    "/v1/integrations/<integration_id>/extensions",
+    operation_id="listExtensions",
+    tags=["Integrations"],
+    summary="List mapped and unmapped extensions",
+    description="The extensions that are mapped, then those that rang lately and are not: calls to them leave no tag.",
+)
+def list_extensions(integration_id: str) -> ExtensionUsagePage:
     """The extensions that are mapped, then those that rang lately and are not: calls to them leave no tag."""
     tenant_id = routes.tenant_id
     found = integrations.get_integration(tenant_id, found_id(integration_id))
@@ -80,4 +100,4 @@ def get_extensions(integration_id: str) -> PageModel[ExtensionUsage]:
         # It may have been mapped since.
         if one.extension not in mapped
     ]
-    return PageModel[ExtensionUsage](items=ours + nobodys)
+    return ExtensionUsagePage(items=ours + nobodys)

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, Field, StringConstraints
 
-from hangtag.api.kernel.models import UNSENT, RequestModel, ResponseModel, Text
+from hangtag.api.kernel.models import UNSENT, Page, RequestModel, ResponseModel, Text
 
 __all__ = [
     "CreateIntegrationRequest",
@@ -64,6 +64,10 @@ class IntegrationOut(ResponseModel):
     watched_until: datetime | None
 
 
+class IntegrationPage(Page[IntegrationOut]):
+    """A page of the list."""
+
+
 class IntegrationDetail(IntegrationOut):
     """One integration. `last_delivery_at` is the latest that is known of: a delivery that was kept, or a call.
 
@@ -97,6 +101,10 @@ class RecoveredCall(ResponseModel):
     missing: Literal["call", "end", "answer", "recording", "details"]
     started_at: datetime | None
     at: datetime
+
+
+class RecoveredCallPage(Page[RecoveredCall]):
+    """A page of the list."""
 
 
 class StartReconciliationRequest(RequestModel):
@@ -189,6 +197,10 @@ class WebhookRequestLogEntry(ResponseModel):
     events: list[WebhookEventResult]
 
 
+class WebhookRequestLogEntryPage(Page[WebhookRequestLogEntry]):
+    """A page of the list."""
+
+
 class ReplayResult(ResponseModel):
     """What a delivery led to when it was run again. It is never verified: its secrets are not kept."""
 
@@ -225,3 +237,7 @@ class ProviderOut(ResponseModel):
     settings: list[ProviderField]
     secrets: list[str]
     capabilities: list[str]
+
+
+class ProviderPage(Page[ProviderOut]):
+    """A page of the list."""

@@ -20,7 +20,7 @@ from hangtag.api.integrations.models import (
 )
 from hangtag.api.kernel.models import MAX_SETTINGS_BYTES
 from hangtag.api.kernel.problem import validation_fields
-from hangtag.errors import BadInputError, FieldError
+from hangtag.errors import BadInputError, FieldError, FieldErrorCode
 from hangtag.outbound import check_host
 from hangtag.providers import capabilities
 from hangtag.providers.catalog import ProviderInfo, catalog
@@ -79,7 +79,9 @@ def info_of(provider: str) -> ProviderInfo:
     info = next((info for info in catalog() if info.key == provider), None)
     if info is None:
         known = ", ".join(info.key for info in catalog())
-        raise BadInputError("there is no such provider", (FieldError("provider", f"one of {known}"),))
+        raise BadInputError(
+            "there is no such provider", (FieldError("provider", FieldErrorCode.UNKNOWN_PROVIDER, f"one of {known}"),)
+        )
     return info
 
 
@@ -182,7 +184,10 @@ def _set_up(tenant_id: str, integration: Integration, made: Made, url: str) -> D
 def settings_of(info: ProviderInfo, typed: Mapping[str, Any]) -> dict[str, Any]:
     """What the admin set, checked by the provider's model. Raises BadInputError."""
     if len(json.dumps(typed)) > MAX_SETTINGS_BYTES:
-        raise BadInputError("the settings are too long", (FieldError("settings", f"{MAX_SETTINGS_BYTES} bytes"),))
+        raise BadInputError(
+            "the settings are too long",
+            (FieldError("settings", FieldErrorCode.TOO_LONG, f"{MAX_SETTINGS_BYTES} bytes"),),
+        )
     read = _checked(info.settings, typed, "settings")
     if isinstance(read, ApiSettings) and read.api_url is not None:
         _check_api_url(info, read.api_url)
@@ -195,7 +200,9 @@ def _check_api_url(info: ProviderInfo, url: str) -> None:
         outbound.check(url)
         check_host(url, hosts(info.key))
     except BadInputError as error:
-        raise BadInputError(error.message, (FieldError("settings.api_url", error.message),)) from None
+        raise BadInputError(
+            error.message, (FieldError("settings.api_url", FieldErrorCode.INVALID_URL, error.message),)
+        ) from None
 
 
 def credentials_of(info: ProviderInfo, typed: Mapping[str, Any]) -> dict[str, str]:
@@ -218,7 +225,7 @@ def _checked(model: type[ModelT], typed: Mapping[str, Any], what: str) -> ModelT
     except ValidationError as error:
         told = error.errors(include_input=False, include_url=False, include_context=False)
         fields = tuple(
-            FieldError(f"{what}.{fault.field}", fault.reason)
+            FieldError(f"{what}.{fault.field}", fault.code, fault.reason, fault.params)
             for fault in validation_fields([dict(one) for one in told])
         )
         raise BadInputError(f"the provider does not take these {what}", fields) from None

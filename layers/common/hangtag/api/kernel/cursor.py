@@ -4,7 +4,7 @@ import base64
 import binascii
 import json
 
-from hangtag.errors import BadInputError, FieldError
+from hangtag.errors import BadInputError, FieldError, FieldErrorCode
 
 __all__ = ["read_cursor", "write_cursor"]
 
@@ -33,7 +33,7 @@ def read_cursor(of: str, count: int, cursor: str | None) -> tuple[str | None, ..
         if not all(part is None or _is_part(part) for part in said[1:]):
             raise ValueError
     except (ValueError, binascii.Error, RecursionError):
-        field = FieldError("cursor", "it is not a cursor of this list")
+        field = FieldError("cursor", FieldErrorCode.INVALID_FORMAT, "it is not a cursor of this list")
         raise BadInputError("the cursor is not one of this list", (field,)) from None
     return tuple(said[1:])
 

@@ -14,7 +14,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from hangtag import runtime, secrets
-from hangtag.errors import BadInputError, ConflictError, FieldError, UnprocessableError
+from hangtag.errors import BadInputError, ConflictError, FieldError, FieldErrorCode, UnprocessableError
 from hangtag.store.db.client import dynamodb, is_refused
 from hangtag.store.db.keys import digest, key
 
@@ -31,7 +31,7 @@ def check_key(caller_key: str) -> None:
     """Raises BadInputError."""
     printable = caller_key.isascii() and caller_key.isprintable()
     if not printable or not 0 < len(caller_key) <= MAX_KEY:
-        field = FieldError("Idempotency-Key", f"1 to {MAX_KEY} visible ASCII characters")
+        field = FieldError("Idempotency-Key", FieldErrorCode.INVALID_FORMAT, f"1 to {MAX_KEY} visible ASCII characters")
         raise BadInputError("the Idempotency-Key is not valid", (field,))
 
 

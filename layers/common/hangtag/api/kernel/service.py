@@ -1,9 +1,9 @@
 """The way of a request through an API: read, authenticate, check the role, route, answer."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.api_gateway import Route
@@ -20,9 +20,11 @@ from pynamodb.exceptions import PynamoDBException
 from hangtag.api.kernel.body import read_object
 from hangtag.api.kernel.caller import Caller, Role, authenticate, require
 from hangtag.api.kernel.idempotency import IdempotencyRecord, check_key
+from hangtag.api.kernel.operations import Operation
 from hangtag.api.kernel.problem import problem, validation_fields
 from hangtag.errors import (
     BadInputError,
+    ErrorCode,
     HangtagError,
     MethodNotAllowedError,
     NotFoundError,
@@ -53,12 +55,149 @@ _PASSING = frozenset(
 )
 
 
-class Routes(APIGatewayHttpRouter):
-    """The routes of one feature, all of which need the same role. A feature with two roles has two of these."""
+HandlerT = TypeVar("HandlerT", bound=Callable[..., Any])
 
-    def __init__(self, role: Role) -> None:
+
+class Routes(APIGatewayHttpRouter):
+    """The routes of one feature that require the same role. A feature with two roles has two of these.
+
+    `role` is None for routes without authentication.
+    """
+
+    def __init__(self, role: Role | None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.role = role
+        self.operations: dict[tuple[str, str], Operation] = {}
+
+    def get(  # type: ignore[override]
+        self,
+        path: str,
+        *,
+        operation_id: str,
+        tags: Sequence[str],
+        summary: str,
+        description: str,
+        errors: Collection[ErrorCode] = (),
+        status_code: int = 200,
+        responses: dict[int, Any] | None = None,
+        deprecated: bool = False,
+    ) -> Callable[[HandlerT], HandlerT]:
+        """Add a GET operation.
+
+        `errors` are the codes that do not follow from the operation's shape: 401 and 403 follow from the role, 404
+        from a path parameter, 413 and 415 from a body; 400, 429, 500 and 503 are always possible.
+        """
+        operation = self._operation(operation_id, tags, summary, description, errors, None)
+        return self._add("GET", path, operation, status_code, responses, deprecated=deprecated)
+
+    def post(  # type: ignore[override]
+        self,
+        path: str,
+        *,
+        operation_id: str,
+        tags: Sequence[str],
+        summary: str,
+        description: str,
+        errors: Collection[ErrorCode] = (),
+        example: Any = None,
+        status_code: int = 200,
+        responses: dict[int, Any] | None = None,
+        deprecated: bool = False,
+    ) -> Callable[[HandlerT], HandlerT]:
+        """Add a POST operation; `example` is a request body. See `get` for `errors`."""
+        operation = self._operation(operation_id, tags, summary, description, errors, example)
+        return self._add("POST", path, operation, status_code, responses, deprecated=deprecated)
+
+    def put(  # type: ignore[override]
+        self,
+        path: str,
+        *,
+        operation_id: str,
+        tags: Sequence[str],
+        summary: str,
+        description: str,
+        errors: Collection[ErrorCode] = (),
+        example: Any = None,
+        status_code: int = 200,
+        responses: dict[int, Any] | None = None,
+        deprecated: bool = False,
+    ) -> Callable[[HandlerT], HandlerT]:
+        """Add a PUT operation; `example` is a request body. See `get` for `errors`."""
+        operation = self._operation(operation_id, tags, summary, description, errors, example)
+        return self._add("PUT", path, operation, status_code, responses, deprecated=deprecated)
+
+    def patch(  # type: ignore[override]
+        self,
+        path: str,
+        *,
+        operation_id: str,
+        tags: Sequence[str],
+        summary: str,
+        description: str,
+        errors: Collection[ErrorCode] = (),
+        example: Any = None,
+        status_code: int = 200,
+        responses: dict[int, Any] | None = None,
+        deprecated: bool = False,
+    ) -> Callable[[HandlerT], HandlerT]:
+        """Add a PATCH operation; `example` is a request body. See `get` for `errors`."""
+        operation = self._operation(operation_id, tags, summary, description, errors, example)
+        return self._add("PATCH", path, operation, status_code, responses, deprecated=deprecated)
+
+    def delete(  # type: ignore[override]
+        self,
+        path: str,
+        *,
+        operation_id: str,
+        tags: Sequence[str],
+        summary: str,
+        description: str,
+        errors: Collection[ErrorCode] = (),
+        example: Any = None,
+        status_code: int = 200,
+        responses: dict[int, Any] | None = None,
+        deprecated: bool = False,
+    ) -> Callable[[HandlerT], HandlerT]:
+        """Add a DELETE operation; `example` is a request body. See `get` for `errors`."""
+        operation = self._operation(operation_id, tags, summary, description, errors, example)
+        return self._add("DELETE", path, operation, status_code, responses, deprecated=deprecated)
+
+    def _operation(
+        self,
+        operation_id: str,
+        tags: Sequence[str],
+        summary: str,
+        description: str,
+        errors: Collection[ErrorCode],
+        example: Any,
+    ) -> Operation:
+        (tag,) = tags
+        return Operation(operation_id, tag, summary, description, self.role, frozenset(errors), example)
+
+    def _add(
+        self,
+        method: str,
+        path: str,
+        operation: Operation,
+        status_code: int,
+        responses: dict[int, Any] | None,
+        *,
+        deprecated: bool,
+    ) -> Callable[[HandlerT], HandlerT]:
+        self.operations[method, path] = operation
+        add: Callable[[HandlerT], HandlerT] = self.route(
+            path,
+            method,
+            summary=operation.summary,
+            description=operation.full_description,
+            responses=responses,
+            tags=[operation.tag],
+            operation_id=operation.operation_id,
+            openapi_extensions={"x-required-role": operation.required_role},
+            deprecated=deprecated,
+            status_code=status_code,
+        )
+        return add
 
     @property
     def caller(self) -> Caller:
@@ -103,14 +242,13 @@ class Api(APIGatewayHttpResolver):
             response_validation_error_http_code=500,
             serializer=partial(json.dumps, ensure_ascii=False, separators=(",", ":")),
         )
-        self._roles: dict[tuple[str, str], Role] = {}
+        self.operations: dict[tuple[str, str], Operation] = {}
         self.exception_handler(RequestValidationError)(_reraise)
         self.exception_handler(ResponseValidationError)(_reraise)
         self.exception_handler(NoRouteError)(_reraise)
         for routes in features:
             self.include_router(routes)
-            for route in self.all_routes():
-                self._roles.setdefault((route.method, str(route.path)), routes.role)
+            self.operations.update(routes.operations)
 
     def handle(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         """Answer one request of the HTTP API (payload 2.0). Never raises."""
@@ -151,7 +289,9 @@ class Api(APIGatewayHttpResolver):
         route = next((route for route in found if route.method == method), None)
         if route is None:
             raise MethodNotAllowedError("this address takes " + ", ".join(self._methods(path)))
-        require(caller, self._roles[route.method, str(route.path)])
+        role = self.operations[route.method, str(route.path)].role
+        if role is not None:
+            require(caller, role)
 
     def _methods(self, path: str) -> list[str]:
         """The methods that an address takes."""

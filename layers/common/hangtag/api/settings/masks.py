@@ -1,7 +1,7 @@
 """Masks of phone numbers, for those who show and type them."""
 
 from hangtag.api.kernel.caller import Role
-from hangtag.api.kernel.models import PageModel
+from hangtag.api.kernel.models import Page
 from hangtag.api.kernel.service import Routes
 from hangtag.settings import DisplayFormat
 from hangtag.store.office import settings
@@ -11,7 +11,13 @@ __all__ = ["routes"]
 routes = Routes(Role.EMPLOYEE)
 
 
-@routes.get("/v1/masks")
-def get_masks() -> PageModel[DisplayFormat]:
+@routes.get(
+    "/v1/masks",
+    operation_id="listDisplayFormats",
+    tags=["Settings"],
+    summary="List number display formats",
+    description="How numbers of each type are shown and typed; the rules set them.",
+)
+def list_display_formats() -> Page[DisplayFormat]:
     """How numbers of each type are shown and typed; the rules set them."""
-    return PageModel[DisplayFormat](items=settings.load_settings(routes.tenant_id).masks)
+    return Page[DisplayFormat](items=settings.load_settings(routes.tenant_id).masks)

@@ -67,14 +67,26 @@ class PlacementPreview(ResponseModel):
     reason: str | None
 
 
-@routes.get("/v1/settings/telephony")
-def get_settings() -> TelephonySettings:
+@routes.get(
+    "/v1/settings/telephony",
+    operation_id="getTelephonySettings",
+    tags=["Settings"],
+    summary="Get telephony settings",
+    description="The telephony rules.",
+)
+def get_telephony_settings() -> TelephonySettings:
     """The telephony rules."""
     return settings.load_settings(routes.tenant_id)
 
 
-@routes.put("/v1/settings/telephony")
-def put_settings(wanted: TelephonySettings) -> TelephonySettings:
+@routes.put(
+    "/v1/settings/telephony",
+    operation_id="replaceTelephonySettings",
+    tags=["Settings"],
+    summary="Replace telephony settings",
+    description="Replace the telephony rules; what is not sent becomes the default.",
+)
+def replace_telephony_settings(wanted: TelephonySettings) -> TelephonySettings:
     """Replace the telephony rules; what is not sent becomes the default."""
     rules.check(routes.tenant_id, wanted)
     before = settings.load_settings(routes.tenant_id).model_dump()
@@ -84,8 +96,14 @@ def put_settings(wanted: TelephonySettings) -> TelephonySettings:
     return wanted
 
 
-@routes.post("/v1/settings/telephony/preview")
-def post_preview(wanted: PreviewSettingsRequest) -> PlacementPreview:
+@routes.post(
+    "/v1/settings/telephony/preview",
+    operation_id="previewTelephonySettings",
+    tags=["Settings"],
+    summary="Preview where a call is tagged",
+    description="Where a call would go by the rules of now, and why. Nothing is written.",
+)
+def preview_telephony_settings(wanted: PreviewSettingsRequest) -> PlacementPreview:
     """Where a call would go by the rules of now, and why. Nothing is written."""
     key = call_key(routes.tenant_id, wanted.call_id)
     if key is None:
@@ -93,14 +111,26 @@ def post_preview(wanted: PreviewSettingsRequest) -> PlacementPreview:
     return PlacementPreview.model_validate(rules.preview(routes.tenant_id, key))
 
 
-@routes.get("/v1/settings/tags")
-def get_definitions() -> TagDefinitionsOut:
+@routes.get(
+    "/v1/settings/tags",
+    operation_id="getTagDefinitions",
+    tags=["Settings"],
+    summary="Get tag definitions",
+    description="How the fields of the two tags are called.",
+)
+def get_tag_definitions() -> TagDefinitionsOut:
     """How the fields of the two tags are called."""
     return _shown(settings.load_definitions(routes.tenant_id))
 
 
-@routes.put("/v1/settings/tags")
-def put_definitions(wanted: TagDefinitions) -> TagDefinitionsOut:
+@routes.put(
+    "/v1/settings/tags",
+    operation_id="setTagDefinitions",
+    tags=["Settings"],
+    summary="Set tag definitions",
+    description="Rename fields, and add string fields that are filled from the PBX's data by exact name.",
+)
+def set_tag_definitions(wanted: TagDefinitions) -> TagDefinitionsOut:
     """Rename fields, and add string fields that are filled from the PBX's data by exact name."""
     given = {TagType.CALL: wanted.call, TagType.MISSED_CALL: wanted.missed_call}
     fields = {

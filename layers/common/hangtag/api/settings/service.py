@@ -7,7 +7,7 @@ from hangtag.domain.calls.classify import TagType, classify
 from hangtag.domain.tags import DefinedField, DefinitionError, LogicError, Why
 from hangtag.domain.tags.conditions import facts_of, fits, read_logic
 from hangtag.domain.tags.definition import define, standard
-from hangtag.errors import BadInputError, ConflictError, FieldError, NotFoundError, UnprocessableError
+from hangtag.errors import BadInputError, ConflictError, FieldError, FieldErrorCode, NotFoundError, UnprocessableError
 from hangtag.services.tags.placement import choose
 from hangtag.services.tags.snapshot import PartySnapshot, attach_rule, resolve
 from hangtag.settings import TagPlacementSettings, TaskTemplate, TelephonySettings
@@ -30,7 +30,7 @@ def _check_logic(rule: TagPlacementSettings) -> None:
     try:
         read_logic(rule.logic, len(rule.conditions))
     except LogicError as error:
-        field = FieldError("attach.logic", str(error))
+        field = FieldError("attach.logic", FieldErrorCode.SYNTAX_ERROR, str(error))
         raise BadInputError("the logic line can't be understood", (field,)) from None
 
 
@@ -42,13 +42,17 @@ def _check_people(tenant_id: str, wanted: TelephonySettings) -> None:
         "notifications.missed_calls.employee_ids": notices.employee_ids,
     }
     faults = [
-        FieldError(field, "there is no such employee")
+        FieldError(field, FieldErrorCode.UNKNOWN_EMPLOYEE, "there is no such employee")
         for field, ids in named.items()
         if not all(employees.exists(tenant_id, one) for one in ids)
     ]
     supervisor = wanted.contacts.template.supervisor_id
     if supervisor is not None and not groups.is_supervisor(tenant_id, supervisor):
-        faults.append(FieldError("contacts.template.supervisor_id", "there is no such employee or group"))
+        faults.append(
+            FieldError(
+                "contacts.template.supervisor_id", FieldErrorCode.UNKNOWN_EMPLOYEE, "there is no such employee or group"
+            )
+        )
     if faults:
         raise BadInputError("the rules name somebody who is not there", tuple(faults))
 
@@ -57,7 +61,9 @@ def _check_fields(template: TaskTemplate) -> None:
     """The free fields of tasks that a rule makes are as those that an employee makes."""
     faults = tasks.check_fields(template.fields)
     if faults:
-        named = tuple(FieldError(f"attach.task.{fault.field}", fault.reason) for fault in faults)
+        named = tuple(
+            FieldError(f"attach.task.{fault.field}", fault.code, fault.reason, fault.params) for fault in faults
+        )
         raise BadInputError("a field of the task's template does not fit", named)
 
 
@@ -67,7 +73,9 @@ def _check_template(rule: TagPlacementSettings) -> None:
     template, found = rule.task, attach_rule(rule)
     facts = facts_of(template.title, "open", template.assignee_id, template.fields)
     if makes_tasks and not fits(facts, found.conditions, found.logic):
-        field = FieldError("attach.task", "a task made from it does not meet the conditions")
+        field = FieldError(
+            "attach.task", FieldErrorCode.CONDITIONS_REQUIRED, "a task made from it does not meet the conditions"
+        )
         raise UnprocessableError("the template does not satisfy its own rule", (field,))
 
 
@@ -83,7 +91,7 @@ def _define(kind: TagType, fields: Sequence[DefinedField]) -> Any:
     try:
         return define(kind, fields)
     except DefinitionError as error:
-        field = FieldError(f"{kind}.{error.position}", error.reason)
+        field = FieldError(f"{kind}.{error.position}", FieldErrorCode.NOT_ALLOWED_VALUE, error.reason)
         raise UnprocessableError(f"the definition of {kind} does not fit: {error}", (field,)) from None
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from hangtag.api.kernel.models import UNSENT, Id, RequestModel, ResponseModel, Text
+from hangtag.api.kernel.models import UNSENT, Id, Page, RequestModel, ResponseModel, Text
 from hangtag.store.office.tokens import TOKEN_LIVES
 
 __all__ = [
@@ -51,6 +51,10 @@ class TenantOut(ResponseModel):
     created_at: datetime
 
 
+class TenantPage(Page[TenantOut]):
+    """A page of the list."""
+
+
 class CreatedTenant(TenantOut):
     """A tenant just made, with its owner's token, shown once."""
 
@@ -81,6 +85,10 @@ class TokenOut(ResponseModel):
     expires_at: datetime | None
 
 
+class TokenPage(Page[TokenOut]):
+    """A page of the list."""
+
+
 class CreatedToken(ResponseModel):
     """A token, shown once."""
 
@@ -105,3 +113,7 @@ class AuditEntry(ResponseModel):
     action: str
     target: str
     changed: list[str]
+
+
+class AuditEntryPage(Page[AuditEntry]):
+    """A page of the list."""

@@ -6,7 +6,7 @@ from zoneinfo import available_timezones
 from hangtag import runtime
 from hangtag.api.kernel.caller import Caller, Role
 from hangtag.api.tenants.models import CreatedTenant, CreateTenantRequest, CurrentUser, TenantOut, UpdateTenantRequest
-from hangtag.errors import BadInputError, FieldError
+from hangtag.errors import BadInputError, FieldError, FieldErrorCode
 from hangtag.store.office import tenants
 
 __all__ = ["change", "describe", "found"]
@@ -39,9 +39,9 @@ def _check(country: str | None, time_zone: str | None) -> None:
     """Whether they exist, where they are not None. Raises BadInputError."""
     faults = []
     if country is not None and country not in _countries():
-        faults.append(FieldError("country", "it is no country's two-letter code"))
+        faults.append(FieldError("country", FieldErrorCode.INVALID_COUNTRY, "it is no country's two-letter code"))
     if time_zone is not None and time_zone not in _time_zones():
-        faults.append(FieldError("time_zone", "it is no time zone's name"))
+        faults.append(FieldError("time_zone", FieldErrorCode.INVALID_TIME_ZONE, "it is no time zone's name"))
     if faults:
         raise BadInputError("there is no such place", tuple(faults))
 

@@ -10,7 +10,7 @@ from hangtag.api.kernel import models as api
 from hangtag.api.kernel.caller import Role, require
 from hangtag.api.kernel.paging import children, found_id
 from hangtag.api.kernel.service import Routes
-from hangtag.api.tenants.models import CreatedOwnerToken, CreatedToken, CreateTokenRequest, TokenOut
+from hangtag.api.tenants.models import CreatedOwnerToken, CreatedToken, CreateTokenRequest, TokenPage
 from hangtag.store.office import employees, tokens
 
 __all__ = ["owner_routes", "routes"]
@@ -19,8 +19,15 @@ routes = Routes(Role.ADMIN)
 owner_routes = Routes(Role.OWNER)
 
 
-@routes.post("/v1/tokens", status_code=201)
-def post_token(wanted: CreateTokenRequest) -> CreatedToken:
+@routes.post(
+    "/v1/tokens",
+    operation_id="createToken",
+    tags=["Tokens"],
+    summary="Create an employee token",
+    description="A token for an employee, shown this once; it is good for a year, or less.",
+    status_code=201,
+)
+def create_token(wanted: CreateTokenRequest) -> CreatedToken:
     """A token for an employee, shown this once; it is good for a year, or less."""
     tenant_id, who = routes.tenant_id, routes.caller.name
 
@@ -33,21 +40,34 @@ def post_token(wanted: CreateTokenRequest) -> CreatedToken:
     return CreatedToken.model_validate(routes.once("tokens", work, sealed=True))
 
 
-@routes.get("/v1/tokens")
-def get_tokens(limit: api.Limit | None = None, cursor: str | None = None) -> api.PageModel[TokenOut]:
+@routes.get(
+    "/v1/tokens",
+    operation_id="listTokens",
+    tags=["Tokens"],
+    summary="List tokens",
+    description="The tenant's tokens that have not expired, without themselves.",
+)
+def list_tokens(limit: api.Limit | None = None, cursor: str | None = None) -> TokenPage:
     """The tenant's tokens that have not expired, without themselves."""
     tenant_id = routes.tenant_id
     return children(
         "tokens",
-        TokenOut,
+        TokenPage,
         limit,
         cursor,
         lambda count, after: tokens.list_tokens(tenant_id, count, after),
     )
 
 
-@routes.delete("/v1/tokens/<token_id>", status_code=204)
-def delete_token(token_id: str) -> Response[Any]:
+@routes.delete(
+    "/v1/tokens/<token_id>",
+    operation_id="revokeToken",
+    tags=["Tokens"],
+    summary="Revoke a token",
+    description="Revoke a token: it ends at once. The owner's token is the owner's alone to revoke.",
+    status_code=204,
+)
+def revoke_token(token_id: str) -> Response[Any]:
     """Revoke a token: it ends at once. The owner's token is the owner's alone to revoke."""
     token = tokens.get_token(routes.tenant_id, found_id(token_id))
     if token.employee_id is None:
@@ -56,8 +76,17 @@ def delete_token(token_id: str) -> Response[Any]:
     return Response(status_code=204, body="")
 
 
-@owner_routes.post("/v1/tokens/owner", status_code=201)
-def post_owner_token() -> CreatedOwnerToken:
+@owner_routes.post(
+    "/v1/tokens/owner",
+    operation_id="rotateOwnerToken",
+    tags=["Tokens"],
+    summary="Rotate the owner token",
+    description=(
+        "A new token for the owner, shown this once. The one before, with which this may be asked, ends at once."
+    ),
+    status_code=201,
+)
+def rotate_owner_token() -> CreatedOwnerToken:
     """A new token for the owner, shown this once. The one before, with which this may be asked, ends at once."""
     tenant_id, who = owner_routes.tenant_id, owner_routes.caller.name
 

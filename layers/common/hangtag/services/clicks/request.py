@@ -14,6 +14,7 @@ from hangtag import runtime
 from hangtag.errors import (
     BadInputError,
     FieldError,
+    FieldErrorCode,
     NoPhoneError,
     NotCalledError,
     NotFoundError,
@@ -155,19 +156,28 @@ def _party(tenant_id: str, wanted: Wanted, country: str) -> _Party:
     if wanted.to is not None:
         number = normalise(wanted.to, country)
         if number is None:
-            raise BadInputError("the number can't be called", (FieldError("to", "it is no number that can be called"),))
+            raise BadInputError(
+                "the number can't be called",
+                (FieldError("to", FieldErrorCode.INVALID_PHONE, "it is no number that can be called"),),
+            )
         return _Party(number.e164, contact or contacts.find_by_number(tenant_id, number.e164))
     if contact is not None:
         if not contact.phones:
-            raise BadInputError("the contact has no number", (FieldError("contact_id", "it has no number"),))
+            raise BadInputError(
+                "the contact has no number", (FieldError("contact_id", FieldErrorCode.REQUIRED, "it has no number"),)
+            )
         return _Party(contact.phones[0].e164, contact)
     if task is None:
         raise BadInputError(
-            "whom to call is missing", (FieldError("to", "one of to, contact_id and task_id is needed"),)
+            "whom to call is missing",
+            (FieldError("to", FieldErrorCode.REQUIRED, "one of to, contact_id and task_id is needed"),),
         )
     found = next(_with_number(tenant_id, task), None)
     if found is None:
-        raise BadInputError("nobody of the task can be called", (FieldError("task_id", "no contact with a number"),))
+        raise BadInputError(
+            "nobody of the task can be called",
+            (FieldError("task_id", FieldErrorCode.REQUIRED, "no contact with a number"),),
+        )
     return _Party(found.phones[0].e164, found)
 
 
@@ -175,14 +185,16 @@ def _task(tenant_id: str, task_id: str) -> tasks.Task:
     try:
         return tasks.get_task(tenant_id, task_id)
     except NotFoundError:
-        raise BadInputError("there is no such task", (FieldError("task_id", "there is no such task"),)) from None
+        raise BadInputError(
+            "there is no such task", (FieldError("task_id", FieldErrorCode.UNKNOWN_TASK, "there is no such task"),)
+        ) from None
 
 
 def _contact(tenant_id: str, contact_id: str) -> contacts.Contact:
     try:
         return contacts.get_contact(tenant_id, contact_id)
     except NotFoundError:
-        field = FieldError("contact_id", "there is no such contact")
+        field = FieldError("contact_id", FieldErrorCode.UNKNOWN_CONTACT, "there is no such contact")
         raise BadInputError("there is no such contact", (field,)) from None
 
 
@@ -204,7 +216,7 @@ def _check_integration(tenant_id: str, integration_id: str) -> None:
     try:
         integrations.get_integration(tenant_id, integration_id)
     except NotFoundError:
-        field = FieldError("integration_id", "there is no such integration")
+        field = FieldError("integration_id", FieldErrorCode.UNKNOWN_INTEGRATION, "there is no such integration")
         raise BadInputError("there is no such integration", (field,)) from None
 
 

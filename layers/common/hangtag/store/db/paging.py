@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from hangtag.errors import BadInputError, FieldError
+from hangtag.errors import BadInputError, FieldError, FieldErrorCode
 from hangtag.store.db.keys import key
 from hangtag.store.db.models import Entry
 
@@ -28,7 +28,7 @@ class Page(Generic[T]):
 def within(prefix: str, place: str) -> str:
     """A place of a list, from a cursor that anybody could have made. Raises BadInputError if it lies outside."""
     if not place.startswith(prefix):
-        field = FieldError("cursor", "it is not a cursor of this list")
+        field = FieldError("cursor", FieldErrorCode.INVALID_FORMAT, "it is not a cursor of this list")
         raise BadInputError("the cursor is not one of this list", (field,))
     return place
 

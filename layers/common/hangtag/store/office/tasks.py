@@ -11,12 +11,12 @@ import math
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any, Literal
 
 from botocore.exceptions import ClientError
 
-from hangtag.errors import FieldError, NotFoundError
+from hangtag.errors import FieldError, FieldErrorCode, NotFoundError
 from hangtag.settings import TaskField, TaskTemplate
 from hangtag.store.crm import outbox
 from hangtag.store.db.client import dynamodb, is_refused, table
@@ -127,10 +127,10 @@ def check_fields(fields: Iterable[TaskField]) -> tuple[FieldError, ...]:
     names: set[str] = set()
     for place, field in enumerate(fields):
         if field.name in names:
-            faults.append(FieldError(f"fields.{place}.name", "the name comes twice"))
+            faults.append(FieldError(f"fields.{place}.name", FieldErrorCode.DUPLICATE_VALUE, "Two fields have this name. Rename one."))
         names.add(field.name)
         if field.value is not None and not _is_of_type(field):
-            faults.append(FieldError(f"fields.{place}.value", f"it is no {field.type}"))
+            faults.append(FieldError(f"fields.{place}.value", FieldErrorCode.INVALID_TYPE, f"Not a {field.type}."))
     return tuple(faults)
 
 
@@ -164,7 +164,7 @@ def get_task(tenant_id: str, task_id: str) -> Task:
     """Raises NotFoundError."""
     found = dynamodb().get_item(TableName=table(), Key=_key(tenant_id, task_id), ConsistentRead=True)
     if "Item" not in found:
-        raise NotFoundError("there is no such task")
+        raise NotFoundError("No such task.")
     return _parse(found["Item"])
 
 
@@ -365,10 +365,11 @@ def _parse(item: Mapping[str, Any]) -> Task:
     return Task.from_json(json.loads(item["body"]["S"]), int(item["version"]["N"]))
 
 
-def due_time(text: str) -> str:
-    """A due time as it is kept; without an offset it is UTC.
+def due_time(text: str, zone: tzinfo = UTC) -> str:
+    """Return a due time as the table has it: ISO 8601 in UTC. A time without an offset is local time of the zone.
 
-    Raises ValueError for what is no time in ISO 8601, OverflowError for one that is outside of the calendar in UTC.
+    A date is the start of that day in the zone. Raise ValueError for a text that is not ISO 8601, OverflowError for a
+    time outside of the calendar in UTC.
     """
     moment = datetime.fromisoformat(text)
-    return iso(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    return iso(moment if moment.tzinfo else moment.replace(tzinfo=zone))
