@@ -54,7 +54,11 @@ def _phones(tenant_id: str, typed: Iterable[Typed]) -> tuple[Phone, ...]:
     read = read_phones(typed, get_tenant(tenant_id).country)
     own = lines.own(tenant_id, [phone.e164 for phone in read])
     faults = [
-        FieldError(f"phones.{place}", FieldErrorCode.OWN_LINE_NUMBER, "One of your own lines. A contact cannot have its number.")
+        FieldError(
+            f"phones.{place}",
+            FieldErrorCode.OWN_LINE_NUMBER,
+            "One of your own lines. A contact cannot have its number.",
+        )
         for place, phone in enumerate(read)
         if phone.e164 in own
     ]

@@ -63,7 +63,9 @@ ExternalNumberState = Annotated[
 class CallLeg(ResponseModel):
     """One phone of the tenant that rang."""
 
-    extension: str | None = Field(description="The phone's extension; null if the PBX did not send it.", examples=["101"])
+    extension: str | None = Field(
+        description="The phone's extension; null if the PBX did not send it.", examples=["101"]
+    )
     outcome: Outcome | None = Field(
         description="Result for this phone; null while it rings or if the PBX did not send it.", examples=["success"]
     )
@@ -78,7 +80,9 @@ class Call(ResponseModel):
     """A call that a PBX reported, or a click-to-call that its PBX has not reported yet."""
 
     id: str = Field(description="Hangtag's id of the call.", examples=[CALL_ID])
-    integration_id: str = Field(description="Id of the integration that reported the call.", examples=["9a41c03d5b7e8f26"])
+    integration_id: str = Field(
+        description="Id of the integration that reported the call.", examples=["9a41c03d5b7e8f26"]
+    )
     provider: ProviderKey = Field(description="PBX provider of the integration.", examples=["telnyx"])
     click_to_call: bool = Field(description="True if an employee started the call in Hangtag.", examples=[False])
     failure_reason: str | None = Field(

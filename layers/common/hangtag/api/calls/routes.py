@@ -62,7 +62,7 @@ def list_calls(
     employee_id: Annotated[
         EmployeeId | None,
         Query(
-            description="Only calls that this employee answered; with `state=open` also those that ring at the employee.",
+            description="Only calls that this employee answered; with `state=open` also those that ring.",
             examples=["9d3b1e60a7c24f85"],
         ),
     ] = None,
@@ -85,9 +85,7 @@ def list_calls(
         "employee_id": employee_id,
         "contact_id": contact_id,
     }
-    return service.list_calls(
-        routes.caller, listing.between(routes.tenant_id, since, until), filters, limit, cursor
-    )
+    return service.list_calls(routes.caller, listing.between(routes.tenant_id, since, until), filters, limit, cursor)
 
 
 @routes.get(
@@ -122,9 +120,7 @@ def assign_call_to_task(call_id: str, assignment: CallTaskAssignment) -> Call:
     body, tenant_id = service.load_body(routes.caller, call_id), routes.tenant_id
     place = service.call_key(tenant_id, body["id"])
     if not tasks.exists(tenant_id, assignment.task_id):
-        raise BadInputError(
-            "Unknown task.", (FieldError("task_id", FieldErrorCode.UNKNOWN_TASK, "Unknown task."),)
-        )
+        raise BadInputError("Unknown task.", (FieldError("task_id", FieldErrorCode.UNKNOWN_TASK, "Unknown task."),))
     if place is None or not calls.put_on_task(place, assignment.task_id):
         raise ConflictError(
             "The PBX has not reported the call yet. Try again when it rings.", code=ErrorCode.CALL_STILL_OPEN

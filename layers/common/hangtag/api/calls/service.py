@@ -56,12 +56,15 @@ def list_calls(
 
 def _fits(body: Body, filters: Mapping[str, str | None]) -> bool:
     employee_id = filters.get("employee_id")
-    if employee_id is not None and employee_id != body.get("employee_id"):
-        # Of an open call it is not known yet who will have had it.
-        if body.get("state") != "open" or employee_id not in body.get("employee_ids", ()):
-            return False
+    if employee_id not in (None, body.get("employee_id")) and not _rings_at(body, employee_id):
+        return False
     others = ((name, value) for name, value in filters.items() if name != "employee_id")
     return all(value is None or body.get(name) == value for name, value in others)
+
+
+def _rings_at(body: Body, employee_id: str | None) -> bool:
+    """Return True for an open call that rings at the employee."""
+    return body.get("state") == "open" and employee_id in body.get("employee_ids", ())
 
 
 def _open_bodies(tenant_id: str, accept: Callable[[Body], bool]) -> list[Body]:
@@ -119,7 +122,9 @@ def _bodies(tenant_id: str, items: list[CallItem]) -> list[Body]:
     """Return the JSON of calls; those without a tag get their employees from the extensions, by one batched read."""
     bodies = [_body(item) for item in items]
     pending = [body for body in bodies if _is_pending(body)]
-    phones = {(body["integration_id"], leg["extension"]) for body in pending for leg in body["legs"] if leg["extension"]}
+    phones = {
+        (body["integration_id"], leg["extension"]) for body in pending for leg in body["legs"] if leg["extension"]
+    }
     employees = participants.employees_of(tenant_id, sorted(phones)) if phones else {}
     return [_with_employees(body, employees) if _is_pending(body) else body for body in bodies]
 

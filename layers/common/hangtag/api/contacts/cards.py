@@ -62,7 +62,7 @@ class Cards:
 
 
 def _supervisor(supervisor_id: str | None, known: Mapping[str, tuple[str, str]]) -> dict[str, str] | None:
-    if supervisor_id not in known:
+    if supervisor_id is None or supervisor_id not in known:
         return None
     kind, name = known[supervisor_id]
     return {"type": kind, "id": supervisor_id, "name": name}

@@ -100,9 +100,7 @@ class Contact(ResponseModel):
         description="The supervisor of `supervisor_id`; null without one and for a deleted one.",
         examples=[{"type": "employee", "id": "9d3b1e60a7c24f85", "name": "Anna Schmidt"}],
     )
-    external_id: str | None = Field(
-        description="Id of the contact in another system, or null.", examples=["crm-4711"]
-    )
+    external_id: str | None = Field(description="Id of the contact in another system, or null.", examples=["crm-4711"])
     created_at: Instant = Field(description="Time of creation.", examples=["2026-11-30T20:41:53.855Z"])
 
 

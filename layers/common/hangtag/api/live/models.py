@@ -15,5 +15,6 @@ class LiveTicket(ResponseModel):
         examples=["wss://live.example.com/prod?ticket=hangtag_live_4f0c7be1d94c365f"],
     )
     expires_at: Instant = Field(
-        description="End of the ticket's validity, 30 seconds after its creation.", examples=["2026-11-30T20:42:23.855Z"]
+        description="End of the ticket's validity, 30 seconds after its creation.",
+        examples=["2026-11-30T20:42:23.855Z"],
     )

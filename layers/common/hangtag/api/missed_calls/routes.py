@@ -83,9 +83,7 @@ def get_missed_call(missed_call_id: str) -> MissedCall:
 def resolve_missed_call(missed_call_id: str) -> MissedCall:
     """Resolve a missed call."""
     missed = _load(missed_call_id)
-    return _shown(
-        missed_calls.resolve(routes.tenant_id, missed.number, missed.id, routes.caller.name, iso(now()))
-    )
+    return _shown(missed_calls.resolve(routes.tenant_id, missed.number, missed.id, routes.caller.name, iso(now())))
 
 
 def _shown(missed: missed_calls.MissedCall) -> MissedCall:

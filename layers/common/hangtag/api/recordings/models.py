@@ -14,18 +14,14 @@ class Recording(ResponseModel):
     """A recording of a call."""
 
     id: str = Field(description="Id of the recording within its call.", examples=["77be4f0c5f0c2a7b"])
-    temporary: bool = Field(
-        description="True if the PBX deletes its recording soon after the call.", examples=[False]
-    )
+    temporary: bool = Field(description="True if the PBX deletes its recording soon after the call.", examples=[False])
     state: RecordingState = Field(description="State of the recording.", examples=["archived"])
     reason: str | None = Field(
         description="The reason in English why the copy is pending or failed; null in other states.",
         examples=["The PBX returned a server error (HTTP 503)."],
     )
     size: int | None = Field(description="Size of the copy in bytes; null without a copy.", examples=[482300])
-    media_type: str | None = Field(
-        description="Media type of the copy; null without a copy.", examples=["audio/mpeg"]
-    )
+    media_type: str | None = Field(description="Media type of the copy; null without a copy.", examples=["audio/mpeg"])
     retention_hold: bool = Field(
         description="True if neither retention nor an erasure deletes the recording.", examples=[False]
     )

@@ -5,7 +5,7 @@ from datetime import date
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from hangtag.api.calls.models import CALL_ID
 from hangtag.api.kernel.enums import Direction, JobState
@@ -109,10 +109,6 @@ _PUBLIC = {
 }
 
 
-class _Dated(ResponseModel):
-    model_config = ConfigDict(frozen=True, populate_by_name=True)
-
-
 class ReportGroup(ResponseModel):
     """The figures of one contact, employee, line, day or hour of the week."""
 
@@ -132,16 +128,14 @@ class ReportGroup(ResponseModel):
     )
 
 
-class ReportInterval(_Dated):
+class ReportInterval(ResponseModel):
     """The figures of one day or week."""
 
-    from_: date = Field(
-        alias="from", description="The day; for a week, its Monday.", examples=["2026-11-30"]
-    )
+    from_: date = Field(alias="from", description="The day; for a week, its Monday.", examples=["2026-11-30"])
     numbers: ReportMetrics = Field(description="Figures of the interval.")
 
 
-class ReportComparison(_Dated):
+class ReportComparison(ResponseModel):
     """The period of the same length just before."""
 
     from_: date = Field(alias="from", description="First day of the previous period.", examples=["2026-11-23"])
@@ -188,7 +182,7 @@ class ReportCall(ResponseModel):
     )
 
 
-class Report(_Dated):
+class Report(ResponseModel):
     """Figures of the calls of some local days, and a page of these calls."""
 
     report: str = Field(description="Name of the report, as in its path.", examples=["calls-by-contact"])
@@ -210,7 +204,7 @@ class Report(_Dated):
     )
 
 
-class ReportFile(_Dated):
+class ReportFile(ResponseModel):
     """A report as a CSV file."""
 
     id: str | None = Field(

@@ -11,10 +11,8 @@ from hangtag.api.kernel.cursor import write_cursor
 from hangtag.api.kernel.models import DEFAULT_LIMIT
 from hangtag.api.reports.models import (
     Report,
-    ReportCall,
     ReportComparison,
     ReportGroup,
-    ReportInterval,
     ReportMetrics,
 )
 from hangtag.domain.reports import report
@@ -103,30 +101,32 @@ def build(request: Asked, *, compare: bool, step: str | None, limit: int | None,
     labels = _names(request, [key for key, _ in groups[:MAX_GROUPS]])
     rows, following = report_rows.page(request, start, limit or DEFAULT_LIMIT)
     steps = report.stepped(step, picked) if step else {}
-    return Report(
-        report=request.kind.value,
-        from_=request.period.first,
-        to=request.period.last,
-        time_zone=request.zone.key,
-        totals=_total(picked),
-        previous_period=_comparison(request.period.before, earlier) if earlier is not None else None,
-        groups=[
-            ReportGroup(
-                key=key,
-                name=labels.get(key or ""),
-                numbers=ReportMetrics.of(numbers),
-                previous_period=_metrics(previous.get(key)),
-            )
-            for key, numbers in groups[:MAX_GROUPS]
-        ],
-        remaining_groups=max(0, len(groups) - MAX_GROUPS),
-        steps=[
-            ReportInterval(from_=begins, numbers=ReportMetrics.of(numbers)) for begins, numbers in sorted(steps.items())
-        ],
-        rows=[ReportCall.model_validate(_call(row)) for row in rows],
-        next_cursor=write_cursor(_list(request.kind), following.day.isoformat(), following.before)
-        if following
-        else None,
+    return Report.model_validate(
+        {
+            "report": request.kind.value,
+            "from": request.period.first,
+            "to": request.period.last,
+            "time_zone": request.zone.key,
+            "totals": _total(picked),
+            "previous_period": _comparison(request.period.before, earlier) if earlier is not None else None,
+            "groups": [
+                ReportGroup(
+                    key=key,
+                    name=labels.get(key or ""),
+                    numbers=ReportMetrics.of(numbers),
+                    previous_period=_metrics(previous.get(key)),
+                )
+                for key, numbers in groups[:MAX_GROUPS]
+            ],
+            "remaining_groups": max(0, len(groups) - MAX_GROUPS),
+            "steps": [
+                {"from": begins, "numbers": ReportMetrics.of(numbers)} for begins, numbers in sorted(steps.items())
+            ],
+            "rows": [_call(row) for row in rows],
+            "next_cursor": write_cursor(_list(request.kind), following.day.isoformat(), following.before)
+            if following
+            else None,
+        }
     )
 
 
@@ -157,7 +157,7 @@ def _total(picked: Picked) -> ReportMetrics:
 
 
 def _comparison(period: Period, picked: Picked) -> ReportComparison:
-    return ReportComparison(from_=period.first, to=period.last, totals=_total(picked))
+    return ReportComparison.model_validate({"from": period.first, "to": period.last, "totals": _total(picked)})
 
 
 def _metrics(numbers: Numbers | None) -> ReportMetrics | None:

@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from hangtag.api.calls.service import call_key
 from hangtag.api.kernel.caller import Role
-from hangtag.api.kernel.listing import call_key
 from hangtag.api.kernel.models import RequestModel, ResponseModel, Text
 from hangtag.api.kernel.service import Routes
 from hangtag.api.settings import service as rules

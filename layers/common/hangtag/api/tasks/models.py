@@ -49,9 +49,7 @@ class TaskFieldInput(RequestModel):
     name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)] = Field(
         description="Name of the field; unique within the task.", examples=["Budget"]
     )
-    type: TaskFieldType = Field(
-        default=TaskFieldType.STRING, description="Type of the value.", examples=["number"]
-    )
+    type: TaskFieldType = Field(default=TaskFieldType.STRING, description="Type of the value.", examples=["number"])
     value: Value = Field(
         default=None,
         description="The value: text, a finite number, a boolean, or a date in ISO 8601. Null for no value.",

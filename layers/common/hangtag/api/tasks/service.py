@@ -53,7 +53,9 @@ def validated(tenant_id: str, properties: Mapping[str, Any]) -> dict[str, Any]:
     if "status" in known:
         known["status"] = str(known["status"])
     if "fields" in known:
-        known["fields"] = tuple(TaskField(name=one.name, type=one.type.value, value=one.value) for one in known["fields"])
+        known["fields"] = tuple(
+            TaskField(name=one.name, type=one.type.value, value=one.value) for one in known["fields"]
+        )
         faults += tasks.check_fields(known["fields"])
     if known.get("due_at") is not None:
         zone = ZoneInfo(get_tenant(tenant_id).time_zone)

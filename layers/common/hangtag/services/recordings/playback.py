@@ -22,7 +22,7 @@ SECONDS = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Playable:
-    """URL of a recording. `expires_at` is None for the PBX's own URL; media type and size (bytes) are None if unknown."""
+    """URL of a recording; `expires_at` is None for the PBX's own URL. `size` is in bytes."""
 
     recording_id: str
     url: str
@@ -95,7 +95,9 @@ def _elsewhere(provider: str, recording: Recording, url: str) -> Playable:
         check_url(url, plain=True)
         check_host(url, optional(provider, "MEDIA_HOSTS") or ())
     except BadInputError as error:
-        raise UnreachableError(f"The PBX returned a URL that cannot be opened: {error.message}", code=ErrorCode.PBX_INVALID_RESPONSE) from None
+        raise UnreachableError(
+            f"The PBX returned a URL that cannot be opened: {error.message}", code=ErrorCode.PBX_INVALID_RESPONSE
+        ) from None
     return Playable(recording.id, url, None)
 
 
@@ -104,7 +106,7 @@ def _on_demand(item: CallItem, recording: Recording) -> Playable:
         media = fetching.media_of(item, recording)
         if not media.headers:
             return _elsewhere(item.provider, recording, media.url)
-        # The URL requires the tenant's PBX credentials, which a browser must not receive: copy the audio for this playback.
+        # The URL requires the PBX credentials, which a browser must not receive: copy the audio.
         place = recordings.place_of(item.tenant_id, item.key, recording.id, once=True)
         fetched = fetching.fetch_once(item, recording, place, SECONDS)
     except (BadInputError, fetching.FailedError) as error:

@@ -47,8 +47,9 @@ def references(bodies: Iterable[Mapping[str, Any]]) -> References:
         lines.add(body.get("line"))
         supervisors.add(body.get("supervisor_id"))
         numbers = numbers or any(name in body for name in ("external", "number", "call"))
-    parts = (contacts, employees, tasks, lines, supervisors)
-    return References(*map(_texts, parts), numbers=numbers)
+    return References(
+        _texts(contacts), _texts(employees), _texts(tasks), _texts(lines), _texts(supervisors), numbers=numbers
+    )
 
 
 def _texts(ids: Iterable[str | None]) -> set[str]:

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from botocore.exceptions import ClientError
 
+from hangtag import representation
 from hangtag.errors import FieldError, FieldErrorCode, NotFoundError
 from hangtag.settings import TaskField, TaskTemplate
 from hangtag.store.crm import outbox
@@ -127,7 +128,11 @@ def check_fields(fields: Iterable[TaskField]) -> tuple[FieldError, ...]:
     names: set[str] = set()
     for place, field in enumerate(fields):
         if field.name in names:
-            faults.append(FieldError(f"fields.{place}.name", FieldErrorCode.DUPLICATE_VALUE, "Two fields have this name. Rename one."))
+            faults.append(
+                FieldError(
+                    f"fields.{place}.name", FieldErrorCode.DUPLICATE_VALUE, "Two fields have this name. Rename one."
+                )
+            )
         names.add(field.name)
         if field.value is not None and not _is_of_type(field):
             faults.append(FieldError(f"fields.{place}.value", FieldErrorCode.INVALID_TYPE, f"Not a {field.type}."))
@@ -257,7 +262,8 @@ def puts(tenant_id: str, task: Task) -> list[Write]:
 
     The transaction fails if there is a task of this id.
     """
-    told = outbox.puts(tenant_id, "task", task.id, 1, {"task": task.to_json()}, now())
+    times = {"due_at": representation.instant(task.due_at), "created_at": representation.instant(task.created_at)}
+    told = outbox.puts(tenant_id, "task", task.id, 1, {"task": {**task.to_json(), **times}}, now())
     return [*_items(tenant_id, task, None), *told]
 
 
