@@ -62,7 +62,7 @@ def list_employees(limit: Limit | None = None, cursor: Cursor | None = None) -> 
         limit,
         cursor,
         lambda count, after: employees.list_employees(tenant_id, count, after),
-        Cards(tenant_id).dressed,
+        Cards(tenant_id).formatted,
     )
 
 

@@ -1,31 +1,20 @@
-"""Lists of contacts, calls and tags, newest first, and the period that a list covers."""
+"""Lists of the desk: their period, and their pages by day, newest first."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from itertools import islice
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
-from hangtag.api.calls.models import Call, CallPage, Tag, TagPage
-from hangtag.api.contacts.cards import Cards
-from hangtag.api.contacts.models import ContactPage
-from hangtag.api.kernel.caller import Caller
-from hangtag.api.kernel.cursor import cursor_error, read_cursor, write_cursor
-from hangtag.api.kernel.models import DEFAULT_LIMIT, Page, is_id
+from hangtag.api.kernel.cursor import read_cursor, write_cursor
+from hangtag.api.kernel.models import DEFAULT_LIMIT, Page
 from hangtag.api.kernel.paging import page_of
-from hangtag.api.kernel.visibility import Visibility
-from hangtag.errors import BadInputError, ErrorCode, FieldError, FieldErrorCode, NotFoundError
-from hangtag.services.calls.view import click_view, open_view
-from hangtag.store.calls import clicks
-from hangtag.store.calls import items as call_items
-from hangtag.store.calls import tags as tag_items
-from hangtag.store.db.listing import Body, Place, Span, by_contact, by_day
-from hangtag.store.office import tasks
+from hangtag.errors import BadInputError, ErrorCode, FieldError, FieldErrorCode
+from hangtag.store.db.listing import Body, Place, Span, by_day
 from hangtag.store.office.tenants import get_tenant
 
-__all__ = ["Tags", "Times", "between", "call", "call_of_pbx", "calls", "contacts"]
+__all__ = ["Times", "ahead", "between", "by_days", "place_of"]
 
 P = TypeVar("P", bound=Page[Any])
 
@@ -33,25 +22,22 @@ LAST_DAYS = timedelta(days=7)
 NEXT_DAYS = timedelta(days=7)
 OVERDUE = timedelta(days=30)
 MOST_AHEAD = timedelta(days=92)
-# Open calls that one list reads at most.
-MAX_OPEN = 500
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 _LATEST = datetime(9000, 1, 1, tzinfo=UTC)
-# A PBX's clock can be ahead.
+# The clock of a PBX can be ahead.
 _AHEAD = timedelta(days=2)
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-_CALL_ID = re.compile(r"[0-9a-f]{16}\.[0-9a-f]{32}\.(\d{4}|click)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Period from `since` (inclusive) to `until` (exclusive), both UTC."""
+    """A period from `since` (inclusive) to `until` (exclusive), both UTC."""
 
     since: datetime
     until: datetime
 
     def holds(self, text: str | None) -> bool:
-        """Return True for an ISO time within the period, and for None."""
+        """Return True if an ISO time lies within; a record without a time is part of every period."""
         return text is None or self.since <= datetime.fromisoformat(text) < self.until
 
     @property
@@ -145,188 +131,34 @@ def _unreadable(name: str) -> BadInputError:
     return BadInputError("The period is not valid.", (FieldError(name, FieldErrorCode.INVALID_TIME, sentence),))
 
 
-def contacts(tenant_id: str, limit: int | None, cursor: str | None) -> ContactPage:
-    """Return all contacts, newest first."""
-    created = datetime.fromisoformat(get_tenant(tenant_id).created_at)
-    span = Span(created.date(), datetime.now(UTC).date())
-    extend = Cards(tenant_id).matched
-    return _days(ContactPage, tenant_id, "CONTACTS", span, limit, cursor, lambda _: True, extend)
-
-
-def calls(
-    caller: Caller,
-    times: Times,
-    wanted: Mapping[str, str | None],
-    limit: int | None,
-    cursor: str | None,
-) -> CallPage:
-    """Return the calls of a period whose fields match the filters (None: any); closed calls unless `state` is open."""
-    sight, tenant_id = Visibility(caller), caller.tenant_id
-
-    def accept(body: Body) -> bool:
-        fits = all(value is None or body.get(name) == value for name, value in wanted.items())
-        return fits and times.holds(body.get("started_at")) and sight.may_see(body)
-
-    if wanted.get("state") == "open":
-        return _open_calls(tenant_id, accept, limit or DEFAULT_LIMIT)
-    return _days(CallPage, tenant_id, "CALLS", times.span, limit, cursor, accept)
-
-
-def _open_calls(tenant_id: str, accept: Callable[[Body], bool], limit: int) -> CallPage:
-    """Return the open calls. They are not in the index of days and are too few for pages."""
-    found = (call_items.read(place) for place in call_items.live_calls(tenant_id))
-    shown = [_view(item) for item in islice((item for item in found if item), MAX_OPEN)]
-    shown = [call for call in shown if accept(call.model_dump())]
-    shown.sort(key=lambda call: call.started_at or "", reverse=True)
-    return CallPage(items=shown[:limit])
-
-
-def call_of_pbx(caller: Caller, integration_id: str, call_id: str) -> CallPage:
-    """Return the call, open or closed, with this id at its PBX."""
-    tenant_id = caller.tenant_id
-    item = call_items.read_newest(tenant_id, integration_id, call_id) if is_id(integration_id) else None
-    shown = [_view(item)] if item else []
-    return CallPage(items=[call for call in shown if Visibility(caller).may_see(call.model_dump())])
-
-
-def call(caller: Caller, public_id: str) -> Call:
-    """Return a call by its id. Raise NotFoundError, also for a call that the caller cannot see."""
-    found = call_key(caller.tenant_id, public_id)
-    item = call_items.read(found) if found else None
-    shown = _view(item) if item else _clicked(caller.tenant_id, public_id)
-    if shown is None or not Visibility(caller).may_see(shown.model_dump()):
-        raise NotFoundError("No such call.")
-    return shown
-
-
-def call_key(tenant_id: str, public_id: str) -> call_items.CallKey | None:
-    """Return the key of a call of this tenant; None for a text that cannot be a call's id."""
-    if not _CALL_ID.fullmatch(public_id):
-        return None
-    return clicks.place_of(tenant_id, public_id)
-
-
-def _clicked(tenant_id: str, public_id: str) -> Call | None:
-    """Return a click-to-call that the PBX has not reported yet."""
-    click_id = call_items.click_of(public_id)
-    click = clicks.find(tenant_id, click_id) if click_id and _CALL_ID.fullmatch(public_id) else None
-    if click is None or click.public_id != public_id:
-        return None
-    return Call.model_validate(click_view(click))
-
-
-def _view(item: call_items.CallItem) -> Call:
-    current = item.body is not None and item.emitted == item.fold().digest()
-    return Call.model_validate(item.body if current else open_view(item))
-
-
-class Tags:
-    """The tags that a caller can see. `tag_type`: call, missed_call or None."""
-
-    def __init__(self, caller: Caller, tag_type: str | None) -> None:
-        self._tenant_id = caller.tenant_id
-        self._type = tag_type
-        self._sight = Visibility(caller)
-
-    def one(self, tag_id: str) -> Tag:
-        """Return a tag. Raise NotFoundError, also for a tag that the caller cannot see."""
-        found = tag_items.load(self._tenant_id, tag_id)
-        if found is None or found.tag is None or not self._accept(found.tag):
-            raise NotFoundError("No such tag.")
-        return Tag.model_validate(found.tag)
-
-    def of_call(self, call_id: str) -> TagPage:
-        """Return a page with the tag of a call, or an empty page."""
-        found = call_key(self._tenant_id, call_id)
-        try:
-            return TagPage(items=[self.one(found.digest)] if found else [])
-        except NotFoundError:
-            return TagPage(items=[])
-
-    def of_contact(self, contact_id: str, limit: int | None, cursor: str | None) -> TagPage:
-        """Return the tags of a contact."""
-        start = read_cursor("contact-tags", 1, cursor)
-        if not is_id(contact_id):
-            return TagPage(items=[])
-        found, following = by_contact(
-            self._tenant_id,
-            contact_id,
-            start[0] if start else None,
-            limit or DEFAULT_LIMIT,
-            lambda kind, body: kind == "tag" and self._accept(body),
-        )
-        return TagPage(
-            items=[Tag.model_validate(body) for _, body in found],
-            next_cursor=write_cursor("contact-tags", following) if following else None,
-        )
-
-    def of_task(self, task_id: str, limit: int | None, cursor: str | None) -> TagPage:
-        """Return the tags of a task."""
-        start = read_cursor("task-tags", 1, cursor)
-        if not is_id(task_id):
-            return TagPage(items=[])
-        bodies, following = tasks.tags_of(self._tenant_id, task_id, limit or DEFAULT_LIMIT, start[0] if start else None)
-        return TagPage(
-            items=[Tag.model_validate(body) for body in bodies if self._accept(body)],
-            next_cursor=write_cursor("task-tags", following) if following else None,
-        )
-
-    def of_time(self, times: Times, limit: int | None, cursor: str | None) -> TagPage:
-        """Return the tags of a period."""
-        return _days(
-            TagPage,
-            self._tenant_id,
-            "TAGS",
-            times.span,
-            limit,
-            cursor,
-            lambda body: self._accept(body) and times.holds(body.get("at")),
-        )
-
-    def _accept(self, body: Body) -> bool:
-        if self._type is not None and body["type"] != self._type:
-            return False
-        return self._sight.may_see(body)
-
-
 def by_days(
     page: type[P],
     tenant_id: str,
-    word: str,
-    times: Times,
-    limit: int | None,
-    cursor: str | None,
-    accept: Callable[[Body], bool] = lambda _: True,
-) -> P:
-    """Return the accepted items of a period, newest first; their time is in `at`."""
-
-    def fits(body: Body) -> bool:
-        return times.holds(body.get("at")) and accept(body)
-
-    return _days(page, tenant_id, word, times.span, limit, cursor, fits)
-
-
-def _days(
-    page: type[P],
-    tenant_id: str,
-    word: str,
+    words: str | tuple[str, ...],
     span: Span,
     limit: int | None,
     cursor: str | None,
-    accept: Callable[[Body], bool],
-    extend: Callable[[list[Body]], Iterable[Body]] = lambda page: page,
+    accept: Callable[[Body], bool] = lambda _: True,
+    present: Callable[[list[Body]], Iterable[Any]] = lambda bodies: bodies,
 ) -> P:
-    """Return a page of bodies; `extend` adds the properties that only the API has."""
-    bodies, following = by_day(tenant_id, word, span, _place(word, cursor), limit or DEFAULT_LIMIT, accept)
-    after = write_cursor(word, following.day.isoformat(), following.before) if following else None
-    return page_of(page, list(extend(bodies)), after)
+    """Return a page of the records in the index of days that `accept` accepts, newest first.
+
+    `words` are the names of the lists in the index; `present` maps the stored bodies of a page to their public JSON.
+    """
+    name = words if isinstance(words, str) else "+".join(words)
+    bodies, following = by_day(tenant_id, words, span, place_of(name, cursor), limit or DEFAULT_LIMIT, accept)
+    after = write_cursor(name, following.day.isoformat(), following.before) if following else None
+    return page_of(page, list(present(bodies)), after)
 
 
-def _place(word: str, cursor: str | None) -> Place | None:
-    parts = read_cursor(word, 2, cursor)
+def place_of(name: str, cursor: str | None) -> Place | None:
+    """Return the place in a list by days that a cursor of the list `name` marks. Raise BadInputError."""
+    parts = read_cursor(name, 2, cursor)
     if parts is None:
         return None
     try:
         return Place(date.fromisoformat(parts[0] or ""), parts[1])
     except ValueError:
-        raise cursor_error() from None
+        sentence = "The cursor does not belong to this list. Start again without a cursor."
+        field = FieldError("cursor", FieldErrorCode.INVALID_FORMAT, sentence)
+        raise BadInputError(sentence, (field,), code=ErrorCode.CURSOR_INVALID) from None

@@ -283,7 +283,7 @@ class Phone(ResponseModel):
     e164: str = Field(description="The number in E.164.", examples=["+12015550123"])
     extension: str | None = Field(description="Digits to dial after the call is answered, or null.", examples=["7"])
     type: str | None = Field(default=None, description="Type of the number, or null.", examples=["Mobile"])
-    shown: str = Field(
+    formatted: str = Field(
         description="The number by the tenant's display format for its type.", examples=["(201) 555-0123 ext. 7"]
     )
 

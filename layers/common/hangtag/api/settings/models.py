@@ -5,7 +5,7 @@ Requests use the `…Input` classes, whose defaults are those of `hangtag.settin
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 from pydantic import (
     Field,
@@ -27,12 +27,12 @@ from hangtag.api.kernel.enums import (
     SkipReason,
     TagFieldType,
     TagType,
-    TaskFieldType,
     UnknownCallerPolicy,
     VisibilityScope,
     renamed,
 )
 from hangtag.api.kernel.models import EmployeeId, Page, RequestModel, ResponseModel, SupervisorId, Text
+from hangtag.api.tasks.models import TaskField, TaskFieldInput
 from hangtag.domain.tags.definition import MAX_EXTRA_FIELDS
 
 __all__ = [
@@ -61,8 +61,6 @@ __all__ = [
     "TagFieldDefinitionInput",
     "TagPlacementSettings",
     "TagPlacementSettingsInput",
-    "TaskField",
-    "TaskFieldInput",
     "TaskTemplate",
     "TaskTemplateInput",
     "TelephonySettings",
@@ -98,12 +96,6 @@ class ConditionOperator(StrEnum):
 
 # ------------------------------------------------------------------ shared properties
 
-FieldName = Annotated[settings.ShortText, Field(description="Name of the field.", examples=["Object"])]
-FieldValue = Annotated[
-    Annotated[str, StringConstraints(max_length=1000)] | int | float | bool | None,
-    Field(description="Value of the field, null for an empty value. A date is ISO 8601 text.", examples=["Deal"]),
-]
-TaskFieldTypeChoice = Annotated[TaskFieldType, Field(description="Type of the value.", examples=["string"])]
 ConditionField = Annotated[
     settings.ShortText,
     Field(description="`title`, `status`, `assignee` or the name of a task field.", examples=["Object"]),
@@ -312,14 +304,6 @@ class _SettingsInput(RequestModel):
         return document
 
 
-class TaskFieldInput(_SettingsInput):
-    """Field of a task."""
-
-    name: FieldName
-    type: TaskFieldTypeChoice = TaskFieldType.STRING
-    value: FieldValue = None
-
-
 class PlacementConditionInput(_SettingsInput):
     """Condition on a task."""
 
@@ -445,14 +429,6 @@ class TelephonySettingsInput(_SettingsInput):
 
 
 # ------------------------------------------------------------------ responses
-
-
-class TaskField(ResponseModel):
-    """Field of a task."""
-
-    name: FieldName
-    type: TaskFieldTypeChoice
-    value: FieldValue
 
 
 class PlacementCondition(ResponseModel):

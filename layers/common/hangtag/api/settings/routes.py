@@ -1,7 +1,7 @@
 """Routes of the telephony settings and the tag definitions."""
 
+from hangtag.api.calls.service import call_key
 from hangtag.api.kernel.caller import Role
-from hangtag.api.kernel.listing import call_key
 from hangtag.api.kernel.service import Routes
 from hangtag.api.settings import service
 from hangtag.api.settings.models import (

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from hangtag import representation
 from hangtag.domain.calls.classify import Verdict, classify
 from hangtag.domain.calls.fold import Call
 from hangtag.domain.tags import Attachment, Setting, Tag, build_tag
 from hangtag.errors import NotFoundError
 from hangtag.observability import logger
+from hangtag.representation import Names
 from hangtag.services.calls.view import call_view
 from hangtag.services.tags import missed_calls
 from hangtag.services.tags.contacts import with_contact, with_supervisor
@@ -169,9 +171,17 @@ def _told(emission: tags.Emission, call: Call, kept: tags.Emission | None) -> tu
     else:
         recording = call.recording
         link = {"url": recording.url, "temporary": recording.temporary} if recording else None
-        said = {"tag": emission.tag, "recording": link}
+        said = {"tag": representation.tag(emission.tag, _names(emission)), "recording": link}
     told = outbox.puts(emission.tenant_id, "tag", emission.id, emission.revision, said, now())
     return (*on_tasks, *told)
+
+
+def _names(emission: tags.Emission) -> Names:
+    """Return the names that were frozen with the tag; a message to a CRM costs no read for them."""
+    frozen = emission.resolution
+    people = [person for person in (*frozen["employees"].values(), frozen["contact"]) if person]
+    known = {person["id"]: person["name"] for person in people}
+    return Names(country="", contacts=known, employees=known, partial=True)
 
 
 def _tag(call: Call, verdict: Verdict, resolution: PartySnapshot, attachment: Attachment) -> Tag:

@@ -9,12 +9,14 @@ from hangtag.domain.calls.classify import TagType
 from hangtag.domain.calls.event import Direction
 from hangtag.domain.calls.fold import Call
 from hangtag.domain.tags import Tag
+from hangtag.representation import Names, line_number
 from hangtag.services.tags import notifications
 from hangtag.services.tags.snapshot import PartySnapshot
 from hangtag.store.calls import items as calls
 from hangtag.store.calls import missed_calls, tags
 from hangtag.store.calls.missed_calls import MissedCall, Talk
 from hangtag.store.office import groups
+from hangtag.store.office.tenants import get_tenant
 
 Writes = tuple[Mapping[str, Any], ...]
 
@@ -44,8 +46,18 @@ def queue(
     writes = missed_calls.puts(tenant_id, missed, before)
     if resolution.told:
         return resolution, writes
-    told = tuple(notifications.puts(tenant_id, missed, resolution.notices))
+    told = tuple(notifications.puts(tenant_id, missed, resolution.notices, _names(tenant_id, call, resolution)))
     return replace(resolution, told=True), (*writes, *told)
+
+
+def _names(tenant_id: str, call: Call, resolution: PartySnapshot) -> Names:
+    """Return the names that were frozen with the tag; a message to a CRM costs no read for them."""
+    people = [person for person in (*resolution.employees.values(), resolution.contact) if person]
+    known = {person.id: person.name for person in people}
+    country = get_tenant(tenant_id).country
+    named = call.line is not None and resolution.line_name is not None
+    lines = {line_number(call.line or "", country): (resolution.line_name or "", None)} if named else {}
+    return Names(country=country, contacts=known, employees=known, lines=lines, partial=True)
 
 
 def _missed(

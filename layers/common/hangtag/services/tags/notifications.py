@@ -11,8 +11,9 @@ from zoneinfo import ZoneInfo
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from hangtag import runtime
+from hangtag import representation, runtime
 from hangtag.errors import NotFoundError
+from hangtag.representation import Names
 from hangtag.settings import MissedCallNotificationSettings
 from hangtag.store.calls.missed_calls import MissedCall
 from hangtag.store.crm import outbox
@@ -41,10 +42,13 @@ def recipients(
     return tuple(dict.fromkeys(wanted))
 
 
-def puts(tenant_id: str, missed: MissedCall, notices: MissedCallNotificationSettings) -> list[dict[str, Any]]:
+def puts(
+    tenant_id: str, missed: MissedCall, notices: MissedCallNotificationSettings, names: Names
+) -> list[dict[str, Any]]:
     """What tells of a missed call, to be written with it: at most two TransactItems of the low-level client."""
     at = now()
-    told = outbox.puts(tenant_id, "missed_call", missed.id, 1, {"missed_call": missed.to_json()}, at)
+    message = {"missed_call": representation.missed_call(missed.to_json(), names)}
+    told = outbox.puts(tenant_id, "missed_call", missed.id, 1, message, at)
     if notices.email and missed.recipients and runtime.settings().email_from:
         data = {"missed_call": missed.to_json()}
         told.append(outbox.as_put(outbox.entry(tenant_id, outbox.EMAIL, missed.id, 1, data, at)))

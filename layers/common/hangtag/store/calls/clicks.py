@@ -16,7 +16,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from hangtag.errors import ConflictError, NotFoundError
+from hangtag.errors import ConflictError, ErrorCode, NotFoundError
 from hangtag.store.calls.items import CallKey, click_of, clicked_id, from_public_id
 from hangtag.store.db.batch import read_all
 from hangtag.store.db.client import dynamodb, is_refused, table
@@ -112,7 +112,9 @@ def begin(click: Click) -> Click:
         kept = find(click.tenant_id, click.id)
         if kept is not None:
             return kept
-        raise ConflictError("your phone is being rung for another call already; wait until it rings") from error
+        raise ConflictError(
+            "Another call is being placed from your phone. Wait until it rings.", code=ErrorCode.PHONE_BUSY
+        ) from error
     return click
 
 

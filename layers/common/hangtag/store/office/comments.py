@@ -10,11 +10,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from hangtag import representation
+from hangtag.representation import Names
 from hangtag.store.crm import outbox
 from hangtag.store.db.client import dynamodb, table
 from hangtag.store.db.clock import iso, now
 from hangtag.store.db.keys import DAY_SHARDS, key, shard
 from hangtag.store.db.listing import of_partition
+from hangtag.store.office.tenants import get_tenant
 
 WORD = "CALL-COMMENTS"
 SK = "COMMENT"
@@ -63,8 +66,9 @@ def add_comment(
         task_id=task_id,
         call=call,
     )
-    said = {"comment": made.to_json()}
-    told = outbox.puts(tenant_id, "comment", made.id, 1, said, moment)
+    names = Names(country=get_tenant(tenant_id).country, partial=True)
+    message = {"comment": representation.comment(made.to_json(), names)}
+    told = outbox.puts(tenant_id, "comment", made.id, 1, message, moment)
     writes = [*({"Put": {"TableName": table(), "Item": item}} for item in _items(tenant_id, made)), *told]
     dynamodb().transact_write_items(TransactItems=writes)  # type: ignore[arg-type]
     return made

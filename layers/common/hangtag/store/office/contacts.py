@@ -12,6 +12,7 @@ from typing import Any
 
 from pynamodb.transactions import TransactWrite
 
+from hangtag import representation
 from hangtag.errors import ConflictError, NotFoundError
 from hangtag.store.crm import outbox
 from hangtag.store.db.clock import iso, now
@@ -210,7 +211,8 @@ def _save_new(write: TransactWrite, tenant_id: str, contact: Contact, origin: st
         _pass_external(write, tenant_id, None, contact)
     else:
         _pass_numbers(write, tenant_id, None, contact)
-    for told in outbox.entries(tenant_id, "contact", contact.id, 1, {"contact": contact.to_json()}, now()):
+    message = {**contact.to_json(), "created_at": representation.instant(contact.created_at)}
+    for told in outbox.entries(tenant_id, "contact", contact.id, 1, {"contact": message}, now()):
         write.save(told)
 
 
