@@ -631,7 +631,7 @@ def test_an_admin_sets_a_crm_and_a_tag_reaches_it_at_the_second_try_signed_with_
     assert office.owner.get("/v1/settings/crm").json == {
         "kind": "builtin",
         "url": None,
-        "secret_overlap_until": None,
+        "previous_secret_until": None,
         "health": None,
     }
     made = office.owner.put("/v1/settings/crm", {"kind": "webhook", "url": far.url})
@@ -657,7 +657,7 @@ def test_a_rotated_secret_signs_beside_the_old_one(stack: Stack, account: pytest
     new = rotated.json["secret"]
     assert new != old
     tested = office.owner.post("/v1/settings/crm/test", {})
-    assert tested.json == {"ok": True, "status": 200, "said": "the CRM took it"}
+    assert tested.json == {"ok": True, "http_status": 200, "message": "The CRM accepted the message."}
     for secret in (old, new):
         assert Webhook(secret).verify(far.asked[0].text, dict(far.asked[0].headers))["type"] == "test"
     new = office.owner.post("/v1/settings/crm/rotate", {"overlap_hours": 0}).json["secret"]
@@ -673,13 +673,13 @@ def test_the_test_says_in_words_what_came_back(stack: Stack, office: Office, far
     office.owner.put("/v1/settings/crm", {"kind": "webhook", "url": far.url})
     far.answer = lambda _: Reply(401)
     said = office.owner.post("/v1/settings/crm/test", {}).json
-    assert (said["ok"], said["status"]) == (False, 401)
-    assert "check the secret" in said["said"]
+    assert (said["ok"], said["http_status"]) == (False, 401)
+    assert "Check the secret" in said["message"]
     far.answer = lambda _: Reply(lost=True)
     assert office.owner.post("/v1/settings/crm/test", {}).json == {
         "ok": False,
-        "status": None,
-        "said": "the service did not answer",
+        "http_status": None,
+        "message": "the service did not answer",
     }
     assert office.owner.put("/v1/settings/crm", {"kind": "builtin"}).json["kind"] == "builtin"
 
@@ -694,16 +694,16 @@ def test_an_admin_sees_what_the_crm_refused_and_has_it_sent_again(
     far.await_asked(3)
     letters = await_letters(office, 3)
     assert {letter["id"] for letter in letters} == sent
-    assert {(letter["last_status"], letter["reason"]) for letter in letters} == {(422, "the CRM refused it")}
+    assert {(letter["last_http_status"], letter["reason"]) for letter in letters} == {(422, "The CRM rejected the message.")}
     first = office.owner.get("/v1/settings/crm/dead-letters", limit=2).json
     rest = office.owner.get("/v1/settings/crm/dead-letters", limit=2, cursor=first["next_cursor"]).json
     assert [*first["items"], *rest["items"]] == letters
     far.answer = lambda _: OK
     path = "/v1/settings/crm/dead-letters"
-    assert office.owner.post(f"{path}/{letters[0]['id']}/redrive", {}).json == {"redriven": 1, "more": False}
+    assert office.owner.post(f"{path}/{letters[0]['id']}/redrive", {}).json == {"redriven": 1, "has_more": False}
     refused(office.owner.post(f"{path}/{random_bytes.token_hex(16)}/redrive", {}), 404)
     refused(office.owner.post(f"{path}/nonsense/redrive", {}), 404)
-    assert office.owner.post(f"{path}/redrive", {}).json == {"redriven": 2, "more": False}
+    assert office.owner.post(f"{path}/redrive", {}).json == {"redriven": 2, "has_more": False}
     far.await_asked(6)
     assert set(far.writes.values()) == {1}
     assert len(far.writes) == 3

@@ -14,7 +14,15 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from hangtag import runtime, secrets
-from hangtag.errors import BadInputError, ConflictError, ErrorCode, FieldError, FieldErrorCode, TooLargeError, UnprocessableError
+from hangtag.errors import (
+    BadInputError,
+    ConflictError,
+    ErrorCode,
+    FieldError,
+    FieldErrorCode,
+    TooLargeError,
+    UnprocessableError,
+)
 from hangtag.store.db.client import dynamodb, is_refused
 from hangtag.store.db.keys import digest, key
 
@@ -107,7 +115,7 @@ class IdempotencyRecord:
         dynamodb().update_item(
             TableName=_table(),
             Key=self._key,
-            UpdateExpression=("SET response = :a " if values else "") + "REMOVE running_until",
+            UpdateExpression=("SET answer = :a " if values else "") + "REMOVE running_until",
             **({"ExpressionAttributeValues": values} if values else {}),
         )
 
