@@ -1,4 +1,4 @@
-"""The admin API: who is who, which PBXs and CRM there are, and the rules."""
+"""Admin API: tenants, staff, integrations, CRM, settings; also unknown paths and the OpenAPI document."""
 
 import os
 from typing import Any
@@ -12,6 +12,7 @@ from hangtag.api.groups import routes as groups
 from hangtag.api.imports import routes as imports
 from hangtag.api.integrations import extensions
 from hangtag.api.integrations import routes as integrations
+from hangtag.api.kernel import document
 from hangtag.api.kernel.service import Api
 from hangtag.api.lines import routes as lines
 from hangtag.api.settings import masks
@@ -37,6 +38,7 @@ SETTINGS = runtime.bind(
 )
 
 app = Api(
+    document.routes,
     tenants.routes,
     tenants.me_routes,
     audit.routes,
@@ -57,5 +59,5 @@ app = Api(
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Answer a request of the HTTP API."""
+    """Handle a request of the HTTP API."""
     return app.handle(event, context)

@@ -1,4 +1,4 @@
-"""What an employee uses: contacts, calls, tags, tasks, comments, missed calls."""
+"""Desk API for employees: contacts, calls, tags, tasks, comments, missed calls."""
 
 import os
 from typing import Any
@@ -36,5 +36,5 @@ app = Api(
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Answer a request of the HTTP API."""
+    """Handle a request of the HTTP API."""
     return app.handle(event, context)

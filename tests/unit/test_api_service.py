@@ -147,3 +147,35 @@ def test_a_role_reaches_as_far_as_itself_and_the_operator_stands_apart(needed: R
     else:
         with pytest.raises(Exception, match="role"):
             require(Caller("t", None, held), needed)
+
+
+def test_an_unknown_query_parameter_is_named() -> None:
+    status, body = ask("GET", "/fails/bug", queryStringParameters={"limt": "5", "how": "x"})
+    assert (status, body["code"]) == (400, "unknown_parameter")
+    assert [entry["field"] for entry in body["errors"]] == ["how", "limt"]
+
+
+def test_an_unknown_path_needs_no_token() -> None:
+    for token in ("junk", OPERATOR):
+        status, body = ask("GET", "/v1/nothing", token)
+        assert (status, body["code"]) == (404, "route_not_found")
+
+
+def test_a_method_of_another_function_is_allowed_by_its_path() -> None:
+    # The path is in the API's document; no function of this test serves it.
+    status, body = ask("DELETE", "/v1/calls")
+    assert (status, body["code"], body["params"]) == (405, "method_not_allowed", {"allow": ["GET", "POST"]})
+
+
+def test_a_problem_contains_the_id_of_its_request() -> None:
+    context = {"http": {"method": "GET", "path": "/x"}, "stage": "$default", "requestId": "Kx3c="}
+    assert ask("GET", "/x", requestContext=context)[1]["request_id"] == "Kx3c="
+
+
+def test_validation_sentences_are_not_the_frameworks() -> None:
+    for body in ('{"size": "x"}', "{}", '{"size": 1.5}'):
+        _, problem = ask("POST", "/things", body=body)
+        (entry,) = problem["errors"]
+        assert entry["code"] in ("invalid_type", "required")
+        assert "should" not in entry["reason"]
+        assert "Input" not in entry["reason"]

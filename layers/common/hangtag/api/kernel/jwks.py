@@ -44,7 +44,7 @@ class IssuerKeys:
         if self._is_due(kid):
             self._fetch()
         if self._keys is None:
-            raise UnavailableError("the issuer of the token does not answer; try again in a moment")
+            raise UnavailableError("The issuer of the token does not respond. Try again in a moment.")
         return _named(self._keys, kid)
 
     def _is_due(self, kid: str | None) -> bool:

@@ -16,7 +16,7 @@ import jwt
 from hangtag import runtime
 from hangtag.api.kernel.jwks import IssuerKeys
 from hangtag.api.kernel.models import is_id
-from hangtag.errors import UnauthorizedError
+from hangtag.errors import ErrorCode, UnauthorizedError
 from hangtag.observability import logger
 from hangtag.store.office import employees, tenants
 
@@ -167,5 +167,7 @@ def _fits(key: Mapping[str, Any], algorithm: str) -> bool:
 
 def _refusal(reason: str) -> UnauthorizedError:
     """The same for all; the reason is for the operator's log, and holds nothing of the token."""
-    logger.info("token refused", extra={"reason": reason})
-    return UnauthorizedError("the token is not valid")
+    logger.info("auth.token_rejected", extra={"reason": reason})
+    return UnauthorizedError(
+        "The token is not valid.", code=ErrorCode.TOKEN_EXPIRED if reason == "ExpiredSignatureError" else None
+    )

@@ -19,6 +19,7 @@ TAGS: Mapping[str, str] = MappingProxyType(
         "Calls": "Calls that the tenant's PBXs report, and click-to-call.",
         "Comments": "Comments of employees on calls.",
         "Contacts": "The people and companies that the tenant talks to.",
+        "Document": "This OpenAPI document.",
         "Employees": "The tenant's staff, with phones, extensions and working hours.",
         "Groups": "Groups of employees. A group can supervise contacts.",
         "Identity": "The holder of the token.",
