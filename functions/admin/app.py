@@ -7,10 +7,11 @@ from hangtag import runtime
 from hangtag.api.audit import routes as audit
 from hangtag.api.crm import routes as crm
 from hangtag.api.employees import routes as employees
-from hangtag.api.erasures import routes as leaving
+from hangtag.api.erasures import routes as erasures
+from hangtag.api.exports import routes as exports
 from hangtag.api.groups import routes as groups
 from hangtag.api.imports import routes as imports
-from hangtag.api.integrations import extensions
+from hangtag.api.integrations import extensions, reconciliation, webhook_requests
 from hangtag.api.integrations import routes as integrations
 from hangtag.api.kernel import document
 from hangtag.api.kernel.service import Api
@@ -43,6 +44,8 @@ app = Api(
     tenants.me_routes,
     audit.routes,
     integrations.routes,
+    webhook_requests.routes,
+    reconciliation.routes,
     extensions.routes,
     employees.routes,
     groups.routes,
@@ -53,8 +56,8 @@ app = Api(
     masks.routes,
     imports.routes,
     crm.routes,
-    leaving.routes,
-    leaving.owner_routes,
+    erasures.routes,
+    exports.routes,
 )
 
 

@@ -1,8 +1,12 @@
-"""The tenant's telephony rules, as the API takes and shows them. Ids and templates are checked where they are kept."""
+"""The tenant's telephony settings as they are stored. `hangtag.api.settings.models` has their form in the API.
 
-from typing import Annotated, Literal
+Settings stored before release 0.1.0 have other names: `recordings.keep` with `ask` and `nothing`, `calling.premium` and
+`notifications.missed_calls.rung`. They load as they are and get the current names with the next change.
+"""
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from typing import Annotated, Any, Literal
+
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 __all__ = [
     "ClickToCallSettings",
@@ -22,7 +26,7 @@ __all__ = [
 ]
 
 DEFAULT_SETTLE_SECONDS = 10
-# The delay of a message in a queue ends there.
+# Maximum delay of an SQS message.
 MAX_SETTLE_SECONDS = 900
 MAX_CONDITIONS = 20
 MAX_LOGIC = 500
@@ -33,28 +37,28 @@ Id = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16,32}$", max_length=3
 ShortText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 
 
-class _Rules(BaseModel):
+class _Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-class TaskField(_Rules):
-    """A free field of a task. A date is ISO 8601 text; a number is finite."""
+class TaskField(_Settings):
+    """Field of a task. A date is ISO 8601 text; a number is finite."""
 
     name: ShortText
     type: Literal["string", "number", "boolean", "date"] = "string"
     value: Annotated[str, StringConstraints(max_length=1000)] | int | float | bool | None = None
 
 
-class PlacementCondition(_Rules):
-    """One row: `field` is title, status, assignee or the name of a free field; `≠` may be written `!=`."""
+class PlacementCondition(_Settings):
+    """Condition on a task. `field` is title, status, assignee or the name of a task field; `!=` is the same as `≠`."""
 
     field: ShortText
     op: Literal["=", "≠", "!="] = "="
     value: Annotated[str, StringConstraints(max_length=1000)] | int | float | bool | None = None
 
 
-class TaskTemplate(_Rules):
-    """What a task made for a call is like. `{contact}` and `{number}` in the title are filled in."""
+class TaskTemplate(_Settings):
+    """Template of the task for a call. `{contact}` and `{number}` in the title are filled in."""
 
     title: ShortText = "Call with {contact}"
     assignee_id: Id | None = None
@@ -63,11 +67,11 @@ class TaskTemplate(_Rules):
     fields: list[TaskField] = Field(default_factory=list, max_length=MAX_FIELDS)
 
 
-class TagPlacementSettings(_Rules):
-    """Where a Call goes. Hidden ones are for administrators and the task's members only.
+class TagPlacementSettings(_Settings):
+    """Placement of the tags of calls. Hidden calls are visible to admins and the task's members only.
 
-    `conditions` and `logic` belong to last_task_matching: rows are numbered from 1, and without a logic line all of
-    them must hold. `task` is the template of new tasks.
+    `conditions` and `logic` belong to last_task_matching: conditions are numbered from 1, and without a logic line all
+    of them must hold. `task` is the template of new tasks.
     """
 
     to: Literal["contact", "last_active_task", "last_task_matching", "new_task"] = "contact"
@@ -78,85 +82,93 @@ class TagPlacementSettings(_Rules):
     task: TaskTemplate = TaskTemplate()
 
 
-class UnknownCallerTemplate(_Rules):
-    """What the contact of an unknown caller is like. `{number}` in the name is filled in.
+class UnknownCallerTemplate(_Settings):
+    """Template of the contact for an unknown number. `{number}` in the name is filled in.
 
-    `supervisor_id` is an employee or a group; without one it is who answered, else who was rung first.
+    `supervisor_id` is an employee or a group; without one the supervisor is the employee who answered, or whose phone
+    rang first.
     """
 
     name: ShortText = "{number}"
     supervisor_id: Id | None = None
 
 
-class UnknownCallerSettings(_Rules):
-    """When the number of an unknown caller becomes a contact, and which."""
+class UnknownCallerSettings(_Settings):
+    """Contacts for unknown numbers."""
 
     create_unknown: Literal["always", "answered_only", "never"] = "always"
     template: UnknownCallerTemplate = UnknownCallerTemplate()
 
 
-class RoutingSettings(_Rules):
-    """Whether a PBX that asks who is calling is told the extension of the contact's supervisor."""
+class RoutingSettings(_Settings):
+    """Routing of incoming calls: whether a caller lookup returns the extension of the contact's supervisor."""
 
     mode: Literal["off", "on", "working_hours"] = "on"
 
 
-class MissedCallNotificationSettings(_Rules):
-    """Who is told of an incoming missed call, once."""
+class MissedCallNotificationSettings(_Settings):
+    """Recipients of notifications about incoming missed calls. Each is notified once for a missed call."""
 
     supervisor: bool = True
-    rung: bool = False
+    ringing_employees: bool = Field(default=False, validation_alias=AliasChoices("ringing_employees", "rung"))
     employee_ids: list[Id] = Field(default_factory=list, max_length=MAX_MEMBERS)
     email: bool = False
 
 
-class NotificationSettings(_Rules):
-    """What employees are told of. `supervisor_window`: the supervisor of a contact sees that others talk to it."""
+class NotificationSettings(_Settings):
+    """Notifications of employees. `supervisor_window`: supervisors see the calls of others with their contacts."""
 
     supervisor_window: bool = True
     missed_calls: MissedCallNotificationSettings = MissedCallNotificationSettings()
 
 
-class DisplayFormat(_Rules):
-    """How numbers of a type are shown and typed: `#` is a digit, anything else stands for itself."""
+class DisplayFormat(_Settings):
+    """Display format of a type of number: `#` is a digit, other characters stand for themselves."""
 
     type: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40)]
     mask: Annotated[str, StringConstraints(min_length=1, max_length=64, pattern="#")]
 
 
-class ClickToCallSettings(_Rules):
-    """Whom employees may call by a click, and how often. `countries` are two-letter codes; null is all of them.
+class ClickToCallSettings(_Settings):
+    """Rules of click-to-call. `countries` are two-letter codes; None allows all of them.
 
-    Emergency numbers are never called by a click.
+    Emergency numbers can never be called by click-to-call.
     """
 
     countries: list[Annotated[str, StringConstraints(pattern="^[A-Z]{2}$")]] | None = Field(
         default=None, max_length=250
     )
-    premium: bool = False
+    allow_premium_rate: bool = Field(default=False, validation_alias=AliasChoices("allow_premium_rate", "premium"))
     employee_per_minute: int = Field(default=10, ge=1, le=60)
     tenant_per_minute: int = Field(default=120, ge=1, le=6000)
 
 
-class RecordingSettings(_Rules):
-    """What is done with recordings. copy: a copy is kept. link: the PBX's address is. ask: the PBX is asked for one at
-    each play. nothing: they are not touched. One that its PBX keeps for a moment only is copied, but for `nothing`.
+def _current_mode(value: Any) -> Any:
+    return {"ask": "on_demand", "nothing": "none"}.get(value, value) if isinstance(value, str) else value
 
-    `retention_days`: how long after its call a copy is kept, and can be heard; null is for ever.
+
+class RecordingSettings(_Settings):
+    """Storage of recordings.
+
+    `copy`: copy each recording. `link`: store the PBX's URL. `on_demand`: request it from the PBX when it is played.
+    `none`: store nothing. A recording that its PBX stores only briefly is copied in every mode but `none`.
+    `retention_days`: days after the call in which a copy is stored; None for no limit.
     """
 
-    keep: Literal["copy", "link", "ask", "nothing"] = "copy"
+    mode: Annotated[Literal["copy", "link", "on_demand", "none"], BeforeValidator(_current_mode)] = Field(
+        default="copy", validation_alias=AliasChoices("mode", "keep")
+    )
     retention_days: int | None = Field(default=None, ge=1, le=3650)
 
 
-class VisibilitySettings(_Rules):
-    """What employees see: all calls, or those that they took part in, supervise, or share a task with."""
+class VisibilitySettings(_Settings):
+    """Calls that employees can see: all, or `own`: those they took part in, of their contacts and on their tasks."""
 
     calls: Literal["all", "own"] = "all"
 
 
-class TelephonySettings(_Rules):
-    """All of them. `settle_seconds`: how long after the end of a leg a call is looked at again."""
+class TelephonySettings(_Settings):
+    """All telephony settings. `settle_seconds`: delay after the end of a leg before the call is examined again."""
 
     settle_seconds: int = Field(default=DEFAULT_SETTLE_SECONDS, ge=1, le=MAX_SETTLE_SECONDS)
     attach: TagPlacementSettings = TagPlacementSettings()

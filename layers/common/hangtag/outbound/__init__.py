@@ -3,7 +3,7 @@
 `address` says where a request may go, `http` sends it, `door` keeps a PBX's limits and tries again what is safe.
 """
 
-from hangtag.outbound.address import Address, Rule, check, check_url, is_public
+from hangtag.outbound.address import Address, Rule, UrlError, check, check_url, is_public
 from hangtag.outbound.door import Limiter, RateLimitedClient, TokenStore, check_host
 from hangtag.outbound.http import HttpResponse, send
 
@@ -14,6 +14,7 @@ __all__ = [
     "RateLimitedClient",
     "Rule",
     "TokenStore",
+    "UrlError",
     "check",
     "check_host",
     "check_url",

@@ -234,7 +234,7 @@ def _check_integration(tenant_id: str, integration_id: str) -> None:
 
 def _check_allowed(number: str, rules: ClickToCallSettings) -> None:
     """Raise NotCalledError for a number that the tenant's settings exclude."""
-    if is_premium(number) and not rules.premium:
+    if is_premium(number) and not rules.allow_premium_rate:
         raise NotCalledError("Premium-rate numbers cannot be called from Hangtag.", code=ErrorCode.PREMIUM_NUMBER)
     country = country_of(number)
     if rules.countries is not None and country not in rules.countries:

@@ -100,15 +100,15 @@ def _named(item: CallItem | None, recording_id: str) -> Recording | None:
 
 def _begun(item: CallItem, recording: Recording, now: datetime) -> RecordingState:
     """What the tenant's rules make of a recording that was just named."""
-    keep = load_settings(item.tenant_id).recordings.keep
-    if keep == "nothing":
+    mode = load_settings(item.tenant_id).recordings.mode
+    if mode == "none":
         return RecordingState(state=KeptState.NOT_KEPT)
-    if keep == "copy" or recording.temporary:
+    if mode == "copy" or recording.temporary:
         after = 0.0 if recording.temporary else optional(item.provider, "RECORDING_AFTER")
         due = now + timedelta(seconds=DEFAULT_AFTER_SECONDS if after is None else after)
         return RecordingState(state=KeptState.WAITING, due=iso(due))
     # An address that is none can only be asked for.
-    linked = keep == "link" and recording.url.startswith(("https://", "http://"))
+    linked = mode == "link" and recording.url.startswith(("https://", "http://"))
     return RecordingState(state=KeptState.LINKED if linked else KeptState.ON_REQUEST)
 
 

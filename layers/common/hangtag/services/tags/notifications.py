@@ -36,7 +36,7 @@ def recipients(
     wanted: list[str] = []
     if notices.supervisor:
         wanted += supervisor_ids
-    if notices.rung:
+    if notices.ringing_employees:
         wanted += rung_ids
     wanted += notices.employee_ids
     return tuple(dict.fromkeys(wanted))
