@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
 from hangtag.api.calls.models import CALL_ID
 from hangtag.api.kernel.enums import TaskStatus
@@ -35,6 +35,10 @@ __all__ = [
 MAX_CONTACTS = 20
 ContactIds = Annotated[list[ContactId], Field(max_length=MAX_CONTACTS)]
 MemberIds = Annotated[list[EmployeeId], Field(max_length=MAX_MEMBERS)]
+DueTime = Annotated[
+    str,
+    WithJsonSchema({"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]}),
+]
 _DUE = (
     "Due time in ISO 8601: an instant; without an offset, local time of the tenant; a date is the start of that day in"
     " the tenant's time zone."
@@ -57,7 +61,7 @@ class CreateTaskRequest(RequestModel):
         examples=[["9d3b1e60a7c24f85"]],
     )
     status: TaskStatus = Field(default=TaskStatus.OPEN, description="Status of the task.", examples=["open"])
-    due_at: str | None = Field(default=None, description=_DUE, examples=["2026-12-01T10:00:00"])
+    due_at: DueTime | None = Field(default=None, description=_DUE, examples=["2026-12-01T10:00:00"])
     fields: list[TaskFieldInput] = Field(
         default_factory=list,
         max_length=MAX_FIELDS,
@@ -84,7 +88,7 @@ class UpdateTaskRequest(RequestModel):
         examples=[["9d3b1e60a7c24f85"]],
     )
     status: TaskStatus = Field(default=UNSENT, description="Status of the task.", examples=["completed"])
-    due_at: str | None = Field(
+    due_at: DueTime | None = Field(
         default=None, description=f"{_DUE} Null removes the due time.", examples=["2026-12-01T10:00:00"]
     )
     fields: list[TaskFieldInput] = Field(
