@@ -19,7 +19,6 @@ from standardwebhooks import Webhook
 
 import fake_crm
 from api_client import Answer, Office, open_office
-from calling import Line
 from fake_crm import DOWN, OK, FakeCrm, Message, Reply
 from hangtag.crm import config, lookup
 from hangtag.observability import logger
@@ -32,6 +31,7 @@ from hangtag.store.crm import config as crm
 from hangtag.store.db import audit, client
 from hangtag.store.office import contacts, employees, tenants
 from local.stack import Stack
+from pbx_line import Line
 
 pytestmark = pytest.mark.stack
 
@@ -177,7 +177,7 @@ def test_what_is_never_taken_is_dead_after_thirty_hours_with_the_reason_and_can_
     ended = drive(tenant, [(START, message)], START + 33 * HOUR, clock)
     assert ended >= START + 30 * HOUR
     (dead,), following = outbox.list_dead_letters(tenant, 10, None)
-    assert (dead["id"], dead["last_status"], dead["reason"], following) == (message, 503, "the CRM failed", None)
+    assert (dead["id"], dead["last_http_status"], dead["reason"], following) == (message, 503, "the CRM failed", None)
     assert deliver(tenant, message, ended + HOUR) is None
     far.answer = lambda _: OK
     assert outbox.redrive(tenant, message, ended + HOUR)
@@ -195,7 +195,7 @@ def test_what_the_crm_will_never_take_is_dead_at_once(quiet: str, far: FakeCrm, 
     tenant = tenant_with(far)
     far.answer = lambda _: Reply(status, taken=False)
     assert deliver(tenant, put_tag(tenant, "tag", START), START) is None
-    assert [dead["last_status"] for dead in outbox.list_dead_letters(tenant, 10, None)[0]] == [status]
+    assert [dead["last_http_status"] for dead in outbox.list_dead_letters(tenant, 10, None)[0]] == [status]
     assert breaker.health(tenant).failures == 0
 
 
@@ -460,7 +460,7 @@ def test_the_crm_is_asked_who_calls_and_its_answer_is_remembered(quiet: str, far
         assert found == lookup.FoundContact(external_id="77", name="Иван", supervisor_external="5")
     (asked,) = far.asked
     (key,) = config.signing_secrets(tenant, config.require(tenant), START)
-    assert Webhook(key).verify(asked.text, dict(asked.headers))["data"] == {"number": "+74951234567"}
+    assert Webhook(key).verify(asked.text, dict(asked.headers))["data"] == {"external_number": "+74951234567"}
     assert asked.said["type"] == "contact.find"
     far.answer = lambda _: Reply(body=b'{"contact": null}')
     assert [lookup.find_contact(tenant, "+74950000000") for _ in range(2)] == [None, None]
@@ -694,7 +694,7 @@ def test_an_admin_sees_what_the_crm_refused_and_has_it_sent_again(
     far.await_asked(3)
     letters = await_letters(office, 3)
     assert {letter["id"] for letter in letters} == sent
-    assert {(letter["last_status"], letter["reason"]) for letter in letters} == {(422, "the CRM refused it")}
+    assert {(letter["last_http_status"], letter["reason"]) for letter in letters} == {(422, "the CRM refused it")}
     first = office.owner.get("/v1/settings/crm/dead-letters", limit=2).json
     rest = office.owner.get("/v1/settings/crm/dead-letters", limit=2, cursor=first["next_cursor"]).json
     assert [*first["items"], *rest["items"]] == letters

@@ -8,11 +8,11 @@ import pytest
 import requests
 
 from api_client import Caller, Office, open_office
-from calling import Line
-from listening import listening
+from live_listener import listening
 from local.simulator.rest import Fault, Reply, serving
 from local.simulator.rest.telephony_api import Api
 from local.stack import Stack
+from pbx_line import Line
 
 pytestmark = pytest.mark.stack
 

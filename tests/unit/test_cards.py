@@ -5,8 +5,8 @@ from collections.abc import Iterable
 import pytest
 
 from hangtag.api.contacts.cards import Cards
-from hangtag.settings import TelephonySettings
 from hangtag.representation import Names
+from hangtag.settings import TelephonySettings
 from hangtag.store.office import contacts, names, settings
 
 FIRST, SECOND = "+79990000001", "+79990000002"
