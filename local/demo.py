@@ -254,7 +254,7 @@ def describe(verdict: Verdict) -> str:
     """One call in a line: story, direction, number, and what it left."""
     call: Mapping[str, Any] = verdict.call or {}
     direction = call.get("direction") or "?"
-    number = mask(_values(verdict).get("Contact's number") or call.get("external") or "")
+    number = mask(_values(verdict).get("Contact's number") or call.get("external_number") or "")
     return f"{verdict.story:<44} {direction:<8} {number:<14} → {_left(verdict)}"
 
 

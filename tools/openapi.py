@@ -30,8 +30,7 @@ ROOT = Path(__file__).parent.parent
 FILE = ROOT / "docs" / "openapi.json"
 SERVED = ROOT / "layers" / "common" / "hangtag" / "api" / "openapi.json"
 FUNCTIONS = ("admin", "desk", "originate", "recordings", "reports")
-# Read when a function's module is imported; no request is sent to AWS.
-# The document does not depend on their values.
+# Read when a function's module is imported; no request is sent to AWS, and the document does not depend on the values.
 _ENVIRONMENT = {"AWS_DEFAULT_REGION": "us-east-1"} | dict.fromkeys(VARIABLES, "1")
 _REF = "#/components/schemas/{model}"
 _UNUSED = ("HTTPValidationError", "ResponseValidationError", "ValidationError")

@@ -78,7 +78,7 @@ def _call_mismatches(expected: Expectation, ids: Mapping[str, str], call: Mappin
     if "linked" in given:
         linked = fill(expected.linked, ids) if expected.linked else None
         yield from _differs("linked_call_id", linked, call.get("linked_call_id"))
-    recording = call.get("recording") or {}
+    recording = next(reversed(call.get("recordings") or []), {})
     if "recording" in given:
         # The API does not say where a PBX has it; its id is made of that.
         wanted = Recording(fill(expected.recording, ids), temporary=False).id if expected.recording else None
@@ -138,7 +138,7 @@ def _task_mismatches(expected: str | None, people: People, task_id: str | None) 
 
 
 def recipient_mismatches(expected: Iterable[str], people: People, ids: Iterable[str]) -> Iterable[str]:
-    """Whether those who are told of a missed call are the expected ones."""
+    """Yield a mismatch unless the notified employees of a missed call are the expected ones."""
     names = {known: name for name, known in people.employees.items()}
     yield from _differs("recipients", sorted(expected), sorted(names.get(one, one) for one in ids))
 

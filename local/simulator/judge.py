@@ -101,15 +101,16 @@ class Judge:
         )
 
     def _recipients(self, tenant: str, tag_id: str) -> list[str]:
-        """Who is told of a missed call; nobody as long as it is not on the queue."""
+        """Return the ids of the notified employees of a missed call; none before it is in the queue."""
         try:
-            return list(self._apis[tenant].get(f"/v1/missed-calls/{tag_id}")["recipients"])
+            missed = self._apis[tenant].get(f"/v1/missed-calls/{tag_id}")
+            return [employee["id"] for employee in missed["notified_employees"]]
         except ApiError:
             return []
 
 
 def _calls(api: Api, integration_id: str, call_id: str) -> list[Mapping[str, Any]]:
-    found = api.get("/v1/calls", integration_id=integration_id, call_id=call_id)
+    found = api.get("/v1/calls", integration_id=integration_id, pbx_call_id=call_id)
     return list(found["items"])
 
 

@@ -7,11 +7,11 @@ from typing import Any
 import requests
 
 from api_client import Caller, Office
-from calling import Line
-from listening import listening
+from live_listener import listening
 from local.simulator.rest import Fault, Reply, serving
 from local.simulator.rest.telephony_api import Api
 from local.stack import Stack
+from pbx_line import Line
 
 PHONE = "79105557701"
 OTHER = "79105557702"

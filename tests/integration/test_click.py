@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 
 from api_client import Answer, Caller, Office, hire, open_office
-from calling import Line
 from hangtag.services.clicks import originate
 from hangtag.services.tags.match_click import joined
 from hangtag.store.calls import clicks
 from hangtag.store.calls import items as calls
-from listening import listening
+from live_listener import listening
 from local.simulator.rest import Fault, Reply, Server, serving
 from local.simulator.rest.telephony_api import Api
 from local.stack import Stack
+from pbx_line import Line
 
 PORT = 4664
 
@@ -105,20 +105,20 @@ def test_a_click_becomes_the_call_that_the_pbx_reports_and_one_tag(desk: Desk) -
     with listening(desk.office.employee) as browser:
         call_id = desk.clicked(contact_id=olga["id"])
         placing = browser.call("placing")
-        assert (placing["id"], placing["clicked"], placing["contact"]["name"]) == (call_id, True, "Olga")
+        assert (placing["id"], placing["click_to_call"], placing["contact"]["name"]) == (call_id, True, "Olga")
         desk.until_asked(1)
         assert desk.asked == [{"from": "101", "to": OLGA.removeprefix("+")}]
         out(desk, "p1", "OUTGOING")
         assert browser.call("ringing")["id"] == call_id
         out(desk, "p1", "ACCEPTED")
-        assert browser.call("answered")["clicked"]
+        assert browser.call("answered")["click_to_call"]
         out(desk, "p1", "COMPLETED", status="Success", duration="9")
         tag = desk.line.tag("p1")
         assert (tag["type"], tag["direction"], tag["call_id"]) == ("call", "out", call_id)
         browser.call("ended", tag={"id": tag["id"], "type": "call"})
         assert {message["call"]["id"] for message in browser.all()} == {call_id}
     shown = desk.until(call_id, state="closed")
-    assert (shown["call_id"], shown["clicked"], shown["contact_id"]) == ("p1", True, olga["id"])
+    assert (shown["pbx_call_id"], shown["click_to_call"], shown["contact_id"]) == ("p1", True, olga["id"])
     listed = desk.office.owner.get("/v1/calls").json["items"]
     assert [call["id"] for call in listed] == [call_id]
     assert len(desk.office.owner.get("/v1/tags").json["items"]) == 1
@@ -152,7 +152,7 @@ def test_the_number_is_written_as_the_pbx_wants_it(desk: Desk) -> None:
         assert desk.asked[-1]["to"] == dialled
         # The PBX may tell the number as it was given.
         out(desk, f"p{number}", "OUTGOING", dialled)
-        assert desk.until(call_id, call_id=f"p{number}")["clicked"]
+        assert desk.until(call_id, pbx_call_id=f"p{number}")["click_to_call"]
         out(desk, f"p{number}", "COMPLETED", dialled, status="Busy", duration="0")
         desk.line.call(f"p{number}")
     assert desk.office.owner.patch(place, {"settings": {"dial_prefix": "+"}}).status == 400
@@ -177,11 +177,11 @@ def test_the_last_line_used_with_the_contact_is_used_again_else_the_first_extens
         other.talk("in1", OLGA.removeprefix("+"), "201", final="1")
         answer = desk.click(contact_id=olga["id"]).json
         assert (answer["extension"], answer["integration_id"]) == ("201", second["id"])
-        assert answer["line"] == "74951230002"
+        assert answer["line"]["number"] == "+74951230002"
         # Another contact still has the default, and a choice outweighs both.
         chosen = desk.click(to=IGOR, integration_id=second["id"])
         assert chosen.status == 409, chosen
-        assert "rung" in chosen.json["detail"]
+        assert chosen.json["code"] == "phone_busy"
 
 
 def test_without_a_phone_that_can_be_rung_the_answer_is_a_link_to_dial(desk: Desk) -> None:
@@ -243,7 +243,7 @@ def test_the_same_key_is_one_call_and_a_double_click_is_none(desk: Desk) -> None
     assert len({answer.json["call_id"] for answer in answers}) == 1
     desk.until_asked(1)
     second = desk.click(key="k-2", to=OLGA)
-    assert (second.status, "rung" in second.json["detail"]) == (409, True)
+    assert (second.status, second.json["code"]) == (409, "phone_busy")
     assert desk.click(to=OLGA).status == 409
     assert desk.click(key="k-1", to=IGOR).status == 422
     # Another employee's key of the same name is another's.
@@ -255,7 +255,7 @@ def test_the_same_key_is_one_call_and_a_double_click_is_none(desk: Desk) -> None
     out(desk, "p1", "OUTGOING")
     out(desk, "p1", "COMPLETED", status="Busy", duration="0")
     desk.line.call("p1")
-    assert desk.click(key="k-1", to=OLGA).json["state"] == "matched"
+    assert desk.click(key="k-1", to=OLGA).json["click_state"] == "matched"
     assert len(desk.asked) == 2
 
 
@@ -276,9 +276,9 @@ def test_what_the_pbx_refuses_is_said_in_its_words(desk: Desk) -> None:
         call_id = desk.clicked(to=OLGA)
         told = browser.call("ended")
         assert (told["id"], told["outcome"]) == (call_id, "failed")
-        assert "user 101 is not registered" in told["reason"]
+        assert "user 101 is not registered" in told["failure_reason"]
     shown = desk.until(call_id, state="closed")
-    assert (shown["outcome"], shown["reason"]) == ("failed", told["reason"])
+    assert (shown["outcome"], shown["failure_reason"]) == ("failed", told["failure_reason"])
     # The phone is free for another try at once.
     desk.clicked(to=OLGA)
 
@@ -291,7 +291,7 @@ def test_a_pbx_that_is_not_there_is_told_apart_from_one_that_gives_no_answer(des
     before = {"credentials": {"pbx_url": f"{desk.server.url}/planfix_api.php"}}
     assert desk.office.owner.patch(place, gone).status == 200
     shown = desk.until(desk.clicked(to=OLGA), state="closed")
-    assert shown["reason"].startswith("the PBX was not reached")
+    assert shown["failure_reason"].startswith("The PBX could not be reached")
     assert desk.office.owner.patch(place, before).status == 200
     desk.server.faults.append(Fault(None))
     call_id = desk.clicked(to=OLGA)
@@ -315,7 +315,7 @@ def test_a_click_of_which_the_pbx_never_tells_is_closed_with_the_reason(
         at = datetime.now(UTC)
         assert not originate.close(tenant_id, click_id, at)
         assert originate.close(tenant_id, click_id, at + clicks.WINDOW + timedelta(seconds=1))
-        assert browser.call("ended")["reason"] == "the PBX did not tell of the call"
+        assert browser.call("ended")["failure_reason"] == "The PBX did not report the call."
     assert desk.until(call_id, state="closed")["outcome"] == "failed"
     assert desk.office.owner.get("/v1/tags").json["items"] == []
 
@@ -330,7 +330,7 @@ def test_a_click_that_was_held_up_does_not_ring_the_phone_long_after(
     clicks.begin(late)
     state = originate.place(late.tenant_id, late.id, datetime.now(UTC) + originate.LATEST)
     assert state is clicks.State.FAILED
-    assert "could not be started in time" in desk.until(late.public_id, state="closed")["reason"]
+    assert "could not be started in time" in desk.until(late.public_id, state="closed")["failure_reason"]
     assert len(desk.asked) == 1
 
 
@@ -358,7 +358,7 @@ def test_a_call_that_was_there_before_the_click_is_not_taken_for_it(desk: Desk) 
     clicked = desk.clicked(to=OLGA)
     out(desk, "by-hand", "COMPLETED", status="Success", duration="3")
     assert desk.line.tag("by-hand")["call_id"] == before["id"]
-    assert not desk.line.call("by-hand")["clicked"]
+    assert not desk.line.call("by-hand")["click_to_call"]
     out(desk, "p1", "OUTGOING")
     out(desk, "p1", "COMPLETED", status="Busy", duration="0")
     assert desk.line.call("p1")["id"] == clicked
@@ -377,9 +377,9 @@ def test_calls_to_another_number_of_another_direction_or_of_another_phone_are_no
         desk.line.event(
             call_id, "COMPLETED", number.removeprefix("+"), ext, type=kind, status="Busy", duration="0", final="1"
         )
-        assert not desk.line.call(call_id)["clicked"]
+        assert not desk.line.call(call_id)["click_to_call"]
     out(desk, "p1", "OUTGOING")
-    assert desk.until(clicked, call_id="p1")["clicked"]
+    assert desk.until(clicked, pbx_call_id="p1")["click_to_call"]
 
 
 def test_one_click_is_one_call_although_the_pbx_reports_two_that_fit(desk: Desk) -> None:
@@ -391,7 +391,7 @@ def test_one_click_is_one_call_although_the_pbx_reports_two_that_fit(desk: Desk)
     for call_id in ("p2", "p1"):
         out(desk, call_id, "COMPLETED", status="Busy", duration="0")
     assert desk.line.tag("p1")["call_id"] == clicked
-    assert not desk.line.call("p2")["clicked"]
+    assert not desk.line.call("p2")["click_to_call"]
 
 
 def test_who_read_the_call_before_it_was_found_to_be_the_clicks_finds_it_too(

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from api_client import Answer, Caller, Office, open_office
-from calling import Line
 from guard_routes import Route, all_routes, bodies, id_for
 from local.stack import Stack, running
+from pbx_line import Line
 from schedules import stop_schedule
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]

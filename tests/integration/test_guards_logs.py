@@ -9,10 +9,10 @@ import pytest
 import requests
 
 from api_client import open_office
-from calling import Line
 from local.place import ROOT, Place
 from local.stack import Stack, running
 from log_guard import in_logs, leaks
+from pbx_line import Line
 
 PORT = 4645
 PHONE = "79105556688"

@@ -14,15 +14,15 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from api_client import Office, hire, open_office
-from calling import Line, until
 from hangtag.auth import token_hash
 from hangtag.store.calls import live
 from hangtag.store.db.client import dynamodb, table
 from hangtag.store.db.keys import key
 from hangtag_client.live import LiveClient, Timing
-from listening import listening
+from live_listener import listening
 from local.deploy import client
 from local.stack import Stack
+from pbx_line import Line, until
 
 PORT = 4663
 
@@ -58,8 +58,8 @@ def test_a_window_opens_with_the_contacts_card_follows_the_call_and_is_there_aft
         line.ring("c1", OUTSIDE)
         ringing = browser.call("ringing")
         assert ringing["contact"] == {"id": contact["id"], "name": "Olga"}
-        assert ringing["line"] == {"number": "74951230001", **named}
-        assert (ringing["number"], ringing["direction"], ringing["extension"]) == (f"+{OUTSIDE}", "in", "101")
+        assert ringing["line"] == {"number": "+74951230001", **named}
+        assert (ringing["external_number"], ringing["direction"], ringing["extension"]) == (f"+{OUTSIDE}", "in", "101")
         with listening(office.employee) as reloaded:
             assert [message["call"] for message in reloaded.all()] == [ringing]
             line.answer("c1", OUTSIDE)
@@ -80,7 +80,7 @@ def test_a_window_opens_with_the_contacts_card_follows_the_call_and_is_there_aft
 def test_an_unknown_caller_is_shown_by_number_and_as_a_contact_once_there_is_one(office: Office, line: Line) -> None:
     with listening(office.employee) as browser:
         line.ring("c1", "79035550299")
-        assert browser.call("ringing")["number"] == "+79035550299"
+        assert browser.call("ringing")["external_number"] == "+79035550299"
         browser.until(lambda message: bool(message.get("call", {}).get("contact")))
 
 
@@ -89,14 +89,14 @@ def test_a_call_that_the_employee_dials_by_hand_opens_a_window_too(office: Offic
     with listening(office.employee) as browser:
         line.event("c1", "OUTGOING", OUTSIDE, type="out")
         told = browser.call("ringing")
-        assert (told["direction"], told["contact"]["name"], told["clicked"]) == ("out", "Olga", False)
+        assert (told["direction"], told["contact"]["name"], told["click_to_call"]) == ("out", "Olga", False)
 
 
 def test_a_number_that_is_withheld_has_a_window_without_a_number(office: Office, line: Line) -> None:
     with listening(office.employee) as browser:
         line.ring("c1", "")
         told = browser.call("ringing")
-        assert (told["number"], told["contact"]) == (None, None)
+        assert (told["external_number"], told["external_number_state"], told["contact"]) == (None, "withheld", None)
 
 
 # ------------------------------------------------------------------ whose window
@@ -172,7 +172,7 @@ def test_an_extension_that_moves_to_another_employee_takes_the_window_with_it(of
         line.answer("c1", OUTSIDE)
         anna.call("gone")
         assert other.call("answered")["employee"]["name"] == "Boris"
-        assert [message["call"]["state"] for message in anna.all()][-1] == "gone"
+        assert [message["call"]["window_state"] for message in anna.all()][-1] == "gone"
 
 
 def test_calls_among_employees_and_of_unknown_extensions_are_told_to_nobody(office: Office, line: Line) -> None:
@@ -215,7 +215,8 @@ def test_a_missed_call_is_told_to_its_recipients_and_to_nobody_else(office: Offi
     with listening(office.employee) as anna, listening(boris) as recipient:
         tag = line.missed("c1", OUTSIDE)
         told = recipient.until(lambda message: message["type"] == "missed_call")["missed_call"]
-        assert (told["id"], told["contact_id"], told["recipients"]) == (tag["id"], contact["id"], [boris_id])
+        assert (told["id"], told["contact_id"]) == (tag["id"], contact["id"])
+        assert told["notified_employees"] == [{"id": boris_id, "name": "Boris"}]
         anna.call("ended", outcome="missed")
         assert all(message["type"] == "call" for message in anna.all())
         assert all(message["type"] == "missed_call" for message in recipient.all())

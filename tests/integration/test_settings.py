@@ -10,7 +10,6 @@ from urllib.parse import quote
 import pytest
 
 from api_client import Answer, Caller, Office, hire
-from calling import Line, until, values
 from hangtag.services.tags.emit import emit
 from hangtag.services.tags.missed_calls import after_tag
 from hangtag.services.tags.snapshot import PartySnapshot
@@ -19,6 +18,7 @@ from hangtag.store.calls import missed_calls
 from hangtag.store.calls.items import call_key
 from hangtag.store.calls.missed_calls import MissedCall, Talk
 from local.stack import Stack
+from pbx_line import Line, until, values
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 

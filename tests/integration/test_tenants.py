@@ -5,7 +5,7 @@ import time
 import pytest
 
 from api_client import Office, open_office
-from listening import listening
+from live_listener import listening
 from local.stack import Stack
 from seeded_office import WITHIN_SECONDS, exported, files, items_with, seed
 

@@ -93,7 +93,7 @@ def test_a_message_says_its_type_id_revision_time_and_tenant() -> None:
         "type": "tag.written",
         "id": outbox.message_id("tag", "s1", 3),
         "revision": 3,
-        "timestamp": "2026-03-02T09:30:00.000+00:00",
+        "timestamp": "2026-03-02T09:30:00.000Z",
         "tenant": "t1",
         "data": {"tag": {"name": "Иван"}},
     }

@@ -140,7 +140,8 @@ async def send(connection: ServerConnection, message: object) -> None:
 
 
 def call(call_id: str, seq: int, state: str = "ringing", **more: object) -> Body:
-    return {"id": call_id, "seq": seq, "state": state, "direction": "in", "number": "+79101234567", **more}
+    number = {"external_number": "+79101234567"}
+    return {"id": call_id, "seq": seq, "window_state": state, "direction": "in", **number, **more}
 
 
 @asynccontextmanager
@@ -185,7 +186,7 @@ async def until(so: Callable[[], bool]) -> None:
 
 def told(change: Change) -> tuple[str, str, int, str]:
     assert change.call is not None
-    return change.kind, change.call.id, change.call.seq, change.call.state
+    return change.kind, change.call.id, change.call.seq, change.call.window_state
 
 
 # ------------------------------------------------------------------ what is told
@@ -199,7 +200,7 @@ def test_a_call_is_told_and_stays_until_it_is_over() -> None:
             change = await anext(live)
             assert change.call is not None
             assert change.call.contact is not None
-            assert (change.kind, change.call.state, change.call.contact.name) == ("call", "ringing", "Ann")
+            assert (change.kind, change.call.window_state, change.call.contact.name) == ("call", "ringing", "Ann")
             assert change.call.started_at == datetime(2030, 1, 1, 10, tzinfo=UTC)
             assert dict(live.calls) == {"a": change.call}
             await office.say("a", 2, "answered")
@@ -254,10 +255,10 @@ def test_a_missed_call_is_told_once() -> None:
         async with channel() as office, client(office) as live:
             await office.connected.get()
             for missed in ("m1", "m1", "m2", "m1"):
-                await office.tell({"type": "missed_call", "missed_call": {"id": missed, "rung": ["e"]}})
+                await office.tell({"type": "missed_call", "missed_call": {"id": missed, "ringing_employees": ["e"]}})
             await office.say("last", 1)
             first, second, last = [await anext(live) for _ in range(3)]
-            assert (first.kind, first.missed_call) == ("missed_call", {"id": "m1", "rung": ("e",)})
+            assert (first.kind, first.missed_call) == ("missed_call", {"id": "m1", "ringing_employees": ("e",)})
             assert (second.kind, second.missed_call and second.missed_call["id"]) == ("missed_call", "m2")
             assert told(last) == ("call", "last", 1, "ringing")
 
@@ -279,9 +280,9 @@ def test_unknown_messages_and_junk_are_ignored() -> None:
         '{"type": "error", "message": "?"}',
         '{"type": "call"}',
         '{"type": "call", "call": null}',
-        '{"type": "call", "call": {"id": 1, "seq": 1, "state": "ringing"}}',
-        '{"type": "call", "call": {"id": "a", "seq": "1", "state": "ringing"}}',
-        '{"type": "call", "call": {"id": "a", "seq": true, "state": "ringing"}}',
+        '{"type": "call", "call": {"id": 1, "seq": 1, "window_state": "ringing"}}',
+        '{"type": "call", "call": {"id": "a", "seq": "1", "window_state": "ringing"}}',
+        '{"type": "call", "call": {"id": "a", "seq": true, "window_state": "ringing"}}',
         '{"type": "call", "call": {"id": "a", "seq": 1}}',
         '{"type": "missed_call", "missed_call": []}',
         '{"type": "missed_call", "missed_call": {}}',
@@ -303,9 +304,9 @@ def test_what_a_newer_server_says_is_kept_and_odd_values_are_left_out() -> None:
     body = {
         "id": "a",
         "seq": 1,
-        "state": "parked",
+        "window_state": "parked",
         "mood": {"tags": ["x"]},
-        "number": 7,
+        "external_number": 7,
         "contact": {"name": "?"},
         "talk_seconds": "long",
     }
@@ -314,12 +315,12 @@ def test_what_a_newer_server_says_is_kept_and_odd_values_are_left_out() -> None:
     )
     assert isinstance(known, Call)
     assert known.open
-    assert (known.number, known.contact, known.talk_seconds, known.started_at, known.line) == (None,) * 5
+    assert (known.external_number, known.contact, known.talk_seconds, known.started_at, known.line) == (None,) * 5
     assert known.tag is not None
     assert (known.tag.id, known.tag.type) == ("t", None)
     assert known.body["mood"]["tags"] == ("x",)
     with pytest.raises(dataclasses.FrozenInstanceError):
-        known.state = "ended"  # type: ignore[misc]
+        known.window_state = "ended"  # type: ignore[misc]
     with pytest.raises(TypeError):
         known.body["mood"]["tags"] = ()
     assert read('{"type": "pong"}') is Signal.PONG
@@ -846,7 +847,7 @@ def test_a_call_taken_for_over_that_is_told_again_is_open_again() -> None:
 
 
 def heard(call_id: str, seq: int, state: str = "ringing") -> Call:
-    return Call(id=call_id, seq=seq, state=state)
+    return Call(id=call_id, seq=seq, window_state=state)
 
 
 # ------------------------------------------------------------------ the end
@@ -1043,6 +1044,6 @@ def test_a_line_says_what_a_window_shows() -> None:
     assert line(Change(kind="call", call=known), at) == (
         "10:00:05  ended      in   +79101234567  line Sales  extension 101  employee Bob  success, 0 s  tag call"
     )
-    missed = Change(kind="missed_call", missed_call={"id": "m", "number": "+79101234567"})
+    missed = Change(kind="missed_call", missed_call={"id": "m", "external_number_formatted": "+79101234567"})
     assert line(missed, at) == "10:00:05  missed     in   +79101234567"
     assert line(Change(kind="missed_call", missed_call={"id": "m"}), at) == "10:00:05  missed     in   no number"

@@ -22,12 +22,12 @@ CALL = {
     "id": "call-1",
     "state": "closed",
     "direction": "in",
-    "external": "79101234567",
+    "external_number": "+79101234567",
     "outcome": "success",
     "skip_reason": None,
     "tag_id": "tag-1",
     "linked_call_id": None,
-    "recording": None,
+    "recordings": [],
 }
 VALUES: dict[str, tuple[str, Any]] = {
     "Date": ("date", "2026-03-01"),
@@ -75,7 +75,7 @@ def test_a_call_and_tag_as_expected_have_no_mismatch() -> None:
         ({"state": "open"}, [tag()], "state: expected 'closed', found 'open'"),
         ({"outcome": "missed"}, [tag()], "outcome"),
         ({"skip_reason": "internal"}, [tag()], "skip_reason"),
-        ({"recording": {"id": "x", "temporary": False}}, [tag()], "recording: expected None"),
+        ({"recordings": [{"id": "x", "temporary": False}]}, [tag()], "recording: expected None"),
         ({"tag_id": None}, [], "expected one tag, there are 0"),
         ({}, [tag(), tag()], "expected one tag, there are 2"),
         ({}, [tag(call_id="another")], "call_id of the tag"),
@@ -169,7 +169,7 @@ def test_the_judge_looks_until_the_call_has_landed() -> None:
     assert verdict.ok
     assert heard == [verdict]
     assert {asked.headers["authorization"] for asked in server.asked} == {"Bearer owner"}
-    assert server.asked[0].parameters == {"integration_id": "i1", "call_id": "PBX-1"}
+    assert server.asked[0].parameters == {"integration_id": "i1", "pbx_call_id": "PBX-1"}
     assert "Anna Petrova, contact Olga Smirnova, 62 s" in demo.describe(verdict)
     assert "+79101234567" not in demo.describe(verdict)
 

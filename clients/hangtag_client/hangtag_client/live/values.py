@@ -54,23 +54,27 @@ class CallTag:
 class Call:
     """A call as the employee's window shows it. `seq` grows with each message of the call.
 
-    `state`: placing (a click is on its way to the PBX), ringing, answered, watching (others have a call with a contact
-    that the employee supervises), taken (another employee answered), gone (it is not the employee's any more), ended.
-    Times are in UTC. `body` is all that the server said.
+    `window_state`: placing (a click-to-call is being placed), ringing, answered, watching (a colleague's call with a
+    contact that the employee supervises), taken (a colleague answered), gone (no longer the employee's call), ended.
+    `external_number` is the other party's in E.164, `external_number_formatted` in the tenant's display format;
+    both are None if it is withheld or unreadable. Times are in UTC. `body` is the whole message of the call.
     """
 
     id: str
     seq: int
-    state: str
+    window_state: str
     direction: str | None = None
-    number: str | None = None
+    external_number: str | None = None
+    external_number_raw: str | None = None
+    external_number_formatted: str | None = None
+    external_number_state: str | None = None
     extension: str | None = None
     line: Line | None = None
     contact: Party | None = None
     employee: Party | None = None
     task_id: str | None = None
-    clicked: bool = False
-    reason: str | None = None
+    click_to_call: bool = False
+    failure_reason: str | None = None
     outcome: str | None = None
     started_at: datetime | None = None
     answered_at: datetime | None = None
@@ -82,12 +86,12 @@ class Call:
     @property
     def open(self) -> bool:
         """Whether the call has a window."""
-        return self.state not in _CLOSED
+        return self.window_state not in _CLOSED
 
     @property
     def taken_away(self) -> bool:
         """Whether the window closes, though the call may go on."""
-        return self.state in _TAKEN_AWAY
+        return self.window_state in _TAKEN_AWAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +107,7 @@ class Change:
     """One piece of news.
 
     call: `call` is how it stands now; an ended one keeps its window for as long as the program likes, and may change
-    once more, when its tag is there. gone: the window of `call` closes; its state is taken or gone. missed_call:
+    once more, when its tag is there. gone: the window of `call` closes; its window state is taken or gone. missed_call:
     `missed_call` is the missed call as the API shows it, told once.
     """
 
@@ -129,22 +133,25 @@ def read(frame: str | bytes) -> Call | Missed | Signal | None:
 
 
 def _call(body: dict[str, Any]) -> Call | None:
-    call_id, seq, state = _text(body.get("id")), _whole(body.get("seq")), _text(body.get("state"))
+    call_id, seq, state = _text(body.get("id")), _whole(body.get("seq")), _text(body.get("window_state"))
     if not call_id or seq is None or not state:
         return None
     return Call(
         id=call_id,
         seq=seq,
-        state=state,
+        window_state=state,
         direction=_text(body.get("direction")),
-        number=_text(body.get("number")),
+        external_number=_text(body.get("external_number")),
+        external_number_raw=_text(body.get("external_number_raw")),
+        external_number_formatted=_text(body.get("external_number_formatted")),
+        external_number_state=_text(body.get("external_number_state")),
         extension=_text(body.get("extension")),
         line=_line(body.get("line")),
         contact=_party(body.get("contact")),
         employee=_party(body.get("employee")),
         task_id=_text(body.get("task_id")),
-        clicked=body.get("clicked") is True,
-        reason=_text(body.get("reason")),
+        click_to_call=body.get("click_to_call") is True,
+        failure_reason=_text(body.get("failure_reason")),
         outcome=_text(body.get("outcome")),
         started_at=_time(body.get("started_at")),
         answered_at=_time(body.get("answered_at")),

@@ -69,7 +69,7 @@ _answers: TtlCache[tuple[str, str, str], Mapping[str, Any]] = TtlCache(2000, CAC
 
 def find_contact(tenant_id: str, number: str) -> FoundContact | None:
     """The contact that the outside CRM knows by this number (E.164); None if none, or in doubt. Never raises."""
-    said = _ask(tenant_id, "contact.find", {"number": number}, _ContactAnswer)
+    said = _ask(tenant_id, "contact.find", {"external_number": number}, _ContactAnswer)
     return said.contact if isinstance(said, _ContactAnswer) else None
 
 

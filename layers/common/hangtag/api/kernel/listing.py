@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
-from hangtag.api.kernel.cursor import read_cursor, write_cursor
+from hangtag.api.kernel.cursor import cursor_error, read_cursor, write_cursor
 from hangtag.api.kernel.models import DEFAULT_LIMIT, Page
 from hangtag.api.kernel.paging import page_of
 from hangtag.errors import BadInputError, ErrorCode, FieldError, FieldErrorCode
@@ -159,6 +159,4 @@ def place_of(name: str, cursor: str | None) -> Place | None:
     try:
         return Place(date.fromisoformat(parts[0] or ""), parts[1])
     except ValueError:
-        sentence = "The cursor does not belong to this list. Start again without a cursor."
-        field = FieldError("cursor", FieldErrorCode.INVALID_FORMAT, sentence)
-        raise BadInputError(sentence, (field,), code=ErrorCode.CURSOR_INVALID) from None
+        raise cursor_error() from None

@@ -2,10 +2,10 @@
 
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, WithJsonSchema
 
 from hangtag.api.calls.models import CALL_ID
-from hangtag.api.kernel.enums import TaskFieldType, TaskStatus
+from hangtag.api.kernel.enums import TaskStatus
 from hangtag.api.kernel.models import (
     UNSENT,
     ContactId,
@@ -19,6 +19,7 @@ from hangtag.api.kernel.models import (
     ResponseModel,
     Text,
 )
+from hangtag.api.settings.models import TaskField, TaskFieldInput
 from hangtag.settings import MAX_FIELDS, MAX_MEMBERS
 
 __all__ = [
@@ -27,45 +28,21 @@ __all__ = [
     "PlannedTask",
     "PlannedTaskPage",
     "Task",
-    "TaskField",
-    "TaskFieldInput",
     "TaskPage",
     "UpdateTaskRequest",
 ]
 
 MAX_CONTACTS = 20
-Value = Annotated[str, StringConstraints(max_length=1000)] | int | float | bool | None
 ContactIds = Annotated[list[ContactId], Field(max_length=MAX_CONTACTS)]
 MemberIds = Annotated[list[EmployeeId], Field(max_length=MAX_MEMBERS)]
+DueTime = Annotated[
+    str,
+    WithJsonSchema({"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]}),
+]
 _DUE = (
     "Due time in ISO 8601: an instant; without an offset, local time of the tenant; a date is the start of that day in"
     " the tenant's time zone."
 )
-
-
-class TaskFieldInput(RequestModel):
-    """A free field of a task."""
-
-    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)] = Field(
-        description="Name of the field; unique within the task.", examples=["Budget"]
-    )
-    type: TaskFieldType = Field(default=TaskFieldType.STRING, description="Type of the value.", examples=["number"])
-    value: Value = Field(
-        default=None,
-        description="The value: text, a finite number, a boolean, or a date in ISO 8601. Null for no value.",
-        examples=[5000],
-    )
-
-
-class TaskField(ResponseModel):
-    """A free field of a task."""
-
-    name: str = Field(description="Name of the field.", examples=["Budget"])
-    type: TaskFieldType = Field(description="Type of the value.", examples=["number"])
-    value: str | int | float | bool | None = Field(
-        description="The value: text, a finite number, a boolean, or a date in ISO 8601. Null for no value.",
-        examples=[5000],
-    )
 
 
 class CreateTaskRequest(RequestModel):
@@ -84,7 +61,7 @@ class CreateTaskRequest(RequestModel):
         examples=[["9d3b1e60a7c24f85"]],
     )
     status: TaskStatus = Field(default=TaskStatus.OPEN, description="Status of the task.", examples=["open"])
-    due_at: str | None = Field(default=None, description=_DUE, examples=["2026-12-01T10:00:00"])
+    due_at: DueTime | None = Field(default=None, description=_DUE, examples=["2026-12-01T10:00:00"])
     fields: list[TaskFieldInput] = Field(
         default_factory=list,
         max_length=MAX_FIELDS,
@@ -111,7 +88,7 @@ class UpdateTaskRequest(RequestModel):
         examples=[["9d3b1e60a7c24f85"]],
     )
     status: TaskStatus = Field(default=UNSENT, description="Status of the task.", examples=["completed"])
-    due_at: str | None = Field(
+    due_at: DueTime | None = Field(
         default=None, description=f"{_DUE} Null removes the due time.", examples=["2026-12-01T10:00:00"]
     )
     fields: list[TaskFieldInput] = Field(

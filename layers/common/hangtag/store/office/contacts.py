@@ -13,7 +13,7 @@ from typing import Any
 from pynamodb.transactions import TransactWrite
 
 from hangtag import representation
-from hangtag.errors import ConflictError, NotFoundError
+from hangtag.errors import ConflictError, ErrorCode, NotFoundError
 from hangtag.store.crm import outbox
 from hangtag.store.db.clock import iso, now
 from hangtag.store.db.keys import DAY_SHARDS, digest, key, shard
@@ -222,7 +222,8 @@ def _raise_if_taken(refused: TransactionRejectedError, contact_id: str | None) -
             raise IdTakenError from refused
         if item["sk"]["S"] == EXTERNAL:
             raise ConflictError(
-                f'the external id is that of the contact "{item["name"]["S"]}" ({item["contact_id"]["S"]})'
+                f'Contact "{item["name"]["S"]}" ({item["contact_id"]["S"]}) has this external_id.',
+                code=ErrorCode.RESOURCE_IN_USE,
             ) from refused
 
 
@@ -250,7 +251,9 @@ def _pass_number(
         [holder for holder in holders if holder[1] != of.id] + ([(after.created_at, after.id)] if after else [])
     )
     if len(wanted) > MAX_HOLDERS:
-        raise ConflictError(f"a number is on {MAX_HOLDERS} contacts already")
+        raise ConflictError(
+            f"{MAX_HOLDERS} contacts have this number already.", code=ErrorCode.NUMBER_LIMIT_REACHED
+        )
     if claim is not None and not wanted:
         write.delete(claim)
         return

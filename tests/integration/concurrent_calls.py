@@ -1,4 +1,4 @@
-"""Many employees of many tenants who listen at once: what is played to them, what each must be told, and a judge.
+"""Concurrent calls of many tenants: the events to post, the messages that each employee must receive, and a judge.
 
 All tenants have the same numbers, extensions, names and provider call ids, so that whatever crosses from one to another
 shows. What is expected is written down in KINDS, and does not ask the product.
@@ -141,7 +141,7 @@ class Heard:
         self.ids |= set(_ID.findall(text))
         if message["type"] == "call":
             call = message["call"]
-            self.states[named.get(call["id"], call["id"])].append((call["seq"], call["state"]))
+            self.states[named.get(call["id"], call["id"])].append((call["seq"], call["window_state"]))
         elif message["type"] == "missed_call":
             call_id = message["missed_call"]["call_id"]
             self.missed.add(named.get(call_id, call_id))
