@@ -108,7 +108,7 @@ class IdempotencyRecord:
         dynamodb().update_item(
             TableName=_table(),
             Key=self._key,
-            UpdateExpression=("SET response = :a " if values else "") + "REMOVE running_until",
+            UpdateExpression=("SET answer = :a " if values else "") + "REMOVE running_until",
             **({"ExpressionAttributeValues": values} if values else {}),
         )
 

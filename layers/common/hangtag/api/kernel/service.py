@@ -295,8 +295,12 @@ class Api(APIGatewayHttpResolver):
         route = next((route for route in matching if route.method == method), None)
         if route is not None:
             return self.operations[route.method, str(route.path)], route
-        if not self._methods(path):
+        methods = self._methods(path)
+        if not methods:
             raise NotFoundError("Unknown path. See GET /v1/openapi.json.", code=ErrorCode.ROUTE_NOT_FOUND)
+        if method in methods:
+            # The path has characters that no id contains.
+            raise NotFoundError("No such resource.")
         return None, None
 
     def _methods(self, path: str) -> list[str]:
