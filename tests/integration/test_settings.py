@@ -185,7 +185,12 @@ def test_invalid_telephony_settings_are_rejected_by_field(office: Office) -> Non
     rows = [{"field": "Object", "value": "Deal"}, {"field": "status", "op": "≠", "value": "completed"}]
     wrong = {"attach": {"to": "last_task_matching", "conditions": rows, "logic": "(1 AND 2) OR 3"}}
     (fault,) = refused(put("/v1/settings/telephony", wrong), 400)
-    assert fault == {"field": "attach.logic", "code": "syntax_error", "reason": "Column 14: There is no condition 3.", "params": {"position": 13}}
+    assert fault == {
+        "field": "attach.logic",
+        "code": "syntax_error",
+        "reason": "Column 14: There is no condition 3.",
+        "params": {"position": 13},
+    }
     lonely = {"attach": {"to": "last_task_matching", "conditions": rows, "if_none": "create_task"}}
     assert refused(put("/v1/settings/telephony", lonely), 422)[0]["field"] == "attach.task"
     unfit = {

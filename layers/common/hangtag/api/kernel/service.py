@@ -296,9 +296,11 @@ class Api(APIGatewayHttpResolver):
         if route is not None:
             return self.operations[route.method, str(route.path)], route
         methods = self._methods(path)
-        # A path parameter with characters that no id has matches the document's path only.
-        if not methods or method in methods:
+        if not methods:
             raise NotFoundError("Unknown path. See GET /v1/openapi.json.", code=ErrorCode.ROUTE_NOT_FOUND)
+        if method in methods:
+            # The path has characters that no id contains.
+            raise NotFoundError("No such resource.")
         return None, None
 
     def _methods(self, path: str) -> list[str]:

@@ -27,12 +27,12 @@ from hangtag.api.kernel.enums import (
     SkipReason,
     TagFieldType,
     TagType,
+    TaskFieldType,
     UnknownCallerPolicy,
     VisibilityScope,
     renamed,
 )
 from hangtag.api.kernel.models import EmployeeId, Page, RequestModel, ResponseModel, SupervisorId, Text
-from hangtag.api.tasks.models import TaskField, TaskFieldInput
 from hangtag.domain.tags.definition import MAX_EXTRA_FIELDS
 
 __all__ = [
@@ -61,6 +61,8 @@ __all__ = [
     "TagFieldDefinitionInput",
     "TagPlacementSettings",
     "TagPlacementSettingsInput",
+    "TaskField",
+    "TaskFieldInput",
     "TaskTemplate",
     "TaskTemplateInput",
     "TelephonySettings",
@@ -96,6 +98,15 @@ class ConditionOperator(StrEnum):
 
 # ------------------------------------------------------------------ shared properties
 
+FieldName = Annotated[settings.ShortText, Field(description="Name of the field.", examples=["Object"])]
+FieldValue = Annotated[
+    Annotated[str, StringConstraints(max_length=1000)] | int | float | bool | None,
+    Field(
+        description="The value: text, a finite number, a boolean, or a date in ISO 8601. Null for no value.",
+        examples=["Deal"],
+    ),
+]
+TaskFieldTypeChoice = Annotated[TaskFieldType, Field(description="Type of the value.", examples=["string"])]
 ConditionField = Annotated[
     settings.ShortText,
     Field(description="`title`, `status`, `assignee` or the name of a task field.", examples=["Object"]),
@@ -304,6 +315,14 @@ class _SettingsInput(RequestModel):
         return document
 
 
+class TaskFieldInput(_SettingsInput):
+    """Field of a task."""
+
+    name: FieldName
+    type: TaskFieldTypeChoice = TaskFieldType.STRING
+    value: FieldValue = None
+
+
 class PlacementConditionInput(_SettingsInput):
     """Condition on a task."""
 
@@ -429,6 +448,14 @@ class TelephonySettingsInput(_SettingsInput):
 
 
 # ------------------------------------------------------------------ responses
+
+
+class TaskField(ResponseModel):
+    """Field of a task."""
+
+    name: FieldName
+    type: TaskFieldTypeChoice
+    value: FieldValue
 
 
 class PlacementCondition(ResponseModel):
