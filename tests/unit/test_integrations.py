@@ -125,7 +125,9 @@ def said(url: str, credentials: Mapping[str, str] | None = None, seconds: float 
         (500, {"pbx_token": "k"}, False, "fails itself (500)"),
     ],
 )
-def test_response_of_the_pbx_is_described_in_words(status: int, credentials: dict[str, str], ok: bool, words: str) -> None:
+def test_response_of_the_pbx_is_described_in_words(
+    status: int, credentials: dict[str, str], ok: bool, words: str
+) -> None:
     with serving(lambda _: Reply(status, headers={"location": "http://127.0.0.1:1/"})) as pbx:
         told = said(pbx.url + "/api", credentials)
     assert told[0] is ok

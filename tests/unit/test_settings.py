@@ -36,7 +36,12 @@ def test_telephony_settings_have_the_documented_defaults() -> None:
         },
         "masks": [],
         "visibility": {"calls": "all"},
-        "calling": {"countries": None, "allow_premium_rate": False, "employee_per_minute": 10, "tenant_per_minute": 120},
+        "calling": {
+            "countries": None,
+            "allow_premium_rate": False,
+            "employee_per_minute": 10,
+            "tenant_per_minute": 120,
+        },
         "recordings": {"mode": "copy", "retention_days": None},
     }
 

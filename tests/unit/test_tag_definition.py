@@ -59,7 +59,11 @@ def test_fields_may_be_renamed_and_string_fields_added() -> None:
         ([*CALL, ("Extra", "number")], 10, "An additional field must be of type string, not number."),
         ([*CALL, ("Art", "string")], 10, "The name is used twice in this definition."),
         ([*CALL, (" ", "string")], 10, "The name is empty."),
-        ([*CALL, *((f"f{number}", "string") for number in range(31))], 40, "A definition can have at most 30 additional fields."),
+        (
+            [*CALL, *((f"f{number}", "string") for number in range(31))],
+            40,
+            "A definition can have at most 30 additional fields.",
+        ),
     ],
 )
 def test_a_definition_that_does_not_fit_is_refused_with_its_position(
