@@ -94,7 +94,7 @@ class _Erasure:
 
     def run(self, oldest: date, has_time: Callable[[], bool]) -> bool:
         """Erase until the end or until time is up. Return True at the end."""
-        contacts_by_id = {found["id"]: found for found in self._contacts()}
+        contacts_by_id = {entry["id"]: entry for entry in self._contacts()}
         person = self._person(contacts_by_id)
         day = date.fromisoformat(self._item.day) if self._item.day else datetime.now(UTC).date() + _CLOCK
         while day >= oldest:
@@ -110,8 +110,8 @@ class _Erasure:
         self._erase_webhook_requests(person)
         self._erase_exports()
         # A job that is writing a report file finds its item deleted, and deletes the file.
-        for found in self._partition(key("T", self._tenant_id), key(report_files.WORD, "")):
-            self._delete(found["pk"]["S"], found["sk"]["S"], None)
+        for entry in self._partition(key("T", self._tenant_id), key(report_files.WORD, "")):
+            self._delete(entry["pk"]["S"], entry["sk"]["S"], None)
         files.erase_prefix(runtime.settings().files_bucket, report_file.folder(self._tenant_id), lambda: True)
         for contact in contacts_by_id.values():
             self._erase_contact(contact)
@@ -144,18 +144,18 @@ class _Erasure:
             except NotFoundError:
                 continue
 
-    def _person(self, found: Mapping[str, Item]) -> _Person:
+    def _person(self, entry: Mapping[str, Item]) -> _Person:
         numbers = {self._number}
-        for contact in found.values():
+        for contact in entry.values():
             numbers |= {phone["e164"] for phone in contact["phones"]}
-        own = {number for number in numbers if number == self._number or self._is_only(number, found)}
-        return _Person(frozenset(found), tuple(Scrubber(number) for number in sorted(own)))
+        own = {number for number in numbers if number == self._number or self._is_only(number, entry)}
+        return _Person(frozenset(entry), tuple(Scrubber(number) for number in sorted(own)))
 
-    def _is_only(self, number: str, found: Mapping[str, Item]) -> bool:
+    def _is_only(self, number: str, entry: Mapping[str, Item]) -> bool:
         """Return True if no other contact or employee has the number."""
         claims = self._partition(key("T", self._tenant_id, "PHONE", number))
         is_employees = any("employee_id" in claim for claim in claims)
-        return not is_employees and found.keys() >= set(contacts.holders(self._tenant_id, number))
+        return not is_employees and entry.keys() >= set(contacts.holders(self._tenant_id, number))
 
     # -------------------------------------------------------------- by day
 
@@ -163,18 +163,18 @@ class _Erasure:
         for word in LISTS:
             for number in range(DAY_SHARDS):
                 of = key("T", self._tenant_id, word, day.isoformat(), str(number))
-                for found in self._query(
+                for entry in self._query(
                     IndexName="day",
                     KeyConditionExpression="day_key = :of",
                     ExpressionAttributeValues={":of": {"S": of}},
                 ):
-                    self._erase_listed(word, found, person)
+                    self._erase_listed(word, entry, person)
 
-    def _erase_listed(self, word: str, found: Item, person: _Person) -> None:
+    def _erase_listed(self, word: str, entry: Item, person: _Person) -> None:
         """Erase or clean one entry of a day's list."""
-        text = found["body"]["S"] if "body" in found else ""
+        text = entry["body"]["S"] if "body" in entry else ""
         body = json.loads(text) if text else {}
-        place = found["pk"]["S"], found["sk"]["S"]
+        place = entry["pk"]["S"], entry["sk"]["S"]
         if word == "OUTBOX":
             self._erase_message(place, person)
         elif word == "CALLS":
@@ -200,10 +200,10 @@ class _Erasure:
             self._delete(*place, "missed_call")
 
     def _erase_message(self, place: tuple[str, str], person: _Person) -> None:
-        found = client.dynamodb().get_item(
+        entry = client.dynamodb().get_item(
             TableName=self._table, Key={"pk": {"S": place[0]}, "sk": {"S": place[1]}}, ConsistentRead=True
         )
-        text = found.get("Item", {}).get("message", {}).get("S", "")
+        text = entry.get("Item", {}).get("message", {}).get("S", "")
         if person.is_in(text) or any(contact_id in text for contact_id in person.contact_ids):
             self._delete(*place, "message")
 
@@ -224,8 +224,8 @@ class _Erasure:
 
     def _scrub_call(self, place: CallKey, person: _Person) -> None:
         for _ in range(_ATTEMPTS):
-            found = client.dynamodb().get_item(TableName=self._table, Key=place.item_key(), ConsistentRead=True)
-            raw: Item = found.get("Item", {})
+            entry = client.dynamodb().get_item(TableName=self._table, Key=place.item_key(), ConsistentRead=True)
+            raw: Item = entry.get("Item", {})
             item = calls.parse(raw)
             if item is None or not self._concerns(item, person):
                 return
@@ -248,10 +248,10 @@ class _Erasure:
         An event keeps its attribute name, which identifies duplicates; `names` are in the order of the events.
         """
         # The recording contains the person's voice, and data fields can contain anything.
-        gone = {one: kept for one, kept in item.recordings.items() if not kept.held}
-        for kept in gone.values():
-            if kept.place is not None:
-                recordings.delete(kept.place)
+        gone = {one: stored for one, stored in item.recordings.items() if not stored.held}
+        for stored in gone.values():
+            if stored.place is not None:
+                recordings.delete(stored.place)
         cleaned = [
             replace(event, external="" if event.external is not None else None,
                     recording=event.recording if _is_held(event, item) else None, data={},
@@ -290,46 +290,46 @@ class _Erasure:
     def _erase_windows(self, person: _Person) -> None:
         """Erase the stored call windows of the live channel."""
         of = key("T", self._tenant_id, "LIVE")
-        for found in self._partition(of):
-            text = found["body"]["S"]
+        for entry in self._partition(of):
+            text = entry["body"]["S"]
             if person.is_in(text) or any(contact_id in text for contact_id in person.contact_ids):
-                self._delete(of, found["sk"]["S"], None)
+                self._delete(of, entry["sk"]["S"], None)
 
     def _erase_webhook_requests(self, person: _Person) -> None:
         own = key("T", self._tenant_id)
         for integration in self._partition(own, key("INTEGRATION", "")):
             of = key("T", self._tenant_id, "DELIVERY", integration["id"]["S"])
-            for found in self._partition(of):
-                texts = (found[name]["S"] for name in ("body", "query", "path", "headers") if name in found)
+            for entry in self._partition(of):
+                texts = (entry[name]["S"] for name in ("body", "query", "path", "headers") if name in entry)
                 if any(person.is_in(text) for text in texts):
-                    self._delete(of, found["sk"]["S"], "delivery")
+                    self._delete(of, entry["sk"]["S"], "delivery")
 
     def _erase_exports(self) -> None:
         """Erase export files, which can contain data of the person."""
         place = {"Bucket": runtime.settings().files_bucket}
         s3 = client.make("s3")
-        for found in self._partition(key("T", self._tenant_id), key("EXPORT", "")):
-            name = f"exports/{self._tenant_id}/{found['id']['S']}.jsonl"
-            if found.get("upload", {}).get("S"):
-                s3.abort_multipart_upload(**place, Key=name, UploadId=found["upload"]["S"])
+        for entry in self._partition(key("T", self._tenant_id), key("EXPORT", "")):
+            name = f"exports/{self._tenant_id}/{entry['id']['S']}.jsonl"
+            if entry.get("upload", {}).get("S"):
+                s3.abort_multipart_upload(**place, Key=name, UploadId=entry["upload"]["S"])
             s3.delete_object(**place, Key=name)
-            self._delete(found["pk"]["S"], found["sk"]["S"], "export")
+            self._delete(entry["pk"]["S"], entry["sk"]["S"], "export")
 
     def _erase_contact(self, contact: Item) -> None:
         tasks.forget_contact(self._tenant_id, contact["id"])
         self._delete(*first_calls.place(self._tenant_id, contact["id"]), None)
         of = key("T", self._tenant_id, "CONTACT", contact["id"])
-        for found in self._partition(of):
-            if found["sk"]["S"] != contacts.SK:
-                self._delete(of, found["sk"]["S"], None)
+        for entry in self._partition(of):
+            if entry["sk"]["S"] != contacts.SK:
+                self._delete(of, entry["sk"]["S"], None)
         with suppress(NotFoundError):
             # Other contacts with the contact's numbers take them over.
             contacts.delete_contact(self._tenant_id, contact["id"])
             self._counts["contact"] += 1
 
     def _erase_partition(self, pk: str, kind: str | None) -> None:
-        for found in self._partition(pk):
-            self._delete(pk, found["sk"]["S"], kind)
+        for entry in self._partition(pk):
+            self._delete(pk, entry["sk"]["S"], kind)
 
     def _delete(self, pk: str, sk: str, kind: str | None) -> None:
         """Delete an item, and count it if it existed and its kind is in the receipt."""
@@ -363,5 +363,5 @@ def _is_held(event: CallEvent, item: CallItem) -> bool:
     """Return True if the event's recording has a retention hold."""
     if not event.recording:
         return False
-    kept = item.recordings.get(Recording(event.recording, event.recording_is_temporary).id)
-    return kept is not None and kept.held
+    stored = item.recordings.get(Recording(event.recording, event.recording_is_temporary).id)
+    return stored is not None and stored.held

@@ -43,7 +43,7 @@ MAX_NAME = 200
 MAX_EXTERNAL_ID = 128
 
 
-class UnreadableError(Exception):
+class PayloadError(Exception):
     """The file cannot be imported; the message is a sentence for the admin."""
 
 
@@ -89,8 +89,8 @@ def work(message: Mapping[str, Any], has_time: Callable[[], bool]) -> None:
     try:
         if _continue(tenant_id, state, has_time):
             return
-    except (UnreadableError, UnicodeDecodeError, csv.Error) as error:
-        reason = str(error) if isinstance(error, UnreadableError) else _words(error)
+    except (PayloadError, UnicodeDecodeError, csv.Error) as error:
+        reason = str(error) if isinstance(error, PayloadError) else _words(error)
         imports.change(tenant_id, import_id, frozenset({imports.RUNNING}), state=imports.FAILED, reason=reason)
         logger.info("import failed", extra={"tenant": tenant_id, "import": import_id})
         return
@@ -119,7 +119,7 @@ def _continue(tenant_id: str, state: Import, has_time: Callable[[], bool]) -> bo
     with ThreadPoolExecutor(AT_ONCE) as pool:
         while batch := list(islice(left, BATCH)):
             if state.rows + len(batch) > MAX_ROWS:
-                raise UnreadableError(f"The file has more than {MAX_ROWS} rows.")
+                raise PayloadError(f"The file has more than {MAX_ROWS} rows.")
             after = _after(state, _process(context, pool, batch, state.rows))
             if not imports.save(tenant_id, after, state):
                 # The import was stopped or started again.
@@ -159,21 +159,21 @@ def _process(context: Context, pool: ThreadPoolExecutor, batch: list[list[str]],
     Contacts that are certainly new are written in groups; all others one by one, in the order of the rows.
     """
     read = [_read(context, row) for row in batch]
-    wanted = {place: row for place, row in enumerate(read) if isinstance(row, Contact)}
+    candidates = {place: row for place, row in enumerate(read) if isinstance(row, Contact)}
     results = [row if isinstance(row, str) else "" for row in read]
-    known = _known(context, wanted.values())
+    existing = _existing(context, candidates.values())
 
     def origin(place: int) -> str:
         return f"{context.origin} {before + place + 1}"
 
-    for place in [place for place, contact in wanted.items() if contact.id in known.origins]:
+    for place in [place for place, contact in candidates.items() if contact.id in existing.origins]:
         # Created by this row in an earlier run of the batch, so it counts as created.
-        made = known.origins[wanted.pop(place).id] == origin(place)
-        results[place] = "created" if made else "existing"
-    strangers, doubtful = _sorted_out(wanted, known)
+        is_created = existing.origins[candidates.pop(place).id] == origin(place)
+        results[place] = "created" if is_created else "existing"
+    strangers, doubtful = _sorted_out(candidates, existing)
 
     def write(places: list[int]) -> bool:
-        return contacts.create_strangers(context.tenant_id, [(wanted[place], origin(place)) for place in places])
+        return contacts.create_strangers(context.tenant_id, [(candidates[place], origin(place)) for place in places])
 
     for places, written in zip(strangers, pool.map(write, strangers), strict=True):
         if written:
@@ -182,22 +182,22 @@ def _process(context: Context, pool: ThreadPoolExecutor, batch: list[list[str]],
         else:
             doubtful += places
     for place in sorted(doubtful):
-        results[place] = _create(context, wanted[place], origin(place))
+        results[place] = _create(context, candidates[place], origin(place))
     return results
 
 
-def _sorted_out(wanted: Mapping[int, Contact], known: "Known") -> tuple[list[list[int]], list[int]]:
+def _sorted_out(candidates: Mapping[int, Contact], existing: "Existing") -> tuple[list[list[int]], list[int]]:
     """Return the positions of new contacts, in groups of one transaction, and of contacts that can exist."""
-    taken = set(known.marks)
+    used = set(existing.marks)
     strangers: list[list[int]] = []
     doubtful = []
     load = MAX_WEIGHT
-    for place, contact in wanted.items():
+    for place, contact in candidates.items():
         marks = _marks(contact)
-        if not taken.isdisjoint(marks):
+        if not used.isdisjoint(marks):
             doubtful.append(place)
             continue
-        taken |= marks
+        used |= marks
         load += contacts.weight(contact)
         if load > MAX_WEIGHT:
             strangers.append([])
@@ -213,20 +213,20 @@ def _marks(contact: Contact) -> set[tuple[str, str]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class Existing:
     """Existing data of a batch: identifiers in use, and the origins of contacts with the batch's own ids."""
 
     marks: frozenset[tuple[str, str]]
     origins: Mapping[str, str | None]
 
 
-def _known(context: Context, wanted: Collection[Contact]) -> Known:
+def _existing(context: Context, candidates: Collection[Contact]) -> Existing:
     tenant_id = context.tenant_id
-    origins = contacts.origins(tenant_id, [contact.id for contact in wanted])
-    external = contacts.externally_known(tenant_id, [one.external_id for one in wanted if one.external_id])
-    held = contacts.matched(tenant_id, [phone.e164 for contact in wanted for phone in contact.phones])
+    origins = contacts.origins(tenant_id, [contact.id for contact in candidates])
+    external = contacts.externally_known(tenant_id, [one.external_id for one in candidates if one.external_id])
+    held = contacts.matched(tenant_id, [phone.e164 for contact in candidates for phone in contact.phones])
     marks = (*(("external", one) for one in external), *(("number", one) for one in held))
-    return Known(frozenset(marks), origins)
+    return Existing(frozenset(marks), origins)
 
 
 def _after(state: Import, results: list[str]) -> Import:
@@ -253,10 +253,10 @@ def _rows(tenant_id: str, import_id: str) -> Iterator[list[str]]:
         size = client.make("s3").head_object(**place)["ContentLength"]
     except ClientError as error:
         if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
-            raise UnreadableError("The file was not uploaded.") from None
+            raise PayloadError("The file was not uploaded.") from None
         raise
     if size > MAX_BYTES:
-        raise UnreadableError(f"The file exceeds {MAX_BYTES // 1024 // 1024} MB.")
+        raise PayloadError(f"The file exceeds {MAX_BYTES // 1024 // 1024} MB.")
     text = io.TextIOWrapper(io.BufferedReader(_Ranges(place, size), CHUNK_BYTES), encoding="utf-8-sig", newline="")
     first = text.readline()
     csv.field_size_limit(MAX_FIELD)
@@ -280,8 +280,8 @@ class _Ranges(io.RawIOBase):
         end = min(self._read + len(buffer), self._size)
         if end == self._read:
             return 0
-        found = client.make("s3").get_object(**self._place, Range=f"bytes={self._read}-{end - 1}")
-        chunk: bytes = found["Body"].read()
+        result = client.make("s3").get_object(**self._place, Range=f"bytes={self._read}-{end - 1}")
+        chunk: bytes = result["Body"].read()
         buffer[: len(chunk)] = chunk
         self._read += len(chunk)
         return len(chunk)
@@ -296,13 +296,13 @@ def _columns(header: list[str]) -> Columns:
         if name.partition(":")[0].strip() in ("phone", "phones")
     )
 
-    def place_of(wanted: str) -> int | None:
-        return names.index(wanted) if wanted in names else None
+    def place_of(candidates: str) -> int | None:
+        return names.index(candidates) if candidates in names else None
 
-    found = Columns(place_of("name"), phones, place_of("external_id"), place_of("supervisor"))
-    if found.name is None and not found.phones:
-        raise UnreadableError("The header has neither a name nor a phone column.")
-    return found
+    result = Columns(place_of("name"), phones, place_of("external_id"), place_of("supervisor"))
+    if result.name is None and not result.phones:
+        raise PayloadError("The header has neither a name nor a phone column.")
+    return result
 
 
 def _read(context: Context, row: list[str]) -> Contact | str:
@@ -355,10 +355,10 @@ def _fault(
         "Unknown supervisor. Enter the name or id of an employee or group.": bool(supervisor)
         and supervisor.casefold() not in context.people,
     }
-    found = next((reason for reason, holds in faults.items() if holds), None)
-    if found is None and any(phone.e164 in context.own_lines for phone in phones):
+    result = next((reason for reason, holds in faults.items() if holds), None)
+    if result is None and any(phone.e164 in context.own_lines for phone in phones):
         return "A number is one of your own lines."
-    return found
+    return result
 
 
 def _create(context: Context, contact: Contact, origin: str) -> str:

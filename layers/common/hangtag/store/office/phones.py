@@ -44,9 +44,7 @@ def read_phones(typed: Iterable[Typed], country: str) -> tuple[Phone, ...]:
     for place, (raw, kind) in enumerate(typed):
         number = normalise(raw, country)
         if number is None:
-            unreadable.append(
-                FieldError(f"phones.{place}", FieldErrorCode.INVALID_PHONE, "Enter a phone number, for example +442079460010.")
-            )
+            unreadable.append(FieldError(f"phones.{place}", FieldErrorCode.INVALID_PHONE, "Enter a phone number."))
         else:
             phone = Phone(raw, number.e164, number.extension, kind)
             read.setdefault((phone.e164, phone.extension), phone)
