@@ -295,7 +295,9 @@ class Api(APIGatewayHttpResolver):
         route = next((route for route in matching if route.method == method), None)
         if route is not None:
             return self.operations[route.method, str(route.path)], route
-        if not self._methods(path):
+        methods = self._methods(path)
+        # A path that only the document's pattern matches, such as one with a control character, has no resource.
+        if not methods or method in methods:
             raise NotFoundError("Unknown path. See GET /v1/openapi.json.", code=ErrorCode.ROUTE_NOT_FOUND)
         return None, None
 
