@@ -24,7 +24,7 @@ from hangtag.errors import CODE_STATUS, STATUS, ErrorCode
 from hangtag.runtime import VARIABLES
 from tools.openapi_changes import breaking_changes
 
-__all__ = ["document", "join", "operations", "text"]
+__all__ = ["document", "join", "operations", "reached", "text"]
 
 ROOT = Path(__file__).parent.parent
 FILE = ROOT / "docs" / "openapi.json"
@@ -33,6 +33,8 @@ FUNCTIONS = ("admin", "desk", "originate", "recordings", "reports")
 # Read when a function's module is imported; no request is sent to AWS, and the document does not depend on the values.
 _ENVIRONMENT = {"AWS_DEFAULT_REGION": "us-east-1"} | dict.fromkeys(VARIABLES, "1")
 _REF = "#/components/schemas/{model}"
+# Properties that every problem contains.
+_PROBLEMS = {"Problem": ["type", "title", "status", "code"], "FieldProblem": ["field", "code", "reason"]}
 _UNUSED = ("HTTPValidationError", "ResponseValidationError", "ValidationError")
 _TITLES = dict(STATUS.values()) | {412: "Precondition Failed", 428: "Precondition Required"}
 _WRITES = ("post", "put", "patch", "delete")
@@ -135,10 +137,62 @@ def document() -> dict[str, Any]:
         part, described = _part(name)
         join(whole, part, described)
     whole["paths"] = dict(sorted(whole["paths"].items()))
-    whole["components"]["schemas"] = {
-        name: _without_titles(schema) for name, schema in sorted(whole["components"]["schemas"].items())
-    }
+    schemas = {name: _without_titles(schema) for name, schema in sorted(whole["components"]["schemas"].items())}
+    whole["components"]["schemas"] = schemas
+    _set_required(whole)
     return whole
+
+
+def _set_required(whole: dict[str, Any]) -> None:
+    """Adapt properties with a default to the direction of their schema.
+
+    A response always contains them, except in problems. Generators treat a default in a request as a required field,
+    therefore it moves into the description.
+    """
+    schemas = whole["components"]["schemas"]
+    operations = [operation for methods in whole["paths"].values() for operation in methods.values()]
+    requests = reached(schemas, [operation.get("requestBody", {}) for operation in operations])
+    responses = reached(schemas, [operation["responses"] for operation in operations])
+    for name in responses - requests - set(_PROBLEMS):
+        properties = schemas[name].get("properties", {})
+        if properties:
+            schemas[name]["required"] = list(properties)
+        for schema in properties.values():
+            schema.pop("default", None)
+    for name in set(_PROBLEMS) & schemas.keys():
+        for schema in schemas[name]["properties"].values():
+            schema.pop("default", None)
+        schemas[name]["required"] = _PROBLEMS[name]
+    for name in requests - responses:
+        for schema in schemas[name].get("properties", {}).values():
+            default = schema.pop("default", None)
+            if default not in (None, [], {}):
+                text = f"{schema.get('description', '')} Default: `{json.dumps(default, ensure_ascii=False)}`."
+                schema["description"] = text.strip()
+
+
+def references(node: Any) -> Iterator[str]:
+    """Yield the names of the schemas that a part of the document refers to."""
+    if isinstance(node, dict):
+        if isinstance(node.get("$ref"), str):
+            yield node["$ref"].rsplit("/", 1)[1]
+        for value in node.values():
+            yield from references(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from references(value)
+
+
+def reached(schemas: Mapping[str, Any], nodes: list[Any]) -> set[str]:
+    """Return the names of all schemas that parts of the document refer to, directly or through others."""
+    found: set[str] = set()
+    waiting = [name for node in nodes for name in references(node)]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += references(schemas[name])
+    return found
 
 
 def operations() -> dict[str, Operation]:

@@ -58,7 +58,7 @@ def looked_after(stack: Stack, owner: Any, integration_id: str, detail: str) -> 
     stack.invoke("JobsFunction", {"source": "hangtag.compare"})
     deadline, clock = time.monotonic() + WITHIN_SECONDS, threading.Event()
     while True:
-        found = owner.get(f"/v1/integrations/{integration_id}").json["look_after"]
+        found = owner.get(f"/v1/integrations/{integration_id}").json["subscription"]
         if found is not None and detail in found["detail"]:
             return dict(found)
         assert time.monotonic() < deadline, found
@@ -66,9 +66,9 @@ def looked_after(stack: Stack, owner: Any, integration_id: str, detail: str) -> 
         clock.wait(0.1)
 
 
-def test_the_token_is_echoed_in_time_before_anything_is_posted(shared: Office) -> None:
+def test_validation_token_is_echoed_in_time(shared: Office) -> None:
     with connected(shared.owner) as (api, asking, made):
-        assert made["set_up"]["ok"], made["set_up"]
+        assert made["setup"]["ok"], made["setup"]
         (answer,) = asking.answers
         assert answer.headers["content-type"].startswith("application/json")
         assert answer.elapsed.total_seconds() < _ECHO_SECONDS
@@ -84,26 +84,26 @@ def test_the_token_is_echoed_in_time_before_anything_is_posted(shared: Office) -
             assert posted.status_code == status, posted.text
 
 
-def test_an_address_that_does_not_echo_is_told_to_the_admin(shared: Office) -> None:
+def test_webhook_url_without_echo_fails_the_setup(shared: Office) -> None:
     with connected(shared.owner) as (api, _, made):
         api.asks_back = lambda _: False
         rotated = shared.owner.post(f"/v1/integrations/{made['id']}/rotate", {"overlap_hours": 1, "secrets": True}).json
-        assert not rotated["set_up"]["ok"]
-        assert "validation token" in rotated["set_up"]["detail"]
+        assert not rotated["setup"]["ok"]
+        assert "validation token" in rotated["setup"]["detail"]
 
 
-def test_a_rotated_address_is_subscribed_to_at_once_also_with_the_token_that_stays(shared: Office) -> None:
+def test_rotated_url_is_subscribed_at_once(shared: Office) -> None:
     with connected(shared.owner) as (api, _, made):
         wanted = {"overlap_hours": 1, "secrets": False}
         rotated = shared.owner.post(f"/v1/integrations/{made['id']}/rotate", wanted).json
-        assert rotated["set_up"]["ok"], rotated["set_up"]
+        assert rotated["setup"]["ok"], rotated["setup"]
         assert rotated["secrets"] == {}
         before, after = api.subscriptions
         assert after["deliveryMode"]["address"] == rotated["webhook_url"] != made["webhook_url"]
         assert after["token"] == before["token"]
 
 
-def test_a_subscription_is_renewed_and_made_anew_by_the_schedule(shared: Office, stack: Stack) -> None:
+def test_schedule_renews_or_recreates_the_subscription(shared: Office, stack: Stack) -> None:
     with connected(shared.owner) as (api, asking, made):
         looked_after(stack, shared.owner, made["id"], "is active")
         (first,) = api.subscriptions

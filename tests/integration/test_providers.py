@@ -90,8 +90,8 @@ def test_what_is_signed_with_the_typed_secret_is_taken_and_nothing_else(shared: 
     assert sent(signed(made)).status_code == 200
     assert sent(signed(made, "another secret")).status_code == 401
     kept = shared.owner.get(f"/v1/integrations/{made['id']}/deliveries").json["items"]
-    assert [(one["status"], one["kept"]) for one in kept] == [(401, "error"), (200, "set_up")]
-    assert "api_secret" in kept[0]["reason"]
+    assert [(one["http_status"], one["log_reason"]) for one in kept] == [(401, "error"), (200, "setup")]
+    assert "api_secret" in kept[0]["result"]
     assert "***" in kept[0]["path"]
 
 
@@ -146,7 +146,7 @@ def test_what_is_no_setting_or_leads_elsewhere_is_refused_by_its_name(shared: Of
 def test_a_pbx_is_set_up_when_it_is_connected(shared: Office) -> None:
     with zadarma() as (api, server):
         made = connected(shared.owner, settings=dict(api.settings(server.url)))
-        assert made["set_up"]["ok"], made["set_up"]
+        assert made["setup"]["ok"], made["setup"]
         assert api.set_up["url"] == made["webhook_url"]
         rotated = shared.owner.post(f"/v1/integrations/{made['id']}/rotate", {"overlap_hours": 1}).json
         assert api.set_up["url"] == rotated["webhook_url"]
@@ -155,8 +155,8 @@ def test_a_pbx_is_set_up_when_it_is_connected(shared: Office) -> None:
 def test_what_the_pbx_answers_to_set_up_reaches_the_admin(shared: Office) -> None:
     with zadarma(answers=False) as (api, server):
         made = connected(shared.owner, settings=dict(api.settings(server.url)))
-        assert made["set_up"] == {
-            "what": "set_up", "ok": False, "detail": "Zadarma answers that it fails itself (500)",
+        assert made["setup"] == {
+            "check": "setup", "ok": False, "detail": "Zadarma answers that it fails itself (500)",
         }  # fmt: skip
     with serving(TelephonyApi({})) as pbx:
         pbx.faults.append(Fault(Reply(500, "license\nexpired for key pbx-key")))
@@ -164,8 +164,8 @@ def test_what_the_pbx_answers_to_set_up_reaches_the_admin(shared: Office) -> Non
         wanted = {"provider": "telephony_api", "name": "P", "credentials": typed}
         made = shared.owner.made("/v1/integrations", wanted)
     # In the PBX's own words, without the key that it gave back.
-    assert made["set_up"]["detail"] == "the PBX answered 500: license expired for key ***"
-    assert not made["set_up"]["ok"]
+    assert made["setup"]["detail"] == "the PBX answered 500: license expired for key ***"
+    assert not made["setup"]["ok"]
 
 
 def test_a_pbx_that_takes_setup_is_told_key_and_address(shared: Office) -> None:
@@ -173,7 +173,7 @@ def test_a_pbx_that_takes_setup_is_told_key_and_address(shared: Office) -> None:
     with serving(api) as pbx:
         wanted = {"provider": "telephony_api", "name": "P", "credentials": dict(api.credentials(pbx.url))}
         made = shared.owner.made("/v1/integrations", wanted)
-    assert made["set_up"]["ok"]
+    assert made["setup"]["ok"]
     assert api.set_up["planfix_url"] == made["webhook_url"]
     assert api.set_up["planfix_token"] == made["secrets"]["planfix_token"]
     assert requests.post(
@@ -193,10 +193,10 @@ def test_a_mapping_that_matches_none_of_the_pbxs_extensions_is_shown(office: Off
         held = [{"integration_id": made["id"], "extension": one} for one in ("101", "102")]
         both = [*office.anna["extensions"], *held]
         assert office.owner.patch(f"/v1/employees/{office.anna['id']}", {"extensions": both}).status == 200
-        found = office.owner.post(f"{place}/test", {}).json["findings"]
-        assert {"what": "extensions", "ok": False, "detail": "the PBX does not know: 102"} in found
+        found = office.owner.post(f"{place}/test", {}).json["checks"]
+        assert {"check": "extensions", "ok": False, "detail": "Extensions that do not exist at the PBX: 102."} in found
         known = office.owner.get(f"{place}/pbx-extensions").json["items"]
-        assert [(one["extension"], one["employee_name"]) for one in known] == [("101", "Anna"), ("205", None)]
+        assert [(one["extension"], (one["employee"] or {}).get("name")) for one in known] == [("101", "Anna"), ("205", None)]
     answer = office.owner.get(f"/v1/integrations/{office.integration['id']}/pbx-extensions")
     assert (answer.status, answer.media) == (409, "application/problem+json")
 

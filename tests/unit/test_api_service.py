@@ -167,6 +167,11 @@ def test_a_method_of_another_function_is_allowed_by_its_path() -> None:
     assert (status, body["code"], body["params"]) == (405, "method_not_allowed", {"allow": ["GET", "POST"]})
 
 
+def test_a_path_with_characters_that_no_id_contains_is_not_found() -> None:
+    status, body = ask("GET", "/v1/calls/a\x80b")
+    assert (status, body["code"]) == (404, "not_found")
+
+
 def test_a_problem_contains_the_id_of_its_request() -> None:
     context = {"http": {"method": "GET", "path": "/x"}, "stage": "$default", "requestId": "Kx3c="}
     assert ask("GET", "/x", requestContext=context)[1]["request_id"] == "Kx3c="

@@ -20,7 +20,7 @@ from hangtag.store.db.client import is_refused
         ("TransactionCanceledException", None, False),
     ],
 )
-def test_a_failed_condition_is_told_apart_from_a_fault(code: str, reasons: list[str] | None, expected: bool) -> None:
+def test_failed_condition_is_distinguished_from_a_fault(code: str, reasons: list[str] | None, expected: bool) -> None:
     said: Any = {"Error": {"Code": code}}
     if reasons is not None:
         said["CancellationReasons"] = [{"Code": reason} for reason in reasons]

@@ -145,7 +145,7 @@ def test_a_200_with_an_error_in_its_body_is_accepted() -> None:
 
 
 def test_a_refused_signature_is_told_in_words() -> None:
-    assert "check the secret" in judge(HttpResponse(401, {}, b""), NOW).fault.reason
+    assert "Check the secret" in judge(HttpResponse(401, {}, b""), NOW).fault.reason
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 
 from hangtag.api.kernel.operations import MAX_SUMMARY, TAGS
 from hangtag.errors import ErrorCode, FieldErrorCode
-from tools.openapi import FILE, SERVED, document
+from tools.openapi import FILE, SERVED, document, reached
 
 DOCUMENT = document()
 SCHEMAS: dict[str, Any] = DOCUMENT["components"]["schemas"]
@@ -27,32 +27,8 @@ VERBS = {
 }  # fmt: skip
 
 
-def refs(node: Any) -> Iterator[str]:
-    """Yield the names of the schemas that a part of the document refers to."""
-    if isinstance(node, dict):
-        if isinstance(node.get("$ref"), str):
-            yield node["$ref"].rsplit("/", 1)[1]
-        for value in node.values():
-            yield from refs(value)
-    elif isinstance(node, list):
-        for value in node:
-            yield from refs(value)
-
-
-def reached(nodes: list[Any]) -> set[str]:
-    """Return the names of all schemas that parts of the document refer to, directly or through others."""
-    found: set[str] = set()
-    waiting = [name for node in nodes for name in refs(node)]
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting += refs(SCHEMAS[name])
-    return found
-
-
-REQUESTS = reached([operation.get("requestBody", {}) for _, operation in OPERATIONS])
-RESPONSES = reached([operation["responses"] for _, operation in OPERATIONS])
+REQUESTS = reached(SCHEMAS, [operation.get("requestBody", {}) for _, operation in OPERATIONS])
+RESPONSES = reached(SCHEMAS, [operation["responses"] for _, operation in OPERATIONS])
 PROPERTIES = [
     (f"{name}.{field}", schema)
     for name, model in SCHEMAS.items()
@@ -130,7 +106,7 @@ def test_no_schema_is_used_in_both_directions() -> None:
 
 
 def test_every_schema_is_used() -> None:
-    in_parameters = reached([parameter for _, parameter in PARAMETERS])
+    in_parameters = reached(SCHEMAS, [parameter for _, parameter in PARAMETERS])
     assert sorted(set(SCHEMAS) - REQUESTS - RESPONSES - in_parameters) == []
 
 
@@ -199,6 +175,27 @@ def test_error_responses_follow_from_the_operation() -> None:
     responses = DOCUMENT["paths"]["/v1/contacts"]["post"]["responses"]
     assert {"413", "415", "422"} <= set(responses)
     assert "404" not in responses
+
+
+def test_every_property_of_a_response_is_always_present() -> None:
+    problems = {"Problem", "FieldProblem"}
+    lacking = [
+        name
+        for name in RESPONSES - REQUESTS - problems
+        if set(SCHEMAS[name].get("properties", ())) != set(SCHEMAS[name].get("required", ()))
+    ]
+    assert lacking == []
+
+
+def test_no_field_of_a_request_has_a_default_keyword() -> None:
+    # openapi-typescript treats a field with a default as required.
+    lacking = [
+        f"{name}.{field}"
+        for name in REQUESTS
+        for field, schema in SCHEMAS[name].get("properties", {}).items()
+        if "default" in schema
+    ]
+    assert lacking == []
 
 
 def test_only_the_document_itself_needs_no_authentication() -> None:

@@ -11,7 +11,7 @@ from hangtag.settings import TelephonySettings
 from hangtag.store.office import settings as stored
 
 
-def test_the_defaults_are_those_of_the_design() -> None:
+def test_telephony_settings_have_the_documented_defaults() -> None:
     assert TelephonySettings().model_dump() == {
         "settle_seconds": 10,
         "attach": {
@@ -32,21 +32,26 @@ def test_the_defaults_are_those_of_the_design() -> None:
         "routing": {"mode": "on"},
         "notifications": {
             "supervisor_window": True,
-            "missed_calls": {"supervisor": True, "rung": False, "employee_ids": [], "email": False},
+            "missed_calls": {"supervisor": True, "ringing_employees": False, "employee_ids": [], "email": False},
         },
         "masks": [],
         "visibility": {"calls": "all"},
-        "calling": {"countries": None, "premium": False, "employee_per_minute": 10, "tenant_per_minute": 120},
-        "recordings": {"keep": "copy", "retention_days": None},
+        "calling": {
+            "countries": None,
+            "allow_premium_rate": False,
+            "employee_per_minute": 10,
+            "tenant_per_minute": 120,
+        },
+        "recordings": {"mode": "copy", "retention_days": None},
     }
 
 
-def test_the_tracker_and_the_rules_have_the_same_default() -> None:
+def test_tracker_has_the_default_of_the_settings() -> None:
     assert stored.DEFAULT_SETTLE_SECONDS == settings.DEFAULT_SETTLE_SECONDS
 
 
 @pytest.mark.parametrize("seconds", [1, 10, 900])
-def test_a_settle_time_that_a_queue_can_wait_is_taken(seconds: int) -> None:
+def test_settle_seconds_of_a_queue_delay_is_accepted(seconds: int) -> None:
     assert TelephonySettings.model_validate({"settle_seconds": seconds}).settle_seconds == seconds
 
 
@@ -67,17 +72,17 @@ def test_a_settle_time_that_a_queue_can_wait_is_taken(seconds: int) -> None:
         {"attach": {"unknown": 1}},
     ],
 )
-def test_what_is_no_rule_is_refused(wrong: dict[str, Any]) -> None:
+def test_invalid_telephony_settings_are_rejected(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         TelephonySettings.model_validate(wrong)
 
 
-def test_rules_can_not_be_changed_in_place() -> None:
+def test_telephony_settings_are_immutable() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         TelephonySettings().settle_seconds = 5
 
 
-def test_a_form_can_be_drawn_from_what_a_provider_takes() -> None:
+def test_provider_fields_describe_a_form() -> None:
     listed = {provider.key: provider for provider in setup.providers()}
     kinds = {(key, field.name): field.type for key, one in listed.items() for field in one.settings}
     assert kinds["zadarma", "api_url"] == "string"
@@ -90,4 +95,4 @@ def test_a_form_can_be_drawn_from_what_a_provider_takes() -> None:
     for provider in listed.values():
         fields = [*provider.credentials, *provider.settings]
         assert all(field.description for field in fields), provider.key
-        assert "events" in provider.capabilities
+        assert len(set(provider.capabilities)) == len(provider.capabilities)

@@ -12,7 +12,7 @@ from functools import lru_cache
 from types import MappingProxyType
 
 from hangtag import runtime
-from hangtag.errors import BadInputError
+from hangtag.errors import ErrorCode, TooLargeError
 from hangtag.store.db.client import make
 
 __all__ = ["decrypt", "encrypt", "opened"]
@@ -24,11 +24,11 @@ MAX_PLAIN_BYTES = 4096
 def encrypt(tenant_id: str, integration_id: str, credentials: Mapping[str, str]) -> str:
     """The credentials as base64 text.
 
-    Raises BadInputError if they are over 4 KB together, and botocore's errors.
+    Raises TooLargeError if they exceed 4 KB in total, and botocore's errors.
     """
     plain = json.dumps(dict(credentials), ensure_ascii=False).encode()
     if len(plain) > MAX_PLAIN_BYTES:
-        raise BadInputError("the credentials are over 4 KB together")
+        raise TooLargeError("The credentials exceed 4 KB in total.", code=ErrorCode.CREDENTIALS_TOO_LARGE)
     answer = make("kms").encrypt(
         KeyId=runtime.settings().credentials_key_id,
         Plaintext=plain,

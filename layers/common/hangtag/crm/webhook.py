@@ -109,22 +109,22 @@ def judge(answer: HttpResponse, now: datetime) -> Outcome:
 
 
 def _words(status: int) -> str:
-    """A status in words for the admin."""
+    """Return a sentence on a status for the admin."""
     if 200 <= status < 300:
-        return "the CRM took it"
+        return "The CRM accepted the message."
     if 300 <= status < 400:
-        return "the CRM sends elsewhere, which is not followed: enter the final address"
+        return "The CRM redirects, which is not followed. Enter the final URL."
     known = {
-        401: "the CRM does not accept the signature: check the secret there",
-        403: "the CRM forbids it: check the secret and the rights there",
-        404: "the CRM knows no such address",
-        410: "the CRM says that this address is gone",
-        413: "the CRM finds the message too large",
-        429: "the CRM is asked too often",
+        401: "The CRM rejected the signature. Check the secret there.",
+        403: "The CRM denied access. Check the secret and the permissions there.",
+        404: "The CRM does not know this URL.",
+        410: "The CRM reports that this URL no longer exists.",
+        413: "The CRM rejected the message as too large.",
+        429: "The CRM limits the rate of requests.",
     }
     if status in known:
         return known[status]
-    return "the CRM failed" if status >= 500 else "the CRM refused it"
+    return "The CRM returned a server error." if status >= 500 else "The CRM rejected the message."
 
 
 def retry_after(text: str | None, now: datetime) -> float | None:

@@ -1,12 +1,11 @@
 """Maps stored audit entries to the API: actors and targets with their names."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from hangtag.api.audit.models import AuditEntry, AuditTarget
-from hangtag.api.kernel.enums import ActorType
-from hangtag.api.kernel.models import Actor
+from hangtag.representation import Names, actor
 from hangtag.store.db.audit import Change
-from hangtag.store.office import employees
+from hangtag.store.office import names as stored_names
 
 __all__ = ["entries"]
 
@@ -18,16 +17,16 @@ def entries(tenant_id: str, changes: Sequence[Change]) -> list[AuditEntry]:
     """Return a page of entries. The employees' names cost one batch read."""
     ids = {change.who.partition(":")[2] for change in changes if change.who.startswith("employee:")}
     ids |= {change.target for change in changes if _type(change) == "employee"}
-    names = employees.names(tenant_id, ids)
+    names = stored_names.load(tenant_id, stored_names.References(employees=ids))
     return [_entry(change, names) for change in changes]
 
 
-def _entry(change: Change, names: Mapping[str, str]) -> AuditEntry:
+def _entry(change: Change, names: Names) -> AuditEntry:
     return AuditEntry.model_validate(
         {
             "id": change.id,
             "created_at": change.at,
-            "actor": _actor(change.who, names),
+            "actor": actor(change.who, names),
             "action": change.action,
             "target": _target(change, names),
             "changed_fields": list(change.changed),
@@ -35,20 +34,13 @@ def _entry(change: Change, names: Mapping[str, str]) -> AuditEntry:
     )
 
 
-def _actor(who: str, names: Mapping[str, str]) -> Actor:
-    """Return the actor of a stored `owner`, `operator`, `employee:<id>` or `oidc:<subject>`."""
-    kind, _, actor_id = who.partition(":")
-    name = names.get(actor_id) if kind == "employee" else None
-    return Actor(type=ActorType(kind), id=actor_id or None, name=name)
-
-
-def _target(change: Change, names: Mapping[str, str]) -> AuditTarget:
+def _target(change: Change, names: Names) -> AuditTarget:
     kind = _type(change)
     # The tenant's only outside CRM has no id.
     return AuditTarget(
         type=kind,
         id=change.target if kind != "crm" else None,
-        name=names.get(change.target) if kind == "employee" else None,
+        name=names.employees.get(change.target) if kind == "employee" else None,
     )
 
 

@@ -230,7 +230,7 @@ class SkipReason(StrEnum):
 class MissedCallState(StrEnum):
     """State of a missed call.
 
-    - `open`: nobody returned the call.
+    - `open`: not returned.
     - `returned`: an employee returned the call.
     - `resolved`: resolved without a call back.
     """

@@ -14,7 +14,15 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from hangtag import runtime, secrets
-from hangtag.errors import BadInputError, ConflictError, ErrorCode, FieldError, FieldErrorCode, UnprocessableError
+from hangtag.errors import (
+    BadInputError,
+    ConflictError,
+    ErrorCode,
+    FieldError,
+    FieldErrorCode,
+    TooLargeError,
+    UnprocessableError,
+)
 from hangtag.store.db.client import dynamodb, is_refused
 from hangtag.store.db.keys import digest, key
 
@@ -102,12 +110,12 @@ class IdempotencyRecord:
         """Store the response. A response too long for encryption is not stored; the operation still counts as done."""
         text = json.dumps(response, ensure_ascii=False)
         values: Any = {}
-        with suppress(BadInputError):
+        with suppress(TooLargeError):
             values = {":a": {"S": secrets.encrypt(self._scope, SK, {"answer": text}) if self._sealed else text}}
         dynamodb().update_item(
             TableName=_table(),
             Key=self._key,
-            UpdateExpression=("SET response = :a " if values else "") + "REMOVE running_until",
+            UpdateExpression=("SET answer = :a " if values else "") + "REMOVE running_until",
             **({"ExpressionAttributeValues": values} if values else {}),
         )
 

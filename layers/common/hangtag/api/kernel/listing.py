@@ -78,16 +78,23 @@ def _period(tenant_id: str, since: str | None, until: str | None) -> tuple[datet
     first, last = _bound("from", since), _bound("to", until)
     if first is not None and last is not None and isinstance(first, datetime) != isinstance(last, datetime):
         raise _range("Use the same form for from and to: either two dates or two instants.")
+    if first is not None and last is not None and _is_reversed(first, last):
+        raise _range("The end of the period is before its start.")
     zone = _zone(tenant_id) if any(_is_local(bound) for bound in (first, last)) else UTC
     begin = _start(first, zone) if first is not None else None
     end = None
     if isinstance(last, datetime):
         end = _start(last, zone)
     elif last is not None:
-        end = _start(last + timedelta(days=1), zone)
+        end = _start(min(last, _LATEST.date()) + timedelta(days=1), zone)
     if begin is not None and end is not None and begin > end:
         raise _range("The end of the period is before its start.")
     return begin, end
+
+
+def _is_reversed(first: date, last: date) -> bool:
+    """Return True for two dates in the wrong order; instants are compared in UTC."""
+    return not isinstance(first, datetime) and not isinstance(last, datetime) and first > last
 
 
 def _bound(name: str, text: str | None) -> date | datetime | None:

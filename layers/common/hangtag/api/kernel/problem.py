@@ -78,7 +78,8 @@ def _name(location: Sequence[Any]) -> str:
     return ".".join(parts)[:_MAX_NAME]
 
 
-_OWN = frozenset(FieldErrorCode)
+# Pydantic has errors named too_short and too_long itself.
+_OWN = frozenset(FieldErrorCode) - {FieldErrorCode.TOO_SHORT, FieldErrorCode.TOO_LONG}
 _TYPES = {
     "missing": FieldErrorCode.REQUIRED,
     "extra_forbidden": FieldErrorCode.UNKNOWN_FIELD,

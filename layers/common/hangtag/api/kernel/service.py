@@ -296,9 +296,11 @@ class Api(APIGatewayHttpResolver):
         if route is not None:
             return self.operations[route.method, str(route.path)], route
         methods = self._methods(path)
-        # A path that only the document's pattern matches, such as one with a control character, has no resource.
-        if not methods or method in methods:
+        if not methods:
             raise NotFoundError("Unknown path. See GET /v1/openapi.json.", code=ErrorCode.ROUTE_NOT_FOUND)
+        if method in methods:
+            # The path has characters that no id contains.
+            raise NotFoundError("No such resource.")
         return None, None
 
     def _methods(self, path: str) -> list[str]:

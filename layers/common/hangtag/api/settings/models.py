@@ -101,7 +101,10 @@ class ConditionOperator(StrEnum):
 FieldName = Annotated[settings.ShortText, Field(description="Name of the field.", examples=["Object"])]
 FieldValue = Annotated[
     Annotated[str, StringConstraints(max_length=1000)] | int | float | bool | None,
-    Field(description="Value of the field, null for an empty value. A date is ISO 8601 text.", examples=["Deal"]),
+    Field(
+        description="The value: text, a finite number, a boolean, or a date in ISO 8601. Null for no value.",
+        examples=["Deal"],
+    ),
 ]
 TaskFieldTypeChoice = Annotated[TaskFieldType, Field(description="Type of the value.", examples=["string"])]
 ConditionField = Annotated[
@@ -266,17 +269,17 @@ SettleSeconds = Annotated[
 ]
 _CONDITIONS = "Conditions on the contact's tasks. Only for `last_task_matching`, which needs at least one."
 _FIELDS = "Fields of the new task."
-_TEMPLATE = "Template of new tasks."
-_CONTACT_TEMPLATE = "Template of the contact for an unknown number."
-_MISSED = "Recipients of notifications about incoming missed calls."
-_PLACEMENT = "Placement of tags."
-_UNKNOWN = "Contacts for unknown numbers."
-_ROUTING = "Routing of incoming calls to supervisors."
-_NOTIFICATIONS = "Notifications of employees."
+_TEMPLATE = "Template of tasks that are created for calls."
+_CONTACT_TEMPLATE = "Template of the contact that is created for an unknown number."
+_MISSED = "Recipients of notifications about incoming missed calls of the tenant."
+_PLACEMENT = "Placement of the tags that calls get."
+_UNKNOWN = "Creation of contacts for unknown numbers."
+_ROUTING = "Routing of incoming calls to the contact's supervisor."
+_NOTIFICATIONS = "Notifications that employees receive."
 _MASKS = "Display formats of phone numbers, one for each type."
-_VISIBILITY = "Visibility of calls."
-_CALLING = "Rules of click-to-call. Emergency numbers can never be called."
-_RECORDINGS = "Storage of recordings."
+_VISIBILITY = "Visibility of calls for employees."
+_CALLING = "Rules of click-to-call for employees. Emergency numbers can never be called."
+_RECORDINGS = "Storage and retention of recordings."
 
 # ------------------------------------------------------------------ requests
 

@@ -1,7 +1,7 @@
 """Employees. An extension, and a phone number, belongs to one employee, by claims written with the employee."""
 
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -114,14 +114,6 @@ def everybody(tenant_id: str) -> Iterator[Employee]:
         if page.next is None:
             return
         after = page.next
-
-
-def names(tenant_id: str, employee_ids: Iterable[str]) -> dict[str, str]:
-    """Return the names of employees by id, from one batch read. Deleted employees are absent."""
-    places = [(key("T", tenant_id), key(SK, employee_id)) for employee_id in dict.fromkeys(employee_ids)]
-    if not places:
-        return {}
-    return {item.id: item.name for item in EmployeeItem.batch_get(places, consistent_read=True)}
 
 
 def by_extension(tenant_id: str, integration_id: str) -> dict[str, Employee]:
