@@ -348,16 +348,16 @@ def test_the_python_client_survives_a_cut_connection(
             await asyncio.to_thread(line.ring, "c1", OUTSIDE)
             async for change in browser:
                 assert change.call is not None
-                if (change.kind, change.call.state) in seen:
+                if (change.kind, change.call.window_state) in seen:
                     continue
-                seen.append((change.kind, change.call.state))
-                if change.call.state == "ringing":
+                seen.append((change.kind, change.call.window_state))
+                if change.call.window_state == "ringing":
                     assert change.call.contact is not None
                     assert (change.call.contact.id, list(browser.calls)) == (contact["id"], [change.call.id])
                     # As a net that breaks would.
                     await asyncio.to_thread(cut, stack, office)
                     await asyncio.to_thread(line.answer, "c1", OUTSIDE)
-                elif change.call.state == "answered":
+                elif change.call.window_state == "answered":
                     await asyncio.to_thread(line.hang_up, "c1", OUTSIDE, final="1")
                 else:
                     return seen
