@@ -78,7 +78,8 @@ def _call_mismatches(expected: Expectation, ids: Mapping[str, str], call: Mappin
     if "linked" in given:
         linked = fill(expected.linked, ids) if expected.linked else None
         yield from _differs("linked_call_id", linked, call.get("linked_call_id"))
-    recording = next(reversed(call.get("recordings") or []), {})
+    recordings: Sequence[Mapping[str, Any]] = call.get("recordings") or ()
+    recording: Mapping[str, Any] = recordings[-1] if recordings else {}
     if "recording" in given:
         # The API does not say where a PBX has it; its id is made of that.
         wanted = Recording(fill(expected.recording, ids), temporary=False).id if expected.recording else None

@@ -138,7 +138,7 @@ def taken(answer: Answer) -> str:
 
 
 @pytest.mark.parametrize(("provider", "story", "who", "number"), CASES)
-def test_a_click_rings_the_employee_then_the_contact_and_is_one_call_and_at_most_one_tag(
+def test_a_click_is_one_call_with_at_most_one_tag(
     scene: Scene, provider: str, story: str, who: str, number: str
 ) -> None:
     name = OTHERS.get((provider, story), story)
@@ -188,7 +188,7 @@ REFUSALS = {
 
 
 @each_provider
-def test_what_a_pbx_refuses_is_told_and_leaves_nothing(scene: Scene, provider: str) -> None:
+def test_a_rejected_click_is_reported_without_a_tag(scene: Scene, provider: str) -> None:
     caller = scene.employee("Anna Petrova")
     pbx = scene.pbxs[provider]
     before = len(pbx.calls)
@@ -203,7 +203,7 @@ def test_what_a_pbx_refuses_is_told_and_leaves_nothing(scene: Scene, provider: s
     assert (shown["failure_reason"], shown["tag_id"]) == (told["failure_reason"], None)
 
 
-def test_our_reference_is_enough_where_the_pbx_gives_it_back(scene: Scene) -> None:
+def test_a_returned_reference_is_enough_to_match_a_click(scene: Scene) -> None:
     caller, pbx = scene.employee("Anna Petrova"), scene.pbxs["generic"]
     assert pbx.line is not None
     pbx.story, pbx.lost = None, True
@@ -221,7 +221,7 @@ def test_our_reference_is_enough_where_the_pbx_gives_it_back(scene: Scene) -> No
 
 
 @each_provider
-def test_a_call_whose_answer_was_lost_is_placed_once_and_found_again(scene: Scene, provider: str) -> None:
+def test_a_call_with_a_lost_response_is_placed_once(scene: Scene, provider: str) -> None:
     caller = scene.employee("Boris Orlov")
     pbx = scene.pbxs[provider]
     pbx.story, pbx.lost, before = "outgoing_answered", True, len(pbx.calls)

@@ -1,4 +1,4 @@
-"""The live channel: windows that open, follow a call and close; and what goes wrong with browsers."""
+"""Live channel: call windows from ringing to the tag, and failures of connections."""
 
 import asyncio
 import socket
@@ -48,7 +48,7 @@ def closing(office: Office, line: Line, call_id: str, ext: str = "101") -> None:
 # ------------------------------------------------------------------ a window
 
 
-def test_a_window_opens_with_the_contacts_card_follows_the_call_and_is_there_after_a_reload(
+def test_a_window_follows_the_call_from_ringing_to_its_tag(
     office: Office, line: Line
 ) -> None:
     contact = known(office)
@@ -77,14 +77,14 @@ def test_a_window_opens_with_the_contacts_card_follows_the_call_and_is_there_aft
         assert later.all() == []
 
 
-def test_an_unknown_caller_is_shown_by_number_and_as_a_contact_once_there_is_one(office: Office, line: Line) -> None:
+def test_an_unknown_caller_gets_a_contact_in_the_window(office: Office, line: Line) -> None:
     with listening(office.employee) as browser:
         line.ring("c1", "79035550299")
         assert browser.call("ringing")["external_number"] == "+79035550299"
         browser.until(lambda message: bool(message.get("call", {}).get("contact")))
 
 
-def test_a_call_that_the_employee_dials_by_hand_opens_a_window_too(office: Office, line: Line) -> None:
+def test_a_call_dialled_by_hand_opens_a_window(office: Office, line: Line) -> None:
     known(office)
     with listening(office.employee) as browser:
         line.event("c1", "OUTGOING", OUTSIDE, type="out")
@@ -92,7 +92,7 @@ def test_a_call_that_the_employee_dials_by_hand_opens_a_window_too(office: Offic
         assert (told["direction"], told["contact"]["name"], told["click_to_call"]) == ("out", "Olga", False)
 
 
-def test_a_number_that_is_withheld_has_a_window_without_a_number(office: Office, line: Line) -> None:
+def test_a_withheld_number_has_a_window_without_a_number(office: Office, line: Line) -> None:
     with listening(office.employee) as browser:
         line.ring("c1", "")
         told = browser.call("ringing")
@@ -102,7 +102,7 @@ def test_a_number_that_is_withheld_has_a_window_without_a_number(office: Office,
 # ------------------------------------------------------------------ whose window
 
 
-def test_the_windows_of_a_group_vanish_for_the_others_when_one_answers(office: Office, line: Line) -> None:
+def test_an_answer_closes_the_windows_of_the_other_phones(office: Office, line: Line) -> None:
     known(office)
     _, boris = hire(office, "Boris", "102")
     _, vera = hire(office, "Vera", "103")
@@ -121,7 +121,7 @@ def test_the_windows_of_a_group_vanish_for_the_others_when_one_answers(office: O
         assert uninvolved.all() == []
 
 
-def test_two_tabs_and_two_devices_are_told_alike(office: Office, line: Line) -> None:
+def test_two_connections_receive_the_same_messages(office: Office, line: Line) -> None:
     with listening(office.employee) as one, listening(office.employee) as other:
         line.ring("c1", OUTSIDE)
         assert one.call("ringing")["id"] == other.call("ringing")["id"]
@@ -129,7 +129,7 @@ def test_two_tabs_and_two_devices_are_told_alike(office: Office, line: Line) -> 
         assert one.call("answered")["seq"] == other.call("answered")["seq"]
 
 
-def test_the_contacts_supervisor_watches_unless_that_is_switched_off(office: Office, line: Line) -> None:
+def test_a_supervisor_watches_calls_unless_it_is_disabled(office: Office, line: Line) -> None:
     boris_id, boris = hire(office, "Boris", "102")
     known(office, supervisor_id=boris_id)
     with listening(boris) as watching, listening(office.employee) as browser:
@@ -148,7 +148,7 @@ def test_the_contacts_supervisor_watches_unless_that_is_switched_off(office: Off
         assert all(message["call"]["id"] != second for message in watching.all() if message["type"] == "call")
 
 
-def test_the_supervisor_may_be_a_group_all_of_whom_watch(office: Office, line: Line) -> None:
+def test_all_members_of_a_supervising_group_watch_calls(office: Office, line: Line) -> None:
     boris_id, boris = hire(office, "Boris", "102")
     vera_id, vera = hire(office, "Vera", "103")
     group = office.owner.made("/v1/groups", {"name": "Sales", "employee_ids": [boris_id, vera_id]})
@@ -161,7 +161,7 @@ def test_the_supervisor_may_be_a_group_all_of_whom_watch(office: Office, line: L
         assert second.states() == ["ringing"]
 
 
-def test_an_extension_that_moves_to_another_employee_takes_the_window_with_it(office: Office, line: Line) -> None:
+def test_the_window_follows_an_extension_to_its_new_employee(office: Office, line: Line) -> None:
     boris_id, boris = hire(office, "Boris", "102")
     held = office.anna["extensions"]
     with listening(office.employee) as anna, listening(boris) as other:
@@ -175,7 +175,7 @@ def test_an_extension_that_moves_to_another_employee_takes_the_window_with_it(of
         assert [message["call"]["window_state"] for message in anna.all()][-1] == "gone"
 
 
-def test_calls_among_employees_and_of_unknown_extensions_are_told_to_nobody(office: Office, line: Line) -> None:
+def test_internal_or_unmapped_calls_have_no_window(office: Office, line: Line) -> None:
     boris_id, boris = hire(office, "Boris", "102")
     office.owner.patch(f"/v1/employees/{boris_id}", {"phones": ["+79100000102"]})
     with listening(office.employee) as anna, listening(boris) as other:
@@ -193,7 +193,7 @@ def test_calls_among_employees_and_of_unknown_extensions_are_told_to_nobody(offi
         assert other.all() == []
 
 
-def test_a_hidden_tag_is_told_only_to_those_on_its_task(office: Office, line: Line) -> None:
+def test_a_hidden_tag_is_sent_to_members_of_its_task_only(office: Office, line: Line) -> None:
     boris_id, boris = hire(office, "Boris", "102")
     contact = known(office, supervisor_id=boris_id)
     task = {"title": "Deal", "contact_ids": [contact["id"]], "assignee_id": boris_id}
@@ -208,7 +208,7 @@ def test_a_hidden_tag_is_told_only_to_those_on_its_task(office: Office, line: Li
         assert {(call["task_id"], call["tag"] is None) for call in told} == {(None, True)}
 
 
-def test_a_missed_call_is_told_to_its_recipients_and_to_nobody_else(office: Office, line: Line) -> None:
+def test_a_missed_call_is_sent_to_its_recipients_only(office: Office, line: Line) -> None:
     boris_id, boris = hire(office, "Boris", "102")
     contact = known(office, supervisor_id=boris_id)
     rules(office, notifications={"supervisor_window": False})
@@ -225,7 +225,7 @@ def test_a_missed_call_is_told_to_its_recipients_and_to_nobody_else(office: Offi
 # ------------------------------------------------------------------ browsers
 
 
-def test_a_ticket_lets_in_once_and_nothing_else_does(office: Office) -> None:
+def test_a_ticket_opens_one_connection(office: Office) -> None:
     url = office.employee.made("/v1/live-tickets", {})["url"]
     token = url.rpartition("=")[2]
     with connect(url):
@@ -239,7 +239,7 @@ def test_a_ticket_lets_in_once_and_nothing_else_does(office: Office) -> None:
     assert (refused.status, refused.media) == (409, "application/problem+json")
 
 
-def test_a_ticket_that_is_late_lets_nobody_in(office: Office, environment: pytest.MonkeyPatch) -> None:
+def test_an_expired_ticket_opens_no_connection(office: Office, environment: pytest.MonkeyPatch) -> None:
     url = office.employee.made("/v1/live-tickets", {})["url"]
     hashed = token_hash(url.rpartition("=")[2])
     place: Any = {"pk": {"S": key("TICKET", hashed)}, "sk": {"S": "TICKET"}}
@@ -253,7 +253,7 @@ def test_a_ticket_that_is_late_lets_nobody_in(office: Office, environment: pytes
         pass
 
 
-def test_what_a_browser_says_is_answered_or_refused_in_words(office: Office) -> None:
+def test_messages_of_clients_get_a_response(office: Office) -> None:
     with listening(office.employee) as browser:
         browser.say("ping")
         browser.until(lambda message: message["type"] == "pong")
@@ -265,7 +265,7 @@ def test_what_a_browser_says_is_answered_or_refused_in_words(office: Office) -> 
         browser.until(lambda _: sum(message["type"] == "error" for message in browser.messages) == 6)
 
 
-def test_a_connection_that_died_silently_is_cleaned_up(
+def test_a_dead_connection_is_removed(
     office: Office, line: Line, environment: pytest.MonkeyPatch
 ) -> None:
     tenant_id, anna = office.tenant_id, office.anna["id"]
@@ -283,13 +283,13 @@ def test_a_connection_that_died_silently_is_cleaned_up(
         assert live.find_connection(dead.id) is None
 
 
-def test_a_connection_that_is_closed_is_forgotten(office: Office, environment: pytest.MonkeyPatch) -> None:
+def test_a_closed_connection_is_removed(office: Office, environment: pytest.MonkeyPatch) -> None:
     with listening(office.employee):
         assert len(live.connections(office.tenant_id, [office.anna["id"]])) == 1
     _until(lambda: live.connections(office.tenant_id, [office.anna["id"]]) == ())
 
 
-def test_a_deleted_employees_connection_is_closed_with_its_next_ping(office: Office) -> None:
+def test_the_ping_of_a_deleted_employee_closes_the_connection(office: Office) -> None:
     boris_id, boris = hire(office, "Boris", "102")
     with listening(boris) as browser:
         assert office.owner.send("DELETE", f"/v1/employees/{boris_id}").status == 204
@@ -297,7 +297,7 @@ def test_a_deleted_employees_connection_is_closed_with_its_next_ping(office: Off
         browser.until_closed()
 
 
-def test_a_push_that_hangs_does_not_hold_up_the_tag(stack: Stack, office: Office, line: Line) -> None:
+def test_a_hanging_push_does_not_delay_the_tag(stack: Stack, office: Office, line: Line) -> None:
     known(office)
     with listening(office.employee) as browser:
         with nobody_answers() as url, environment_of(stack, "LiveFunction", CONNECTIONS_URL=url):
@@ -307,7 +307,7 @@ def test_a_push_that_hangs_does_not_hold_up_the_tag(stack: Stack, office: Office
         browser.call("ringing")
 
 
-def test_a_flood_of_events_for_one_call_is_coalesced(office: Office, line: Line) -> None:
+def test_many_events_of_one_call_send_few_messages(office: Office, line: Line) -> None:
     known(office)
     with listening(office.employee) as browser:
 
@@ -325,7 +325,7 @@ def test_a_flood_of_events_for_one_call_is_coalesced(office: Office, line: Line)
         assert len(told) <= 20, told
 
 
-def test_what_one_tenant_is_told_no_other_is(stack: Stack, office: Office, line: Line) -> None:
+def test_messages_never_cross_tenants(stack: Stack, office: Office, line: Line) -> None:
     other = open_office(stack.api, stack.operator_token)
     with listening(office.employee) as mine, listening(other.employee) as theirs:
         line.ring("c1", OUTSIDE)
@@ -337,7 +337,7 @@ def test_what_one_tenant_is_told_no_other_is(stack: Stack, office: Office, line:
         assert ids[0].isdisjoint(ids[1])
 
 
-def test_the_python_client_follows_a_call_over_a_connection_that_is_cut(
+def test_the_python_client_survives_a_cut_connection(
     stack: Stack, office: Office, line: Line
 ) -> None:
     contact = known(office)
@@ -348,16 +348,16 @@ def test_the_python_client_follows_a_call_over_a_connection_that_is_cut(
             await asyncio.to_thread(line.ring, "c1", OUTSIDE)
             async for change in browser:
                 assert change.call is not None
-                if (change.kind, change.call.state) in seen:
+                if (change.kind, change.call.window_state) in seen:
                     continue
-                seen.append((change.kind, change.call.state))
-                if change.call.state == "ringing":
+                seen.append((change.kind, change.call.window_state))
+                if change.call.window_state == "ringing":
                     assert change.call.contact is not None
                     assert (change.call.contact.id, list(browser.calls)) == (contact["id"], [change.call.id])
                     # As a net that breaks would.
                     await asyncio.to_thread(cut, stack, office)
                     await asyncio.to_thread(line.answer, "c1", OUTSIDE)
-                elif change.call.state == "answered":
+                elif change.call.window_state == "answered":
                     await asyncio.to_thread(line.hang_up, "c1", OUTSIDE, final="1")
                 else:
                     return seen
@@ -378,7 +378,7 @@ def cut(stack: Stack, office: Office) -> None:
 # ------------------------------------------------------------------ from the window
 
 
-def test_from_the_window_a_contact_is_made_a_comment_written_and_a_task_begun(office: Office, line: Line) -> None:
+def test_contacts_comments_or_tasks_are_created_during_a_call(office: Office, line: Line) -> None:
     rules(office, contacts={"create_unknown": "never"})
     with listening(office.employee) as browser:
         line.ring("c1", OUTSIDE)
@@ -398,7 +398,7 @@ def test_from_the_window_a_contact_is_made_a_comment_written_and_a_task_begun(of
         browser.call("ended", task_id=task["id"], tag={"id": tag["id"], "type": "call"})
 
 
-def test_a_call_that_was_tagged_is_put_on_a_task_afterwards(office: Office, line: Line) -> None:
+def test_a_tagged_call_is_assigned_to_a_task(office: Office, line: Line) -> None:
     contact = known(office)
     task = office.owner.made("/v1/tasks", {"title": "Deal", "contact_ids": [contact["id"]]})
     tag = line.talk("c1", OUTSIDE, final="1")

@@ -1,4 +1,4 @@
-"""Recordings: copied from the PBX, heard by who may, kept as long as the rules say."""
+"""Recordings: copies, playback, visibility and retention."""
 
 import json
 import threading
@@ -66,7 +66,7 @@ def bucket(stack: Stack, environment: pytest.MonkeyPatch) -> Any:
 
 
 class Bucket:
-    """What lies in the bucket."""
+    """Contents of the bucket."""
 
     def __init__(self, s3: Any, name: str) -> None:
         self._s3 = s3
@@ -81,7 +81,7 @@ class Bucket:
 
 
 def recorded(line: Line, call_id: str, url: str, **more: str) -> dict[str, Any]:
-    """A call with a recording that its PBX keeps for a moment only: it is fetched at once."""
+    """Post a call with a temporary recording, which is fetched at once."""
     line.talk(call_id, OLGA)
     line.post(cmd="record", callid=call_id, record_link=url, **{"is_temp": "1", **more})
     return line.call(call_id)
@@ -92,7 +92,7 @@ def path(call: dict[str, Any], rest: str = "recording") -> str:
 
 
 def rules(office: Office, **wanted: Any) -> None:
-    """Set the rules for recordings."""
+    """Set the tenant's recording settings."""
     now = office.owner.get("/v1/settings/telephony").json
     changed = office.owner.put("/v1/settings/telephony", {**now, "recordings": wanted})
     assert changed.status == 200, changed
@@ -101,7 +101,7 @@ def rules(office: Office, **wanted: Any) -> None:
 # ------------------------------------------------------------------ hearing
 
 
-def test_what_is_heard_is_what_the_pbx_served_in_whole_and_in_ranges(line: Line, server: MediaServer) -> None:
+def test_playback_returns_the_audio_of_the_pbx_in_ranges(line: Line, server: MediaServer) -> None:
     body = tone(3)
     call = recorded(line, "heard", server.put("/heard.wav", file(body)))
     kept = line.recording("heard", "archived")
@@ -122,7 +122,7 @@ def test_what_is_heard_is_what_the_pbx_served_in_whole_and_in_ranges(line: Line,
     assert server.url not in str(owner.get(f"/v1/calls/{call['id']}").json)
 
 
-def test_every_play_is_in_the_audit_list(line: Line, server: MediaServer) -> None:
+def test_each_playback_is_in_the_audit_log(line: Line, server: MediaServer) -> None:
     call = recorded(line, "audited", server.put("/audited.wav", audio()))
     line.recording("audited", "archived")
     owner, employee = line.office.owner, line.office.employee
@@ -134,7 +134,7 @@ def test_every_play_is_in_the_audit_list(line: Line, server: MediaServer) -> Non
     assert len({str(one["actor"]) for one in told}) == 2
 
 
-def test_all_recordings_of_a_call_can_be_heard(line: Line, server: MediaServer) -> None:
+def test_each_recording_of_a_call_can_be_played(line: Line, server: MediaServer) -> None:
     first, second = tone(1), tone(2)
     line.talk("two", OLGA)
     for number, body in enumerate((first, second)):
@@ -154,7 +154,7 @@ def test_all_recordings_of_a_call_can_be_heard(line: Line, server: MediaServer) 
     assert requests.get(line.office.owner.get(path(call)).json["url"], timeout=60).content == second
 
 
-def test_a_lasting_link_is_copied_a_little_later_and_follows_redirects(line: Line, server: MediaServer) -> None:
+def test_a_lasting_link_is_copied_through_redirects(line: Line, server: MediaServer) -> None:
     server.put("/moved.wav", audio())
     url = server.put("/lasting.wav", to("/moved.wav"))
     call = recorded(line, "lasting", url, is_temp="0")
@@ -163,7 +163,7 @@ def test_a_lasting_link_is_copied_a_little_later_and_follows_redirects(line: Lin
     assert requests.get(line.office.owner.get(path(call)).json["url"], timeout=60).content == tone()
 
 
-def test_who_may_not_see_the_call_does_not_hear_it(stack: Stack, line: Line, server: MediaServer) -> None:
+def test_playback_follows_the_visibility_of_the_call(stack: Stack, line: Line, server: MediaServer) -> None:
     owner = line.office.owner
     now = owner.get("/v1/settings/telephony").json
     olga = owner.made("/v1/contacts", {"name": "Olga", "phones": [OLGA]})
@@ -181,7 +181,7 @@ def test_who_may_not_see_the_call_does_not_hear_it(stack: Stack, line: Line, ser
         assert caller.get(path(call)).status == 200
 
 
-def test_what_is_not_there_is_said_in_words(line: Line) -> None:
+def test_a_missing_recording_is_reported(line: Line) -> None:
     line.talk("none", OLGA)
     answer = line.office.owner.get(path(line.call("none")))
     assert (answer.status, answer.json["detail"]) == (404, "this call has no recording")
@@ -192,7 +192,7 @@ def test_what_is_not_there_is_said_in_words(line: Line) -> None:
 # ------------------------------------------------------------------ rules
 
 
-def test_nothing_is_kept_if_the_rules_say_so(line: Line, server: MediaServer) -> None:
+def test_nothing_is_copied_if_the_settings_exclude_recordings(line: Line, server: MediaServer) -> None:
     rules(line.office, mode="none")
     url = server.put("/not-kept.wav", audio())
     call = recorded(line, "not-kept", url)
@@ -206,7 +206,7 @@ def test_nothing_is_kept_if_the_rules_say_so(line: Line, server: MediaServer) ->
 
 
 @pytest.mark.parametrize(("mode", "state"), [("link", "linked"), ("on_demand", "on_demand")])
-def test_the_pbxs_own_address_is_given_if_the_rules_say_so(
+def test_the_url_of_the_pbx_is_returned_by_the_settings(
     line: Line, server: MediaServer, mode: str, state: str
 ) -> None:
     rules(line.office, mode=mode)
@@ -220,7 +220,7 @@ def test_the_pbxs_own_address_is_given_if_the_rules_say_so(
     line.recording(f"{mode}-once", "archived")
 
 
-def test_an_address_that_needs_credentials_is_heard_by_a_copy_for_the_moment(
+def test_a_url_with_credentials_is_played_from_a_temporary_copy(
     stack: Stack, server: MediaServer, bucket: Bucket
 ) -> None:
     office = open_office(stack.api, stack.operator_token)
@@ -242,7 +242,7 @@ def test_an_address_that_needs_credentials_is_heard_by_a_copy_for_the_moment(
     assert [key.split("/")[0] for key in bucket.keys(office.tenant_id)] == ["plays"]
 
 
-def test_an_address_that_is_none_of_the_pbxs_is_not_given_to_a_browser(stack: Stack) -> None:
+def test_a_url_outside_of_the_pbx_is_never_returned(stack: Stack) -> None:
     """Ringostat signs nothing: whoever has the webhook's address could have employees open any page."""
     office = open_office(stack.api, stack.operator_token)
     made = office.owner.made("/v1/integrations", {"provider": "ringostat", "name": "R", "credentials": {}})
@@ -275,7 +275,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("what", REFUSED)
-def test_what_is_no_recording_is_refused_with_the_reason_and_nothing_is_half_written(
+def test_an_invalid_recording_is_rejected_with_the_reason(
     line: Line, server: MediaServer, bucket: Bucket, what: str
 ) -> None:
     serve, reason, final = REFUSED[what]
@@ -290,7 +290,7 @@ def test_what_is_no_recording_is_refused_with_the_reason_and_nothing_is_half_wri
     assert (bucket.keys(line.office.tenant_id), bucket.unfinished()) == ([], [])
 
 
-def test_a_stream_without_end_is_given_up_within_bounded_memory(
+def test_an_endless_stream_is_abandoned_in_bounded_memory(
     stack: Stack,
     line: Line,
     server: MediaServer,
@@ -340,7 +340,7 @@ def peak_of(pid: int) -> int:
     return 0
 
 
-def test_what_drips_is_given_up_in_time(line: Line, server: MediaServer, bucket: Bucket) -> None:
+def test_a_slow_stream_is_abandoned_in_time(line: Line, server: MediaServer, bucket: Bucket) -> None:
     over = threading.Event()
     url = server.put("/drip.mp3", drip(over))
     line.talk("drip", OLGA)
@@ -376,7 +376,7 @@ def later(kept: RecordingState) -> datetime:
     return datetime.fromisoformat(kept.due)
 
 
-def test_it_is_tried_for_two_days_with_longer_and_longer_pauses_then_given_up(
+def test_a_failing_copy_is_retried_for_two_days(
     line: Line, server: MediaServer, bucket: Bucket
 ) -> None:
     recorded(line, "patient", server.put("/patient.mp3", status(404)))
@@ -394,13 +394,13 @@ def test_it_is_tried_for_two_days_with_longer_and_longer_pauses_then_given_up(
     assert line.call("patient")["recordings"][-1]["state"] == "failed"
 
 
-def test_a_service_that_asks_to_be_left_alone_is(line: Line, server: MediaServer, bucket: Bucket) -> None:
+def test_retry_after_of_the_pbx_delays_the_next_attempt(line: Line, server: MediaServer, bucket: Bucket) -> None:
     recorded(line, "busy", server.put("/busy.mp3", status(429, retry_after="4000")))
     _, _, kept = tried(line, "busy")
     assert timedelta(seconds=3900) < later(kept) - datetime.now(UTC) <= timedelta(seconds=4000)
 
 
-def test_a_recording_that_is_ready_later_is_there_then(line: Line, server: MediaServer, bucket: Bucket) -> None:
+def test_a_late_recording_is_copied_by_a_retry(line: Line, server: MediaServer, bucket: Bucket) -> None:
     recorded(line, "later", server.put("/later.wav", in_turn(status(404), audio())))
     call, recording_id, kept = tried(line, "later")
     assert fetching.work(call, recording_id, later(kept)) is None
@@ -408,7 +408,7 @@ def test_a_recording_that_is_ready_later_is_there_then(line: Line, server: Media
     assert (shown["state"], shown["reason"]) == ("archived", None)
 
 
-def test_a_link_that_works_once_is_fetched_once_although_the_function_died_after_it(
+def test_a_single_use_link_is_fetched_once_after_a_crash(
     line: Line, server: MediaServer, bucket: Bucket
 ) -> None:
     url = server.put("/once.wav", in_turn(status(503), audio(), status(410)))
@@ -423,7 +423,7 @@ def test_a_link_that_works_once_is_fetched_once_although_the_function_died_after
     assert len([one for one in server.asked if one.path == "/once.wav"]) == 2
 
 
-def test_of_two_who_try_at_once_one_does(line: Line, server: MediaServer, bucket: Bucket) -> None:
+def test_concurrent_attempts_fetch_once(line: Line, server: MediaServer, bucket: Bucket) -> None:
     recorded(line, "twice", server.put("/twice.wav", in_turn(status(503), audio())))
     call, recording_id, kept = tried(line, "twice")
     with ThreadPoolExecutor(6) as pool:
@@ -433,7 +433,7 @@ def test_of_two_who_try_at_once_one_does(line: Line, server: MediaServer, bucket
     assert len([one for one in server.asked if one.path == "/twice.wav"]) == 2
 
 
-def test_what_was_given_up_is_tried_anew_when_an_admin_wants_it(line: Line, server: MediaServer) -> None:
+def test_an_admin_retries_a_failed_copy(line: Line, server: MediaServer) -> None:
     call = recorded(line, "anew", server.put("/anew.wav", in_turn(status(410), audio())))
     found = line.recording("anew", "failed")
     assert line.office.employee.post(path(call, f"recordings/{found['id']}/fetch"), {}).status == 403
@@ -447,7 +447,7 @@ def test_what_was_given_up_is_tried_anew_when_an_admin_wants_it(line: Line, serv
 # ------------------------------------------------------------------ how long
 
 
-def test_a_copy_goes_when_its_time_is_up_and_is_not_heard_from_that_moment_on(
+def test_a_copy_is_deleted_after_the_retention_period(
     stack: Stack, line: Line, server: MediaServer, bucket: Bucket
 ) -> None:
     call = recorded(line, "old", server.put("/old.wav", audio()))
@@ -465,7 +465,7 @@ def test_a_copy_goes_when_its_time_is_up_and_is_not_heard_from_that_moment_on(
     assert pointer not in list(recordings.due(now + timedelta(days=400)))
 
 
-def test_the_schedule_looks_at_copies(stack: Stack, line: Line, server: MediaServer, bucket: Bucket) -> None:
+def test_the_schedule_reviews_copies(stack: Stack, line: Line, server: MediaServer, bucket: Bucket) -> None:
     recorded(line, "looked-at", server.put("/looked-at.wav", audio()))
     found = line.recording("looked-at", "archived")
     pointer = Pointer(item_of(line, "looked-at").key, found["id"])
@@ -479,7 +479,7 @@ def test_the_schedule_looks_at_copies(stack: Stack, line: Line, server: MediaSer
     assert pointer in list(recordings.due(datetime.now(UTC) + timedelta(days=8)))
 
 
-def test_what_is_held_outlives_its_time_and_its_contact(line: Line, server: MediaServer, bucket: Bucket) -> None:
+def test_a_held_recording_survives_retention_or_erasure(line: Line, server: MediaServer, bucket: Bucket) -> None:
     held = recorded(line, "held", server.put("/held.wav", audio()))
     free = recorded(line, "free", server.put("/free.wav", audio()))
     ids = {one: line.recording(one, "archived")["id"] for one in ("held", "free")}
@@ -505,7 +505,7 @@ def test_what_is_held_outlives_its_time_and_its_contact(line: Line, server: Medi
     assert {"recording.held", "recording.released"} <= set(told)
 
 
-def test_with_a_tenant_go_its_recordings(stack: Stack, server: MediaServer, bucket: Bucket) -> None:
+def test_erasing_a_tenant_deletes_its_recordings(stack: Stack, server: MediaServer, bucket: Bucket) -> None:
     office = open_office(stack.api, stack.operator_token)
     line = Line(office)
     recorded(line, "gone", server.put("/gone.wav", audio()))

@@ -1,4 +1,4 @@
-"""Reports: what calls come to in them, who sees what, files, late corrections, and what a refresh costs."""
+"""Reports: figures, visibility, files, late corrections and the cost of a refresh."""
 
 import csv
 import io
@@ -99,7 +99,7 @@ def counted(calls: Sequence[Seeded]) -> int:
     return sum(one.body["tag_type"] is not None for one in calls)
 
 
-def test_calls_come_to_their_rows_and_numbers_in_each_report_of_the_week(
+def test_calls_appear_in_each_report_of_the_week(
     stack: Stack, office: Office, line: Line
 ) -> None:
     contact = office.employee.made("/v1/contacts", {"name": "=HYPERLINK(1)", "phones": ["+79035550801"]})["id"]
@@ -142,7 +142,7 @@ def test_calls_come_to_their_rows_and_numbers_in_each_report_of_the_week(
     assert found["totals"]["seconds_to_return"] >= 0
 
 
-def test_a_file_has_the_columns_of_the_report_and_no_formulas(stack: Stack, office: Office, line: Line) -> None:
+def test_a_report_file_contains_no_formulas(stack: Stack, office: Office, line: Line) -> None:
     names = ["=1+1", "+1", "-1", "@SUM(A1)", "\"quoted, and 'so'\"", "Ünal"]
     for number, name in enumerate(names):
         office.employee.made("/v1/contacts", {"name": name, "phones": [f"+7903555082{number}"]})
@@ -172,7 +172,7 @@ def file_later(caller: Caller, kind: str, **asked: str) -> dict[str, Any]:
     return dict(said)
 
 
-def test_a_file_that_takes_long_is_written_by_a_job_for_the_eyes_of_who_asked(stack: Stack, office: Office) -> None:
+def test_a_long_report_file_is_written_by_a_job(stack: Stack, office: Office) -> None:
     calls = some(office, 60)
     seed(stack, office, calls)
     awaited(stack, office.owner, "calls-by-line", calls_are(counted(calls)), **PLACES)
@@ -189,7 +189,7 @@ def test_a_file_that_takes_long_is_written_by_a_job_for_the_eyes_of_who_asked(st
     assert office.owner.get(f"/v1/reports/files/{'0' * 32}").status == 404
 
 
-def test_employees_see_their_own_calls_and_hidden_ones_only_of_their_tasks(stack: Stack, office: Office) -> None:
+def test_reports_of_employees_contain_their_visible_calls(stack: Stack, office: Office) -> None:
     boris_id, boris = hire(office, "Boris", "102")
     task = office.owner.made("/v1/tasks", {"title": "Secret", "member_ids": [boris_id]})["id"]
     base = next(one for one in some(office, 50) if one.body["tag_type"] == "call")
@@ -231,7 +231,7 @@ def test_employees_see_their_own_calls_and_hidden_ones_only_of_their_tasks(stack
         assert mine["totals"]["calls"] == len(seen & {"own-2", "own-4"})
 
 
-def test_late_corrections_reach_both_hours_and_a_rebuild_equals_the_running_result(
+def test_late_corrections_equal_a_rebuild(
     stack: Stack, office: Office
 ) -> None:
     calls = some(office, 30)
@@ -277,7 +277,7 @@ def erase_sums(stack: Stack, office: Office, hours: Sequence[datetime]) -> None:
             client.dynamodb().delete_item(**table, Key={"pk": item["pk"], "sk": item["sk"]})
 
 
-def test_an_earlier_call_of_a_contact_found_late_is_its_first_one(stack: Stack, office: Office) -> None:
+def test_a_late_earlier_call_becomes_the_first_of_its_contact(stack: Stack, office: Office) -> None:
     first, second = (
         next(one for one in some(office, 60, hour, 3) if one.body["tag_type"] == "call" and one.body["contact_id"])
         for hour in (HOUR, HOUR + timedelta(hours=5))
@@ -295,7 +295,7 @@ def test_an_earlier_call_of_a_contact_found_late_is_its_first_one(stack: Stack, 
     awaited(stack, office.owner, "calls-by-hour", lambda said: firsts(said) == {"12": 1, "17": 0}, **PLACES)
 
 
-def test_a_huge_hour_is_kept_in_parts_and_read_whole(stack: Stack, office: Office) -> None:
+def test_a_large_hour_is_stored_in_parts(stack: Stack, office: Office) -> None:
     chance = random.Random(5)  # noqa: S311
     known = people(chance, contacts=15_000, employees=200)
     place = report_sums.hour_place(office.tenant_id, HOUR)
@@ -319,7 +319,7 @@ def test_a_huge_hour_is_kept_in_parts_and_read_whole(stack: Stack, office: Offic
     assert {item["sk"]["S"].split("#")[3] for item in answer["Items"]} == {before.token}
 
 
-def test_reports_equal_plain_sql_over_the_export_in_every_time_zone(
+def test_reports_equal_plain_sql_in_every_time_zone(
     stack: Stack, office: Office, tmp_path: Path
 ) -> None:
     """Two times, which have between them the clock's changes of every zone; marked by the stream, summed up, asked."""
@@ -384,7 +384,7 @@ def requests_of(service: Any) -> Iterator[list[str]]:
         service.meta.events.unregister("before-call", note)
 
 
-def test_a_refresh_after_one_changed_call_does_not_grow_with_the_calls_of_other_hours(
+def test_the_cost_of_a_refresh_is_that_of_its_hours(
     stack: Stack, office: Office
 ) -> None:
     calls = some(office, 20)
@@ -409,7 +409,7 @@ def test_a_refresh_after_one_changed_call_does_not_grow_with_the_calls_of_other_
     assert costs[0] == costs[1], costs
 
 
-def test_an_erased_number_is_in_no_report_and_no_file(stack: Stack, office: Office, line: Line) -> None:
+def test_an_erased_number_disappears_from_reports(stack: Stack, office: Office, line: Line) -> None:
     contact = office.employee.made("/v1/contacts", {"name": "Ivan", "phones": ["+79035550861"]})["id"]
     line.talk("e-1", "79035550861")
     awaited(stack, office.owner, "calls-by-contact", calls_are(1))
@@ -448,7 +448,7 @@ def files_of(stack: Stack, office: Office) -> list[str]:
     return [file["Key"] for file in found if office.tenant_id in file["Key"]]
 
 
-def test_nothing_of_reports_is_left_of_an_erased_tenant(stack: Stack, office: Office, line: Line) -> None:
+def test_an_erased_tenant_leaves_no_reports(stack: Stack, office: Office, line: Line) -> None:
     line.talk("t-1", "79035550862")
     awaited(stack, office.owner, "calls-by-contact", calls_are(1))
     csv_of(office.owner, "calls-by-contact")
@@ -474,7 +474,7 @@ def marked(stack: Stack, office: Office) -> list[dict[str, Any]]:
     return [dict(item) for item in answer["Items"]]
 
 
-def test_a_mark_goes_after_a_second_look_unless_it_was_renewed_meanwhile(stack: Stack, office: Office) -> None:
+def test_a_mark_is_removed_after_a_second_refresh(stack: Stack, office: Office) -> None:
     # Far off, so that the schedule, which runs beside, leaves it alone.
     then = datetime(2099, 3, 10, 12, tzinfo=UTC)
     marks.mark(office.tenant_id, HOUR, then)
@@ -520,11 +520,11 @@ def test_a_mark_goes_after_a_second_look_unless_it_was_renewed_meanwhile(stack: 
         {"limit": "0"},
     ],
 )
-def test_what_is_no_report_is_refused(shared: Office, asked: dict[str, str]) -> None:
+def test_an_invalid_report_request_is_rejected(shared: Office, asked: dict[str, str]) -> None:
     assert shared.owner.get("/v1/reports/calls-by-contact", **asked).status == 400
 
 
-def test_rows_come_page_by_page_and_steps_by_day_and_week(stack: Stack, office: Office) -> None:
+def test_rows_are_listed_in_pages(stack: Stack, office: Office) -> None:
     calls = some(office, 40)
     seed(stack, office, calls)
     asked = {"from": "2026-03-09", "to": "2026-03-15", "step": "day"}

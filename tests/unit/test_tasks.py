@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hangtag.api.kernel.enums import TaskFieldType
 from hangtag.api.settings.models import TaskFieldInput
 from hangtag.api.tasks import service
 from hangtag.api.tasks.models import CreateTaskRequest
@@ -78,7 +79,7 @@ def test_duplicate_field_names_are_reported_with_all_faults() -> None:
 
 @pytest.mark.usefixtures("berlin")
 def test_all_invalid_fields_of_a_task_are_reported_at_once() -> None:
-    sent = {"fields": [TaskFieldInput(name="Sum", type="number", value="5")], "due_at": "tomorrow"}
+    sent = {"fields": [TaskFieldInput(name="Sum", type=TaskFieldType.NUMBER, value="5")], "due_at": "tomorrow"}
     with pytest.raises(BadInputError) as refused:
         validated("tenant", sent)
     faults = [(fault.field, fault.code) for fault in refused.value.fields]
@@ -87,7 +88,7 @@ def test_all_invalid_fields_of_a_task_are_reported_at_once() -> None:
 
 @pytest.mark.usefixtures("berlin")
 def test_valid_properties_of_a_task_get_the_types_of_the_store() -> None:
-    field_input = TaskFieldInput(name="Sum", type="number", value=5)
+    field_input = TaskFieldInput(name="Sum", type=TaskFieldType.NUMBER, value=5)
     sent = {"title": "Sale", "fields": [field_input], "due_at": "2026-03-02T09:30Z"}
     known = {"title": "Sale", "fields": (field("Sum", "number", 5),), "due_at": "2026-03-02T09:30:00.000+00:00"}
     assert validated("tenant", sent) == known

@@ -123,7 +123,7 @@ class Call(ResponseModel):
         description="Extension that answered; null without an answer.", examples=["101"]
     )
     legs: list[CallLeg] = Field(
-        description="The tenant's phones that rang, in the order in which they rang.",
+        description="The tenant's phones that rang, in the order of their ringing.",
         examples=[[{"extension": "101", "outcome": "success", "answered": True, "talk_seconds": 42}]],
     )
     end_unknown: bool = Field(
@@ -162,7 +162,7 @@ class Call(ResponseModel):
         examples=[{"id": "9d3b1e60a7c24f85", "name": "Anna Schmidt"}],
     )
     employee_ids: list[str] = Field(
-        description="Ids of the employees whose phones took part, in the order in which they rang.",
+        description="Ids of the employees whose phones took part, in the order of their ringing.",
         examples=[["9d3b1e60a7c24f85"]],
     )
     employees: list[EmployeeSummary] = Field(

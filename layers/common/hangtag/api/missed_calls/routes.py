@@ -33,7 +33,7 @@ routes = Routes(Role.EMPLOYEE)
     summary="List missed calls",
     description=(
         "Returns the missed calls of a period (default: the last seven days) in one state, or with `state=all` in every"
-        " state, newest first. Employees see those that rang at their phones, of which they were notified, and those"
+        " state, newest first. Employees see those that rang at their phones or were notified to them, and those"
         " that the tenant's visibility setting permits. A page can be short or empty and still have a `next_cursor`."
     ),
 )

@@ -37,7 +37,7 @@ _OPERATIONS = {
 }
 _DESCRIPTION = (
     "The report covers the tenant's days from `from` to `to`, both inclusive, by default the current week. Figures"
-    " include calls up to a minute ago. Employees see the calls in which they took part. `rows` is a page of the calls;"
+    " include calls up to a minute ago. Employees see their own calls. `rows` is a page of the calls;"
     " follow `next_cursor` for more. With the header `Accept: text/csv` the response is 303 to a CSV file of all calls"
     " of the report; if the file takes longer, or with the header `Prefer: respond-async`, it is 202 with the"
     " location of the file's state."
@@ -66,7 +66,7 @@ def _add(kind: Kind) -> None:
         last: LastDay = None,
         employee_id: Annotated[
             EmployeeId | None,
-            Query(description="Only calls in which this employee took part.", examples=["9d3b1e60a7c24f85"]),
+            Query(description="Only calls that involved this employee.", examples=["9d3b1e60a7c24f85"]),
         ] = None,
         contact_id: Annotated[
             ContactId | None, Query(description="Only calls of this contact.", examples=["5f0c2a7be1d94c36"])

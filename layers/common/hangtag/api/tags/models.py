@@ -45,7 +45,7 @@ class Tag(ResponseModel):
         description="The task of `task_id`, or null.", examples=[{"id": "c4a6f20d9b8e4731", "title": "Send the offer"}]
     )
     employee_ids: list[str] = Field(
-        description="Ids of the employees whose phones took part, in the order in which they rang.",
+        description="Ids of the employees whose phones took part, in the order of their ringing.",
         examples=[["9d3b1e60a7c24f85"]],
     )
     employees: list[EmployeeSummary] = Field(

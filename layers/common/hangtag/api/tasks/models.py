@@ -79,7 +79,7 @@ class UpdateTaskRequest(RequestModel):
     )
     assignee_id: EmployeeId | None = Field(
         default=None,
-        description="Id of the employee who does the task; null for nobody.",
+        description="Id of the employee who does the task; null removes the assignee.",
         examples=["9d3b1e60a7c24f85"],
     )
     member_ids: MemberIds = Field(
