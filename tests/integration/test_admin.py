@@ -1,4 +1,4 @@
-"""The admin API on the real template."""
+"""Admin API on a stack."""
 
 import json
 import time

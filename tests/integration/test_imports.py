@@ -1,4 +1,4 @@
-"""Importing contacts from CSV: stopped, run again, and without doubles."""
+"""Contact imports from CSV files."""
 
 import time
 from typing import Any
