@@ -466,7 +466,7 @@ def test_the_crm_is_asked_who_calls_and_its_answer_is_remembered(quiet: str, far
         assert found == lookup.FoundContact(external_id="77", name="Иван", supervisor_external="5")
     (asked,) = far.asked
     (key,) = config.signing_secrets(tenant, config.require(tenant), START)
-    assert Webhook(key).verify(asked.text, dict(asked.headers))["data"] == {"number": "+74951234567"}
+    assert Webhook(key).verify(asked.text, dict(asked.headers))["data"] == {"external_number": "+74951234567"}
     assert asked.said["type"] == "contact.find"
     far.answer = lambda _: Reply(body=b'{"contact": null}')
     assert [lookup.find_contact(tenant, "+74950000000") for _ in range(2)] == [None, None]
