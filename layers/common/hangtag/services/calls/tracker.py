@@ -80,7 +80,7 @@ def act(machinery: Machinery, item: CallItem, actions: Actions, settle_seconds: 
     if actions.start:
         _start(machinery, item)
     if actions.meet:
-        _send(machinery.amend_queue_url, {**_key(item), "task": "meet"}, delay=0)
+        _send(machinery.amend_queue_url, {**_key(item), "task": "lookup_caller"}, delay=0)
     if actions.succeed and item.task_token is not None:
         _succeed(item, item.task_token)
     if actions.settle:
