@@ -184,7 +184,7 @@ def test_playback_follows_the_visibility_of_the_call(stack: Stack, line: Line, s
 def test_a_missing_recording_is_reported(line: Line) -> None:
     line.talk("none", OLGA)
     answer = line.office.owner.get(path(line.call("none")))
-    assert (answer.status, answer.json["detail"]) == (404, "this call has no recording")
+    assert (answer.status, answer.json["detail"]) == (404, "The call has no recording.")
     nowhere = f"{'0' * 16}.{'0' * 32}.0000"
     assert line.office.owner.get(f"/v1/calls/{nowhere}/recording").status == 404
 

@@ -1,4 +1,4 @@
-"""What is known of calls, and what the program has not read yet. Nothing here waits for a network."""
+"""Current state of all calls, and the queue of unread changes. No network access."""
 
 import asyncio
 from collections.abc import Mapping
@@ -9,17 +9,17 @@ from hangtag_client.live.values import Call, Change, Missed
 
 __all__ = ["Board", "Unread"]
 
-# So many calls that are over, and missed calls, are remembered, to know what comes late or twice.
+# Ended calls and missed calls that are remembered, to drop late and duplicate messages.
 REMEMBERED = 1000
-# Who is so many changes behind does not read at all.
+# A program this many changes behind does not read at all.
 MAX_UNREAD = 1000
 
 
 class Board:
-    """The calls that have a window, by the newest that was heard of each. Pure.
+    """The latest message of each call that has a window. Pure.
 
-    Connections may overlap, and messages come late or twice: the higher `seq` counts. A moment is a number that grows
-    with each thing heard, so that what was heard before a sync is told from what was heard since.
+    Connections can overlap, and messages can be late or duplicate: the higher `seq` counts. A moment is a number that
+    grows with each message; it orders messages before and after a sync.
     """
 
     def __init__(self, remembered: int = REMEMBERED) -> None:
@@ -36,12 +36,12 @@ class Board:
         return MappingProxyType(dict(self._open))
 
     def moment(self) -> int:
-        """A moment after all before and before all after."""
+        """Return a new moment, later than all earlier ones."""
         self._moment += 1
         return self._moment
 
     def hear(self, said: Call | Missed) -> Change | None:
-        """Take in a message; the change, or None if it says nothing new."""
+        """Apply a message. Return the change, or None if nothing changed."""
         return self._hear_call(said) if isinstance(said, Call) else self._hear_missed(said)
 
     def _hear_call(self, call: Call) -> Change | None:
@@ -50,7 +50,7 @@ class Board:
         if newest is not None and call.seq < newest:
             return None
         if before:
-            # Also a double says that the call is still open.
+            # A duplicate, too, confirms that the call is open.
             self._heard[call.id] = self.moment()
         if call.seq == newest:
             return None
@@ -69,10 +69,10 @@ class Board:
         return Change(kind="missed_call", missed_call=missed.body)
 
     def settle(self, since: int) -> list[Change]:
-        """All open calls were sent since that moment: which of those that have a window are over."""
+        """Close the calls without a message since that moment, when all open calls were sent. Return the changes."""
         lost = [call for call in self._open.values() if self._heard[call.id] < since]
         for call in lost:
-            # Nobody said that it is over. Should the server tell of it again just as it was, it is open after all.
+            # No message confirmed the end: the same message again reopens the call.
             self._close(call.id, call.seq - 1)
         return [Change(kind="gone", call=replace(call, window_state="gone")) for call in lost]
 
@@ -89,9 +89,9 @@ class Board:
 
 
 class Unread:
-    """Changes that the program has not read. Of a call only the newest waits, in the place of its first.
+    """Unread changes. Each call has one entry, its latest change, in the position of its first.
 
-    Who does not read at all loses the oldest of missed calls and of calls without a window.
+    Above the limit, the oldest missed calls and calls without a window are dropped.
     """
 
     def __init__(self, most: int = MAX_UNREAD) -> None:
@@ -103,7 +103,7 @@ class Unread:
         return len(self._waiting)
 
     def put(self, change: Change) -> None:
-        """Let a change wait."""
+        """Add a change."""
         self._waiting[_key(change)] = change
         if len(self._waiting) > self._most:
             dispensable = (key for key, one in self._waiting.items() if one.call is None or not one.call.open)
@@ -111,18 +111,18 @@ class Unread:
         self.wake()
 
     def take(self) -> Change | None:
-        """The oldest; None if none waits."""
+        """Remove and return the oldest change; None if there is no change."""
         if not self._waiting:
             self._news.clear()
             return None
         return self._waiting.pop(next(iter(self._waiting)))
 
     def wake(self) -> None:
-        """Have whoever waits look again."""
+        """Wake the waiting reader."""
         self._news.set()
 
     async def news(self) -> None:
-        """Wait until something may be there."""
+        """Wait until a change can be available."""
         await self._news.wait()
 
 

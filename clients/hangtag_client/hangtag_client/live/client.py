@@ -1,4 +1,4 @@
-"""Keeps a connection of the live channel standing, and tells what changes."""
+"""Client of the live channel: keeps a connection open and yields changes."""
 
 import asyncio
 import logging
@@ -21,23 +21,23 @@ Sleep = Callable[[float], Awaitable[None]]
 
 log = logging.getLogger("hangtag_client.live")
 
-# So many doublings are beyond any longest pause.
+# More doublings exceed every maximum pause.
 _MOST_DOUBLINGS = 30
 _PASSING = (TryLaterError, UnreachableError, UnavailableError, TooManyError, OSError)
 
 
 class LiveClient:
-    """What happens in the calls of one employee: `async with` connects, `async for` tells the changes.
+    """The calls of one employee as they happen: `async with` connects, `async for` yields changes.
 
-    It is made with the API's address and an employee's token, or with `ticket`, for programs with their own HTTP: it
-    asks POST /v1/live-tickets and returns the `url` of the answer. It raises OSError or TryLaterError for what may
-    pass; whatever else it raises ends the client.
+    Create it with the API's URL and an employee's token, or with `ticket` for programs with their own HTTP client: a
+    function that sends POST /v1/live-tickets and returns the `url` of the response. OSError and TryLaterError of
+    `ticket` are retried; its other errors end the client.
 
-    A connection that is lost is made anew, for as long as it takes; meanwhile `calls` stay as they were last known.
-    What ends it is raised from the iteration, once all that came before was read: UnauthorizedError, ForbiddenError
-    or ConflictError for a token that lets nobody in, BadInputError for an address that never was the API's.
-    The constructor raises BadInputError for an address or a token that can't be one; entering raises ImportError if
-    the library websockets is missing. Missed calls of the time without a connection are told by the API only.
+    A lost connection is opened again until it succeeds; `calls` keep their latest state. After the last change the
+    iteration raises the error that ended the client: UnauthorizedError, ForbiddenError or ConflictError for a rejected
+    token, BadInputError for a URL that never was the API's. The constructor raises BadInputError for an invalid URL or
+    token; entering raises ImportError without the library websockets. Missed calls from a time without a connection are
+    available at the API only.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class LiveClient:
 
     @property
     def calls(self) -> Mapping[str, Call]:
-        """The newest state of every call that has a window, by id, as of now."""
+        """The latest state of each call that has a window, by id."""
         return self._board.calls
 
     async def __aenter__(self) -> Self:
@@ -79,7 +79,7 @@ class LiveClient:
             self._keeper.cancel()
             await asyncio.wait({self._keeper})
             if not self._keeper.cancelled():
-                # Whoever does not read on does not want to know; nor shall asyncio complain of it.
+                # The program stopped reading: consume the error, so that asyncio does not log it.
                 self._keeper.exception()
 
     def __aiter__(self) -> Self:
@@ -99,7 +99,7 @@ class LiveClient:
     # ------------------------------------------------------------------ connections
 
     async def _keep(self) -> None:
-        """Keep a connection until cancelled. Raises what ends the client."""
+        """Keep a connection open until cancelled. Raise the error that ends the client."""
         try:
             current = await self._stand()
             while True:
@@ -108,7 +108,7 @@ class LiveClient:
             await asyncio.gather(*(link.close() for link in self._links))
 
     async def _next(self, current: Link) -> Link:
-        """Wait until a connection is over, or nearly; the one that is used from then on."""
+        """Wait until a connection has ended or nears its limit. Return the next connection."""
         why = await current.over(self._timing.renew_after - current.age)
         if current.age >= self._timing.lived:
             self._pauses.reset()
@@ -120,7 +120,7 @@ class LiveClient:
         return await self._stand()
 
     async def _renew(self, old: Link) -> Link:
-        """Open another connection before the server ends this one, so that nothing is missed between them."""
+        """Open another connection before the server ends this one, so that no message is lost between them."""
         fresh = await self._stand()
         while old.stands and not await fresh.synced(self._timing.synced_within):
             log.warning("the new connection is not used: it did not tell the open calls")
@@ -130,7 +130,7 @@ class LiveClient:
         was_up = old.stands
         await self._drop(old)
         if was_up and fresh.stands:
-            # What came over the old one alone, while the new one was made, is asked for again.
+            # Request again what arrived on the old connection only.
             await fresh.sync()
         return fresh
 
@@ -139,7 +139,7 @@ class LiveClient:
         self._links.remove(link)
 
     async def _stand(self) -> Link:
-        """Connect, however often it must be tried. Raises what does not pass."""
+        """Connect, with retries. Raise errors that a retry cannot solve."""
         while True:
             await self._pauses.wait()
             try:
@@ -147,7 +147,7 @@ class LiveClient:
             except BadInputError as error:
                 if not self._stood:
                     raise
-                # It was the right one before: something between here and there answers in its place.
+                # The URL was right before: something in between responds in its place.
                 self._failed(error)
             except _PASSING as error:
                 self._failed(error)
@@ -161,7 +161,7 @@ class LiveClient:
         log.warning("not connected: %s", error if str(error) else type(error).__name__)
         self._pauses.failed(error.seconds if isinstance(error, TryLaterError) else None)
 
-    # ------------------------------------------------------------------ what is heard
+    # ------------------------------------------------------------------ messages
 
     def _hear(self, said: Call | Missed) -> None:
         change = self._board.hear(said)
@@ -174,7 +174,7 @@ class LiveClient:
 
 
 class Pauses:
-    """The pauses between tries: a random part of a time that doubles, and what the server asks for on top."""
+    """Pauses between attempts: a random part of a doubling time, plus the server's Retry-After."""
 
     def __init__(self, timing: Timing, sleep: Sleep, draw: Callable[[], float]) -> None:
         self._timing = timing

@@ -1,6 +1,6 @@
-"""What a program gets from the live channel, and how it is read. Pure.
+"""Messages of the live channel, and their parser. Pure.
 
-A newer server may say more: what is not known here stands in `body`, and a value of an unexpected kind is left out.
+Newer servers can send more: unknown properties are in `body`, and a value of an unexpected type is None.
 """
 
 import json
@@ -13,13 +13,13 @@ from typing import Any, Literal
 
 __all__ = ["Call", "CallTag", "Change", "Line", "Missed", "Party", "Signal", "read"]
 
-# All other states, also those of a newer server, are those of a call that has a window.
+# A call has a window in all other states, including those of a newer server.
 _CLOSED = frozenset({"taken", "gone", "ended"})
 _TAKEN_AWAY = frozenset({"taken", "gone"})
 
 
 class Signal(StrEnum):
-    """Messages that speak of the channel itself."""
+    """Messages about the channel itself."""
 
     SYNCED = "synced"
     PONG = "pong"
@@ -35,7 +35,7 @@ class Party:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """The office's number that the call came over. `color` is #rrggbb."""
+    """The tenant's own number of a call, in E.164. `color` is #rrggbb."""
 
     number: str
     name: str | None
@@ -44,7 +44,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class CallTag:
-    """The tag that the call became. `type` is call or missed_call."""
+    """The tag of a call. `type` is call or missed_call."""
 
     id: str
     type: str | None
@@ -85,18 +85,18 @@ class Call:
 
     @property
     def open(self) -> bool:
-        """Whether the call has a window."""
+        """True if the call has a window."""
         return self.window_state not in _CLOSED
 
     @property
     def taken_away(self) -> bool:
-        """Whether the window closes, though the call may go on."""
+        """True if the window closes although the call can continue."""
         return self.window_state in _TAKEN_AWAY
 
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """A missed call, as its message says it."""
+    """A missed call, as in its message."""
 
     id: str
     body: Mapping[str, Any]
@@ -104,11 +104,11 @@ class Missed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One piece of news.
+    """One change.
 
-    call: `call` is how it stands now; an ended one keeps its window for as long as the program likes, and may change
-    once more, when its tag is there. gone: the window of `call` closes; its window state is taken or gone. missed_call:
-    `missed_call` is the missed call as the API shows it, told once.
+    call: `call` has its current state; an ended call can change once more, when its tag is written. gone: the window of
+    `call` closes; its window state is taken or gone. missed_call: `missed_call` has the properties of the API's
+    MissedCall, and is reported once.
     """
 
     kind: Literal["call", "missed_call", "gone"]
@@ -117,12 +117,12 @@ class Change:
 
 
 def read(frame: str | bytes) -> Call | Missed | Signal | None:
-    """What a frame says; None for what is unknown or can't be read."""
+    """Parse a frame; None for an unknown or invalid message."""
     try:
-        said = json.loads(frame) if isinstance(frame, str) else None
+        message = json.loads(frame) if isinstance(frame, str) else None
     except (ValueError, RecursionError):
         return None
-    match said:
+    match message:
         case {"type": "call", "call": dict(body)}:
             return _call(body)
         case {"type": "missed_call", "missed_call": dict(body)}:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -93,6 +94,9 @@ def load_body(caller: Caller, call_id: str) -> Body:
     tenant_id = caller.tenant_id
     place = call_key(tenant_id, call_id)
     item = call_items.read(place) if place else None
+    if item is not None and item.click_id is None:
+        # The click matched a moment ago, and the call's item does not have its id yet.
+        item = replace(item, click_id=call_items.click_of(call_id))
     body = _bodies(tenant_id, [item])[0] if item else _click_body(tenant_id, call_id)
     if body is None or not Visibility(caller).may_see(body):
         raise NotFoundError("No such call.")
