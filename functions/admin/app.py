@@ -1,4 +1,4 @@
-"""Admin API function: tenants, employees, integrations, the external CRM and the rules."""
+"""Admin API: tenants, staff, integrations, CRM, settings; also unknown paths and the OpenAPI document."""
 
 import os
 from typing import Any
@@ -8,10 +8,12 @@ from hangtag.api.audit import routes as audit
 from hangtag.api.crm import routes as crm
 from hangtag.api.employees import routes as employees
 from hangtag.api.erasures import routes as erasures
+from hangtag.api.exports import routes as exports
 from hangtag.api.groups import routes as groups
 from hangtag.api.imports import routes as imports
-from hangtag.api.integrations import extensions
+from hangtag.api.integrations import extensions, reconciliation, webhook_requests
 from hangtag.api.integrations import routes as integrations
+from hangtag.api.kernel import document
 from hangtag.api.kernel.service import Api
 from hangtag.api.lines import routes as lines
 from hangtag.api.settings import masks
@@ -37,10 +39,13 @@ SETTINGS = runtime.bind(
 )
 
 app = Api(
+    document.routes,
     tenants.routes,
     tenants.me_routes,
     audit.routes,
     integrations.routes,
+    webhook_requests.routes,
+    reconciliation.routes,
     extensions.routes,
     employees.routes,
     groups.routes,
@@ -52,7 +57,7 @@ app = Api(
     imports.routes,
     crm.routes,
     erasures.routes,
-    erasures.owner_routes,
+    exports.routes,
 )
 
 

@@ -10,6 +10,7 @@ from hangtag.api.contacts import routes as contacts
 from hangtag.api.kernel.service import Api
 from hangtag.api.live import routes as live
 from hangtag.api.missed_calls import routes as missed_calls
+from hangtag.api.tags import routes as tags
 from hangtag.api.tasks import routes as tasks
 from hangtag.runtime import Settings
 
@@ -26,6 +27,7 @@ app = Api(
     contacts.routes,
     contacts.admin_routes,
     calls.routes,
+    tags.routes,
     tasks.routes,
     comments.routes,
     missed_calls.routes,

@@ -101,16 +101,17 @@ class Judge:
         )
 
     def _recipients(self, tenant: str, tag_id: str) -> list[str]:
-        """Return the ids of the employees notified of a missed call; empty until it is in the list of missed calls."""
+        """Return the ids of the notified employees of a missed call; none before it is in the queue."""
         try:
-            return list(self._apis[tenant].get(f"/v1/missed-calls/{tag_id}")["recipients"])
+            missed = self._apis[tenant].get(f"/v1/missed-calls/{tag_id}")
+            return [employee["id"] for employee in missed["notified_employees"]]
         except ApiError:
             return []
 
 
 def _calls(api: Api, integration_id: str, call_id: str) -> list[Mapping[str, Any]]:
-    page = api.get("/v1/calls", integration_id=integration_id, call_id=call_id)
-    return list(page["items"])
+    found = api.get("/v1/calls", integration_id=integration_id, pbx_call_id=call_id)
+    return list(found["items"])
 
 
 def _tags(api: Api, calls: list[Mapping[str, Any]], mismatches: list[str]) -> list[Mapping[str, Any]]:

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from api_client import Office, open_office
-from calling import Line
 from hangtag.store.db import client, models
 from local.stack import Stack, running
+from pbx_line import Line
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Every route of the API, from its OpenAPI document, for tests that no new route may escape."""
+"""Every route of the API, from its OpenAPI document, for tests that cover each new route."""
 
 import json
 import re
@@ -9,7 +9,8 @@ from typing import Any
 from tools.openapi import document
 
 _PARAMETER = re.compile(r"\{(\w+)\}")
-# Whose route it is. Whatever is not named here is the admins'.
+# Roles of the routes, independent of the code. All other routes are for admins.
+PUBLIC = {"GET /v1/openapi.json"}
 ANYONES = {"GET /v1/me"}
 OWNERS = {"POST /v1/tokens/owner", "POST /v1/exports", "GET /v1/exports/{export_id}"}
 OPERATORS = re.compile(r"\w+ /v1/tenants")
@@ -55,7 +56,9 @@ class Route:
 
     @property
     def role(self) -> str:
-        """The least role that may use it."""
+        """The least role that can call it; `none` without authentication."""
+        if self.name in PUBLIC:
+            return "none"
         if self.name in ANYONES:
             return "anyone"
         if self.name in OWNERS:

@@ -1,4 +1,4 @@
-"""Click to call through the telephony API: whom, from where, how often, and what comes of it."""
+"""Click-to-call with the telephony API: the party, the phone, limits and results."""
 
 import socket
 import threading
@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 
 from api_client import Answer, Caller, Office, hire, open_office
-from calling import Line
 from hangtag.services.clicks import originate
 from hangtag.services.tags.match_click import with_click
 from hangtag.store.calls import clicks
 from hangtag.store.calls import items as calls
-from listening import listening
+from live_listener import listening
 from local.simulator.providers.telephony_api.api import Api
 from local.simulator.rest import Fault, Reply, Server, serving
 from local.stack import Stack
+from pbx_line import Line
 
 PORT = 4664
 
@@ -49,25 +49,25 @@ class Desk:
         return (caller or self.office.employee).post("/v1/calls", wanted, **headers)
 
     def clicked(self, caller: Caller | None = None, key: str | None = None, **wanted: Any) -> str:
-        """The same, taken; the call's id."""
+        """POST /v1/calls that succeeds; return the call's id."""
         answer = self.click(caller, key, **wanted)
         assert answer.status == 202, answer
         return str(answer.json["call_id"])
 
     def until(self, call_id: str, /, **wanted: Any) -> dict[str, Any]:
-        """The call, once these fields of it are as wanted."""
+        """Return the call, once it has these values."""
         clock = threading.Event()
         found: Any = None
         for _ in range(600):
             found = self.office.owner.get(f"/v1/calls/{call_id}").json
             if all(found[name] == value for name, value in wanted.items()):
                 return dict(found)
-            # Nothing tells a client of the API that something changed; it asks again.
+            # The API does not push changes.
             clock.wait(0.1)
         raise AssertionError(found)
 
     def until_asked(self, count: int) -> None:
-        """Wait until the PBX was asked so often."""
+        """Wait until the PBX has received so many requests."""
         clock = threading.Event()
         for _ in range(600):
             if len(self.asked) >= count:
@@ -89,7 +89,7 @@ def desk(stack: Stack) -> Iterator[Desk]:
 
 
 def out(desk: Desk, call_id: str, event: str, number: str = OLGA, ext: str = "101", **more: str) -> None:
-    """What the PBX posts of an outgoing call."""
+    """Post an event of an outgoing call."""
     desk.line.event(call_id, event, number.removeprefix("+"), ext, type="out", **more)
 
 
@@ -100,32 +100,32 @@ def contact(desk: Desk, name: str = "Olga", number: str = OLGA, **more: Any) -> 
 # ------------------------------------------------------------------ one call
 
 
-def test_a_click_becomes_the_call_that_the_pbx_reports_and_one_tag(desk: Desk) -> None:
+def test_a_click_matches_the_call_that_the_pbx_reports(desk: Desk) -> None:
     olga = contact(desk)
     with listening(desk.office.employee) as browser:
         call_id = desk.clicked(contact_id=olga["id"])
         placing = browser.call("placing")
-        assert (placing["id"], placing["clicked"], placing["contact"]["name"]) == (call_id, True, "Olga")
+        assert (placing["id"], placing["click_to_call"], placing["contact"]["name"]) == (call_id, True, "Olga")
         desk.until_asked(1)
         assert desk.asked == [{"from": "101", "to": OLGA.removeprefix("+")}]
         out(desk, "p1", "OUTGOING")
         assert browser.call("ringing")["id"] == call_id
         out(desk, "p1", "ACCEPTED")
-        assert browser.call("answered")["clicked"]
+        assert browser.call("answered")["click_to_call"]
         out(desk, "p1", "COMPLETED", status="Success", duration="9")
         tag = desk.line.tag("p1")
         assert (tag["type"], tag["direction"], tag["call_id"]) == ("call", "out", call_id)
         browser.call("ended", tag={"id": tag["id"], "type": "call"})
         assert {message["call"]["id"] for message in browser.all()} == {call_id}
     shown = desk.until(call_id, state="closed")
-    assert (shown["call_id"], shown["clicked"], shown["contact_id"]) == ("p1", True, olga["id"])
+    assert (shown["pbx_call_id"], shown["click_to_call"], shown["contact_id"]) == ("p1", True, olga["id"])
     listed = desk.office.owner.get("/v1/calls").json["items"]
     assert [call["id"] for call in listed] == [call_id]
     assert len(desk.office.owner.get("/v1/tags").json["items"]) == 1
     assert desk.office.owner.get("/v1/tags", call_id=call_id).json["items"] == [tag]
 
 
-def test_a_call_that_is_started_from_a_task_keeps_it_answered_or_not(desk: Desk) -> None:
+def test_the_tag_of_a_call_from_a_task_belongs_to_the_task(desk: Desk) -> None:
     olga = contact(desk)
     task = desk.office.owner.made("/v1/tasks", {"title": "Deal", "contact_ids": [olga["id"]]})
     for number, (status, kind) in enumerate((("Success", "call"), ("Busy", "missed_call"))):
@@ -139,7 +139,7 @@ def test_a_call_that_is_started_from_a_task_keeps_it_answered_or_not(desk: Desk)
         assert tag["contact_id"] == olga["id"]
 
 
-def test_the_number_is_written_as_the_pbx_wants_it(desk: Desk) -> None:
+def test_the_number_has_the_format_of_the_pbx(desk: Desk) -> None:
     place = f"/v1/integrations/{desk.office.integration['id']}"
     forms: list[tuple[dict[str, str], str]] = [
         ({"dial_format": "national"}, "89035550301"),
@@ -152,7 +152,7 @@ def test_the_number_is_written_as_the_pbx_wants_it(desk: Desk) -> None:
         assert desk.asked[-1]["to"] == dialled
         # The PBX may tell the number as it was given.
         out(desk, f"p{number}", "OUTGOING", dialled)
-        assert desk.until(call_id, call_id=f"p{number}")["clicked"]
+        assert desk.until(call_id, pbx_call_id=f"p{number}")["click_to_call"]
         out(desk, f"p{number}", "COMPLETED", dialled, status="Busy", duration="0")
         desk.line.call(f"p{number}")
     assert desk.office.owner.patch(place, {"settings": {"dial_prefix": "+"}}).status == 400
@@ -161,7 +161,7 @@ def test_the_number_is_written_as_the_pbx_wants_it(desk: Desk) -> None:
 # ------------------------------------------------------------------ from where
 
 
-def test_the_last_line_used_with_the_contact_is_used_again_else_the_first_extension(stack: Stack, desk: Desk) -> None:
+def test_the_pbx_of_the_last_call_with_the_contact_is_used(stack: Stack, desk: Desk) -> None:
     owner, olga = desk.office.owner, contact(desk)
     api = Api({})
     with serving(api) as server:
@@ -177,14 +177,14 @@ def test_the_last_line_used_with_the_contact_is_used_again_else_the_first_extens
         other.talk("in1", OLGA.removeprefix("+"), "201", final="1")
         answer = desk.click(contact_id=olga["id"]).json
         assert (answer["extension"], answer["integration_id"]) == ("201", second["id"])
-        assert answer["line"] == "74951230002"
+        assert answer["line"]["number"] == "+74951230002"
         # Another contact still has the default, and a choice outweighs both.
         chosen = desk.click(to=IGOR, integration_id=second["id"])
         assert chosen.status == 409, chosen
-        assert "rung" in chosen.json["detail"]
+        assert chosen.json["code"] == "phone_busy"
 
 
-def test_without_a_phone_that_can_be_rung_the_answer_is_a_link_to_dial(desk: Desk) -> None:
+def test_without_a_phone_to_ring_the_error_has_a_dial_link(desk: Desk) -> None:
     owner = desk.office.owner
     bare = owner.made("/v1/employees", {"name": "Boris"})["id"]
     boris = owner.with_token(owner.made("/v1/tokens", {"employee_id": bare})["token"])
@@ -202,7 +202,7 @@ def test_without_a_phone_that_can_be_rung_the_answer_is_a_link_to_dial(desk: Des
 # ------------------------------------------------------------------ whether
 
 
-def test_what_can_not_be_called_is_refused_in_words(desk: Desk) -> None:
+def test_a_party_that_cannot_be_called_is_rejected(desk: Desk) -> None:
     nobody = desk.office.owner.made("/v1/contacts", {"name": "Without a number"})
     for wanted in ({"to": "hello"}, {"to": "205"}, {}, {"contact_id": nobody["id"]}, {"contact_id": "0" * 32}):
         answer = desk.click(**wanted)
@@ -211,18 +211,18 @@ def test_what_can_not_be_called_is_refused_in_words(desk: Desk) -> None:
     assert desk.asked == []
 
 
-def test_emergency_and_premium_numbers_and_other_countries_are_refused(desk: Desk) -> None:
+def test_numbers_that_the_settings_exclude_are_rejected(desk: Desk) -> None:
     for number in ("112", " 01 ", "+7 809 123-45-67"):
         answer = desk.click(to=number)
         assert (answer.status, answer.json["errors"][0]["field"]) == (422, "to"), (number, answer)
     assert desk.click(to="112").json["tel"] == "tel:112"
-    rule = {"countries": ["RU", "KZ"], "premium": True}
+    rule = {"countries": ["RU", "KZ"], "allow_premium_rate": True}
     assert desk.office.owner.put("/v1/settings/telephony", {"calling": rule}).status == 200
     for number, status in (("+442037691880", 422), ("+881612345678", 422), ("+7 809 123-45-67", 202)):
         assert desk.click(to=number).status == status, number
 
 
-def test_an_employee_and_a_tenant_can_not_run_away(desk: Desk) -> None:
+def test_click_rates_are_limited_per_employee_or_tenant(desk: Desk) -> None:
     rule = {"employee_per_minute": 2, "tenant_per_minute": 4}
     assert desk.office.owner.put("/v1/settings/telephony", {"calling": rule}).status == 200
     _, boris = hire(desk.office, "Boris", "102")
@@ -236,14 +236,14 @@ def test_an_employee_and_a_tenant_can_not_run_away(desk: Desk) -> None:
 # ------------------------------------------------------------------ once
 
 
-def test_the_same_key_is_one_call_and_a_double_click_is_none(desk: Desk) -> None:
+def test_requests_with_one_idempotency_key_are_one_call(desk: Desk) -> None:
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: desk.click(key="k-1", to=OLGA), range(8)))
     assert {answer.status for answer in answers} == {202}
     assert len({answer.json["call_id"] for answer in answers}) == 1
     desk.until_asked(1)
     second = desk.click(key="k-2", to=OLGA)
-    assert (second.status, "rung" in second.json["detail"]) == (409, True)
+    assert (second.status, second.json["code"]) == (409, "phone_busy")
     assert desk.click(to=OLGA).status == 409
     assert desk.click(key="k-1", to=IGOR).status == 422
     # Another employee's key of the same name is another's.
@@ -255,11 +255,11 @@ def test_the_same_key_is_one_call_and_a_double_click_is_none(desk: Desk) -> None
     out(desk, "p1", "OUTGOING")
     out(desk, "p1", "COMPLETED", status="Busy", duration="0")
     desk.line.call("p1")
-    assert desk.click(key="k-1", to=OLGA).json["state"] == "matched"
+    assert desk.click(key="k-1", to=OLGA).json["click_state"] == "matched"
     assert len(desk.asked) == 2
 
 
-def test_a_message_that_is_delivered_twice_rings_once(desk: Desk, environment: pytest.MonkeyPatch) -> None:
+def test_a_duplicate_queue_message_rings_once(desk: Desk, environment: pytest.MonkeyPatch) -> None:
     call_id = desk.clicked(to=OLGA)
     desk.until_asked(1)
     click_id = calls.click_of(call_id) or ""
@@ -270,20 +270,20 @@ def test_a_message_that_is_delivered_twice_rings_once(desk: Desk, environment: p
 # ------------------------------------------------------------------ what goes wrong
 
 
-def test_what_the_pbx_refuses_is_said_in_its_words(desk: Desk) -> None:
+def test_a_rejected_call_has_the_words_of_the_pbx(desk: Desk) -> None:
     desk.server.faults.append(Fault(Reply(400, {"error": "user 101 is not registered"})))
     with listening(desk.office.employee) as browser:
         call_id = desk.clicked(to=OLGA)
         told = browser.call("ended")
         assert (told["id"], told["outcome"]) == (call_id, "failed")
-        assert "user 101 is not registered" in told["reason"]
+        assert "user 101 is not registered" in told["failure_reason"]
     shown = desk.until(call_id, state="closed")
-    assert (shown["outcome"], shown["reason"]) == ("failed", told["reason"])
+    assert (shown["outcome"], shown["failure_reason"]) == ("failed", told["failure_reason"])
     # The phone is free for another try at once.
     desk.clicked(to=OLGA)
 
 
-def test_a_pbx_that_is_not_there_is_told_apart_from_one_that_gives_no_answer(desk: Desk) -> None:
+def test_an_unreachable_pbx_differs_from_a_timed_out_request(desk: Desk) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     gone = {"credentials": {"pbx_url": f"http://127.0.0.1:{port}/planfix_api.php"}}
@@ -291,7 +291,7 @@ def test_a_pbx_that_is_not_there_is_told_apart_from_one_that_gives_no_answer(des
     before = {"credentials": {"pbx_url": f"{desk.server.url}/planfix_api.php"}}
     assert desk.office.owner.patch(place, gone).status == 200
     shown = desk.until(desk.clicked(to=OLGA), state="closed")
-    assert shown["reason"].startswith("the PBX was not reached")
+    assert shown["failure_reason"].startswith("The PBX could not be reached")
     assert desk.office.owner.patch(place, before).status == 200
     desk.server.faults.append(Fault(None))
     call_id = desk.clicked(to=OLGA)
@@ -305,9 +305,7 @@ def test_a_pbx_that_is_not_there_is_told_apart_from_one_that_gives_no_answer(des
     assert len(desk.asked) == 1
 
 
-def test_a_click_of_which_the_pbx_never_tells_is_closed_with_the_reason(
-    desk: Desk, environment: pytest.MonkeyPatch
-) -> None:
+def test_a_click_that_the_pbx_never_reports_is_closed(desk: Desk, environment: pytest.MonkeyPatch) -> None:
     with listening(desk.office.employee) as browser:
         call_id = desk.clicked(to=OLGA)
         click_id, tenant_id = calls.click_of(call_id) or "", desk.office.tenant_id
@@ -315,14 +313,12 @@ def test_a_click_of_which_the_pbx_never_tells_is_closed_with_the_reason(
         at = datetime.now(UTC)
         assert not originate.close(tenant_id, click_id, at)
         assert originate.close(tenant_id, click_id, at + clicks.WINDOW + timedelta(seconds=1))
-        assert browser.call("ended")["reason"] == "the PBX did not tell of the call"
+        assert browser.call("ended")["failure_reason"] == "The PBX did not report the call."
     assert desk.until(call_id, state="closed")["outcome"] == "failed"
     assert desk.office.owner.get("/v1/tags").json["items"] == []
 
 
-def test_a_click_that_was_held_up_does_not_ring_the_phone_long_after(
-    desk: Desk, environment: pytest.MonkeyPatch
-) -> None:
+def test_a_delayed_click_does_not_ring_the_phone(desk: Desk, environment: pytest.MonkeyPatch) -> None:
     desk.server.faults.append(Fault(Reply(400, {"error": "no"})))
     first = clicks.load(desk.office.tenant_id, calls.click_of(desk.clicked(to=OLGA)) or "")
     desk.until(first.public_id, state="closed")
@@ -330,14 +326,14 @@ def test_a_click_that_was_held_up_does_not_ring_the_phone_long_after(
     clicks.begin(late)
     state = originate.place(late.tenant_id, late.id, datetime.now(UTC) + originate.LATEST)
     assert state is clicks.State.FAILED
-    assert "could not be started in time" in desk.until(late.public_id, state="closed")["reason"]
+    assert "could not be started in time" in desk.until(late.public_id, state="closed")["failure_reason"]
     assert len(desk.asked) == 1
 
 
 # ------------------------------------------------------------------ never the wrong one
 
 
-def test_clicks_of_two_employees_to_one_number_at_once_are_told_apart(desk: Desk) -> None:
+def test_concurrent_clicks_to_one_number_match_by_employee(desk: Desk) -> None:
     _, boris = hire(desk.office, "Boris", "102")
     mine, his = desk.clicked(to=OLGA), desk.clicked(boris, to=OLGA)
     # His comes first, and both are under way together.
@@ -350,7 +346,7 @@ def test_clicks_of_two_employees_to_one_number_at_once_are_told_apart(desk: Desk
     assert desk.line.tag("p2")["call_id"] == his
 
 
-def test_a_call_that_was_there_before_the_click_is_not_taken_for_it(desk: Desk) -> None:
+def test_a_call_from_before_the_click_does_not_match(desk: Desk) -> None:
     # Dialled by hand, to the same number from the same phone; it ends only after the click.
     out(desk, "by-hand", "OUTGOING")
     out(desk, "by-hand", "ACCEPTED")
@@ -358,13 +354,13 @@ def test_a_call_that_was_there_before_the_click_is_not_taken_for_it(desk: Desk) 
     clicked = desk.clicked(to=OLGA)
     out(desk, "by-hand", "COMPLETED", status="Success", duration="3")
     assert desk.line.tag("by-hand")["call_id"] == before["id"]
-    assert not desk.line.call("by-hand")["clicked"]
+    assert not desk.line.call("by-hand")["click_to_call"]
     out(desk, "p1", "OUTGOING")
     out(desk, "p1", "COMPLETED", status="Busy", duration="0")
     assert desk.line.call("p1")["id"] == clicked
 
 
-def test_calls_to_another_number_of_another_direction_or_of_another_phone_are_not_the_clicks(desk: Desk) -> None:
+def test_calls_with_other_facts_do_not_match_a_click(desk: Desk) -> None:
     hire(desk.office, "Boris", "102")
     clicked = desk.clicked(to=OLGA)
     out(desk, "other-number", "OUTGOING", IGOR)
@@ -377,12 +373,12 @@ def test_calls_to_another_number_of_another_direction_or_of_another_phone_are_no
         desk.line.event(
             call_id, "COMPLETED", number.removeprefix("+"), ext, type=kind, status="Busy", duration="0", final="1"
         )
-        assert not desk.line.call(call_id)["clicked"]
+        assert not desk.line.call(call_id)["click_to_call"]
     out(desk, "p1", "OUTGOING")
-    assert desk.until(clicked, call_id="p1")["clicked"]
+    assert desk.until(clicked, pbx_call_id="p1")["click_to_call"]
 
 
-def test_one_click_is_one_call_although_the_pbx_reports_two_that_fit(desk: Desk) -> None:
+def test_a_click_matches_one_of_two_fitting_calls(desk: Desk) -> None:
     clicked = desk.clicked(to=OLGA)
     out(desk, "p1", "OUTGOING")
     assert desk.until(clicked, call_id="p1")
@@ -391,12 +387,10 @@ def test_one_click_is_one_call_although_the_pbx_reports_two_that_fit(desk: Desk)
     for call_id in ("p2", "p1"):
         out(desk, call_id, "COMPLETED", status="Busy", duration="0")
     assert desk.line.tag("p1")["call_id"] == clicked
-    assert not desk.line.call("p2")["clicked"]
+    assert not desk.line.call("p2")["click_to_call"]
 
 
-def test_who_read_the_call_before_it_was_found_to_be_the_clicks_finds_it_too(
-    desk: Desk, environment: pytest.MonkeyPatch
-) -> None:
+def test_a_call_keeps_its_earlier_id_after_it_matches_a_click(desk: Desk, environment: pytest.MonkeyPatch) -> None:
     task = desk.office.owner.made("/v1/tasks", {"title": "Offer", "contact_ids": [contact(desk)["id"]]})
     clicked = desk.clicked(task_id=task["id"])
     out(desk, "p1", "OUTGOING")
@@ -408,7 +402,7 @@ def test_who_read_the_call_before_it_was_found_to_be_the_clicks_finds_it_too(
     assert (found.click_id, found.from_task) == (calls.click_of(clicked), task["id"])
 
 
-def test_an_employees_clicks_are_seen_by_who_may_see_their_calls(desk: Desk) -> None:
+def test_clicks_follow_the_visibility_of_calls(desk: Desk) -> None:
     _, boris = hire(desk.office, "Boris", "102")
     call_id = desk.clicked(to=OLGA)
     assert boris.get(f"/v1/calls/{call_id}").status == 200

@@ -15,10 +15,10 @@ import pytest
 import requests
 
 from api_client import Answer, Caller
-from clicking import ClickedPbx, clickable
+from click_pbx import ClickedPbx, clickable
 from hangtag.providers import load as load_provider
 from hangtag.providers import provider_keys
-from listening import listening
+from live_listener import listening
 from local.simulator import Api, load_office_plan
 from local.simulator.office import Office, build_office
 from local.simulator.pbx import load
@@ -139,7 +139,7 @@ def taken(answer: Answer) -> str:
 
 
 @pytest.mark.parametrize(("provider", "story", "who", "number"), CASES)
-def test_a_click_rings_the_employee_then_the_contact_and_is_one_call_and_at_most_one_tag(
+def test_a_click_is_one_call_with_at_most_one_tag(
     scene: Scene, provider: str, story: str, who: str, number: str
 ) -> None:
     name = OTHERS.get((provider, story), story)
@@ -157,11 +157,11 @@ def test_a_click_rings_the_employee_then_the_contact_and_is_one_call_and_at_most
         browser.call("ended", id=call_id)
         # The end of an earlier call of theirs may be told late; a window is open for this one alone.
         told_of = [message["call"] for message in browser.all() if message["type"] == "call"]
-        assert {one["id"] for one in told_of if one["state"] not in ("ended", "taken", "gone")} == {call_id}
+        assert {one["id"] for one in told_of if one["window_state"] not in ("ended", "taken", "gone")} == {call_id}
         assert len(pbx.calls) == before + 1
-    assert (call["id"], call["call_id"], call["clicked"]) == (call_id, pbx.calls[-1], True)
+    assert (call["id"], call["pbx_call_id"], call["click_to_call"]) == (call_id, pbx.calls[-1], True)
     assert (call["skip_reason"], bool(call["tag_id"])) == (told.clicked, told.clicked is None)
-    assert (call["reason"] is None) == (told.clicked is None)
+    assert (call["failure_reason"] is None) == (told.clicked is None)
     if told.clicked is None:
         assert expected.tag is not None
         (tag,) = scene.owner.get("/v1/tags", call_id=call_id).json["items"]
@@ -189,7 +189,7 @@ REFUSALS = {
 
 
 @each_provider
-def test_what_a_pbx_refuses_is_told_and_leaves_nothing(scene: Scene, provider: str) -> None:
+def test_a_rejected_click_is_reported_without_a_tag(scene: Scene, provider: str) -> None:
     caller = scene.employee("Anna Petrova")
     pbx = scene.pbxs[provider]
     before = len(pbx.calls)
@@ -198,13 +198,13 @@ def test_what_a_pbx_refuses_is_told_and_leaves_nothing(scene: Scene, provider: s
         call_id = taken(clicked(scene, provider, caller, "+79101234567"))
         told = browser.call("ended", id=call_id)
         assert (told["outcome"], told["tag"]) == ("failed", None)
-        assert told["reason"]
+        assert told["failure_reason"]
         assert len(pbx.calls) == before
     shown = scene.until(call_id, lambda call: call["state"] == "closed")
-    assert (shown["reason"], shown["tag_id"]) == (told["reason"], None)
+    assert (shown["failure_reason"], shown["tag_id"]) == (told["failure_reason"], None)
 
 
-def test_our_reference_is_enough_where_the_pbx_gives_it_back(scene: Scene) -> None:
+def test_a_returned_reference_is_enough_to_match_a_click(scene: Scene) -> None:
     caller, pbx = scene.employee("Anna Petrova"), scene.pbxs["generic"]
     assert pbx.line is not None
     pbx.story, pbx.lost = None, True
@@ -217,12 +217,12 @@ def test_our_reference_is_enough_where_the_pbx_gives_it_back(scene: Scene) -> No
         signed = pbx.line.pbx.request(pbx.line.webhook_url, sent, pbx.line.secrets, datetime.now(UTC))
         answer = requests.request(signed.method, signed.url, headers=dict(signed.headers), data=signed.body, timeout=60)
         assert answer.status_code == 200, answer.text
-    assert scene.judged(call_id)["call_id"] == "by-reference"
+    assert scene.judged(call_id)["pbx_call_id"] == "by-reference"
     pbx.lost = False
 
 
 @each_provider
-def test_a_call_whose_answer_was_lost_is_placed_once_and_found_again(scene: Scene, provider: str) -> None:
+def test_a_call_with_a_lost_response_is_placed_once(scene: Scene, provider: str) -> None:
     caller = scene.employee("Boris Orlov")
     pbx = scene.pbxs[provider]
     pbx.story, pbx.lost, before = "outgoing_answered", True, len(pbx.calls)
@@ -231,6 +231,6 @@ def test_a_call_whose_answer_was_lost_is_placed_once_and_found_again(scene: Scen
     call = scene.judged(call_id)
     pbx.done()
     pbx.lost = False
-    assert (call["call_id"], len(pbx.calls)) == (pbx.calls[-1], before + 1)
+    assert (call["pbx_call_id"], len(pbx.calls)) == (pbx.calls[-1], before + 1)
     (tag,) = scene.owner.get("/v1/tags", call_id=call_id).json["items"]
     assert tag["type"] == "call"

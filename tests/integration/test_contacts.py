@@ -1,4 +1,4 @@
-"""Contacts: a number on several of them, own lines, another system's ids."""
+"""Contacts: shared numbers, own lines and external ids."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -29,7 +29,7 @@ def matched(office: Office) -> str | None:
 # ------------------------------------------------------------------ a number on several contacts
 
 
-def test_a_number_on_two_contacts_is_matched_to_the_older_and_shown_on_both(office: Office) -> None:
+def test_a_number_of_two_contacts_matches_the_older_one(office: Office) -> None:
     ivan = make(office, "Ivan", NUMBER)
     oleg = make(office, "Oleg", "8 (999) 000-00-01")
     assert matched(office) == "Ivan"
@@ -39,7 +39,7 @@ def test_a_number_on_two_contacts_is_matched_to_the_older_and_shown_on_both(offi
     assert listed == {"Ivan": True, "Oleg": False}
 
 
-def test_the_next_oldest_takes_over_a_number_that_is_given_up_or_whose_contact_is_deleted(office: Office) -> None:
+def test_a_freed_number_matches_the_next_oldest_contact(office: Office) -> None:
     ivan, oleg, _ = (make(office, name, NUMBER) for name in ("Ivan", "Oleg", "Pyotr"))
     assert office.employee.patch(f"/v1/contacts/{oleg['id']}", {"name": "Oleg II"}).status == 200
     assert office.employee.patch(f"/v1/contacts/{ivan['id']}", {"phones": []}).status == 200
@@ -52,7 +52,7 @@ def test_the_next_oldest_takes_over_a_number_that_is_given_up_or_whose_contact_i
     assert matched(office) == "Ivan"
 
 
-def test_changes_at_once_leave_the_number_with_the_oldest_that_has_it(office: Office) -> None:
+def test_concurrent_changes_leave_the_match_with_the_oldest(office: Office) -> None:
     tenant = office.tenant_id
     people = [contacts.create_contact(tenant, f"Contact {number}", (), None) for number in range(4)]
     held = (Phone(NUMBER, NUMBER, None),)
@@ -68,7 +68,7 @@ def test_changes_at_once_leave_the_number_with_the_oldest_that_has_it(office: Of
         assert contacts.create_unknown(tenant, NUMBER).name == f"{last} of round {last}"
 
 
-def test_calls_at_once_from_new_numbers_of_a_known_contact_add_each_of_them_once(office: Office) -> None:
+def test_concurrent_calls_add_each_new_number_once(office: Office) -> None:
     """An outside CRM knows whose they are; each call asks when it rings, and when it is over."""
     tenant = office.tenant_id
     first = Phone(NUMBER, NUMBER, None)
@@ -85,13 +85,13 @@ def test_calls_at_once_from_new_numbers_of_a_known_contact_add_each_of_them_once
     assert sorted(numbers) == [NUMBER, *wanted]
 
 
-def test_two_extensions_of_one_number_on_one_card_are_two_phones(office: Office) -> None:
+def test_two_extensions_of_one_number_are_two_phones(office: Office) -> None:
     made = make(office, "Ivan", "+7 495 123-45-67 ext. 12", {"number": "+7 495 123-45-67 ext. 13", "type": "Work"})
     shown = [(phone["e164"], phone["extension"], phone["type"], phone["matched"]) for phone in made["phones"]]
     assert shown == [("+74951234567", "12", None, True), ("+74951234567", "13", "Work", True)]
 
 
-def test_an_own_line_is_never_a_contacts_number(office: Office) -> None:
+def test_a_contact_cannot_have_the_number_of_a_line(office: Office) -> None:
     assert office.owner.put("/v1/lines/+74957770001", {"name": "Sales"}).status == 200
     refused = office.employee.post("/v1/contacts", {"name": "Ivan", "phones": [NUMBER, "8 495 777-00-01"]})
     assert (refused.status, [fault["field"] for fault in refused.json["errors"]]) == (400, ["phones.1"])

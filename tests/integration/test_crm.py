@@ -19,10 +19,10 @@ from standardwebhooks import Webhook
 
 import fake_crm
 from api_client import Answer, Office, open_office
-from calling import Line
 from fake_crm import DOWN, OK, FakeCrm, Message, Reply
 from hangtag.crm import config, lookup
 from hangtag.observability import logger
+from hangtag.representation import Names
 from hangtag.services.crm.outbox_worker import deliver
 from hangtag.services.tags import notifications
 from hangtag.settings import MissedCallNotificationSettings
@@ -32,6 +32,7 @@ from hangtag.store.crm import config as crm
 from hangtag.store.db import audit, client
 from hangtag.store.office import contacts, employees, tenants
 from local.stack import Stack
+from pbx_line import Line
 
 pytestmark = pytest.mark.stack
 
@@ -177,7 +178,12 @@ def test_what_is_never_taken_is_dead_after_thirty_hours_with_the_reason_and_can_
     ended = drive(tenant, [(START, message)], START + 33 * HOUR, clock)
     assert ended >= START + 30 * HOUR
     (dead,), following = outbox.list_dead_letters(tenant, 10, None)
-    assert (dead["id"], dead["last_status"], dead["reason"], following) == (message, 503, "The CRM failed.", None)
+    assert (dead["id"], dead["last_status"], dead["reason"], following) == (
+        message,
+        503,
+        "The CRM returned a server error.",
+        None,
+    )
     assert deliver(tenant, message, ended + HOUR) is None
     far.answer = lambda _: OK
     assert outbox.redrive(tenant, message, ended + HOUR)
@@ -318,7 +324,7 @@ def test_a_refused_signature_is_shown_until_the_crm_accepts_it_again(quiet: str,
     health = breaker.health(tenant)
     assert (health.failures, health.fault) == (
         1,
-        outbox.Fault(401, "The CRM rejected the signature. Check the secret in the CRM."),
+        outbox.Fault(401, "The CRM rejected the signature. Check the secret there."),
     )
     far.answer = lambda _: OK
     assert deliver(tenant, message, START + HOUR) is None
@@ -460,7 +466,7 @@ def test_the_crm_is_asked_who_calls_and_its_answer_is_remembered(quiet: str, far
         assert found == lookup.FoundContact(external_id="77", name="Иван", supervisor_external="5")
     (asked,) = far.asked
     (key,) = config.signing_secrets(tenant, config.require(tenant), START)
-    assert Webhook(key).verify(asked.text, dict(asked.headers))["data"] == {"number": "+74951234567"}
+    assert Webhook(key).verify(asked.text, dict(asked.headers))["data"] == {"external_number": "+74951234567"}
     assert asked.said["type"] == "contact.find"
     far.answer = lambda _: Reply(body=b'{"contact": null}')
     assert [lookup.find_contact(tenant, "+74950000000") for _ in range(2)] == [None, None]
@@ -562,6 +568,9 @@ def until_told(far: FakeCrm, kind: str) -> list[Message]:
 # ------------------------------------------------------------------ e-mail
 
 
+NAMES = Names(country="RU", partial=True)
+
+
 def missed_call(tenant: str, *names: str) -> MissedCall:
     hired = [
         employees.create_employee(
@@ -591,12 +600,12 @@ def test_employees_are_told_of_a_missed_call_by_e_mail_once_whatever_crm_they_ha
 ) -> None:
     tenant, _ = tenants.create_tenant("Office", "RU", "Europe/Moscow", KEYS)
     missed = missed_call(tenant.id, "anna", "boris")
-    assert notifications.puts(tenant.id, missed, MissedCallNotificationSettings(email=True)) == []
+    assert notifications.puts(tenant.id, missed, MissedCallNotificationSettings(email=True), NAMES) == []
     monkeypatch.setenv("EMAIL_FROM", "calls@example.com")
     stack.client("sesv2").create_email_identity(EmailIdentity="calls@example.com")
-    assert notifications.puts(tenant.id, missed, MissedCallNotificationSettings()) == []
+    assert notifications.puts(tenant.id, missed, MissedCallNotificationSettings(), NAMES) == []
     for _ in range(2):
-        write(notifications.puts(tenant.id, missed, MissedCallNotificationSettings(email=True)))
+        write(notifications.puts(tenant.id, missed, MissedCallNotificationSettings(email=True), NAMES))
         message = outbox.message_id(outbox.EMAIL, missed.id, 1)
         assert deliver(tenant.id, message, datetime.now(UTC)) is None
     for name in ("anna", "boris"):
@@ -631,7 +640,7 @@ def test_an_admin_sets_a_crm_and_a_tag_reaches_it_at_the_second_try_signed_with_
     assert office.owner.get("/v1/settings/crm").json == {
         "kind": "builtin",
         "url": None,
-        "secret_overlap_until": None,
+        "previous_secret_until": None,
         "health": None,
     }
     made = office.owner.put("/v1/settings/crm", {"kind": "webhook", "url": far.url})
@@ -657,7 +666,7 @@ def test_a_rotated_secret_signs_beside_the_old_one(stack: Stack, account: pytest
     new = rotated.json["secret"]
     assert new != old
     tested = office.owner.post("/v1/settings/crm/test", {})
-    assert tested.json == {"ok": True, "status": 200, "said": "The CRM accepted the message."}
+    assert tested.json == {"ok": True, "http_status": 200, "message": "The CRM accepted the message."}
     for secret in (old, new):
         assert Webhook(secret).verify(far.asked[0].text, dict(far.asked[0].headers))["type"] == "test"
     new = office.owner.post("/v1/settings/crm/rotate", {"overlap_hours": 0}).json["secret"]
@@ -673,13 +682,13 @@ def test_the_test_says_in_words_what_came_back(stack: Stack, office: Office, far
     office.owner.put("/v1/settings/crm", {"kind": "webhook", "url": far.url})
     far.answer = lambda _: Reply(401)
     said = office.owner.post("/v1/settings/crm/test", {}).json
-    assert (said["ok"], said["status"]) == (False, 401)
-    assert "Check the secret" in said["said"]
+    assert (said["ok"], said["http_status"]) == (False, 401)
+    assert "Check the secret" in said["message"]
     far.answer = lambda _: Reply(lost=True)
     assert office.owner.post("/v1/settings/crm/test", {}).json == {
         "ok": False,
-        "status": None,
-        "said": "The service did not answer.",
+        "http_status": None,
+        "message": "the service did not answer",
     }
     assert office.owner.put("/v1/settings/crm", {"kind": "builtin"}).json["kind"] == "builtin"
 
@@ -694,16 +703,17 @@ def test_an_admin_sees_what_the_crm_refused_and_has_it_sent_again(
     far.await_asked(3)
     letters = await_letters(office, 3)
     assert {letter["id"] for letter in letters} == sent
-    assert {(letter["last_status"], letter["reason"]) for letter in letters} == {(422, "The CRM rejected the message.")}
+    reasons = {(letter["last_http_status"], letter["reason"]) for letter in letters}
+    assert reasons == {(422, "The CRM rejected the message.")}
     first = office.owner.get("/v1/settings/crm/dead-letters", limit=2).json
     rest = office.owner.get("/v1/settings/crm/dead-letters", limit=2, cursor=first["next_cursor"]).json
     assert [*first["items"], *rest["items"]] == letters
     far.answer = lambda _: OK
     path = "/v1/settings/crm/dead-letters"
-    assert office.owner.post(f"{path}/{letters[0]['id']}/redrive", {}).json == {"redriven": 1, "more": False}
+    assert office.owner.post(f"{path}/{letters[0]['id']}/redrive", {}).json == {"redriven": 1, "has_more": False}
     refused(office.owner.post(f"{path}/{random_bytes.token_hex(16)}/redrive", {}), 404)
     refused(office.owner.post(f"{path}/nonsense/redrive", {}), 404)
-    assert office.owner.post(f"{path}/redrive", {}).json == {"redriven": 2, "more": False}
+    assert office.owner.post(f"{path}/redrive", {}).json == {"redriven": 2, "has_more": False}
     far.await_asked(6)
     assert set(far.writes.values()) == {1}
     assert len(far.writes) == 3

@@ -1,4 +1,4 @@
-"""What employees do at the desk: tasks, the planner, comments, timelines; and what they may see."""
+"""Tasks, the planner, comments and timelines, and their visibility for employees."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from api_client import Caller, Office, hire
-from calling import Line
+from pbx_line import Line
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
@@ -26,7 +26,7 @@ def ids(caller: Caller, path: str, **params: str) -> list[str]:
     return [item["id"] for item in caller.get(path, **params).json["items"]]
 
 
-def test_the_planner_lists_what_is_due_the_soonest_first_each_with_the_contact_to_call(office: Office) -> None:
+def test_the_planner_lists_due_tasks_with_contacts_to_call(office: Office) -> None:
     ivan = contact(office, "+79035550301")
     anna = office.anna["id"]
     for title, hours, more in (
@@ -53,7 +53,7 @@ def test_the_planner_lists_what_is_due_the_soonest_first_each_with_the_contact_t
     assert [entry["task"]["title"] for entry in planned] == ["Later", "Overdue"]
 
 
-def test_a_task_is_of_its_contacts_the_last_one_created_first(office: Office) -> None:
+def test_tasks_of_a_contact_are_listed_newest_first(office: Office) -> None:
     ivan, olga = contact(office, "+79035550302"), contact(office, "+79035550303")
     fields = [{"name": "Sum", "type": "number", "value": 5}, {"name": "From", "type": "date", "value": "2026-03-01"}]
     first = office.employee.made("/v1/tasks", {"title": "One", "contact_ids": [ivan, olga], "fields": fields})
@@ -66,7 +66,7 @@ def test_a_task_is_of_its_contacts_the_last_one_created_first(office: Office) ->
     assert ids(office.employee, "/v1/tasks", status="completed") == [first["id"]]
 
 
-def test_the_tasks_of_a_contact_and_the_planner_are_paged(office: Office) -> None:
+def test_task_lists_continue_when_tasks_leave_them(office: Office) -> None:
     ivan = contact(office, "+79035550310")
     made = [
         office.employee.made("/v1/tasks", {"title": str(n), "contact_ids": [ivan], "due_at": in_hours(n + 1)})["id"]
@@ -90,8 +90,9 @@ def test_the_tasks_of_a_contact_and_the_planner_are_paged(office: Office) -> Non
 
 
 @pytest.mark.parametrize("path", ["/v1/planner", "/v1/tasks", "/v1/calls", "/v1/tags", "/v1/missed-calls"])
-def test_times_at_the_end_of_the_calendar_are_taken(office: Office, path: str) -> None:
-    for times in ({"from": "9999-12-31"}, {"to": "0001-01-01"}, {"from": "0001-01-01", "to": "9999-12-31T23:59:59Z"}):
+def test_periods_at_the_end_of_the_calendar_are_accepted(office: Office, path: str) -> None:
+    whole = {"from": "0001-01-01T00:00:00Z", "to": "9999-12-31T23:59:59Z"}
+    for times in ({"from": "9999-12-31"}, {"to": "0001-01-01"}, whole):
         assert office.employee.get(path, **times).status == 200
 
 
@@ -108,24 +109,25 @@ def test_times_at_the_end_of_the_calendar_are_taken(office: Office, path: str) -
         ({"title": "A", "status": "lost"}, "status"),
     ],
 )
-def test_a_task_that_can_not_be_is_refused_by_its_field(office: Office, wrong: dict[str, Any], field: str) -> None:
+def test_an_invalid_task_is_rejected_with_its_field(office: Office, wrong: dict[str, Any], field: str) -> None:
     answer = office.employee.post("/v1/tasks", wrong)
     assert answer.status == 400
     assert [fault["field"] for fault in answer.json["errors"]] == [field]
 
 
-def test_comments_go_to_the_contact_or_the_chosen_task_with_what_the_call_was(office: Office, line: Line) -> None:
+def test_comments_belong_to_the_contact_or_to_a_task(office: Office, line: Line) -> None:
     ivan = contact(office, "+79035550304")
     tag = line.talk("c1", "79035550304")
     call_id = tag["call_id"]
     task = office.employee.made(f"/v1/calls/{call_id}/tasks", {"title": "Send the offer"})
     assert (task["contact_ids"], task["call_id"]) == ([ivan], call_id)
     said = office.employee.made(f"/v1/calls/{call_id}/comments", {"text": "Wants a flat"})
-    assert (said["contact_id"], said["author"]) == (ivan, f"employee:{office.anna['id']}")
+    assert said["contact_id"] == ivan
+    assert said["author"] == {"type": "employee", "id": office.anna["id"], "name": "Anna"}
     assert (said["call"]["direction"], said["call"]["outcome"]) == ("in", "success")
     on_task = office.employee.made(f"/v1/calls/{call_id}/comments", {"text": "Two rooms", "task_id": task["id"]})
     timeline = office.employee.get(f"/v1/contacts/{ivan}/timeline").json["items"]
-    assert [entry["kind"] for entry in timeline] == ["comment", "tag"]
+    assert [entry["type"] for entry in timeline] == ["comment", "tag"]
     assert (timeline[0]["comment"], timeline[1]["tag"]["id"]) == (said, tag["id"])
     assert office.employee.get(f"/v1/tasks/{task['id']}/timeline").json["items"][0]["comment"] == on_task
     assert ids(office.employee, f"/v1/calls/{call_id}/comments") == [on_task["id"], said["id"]]
@@ -133,7 +135,7 @@ def test_comments_go_to_the_contact_or_the_chosen_task_with_what_the_call_was(of
     assert office.employee.post(f"/v1/calls/{withheld}/comments", {"text": "Who?"}).status == 409
 
 
-def test_what_is_hidden_is_for_administrators_and_the_tasks_members(office: Office, line: Line) -> None:
+def test_hidden_calls_are_visible_to_admins_or_task_members(office: Office, line: Line) -> None:
     ivan = contact(office, "+79035550305")
     boris, as_boris = hire(office, "Boris", "102")
     task = office.owner.made("/v1/tasks", {"title": "Deal", "contact_ids": [ivan], "member_ids": [boris]})["id"]
@@ -156,7 +158,7 @@ def test_what_is_hidden_is_for_administrators_and_the_tasks_members(office: Offi
             assert caller.get(path).status == (200 if sees else 404)
 
 
-def test_with_own_calls_only_employees_see_theirs_and_those_of_whom_they_supervise(office: Office, line: Line) -> None:
+def test_own_visibility_covers_own_calls_or_supervised_contacts(office: Office, line: Line) -> None:
     boris, as_boris = hire(office, "Boris", "102")
     _, as_vera = hire(office, "Vera", "103")
     contact(office, "+79035550306", supervisor_id=boris)
@@ -172,31 +174,34 @@ def test_with_own_calls_only_employees_see_theirs_and_those_of_whom_they_supervi
     assert ids(as_boris, "/v1/missed-calls") == [missed["id"]]
 
 
-def test_masks_show_numbers_by_their_type_and_change_nothing_else(office: Office) -> None:
+def test_display_formats_change_formatted_numbers_only(office: Office) -> None:
     masks = [{"type": "Mobile", "mask": "+# (###) ###-##-##,###"}]
     assert office.owner.put("/v1/settings/telephony", {"masks": masks}).status == 200
     assert office.employee.get("/v1/masks").json["items"] == masks
     phones = [{"number": "8 903 555 03 07 ext. 12", "type": "Mobile"}, "+79035550308"]
     card = office.employee.made("/v1/contacts", {"name": "Olga", "phones": phones})
     mobile, other = card["phones"]
-    assert (mobile["shown"], mobile["e164"], mobile["extension"]) == ("+7 (903) 555-03-07,12", "+79035550307", "12")
-    assert other["shown"] == "+79035550308"
+    assert (mobile["formatted"], mobile["e164"], mobile["extension"]) == ("+7 (903) 555-03-07,12", "+79035550307", "12")
+    assert other["formatted"] == "+79035550308"
     assert ids(office.employee, "/v1/contacts", phone="+7 (903) 555-03-07") == [card["id"]]
 
 
-def test_extensions_that_rang_and_are_nobodys_are_listed_with_their_calls(office: Office, line: Line) -> None:
+def test_unmapped_extensions_are_listed_with_their_calls(office: Office, line: Line) -> None:
     for call in ("c1", "c2"):
         line.ring(call, "79035550309", "777")
         line.hang_up(call, "79035550309", "777")
         assert line.call(call)["skip_reason"] == "unknown_extension"
     path = f"/v1/integrations/{office.integration['id']}/extensions"
-    listed = [(one["extension"], one["employee_name"], one["calls"]) for one in office.owner.get(path).json["items"]]
+    listed = [
+        (one["extension"], (one["employee"] or {}).get("name"), one["calls"])
+        for one in office.owner.get(path).json["items"]
+    ]
     assert listed == [("101", "Anna", None), ("777", None, 2)]
     hire(office, "Boris", "777")
-    assert [one["employee_name"] for one in office.owner.get(path).json["items"]] == ["Anna", "Boris"]
+    assert [one["employee"]["name"] for one in office.owner.get(path).json["items"]] == ["Anna", "Boris"]
 
 
-def test_working_hours_and_deputies_are_kept_and_refused_by_their_place(office: Office) -> None:
+def test_invalid_working_hours_are_rejected_by_position(office: Office) -> None:
     boris, _ = hire(office, "Boris", "102")
     path = f"/v1/employees/{office.anna['id']}"
     hours = {"time_zone": None, "days": [{"day": "mon", "from": "09:00", "to": "18:00"}]}

@@ -1,4 +1,4 @@
-"""A call id that a PBX uses again, on the real table: an item is sealed a day after its last event."""
+"""Reuse of a call id by a PBX: a call is sealed a day after its last event."""
 
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -57,7 +57,7 @@ def test_within_a_day_all_events_are_one_call(line: Line) -> None:
     assert line.kinds(1) == []
 
 
-def test_ringing_after_a_day_opens_the_next_generation_and_later_events_follow_it(line: Line) -> None:
+def test_ringing_after_a_day_opens_the_next_generation(line: Line) -> None:
     again = NOW + DAY
     assert line.say(Kind.RINGING, again) is AppendStatus.STORED
     assert line.say(Kind.ENDED, again + timedelta(seconds=9), outcome=Outcome.SUCCESS) is AppendStatus.STORED
@@ -65,7 +65,7 @@ def test_ringing_after_a_day_opens_the_next_generation_and_later_events_follow_i
     assert line.kinds(1) == [Kind.ENDED, Kind.RINGING]
 
 
-def test_a_late_recording_amends_the_sealed_generation_and_does_not_unseal_it(line: Line) -> None:
+def test_a_late_recording_amends_a_sealed_generation(line: Line) -> None:
     late = NOW + DAY
     assert line.say(Kind.RECORDED, late, recording="https://pbx/1") is AppendStatus.STORED
     assert line.say(Kind.RINGING, late + timedelta(minutes=1)) is AppendStatus.STORED
@@ -73,13 +73,13 @@ def test_a_late_recording_amends_the_sealed_generation_and_does_not_unseal_it(li
     assert line.kinds(1) == [Kind.RINGING]
 
 
-def test_a_double_is_known_in_its_old_generation(line: Line) -> None:
+def test_a_duplicate_is_recognised_in_its_old_generation(line: Line) -> None:
     line.say(Kind.RINGING, NOW + DAY)
     assert line.say(Kind.RINGING, NOW) is AppendStatus.DUPLICATE
     assert line.kinds(1) == [Kind.RINGING]
 
 
-def test_a_call_takes_two_hundred_events_and_no_more(stack: Stack) -> None:
+def test_a_call_stores_two_hundred_events_at_most(stack: Stack) -> None:
     made = Line(stack)
     verdicts = [made.say(Kind.RINGING, NOW, event_id=str(number)) for number in range(201)]
     assert (verdicts.count(AppendStatus.STORED), verdicts[-1]) == (200, AppendStatus.FULL)

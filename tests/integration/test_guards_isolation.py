@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from api_client import Answer, Caller, Office, open_office
-from calling import Line
 from guard_routes import Route, all_routes, bodies, id_for
 from local.stack import Stack, running
+from pbx_line import Line
 from schedules import stop_schedule
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
@@ -55,7 +55,7 @@ def furnish(office: Office, mark: str) -> Side:
     tag = line.talk("same-call", PHONE)
     # One that nothing is done about, so that it stays as it is.
     rules = owner.get("/v1/settings/telephony").json
-    assert owner.put("/v1/settings/telephony", {**rules, "recordings": {"keep": "nothing"}}).status == 200
+    assert owner.put("/v1/settings/telephony", {**rules, "recordings": {"mode": "none"}}).status == 200
     line.post(cmd="record", callid="same-call", record_link=f"https://pbx.example/{mark}.mp3")
     recording = line.recording("same-call", "not_kept")
     missed = line.missed("same-missed", PHONE)

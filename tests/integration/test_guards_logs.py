@@ -9,10 +9,10 @@ import pytest
 import requests
 
 from api_client import open_office
-from calling import Line
 from local.place import ROOT, Place
 from local.stack import Stack, running
 from log_guard import in_logs, leaks
+from pbx_line import Line
 
 PORT = 4645
 PHONE = "79105556688"
@@ -67,7 +67,7 @@ def test_no_log_of_the_stack_has_a_secret_or_a_whole_number(tmp_path: Path) -> N
         kept = groups_of(stack)
         assert list(leaks(kept, "log groups", seeded)) == []
         assert in_logs(Place(PORT).directory, since, seeded) == []
-        assert "api.request_handled" in Place(PORT).functions_log.read_text() + kept
+        assert "api.responded" in Place(PORT).functions_log.read_text() + kept
 
 
 PLANTED = {

@@ -14,9 +14,9 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from api_client import Office, open_office
-from calling import Line
 from guard_routes import id_for
 from local.stack import Stack, running
+from pbx_line import Line
 from tools.openapi import document
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]

@@ -1,4 +1,4 @@
-"""Importing contacts from CSV: stopped, run again, and without doubles."""
+"""Contact imports from CSV files."""
 
 import time
 from typing import Any
@@ -44,10 +44,10 @@ def ended(found: dict[str, Any]) -> bool:
 
 
 def counts(found: dict[str, Any]) -> tuple[int, int, int, int]:
-    return found["rows"], found["created"], found["existing"], found["refused"]
+    return found["rows"], found["created"], found["matched"], found["rejected"]
 
 
-def test_an_import_can_be_stopped_and_run_again_without_doubles(office: Office) -> None:
+def test_stopped_import_resumes_without_duplicates(office: Office) -> None:
     rows = "".join(f"Contact {n};8 903 {n:07d};ext-{n}\r\n" for n in range(ROWS))
     import_id = begin(office.owner, ("\ufeffName;Phone:Mobile;External_ID\r\n" + rows).encode())
     start(office.owner, import_id)
@@ -65,11 +65,11 @@ def test_an_import_can_be_stopped_and_run_again_without_doubles(office: Office) 
     again = begin(office.owner, ("Name;Phone;External_ID\n" + rows[:4000]).encode())
     start(office.owner, again)
     done = until(office.owner, again, ended)
-    assert (done["state"], done["created"], done["refused"]) == ("done", 0, 1)
-    assert done["existing"] == done["rows"] - 1
+    assert (done["state"], done["created"], done["rejected"]) == ("done", 0, 1)
+    assert done["matched"] == done["rows"] - 1
 
 
-def test_rows_that_can_not_be_contacts_are_refused_by_their_number_and_the_rest_is_taken(office: Office) -> None:
+def test_invalid_rows_are_rejected_by_position(office: Office) -> None:
     office.owner.put("/v1/lines/+74951230001", {"name": "Main"})
     file = (
         "name,phone,phone,supervisor\n"
@@ -84,11 +84,11 @@ def test_rows_that_can_not_be_contacts_are_refused_by_their_number_and_the_rest_
     start(office.owner, import_id)
     done = until(office.owner, import_id, ended)
     assert [(error["row"], error["reason"]) for error in done["errors"]] == [
-        (2, "a phone number can't be read"),
+        (2, "A phone number is not valid."),
         (3, "A number is one of your own lines."),
-        (4, "The supervisor is neither an employee nor a group."),
+        (4, "Unknown supervisor. Enter the name or id of an employee or group."),
     ]
-    assert (done["state"], done["created"], done["refused"]) == ("done", 2, 3)
+    assert (done["state"], done["created"], done["rejected"]) == ("done", 2, 3)
     (ivan,) = office.owner.get("/v1/contacts", phone="+79035550202").json["items"]
     assert (ivan["name"], ivan["supervisor_id"], len(ivan["phones"])) == ("Ivan", office.anna["id"], 3)
     assert office.owner.get("/v1/contacts", phone="+79035550204").json["items"][0]["name"] == "+79035550204"
@@ -97,19 +97,19 @@ def test_rows_that_can_not_be_contacts_are_refused_by_their_number_and_the_rest_
 @pytest.mark.parametrize(
     ("file", "reason"),
     [
-        (b"\xff\xfe\x00name", "The file is not UTF-8."),
-        (b"surname;mobile\nA;B\n", "The header row must contain a column 'name' or 'phone'."),
-        (b"", "The header row must contain a column 'name' or 'phone'."),
+        (b"\xff\xfe\x00name", "The file is not encoded in UTF-8."),
+        (b"surname;mobile\nA;B\n", "The header has neither a name nor a phone column."),
+        (b"", "The header has neither a name nor a phone column."),
     ],
 )
-def test_a_file_that_can_not_be_read_fails_with_the_reason(office: Office, file: bytes, reason: str) -> None:
+def test_unreadable_file_fails_with_a_reason(office: Office, file: bytes, reason: str) -> None:
     import_id = begin(office.owner, file)
     start(office.owner, import_id)
     failed = until(office.owner, import_id, ended)
     assert (failed["state"], failed["reason"]) == ("failed", reason)
 
 
-def test_an_import_without_a_file_fails_and_may_be_started_again(office: Office) -> None:
+def test_import_without_a_file_can_be_started_again(office: Office) -> None:
     import_id = office.owner.made("/v1/imports", {})["id"]
     start(office.owner, import_id)
     assert until(office.owner, import_id, ended)["reason"] == "The file was not uploaded."

@@ -1,4 +1,4 @@
-"""Integrations on the real template: changed, rotated, tested and deleted; what came from a PBX, kept and replayed."""
+"""Integrations on a stack: changes, rotation, diagnostics, deletion, and the log of webhook requests."""
 
 import json
 import time
@@ -116,7 +116,7 @@ def refused(answer: Answer, status: int) -> None:
 # ------------------------------------------------------------------ changing and deleting
 
 
-def test_credentials_are_merged_by_their_names(scene: Scene, office: Office) -> None:
+def test_credentials_are_merged_by_name(scene: Scene, office: Office) -> None:
     typed = {"pbx_url": "https://pbx.example/api"}
     answer = office.owner.patch(at(office), {"name": "Renamed", "credentials": typed})
     assert answer.status == 200, answer
@@ -140,14 +140,14 @@ def test_credentials_are_merged_by_their_names(scene: Scene, office: Office) -> 
         assert "hunter2" not in json.dumps(answer.json)
 
 
-def test_a_pbx_with_extensions_is_not_deleted_and_who_has_them_is_named(shared: Office) -> None:
+def test_integration_with_extensions_cannot_be_deleted(shared: Office) -> None:
     answer = shared.owner.send("DELETE", at(shared))
     refused(answer, 409)
     assert "Anna" in answer.json["detail"]
     assert ring(shared, "still").status_code == 200
 
 
-def test_a_deleted_pbx_is_gone_with_its_addresses_and_deliveries(scene: Scene, shared: Office) -> None:
+def test_deleted_integration_leaves_no_endpoints(scene: Scene, shared: Office) -> None:
     office = shared
     second = office.owner.made("/v1/integrations", {"provider": "telephony_api", "name": "Second"})
     place = f"/v1/integrations/{second['id']}"
@@ -170,29 +170,29 @@ def test_a_deleted_pbx_is_gone_with_its_addresses_and_deliveries(scene: Scene, s
 # ------------------------------------------------------------------ rotating
 
 
-def test_after_a_rotation_both_addresses_live_and_never_a_third(scene: Scene, office: Office) -> None:
+def test_rotation_keeps_at_most_two_webhook_urls(scene: Scene, office: Office) -> None:
     first = office.integration["webhook_url"]
     second = office.owner.post(at(office, "/rotate"), {"overlap_hours": 2}).json
     assert second["secrets"] == {}
     assert second["webhook_url"] in " ".join(second["instructions"])
-    ahead = datetime.fromisoformat(second["previous_until"]).timestamp() - time.time()
+    ahead = datetime.fromisoformat(second["previous_url_until"]).timestamp() - time.time()
     assert 7100 < ahead <= 7200
-    assert office.owner.get(at(office)).json["previous_url_until"][:19] == second["previous_until"][:19]
+    assert office.owner.get(at(office)).json["previous_url_until"][:19] == second["previous_url_until"][:19]
     third = office.owner.post(at(office, "/rotate"), {"overlap_hours": 168}).json
     assert len(scene.hooks(office.integration["id"])) == 2
     answers = [ring(office, "r", url).status_code for url in (first, second["webhook_url"], third["webhook_url"])]
     assert answers == [404, 200, 200]
 
 
-def test_without_an_overlap_the_old_address_dies_at_once(scene: Scene, office: Office) -> None:
+def test_rotation_without_overlap_ends_the_old_url(scene: Scene, office: Office) -> None:
     new = office.owner.post(at(office, "/rotate"), {"overlap_hours": 0}).json
-    assert new["previous_until"] is None
+    assert new["previous_url_until"] is None
     assert ring(office, "r").status_code == 404
     assert ring(office, "r", new["webhook_url"]).status_code == 200
     assert len(scene.hooks(office.integration["id"])) == 1
 
 
-def test_new_secrets_are_good_beside_the_old_ones_until_the_overlap_is_over(scene: Scene, office: Office) -> None:
+def test_old_secrets_are_valid_until_the_overlap_ends(scene: Scene, office: Office) -> None:
     old_url, old = office.integration["webhook_url"], office.integration["secrets"]["planfix_token"]
     made = office.owner.post(at(office, "/rotate"), {"overlap_hours": 1, "secrets": True}).json
     new_url, new = made["webhook_url"], made["secrets"]["planfix_token"]
@@ -211,7 +211,7 @@ def test_new_secrets_are_good_beside_the_old_ones_until_the_overlap_is_over(scen
     assert codes == [401, 200]
 
 
-def test_a_rotation_that_is_sent_again_under_its_key_is_one(scene: Scene, office: Office) -> None:
+def test_repeated_rotation_with_its_key_runs_once(scene: Scene, office: Office) -> None:
     body = {"overlap_hours": 1, "secrets": True}
     first = office.owner.post(at(office, "/rotate"), body, idempotency_key="k").json
     assert office.owner.post(at(office, "/rotate"), body, idempotency_key="k").json == first
@@ -221,7 +221,7 @@ def test_a_rotation_that_is_sent_again_under_its_key_is_one(scene: Scene, office
     assert elsewhere["id"] == other["id"]
 
 
-def test_a_wrong_rotation_or_watch_is_refused(shared: Office) -> None:
+def test_invalid_rotation_or_watch_is_rejected(shared: Office) -> None:
     for rotation in ({"overlap_hours": 169}, {"overlap_hours": -1}, {"overlap_hours": "x"}, {"hours": 1}):
         refused(shared.owner.post(at(shared, "/rotate"), rotation), 400)
     for minutes in (0, 1441, None):
@@ -231,36 +231,36 @@ def test_a_wrong_rotation_or_watch_is_refused(shared: Office) -> None:
 # ------------------------------------------------------------------ what is kept
 
 
-def test_a_kept_delivery_says_what_came_and_what_it_led_to(office: Office) -> None:
+def test_log_entry_contains_request_with_event_results(office: Office) -> None:
     assert ring(office, "c-1", event_id="e-1").status_code == 200
     assert ring(office, "c-1", event_id="e-1").status_code == 200
     assert post(office, cmd="contact", phone="79990000001").status_code == 200
     asked, double, first = kept(office)
-    (call,) = office.owner.get("/v1/calls", integration_id=office.integration["id"], call_id="c-1").json["items"]
-    led = {"kind": "ringing", "extension": "101", "call_id": call["id"]}
+    (call,) = office.owner.get("/v1/calls", integration_id=office.integration["id"], pbx_call_id="c-1").json["items"]
+    led = {"event": "ringing", "extension": "101", "call_id": call["id"]}
     assert first["events"] == [led | {"result": "stored"}]
     assert double["events"] == [led | {"result": "duplicate"}]
     assert asked["events"] == []
-    assert [one["reason"] for one in (first, double, asked)] == [
-        "Parsed and stored.",
-        "Duplicate of earlier events. Nothing changed.",
-        "Parsed. The request contains no call event.",
+    assert [one["result"] for one in (first, double, asked)] == [
+        "understood and stored",
+        "a double of what came before; nothing changed",
+        "understood; it brought no event of a call",
     ]
-    assert {one["kept"] for one in (first, double, asked)} == {"set_up"}
-    assert (first["status"], first["method"], first["truncated"]) == (200, "POST", False)
+    assert {one["log_reason"] for one in (first, double, asked)} == {"setup"}
+    assert (first["http_status"], first["method"], first["truncated"]) == (200, "POST", False)
     assert first["headers"]["content-type"] == "application/x-www-form-urlencoded"
     assert "phone=79990000001" in first["body"]
     text = json.dumps(kept(office))
     assert office.integration["secrets"]["planfix_token"] not in text
     assert token_of(office.integration["webhook_url"]) not in text
     assert office.owner.get(at(office, f"/deliveries/{first['id']}")).json == first
-    last = office.owner.get(at(office)).json["last_delivery_at"]
+    last = office.owner.get(at(office)).json["last_webhook_at"]
     assert datetime.fromisoformat(last) == datetime.fromisoformat(asked["received_at"])
     for path in ("/deliveries", f"/deliveries/{first['id']}"):
         refused(office.employee.get(at(office, path)), 403)
 
 
-def test_a_page_of_deliveries_goes_on_and_a_forged_cursor_is_refused(office: Office) -> None:
+def test_request_log_rejects_a_forged_cursor(office: Office) -> None:
     for number in range(3):
         ring(office, f"c-{number}")
     first = office.owner.get(at(office, "/deliveries"), limit=2).json
@@ -274,17 +274,17 @@ def test_a_page_of_deliveries_goes_on_and_a_forged_cursor_is_refused(office: Off
         refused(office.owner.get(at(office, "/deliveries"), cursor=forged), 400)
 
 
-def test_of_a_new_address_twenty_deliveries_are_kept_and_errors_after_that(office: Office) -> None:
+def test_first_twenty_requests_of_a_new_url_are_logged(office: Office) -> None:
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda number: ring(office, f"set-up-{number}"), range(TO_COUNT + 8)))
     assert len(kept(office, limit=100)) == TO_COUNT
     assert post(office, cmd="dance").status_code == 400
     newest, *others = kept(office, limit=100)
-    assert (newest["kept"], newest["status"]) == ("error", 400)
+    assert (newest["log_reason"], newest["http_status"]) == ("error", 400)
     assert len(others) == TO_COUNT
 
 
-def test_all_is_kept_while_an_admin_watches_and_nothing_before(scene: Scene, office: Office) -> None:
+def test_all_requests_are_logged_while_an_admin_watches(scene: Scene, office: Office) -> None:
     scene.set_hook(office.integration["webhook_url"], set_up_until=0)
     new = office.owner.post(at(office, "/rotate"), {"overlap_hours": 1}).json["webhook_url"]
     scene.set_hook(new, set_up_until=0)
@@ -296,10 +296,10 @@ def test_all_is_kept_while_an_admin_watches_and_nothing_before(scene: Scene, off
     assert 290 < ahead <= 300
     # Over an address that no process remembers as not watched.
     assert ring(office, "during", new).status_code == 200
-    assert [one["kept"] for one in kept(office)] == ["watched"]
+    assert [one["log_reason"] for one in kept(office)] == ["watch"]
 
 
-def test_past_its_set_up_a_delivery_is_one_write_and_no_read(scene: Scene, office: Office) -> None:
+def test_webhook_request_costs_one_write_without_reads(scene: Scene, office: Office) -> None:
     scene.set_hook(office.integration["webhook_url"], set_up_until=0)
     with ThreadPoolExecutor(WARM_UP) as pool:
         list(pool.map(lambda _: ring(office, "warm"), range(WARM_UP * 2)))
@@ -314,14 +314,12 @@ def test_past_its_set_up_a_delivery_is_one_write_and_no_read(scene: Scene, offic
 @pytest.mark.parametrize(
     ("failing", "side"), [("UpdateItem TOKEN add set_up_kept :one", Side.BEFORE), ("PutItem DELIVERY", Side.AFTER)]
 )
-def test_a_delivery_that_can_not_be_kept_is_taken_in_all_the_same(
-    scene: Scene, office: Office, failing: str, side: Side
-) -> None:
+def test_request_is_ingested_if_its_log_entry_fails(scene: Scene, office: Office, failing: str, side: Side) -> None:
     marks = (office.tenant_id, token_hash(token_of(office.integration["webhook_url"])))
     with scene.plan.watch(Run(marks, Signature(failing, 1), side)) as run:
         assert ring(office, "not-kept").status_code == 200
     assert run.fired, run.calls
-    found = office.owner.get("/v1/calls", integration_id=office.integration["id"], call_id="not-kept")
+    found = office.owner.get("/v1/calls", integration_id=office.integration["id"], pbx_call_id="not-kept")
     assert len(found.json["items"]) == 1
 
 
@@ -342,31 +340,31 @@ def call_item(scene: Scene, office: Office, call_id: str) -> dict[str, Any]:
 def replayed(office: Office, delivery: dict[str, Any]) -> dict[str, Any]:
     answer = office.owner.post(at(office, f"/deliveries/{delivery['id']}/replay"), {})
     assert answer.status == 200, answer
-    assert (answer.json["delivery_id"], answer.json["verified"]) == (delivery["id"], False)
+    assert answer.json["webhook_request_id"] == delivery["id"]
     done: dict[str, Any] = answer.json
     return done
 
 
-def test_a_replay_of_what_was_taken_in_changes_nothing(scene: Scene, office: Office) -> None:
+def test_replay_of_stored_events_changes_nothing(scene: Scene, office: Office) -> None:
     assert ring(office, "twice").status_code == 200
     before = call_item(scene, office, "twice")
     (delivery,) = kept(office)
     for _ in range(2):
         done = replayed(office, delivery)
-        assert (done["understood"], done["reason"]) == (True, "Duplicate of earlier events. Nothing changed.")
+        assert (done["parsed"], done["reason"]) == (True, "a double of what came before; nothing changed")
         assert [one["result"] for one in done["events"]] == ["duplicate"]
     assert call_item(scene, office, "twice") == before
     assert kept(office) == [delivery]
 
 
-def test_a_refused_delivery_is_taken_in_by_its_replay_as_of_its_arrival(scene: Scene, office: Office) -> None:
+def test_replay_ingests_a_rejected_request_as_of_its_arrival(scene: Scene, office: Office) -> None:
     """A secret typed wrongly at the PBX: nothing of the day's calls is lost."""
     assert ring(office, "late", planfix_token="typed wrongly").status_code == 401
     (delivery,) = kept(office)
-    assert (delivery["status"], delivery["events"]) == (401, [])
+    assert (delivery["http_status"], delivery["events"]) == (401, [])
     done = replayed(office, delivery)
-    assert [(one["kind"], one["result"]) for one in done["events"]] == [("ringing", "stored")]
-    (call,) = office.owner.get("/v1/calls", integration_id=office.integration["id"], call_id="late").json["items"]
+    assert [(one["event"], one["result"]) for one in done["events"]] == [("ringing", "stored")]
+    (call,) = office.owner.get("/v1/calls", integration_id=office.integration["id"], pbx_call_id="late").json["items"]
     assert done["events"][0]["call_id"] == call["id"]
     assert datetime.fromisoformat(call["started_at"]) == datetime.fromisoformat(delivery["received_at"])
     before = call_item(scene, office, "late")
@@ -375,7 +373,7 @@ def test_a_refused_delivery_is_taken_in_by_its_replay_as_of_its_arrival(scene: S
     assert [action for _, action, _ in scene.audited(office.integration["id"])][1:] == ["integration.replayed"]
 
 
-def test_no_delivery_is_found_through_another_integration_or_tenant(scene: Scene, office: Office) -> None:
+def test_log_entries_are_isolated_by_integration(scene: Scene, office: Office) -> None:
     assert ring(office, "mine").status_code == 200
     (delivery,) = kept(office)
     other = scene.office()
@@ -403,22 +401,22 @@ def test_no_delivery_is_found_through_another_integration_or_tenant(scene: Scene
 def findings(office: Office, caller: Caller | None = None) -> tuple[bool, dict[str, tuple[bool, str]]]:
     answer = (caller or office.owner).post(at(office, "/test"), {})
     assert answer.status == 200, answer
-    return answer.json["ok"], {one["what"]: (one["ok"], one["detail"]) for one in answer.json["findings"]}
+    return answer.json["ok"], {one["check"]: (one["ok"], one["detail"]) for one in answer.json["checks"]}
 
 
-def test_a_pbx_is_told_what_is_wrong_until_nothing_is(office: Office) -> None:
+def test_diagnostics_report_problems_until_resolved(office: Office) -> None:
     extension = {"integration_id": office.integration["id"], "extension": "101"}
     office.owner.made("/v1/employees", {"name": "Boris", "extensions": [extension]})
     ok, found = findings(office)
     assert not ok
-    assert found["credentials"] == (True, "enough to receive calls; not entered: pbx_url")
-    assert found["deliveries"][0] is False
+    assert found["credentials"] == (True, "Enough to receive calls. Not entered: pbx_url.")
+    assert found["webhook_requests"][0] is False
     assert found["extensions"][0] is True
     assert found["pbx"] == (True, "Calls are received, but click-to-call is not available, because pbx_url is empty.")
     assert post(office, cmd="dance").status_code == 400
     ok, found = findings(office)
     assert not ok
-    assert "refused with 400: Field cmd is not one of event" in found["deliveries"][1]
+    assert "rejected with HTTP 400: cmd is none of event" in found["webhook_requests"][1]
     assert ring(office, "good").status_code == 200
     with serving(lambda asked: Reply(400 if asked.form.get("token") == "right" else 401)) as pbx:
         office.owner.patch(at(office), {"credentials": {"pbx_url": pbx.url + "/api"}})
@@ -428,18 +426,18 @@ def test_a_pbx_is_told_what_is_wrong_until_nothing_is(office: Office) -> None:
         office.owner.patch(at(office), {"credentials": {"pbx_token": "right"}})
         ok, found = findings(office)
         assert ok, found
-        assert found["credentials"] == (True, "complete")
-        assert found["deliveries"][1].endswith("Parsed and stored.")
+        assert found["credentials"] == (True, "All credentials are entered.")
+        assert found["webhook_requests"][1].endswith("understood and stored")
         new = office.owner.post(at(office, "/rotate"), {"overlap_hours": 1}).json["webhook_url"]
         ok, found = findings(office)
         assert (ok, found["previous_url"][0]) == (False, False)
         assert ring(office, "over the new one", new).status_code == 200
         ok, found = findings(office)
         assert ok, found
-        assert found["previous_url"][1].startswith("the new webhook_url is in use")
+        assert found["previous_url"][1].startswith("The PBX uses the new webhook_url.")
 
 
-def test_a_pbx_on_which_nobody_has_an_extension_is_told_as_such(office: Office) -> None:
+def test_diagnostics_report_missing_extensions(office: Office) -> None:
     ok, found = findings(office)
     assert (ok, found["extensions"][0]) == (False, False)
-    assert "no employee has an extension" in found["extensions"][1]
+    assert "No employee has an extension" in found["extensions"][1]

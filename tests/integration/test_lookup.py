@@ -1,4 +1,4 @@
-"""What a PBX asks while the phone rings: one indexed read, and an answer whatever happens."""
+"""Caller lookup: one indexed read, and a response even if it fails."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -64,12 +64,12 @@ def scene() -> Iterator[Scene]:
         ("anonymous", "{}"),
     ],
 )
-def test_a_caller_is_known_by_their_number_in_any_format(scene: Scene, phone: str, answer: str) -> None:
+def test_a_caller_is_found_by_their_number_in_any_format(scene: Scene, phone: str, answer: str) -> None:
     said = scene.ask("contact", phone=phone)
     assert (said.status, said.text) == (200, answer)
 
 
-def test_a_warm_look_up_is_one_indexed_read(scene: Scene) -> None:
+def test_a_warm_caller_lookup_is_one_indexed_read(scene: Scene) -> None:
     with ThreadPoolExecutor(WARM_UP) as pool:
         list(pool.map(lambda _: scene.ask("contact", phone="79101234567"), range(WARM_UP * 2)))
     with scene.plan.watch(scene.watched()) as run:
@@ -78,14 +78,14 @@ def test_a_warm_look_up_is_one_indexed_read(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("side", list(Side))
-def test_a_look_up_that_fails_lets_the_call_through(scene: Scene, side: Side) -> None:
+def test_a_failed_caller_lookup_returns_an_empty_response(scene: Scene, side: Side) -> None:
     with scene.plan.watch(scene.watched(THE_READ, side)) as run:
         said = scene.ask("contact", phone="79101234567")
     assert run.fired
     assert (said.status, said.text) == (200, "{}")
 
 
-def test_a_ping_tells_what_the_admin_typed_to_who_knows_the_secret(scene: Scene) -> None:
+def test_a_signed_ping_returns_the_credentials_of_the_pbx(scene: Scene) -> None:
     typed = {"pbx_url": "https://pbx.example/api", "pbx_token": "the-pbx-made-this"}
     body: dict[str, Any] = {"provider": "telephony_api", "name": "Second", "credentials": typed}
     made = scene.api.post("/v1/integrations", body)

@@ -1,4 +1,4 @@
-"""The office's store on a real table: claims under contention, the roster of a call, hooks, erasing."""
+"""Store of the office on a table: concurrent claims, participants, webhook endpoints, erasure."""
 
 import json
 import os
@@ -93,7 +93,7 @@ def items_of(tenant: str, table: str) -> list[Any]:
 # ------------------------------------------------------------------ claims
 
 
-def test_however_many_calls_ring_at_once_an_unknown_number_becomes_one_contact(tenant: str, table: str) -> None:
+def test_concurrent_calls_of_one_number_create_one_contact(tenant: str, table: str) -> None:
     made = at_once(16, lambda _: contacts.create_unknown(tenant, "+79990000001"))
     assert len(set(made)) == 1
     assert made[0].name == "+79990000001"
@@ -101,13 +101,13 @@ def test_however_many_calls_ring_at_once_an_unknown_number_becomes_one_contact(t
     assert contacts.create_unknown(tenant, "+79990000001") == made[0]
 
 
-def test_an_unknown_number_that_somebody_has_is_theirs(tenant: str) -> None:
+def test_known_number_keeps_its_contact(tenant: str) -> None:
     ivan = contacts.create_contact(tenant, "Ivan", (phone("+79990000001"),), None)
     found = contacts.create_unknown(tenant, "+79990000001", supervisor_id="0" * 16)
     assert (found.id, found.name) == (ivan.id, "Ivan")
 
 
-def test_a_number_given_away_becomes_another_contact(tenant: str) -> None:
+def test_released_number_becomes_another_contact(tenant: str) -> None:
     first = contacts.create_unknown(tenant, "+79990000001")
     contacts.update_contact(tenant, first.id, {"phones": ()})
     second = contacts.create_unknown(tenant, "+79990000001")
@@ -115,7 +115,7 @@ def test_a_number_given_away_becomes_another_contact(tenant: str) -> None:
     assert contacts.find_by_number(tenant, "+79990000001") == contacts.get_contact(tenant, second.id)
 
 
-def test_changes_at_once_leave_each_number_matched_to_the_oldest_who_has_it(tenant: str) -> None:
+def test_concurrent_changes_match_numbers_to_the_oldest_contact(tenant: str) -> None:
     numbers = [f"+7999000000{digit}" for digit in range(4)]
     people = [contacts.create_contact(tenant, f"Contact {number}", (), None) for number in range(4)]
 
@@ -136,7 +136,7 @@ def test_changes_at_once_leave_each_number_matched_to_the_oldest_who_has_it(tena
         assert holder == (owners[0] if owners else None)
 
 
-def test_changes_of_different_fields_at_once_are_both_kept(tenant: str) -> None:
+def test_concurrent_changes_of_different_fields_are_merged(tenant: str) -> None:
     ivan = contacts.create_contact(tenant, "Ivan", (phone("+79990000001"),), None)
     changes = ({"name": "Ivan II"}, {"phones": (phone("+79990000002"),)}, {"supervisor_id": "a" * 16})
     at_once(3, lambda place: contacts.update_contact(tenant, ivan.id, changes[place]))
@@ -149,9 +149,7 @@ def test_changes_of_different_fields_at_once_are_both_kept(tenant: str) -> None:
     assert contacts.create_unknown(tenant, "+79990000002").name == "Ivan II"
 
 
-def test_of_many_employees_who_take_an_extension_at_once_one_gets_it(
-    tenant: str, pbx: integrations.NewIntegration
-) -> None:
+def test_concurrent_claims_of_an_extension_have_one_winner(tenant: str, pbx: integrations.NewIntegration) -> None:
     wanted = Extension(pbx.integration.id, "101")
 
     def attempt(number: int) -> bool:
@@ -164,7 +162,7 @@ def test_of_many_employees_who_take_an_extension_at_once_one_gets_it(
     assert sorted(at_once(8, attempt)) == [False] * 7 + [True]
 
 
-def test_hostile_extensions_do_not_meet(tenant: str) -> None:
+def test_extensions_with_separators_do_not_collide(tenant: str) -> None:
     hire(tenant, "Anna", Extension("a", "b#c"))
     hire(tenant, "Boris", Extension("a#b", "c"))
     found = participants.find_participants(tenant, "a#b", frozenset({"c", "b#c"}), None, None)
@@ -174,7 +172,7 @@ def test_hostile_extensions_do_not_meet(tenant: str) -> None:
 # ------------------------------------------------------------------ the roster
 
 
-def test_the_roster_of_a_call_says_who_is_who(tenant: str, pbx: integrations.NewIntegration, table: str) -> None:
+def test_participants_of_a_call_are_found(tenant: str, pbx: integrations.NewIntegration, table: str) -> None:
     of_pbx = pbx.integration.id
     anna = hire(tenant, "Anna", Extension(of_pbx, "101"), Extension(of_pbx, "102"), phones=("+79100000101",))
     hire(tenant, "Boris", Extension("0" * 16, "103"))
@@ -197,13 +195,13 @@ def test_the_roster_of_a_call_says_who_is_who(tenant: str, pbx: integrations.New
     assert (employee_calls.employee_of_number, employee_calls.contact) == (anna.id, None)
 
 
-def test_the_roster_of_an_empty_office_has_defaults(tenant: str) -> None:
+def test_participants_of_an_empty_tenant_have_defaults(tenant: str) -> None:
     found = participants.find_participants(tenant, "0" * 16, frozenset(), None, None)
     assert (found.employees, found.contact, found.line_name) == ({}, None, None)
     assert found.settings == TelephonySettings()
 
 
-def test_a_roster_of_250_extensions_is_whole(tenant: str, pbx: integrations.NewIntegration) -> None:
+def test_participants_of_250_extensions_are_complete(tenant: str, pbx: integrations.NewIntegration) -> None:
     names = [str(number) for number in range(1000, 1250)]
     for start in range(0, 250, 25):
         hire(tenant, f"Group {start}", *(Extension(pbx.integration.id, name) for name in names[start : start + 25]))
@@ -211,20 +209,20 @@ def test_a_roster_of_250_extensions_is_whole(tenant: str, pbx: integrations.NewI
     assert sorted(found.employees) == names
 
 
-def test_a_renamed_employee_is_named_anew(tenant: str, pbx: integrations.NewIntegration) -> None:
+def test_renamed_employee_has_the_new_name(tenant: str, pbx: integrations.NewIntegration) -> None:
     anna = hire(tenant, "Anna", Extension(pbx.integration.id, "101"))
     employees.update_employee(tenant, anna.id, {"name": "Anna Petrova"})
     found = participants.find_participants(tenant, pbx.integration.id, frozenset({"101"}), None, None)
     assert found.employees["101"].name == "Anna Petrova"
 
 
-def test_a_line_is_found_as_the_pbx_writes_it(tenant: str) -> None:
+def test_line_is_found_in_the_notation_of_the_pbx(tenant: str) -> None:
     lines.put_line(tenant, lines.Line("trunk-1", "Reception", None))
     assert participants.find_participants(tenant, "0" * 16, frozenset(), None, "trunk-1").line_name == "Reception"
     assert participants.find_participants(tenant, "0" * 16, frozenset(), None, "trunk-2").line_name is None
 
 
-def test_an_erased_tenant_has_no_roster() -> None:
+def test_erased_tenant_has_no_participants() -> None:
     with pytest.raises(NotFoundError):
         participants.find_participants("0" * 16, "0" * 16, frozenset(), None, None)
 
@@ -232,7 +230,7 @@ def test_an_erased_tenant_has_no_roster() -> None:
 # ------------------------------------------------------------------ hooks
 
 
-def test_a_hook_says_whose_it_is_and_how_its_secret_is_checked(
+def test_endpoint_contains_its_tenant_with_verification_keys(
     tenant: str, pbx: integrations.NewIntegration, table: str
 ) -> None:
     found = endpoints.find_endpoint(token_hash(pbx.secrets.token))
@@ -248,7 +246,7 @@ def test_a_hook_says_whose_it_is_and_how_its_secret_is_checked(
     assert endpoints.find_endpoint(token_hash("unknown")) is None
 
 
-def test_a_hook_that_expired_is_none(pbx: integrations.NewIntegration, table: str) -> None:
+def test_expired_endpoint_is_not_found(pbx: integrations.NewIntegration, table: str) -> None:
     hashed = token_hash(pbx.secrets.token)
     client.dynamodb().update_item(
         TableName=table,
@@ -259,7 +257,7 @@ def test_a_hook_that_expired_is_none(pbx: integrations.NewIntegration, table: st
     assert endpoints.find_endpoint(hashed) is None
 
 
-def test_a_hook_is_read_once_a_minute(pbx: integrations.NewIntegration, table: str) -> None:
+def test_endpoint_is_read_once_a_minute(pbx: integrations.NewIntegration, table: str) -> None:
     reads = []
     reader = client.dynamodb()
     reader.meta.events.register("before-call.dynamodb.GetItem", lambda **_: reads.append(1), unique_id="count")
@@ -272,7 +270,7 @@ def test_a_hook_is_read_once_a_minute(pbx: integrations.NewIntegration, table: s
     assert len(reads) == 2
 
 
-def test_a_caller_is_looked_up_with_the_extension_of_who_is_responsible(
+def test_caller_lookup_returns_the_supervisors_extension(
     tenant: str, pbx: integrations.NewIntegration, table: str
 ) -> None:
     anna = hire(tenant, "Anna", Extension("0" * 16, "900"), Extension(pbx.integration.id, "101"))
@@ -305,9 +303,7 @@ def route(tenant: str, pbx: integrations.NewIntegration, table: str, mode: str, 
     return found.extension
 
 
-def test_a_caller_is_routed_to_the_supervisor_or_the_deputy_by_hours(
-    tenant: str, pbx: integrations.NewIntegration, table: str
-) -> None:
+def test_caller_is_routed_by_working_hours(tenant: str, pbx: integrations.NewIntegration, table: str) -> None:
     boris = hire(tenant, "Boris", Extension(pbx.integration.id, "102"))
     anna = hire(tenant, "Anna", Extension(pbx.integration.id, "101"))
     employees.update_employee(tenant, anna.id, {"working_hours": WEEK, "deputy_id": boris.id})
@@ -320,7 +316,7 @@ def test_a_caller_is_routed_to_the_supervisor_or_the_deputy_by_hours(
     assert route(tenant, pbx, table, "working_hours", MONDAY_NIGHT) is None
 
 
-def test_a_caller_of_a_group_is_routed_to_its_first_free_member(
+def test_caller_of_a_group_is_routed_to_the_first_free_member(
     tenant: str, pbx: integrations.NewIntegration, table: str
 ) -> None:
     people = [hire(tenant, name, Extension(pbx.integration.id, name)) for name in ("201", "202")]
@@ -338,9 +334,7 @@ def test_a_caller_of_a_group_is_routed_to_its_first_free_member(
 # ------------------------------------------------------------------ secrets
 
 
-def test_credentials_open_only_for_their_own_tenant_and_integration(
-    tenant: str, pbx: integrations.NewIntegration
-) -> None:
+def test_credentials_are_decrypted_only_for_their_integration(tenant: str, pbx: integrations.NewIntegration) -> None:
     assert integrations.load_credentials(tenant, pbx.integration.id) == {"pbx_token": "typed"}
     sealed = secrets.encrypt(tenant, "one", {"pbx_token": "typed"})
     assert secrets.decrypt(tenant, "one", sealed) == {"pbx_token": "typed"}
@@ -352,7 +346,7 @@ def test_credentials_open_only_for_their_own_tenant_and_integration(
 # ------------------------------------------------------------------ deliveries
 
 
-def test_deliveries_are_kept_for_a_week_and_listed_the_newest_first(tenant: str, table: str) -> None:
+def test_request_log_lists_a_week_newest_first(tenant: str, table: str) -> None:
     for minute in range(3):
         kept = request_log.append(
             tenant_id=tenant,
@@ -384,7 +378,7 @@ def test_deliveries_are_kept_for_a_week_and_listed_the_newest_first(tenant: str,
 # ------------------------------------------------------------------ tokens and erasing
 
 
-def test_a_token_speaks_for_its_employee_as_long_as_there_is_one(tenant: str, table: str) -> None:
+def test_token_ends_with_its_employee(tenant: str, table: str) -> None:
     anna = hire(tenant, "Anna")
     made = tokens.create_token(tenant, anna.id, "employee", KEYS, "owner")
     assert tokens.find_holder(token_hash(made.token)) == tokens.Holder(tenant, anna.id, "employee")
@@ -396,7 +390,7 @@ def test_a_token_speaks_for_its_employee_as_long_as_there_is_one(tenant: str, ta
 
 
 @pytest.mark.parametrize("steps", [1, 2, 5, 20])
-def test_an_erasure_that_runs_out_of_time_goes_on_where_it_was(
+def test_tenant_erasure_resumes_after_a_timeout(
     tenant: str, pbx: integrations.NewIntegration, table: str, steps: int
 ) -> None:
     anna = hire(tenant, "Anna", Extension(pbx.integration.id, "101"), phones=("+79100000101",))
@@ -421,7 +415,7 @@ def test_an_erasure_that_runs_out_of_time_goes_on_where_it_was(
         tenants.load_tenant(tenant)
 
 
-def test_a_contact_made_from_a_call_is_found_as_it_was_dialled(tenant: str) -> None:
+def test_contact_of_a_call_is_found_by_its_number(tenant: str) -> None:
     read = normalise("8 (999) 000-00-01", "RU")
     assert read is not None
     made = contacts.create_unknown(tenant, read.e164)

@@ -1,4 +1,4 @@
-"""Recordings: copied from the PBX, heard by who may, kept as long as the rules say."""
+"""Recordings: copies, playback, visibility and retention."""
 
 import json
 import threading
@@ -14,7 +14,6 @@ import pytest
 import requests
 
 from api_client import Office, hire, open_office
-from calling import Line
 from hangtag.domain.calls.fold import Recording
 from hangtag.services.recordings import fetch as fetching
 from hangtag.store.calls import items as calls
@@ -37,6 +36,7 @@ from local.simulator.media import (
     tone,
 )
 from local.stack import Stack
+from pbx_line import Line
 
 PORT = 4667
 
@@ -66,7 +66,7 @@ def bucket(stack: Stack, environment: pytest.MonkeyPatch) -> Any:
 
 
 class Bucket:
-    """What lies in the bucket."""
+    """Contents of the bucket."""
 
     def __init__(self, s3: Any, name: str) -> None:
         self._s3 = s3
@@ -81,7 +81,7 @@ class Bucket:
 
 
 def recorded(line: Line, call_id: str, url: str, **more: str) -> dict[str, Any]:
-    """A call with a recording that its PBX keeps for a moment only: it is fetched at once."""
+    """Post a call with a temporary recording, which is fetched at once."""
     line.talk(call_id, OLGA)
     line.post(cmd="record", callid=call_id, record_link=url, **{"is_temp": "1", **more})
     return line.call(call_id)
@@ -92,7 +92,7 @@ def path(call: dict[str, Any], rest: str = "recording") -> str:
 
 
 def rules(office: Office, **wanted: Any) -> None:
-    """Set the rules for recordings."""
+    """Set the tenant's recording settings."""
     now = office.owner.get("/v1/settings/telephony").json
     changed = office.owner.put("/v1/settings/telephony", {**now, "recordings": wanted})
     assert changed.status == 200, changed
@@ -101,10 +101,10 @@ def rules(office: Office, **wanted: Any) -> None:
 # ------------------------------------------------------------------ hearing
 
 
-def test_what_is_heard_is_what_the_pbx_served_in_whole_and_in_ranges(line: Line, server: MediaServer) -> None:
+def test_playback_returns_the_audio_of_the_pbx_in_ranges(line: Line, server: MediaServer) -> None:
     body = tone(3)
     call = recorded(line, "heard", server.put("/heard.wav", file(body)))
-    kept = line.recording("heard", "kept")
+    kept = line.recording("heard", "archived")
     assert (kept["size"], kept["media_type"]) == (len(body), "audio/wav")
     owner = line.office.owner
     played = owner.get(path(call)).json
@@ -118,32 +118,32 @@ def test_what_is_heard_is_what_the_pbx_served_in_whole_and_in_ranges(line: Line,
     assert (part.status_code, part.content) == (206, body[100:1100])
     assert part.headers["content-range"] == f"bytes 100-1099/{len(body)}"
     # The call in the list says the same, and nothing says where the PBX has it.
-    assert line.call("heard")["recording"] == kept
+    assert line.call("heard")["recordings"][-1] == kept
     assert server.url not in str(owner.get(f"/v1/calls/{call['id']}").json)
 
 
-def test_every_play_is_in_the_audit_list(line: Line, server: MediaServer) -> None:
+def test_each_playback_is_in_the_audit_log(line: Line, server: MediaServer) -> None:
     call = recorded(line, "audited", server.put("/audited.wav", audio()))
-    line.recording("audited", "kept")
+    line.recording("audited", "archived")
     owner, employee = line.office.owner, line.office.employee
     for caller in (owner, employee):
         assert caller.get(path(call)).status == 200
     told = [one for one in owner.get("/v1/audit").json["items"] if one["action"] == "recording.played"]
     assert len(told) == 2
-    assert {one["target"] for one in told} == {call["id"]}
-    assert len({one["who"] for one in told}) == 2
+    assert {one["target"]["id"] for one in told} == {call["id"]}
+    assert len({str(one["actor"]) for one in told}) == 2
 
 
-def test_all_recordings_of_a_call_can_be_heard(line: Line, server: MediaServer) -> None:
+def test_each_recording_of_a_call_can_be_played(line: Line, server: MediaServer) -> None:
     first, second = tone(1), tone(2)
     line.talk("two", OLGA)
     for number, body in enumerate((first, second)):
         line.post(cmd="record", callid="two", record_link=server.put(f"/two-{number}.wav", file(body)), is_temp="1")
-    line.recording("two", "kept")
+    line.recording("two", "archived")
     call = line.call("two")
     assert len(call["recordings"]) == 2
     clock = threading.Event()
-    while any(one["state"] != "kept" for one in line.call("two")["recordings"]):
+    while any(one["state"] != "archived" for one in line.call("two")["recordings"]):
         clock.wait(0.1)
     played = [
         requests.get(line.office.owner.get(path(call), recording_id=one["id"]).json["url"], timeout=60).content
@@ -154,16 +154,16 @@ def test_all_recordings_of_a_call_can_be_heard(line: Line, server: MediaServer) 
     assert requests.get(line.office.owner.get(path(call)).json["url"], timeout=60).content == second
 
 
-def test_a_lasting_link_is_copied_a_little_later_and_follows_redirects(line: Line, server: MediaServer) -> None:
+def test_a_lasting_link_is_copied_through_redirects(line: Line, server: MediaServer) -> None:
     server.put("/moved.wav", audio())
     url = server.put("/lasting.wav", to("/moved.wav"))
     call = recorded(line, "lasting", url, is_temp="0")
     assert line.recording("lasting", "waiting", "kept")
-    line.recording("lasting", "kept")
+    line.recording("lasting", "archived")
     assert requests.get(line.office.owner.get(path(call)).json["url"], timeout=60).content == tone()
 
 
-def test_who_may_not_see_the_call_does_not_hear_it(stack: Stack, line: Line, server: MediaServer) -> None:
+def test_playback_follows_the_visibility_of_the_call(stack: Stack, line: Line, server: MediaServer) -> None:
     owner = line.office.owner
     now = owner.get("/v1/settings/telephony").json
     olga = owner.made("/v1/contacts", {"name": "Olga", "phones": [OLGA]})
@@ -172,7 +172,7 @@ def test_who_may_not_see_the_call_does_not_hear_it(stack: Stack, line: Line, ser
     hidden = {**now, "attach": {**now["attach"], "to": "last_active_task", "hidden": True}}
     assert owner.put("/v1/settings/telephony", hidden).status == 200
     call = recorded(line, "hidden", server.put("/hidden.wav", audio()))
-    line.recording("hidden", "kept")
+    line.recording("hidden", "archived")
     _, stranger = hire(line.office, "Boris", "102")
     other = open_office(stack.api, stack.operator_token).owner
     for caller in (stranger, other):
@@ -181,10 +181,10 @@ def test_who_may_not_see_the_call_does_not_hear_it(stack: Stack, line: Line, ser
         assert caller.get(path(call)).status == 200
 
 
-def test_what_is_not_there_is_said_in_words(line: Line) -> None:
+def test_a_missing_recording_is_reported(line: Line) -> None:
     line.talk("none", OLGA)
     answer = line.office.owner.get(path(line.call("none")))
-    assert (answer.status, answer.json["detail"]) == (404, "this call has no recording")
+    assert (answer.status, answer.json["detail"]) == (404, "The call has no recording.")
     nowhere = f"{'0' * 16}.{'0' * 32}.0000"
     assert line.office.owner.get(f"/v1/calls/{nowhere}/recording").status == 404
 
@@ -192,32 +192,33 @@ def test_what_is_not_there_is_said_in_words(line: Line) -> None:
 # ------------------------------------------------------------------ rules
 
 
-def test_nothing_is_kept_if_the_rules_say_so(line: Line, server: MediaServer) -> None:
-    rules(line.office, keep="nothing")
+def test_nothing_is_copied_if_the_settings_exclude_recordings(line: Line, server: MediaServer) -> None:
+    rules(line.office, mode="none")
     url = server.put("/not-kept.wav", audio())
     call = recorded(line, "not-kept", url)
-    line.recording("not-kept", "not_kept")
+    line.recording("not-kept", "skipped")
     answer = line.office.owner.get(path(call))
-    assert (answer.status, answer.json["detail"]) == (404, "the rules say that recordings are not kept")
+    assert (answer.status, answer.json["detail"]) == (
+        404,
+        "The recording is not stored: the tenant's settings exclude recordings.",
+    )
     assert "/not-kept.wav" not in {asked.path for asked in server.asked}
 
 
-@pytest.mark.parametrize(("keep", "state"), [("link", "linked"), ("ask", "on_request")])
-def test_the_pbxs_own_address_is_given_if_the_rules_say_so(
-    line: Line, server: MediaServer, keep: str, state: str
-) -> None:
-    rules(line.office, keep=keep)
-    url = server.put(f"/{keep}.wav", audio())
-    call = recorded(line, keep, url, is_temp="0")
-    line.recording(keep, state)
+@pytest.mark.parametrize(("mode", "state"), [("link", "linked"), ("on_demand", "on_demand")])
+def test_the_url_of_the_pbx_is_returned_by_the_settings(line: Line, server: MediaServer, mode: str, state: str) -> None:
+    rules(line.office, mode=mode)
+    url = server.put(f"/{mode}.wav", audio())
+    call = recorded(line, mode, url, is_temp="0")
+    line.recording(mode, state)
     played = line.office.owner.get(path(call)).json
     assert (played["url"], played["expires_at"]) == (url, None)
     # What the PBX keeps for a moment only is copied all the same.
-    recorded(line, f"{keep}-once", server.put(f"/{keep}-once.wav", audio()))
-    line.recording(f"{keep}-once", "kept")
+    recorded(line, f"{mode}-once", server.put(f"/{mode}-once.wav", audio()))
+    line.recording(f"{mode}-once", "archived")
 
 
-def test_an_address_that_needs_credentials_is_heard_by_a_copy_for_the_moment(
+def test_a_url_with_credentials_is_played_from_a_temporary_copy(
     stack: Stack, server: MediaServer, bucket: Bucket
 ) -> None:
     office = open_office(stack.api, stack.operator_token)
@@ -225,25 +226,25 @@ def test_an_address_that_needs_credentials_is_heard_by_a_copy_for_the_moment(
         "/v1/integrations",
         {"provider": "itoolabs", "name": "VATS", "credentials": {"pbx_url": server.url, "api_key": "vats-key"}},
     )
-    rules(office, keep="ask")
+    rules(office, mode="on_demand")
     url = server.put("/asked.mp3", audio())
     form = {"cmd": "history", "type": "in", "status": "Success", "phone": OLGA, "user": "ann", "ext": "101"}
     form |= {"callid": "asked", "start": f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}", "duration": "9", "link": url}
     form |= {"crm_token": made["secrets"]["crm_token"]}
     assert requests.post(made["webhook_url"], data=form, timeout=60).status_code == 200
     line = Line(replace(office, integration=made))
-    line.recording("asked", "on_request")
+    line.recording("asked", "on_demand")
     played = office.owner.get(path(line.call("asked"))).json
     assert requests.get(played["url"], timeout=60).content == tone()
     assert {asked.headers.get("x-api-key") for asked in server.asked if asked.path == "/asked.mp3"} == {"vats-key"}
     assert [key.split("/")[0] for key in bucket.keys(office.tenant_id)] == ["plays"]
 
 
-def test_an_address_that_is_none_of_the_pbxs_is_not_given_to_a_browser(stack: Stack) -> None:
+def test_a_url_outside_of_the_pbx_is_never_returned(stack: Stack) -> None:
     """Ringostat signs nothing: whoever has the webhook's address could have employees open any page."""
     office = open_office(stack.api, stack.operator_token)
     made = office.owner.made("/v1/integrations", {"provider": "ringostat", "name": "R", "credentials": {}})
-    rules(office, keep="link")
+    rules(office, mode="link")
     form = {"uniqueid": "elsewhere", "caller": OLGA, "dst": "74951230001", "connected_with": "101", "billsec": "9"}
     form |= {"disposition": "ANSWERED", "recording": "https://app.ringostat.com.example.com/recordings/1"}
     assert requests.post(f"{made['webhook_url']}?event=after_call", data=form, timeout=60).status_code == 200
@@ -276,13 +277,13 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("what", REFUSED)
-def test_what_is_no_recording_is_refused_with_the_reason_and_nothing_is_half_written(
+def test_an_invalid_recording_is_rejected_with_the_reason(
     line: Line, server: MediaServer, bucket: Bucket, what: str
 ) -> None:
     serve, reason, final = REFUSED[what]
     call = recorded(line, what, server.put(f"/{what}", serve))
     clock = threading.Event()
-    while not (found := line.call(what)["recording"])["reason"]:
+    while not (found := line.call(what)["recordings"][-1])["reason"]:
         clock.wait(0.1)
     assert reason in found["reason"]
     assert found["state"] == ("failed" if final else "waiting")
@@ -291,7 +292,7 @@ def test_what_is_no_recording_is_refused_with_the_reason_and_nothing_is_half_wri
     assert (bucket.keys(line.office.tenant_id), bucket.unfinished()) == ([], [])
 
 
-def test_a_stream_without_end_is_given_up_within_bounded_memory(
+def test_an_endless_stream_is_abandoned_in_bounded_memory(
     stack: Stack,
     line: Line,
     server: MediaServer,
@@ -299,7 +300,7 @@ def test_a_stream_without_end_is_given_up_within_bounded_memory(
     record_property: Callable[[str, object], None],
 ) -> None:
     recorded(line, "short", server.put("/short.wav", audio()))
-    line.recording("short", "kept")
+    line.recording("short", "archived")
     workers = {pid: forget_peak(pid) for pid in workers_of(stack, "RecordingsFunction")}
     recorded(line, "endless", server.put("/endless.mp3", endless(2000 * MEGABYTE)))
     assert line.recording("endless", "failed")["reason"] == "The recording is over 256 MB."
@@ -311,7 +312,7 @@ def test_a_stream_without_end_is_given_up_within_bounded_memory(
     record_property("printed", said)
     assert grown <= MOST_GROWTH
     (kept,) = bucket.keys(line.office.tenant_id)
-    assert kept.endswith(line.call("short")["recording"]["id"])
+    assert kept.endswith(line.call("short")["recordings"][-1]["id"])
     assert bucket.unfinished() == []
 
 
@@ -341,7 +342,7 @@ def peak_of(pid: int) -> int:
     return 0
 
 
-def test_what_drips_is_given_up_in_time(line: Line, server: MediaServer, bucket: Bucket) -> None:
+def test_a_slow_stream_is_abandoned_in_time(line: Line, server: MediaServer, bucket: Bucket) -> None:
     over = threading.Event()
     url = server.put("/drip.mp3", drip(over))
     line.talk("drip", OLGA)
@@ -377,9 +378,7 @@ def later(kept: RecordingState) -> datetime:
     return datetime.fromisoformat(kept.due)
 
 
-def test_it_is_tried_for_two_days_with_longer_and_longer_pauses_then_given_up(
-    line: Line, server: MediaServer, bucket: Bucket
-) -> None:
+def test_a_failing_copy_is_retried_for_two_days(line: Line, server: MediaServer, bucket: Bucket) -> None:
     recorded(line, "patient", server.put("/patient.mp3", status(404)))
     call, recording_id, kept = tried(line, "patient")
     pauses, begun = [], later(kept)
@@ -392,26 +391,24 @@ def test_it_is_tried_for_two_days_with_longer_and_longer_pauses_then_given_up(
     assert pauses == [*(pause.total_seconds() for pause in fetching.PAUSES[1:]), None]
     assert timedelta(days=1) < now - begun < timedelta(days=3)
     assert (kept.state, kept.tries) == (RecordingStatus.FAILED, len(fetching.PAUSES) + 1)
-    assert line.call("patient")["recording"]["state"] == "failed"
+    assert line.call("patient")["recordings"][-1]["state"] == "failed"
 
 
-def test_a_service_that_asks_to_be_left_alone_is(line: Line, server: MediaServer, bucket: Bucket) -> None:
+def test_retry_after_of_the_pbx_delays_the_next_attempt(line: Line, server: MediaServer, bucket: Bucket) -> None:
     recorded(line, "busy", server.put("/busy.mp3", status(429, retry_after="4000")))
     _, _, kept = tried(line, "busy")
     assert timedelta(seconds=3900) < later(kept) - datetime.now(UTC) <= timedelta(seconds=4000)
 
 
-def test_a_recording_that_is_ready_later_is_there_then(line: Line, server: MediaServer, bucket: Bucket) -> None:
+def test_a_late_recording_is_copied_by_a_retry(line: Line, server: MediaServer, bucket: Bucket) -> None:
     recorded(line, "later", server.put("/later.wav", in_turn(status(404), audio())))
     call, recording_id, kept = tried(line, "later")
     assert fetching.work(call, recording_id, later(kept)) is None
-    shown = line.call("later")["recording"]
-    assert (shown["state"], shown["reason"]) == ("kept", None)
+    shown = line.call("later")["recordings"][-1]
+    assert (shown["state"], shown["reason"]) == ("archived", None)
 
 
-def test_a_link_that_works_once_is_fetched_once_although_the_function_died_after_it(
-    line: Line, server: MediaServer, bucket: Bucket
-) -> None:
+def test_a_single_use_link_is_fetched_once_after_a_crash(line: Line, server: MediaServer, bucket: Bucket) -> None:
     url = server.put("/once.wav", in_turn(status(503), audio(), status(410)))
     recorded(line, "once", url)
     call, recording_id, kept = tried(line, "once")
@@ -424,7 +421,7 @@ def test_a_link_that_works_once_is_fetched_once_although_the_function_died_after
     assert len([one for one in server.asked if one.path == "/once.wav"]) == 2
 
 
-def test_of_two_who_try_at_once_one_does(line: Line, server: MediaServer, bucket: Bucket) -> None:
+def test_concurrent_attempts_fetch_once(line: Line, server: MediaServer, bucket: Bucket) -> None:
     recorded(line, "twice", server.put("/twice.wav", in_turn(status(503), audio())))
     call, recording_id, kept = tried(line, "twice")
     with ThreadPoolExecutor(6) as pool:
@@ -434,13 +431,13 @@ def test_of_two_who_try_at_once_one_does(line: Line, server: MediaServer, bucket
     assert len([one for one in server.asked if one.path == "/twice.wav"]) == 2
 
 
-def test_what_was_given_up_is_tried_anew_when_an_admin_wants_it(line: Line, server: MediaServer) -> None:
+def test_an_admin_retries_a_failed_copy(line: Line, server: MediaServer) -> None:
     call = recorded(line, "anew", server.put("/anew.wav", in_turn(status(410), audio())))
     found = line.recording("anew", "failed")
     assert line.office.employee.post(path(call, f"recordings/{found['id']}/fetch"), {}).status == 403
     asked = line.office.owner.post(path(call, f"recordings/{found['id']}/fetch"), {})
     assert (asked.status, asked.json["state"]) == (202, "waiting")
-    line.recording("anew", "kept")
+    line.recording("anew", "archived")
     again = line.office.owner.post(path(call, f"recordings/{found['id']}/fetch"), {})
     assert again.status == 409
 
@@ -448,27 +445,27 @@ def test_what_was_given_up_is_tried_anew_when_an_admin_wants_it(line: Line, serv
 # ------------------------------------------------------------------ how long
 
 
-def test_a_copy_goes_when_its_time_is_up_and_is_not_heard_from_that_moment_on(
+def test_a_copy_is_deleted_after_the_retention_period(
     stack: Stack, line: Line, server: MediaServer, bucket: Bucket
 ) -> None:
     call = recorded(line, "old", server.put("/old.wav", audio()))
-    found = line.recording("old", "kept")
+    found = line.recording("old", "archived")
     pointer = Pointer(item_of(line, "old").key, found["id"])
     now = datetime.now(UTC)
-    rules(line.office, keep="copy", retention_days=30)
+    rules(line.office, mode="copy", retention_days=30)
     assert not fetching.review(pointer, now + timedelta(days=29))
     assert fetching.review(pointer, now + timedelta(days=31))
     assert bucket.keys(line.office.tenant_id) == []
-    assert line.call("old")["recording"]["state"] == "expired"
+    assert line.call("old")["recordings"][-1]["state"] == "expired"
     answer = line.office.owner.get(path(call))
-    assert (answer.status, answer.json["detail"]) == (404, "the recording was deleted when its time was up")
+    assert (answer.status, answer.json["code"]) == (404, "recording_expired")
     # Nothing is left to look at.
     assert pointer not in list(recordings.due(now + timedelta(days=400)))
 
 
-def test_the_schedule_looks_at_copies(stack: Stack, line: Line, server: MediaServer, bucket: Bucket) -> None:
+def test_the_schedule_reviews_copies(stack: Stack, line: Line, server: MediaServer, bucket: Bucket) -> None:
     recorded(line, "looked-at", server.put("/looked-at.wav", audio()))
-    found = line.recording("looked-at", "kept")
+    found = line.recording("looked-at", "archived")
     pointer = Pointer(item_of(line, "looked-at").key, found["id"])
     recordings.watch(pointer, datetime.now(UTC) - timedelta(days=1))
     said = stack.client("lambda").invoke(
@@ -480,15 +477,15 @@ def test_the_schedule_looks_at_copies(stack: Stack, line: Line, server: MediaSer
     assert pointer in list(recordings.due(datetime.now(UTC) + timedelta(days=8)))
 
 
-def test_what_is_held_outlives_its_time_and_its_contact(line: Line, server: MediaServer, bucket: Bucket) -> None:
+def test_a_held_recording_survives_retention_or_erasure(line: Line, server: MediaServer, bucket: Bucket) -> None:
     held = recorded(line, "held", server.put("/held.wav", audio()))
     free = recorded(line, "free", server.put("/free.wav", audio()))
-    ids = {one: line.recording(one, "kept")["id"] for one in ("held", "free")}
+    ids = {one: line.recording(one, "archived")["id"] for one in ("held", "free")}
     owner = line.office.owner
     place = path(held, f"recordings/{ids['held']}/hold")
-    assert line.office.employee.put(place, {"held": True}).status == 403
-    assert owner.put(place, {"held": True}).json["held"] is True
-    rules(line.office, keep="copy", retention_days=1)
+    assert line.office.employee.put(place, {"retention_hold": True}).status == 403
+    assert owner.put(place, {"retention_hold": True}).json["retention_hold"] is True
+    rules(line.office, mode="copy", retention_days=1)
     pointer = Pointer(item_of(line, "held").key, ids["held"])
     assert not fetching.review(pointer, datetime.now(UTC) + timedelta(days=100))
     erasure = owner.made("/v1/erasures", {"number": f"+{OLGA}"})
@@ -499,18 +496,18 @@ def test_what_is_held_outlives_its_time_and_its_contact(line: Line, server: Medi
     assert owner.get(path(free)).status == 404
     assert requests.get(owner.get(path(held)).json["url"], timeout=60).content == tone()
     # Once it is let go its time is up.
-    assert owner.put(place, {"held": False}).json["held"] is False
+    assert owner.put(place, {"held": False}).json["retention_hold"] is False
     assert fetching.review(pointer, datetime.now(UTC) + timedelta(days=100))
     assert bucket.keys(line.office.tenant_id) == []
     told = [one["action"] for one in owner.get("/v1/audit").json["items"]]
     assert {"recording.held", "recording.released"} <= set(told)
 
 
-def test_with_a_tenant_go_its_recordings(stack: Stack, server: MediaServer, bucket: Bucket) -> None:
+def test_erasing_a_tenant_deletes_its_recordings(stack: Stack, server: MediaServer, bucket: Bucket) -> None:
     office = open_office(stack.api, stack.operator_token)
     line = Line(office)
     recorded(line, "gone", server.put("/gone.wav", audio()))
-    line.recording("gone", "kept")
+    line.recording("gone", "archived")
     assert bucket.keys(office.tenant_id)
     clock = threading.Event()
     while office.operator.send("DELETE", f"/v1/tenants/{office.tenant_id}").status not in (204, 404):

@@ -31,9 +31,9 @@ def main() -> int:
         office.owner.post(f"{path}/start", {})
         done = _until(office, path, ROWS)
         seconds = time.monotonic() - start
-    counts = {name: done[name] for name in ("rows", "created", "existing", "refused")}
+    counts = {name: done[name] for name in ("rows", "created", "matched", "rejected")}
     print(f"import: {counts}, stopped once on the way, {ROWS / seconds:.0f} rows/s")
-    return 0 if counts == {"rows": ROWS, "created": ROWS, "existing": 0, "refused": 0} else 1
+    return 0 if counts == {"rows": ROWS, "created": ROWS, "matched": 0, "rejected": 0} else 1
 
 
 def _until(office: Office, path: str, rows: int) -> dict[str, Any]:

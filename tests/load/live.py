@@ -14,7 +14,7 @@ from api_client import Caller
 from calls import Pbx, switched_off
 from fault_proxy import FaultPlan, Run
 from hangtag.auth import token_hash
-from listening import Listener, listening
+from live_listener import Listener, listening
 
 FIRST_EXTENSION = 2000
 DEADLINE_SECONDS = 120.0

@@ -111,7 +111,14 @@ async def send(connection: ServerConnection, message: object) -> None:
 
 
 def call(call_id: str, seq: int, state: str = "ringing", **more: object) -> Body:
-    return {"id": call_id, "seq": seq, "state": state, "direction": "in", "number": "+79101234567", **more}
+    return {
+        "id": call_id,
+        "seq": seq,
+        "window_state": state,
+        "direction": "in",
+        "external_number": "+79101234567",
+        **more,
+    }
 
 
 @asynccontextmanager
@@ -156,11 +163,11 @@ async def until(condition: Callable[[], bool]) -> None:
 
 def summary(change: Change) -> tuple[str, str, int, str]:
     assert change.call is not None
-    return change.kind, change.call.id, change.call.seq, change.call.state
+    return change.kind, change.call.id, change.call.seq, change.call.window_state
 
 
 def message(call_id: str, seq: int, state: str = "ringing") -> Call:
-    return Call(id=call_id, seq=seq, state=state)
+    return Call(id=call_id, seq=seq, window_state=state)
 
 
 class SilentServer(asyncio.Protocol):

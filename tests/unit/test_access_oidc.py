@@ -23,7 +23,7 @@ from hangtag.errors import UnauthorizedError, UnavailableError
 
 TENANT = "0123456789abcdef"
 EMPLOYEE = "fedcba9876543210"
-REFUSED = "the token is not valid"
+REFUSED = "The token is not valid."
 FIRST = make_key("first")
 SECOND = make_key("second")
 OF_TENANT = {"tenant": TENANT, "role": "admin"}

@@ -8,6 +8,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from pydantic import BaseModel
 
+from hangtag.api.kernel import document
 from hangtag.api.kernel.caller import Caller, Role, require
 from hangtag.api.kernel.service import Api, Routes
 from hangtag.auth import make_token
@@ -39,19 +40,19 @@ ERRORS: dict[str, Exception] = {
 routes = Routes(Role.OPERATOR)
 
 
-@routes.get("/fails/<how>")
+@routes.get("/fails/<how>", operation_id="fail", tags=["Calls"], summary="Do it", description="Do it.")
 def fails(how: str) -> Thing:
     """Raise what the path names."""
     raise ERRORS[how]
 
 
-@routes.get("/wrong")
+@routes.get("/wrong", operation_id="getWrong", tags=["Calls"], summary="Do it", description="Do it.")
 def wrong() -> Thing:
     """Answer something else than was promised."""
     return "secret-detail"  # type: ignore[return-value]
 
 
-@routes.post("/things")
+@routes.post("/things", operation_id="createThing", tags=["Calls"], summary="Do it", description="Do it.")
 def take(thing: Thing) -> Thing:
     """Give back what was sent."""
     return thing
@@ -147,3 +148,54 @@ def test_a_role_reaches_as_far_as_itself_and_the_operator_stands_apart(needed: R
     else:
         with pytest.raises(Exception, match="role"):
             require(Caller("t", None, held), needed)
+
+
+def test_an_unknown_query_parameter_is_named() -> None:
+    status, body = ask("GET", "/fails/bug", queryStringParameters={"limt": "5", "how": "x"})
+    assert (status, body["code"]) == (400, "unknown_parameter")
+    assert [entry["field"] for entry in body["errors"]] == ["how", "limt"]
+
+
+def test_an_unknown_path_needs_no_token() -> None:
+    for token in ("junk", OPERATOR):
+        status, body = ask("GET", "/v1/nothing", token)
+        assert (status, body["code"]) == (404, "route_not_found")
+
+
+def test_a_method_of_another_function_is_allowed_by_its_path() -> None:
+    # The path is in the API's document; no function of this test serves it.
+    status, body = ask("DELETE", "/v1/calls")
+    assert (status, body["code"], body["params"]) == (405, "method_not_allowed", {"allow": ["GET", "POST"]})
+
+
+def test_a_path_with_characters_that_no_id_contains_is_not_found() -> None:
+    status, body = ask("GET", "/v1/calls/a\x80b")
+    assert (status, body["code"]) == (404, "not_found")
+
+
+def test_a_problem_contains_the_id_of_its_request() -> None:
+    context = {"http": {"method": "GET", "path": "/x"}, "stage": "$default", "requestId": "Kx3c="}
+    assert ask("GET", "/x", requestContext=context)[1]["request_id"] == "Kx3c="
+
+
+def test_validation_sentences_are_not_the_frameworks() -> None:
+    for body in ('{"size": "x"}', "{}", '{"size": 1.5}'):
+        _, problem = ask("POST", "/things", body=body)
+        (entry,) = problem["errors"]
+        assert entry["code"] in ("invalid_type", "required")
+        assert "should" not in entry["reason"]
+        assert "Input" not in entry["reason"]
+
+
+def test_the_document_names_the_public_url_of_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:
+    public = Api(document.routes)
+    event = {
+        "version": "2.0",
+        "rawPath": "/v1/openapi.json",
+        "headers": {},
+        "requestContext": {"http": {"method": "GET", "path": "/v1/openapi.json"}, "stage": "$default"},
+    }
+    monkeypatch.setenv("PUBLIC_URL", "https://pbx.example.com/")
+    response = public.handle(event, None)
+    assert response["statusCode"] == 200
+    assert json.loads(response["body"])["servers"] == [{"url": "https://pbx.example.com"}]

@@ -1,12 +1,13 @@
-"""Contacts' cards as they are shown."""
+"""Contacts with their numbers, as the API returns them."""
 
 from collections.abc import Iterable
 
 import pytest
 
 from hangtag.api.contacts.cards import Cards
+from hangtag.representation import Names
 from hangtag.settings import TelephonySettings
-from hangtag.store.office import contacts, settings
+from hangtag.store.office import contacts, names, settings
 
 FIRST, SECOND = "+79990000001", "+79990000002"
 
@@ -16,17 +17,29 @@ def card(contact_id: str, *numbers: str) -> dict[str, object]:
     return {"id": contact_id, "phones": phones}
 
 
-def test_a_page_of_contacts_is_looked_up_at_once_and_shows_who_has_each_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
+def test_a_page_of_contacts_matches_its_numbers_by_one_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    lookups = []
 
-    def matched(tenant_id: str, wanted: Iterable[str]) -> dict[str, str]:
-        asked.append((tenant_id, list(wanted)))
+    def matched(tenant_id: str, numbers: Iterable[str]) -> dict[str, str]:
+        lookups.append((tenant_id, list(numbers)))
         return {FIRST: "ivan"}
 
     monkeypatch.setattr(contacts, "match_numbers", matched)
     monkeypatch.setattr(settings, "load_settings", lambda *_: TelephonySettings())
     monkeypatch.setenv("TABLE_NAME", "none")
     page = Cards("tenant").matched([card("ivan", FIRST), card("oleg", FIRST, SECOND), card("pyotr")])
-    assert asked == [("tenant", [FIRST, FIRST, SECOND])]
+    assert lookups == [("tenant", [FIRST, FIRST, SECOND])]
     shown = {one["id"]: [(phone["matched"], phone["matched_contact_id"]) for phone in one["phones"]] for one in page}
     assert shown == {"ivan": [(True, "ivan")], "oleg": [(False, "ivan"), (False, None)], "pyotr": []}
+
+
+def test_a_contact_has_the_type_of_its_supervisor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contacts, "matched", lambda *_: {})
+    known = Names(country="DE", supervisors={"sales": ("group", "Sales"), "anna": ("employee", "Anna Schmidt")})
+    monkeypatch.setattr(names, "load", lambda *_: known)
+    cards = [{**card(name), "supervisor_id": name} for name in ("sales", "anna", "deleted")]
+    assert [one["supervisor"] for one in Cards("tenant").contacts(cards)] == [
+        {"type": "group", "id": "sales", "name": "Sales"},
+        {"type": "employee", "id": "anna", "name": "Anna Schmidt"},
+        None,
+    ]

@@ -93,7 +93,7 @@ def test_message_contains_its_type_id_revision_time_and_tenant() -> None:
         "type": "tag.written",
         "id": outbox.message_id("tag", "s1", 3),
         "revision": 3,
-        "timestamp": "2026-03-02T09:30:00.000+00:00",
+        "timestamp": "2026-03-02T09:30:00.000Z",
         "tenant": "t1",
         "data": {"tag": {"name": "Иван"}},
     }
@@ -144,7 +144,7 @@ def test_response_200_with_an_error_in_its_body_is_accepted() -> None:
     assert outcome_of(HttpResponse(200, {}, b'{"error": "no"}'), NOW).verdict is Verdict.ACCEPTED
 
 
-def test_rejected_signature_has_a_reason_that_names_the_secret() -> None:
+def test_a_refused_signature_is_told_in_words() -> None:
     assert "Check the secret" in outcome_of(HttpResponse(401, {}, b""), NOW).fault.reason
 
 
@@ -198,10 +198,15 @@ def test_breaker_pause_grows_with_consecutive_failures(failures: int, seconds: i
     [
         (MissedCallNotificationSettings(), ("s1", "s2")),
         (MissedCallNotificationSettings(supervisor=False), ()),
-        (MissedCallNotificationSettings(supervisor=False, rung=True), ("r1", "s1")),
-        (MissedCallNotificationSettings(rung=True), ("s1", "s2", "r1")),
+        (MissedCallNotificationSettings(supervisor=False, ringing_employees=True), ("r1", "s1")),
+        (MissedCallNotificationSettings(ringing_employees=True), ("s1", "s2", "r1")),
         (MissedCallNotificationSettings(employee_ids=["e" * 16]), ("s1", "s2", "e" * 16)),
-        (MissedCallNotificationSettings(supervisor=False, rung=False, employee_ids=["e" * 16, "e" * 16]), ("e" * 16,)),
+        (
+            MissedCallNotificationSettings(
+                supervisor=False, ringing_employees=False, employee_ids=["e" * 16, "e" * 16]
+            ),
+            ("e" * 16,),
+        ),
     ],
 )
 def test_missed_call_recipients_follow_the_settings_without_duplicates(

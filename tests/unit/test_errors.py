@@ -6,7 +6,16 @@ import pytest
 
 from hangtag import errors
 from hangtag.api.kernel.problem import problem
-from hangtag.errors import STATUS, BadInputError, ConflictError, FieldError, HangtagError, status_of
+from hangtag.errors import (
+    CODE_STATUS,
+    STATUS,
+    BadInputError,
+    ConflictError,
+    FieldError,
+    FieldErrorCode,
+    HangtagError,
+    status_of,
+)
 
 KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, HangtagError)]
 
@@ -19,7 +28,16 @@ def test_every_error_has_a_status_of_its_own_and_stands_in_the_tree(kind: type[H
 
 def test_the_exported_names_are_complete() -> None:
     public = {name for name, value in vars(errors).items() if getattr(value, "__module__", "") == errors.__name__}
-    assert set(errors.__all__) == public | {"STATUS"}
+    assert set(errors.__all__) == public | {"CODE_STATUS", "NO_PARAMS", "STATUS"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_default_code_of_an_error_has_the_status_of_its_class(kind: type[HangtagError]) -> None:
+    assert CODE_STATUS[kind.code] == STATUS[kind][0]
+
+
+def test_every_error_code_has_a_status() -> None:
+    assert set(CODE_STATUS) == set(errors.ErrorCode)
 
 
 def test_a_subclass_without_a_row_has_its_parents_status() -> None:
@@ -30,18 +48,25 @@ def test_a_subclass_without_a_row_has_its_parents_status() -> None:
 
 
 def test_a_problem_names_the_fields_and_what_is_wrong_with_them() -> None:
-    answer = problem(BadInputError("not valid", (FieldError("phones.0", "it can't be read"),)))
+    answer = problem(
+        BadInputError(
+            "not valid", (FieldError("phones.0", FieldErrorCode.INVALID_PHONE, "it can't be read", {"max_length": 64}),)
+        )
+    )
     assert answer["statusCode"] == 400
     assert answer["headers"]["content-type"] == "application/problem+json"
     assert json.loads(answer["body"]) == {
         "type": "about:blank",
         "title": "Bad Request",
         "status": 400,
+        "code": "validation_failed",
         "detail": "not valid",
-        "errors": [{"field": "phones.0", "reason": "it can't be read"}],
+        "errors": [
+            {"field": "phones.0", "code": "invalid_phone", "reason": "it can't be read", "params": {"max_length": 64}}
+        ],
     }
 
 
 def test_a_plain_error_tells_nothing() -> None:
     body = json.loads(problem(HangtagError())["body"])
-    assert body == {"type": "about:blank", "title": "Internal Server Error", "status": 500}
+    assert body == {"type": "about:blank", "title": "Internal Server Error", "status": 500, "code": "internal_error"}

@@ -1,4 +1,4 @@
-"""Integrations without AWS: what a PBX that is asked answers, what is kept of a delivery, what can be replayed."""
+"""Integrations without AWS: responses of a PBX, the log of webhook requests, replay."""
 
 import json
 import socket
@@ -125,7 +125,9 @@ def said(url: str, credentials: Mapping[str, str] | None = None, seconds: float 
         (500, {"pbx_token": "k"}, False, "returned a server error (HTTP 500)"),
     ],
 )
-def test_what_a_pbx_answers_is_told_in_words(status: int, credentials: dict[str, str], ok: bool, words: str) -> None:
+def test_response_of_the_pbx_is_described_in_words(
+    status: int, credentials: dict[str, str], ok: bool, words: str
+) -> None:
     with serving(lambda _: Reply(status, headers={"location": "http://127.0.0.1:1/"})) as pbx:
         told = said(pbx.url + "/api", credentials)
     assert told[0] is ok
@@ -146,13 +148,13 @@ def silent() -> Iterator[int]:
 
 
 @pytest.mark.usefixtures("_loopback")
-def test_a_pbx_that_says_nothing_is_given_up_in_time() -> None:
+def test_silent_pbx_times_out() -> None:
     with silent() as port:
         assert said(f"http://127.0.0.1:{port}/", seconds=0.2) == (False, "it did not answer in time")
 
 
 @pytest.mark.usefixtures("_loopback")
-def test_a_closed_port_is_told_as_such() -> None:
+def test_closed_port_is_described_in_words() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         ok, words = said(f"http://127.0.0.1:{free.getsockname()[1]}/")
@@ -161,7 +163,7 @@ def test_a_closed_port_is_told_as_such() -> None:
 
 
 @pytest.mark.usefixtures("_loopback")
-def test_an_address_without_encryption_behind_https_is_told_as_tls() -> None:
+def test_plain_server_behind_https_is_described_as_tls() -> None:
     with serving(lambda _: Reply(200)) as pbx:
         ok, words = said(pbx.url.replace("http:", "https:"))
     assert not ok
@@ -181,15 +183,15 @@ def test_an_address_without_encryption_behind_https_is_told_as_tls() -> None:
         ("https://[/", "is not a valid URL"),
     ],
 )
-def test_an_address_that_leads_nowhere_is_told_in_words(url: str, words: str) -> None:
+def test_unusable_url_is_described_in_words(url: str, words: str) -> None:
     ok, told = said(url)
     assert not ok
     assert words in told
     assert "secret" not in told
 
 
-def test_a_pbx_without_an_address_is_not_asked() -> None:
-    assert said("") == (True, "Calls are received, but click-to-call is not available, because pbx_url is empty.")
+def test_pbx_without_a_url_is_not_called() -> None:
+    assert said("") == (True, "pbx_url is not entered: calls are received, but can't be clicked")
 
 
 # ------------------------------------------------------------------ providers
@@ -203,12 +205,12 @@ def parsed(provider: str, body: bytes) -> ParseResult | WebhookRejectedError:
 
 
 @pytest.mark.parametrize("provider", all_keys())
-def test_every_provider_parses_without_verifying_and_never_raises(provider: str) -> None:
+def test_every_provider_parses_without_verification(provider: str) -> None:
     for body in (b"", b"\xff", b"{", b"cmd", RINGING, b"[" * 1000):
         assert isinstance(parsed(provider, body), ParseResult | WebhookRejectedError)
 
 
-def test_while_secrets_are_rotated_both_are_good_and_no_other() -> None:
+def test_both_secrets_are_valid_during_a_rotation() -> None:
     secrets = {"planfix_token": (secret_hash("new"), secret_hash("old"))}
     for secret, good in (("new", True), ("old", True), ("older", False), ("", False)):
         result = receive(posted(RINGING + b"&planfix_token=" + secret.encode()), secrets)
@@ -232,7 +234,7 @@ def test_while_secrets_are_rotated_both_are_good_and_no_other() -> None:
         (b"\xff", None),
     ],
 )
-def test_of_a_signed_token_its_id_is_kept_and_nothing_else(claims: bytes, kept: dict[str, str] | None) -> None:
+def test_only_the_id_of_a_signed_token_is_logged(claims: bytes, kept: dict[str, str] | None) -> None:
     middle = urlsafe_b64encode(claims).decode().rstrip("=")
     shown = mask_headers({"authorization": f"Bearer eyJhbGciOiJIUzI1NiJ9.{middle}.c2lnbmF0dXJl"})["authorization"]
     if kept is None:
@@ -245,7 +247,7 @@ def test_of_a_signed_token_its_id_is_kept_and_nothing_else(claims: bytes, kept: 
     assert mask_headers({"authorization": shown})["authorization"] == shown
 
 
-def test_headers_are_kept_without_what_is_secret_and_within_limits() -> None:
+def test_logged_headers_are_limited_without_secrets() -> None:
     token = make_token("hook", "k" * 32)
     shown = mask_headers(
         {
@@ -278,7 +280,7 @@ def test_headers_are_kept_without_what_is_secret_and_within_limits() -> None:
     ("set_up_until", "watched_until", "why"),
     [(0, 0, None), (10, 0, "set_up"), (0, 10, "watched"), (10, 10, "watched"), (5, 5, None)],
 )
-def test_a_delivery_is_kept_while_its_address_is_new_or_watched(
+def test_request_is_logged_while_its_url_is_new_or_watched(
     set_up_until: float, watched_until: float, why: str | None
 ) -> None:
     hook = WebhookEndpoint("t", "i", "telephony_api", "RU", {}, set_up_until=set_up_until, watched_until=watched_until)
@@ -288,7 +290,7 @@ def test_a_delivery_is_kept_while_its_address_is_new_or_watched(
 # ------------------------------------------------------------------ replay
 
 
-def test_a_delivery_that_was_cut_can_not_be_replayed() -> None:
+def test_truncated_request_cannot_be_replayed() -> None:
     done = replayed(kept(RINGING.decode(), truncated=True))
     assert (done.understood, done.events) == (False, ())
     assert "The log entry is truncated" in done.reason
@@ -298,7 +300,7 @@ def test_a_delivery_that_was_cut_can_not_be_replayed() -> None:
     "more",
     ["&data_author=***", "&diversion=***", "&data_%2A%2A%2A=1", "&second_callid=***", "&data_name=Anna\ufffd"],
 )
-def test_an_event_with_a_masked_or_unreadable_part_is_not_replayed(more: str) -> None:
+def test_event_with_a_masked_part_is_not_replayed(more: str) -> None:
     ended = RINGING.decode().replace("INCOMING", "COMPLETED")
     done = replayed(kept(ended + more))
     assert not done.understood
@@ -307,7 +309,7 @@ def test_an_event_with_a_masked_or_unreadable_part_is_not_replayed(more: str) ->
     ]
 
 
-def test_a_masked_link_to_a_recording_never_replaces_the_real_one() -> None:
+def test_masked_recording_link_is_not_replayed() -> None:
     done = replayed(kept("cmd=record&callid=c1&record_link=https://pbx.example/1?token=***"))
     assert [one.result for one in done.events] == ["left_out"]
 
@@ -334,7 +336,7 @@ VALUES = (
 
 
 @given(st.dictionaries(NAMES, VALUES), st.sampled_from(["INCOMING", "ACCEPTED", "COMPLETED"]), st.booleans())
-def test_a_replay_never_says_what_the_delivery_did_not(more: dict[str, str], event: str, is_encoded: bool) -> None:
+def test_replay_never_adds_other_events(more: dict[str, str], event: str, is_encoded: bool) -> None:
     form = {"cmd": "event", "type": "in", "event": event, "phone": "79101234567", "callid": "c1"} | more
     encode = urlencode if is_encoded else lambda said: "&".join(f"{name}={value}" for name, value in said.items())
     body = (encode(form) + "&planfix_token=abc").encode("utf-8", "replace")
@@ -354,7 +356,7 @@ def test_a_replay_never_says_what_the_delivery_did_not(more: dict[str, str], eve
     assert set(table.digests) <= {one.digest() for one in original.events}
 
 
-def test_an_encoded_delivery_without_a_secret_in_its_event_is_replayed_as_it_was() -> None:
+def test_encoded_request_without_secrets_replays_identically() -> None:
     body = urlencode(
         {"cmd": "event", "type": "in", "event": "COMPLETED", "phone": "7", "callid": "ü 1", "status": "Busy"}
     )
@@ -367,10 +369,10 @@ def test_an_encoded_delivery_without_a_secret_in_its_event_is_replayed_as_it_was
     assert table.digests == [one.digest() for one in original.events]
 
 
-def test_what_is_still_not_understood_is_told_in_words() -> None:
-    assert replayed(kept("cmd=dance")) == Replayed(False, "Field cmd is not one of event, record, contact, ping.")
+def test_replay_of_an_unknown_command_is_described_in_words() -> None:
+    assert replayed(kept("cmd=dance")) == Replayed(False, "cmd is none of event, record, contact, ping")
 
 
 @pytest.mark.parametrize("command", ["cmd=contact&phone=79101234567", "cmd=ping"])
-def test_a_question_is_replayed_without_an_answer(command: str) -> None:
-    assert replayed(kept(command)) == Replayed(True, "Parsed. The request contains no call event.")
+def test_caller_lookup_is_replayed_without_a_response(command: str) -> None:
+    assert replayed(kept(command)) == Replayed(True, "understood; it brought no event of a call")

@@ -22,7 +22,7 @@ def test_call_stays_open_until_it_ends() -> None:
             change = await anext(live)
             assert change.call is not None
             assert change.call.contact is not None
-            assert (change.kind, change.call.state, change.call.contact.name) == ("call", "ringing", "Ann")
+            assert (change.kind, change.call.window_state, change.call.contact.name) == ("call", "ringing", "Ann")
             assert change.call.started_at == datetime(2030, 1, 1, 10, tzinfo=UTC)
             assert dict(live.calls) == {"a": change.call}
             await office.send_call("a", 2, "answered")
@@ -102,9 +102,9 @@ def test_unknown_messages_are_ignored() -> None:
         '{"type": "error", "message": "?"}',
         '{"type": "call"}',
         '{"type": "call", "call": null}',
-        '{"type": "call", "call": {"id": 1, "seq": 1, "state": "ringing"}}',
-        '{"type": "call", "call": {"id": "a", "seq": "1", "state": "ringing"}}',
-        '{"type": "call", "call": {"id": "a", "seq": true, "state": "ringing"}}',
+        '{"type": "call", "call": {"id": 1, "seq": 1, "window_state": "ringing"}}',
+        '{"type": "call", "call": {"id": "a", "seq": "1", "window_state": "ringing"}}',
+        '{"type": "call", "call": {"id": "a", "seq": true, "window_state": "ringing"}}',
         '{"type": "call", "call": {"id": "a", "seq": 1}}',
         '{"type": "missed_call", "missed_call": []}',
         '{"type": "missed_call", "missed_call": {}}',
@@ -126,9 +126,9 @@ def test_unknown_fields_stay_in_the_body() -> None:
     body = {
         "id": "a",
         "seq": 1,
-        "state": "parked",
+        "window_state": "parked",
         "mood": {"tags": ["x"]},
-        "number": 7,
+        "external_number": 7,
         "contact": {"name": "?"},
         "talk_seconds": "long",
     }
@@ -137,12 +137,12 @@ def test_unknown_fields_stay_in_the_body() -> None:
     )
     assert isinstance(parsed, Call)
     assert parsed.open
-    assert (parsed.number, parsed.contact, parsed.talk_seconds, parsed.started_at, parsed.line) == (None,) * 5
+    assert (parsed.external_number, parsed.contact, parsed.talk_seconds, parsed.started_at, parsed.line) == (None,) * 5
     assert parsed.tag is not None
     assert (parsed.tag.id, parsed.tag.type) == ("t", None)
     assert parsed.body["mood"]["tags"] == ("x",)
     with pytest.raises(dataclasses.FrozenInstanceError):
-        parsed.state = "ended"  # type: ignore[misc]
+        parsed.window_state = "ended"  # type: ignore[misc]
     with pytest.raises(TypeError):
         parsed.body["mood"]["tags"] = ()
     assert read('{"type": "pong"}') is Signal.PONG

@@ -207,6 +207,6 @@ def test_line_contains_the_fields_of_the_window() -> None:
     assert line(Change(kind="call", call=parsed), at) == (
         "10:00:05  ended      in   +79101234567  line Sales  extension 101  employee Bob  success, 0 s  tag call"
     )
-    missed = Change(kind="missed_call", missed_call={"id": "m", "number": "+79101234567"})
+    missed = Change(kind="missed_call", missed_call={"id": "m", "external_number_formatted": "+79101234567"})
     assert line(missed, at) == "10:00:05  missed     in   +79101234567"
     assert line(Change(kind="missed_call", missed_call={"id": "m"}), at) == "10:00:05  missed     in   no number"

@@ -19,7 +19,7 @@ from hangtag.settings import DisplayFormat
         ("###", "+79101234567", None, "+79101234567"),
     ],
 )
-def test_a_mask_shows_a_number_and_one_that_does_not_fit_shows_e164(
+def test_number_that_does_not_fit_its_format_is_shown_in_e164(
     mask: str, e164: str, extension: str | None, shown: str
 ) -> None:
     assert show(mask, e164, extension) == shown

@@ -1,4 +1,4 @@
-"""Files of reports are sorted in bounded memory, whatever their size, and given up when time is up."""
+"""Report files: sorted in bounded memory, and abandoned when time is up."""
 
 import random
 from collections.abc import Iterator
@@ -18,7 +18,8 @@ from hangtag.store.db import client
 def row(number: int, **said: Any) -> Row:
     made: dict[str, Any] = {
         "call_id": f"c-{number:06d}", "date": f"2026-03-{1 + number % 28:02d}", "time_from": "12:00:00",
-        "time_to": "12:01:00", "contact_id": f"id-{number % 7}", "contact": f"Contact {number % 7}",
+        "time_to": "12:01:00", "started_at": "2026-03-01T12:00:00+00:00", "ended_at": None,
+        "direction": "in", "answered": True, "contact_id": f"id-{number % 7}", "contact": f"Contact {number % 7}",
         "employee_id": None, "employee": None, "type": "incoming", "minutes": 1.5, "recording": None,
     }  # fmt: skip
     return Row(**{**made, **said})
@@ -42,7 +43,7 @@ def sorted_by_hand(kind: Kind, rows: list[Row]) -> list[str]:
 
 @pytest.mark.parametrize("kind", [Kind.BY_CONTACT, Kind.MISSED])
 @pytest.mark.parametrize("run_rows", [1, 7, 100, 1000])
-def test_rows_come_in_order_however_few_fit_into_memory(kind: Kind, run_rows: int) -> None:
+def test_rows_are_in_order_however_few_fit_into_memory(kind: Kind, run_rows: int) -> None:
     rows = shuffled(300)
     with ExitStack() as held:
         found = list(in_order(kind, rows, held, run_rows))
@@ -50,7 +51,7 @@ def test_rows_come_in_order_however_few_fit_into_memory(kind: Kind, run_rows: in
     assert [one.call_id for one in found] == sorted_by_hand(kind, rows)
 
 
-def test_no_more_rows_are_in_memory_than_may_be() -> None:
+def test_the_number_of_rows_in_memory_is_bounded() -> None:
     alive = 0
     most = 0
 
@@ -74,7 +75,7 @@ def test_no_more_rows_are_in_memory_than_may_be() -> None:
 
 
 class Bucket:
-    """What S3 is asked for; the third part fails if it is to."""
+    """A fake S3 client that records its calls; the part `fails_at` fails."""
 
     def __init__(self, fails_at: int = 0) -> None:
         self.asked: list[str] = []
@@ -98,7 +99,7 @@ class Bucket:
         (3, 2, OSError, ["create_multipart_upload", *["upload_part"] * 2, "abort_multipart_upload"]),
     ],
 )
-def test_nothing_is_left_of_a_file_that_was_not_finished(
+def test_an_unfinished_file_leaves_nothing_in_the_bucket(
     monkeypatch: pytest.MonkeyPatch, times: int, fails_at: int, error: type[Exception] | None, asked: list[str]
 ) -> None:
     bucket = Bucket(fails_at)

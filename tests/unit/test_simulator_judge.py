@@ -18,16 +18,16 @@ from local.simulator.story import Expectation
 STORY = load_story("answered_incoming")
 IDS = {"call": "PBX-1"}
 PEOPLE = People(employees={"Anna Petrova": "e1"}, contacts={"Olga Smirnova": "c1"})
-CALL = {
+CALL: dict[str, Any] = {
     "id": "call-1",
     "state": "closed",
     "direction": "in",
-    "external": "79101234567",
+    "external_number": "+79101234567",
     "outcome": "success",
     "skip_reason": None,
     "tag_id": "tag-1",
     "linked_call_id": None,
-    "recording": None,
+    "recordings": [],
 }
 VALUES: dict[str, tuple[str, Any]] = {
     "Date": ("date", "2026-03-01"),
@@ -75,7 +75,7 @@ def test_expected_call_with_its_tag_has_no_mismatch() -> None:
         ({"state": "open"}, [tag()], "state: expected 'closed', found 'open'"),
         ({"outcome": "missed"}, [tag()], "outcome"),
         ({"skip_reason": "internal"}, [tag()], "skip_reason"),
-        ({"recording": {"id": "x", "temporary": False}}, [tag()], "recording: expected None"),
+        ({"recordings": [{"id": "x", "temporary": False}]}, [tag()], "recording: expected None"),
         ({"tag_id": None}, [], "expected one tag, there are 0"),
         ({}, [tag(), tag()], "expected one tag, there are 2"),
         ({}, [tag(call_id="another")], "call_id of the tag"),
@@ -168,8 +168,8 @@ def test_judge_polls_until_the_call_has_its_tag() -> None:
         (verdict,) = judge.judge(RUN, every_seconds=0.001, landed=verdicts.append)
     assert verdict.ok
     assert verdicts == [verdict]
-    assert {request.headers["authorization"] for request in server.asked} == {"Bearer owner"}
-    assert server.asked[0].parameters == {"integration_id": "i1", "call_id": "PBX-1"}
+    assert {asked.headers["authorization"] for asked in server.asked} == {"Bearer owner"}
+    assert server.asked[0].parameters == {"integration_id": "i1", "pbx_call_id": "PBX-1"}
     assert "Anna Petrova, contact Olga Smirnova, 62 s" in demo.describe(verdict)
     assert "+79101234567" not in demo.describe(verdict)
 

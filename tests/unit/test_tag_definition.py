@@ -52,14 +52,18 @@ def test_a_definition_renames_fields_or_adds_string_fields() -> None:
 @pytest.mark.parametrize(
     ("names", "position", "reason"),
     [
-        ([], 1, "the field for Date (date) is missing"),
-        (CALL[:8], 9, "the field for External line name (string) is missing"),
-        ([CALL[1], CALL[0], *CALL[2:]], 1, "the type must be date, not time_period"),
-        ([*CALL[:3], ("Dauer", "string"), *CALL[4:]], 4, "the type must be number, not string"),
-        ([*CALL, ("Extra", "number")], 10, "an added field must be string, not number"),
-        ([*CALL, ("Art", "string")], 10, "the name is that of position 3"),
-        ([*CALL, (" ", "string")], 10, "the name is empty"),
-        ([*CALL, *((f"f{number}", "string") for number in range(31))], 40, "at most 30 fields may be added"),
+        ([], 1, "The field for Date (date) is missing."),
+        (CALL[:8], 9, "The field for External line name (string) is missing."),
+        ([CALL[1], CALL[0], *CALL[2:]], 1, "The type must be date, not time_period."),
+        ([*CALL[:3], ("Dauer", "string"), *CALL[4:]], 4, "The type must be number, not string."),
+        ([*CALL, ("Extra", "number")], 10, "An additional field must be of type string, not number."),
+        ([*CALL, ("Art", "string")], 10, "The name is used twice in this definition."),
+        ([*CALL, (" ", "string")], 10, "The name is empty."),
+        (
+            [*CALL, *((f"f{number}", "string") for number in range(31))],
+            40,
+            "A definition can have at most 30 additional fields.",
+        ),
     ],
 )
 def test_an_invalid_definition_names_the_position_of_its_fault(

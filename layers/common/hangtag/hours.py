@@ -52,12 +52,12 @@ def check(spans: Sequence[Span]) -> None:
     """Raise HoursError for a span that ends before it begins, overlaps another, or exceeds three spans a day."""
     for place, span in enumerate(spans):
         if not span.start < span.end <= "24:00":
-            raise HoursError(place, "The span must end after it begins, at 24:00 at the latest.")
+            raise HoursError(place, "The end must be after the start, at 24:00 at the latest.")
         same_day = [other for other in spans[:place] if other.day == span.day]
         if len(same_day) >= MAX_SPANS_A_DAY:
             raise HoursError(place, f"A day can have at most {MAX_SPANS_A_DAY} spans.")
         if any(span.start < other.end and other.start < span.end for other in same_day):
-            raise HoursError(place, "The span overlaps another span of the same day.")
+            raise HoursError(place, "The span overlaps another span of the day.")
 
 
 def is_working(hours: Hours | None, at: datetime, tenant_zone: str) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from hangtag.settings import DisplayFormat
 
-__all__ = ["mask_for", "read", "show"]
+__all__ = ["mask_for", "read", "show", "show_any"]
 
 DIGIT = "#"
 
@@ -22,6 +22,13 @@ def show(mask: str, e164: str, extension: str | None = None) -> str:
         return shown
     suffix = _fill(tail, extension) if tail.count(DIGIT) == len(extension) else extension
     return f"{shown},{suffix}"
+
+
+def show_any(formats: Iterable[DisplayFormat], e164: str) -> str:
+    """Return a number (E.164) in the first display format with its count of digits; in E.164 without such a format."""
+    digits = len(e164.removeprefix("+"))
+    fitting = (row.mask for row in formats if row.mask.partition(",")[0].count(DIGIT) == digits)
+    return show(next(fitting, e164), e164)
 
 
 def read(typed: str) -> str:

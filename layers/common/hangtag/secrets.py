@@ -12,7 +12,7 @@ from functools import lru_cache
 from types import MappingProxyType
 
 from hangtag import runtime
-from hangtag.errors import BadInputError
+from hangtag.errors import ErrorCode, TooLargeError
 from hangtag.store.db.client import make
 
 __all__ = ["decrypt", "encrypt", "opened"]
@@ -22,10 +22,13 @@ MAX_PLAIN_BYTES = 4096
 
 
 def encrypt(tenant_id: str, integration_id: str, credentials: Mapping[str, str]) -> str:
-    """Encrypt credentials to base64. Raises BadInputError if they are over 4 KB together, and botocore's errors."""
+    """The credentials as base64 text.
+
+    Raises TooLargeError if they exceed 4 KB in total, and botocore's errors.
+    """
     plain = json.dumps(dict(credentials), ensure_ascii=False).encode()
     if len(plain) > MAX_PLAIN_BYTES:
-        raise BadInputError("The credentials are over 4 KB together. Shorten them.")
+        raise TooLargeError("The credentials exceed 4 KB in total.", code=ErrorCode.CREDENTIALS_TOO_LARGE)
     response = make("kms").encrypt(
         KeyId=runtime.settings().credentials_key_id,
         Plaintext=plain,

@@ -1,10 +1,12 @@
-"""The tenant's telephony rules, as the API accepts and shows them. Ids and templates are validated when rules are
-saved.
+"""The tenant's telephony settings as they are stored. `hangtag.api.settings.models` has their form in the API.
+
+Settings stored before release 0.1.0 have other names: `recordings.keep` with `ask` and `nothing`, `calling.premium` and
+`notifications.missed_calls.rung`. They load as they are and get the current names with the next change.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 __all__ = [
     "ClickToCallSettings",
@@ -24,7 +26,7 @@ __all__ = [
 ]
 
 DEFAULT_SETTLE_SECONDS = 10
-# The maximum delay of a queue message.
+# Maximum delay of an SQS message.
 MAX_SETTLE_SECONDS = 900
 MAX_CONDITIONS = 20
 MAX_LOGIC = 500
@@ -35,28 +37,28 @@ Id = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16,32}$", max_length=3
 ShortText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 
 
-class _Rules(BaseModel):
+class _Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-class TaskField(_Rules):
-    """A free field of a task. A date is ISO 8601 text; a number is finite."""
+class TaskField(_Settings):
+    """Field of a task. A date is ISO 8601 text; a number is finite."""
 
     name: ShortText
     type: Literal["string", "number", "boolean", "date"] = "string"
     value: Annotated[str, StringConstraints(max_length=1000)] | int | float | bool | None = None
 
 
-class PlacementCondition(_Rules):
-    """One row: `field` is title, status, assignee or the name of a free field; `!=` is a synonym of `≠`."""
+class PlacementCondition(_Settings):
+    """Condition on a task. `field` is title, status, assignee or the name of a task field; `!=` is the same as `≠`."""
 
     field: ShortText
     op: Literal["=", "≠", "!="] = "="
     value: Annotated[str, StringConstraints(max_length=1000)] | int | float | bool | None = None
 
 
-class TaskTemplate(_Rules):
-    """Template of a task created for a call. `{contact}` and `{number}` in the title are replaced."""
+class TaskTemplate(_Settings):
+    """Template of the task for a call. `{contact}` and `{number}` in the title are filled in."""
 
     title: ShortText = "Call with {contact}"
     assignee_id: Id | None = None
@@ -65,11 +67,11 @@ class TaskTemplate(_Rules):
     fields: list[TaskField] = Field(default_factory=list, max_length=MAX_FIELDS)
 
 
-class TagPlacementSettings(_Rules):
-    """Place of Calls. Hidden ones are visible to administrators and the task's members only.
+class TagPlacementSettings(_Settings):
+    """Placement of the tags of calls. Hidden calls are visible to admins and the task's members only.
 
-    `conditions` and `logic` belong to last_task_matching: rows are numbered from 1, and without a logic line all of
-    them must hold. `task` is the template of new tasks.
+    `conditions` and `logic` belong to last_task_matching: conditions are numbered from 1, and without a logic line all
+    of them must hold. `task` is the template of new tasks.
     """
 
     to: Literal["contact", "last_active_task", "last_task_matching", "new_task"] = "contact"
@@ -80,89 +82,93 @@ class TagPlacementSettings(_Rules):
     task: TaskTemplate = TaskTemplate()
 
 
-class UnknownCallerTemplate(_Rules):
-    """Template of the contact created for an unknown caller. `{number}` in the name is replaced.
+class UnknownCallerTemplate(_Settings):
+    """Template of the contact for an unknown number. `{number}` in the name is filled in.
 
-    `supervisor_id` is an employee or a group. Without it, the supervisor is the employee who answered, or the first one
-    whose phone rang.
+    `supervisor_id` is an employee or a group; without one the supervisor is the employee who answered, or whose phone
+    rang first.
     """
 
     name: ShortText = "{number}"
     supervisor_id: Id | None = None
 
 
-class UnknownCallerSettings(_Rules):
-    """Conditions under which an unknown caller's number becomes a contact, and that contact's template."""
+class UnknownCallerSettings(_Settings):
+    """Contacts for unknown numbers."""
 
     create_unknown: Literal["always", "answered_only", "never"] = "always"
     template: UnknownCallerTemplate = UnknownCallerTemplate()
 
 
-class RoutingSettings(_Rules):
-    """Routing of callers: a PBX that requests a caller lookup receives the extension of the contact's supervisor."""
+class RoutingSettings(_Settings):
+    """Routing of incoming calls: whether a caller lookup returns the extension of the contact's supervisor."""
 
     mode: Literal["off", "on", "working_hours"] = "on"
 
 
-class MissedCallNotificationSettings(_Rules):
-    """Employees who are notified of an incoming missed call, once."""
+class MissedCallNotificationSettings(_Settings):
+    """Recipients of notifications about incoming missed calls. Each is notified once for a missed call."""
 
     supervisor: bool = True
-    rung: bool = False
+    ringing_employees: bool = Field(default=False, validation_alias=AliasChoices("ringing_employees", "rung"))
     employee_ids: list[Id] = Field(default_factory=list, max_length=MAX_MEMBERS)
     email: bool = False
 
 
-class NotificationSettings(_Rules):
-    """Notifications of employees. `supervisor_window`: a contact's supervisor sees the call windows of other
-    employees.
-    """
+class NotificationSettings(_Settings):
+    """Notifications of employees. `supervisor_window`: supervisors see the calls of others with their contacts."""
 
     supervisor_window: bool = True
     missed_calls: MissedCallNotificationSettings = MissedCallNotificationSettings()
 
 
-class DisplayFormat(_Rules):
-    """Display format of numbers of a type: `#` is a digit, any other character is literal."""
+class DisplayFormat(_Settings):
+    """Display format of a type of number: `#` is a digit, other characters stand for themselves."""
 
     type: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40)]
     mask: Annotated[str, StringConstraints(min_length=1, max_length=64, pattern="#")]
 
 
-class ClickToCallSettings(_Rules):
-    """Limits of click-to-call: destinations and rates. `countries` are two-letter codes; null means all.
+class ClickToCallSettings(_Settings):
+    """Rules of click-to-call. `countries` are two-letter codes; None allows all of them.
 
-    Emergency numbers are never called by a click.
+    Emergency numbers can never be called by click-to-call.
     """
 
     countries: list[Annotated[str, StringConstraints(pattern="^[A-Z]{2}$")]] | None = Field(
         default=None, max_length=250
     )
-    premium: bool = False
+    allow_premium_rate: bool = Field(default=False, validation_alias=AliasChoices("allow_premium_rate", "premium"))
     employee_per_minute: int = Field(default=10, ge=1, le=60)
     tenant_per_minute: int = Field(default=120, ge=1, le=6000)
 
 
-class RecordingSettings(_Rules):
-    """Handling of recordings. `copy`: a copy is stored. `link`: the PBX's address is stored. `ask`: the address is
-    requested from the PBX at each play. `nothing`: recordings are ignored. A recording that its PBX stores for a moment
-    only is copied, except with `nothing`.
+def _current_mode(value: Any) -> Any:
+    return {"ask": "on_demand", "nothing": "none"}.get(value, value) if isinstance(value, str) else value
 
-    `retention_days`: how long after its call a copy is stored and can be played; null means without end.
+
+class RecordingSettings(_Settings):
+    """Storage of recordings.
+
+    `copy`: copy each recording. `link`: store the PBX's URL. `on_demand`: request it from the PBX when it is played.
+    `none`: store nothing. A recording that its PBX stores only briefly is copied in every mode but `none`.
+    `retention_days`: storage time of a copy in days after the call; None for no limit.
     """
 
-    keep: Literal["copy", "link", "ask", "nothing"] = "copy"
+    mode: Annotated[Literal["copy", "link", "on_demand", "none"], BeforeValidator(_current_mode)] = Field(
+        default="copy", validation_alias=AliasChoices("mode", "keep")
+    )
     retention_days: int | None = Field(default=None, ge=1, le=3650)
 
 
-class VisibilitySettings(_Rules):
-    """Calls that employees see: all, or those they took part in, supervise, or share a task with."""
+class VisibilitySettings(_Settings):
+    """Calls that employees can see: all, or `own`: those they took part in, of their contacts and on their tasks."""
 
     calls: Literal["all", "own"] = "all"
 
 
-class TelephonySettings(_Rules):
-    """All telephony rules. `settle_seconds`: delay after the end of a leg before the call is checked again."""
+class TelephonySettings(_Settings):
+    """All telephony settings. `settle_seconds`: delay after the end of a leg before the call is examined again."""
 
     settle_seconds: int = Field(default=DEFAULT_SETTLE_SECONDS, ge=1, le=MAX_SETTLE_SECONDS)
     attach: TagPlacementSettings = TagPlacementSettings()

@@ -74,7 +74,7 @@ class Board:
         for call in lost:
             # The end was not received. If the server sends the call again with the same seq, it opens again.
             self._close(call.id, call.seq - 1)
-        return [Change(kind="gone", call=replace(call, state="gone")) for call in lost]
+        return [Change(kind="gone", call=replace(call, window_state="gone")) for call in lost]
 
     def _close(self, call_id: str, seq: int) -> None:
         self._open.pop(call_id, None)

@@ -148,11 +148,11 @@ def line(change: Change, at: datetime) -> str:
 
 
 def _call(call: Call) -> list[str]:
-    details = [call.outcome, call.reason, f"{call.talk_seconds} s" if call.talk_seconds is not None else None]
+    details = [call.outcome, call.failure_reason, f"{call.talk_seconds} s" if call.talk_seconds is not None else None]
     return [
-        f"{call.state:<9}",
+        f"{call.window_state:<9}",
         f"{call.direction or '':<3}",
-        call.number or "no number",
+        call.external_number_formatted or call.external_number or call.external_number_raw or "no number",
         call.contact.name or "" if call.contact else "",
         f"line {call.line.name or call.line.number}" if call.line else "",
         f"extension {call.extension}" if call.extension else "",
@@ -163,4 +163,5 @@ def _call(call: Call) -> list[str]:
 
 
 def _missed(body: dict[str, object]) -> list[str]:
-    return [f"{'missed':<9}", f"{'in':<3}", str(body.get("number") or "no number")]
+    number = body.get("external_number_formatted") or body.get("external_number_raw") or "no number"
+    return [f"{'missed':<9}", f"{'in':<3}", str(number)]

@@ -54,23 +54,27 @@ class CallTag:
 class Call:
     """A call as the employee's window shows it. `seq` grows with each message of the call.
 
-    `state`: placing (a click was sent to the PBX), ringing, answered, watching (a colleague talks to a contact that the
-    employee supervises), taken (another employee answered), gone (the call no longer belongs to the employee), ended.
+    `window_state`: placing (a click was sent to the PBX), ringing, answered, watching (a colleague talks to a contact
+    that the employee supervises), taken (another employee answered), gone (the call no longer belongs to the employee),
+    ended. `external_number` is in E.164; it is None if the number is withheld or unreadable.
     Times are in UTC. `body` is the complete message.
     """
 
     id: str
     seq: int
-    state: str
+    window_state: str
     direction: str | None = None
-    number: str | None = None
+    external_number: str | None = None
+    external_number_raw: str | None = None
+    external_number_formatted: str | None = None
+    external_number_state: str | None = None
     extension: str | None = None
     line: Line | None = None
     contact: Party | None = None
     employee: Party | None = None
     task_id: str | None = None
-    clicked: bool = False
-    reason: str | None = None
+    click_to_call: bool = False
+    failure_reason: str | None = None
     outcome: str | None = None
     started_at: datetime | None = None
     answered_at: datetime | None = None
@@ -82,12 +86,12 @@ class Call:
     @property
     def open(self) -> bool:
         """True if the call has a window."""
-        return self.state not in _CLOSED
+        return self.window_state not in _CLOSED
 
     @property
     def taken_away(self) -> bool:
         """True if the window closes while the call can continue."""
-        return self.state in _TAKEN_AWAY
+        return self.window_state in _TAKEN_AWAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +107,8 @@ class Change:
     """One change.
 
     `kind` is call: `call` is the current state; an ended call can keep its window, and changes once more when its tag
-    is written. gone: the window of `call` closes; its state is taken or gone. missed_call: `missed_call` has the fields
-    of the API and is sent once.
+    is written. gone: the window of `call` closes; its window state is taken or gone. missed_call: `missed_call` has the
+    fields of the API and is sent once.
     """
 
     kind: Literal["call", "missed_call", "gone"]
@@ -130,9 +134,9 @@ def read(frame: str | bytes) -> Call | Missed | Signal | None:
 
 def _call(body: dict[str, Any]) -> Call | None:
     fields = {name: parse(body.get(name)) for name, parse in _FIELDS.items()}
-    if not fields["id"] or fields["seq"] is None or not fields["state"]:
+    if not fields["id"] or fields["seq"] is None or not fields["window_state"]:
         return None
-    return Call(**fields, clicked=body.get("clicked") is True, body=_frozen(body))
+    return Call(**fields, click_to_call=body.get("click_to_call") is True, body=_frozen(body))
 
 
 def _missed(body: dict[str, Any]) -> Missed | None:
@@ -169,7 +173,9 @@ def _time(value: object) -> datetime | None:
 
 # Parsers of the fields of `Call`. Each returns None for a value of an unexpected type.
 _FIELDS: Mapping[str, Callable[[Any], Any]] = {
-    **dict.fromkeys(("id", "state", "direction", "number", "extension", "task_id", "reason", "outcome"), _text),
+    **dict.fromkeys(("id", "window_state", "direction", "extension", "task_id", "failure_reason", "outcome"), _text),
+    **dict.fromkeys(("external_number", "external_number_raw", "external_number_formatted"), _text),
+    "external_number_state": _text,
     **dict.fromkeys(("seq", "talk_seconds"), _whole),
     **dict.fromkeys(("started_at", "answered_at", "ended_at"), _time),
     **dict.fromkeys(("contact", "employee"), _part(Party, "id", "name")),

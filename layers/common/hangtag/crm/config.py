@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from hangtag import outbound, secrets
-from hangtag.errors import BadInputError, ConflictError, FieldError
+from hangtag.errors import BadInputError, ConflictError, ErrorCode, FieldError
 from hangtag.store.crm import breaker
 from hangtag.store.crm import config as crm
 from hangtag.store.crm.config import CrmConfig, load
@@ -19,9 +19,9 @@ __all__ = ["CrmConfig", "connect", "disconnect", "load", "make_secret", "require
 SECRET_BYTES = 24
 # Part of the encryption context, in place of an integration.
 SCOPE = "CRM"
-NO_CRM = "No external CRM is connected. Connect one first."
-CONTESTED = "Another request changed the CRM settings at the same time. Try again."
-# Action and target in the audit log.
+NO_CRM = "No outside CRM is connected. Connect one first."
+CONTESTED = "The CRM settings were changed by another request at the same time. Try again."
+# In the audit list.
 CHANGED, TARGET = "crm.changed", "crm"
 
 # Cached by version: every change of the secret changes the version.
@@ -41,8 +41,9 @@ def connect(tenant_id: str, url: str, who: str) -> tuple[CrmConfig, str | None]:
     """
     try:
         outbound.check(url)
-    except BadInputError as error:
-        raise BadInputError(error.message, (FieldError("url", error.message),)) from None
+    except outbound.UrlError as error:
+        field = FieldError("url", error.field_code, error.sentence)
+        raise BadInputError("The URL is not allowed.", (field,)) from None
     before = crm.read(tenant_id)
     if before is not None and before.url == url:
         return before, None
@@ -91,7 +92,7 @@ def require(tenant_id: str) -> CrmConfig:
     """Return the current configuration of the external CRM. Raises ConflictError if not connected."""
     config = crm.read(tenant_id)
     if config is None:
-        raise ConflictError(NO_CRM)
+        raise ConflictError(NO_CRM, code=ErrorCode.RESOURCE_IN_USE)
     return config
 
 

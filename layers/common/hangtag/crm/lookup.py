@@ -68,8 +68,8 @@ _responses: TtlCache[tuple[str, str, str], Mapping[str, Any]] = TtlCache(2000, C
 
 
 def find_contact(tenant_id: str, number: str) -> FoundContact | None:
-    """Return the contact of a number (E.164) in the external CRM; None if unknown or failed. Never raises."""
-    response = _request(tenant_id, "contact.find", {"number": number}, _ContactResponse)
+    """Return the contact with this number (E.164) in the external CRM; None if unknown or ambiguous. Never raises."""
+    response = _request(tenant_id, "contact.find", {"external_number": number}, _ContactResponse)
     return response.contact if isinstance(response, _ContactResponse) else None
 
 

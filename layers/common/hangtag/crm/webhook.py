@@ -99,7 +99,7 @@ def attempt(tenant_id: str, config: CrmConfig, message_id: str, text: str, now: 
 
 def outcome_of(response: HttpResponse, now: datetime) -> Outcome:
     """Return the outcome of an attempt from its response."""
-    fault = Fault(response.status, _describe(response.status))
+    fault = Fault(response.status, _words(response.status))
     if 200 <= response.status < 300:
         return Outcome(Verdict.ACCEPTED, fault)
     if response.status in _REFUSED:
@@ -107,23 +107,23 @@ def outcome_of(response: HttpResponse, now: datetime) -> Outcome:
     return Outcome(Verdict.FAILED, fault, retry_after(response.headers.get("retry-after"), now))
 
 
-def _describe(status: int) -> str:
-    """Describe an HTTP status for the admin."""
+def _words(status: int) -> str:
+    """Return a sentence on a status for the admin."""
     if 200 <= status < 300:
         return "The CRM accepted the message."
     if 300 <= status < 400:
-        return "The CRM redirects to another URL. Redirects are not followed: enter the final URL."
-    messages = {
-        401: "The CRM rejected the signature. Check the secret in the CRM.",
-        403: "The CRM denied access. Check the secret and the permissions in the CRM.",
-        404: "The CRM does not have this URL. Check the URL.",
-        410: "The CRM removed this URL. Enter a new URL.",
-        413: "The message is too large for the CRM.",
+        return "The CRM redirects, which is not followed. Enter the final URL."
+    known = {
+        401: "The CRM rejected the signature. Check the secret there.",
+        403: "The CRM denied access. Check the secret and the permissions there.",
+        404: "The CRM does not know this URL.",
+        410: "The CRM reports that this URL no longer exists.",
+        413: "The CRM rejected the message as too large.",
         429: "The CRM limits the rate of requests.",
     }
-    if status in messages:
-        return messages[status]
-    return "The CRM failed." if status >= 500 else "The CRM rejected the message."
+    if status in known:
+        return known[status]
+    return "The CRM returned a server error." if status >= 500 else "The CRM rejected the message."
 
 
 def retry_after(text: str | None, now: datetime) -> float | None:

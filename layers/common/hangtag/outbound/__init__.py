@@ -3,7 +3,7 @@
 `address` checks addresses and `http` sends. `RateLimitedClient` respects a PBX's limits and retries safe requests.
 """
 
-from hangtag.outbound.address import Address, Rule, check, check_url, is_public
+from hangtag.outbound.address import Address, Rule, UrlError, check, check_url, is_public
 from hangtag.outbound.client import Limiter, RateLimitedClient, TokenStore, check_host
 from hangtag.outbound.http import HttpResponse, send
 
@@ -14,6 +14,7 @@ __all__ = [
     "RateLimitedClient",
     "Rule",
     "TokenStore",
+    "UrlError",
     "check",
     "check_host",
     "check_url",

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from urllib.parse import urljoin, urlsplit
 
 from hangtag import runtime
-from hangtag.errors import BadInputError
+from hangtag.errors import BadInputError, FieldErrorCode
 
 __all__ = [
     "Address",
@@ -48,6 +48,26 @@ _NOT_PUBLIC = tuple(
 )
 
 
+class UrlError(BadInputError):
+    """A URL that is not allowed. `field_code` and `sentence` describe it to a caller of the API who entered it."""
+
+    def __init__(self, message: str, field_code: FieldErrorCode) -> None:
+        super().__init__(message)
+        self.field_code = field_code
+
+    @property
+    def sentence(self) -> str:
+        """Full sentence for the field that contains the URL."""
+        return _SENTENCES[self.field_code]
+
+
+_SENTENCES = {
+    FieldErrorCode.HTTPS_REQUIRED: "Enter a URL that begins with https://.",
+    FieldErrorCode.PRIVATE_ADDRESS: "The URL leads into a private network. Enter a public address.",
+    FieldErrorCode.INVALID_URL: "Enter a valid URL without user name and password, at a usual port.",
+}
+
+
 def is_public(address: Address) -> bool:
     """Return True for a public internet address: not private, not link-local, not an embedded private address."""
     if isinstance(address, ipaddress.IPv6Address):
@@ -71,7 +91,7 @@ def on_loopback() -> bool:
 
 
 def check(url: str) -> None:
-    """Check a service's URL without resolving its name. Raises BadInputError."""
+    """Whether an address can be a service's, as far as that is seen without asking anybody. Raises UrlError."""
     check_url(url, plain=on_loopback())
     try:
         literal = ipaddress.ip_address(urlsplit(url).hostname or "")
@@ -79,22 +99,22 @@ def check(url: str) -> None:
         # A name; where it leads is looked at with each request.
         return
     if not rule()(literal):
-        raise BadInputError("The address leads into a private network.")
+        raise UrlError("the address leads into a private network", FieldErrorCode.PRIVATE_ADDRESS)
 
 
 def check_url(url: str, *, plain: bool) -> None:
-    """Check that a URL is a web URL without user name and password. `plain` allows http. Raises BadInputError."""
+    """Whether an address is one of the web, and names nobody's password. `plain` allows http. Raises UrlError."""
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise BadInputError("The address is not a valid URL.") from None
+        raise UrlError("the address can't be read", FieldErrorCode.INVALID_URL) from None
     if parts.scheme not in (("http", "https") if plain else ("https",)):
-        raise BadInputError("The address must begin with https://.")
+        raise UrlError("the address must begin with https://", FieldErrorCode.HTTPS_REQUIRED)
     if not parts.hostname or parts.username is not None or parts.password is not None:
-        raise BadInputError("The address must contain a host, and no user name or password.")
+        raise UrlError("the address must name a host, and nobody's password", FieldErrorCode.INVALID_URL)
     if port is not None and port < _FIRST_FREE_PORT and port not in _WEB_PORTS:
-        raise BadInputError("The port of the address is not allowed. Use 80, 443 or a port from 1024 on.")
+        raise UrlError("the address names a port that is not the web's", FieldErrorCode.INVALID_URL)
 
 
 def next_hop(url: str, target: str) -> str:

@@ -1,62 +1,76 @@
-"""Calls that employees start."""
+"""Route of click-to-call."""
 
-from typing import Literal
+from typing import Any
 
+from hangtag import representation
+from hangtag.api.clicks.models import StartCallRequest, StartedCall
 from hangtag.api.kernel.caller import Role
-from hangtag.api.kernel.models import Id, PhoneText, RequestModel, ResponseModel
 from hangtag.api.kernel.service import Routes
+from hangtag.errors import ErrorCode
 from hangtag.services.clicks import request as clicking
+from hangtag.store.calls.clicks import Click
+from hangtag.store.office import names
 
 __all__ = ["routes"]
 
 routes = Routes(Role.EMPLOYEE)
 
 
-class StartCallRequest(RequestModel):
-    """Whom to call: a number in any format, a contact (its first number), or a task (its first contact).
-
-    With `to` the other two say whose number it is, and where the call's tag goes. `integration_id` chooses the PBX;
-    else it is that of the last call with the contact, or that of the first extension on the employee's card.
-    """
-
-    to: PhoneText | None = None
-    contact_id: Id | None = None
-    task_id: Id | None = None
-    integration_id: Id | None = None
-
-
-class StartedCall(ResponseModel):
-    """A call that is on its way. `number` is E.164; `line` is the own number that the other party sees, if chosen."""
-
-    call_id: str
-    state: Literal["waiting", "placing", "placed", "unknown", "failed", "matched"]
-    reason: str | None
-    integration_id: str
-    extension: str
-    number: str
-    line: str | None
-    contact_id: str | None
-    task_id: str | None
-
-
-@routes.post("/v1/calls", status_code=202)
-def post_call(click: StartCallRequest) -> StartedCall:
-    """Call somebody: the employee's own phone rings first. What comes of it is told by the call, and live.
-
-    The same Idempotency-Key makes one call, whatever became of the answer. If there is no phone to ring, or its PBX
-    can't be asked to call, the answer is 409 with `tel`, a link that dials the number from another.
-    """
+@routes.post(
+    "/v1/calls",
+    operation_id="startCall",
+    tags=["Calls"],
+    summary="Start a call",
+    description=(
+        "Starts a call: the employee's own phone rings first, then the other party's. Returns at once; the PBX places"
+        " the call in the background. The result arrives on the live channel and at `GET /v1/calls/{call_id}`. Requests"
+        " with the same `Idempotency-Key` start one call. Hangtag never retries a request that timed out at the PBX."
+        " One click-to-call at a time can wait at an extension (409 `phone_busy`); `rate_limited` by the tenant's"
+        " click-to-call settings. If Hangtag cannot ring the employee's phone, the error has `tel`, a link that dials"
+        " the number from another phone."
+    ),
+    errors=(
+        ErrorCode.NO_EXTENSION,
+        ErrorCode.PHONE_BUSY,
+        ErrorCode.ORIGINATE_UNSUPPORTED,
+        ErrorCode.EMERGENCY_NUMBER,
+        ErrorCode.PREMIUM_NUMBER,
+        ErrorCode.COUNTRY_NOT_ALLOWED,
+        ErrorCode.IDEMPOTENCY_KEY_REUSED,
+    ),
+    example={"contact_id": "5f0c2a7be1d94c36"},
+    status_code=202,
+)
+def start_call(request: StartCallRequest) -> StartedCall:
+    """Start a call."""
     caller = routes.caller
-    wanted = clicking.Wanted(**click.model_dump())
-    made = clicking.begin(caller.tenant_id, caller.employee_id, wanted, routes.idempotency_key)
-    return StartedCall(
-        call_id=made.public_id,
-        state=made.state.value,
-        reason=made.reason,
-        integration_id=made.integration_id,
-        extension=made.extension,
-        number=made.number,
-        line=made.line,
-        contact_id=made.contact_id,
-        task_id=made.task_id,
-    )
+    target = clicking.Target(**request.model_dump())
+    click = clicking.begin(caller.tenant_id, caller.employee_id, target, routes.idempotency_key)
+    return StartedCall.model_validate(_shown(caller.tenant_id, click))
+
+
+def _shown(tenant_id: str, click: Click) -> dict[str, Any]:
+    """Return the public JSON of a click-to-call; names and display format come from one batched read."""
+    body = {
+        "contact_id": click.contact_id,
+        "employee_id": click.employee_id,
+        "task_id": click.task_id,
+        "line": click.line,
+        "number": click.number,
+    }
+    known = names.load(tenant_id, names.references([body]))
+    return {
+        "call_id": click.public_id,
+        "click_state": click.state.value,
+        "failure_reason": click.reason,
+        "integration_id": click.integration_id,
+        "extension": click.extension,
+        **representation.external_number(click.number, known),
+        "line": representation.line_summary(click.line, known),
+        "employee_id": click.employee_id,
+        "employee": representation.summary(click.employee_id, known.employees, known),
+        "contact_id": click.contact_id,
+        "contact": representation.summary(click.contact_id, known.contacts, known),
+        "task_id": click.task_id,
+        "task": representation.summary(click.task_id, known.tasks, known, "title"),
+    }

@@ -1,163 +1,145 @@
-"""What an employee adds to a call: comments and tasks; and the timeline of a contact or a task."""
+"""Routes of comments on calls, and of the timelines of contacts and tasks."""
 
-from typing import Annotated, Any, Literal
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-from pydantic import StringConstraints
-
+from hangtag import representation
+from hangtag.api.calls import service as calls
+from hangtag.api.comments.models import (
+    Comment,
+    CommentPage,
+    CreateCommentRequest,
+    TimelineEntryPage,
+)
 from hangtag.api.contacts import timeline
-from hangtag.api.kernel import listing
+from hangtag.api.contacts.timeline import Entry
 from hangtag.api.kernel.caller import Role
-from hangtag.api.kernel.models import CallOut, Id, Limit, PageModel, RequestModel, ResponseModel, TagOut
-from hangtag.api.kernel.paging import found_id
+from hangtag.api.kernel.models import Cursor, Limit
+from hangtag.api.kernel.paging import found_id, page_of
 from hangtag.api.kernel.service import Routes
-from hangtag.api.tasks.routes import CreateTaskRequest, TaskOut, checked
-from hangtag.errors import BadInputError, ConflictError, FieldError
-from hangtag.store.calls import items as calls
-from hangtag.store.office import comments, contacts, tasks
+from hangtag.errors import BadInputError, ConflictError, ErrorCode, FieldError, FieldErrorCode
+from hangtag.store.office import comments, contacts, names, tasks
 from hangtag.store.office.comments import CallFacts
 
 __all__ = ["routes"]
 
 routes = Routes(Role.EMPLOYEE)
 
-
-class CreateCommentRequest(RequestModel):
-    """A comment to be. Without a task it goes to the call's contact."""
-
-    text: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000)]
-    task_id: Id | None = None
+Body = Mapping[str, Any]
 
 
-class CallSummary(ResponseModel):
-    """The call that a comment is on."""
-
-    id: str
-    direction: str | None
-    outcome: str | None
-    started_at: str | None
-    number: str | None
-
-
-class CommentOut(ResponseModel):
-    """A comment on a call. `author` is owner, employee:<id> or oidc:<subject>."""
-
-    id: str
-    at: str
-    author: str
-    text: str
-    contact_id: str | None
-    task_id: str | None
-    call: CallSummary
-
-
-class TimelineEntry(ResponseModel):
-    """One thing in a timeline: a tag or a comment."""
-
-    kind: Literal["tag", "comment"]
-    at: str
-    tag: TagOut | None = None
-    comment: CommentOut | None = None
-
-
-@routes.post("/v1/calls/<call_id>/comments", status_code=201)
-def post_comment(call_id: str, comment: CreateCommentRequest) -> CommentOut:
-    """Comment a call; the comment goes to its contact, or to the task that is named."""
-    call, tenant_id, author = _call(call_id), routes.tenant_id, routes.caller.name
-    if comment.task_id is None and call.contact_id is None:
-        raise ConflictError("the call has no contact: name a task")
+@routes.post(
+    "/v1/calls/<call_id>/comments",
+    operation_id="createCallComment",
+    tags=["Comments"],
+    summary="Comment on a call",
+    description=(
+        "Adds a comment to an open or closed call. The comment belongs to the call's contact, or to the task of"
+        " `task_id`. An outside CRM receives it as a `comment.created` message. 409 `contact_required` if the call has"
+        " no contact and `task_id` is missing. Comments cannot be changed."
+    ),
+    errors=(ErrorCode.CONTACT_REQUIRED, ErrorCode.IDEMPOTENCY_KEY_REUSED),
+    example={"text": "Wants a call back on Monday."},
+    status_code=201,
+)
+def create_call_comment(call_id: str, comment: CreateCommentRequest) -> Comment:
+    """Add a comment to a call."""
+    call, tenant_id, author = calls.load_body(routes.caller, call_id), routes.tenant_id, routes.caller.name
+    if comment.task_id is None and call["contact_id"] is None:
+        raise ConflictError("The call has no contact. Set task_id.", code=ErrorCode.CONTACT_REQUIRED)
     if comment.task_id is not None and not tasks.exists(tenant_id, comment.task_id):
-        field = FieldError("task_id", "there is no such task")
-        raise BadInputError("there is no such task", (field,))
+        raise BadInputError("Unknown task.", (FieldError("task_id", FieldErrorCode.UNKNOWN_TASK, "Unknown task."),))
 
-    def work() -> CommentOut:
-        made = comments.add_comment(
+    def work() -> Comment:
+        created = comments.add_comment(
             tenant_id,
             author,
             comment.text,
             _facts(call),
-            contact_id=call.contact_id if comment.task_id is None else None,
+            contact_id=call["contact_id"] if comment.task_id is None else None,
             task_id=comment.task_id,
         )
-        return CommentOut.model_validate(made.to_json())
+        (shown,) = _present([created.to_json()])
+        return Comment.model_validate(shown)
 
-    return CommentOut.model_validate(routes.once(f"comments {call_id}", work))
+    return Comment.model_validate(routes.once(f"comments {call_id}", work))
 
 
-@routes.get("/v1/calls/<call_id>/comments")
-def get_comments(call_id: str, limit: Limit | None = None, cursor: str | None = None) -> PageModel[CommentOut]:
-    """The comments on a call, the newest first."""
-    found = _call(call_id)
+@routes.get(
+    "/v1/calls/<call_id>/comments",
+    operation_id="listCallComments",
+    tags=["Comments"],
+    summary="List a call's comments",
+    description="Returns the comments on a call, newest first.",
+)
+def list_call_comments(call_id: str, limit: Limit | None = None, cursor: Cursor | None = None) -> CommentPage:
+    """Return a page of a call's comments."""
+    call = calls.load_body(routes.caller, call_id)
     bodies, following = timeline.page(
-        "comments", limit, cursor, lambda count, before: comments.of_call(routes.tenant_id, found.id, count, before)
+        "comments", limit, cursor, lambda count, before: comments.of_call(routes.tenant_id, call["id"], count, before)
     )
-    return PageModel[CommentOut](items=[CommentOut.model_validate(body) for body in bodies], next_cursor=following)
+    return page_of(CommentPage, _present(bodies), following)
 
 
-@routes.post("/v1/calls/<call_id>/tasks", status_code=201)
-def post_task(call_id: str, task: CreateTaskRequest) -> TaskOut:
-    """Make a task from a call; without contacts it is one of the call's contact."""
-    call, tenant_id = _call(call_id), routes.tenant_id
-    sent: dict[str, Any] = task.model_dump()
-    if "contact_ids" not in task.model_fields_set and call.contact_id is not None:
-        sent["contact_ids"] = [call.contact_id]
-    known = checked(tenant_id, sent)
-
-    def work() -> TaskOut:
-        made = tasks.create_task(tenant_id, tasks.new_task(**known, call_id=call.id))
-        return TaskOut.model_validate(made.to_json())
-
-    return TaskOut.model_validate(routes.once(f"tasks {call_id}", work))
-
-
-class CallTaskAssignment(RequestModel):
-    """The task that a call belongs to."""
-
-    task_id: Id
-
-
-@routes.put("/v1/calls/<call_id>/task")
-def put_call_task(call_id: str, wanted: CallTaskAssignment) -> CallOut:
-    """Put a call on a task, while it goes on or after: its tag goes there, whatever the tenant's rule is."""
-    call, tenant_id = _call(call_id), routes.tenant_id
-    place = listing.call_key(tenant_id, call.id)
-    if not tasks.exists(tenant_id, wanted.task_id):
-        raise BadInputError("there is no such task", (FieldError("task_id", "there is no such task"),))
-    if place is None or not calls.assign_task(place, wanted.task_id):
-        raise ConflictError("the PBX has not told of the call yet; try again when it rings")
-    return CallOut.model_validate({**call.model_dump(), "task_id": wanted.task_id})
-
-
-@routes.get("/v1/contacts/<contact_id>/timeline")
-def get_timeline(contact_id: str, limit: Limit | None = None, cursor: str | None = None) -> PageModel[TimelineEntry]:
-    """What happened with a contact, the newest first: tags and comments, as far as the caller may see them."""
+@routes.get(
+    "/v1/contacts/<contact_id>/timeline",
+    operation_id="listContactTimeline",
+    tags=["Contacts"],
+    summary="List a contact's timeline",
+    description=(
+        "Returns the tags and comments at a contact, newest first, as far as the caller can see them. A page can be"
+        " short or empty and still have a `next_cursor`."
+    ),
+)
+def list_contact_timeline(
+    contact_id: str, limit: Limit | None = None, cursor: Cursor | None = None
+) -> TimelineEntryPage:
+    """Return a page of a contact's timeline."""
     contact = contacts.get_contact(routes.tenant_id, found_id(contact_id))
     entries, following = timeline.of_contact(routes.caller, contact.id, limit, cursor)
-    return PageModel[TimelineEntry](items=[_entry(*entry) for entry in entries], next_cursor=following)
+    return page_of(TimelineEntryPage, _entries(entries), following)
 
 
-@routes.get("/v1/tasks/<task_id>/timeline")
-def get_task_timeline(task_id: str, limit: Limit | None = None, cursor: str | None = None) -> PageModel[TimelineEntry]:
-    """What happened with a task, the newest first: tags and comments, as far as the caller may see them."""
+@routes.get(
+    "/v1/tasks/<task_id>/timeline",
+    operation_id="listTaskTimeline",
+    tags=["Tasks"],
+    summary="List a task's timeline",
+    description=(
+        "Returns the tags and comments at a task, newest first, as far as the caller can see them. A page can be"
+        " short or empty and still have a `next_cursor`."
+    ),
+)
+def list_task_timeline(task_id: str, limit: Limit | None = None, cursor: Cursor | None = None) -> TimelineEntryPage:
+    """Return a page of a task's timeline."""
     task = tasks.get_task(routes.tenant_id, found_id(task_id))
     entries, following = timeline.of_task(routes.caller, task.id, limit, cursor)
-    return PageModel[TimelineEntry](items=[_entry(*entry) for entry in entries], next_cursor=following)
+    return page_of(TimelineEntryPage, _entries(entries), following)
 
 
-def _entry(kind: Literal["tag", "comment"], body: Any) -> TimelineEntry:
-    if kind == "tag":
-        return TimelineEntry(kind=kind, at=body["at"], tag=TagOut.model_validate(body))
-    return TimelineEntry(kind=kind, at=body["at"], comment=CommentOut.model_validate(body))
+def _entries(entries: list[Entry]) -> list[dict[str, Any]]:
+    """Return the public JSON of timeline entries; all names come from one batched read."""
+    if not entries:
+        return []
+    known = names.load(routes.tenant_id, names.references(body for _, body in entries))
+    present = {"tag": representation.tag, "comment": representation.comment}
+    return [
+        {"type": kind, "occurred_at": representation.instant(body["at"]), kind: present[kind](body, known)}
+        for kind, body in entries
+    ]
 
 
-def _call(call_id: str) -> CallOut:
-    return listing.call(routes.caller, call_id)
+def _present(bodies: Iterable[Body]) -> list[dict[str, Any]]:
+    stored = list(bodies)
+    known = names.load(routes.tenant_id, names.references(stored)) if stored else None
+    return [representation.comment(body, known) for body in stored] if known else []
 
 
-def _facts(call: CallOut) -> CallFacts:
+def _facts(call: Body) -> CallFacts:
     return CallFacts(
-        id=call.id,
-        direction=call.direction,
-        outcome=call.outcome,
-        started_at=call.started_at,
-        number=call.external,
+        id=call["id"],
+        direction=call["direction"],
+        outcome=call["outcome"],
+        started_at=call["started_at"],
+        number=call["external"],
     )

@@ -1,9 +1,9 @@
-"""Timelines: tags and comments of a contact or a task, the newest first, as far as the caller may see them."""
+"""Timelines: tags and comments of a contact or a task, newest first, as far as the caller can see them."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, cast
 
-from hangtag.api.kernel import listing
+from hangtag.api.calls import service as calls
 from hangtag.api.kernel.caller import Caller, Role
 from hangtag.api.kernel.cursor import read_cursor, write_cursor
 from hangtag.api.kernel.models import DEFAULT_LIMIT
@@ -12,56 +12,56 @@ from hangtag.errors import NotFoundError
 from hangtag.store.db.listing import by_contact
 from hangtag.store.office import comments, tasks
 
-__all__ = ["of_contact", "of_task", "page"]
+__all__ = ["Entry", "of_contact", "of_task", "page"]
 
 Body = Mapping[str, Any]
 Entry = tuple[Literal["tag", "comment"], Body]
 Load = Callable[[int, str | None], tuple[list[Body], str | None]]
 
 
-def page(of: str, limit: int | None, cursor: str | None, load: Load) -> tuple[list[Body], str | None]:
-    """A page of a list, and the cursor of the next. Raises BadInputError for another list's cursor."""
-    start = read_cursor(of, 1, cursor)
+def page(name: str, limit: int | None, cursor: str | None, load: Load) -> tuple[list[Body], str | None]:
+    """Return a page of the list `name` and the cursor of the next. Raise BadInputError for another list's cursor."""
+    start = read_cursor(name, 1, cursor)
     bodies, following = load(limit or DEFAULT_LIMIT, start[0] if start else None)
-    return bodies, write_cursor(of, following) if following is not None else None
+    return bodies, write_cursor(name, following) if following is not None else None
 
 
 def of_contact(
     caller: Caller, contact_id: str, limit: int | None, cursor: str | None
 ) -> tuple[list[Entry], str | None]:
-    """What stands on a contact, and the cursor of the next page."""
-    seen = _Eyes(caller)
+    """Return a page of a contact's timeline and the cursor of the next page."""
+    sight = _Sight(caller)
     start = read_cursor("timeline", 1, cursor)
-    found, following = by_contact(
+    entries, following = by_contact(
         caller.tenant_id,
         contact_id,
         start[0] if start else None,
         limit or DEFAULT_LIMIT,
-        seen.may_see,
+        sight.may_see,
     )
     after = write_cursor("timeline", following) if following is not None else None
-    return cast("list[Entry]", found), after
+    return cast("list[Entry]", entries), after
 
 
 def of_task(caller: Caller, task_id: str, limit: int | None, cursor: str | None) -> tuple[list[Entry], str | None]:
-    """What stands on a task: two lists in one order. The cursor says how far each was read."""
-    eyes, count = _Eyes(caller), limit or DEFAULT_LIMIT
+    """Return a page of a task's timeline: tags and comments in one order. The cursor has a place in each list."""
+    sight, count = _Sight(caller), limit or DEFAULT_LIMIT
     start = read_cursor("task-timeline", 2, cursor) or (None, None)
     tags, _ = tasks.tags_of(caller.tenant_id, task_id, count + 1, start[0])
-    said, _ = comments.of_task(caller.tenant_id, task_id, count + 1, start[1])
-    both: list[Entry] = [*(("tag", body) for body in tags), *(("comment", body) for body in said)]
+    remarks, _ = comments.of_task(caller.tenant_id, task_id, count + 1, start[1])
+    both: list[Entry] = [*(("tag", body) for body in tags), *(("comment", body) for body in remarks)]
     both.sort(key=lambda entry: (entry[1]["at"], entry[1]["id"]), reverse=True)
     shown = both[:count]
     if len(both) <= count:
-        return eyes.seen(shown), None
+        return sight.visible(shown), None
     places = [start[0], start[1]]
     for kind, body in shown:
         places[0 if kind == "tag" else 1] = _place(kind, body)
-    return eyes.seen(shown), write_cursor("task-timeline", *places)
+    return sight.visible(shown), write_cursor("task-timeline", *places)
 
 
-class _Eyes:
-    """What a caller may see of tags and comments; a comment is for those who may see its call."""
+class _Sight:
+    """Visibility of tags and comments for one caller. Comments are visible to those who can see their call."""
 
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
@@ -69,11 +69,11 @@ class _Eyes:
         self._calls: dict[str, bool] = {}
 
     def may_see(self, kind: str, body: Body) -> bool:
-        """Whether an entry is for the caller."""
+        """Return True if the caller can see the entry."""
         return self._may_see_call(body["call"]["id"]) if kind == "comment" else self._sight.may_see(body)
 
-    def seen(self, entries: list[Entry]) -> list[Entry]:
-        """Those that are."""
+    def visible(self, entries: list[Entry]) -> list[Entry]:
+        """Return the entries that the caller can see."""
         return [entry for entry in entries if self.may_see(*entry)]
 
     def _may_see_call(self, call_id: str) -> bool:
@@ -81,7 +81,7 @@ class _Eyes:
             return True
         if call_id not in self._calls:
             try:
-                listing.call(self._caller, call_id)
+                calls.load_body(self._caller, call_id)
                 self._calls[call_id] = True
             except NotFoundError:
                 self._calls[call_id] = False

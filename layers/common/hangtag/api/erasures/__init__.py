@@ -1,1 +1,1 @@
-"""Erasures and exports in the REST API."""
+"""Erasures in the REST API."""

@@ -1,120 +1,84 @@
-"""Taking a tenant's data along, and erasing a contact by its number."""
+"""Routes of erasures of a person's data by phone number."""
 
 import json
 from collections.abc import Mapping
-from typing import Literal
 
 from hangtag import runtime
+from hangtag.api.erasures.models import Erasure, StartedErasure, StartErasureRequest
 from hangtag.api.kernel.caller import Role
-from hangtag.api.kernel.models import PhoneText, RequestModel, ResponseModel
+from hangtag.api.kernel.enums import JobState
 from hangtag.api.kernel.paging import found_id
 from hangtag.api.kernel.service import Routes
-from hangtag.errors import BadInputError, ConflictError, FieldError
+from hangtag.errors import BadInputError, ConflictError, ErrorCode, FieldError, FieldErrorCode
 from hangtag.phone import normalise
-from hangtag.services.jobs.exports import link
 from hangtag.store.db import client
 from hangtag.store.db.keys import key
 from hangtag.store.office import tenants
-from hangtag.store.privacy import erasures, exports
+from hangtag.store.privacy import erasures
 
-__all__ = ["owner_routes", "routes"]
+__all__ = ["routes"]
 
 routes = Routes(Role.ADMIN)
-owner_routes = Routes(Role.OWNER)
+
+# Kinds in a stored receipt that have another name in the API.
+_KINDS: Mapping[str, str] = {"delivery": "webhook_request"}
 
 
-class StartedExport(ResponseModel):
-    """An export that was asked for."""
-
-    id: str
-    state: Literal["running", "done", "failed"]
-
-
-class Export(StartedExport):
-    """How far an export is. `url` is where its file may be fetched for 15 minutes, null until it is done."""
-
-    rows: int
-    url: str | None
-
-
-class StartErasureRequest(RequestModel):
-    """Whose traces are to go."""
-
-    number: PhoneText
-
-
-class StartedErasure(ResponseModel):
-    """An erasure that was asked for."""
-
-    id: str
-    state: Literal["running", "done"]
-
-
-class Erasure(StartedErasure):
-    """The receipt: how much of each kind went. `number_digest` stands for the number, which is nowhere any more."""
-
-    number_digest: str
-    counts: dict[str, int]
-    created_at: str
-    finished_at: str | None
-
-
-@owner_routes.post("/v1/exports", status_code=201)
-def post_export() -> StartedExport:
-    """Begin an export of everything as JSON Lines; the file is kept for a week."""
-    tenant_id = owner_routes.tenant_id
-
-    def work() -> StartedExport:
-        made = exports.create(tenant_id)
-        _start({"job": "export", "tenant": tenant_id, "id": made.id})
-        return StartedExport(id=made.id, state="running")
-
-    return StartedExport.model_validate(owner_routes.once("exports", work))
-
-
-@owner_routes.get("/v1/exports/<export_id>")
-def get_export(export_id: str) -> Export:
-    """How far an export is, and once it is done, where its file lies."""
-    tenant_id = owner_routes.tenant_id
-    item = exports.load(tenant_id, found_id(export_id))
-    url = link(tenant_id, item.id) if item.state == exports.DONE else None
-    return Export.model_validate({"id": item.id, "state": item.state, "rows": int(item.rows), "url": url})
-
-
-@routes.post("/v1/erasures", status_code=201)
-def post_erasure(wanted: StartErasureRequest) -> StartedErasure:
-    """Begin to erase whoever has this number: contact, tags, comments, recordings, deliveries. Calls stay, nameless."""
+@routes.post(
+    "/v1/erasures",
+    operation_id="startErasure",
+    tags=["Privacy"],
+    summary="Erase a person's data by number",
+    description=(
+        "Start the erasure of a person's data, in the background: contacts with the number, their tags, comments,"
+        " missed calls, recordings without a retention hold, logged webhook requests and export files. Calls stay for"
+        " reports, without the number. It cannot be undone. The number of an employee is a 409."
+    ),
+    errors=[ErrorCode.RESOURCE_IN_USE],
+    example={"number": "+442079460010"},
+    status_code=201,
+)
+def start_erasure(request: StartErasureRequest) -> StartedErasure:
+    """Start an erasure. Raise BadInputError for an invalid number, ConflictError for an employee's number."""
     tenant_id, who = routes.tenant_id, routes.caller.name
-    number = normalise(wanted.number, tenants.load_tenant(tenant_id).country)
+    number = normalise(request.number, tenants.load_tenant(tenant_id).country)
     if number is None:
-        raise BadInputError("the number can't be read", (FieldError("number", "it can't be read as a phone number"),))
+        reason = "Enter a phone number, for example +442079460010."
+        field = FieldError("number", FieldErrorCode.INVALID_PHONE, reason)
+        raise BadInputError("The phone number is not valid.", (field,))
     if _is_employees(tenant_id, number.e164):
-        raise ConflictError("the number is an employee's: take it off the employee's card first")
+        message = "The number belongs to an employee. Remove it from the employee first."
+        raise ConflictError(message, code=ErrorCode.RESOURCE_IN_USE)
 
     def work() -> StartedErasure:
-        made = erasures.create(tenant_id, number.e164, who)
-        # The number travels with the job alone, and is gone with it.
-        _start({"job": "erase", "tenant": tenant_id, "id": made.id, "number": number.e164})
-        return StartedErasure(id=made.id, state="running")
+        created = erasures.create(tenant_id, number.e164, who)
+        # Only the job's message contains the number, and it is deleted with the job.
+        job = {"job": "erase", "tenant": tenant_id, "id": created.id, "number": number.e164}
+        client.make("sqs").send_message(QueueUrl=runtime.settings().jobs_queue_url, MessageBody=json.dumps(job))
+        return StartedErasure(id=created.id, state=JobState.RUNNING)
 
     return StartedErasure.model_validate(routes.once("erasures", work))
 
 
-@routes.get("/v1/erasures/<erasure_id>")
+@routes.get(
+    "/v1/erasures/<erasure_id>",
+    operation_id="getErasure",
+    tags=["Privacy"],
+    summary="Get an erasure's receipt",
+    description="Return the receipt of an erasure: its state and the number of erased items by kind.",
+)
 def get_erasure(erasure_id: str) -> Erasure:
-    """The receipt of an erasure."""
-    item = erasures.load(routes.tenant_id, found_id(erasure_id))
-    return Erasure.model_validate(erasures.receipt(item).to_json())
+    """Return the receipt of an erasure."""
+    receipt = erasures.receipt(erasures.load(routes.tenant_id, found_id(erasure_id))).to_json()
+    counts = {_KINDS.get(kind, kind): count for kind, count in receipt["counts"].items()}
+    return Erasure.model_validate({**receipt, "counts": counts})
 
 
 def _is_employees(tenant_id: str, e164: str) -> bool:
-    found = client.dynamodb().get_item(
+    """Return True if the number is on an employee's card."""
+    stored = client.dynamodb().get_item(
         TableName=client.table(),
         Key={"pk": {"S": key("T", tenant_id, "PHONE", e164)}, "sk": {"S": "EMPLOYEE"}},
         ConsistentRead=True,
     )
-    return "Item" in found
-
-
-def _start(job: Mapping[str, str]) -> None:
-    client.make("sqs").send_message(QueueUrl=runtime.settings().jobs_queue_url, MessageBody=json.dumps(job))
+    return "Item" in stored

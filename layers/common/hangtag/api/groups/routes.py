@@ -1,92 +1,109 @@
-"""Groups of employees, which may supervise contacts."""
+"""Routes of groups of employees. A group can supervise contacts."""
 
-from typing import Annotated, Any
+from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
-from pydantic import Field
 
+from hangtag.api.groups.models import CreateGroupRequest, Group, GroupPage, UpdateGroupRequest
 from hangtag.api.kernel.caller import Role
-from hangtag.api.kernel.models import UNSENT, Id, Limit, PageModel, RequestModel, ResponseModel, Text
+from hangtag.api.kernel.models import Cursor, Limit
 from hangtag.api.kernel.paging import children, found_id
 from hangtag.api.kernel.service import Routes
-from hangtag.errors import BadInputError, FieldError
+from hangtag.errors import BadInputError, ErrorCode, FieldError, FieldErrorCode
 from hangtag.store.office import employees, groups
 
 __all__ = ["routes"]
 
 routes = Routes(Role.ADMIN)
 
-Members = Annotated[list[Id], Field(max_length=groups.MAX_MEMBERS)]
 
-
-class CreateGroupRequest(RequestModel):
-    """A group to be."""
-
-    name: Text
-    employee_ids: Members = Field(default_factory=list)
-
-
-class UpdateGroupRequest(RequestModel):
-    """What changes of a group; what is not sent stays."""
-
-    name: Text = UNSENT
-    employee_ids: Members = UNSENT
-
-
-class GroupOut(ResponseModel):
-    """A group."""
-
-    id: str
-    name: str
-    employee_ids: list[str]
-    created_at: str
-
-
-@routes.post("/v1/groups", status_code=201)
-def post_group(group: CreateGroupRequest) -> GroupOut:
-    """Make a group of employees."""
+@routes.post(
+    "/v1/groups",
+    operation_id="createGroup",
+    tags=["Groups"],
+    summary="Create a group",
+    description="Create a group of employees. Incoming calls are routed to the first member who is not in a call.",
+    example={"name": "Sales", "employee_ids": ["7d65a08f5a2e0b7a"]},
+    status_code=201,
+)
+def create_group(group: CreateGroupRequest) -> Group:
+    """Create a group."""
     tenant_id = routes.tenant_id
 
-    def work() -> GroupOut:
-        made = groups.create_group(tenant_id, group.name, _members(tenant_id, group.employee_ids))
-        return GroupOut.model_validate(made.to_json())
+    def work() -> Group:
+        created = groups.create_group(tenant_id, group.name, _members(tenant_id, group.employee_ids))
+        return Group.model_validate(created.to_json())
 
-    return GroupOut.model_validate(routes.once("groups", work))
+    return Group.model_validate(routes.once("groups", work))
 
 
-@routes.get("/v1/groups")
-def get_groups(limit: Limit | None = None, cursor: str | None = None) -> PageModel[GroupOut]:
-    """The tenant's groups."""
+@routes.get(
+    "/v1/groups",
+    operation_id="listGroups",
+    tags=["Groups"],
+    summary="List groups",
+    description="List the tenant's groups in the order of their ids.",
+)
+def list_groups(limit: Limit | None = None, cursor: Cursor | None = None) -> GroupPage:
+    """List the tenant's groups."""
     tenant_id = routes.tenant_id
-    return children("groups", GroupOut, limit, cursor, lambda count, after: groups.list_groups(tenant_id, count, after))
+    return children(
+        "groups", GroupPage, limit, cursor, lambda count, after: groups.list_groups(tenant_id, count, after)
+    )
 
 
-@routes.get("/v1/groups/<group_id>")
-def get_group(group_id: str) -> GroupOut:
-    """One group."""
-    return GroupOut.model_validate(groups.get_group(routes.tenant_id, found_id(group_id)).to_json())
+@routes.get(
+    "/v1/groups/<group_id>",
+    operation_id="getGroup",
+    tags=["Groups"],
+    summary="Get a group",
+    description="Return one group.",
+)
+def get_group(group_id: str) -> Group:
+    """Return one group."""
+    return Group.model_validate(groups.get_group(routes.tenant_id, found_id(group_id)).to_json())
 
 
-@routes.patch("/v1/groups/<group_id>")
-def patch_group(group_id: str, wanted: UpdateGroupRequest) -> GroupOut:
-    """Change a group; what is not sent stays."""
-    changes: dict[str, Any] = wanted.changes()
+@routes.patch(
+    "/v1/groups/<group_id>",
+    operation_id="updateGroup",
+    tags=["Groups"],
+    summary="Update a group",
+    description="Change a group. Omitted properties keep their values; `employee_ids` replaces all members.",
+    errors=[ErrorCode.OPERATION_RUNNING],
+    example={"employee_ids": ["7d65a08f5a2e0b7a", "a94a8fe5ccb19ba6"]},
+)
+def update_group(group_id: str, request: UpdateGroupRequest) -> Group:
+    """Change a group."""
+    changes: dict[str, Any] = request.changes()
     if "employee_ids" in changes:
-        changes["employee_ids"] = _members(routes.tenant_id, wanted.employee_ids)
-    return GroupOut.model_validate(groups.update_group(routes.tenant_id, found_id(group_id), changes).to_json())
+        changes["employee_ids"] = _members(routes.tenant_id, request.employee_ids)
+    return Group.model_validate(groups.update_group(routes.tenant_id, found_id(group_id), changes).to_json())
 
 
-@routes.delete("/v1/groups/<group_id>", status_code=204)
+@routes.delete(
+    "/v1/groups/<group_id>",
+    operation_id="deleteGroup",
+    tags=["Groups"],
+    summary="Delete a group",
+    description="Delete a group. Its contacts no longer have a supervisor.",
+    errors=[ErrorCode.OPERATION_RUNNING],
+    status_code=204,
+)
 def delete_group(group_id: str) -> Response[str]:
-    """Delete a group; contacts that it supervised have nobody then."""
+    """Delete a group."""
     groups.delete_group(routes.tenant_id, found_id(group_id))
     return Response(status_code=204, body="")
 
 
-def _members(tenant_id: str, wanted: list[str]) -> tuple[str, ...]:
-    """Each once. Raises BadInputError for somebody who is not there."""
-    members = tuple(dict.fromkeys(wanted))
-    if not all(employees.exists(tenant_id, employee_id) for employee_id in members):
-        field = FieldError("employee_ids", "there is no such employee")
-        raise BadInputError("a member is not an employee of yours", (field,))
+def _members(tenant_id: str, employee_ids: list[str]) -> tuple[str, ...]:
+    """Return each id once. Raise BadInputError for unknown employees."""
+    members = tuple(dict.fromkeys(employee_ids))
+    invalid = tuple(
+        FieldError(f"employee_ids.{position}", FieldErrorCode.UNKNOWN_EMPLOYEE, "Unknown employee.")
+        for position, employee_id in enumerate(employee_ids)
+        if not employees.exists(tenant_id, employee_id)
+    )
+    if invalid:
+        raise BadInputError("A member of the group is unknown.", invalid)
     return members

@@ -1,13 +1,14 @@
-"""Imports of contacts from CSV files."""
+"""Routes of contact imports from CSV files."""
 
-from typing import Any, Literal
+from typing import Any
 
 from hangtag import runtime
+from hangtag.api.imports.models import CreatedImport, CreateImportRequest, Import, ImportPage
 from hangtag.api.kernel.caller import Role
-from hangtag.api.kernel.models import Limit, PageModel, RequestModel, ResponseModel, Text
+from hangtag.api.kernel.models import Cursor, Limit
 from hangtag.api.kernel.paging import children, found_id
 from hangtag.api.kernel.service import Routes
-from hangtag.errors import ConflictError
+from hangtag.errors import ConflictError, ErrorCode
 from hangtag.services.jobs import imports as importing
 from hangtag.store.db import client
 from hangtag.store.office import imports
@@ -18,92 +19,119 @@ routes = Routes(Role.ADMIN)
 
 UPLOAD_SECONDS = 3600
 STARTABLE = frozenset({imports.WAITING, imports.STOPPED, imports.FAILED, imports.DONE})
+FROM_START: dict[str, Any] = {"rows": 0, "created": 0, "existing": 0, "refused": 0, "errors": ()}
 
 
-class CreateImportRequest(RequestModel):
-    """An import to be."""
-
-    name: Text | None = None
-
-
-class ImportRowError(ResponseModel):
-    """Why a row was refused; rows are counted from 1, behind the header."""
-
-    row: int
-    reason: str
-
-
-class ImportOut(ResponseModel):
-    """An import, and how far it came. `errors` are the first twenty."""
-
-    id: str
-    name: str | None
-    state: Literal["waiting", "running", "stopped", "done", "failed"]
-    created_at: str
-    rows: int
-    created: int
-    existing: int
-    refused: int
-    errors: list[ImportRowError]
-    reason: str | None
-
-
-class CreatedImport(ImportOut):
-    """An import just made. PUT the file to `upload_url` within the hour, then start the import."""
-
-    upload_url: str
-
-
-@routes.post("/v1/imports", status_code=201)
-def post_import(wanted: CreateImportRequest) -> CreatedImport:
-    """Begin an import of contacts: the answer says where to put the CSV file."""
+@routes.post(
+    "/v1/imports",
+    operation_id="createImport",
+    tags=["Imports"],
+    summary="Create a contact import",
+    description=(
+        "Create an import. Send the CSV file (UTF-8, at most 100 MB and 200 000 rows) to `upload_url` with PUT within"
+        " an hour, then start the import."
+    ),
+    example={"name": "Customers, December"},
+    status_code=201,
+)
+def create_import(request: CreateImportRequest) -> CreatedImport:
+    """Create an import with its upload URL."""
     tenant_id = routes.tenant_id
 
     def work() -> CreatedImport:
-        made = imports.create_import(tenant_id, wanted.name)
-        place = {"Bucket": runtime.settings().files_bucket, "Key": imports.object_key(tenant_id, made.id)}
+        created = imports.create_import(tenant_id, request.name)
+        place = {"Bucket": runtime.settings().files_bucket, "Key": imports.object_key(tenant_id, created.id)}
         url = client.make("s3").generate_presigned_url("put_object", Params=place, ExpiresIn=UPLOAD_SECONDS)
-        return CreatedImport.model_validate({**made.to_json(), "upload_url": url})
+        return CreatedImport.model_validate({**_json(created), "upload_url": url})
 
     return CreatedImport.model_validate(routes.once("imports", work, sealed=True))
 
 
-@routes.get("/v1/imports")
-def get_imports(limit: Limit | None = None, cursor: str | None = None) -> PageModel[ImportOut]:
-    """The tenant's imports."""
+@routes.get(
+    "/v1/imports",
+    operation_id="listImports",
+    tags=["Imports"],
+    summary="List contact imports",
+    description="List the tenant's imports of the last 90 days in the order of their ids.",
+)
+def list_imports(limit: Limit | None = None, cursor: Cursor | None = None) -> ImportPage:
+    """List the tenant's imports."""
     tenant_id = routes.tenant_id
     return children(
-        "imports", ImportOut, limit, cursor, lambda count, after: imports.list_imports(tenant_id, count, after)
+        "imports",
+        ImportPage,
+        limit,
+        cursor,
+        lambda count, after: imports.list_imports(tenant_id, count, after),
+        _public,
     )
 
 
-@routes.get("/v1/imports/<import_id>")
-def get_import(import_id: str) -> ImportOut:
-    """One import, and how far it came."""
-    return ImportOut.model_validate(imports.get_import(routes.tenant_id, found_id(import_id)).to_json())
+@routes.get(
+    "/v1/imports/<import_id>",
+    operation_id="getImport",
+    tags=["Imports"],
+    summary="Get a contact import",
+    description="Return one import and its progress.",
+)
+def get_import(import_id: str) -> Import:
+    """Return one import."""
+    return _response(imports.get_import(routes.tenant_id, found_id(import_id)))
 
 
-@routes.post("/v1/imports/<import_id>/start")
-def post_start(import_id: str) -> ImportOut:
-    """Start an import, or go on with one that was stopped. One that is done is run again from its first row."""
+@routes.post(
+    "/v1/imports/<import_id>/start",
+    operation_id="startImport",
+    tags=["Imports"],
+    summary="Start or resume a contact import",
+    description=(
+        "Start an import in the background, or resume a stopped one. An import that is done or failed starts again from"
+        " its first row; rows whose contacts exist change nothing. An import in progress is a 409."
+    ),
+    errors=[ErrorCode.OPERATION_RUNNING],
+)
+def start_import(import_id: str) -> Import:
+    """Start or resume an import."""
     tenant_id = routes.tenant_id
     before = imports.get_import(tenant_id, found_id(import_id))
-    anew: dict[str, Any] = {"rows": 0, "created": 0, "existing": 0, "refused": 0, "errors": ()}
-    anew["round"] = before.round + 1
-    begin = anew if before.state in (imports.DONE, imports.FAILED) else {}
+    ended = before.state in (imports.DONE, imports.FAILED)
+    reset = {**FROM_START, "round": before.round + 1} if ended else {}
     started = imports.change(
-        tenant_id, before.id, STARTABLE, state=imports.RUNNING, reason=None, run=before.run + 1, **begin
+        tenant_id, before.id, STARTABLE, state=imports.RUNNING, reason=None, run=before.run + 1, **reset
     )
     if started is None:
-        raise ConflictError("it runs already")
+        raise ConflictError("The import is already running.", code=ErrorCode.OPERATION_RUNNING)
     importing.send(tenant_id, started.id, started.run)
-    return ImportOut.model_validate(started.to_json())
+    return _response(started)
 
 
-@routes.post("/v1/imports/<import_id>/stop")
-def post_stop(import_id: str) -> ImportOut:
-    """Stop an import after the rows that are being worked off."""
+@routes.post(
+    "/v1/imports/<import_id>/stop",
+    operation_id="stopImport",
+    tags=["Imports"],
+    summary="Stop a contact import",
+    description=(
+        "Stop a running import after its current batch of up to 500 rows. It can be resumed. An import that is not"
+        " running is a 409."
+    ),
+    errors=[ErrorCode.RESOURCE_IN_USE],
+)
+def stop_import(import_id: str) -> Import:
+    """Stop a running import."""
     stopped = imports.change(routes.tenant_id, found_id(import_id), frozenset({imports.RUNNING}), state=imports.STOPPED)
     if stopped is None:
-        raise ConflictError("it does not run")
-    return ImportOut.model_validate(stopped.to_json())
+        raise ConflictError("The import is not running.", code=ErrorCode.RESOURCE_IN_USE)
+    return _response(stopped)
+
+
+def _response(stored: imports.Import) -> Import:
+    return Import.model_validate(_json(stored))
+
+
+def _json(stored: imports.Import) -> dict[str, Any]:
+    return _public(stored.to_json())
+
+
+def _public(stored: dict[str, Any]) -> dict[str, Any]:
+    """Map the stored names to those of the API."""
+    return {**stored, "matched": stored["existing"], "rejected": stored["refused"]}

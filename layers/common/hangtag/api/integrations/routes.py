@@ -1,91 +1,146 @@
-"""Integrations: the tenant's PBXs, and what came from them."""
+"""Routes of integrations: the tenant's connections to PBXs."""
 
-from datetime import timedelta
 from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
 
-from hangtag import runtime
 from hangtag.api.integrations import diagnostics, setup
-from hangtag.api.integrations import models as api
+from hangtag.api.integrations.detail import detail
+from hangtag.api.integrations.models import (
+    CreatedIntegration,
+    CreateIntegrationRequest,
+    DiagnosticReport,
+    IntegrationDetail,
+    IntegrationPage,
+    ProviderPage,
+    RotatedWebhookEndpoint,
+    RotateWebhookEndpointRequest,
+    UpdateIntegrationRequest,
+)
 from hangtag.api.kernel.caller import Role
-from hangtag.api.kernel.cursor import read_cursor, write_cursor
-from hangtag.api.kernel.models import Limit, PageModel, is_id
+from hangtag.api.kernel.models import Cursor, DeletionProgress, Limit
 from hangtag.api.kernel.paging import children, found_id
 from hangtag.api.kernel.service import Routes
-from hangtag.errors import BadInputError, FieldError
-from hangtag.providers import load
-from hangtag.services.integrations import reconciliation
-from hangtag.services.webhooks.replay import replay
-from hangtag.store.calls.events import Source
-from hangtag.store.db import audit
-from hangtag.store.db.clock import now
-from hangtag.store.integrations import integrations, request_log
-from hangtag.store.integrations import reconciliation as compared
+from hangtag.errors import ErrorCode
+from hangtag.store.integrations import integrations
 
 __all__ = ["routes"]
 
-# What is left of an invocation when a deletion stops to answer.
+# Time left of the invocation when a deletion stops to send its response.
 DELETE_MARGIN_MS = 4000
-SWEEP_AFTER_SECONDS = "300"
-# Deliveries may be long, and an answer has 6 MB.
-MAX_PAGE = 50
 
 _DELETED: dict[int, Any] = {
-    204: {"description": "It is gone"},
+    204: {"description": "The integration is deleted"},
     202: {
-        "description": "Time was up, and a part of it is left",
-        "content": {"application/json": {"schema": {"type": "object", "properties": {"deleted": {"type": "boolean"}}}}},
+        "description": "Part of the integration remains; send the request again",
+        "content": {"application/json": {"model": DeletionProgress}},
     },
 }
 
 routes = Routes(Role.ADMIN)
 
 
-@routes.get("/v1/providers")
-def get_providers() -> PageModel[api.ProviderOut]:
-    """What each PBX needs, and can do."""
-    return PageModel[api.ProviderOut](items=setup.providers())
+@routes.get(
+    "/v1/providers",
+    operation_id="listProviders",
+    tags=["Integrations"],
+    summary="List PBX providers",
+    description=(
+        "List all PBX providers in one page, in a fixed order, with the credentials and settings that an integration"
+        " takes and the abilities of the PBX."
+    ),
+)
+def list_providers() -> ProviderPage:
+    """List all PBX providers."""
+    return ProviderPage(items=setup.providers())
 
 
-@routes.post("/v1/integrations", status_code=201)
-def post_integration(integration: api.CreateIntegrationRequest) -> api.CreatedIntegration:
-    """Connect a PBX; the webhook's address and the PBX's secrets are shown this once."""
+@routes.post(
+    "/v1/integrations",
+    operation_id="createIntegration",
+    tags=["Integrations"],
+    summary="Connect a PBX",
+    description=(
+        "Connect a PBX. The response contains the webhook URL and the PBX's secrets, which are shown only once, and the"
+        " steps to take at the PBX. A PBX with the ability `setup` is set up within the request; `setup` has the"
+        " result, and a failure there does not undo the connection."
+    ),
+    errors=[ErrorCode.CREDENTIALS_TOO_LARGE],
+    example={"provider": "telephony_api", "name": "Office", "credentials": {}},
+    status_code=201,
+)
+def create_integration(integration: CreateIntegrationRequest) -> CreatedIntegration:
+    """Connect a PBX."""
     tenant_id, who = routes.tenant_id, routes.caller.name
-    made = routes.once("integrations", lambda: setup.connect(tenant_id, who, integration), sealed=True)
-    return api.CreatedIntegration.model_validate(made)
+    created = routes.once("integrations", lambda: setup.connect(tenant_id, who, integration), sealed=True)
+    return CreatedIntegration.model_validate(created)
 
 
-@routes.get("/v1/integrations")
-def get_integrations(limit: Limit | None = None, cursor: str | None = None) -> PageModel[api.IntegrationOut]:
-    """The tenant's PBXs."""
+@routes.get(
+    "/v1/integrations",
+    operation_id="listIntegrations",
+    tags=["Integrations"],
+    summary="List integrations",
+    description="List the tenant's integrations in the order of their ids, without their secrets.",
+)
+def list_integrations(limit: Limit | None = None, cursor: Cursor | None = None) -> IntegrationPage:
+    """List the tenant's integrations."""
     tenant_id = routes.tenant_id
     return children(
         "integrations",
-        api.IntegrationOut,
+        IntegrationPage,
         limit,
         cursor,
         lambda count, after: integrations.list_integrations(tenant_id, count, after),
     )
 
 
-@routes.get("/v1/integrations/<integration_id>")
-def get_integration(integration_id: str) -> api.IntegrationDetail:
-    """One PBX, without its secrets."""
-    found = integrations.get_integration(routes.tenant_id, found_id(integration_id))
-    return _detail(found)
+@routes.get(
+    "/v1/integrations/<integration_id>",
+    operation_id="getIntegration",
+    tags=["Integrations"],
+    summary="Get an integration",
+    description="Return one integration with its activity, without its secrets.",
+)
+def get_integration(integration_id: str) -> IntegrationDetail:
+    """Return one integration."""
+    return detail(routes.tenant_id, integrations.get_integration(routes.tenant_id, found_id(integration_id)))
 
 
-@routes.patch("/v1/integrations/<integration_id>")
-def patch_integration(integration_id: str, integration: api.UpdateIntegrationRequest) -> api.IntegrationDetail:
-    """Change a PBX's name, settings or credentials; credentials are merged by their names, and never shown."""
+@routes.patch(
+    "/v1/integrations/<integration_id>",
+    operation_id="updateIntegration",
+    tags=["Integrations"],
+    summary="Update an integration",
+    description=(
+        "Change the name, settings or credentials of an integration. Credentials are merged by name and never shown."
+        " Webhook requests signed with the previous credentials are accepted for `overlap_hours`."
+    ),
+    errors=[ErrorCode.OPERATION_RUNNING, ErrorCode.CREDENTIALS_TOO_LARGE],
+    example={"credentials": {"api_key": "Zm9vYmFyYmF6cXV4"}},
+)
+def update_integration(integration_id: str, integration: UpdateIntegrationRequest) -> IntegrationDetail:
+    """Change an integration."""
     changed = setup.change(routes.tenant_id, found_id(integration_id), routes.caller.name, integration)
-    return _detail(changed)
+    return detail(routes.tenant_id, changed)
 
 
-@routes.delete("/v1/integrations/<integration_id>", status_code=204, responses=_DELETED)
+@routes.delete(
+    "/v1/integrations/<integration_id>",
+    operation_id="deleteIntegration",
+    tags=["Integrations"],
+    summary="Disconnect a PBX",
+    description=(
+        "Delete an integration with its request log. Its calls and tags stay. If employees still have extensions at the"
+        " PBX, the response is a 409 that names them. A 202 means that a part remains: repeat the request until the"
+        " response is a 204."
+    ),
+    errors=[ErrorCode.RESOURCE_IN_USE, ErrorCode.OPERATION_RUNNING],
+    status_code=204,
+    responses=_DELETED,
+)
 def delete_integration(integration_id: str) -> Response[Any]:
-    """Disconnect a PBX; its calls stay. 204: it is gone. 202: time was up, send it again until it answers 204."""
+    """Delete an integration as far as the invocation's time allows."""
     done = integrations.delete_integration(
         routes.tenant_id,
         found_id(integration_id),
@@ -94,127 +149,42 @@ def delete_integration(integration_id: str) -> Response[Any]:
     )
     if done:
         return Response(status_code=204, body="")
-    return Response(status_code=202, content_type="application/json", body={"deleted": False})
+    return Response(status_code=202, content_type="application/json", body={"done": False})
 
 
-@routes.post("/v1/integrations/<integration_id>/test")
-def post_test(integration_id: str) -> api.DiagnosticReport:
-    """Say what is wrong with a PBX, in words."""
-    found = integrations.get_integration(routes.tenant_id, found_id(integration_id))
-    return diagnostics.examine(routes.tenant_id, found)
+@routes.post(
+    "/v1/integrations/<integration_id>/test",
+    operation_id="testIntegration",
+    tags=["Integrations"],
+    summary="Run integration diagnostics",
+    description=(
+        "Check the credentials, the latest webhook requests, the extensions, and the PBX's API where it has one. Failed"
+        " checks are a 200 with `ok: false`. The request takes up to 20 seconds."
+    ),
+)
+def test_integration(integration_id: str) -> DiagnosticReport:
+    """Run the diagnostics of an integration."""
+    integration = integrations.get_integration(routes.tenant_id, found_id(integration_id))
+    return diagnostics.examine(routes.tenant_id, integration)
 
 
-@routes.post("/v1/integrations/<integration_id>/rotate")
-def post_rotate(integration_id: str, rotation: api.RotateWebhookEndpointRequest) -> api.RotatedWebhookEndpoint:
-    """Give a PBX a new webhook's address, shown this once; the one before lives for the overlap."""
-    tenant_id, who, found = routes.tenant_id, routes.caller.name, found_id(integration_id)
-    made = routes.once(f"rotate {found}", lambda: setup.rotate(tenant_id, found, who, rotation), sealed=True)
-    return api.RotatedWebhookEndpoint.model_validate(made)
-
-
-@routes.post("/v1/integrations/<integration_id>/watch")
-def post_watch(integration_id: str, watch: api.WatchWebhookRequestsRequest) -> api.IntegrationDetail:
-    """Keep all that the PBX sends for some minutes, from within a minute on."""
-    until = now() + timedelta(minutes=watch.minutes)
-    watched = integrations.watch_integration(routes.tenant_id, found_id(integration_id), routes.caller.name, until)
-    return _detail(watched)
-
-
-@routes.get("/v1/integrations/<integration_id>/deliveries")
-def get_deliveries(
-    integration_id: str, limit: Limit | None = None, cursor: str | None = None
-) -> PageModel[api.WebhookRequestLogEntry]:
-    """The requests of a PBX that were kept, the newest first, with what each led to; at most 50 a page."""
-    found = integrations.get_integration(routes.tenant_id, found_id(integration_id))
-    recent, following = request_log.list_entries(
-        routes.tenant_id, found.id, min(limit or MAX_PAGE, MAX_PAGE), _before(cursor)
+@routes.post(
+    "/v1/integrations/<integration_id>/rotate",
+    operation_id="rotateWebhookEndpoint",
+    tags=["Integrations"],
+    summary="Rotate the webhook URL and secrets",
+    description=(
+        "Create a new webhook URL, and new secrets with `secrets: true`. They are shown only once. The previous URL and"
+        " secrets stay valid for `overlap_hours`; URLs before the previous one end at once. A PBX with the ability"
+        " `setup` receives the new URL within the request."
+    ),
+    errors=[ErrorCode.OPERATION_RUNNING],
+    example={"overlap_hours": 24, "secrets": False},
+)
+def rotate_webhook_endpoint(integration_id: str, rotation: RotateWebhookEndpointRequest) -> RotatedWebhookEndpoint:
+    """Replace the webhook URL, and the secrets if requested."""
+    tenant_id, who, integration = routes.tenant_id, routes.caller.name, found_id(integration_id)
+    rotated = routes.once(
+        f"rotate {integration}", lambda: setup.rotate(tenant_id, integration, who, rotation), sealed=True
     )
-    return PageModel[api.WebhookRequestLogEntry](
-        items=[api.WebhookRequestLogEntry.model_validate(one.to_json()) for one in recent],
-        next_cursor=write_cursor("deliveries", following) if following else None,
-    )
-
-
-@routes.get("/v1/integrations/<integration_id>/deliveries/<delivery_id>")
-def get_delivery(integration_id: str, delivery_id: str) -> api.WebhookRequestLogEntry:
-    """One request of a PBX."""
-    found = integrations.get_integration(routes.tenant_id, found_id(integration_id))
-    kept = request_log.find(routes.tenant_id, found.id, found_id(delivery_id))
-    return api.WebhookRequestLogEntry.model_validate(kept.to_json())
-
-
-@routes.post("/v1/integrations/<integration_id>/deliveries/<delivery_id>/replay")
-def post_replay(integration_id: str, delivery_id: str) -> api.ReplayResult:
-    """Run a kept request again. What was taken in before changes nothing; secrets are not verified again."""
-    tenant_id = routes.tenant_id
-    found = integrations.get_integration(tenant_id, found_id(integration_id))
-    kept = request_log.find(tenant_id, found.id, found_id(delivery_id))
-    sweep_after = runtime.settings().sweep_after
-    source = Source(tenant_id, found.id, found.provider)
-    done = replay(source, found.settings, kept, sweep_after)
-    if any(one.result == "stored" for one in done.events):
-        audit.record(tenant_id, routes.caller.name, "integration.replayed", found.id)
-    return api.ReplayResult.model_validate(
-        {
-            "delivery_id": kept.id,
-            "understood": done.understood,
-            "verified": False,
-            "reason": done.reason,
-            "events": [one.to_json() for one in done.events],
-        }
-    )
-
-
-@routes.get("/v1/integrations/<integration_id>/recovered")
-def get_recovered(
-    integration_id: str, limit: Limit | None = None, cursor: str | None = None
-) -> PageModel[api.RecoveredCall]:
-    """The calls of the last 30 days of which webhooks were lost, found again in the PBX's history, the newest first."""
-    found = integrations.get_integration(routes.tenant_id, found_id(integration_id))
-    return children(
-        "recovered",
-        api.RecoveredCall,
-        limit,
-        cursor,
-        lambda count, before: compared.list_recovered(routes.tenant_id, found.id, count, before),
-    )
-
-
-@routes.post("/v1/integrations/<integration_id>/recover", status_code=202)
-def post_recover(integration_id: str, recover: api.StartReconciliationRequest) -> api.ReconciliationProgress:
-    """Compare a time with the PBX's history now; the last hours and days are compared without being asked."""
-    if not timedelta(0) < recover.until - recover.since <= reconciliation.FARTHEST:
-        field = FieldError("to", "it is not after from, or more than 7 days later")
-        raise BadInputError("a time of at most 7 days is needed", (field,))
-    found = integrations.get_integration(routes.tenant_id, found_id(integration_id))
-    reconciliation.ask_for(routes.tenant_id, found, reconciliation.Span(recover.since, recover.until))
-    audit.record(routes.tenant_id, routes.caller.name, "integration.recovering", found.id)
-    return _history(compared.load(routes.tenant_id, found.id))
-
-
-def _detail(found: integrations.Integration) -> api.IntegrationDetail:
-    last = diagnostics.last_delivery_at(routes.tenant_id, found.id)
-    stands = compared.load(routes.tenant_id, found.id)
-    has_history = load(found.provider).supports("history")
-    shown = {
-        "last_delivery_at": last,
-        "history": _history(stands) if has_history else None,
-        "look_after": stands.subscription._asdict() if stands.subscription else None,
-    }
-    return api.IntegrationDetail.model_validate({**found.to_json(), **shown})
-
-
-def _history(stands: compared.Progress) -> api.ReconciliationProgress:
-    said = {"compared_until": stands.until, "compared_at": stands.at, "error": stands.error}
-    return api.ReconciliationProgress.model_validate(said)
-
-
-def _before(cursor: str | None) -> str | None:
-    """The delivery that a page goes on after. Raises BadInputError."""
-    start = read_cursor("deliveries", 1, cursor)
-    if start is None:
-        return None
-    if start[0] is None or not is_id(start[0]):
-        field = FieldError("cursor", "it is not a cursor of this list")
-        raise BadInputError("the cursor is not one of this list", (field,))
-    return start[0]
+    return RotatedWebhookEndpoint.model_validate(rotated)

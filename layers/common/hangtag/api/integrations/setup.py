@@ -1,9 +1,9 @@
-"""Setting up an integration: what each provider needs, and what its admin is told."""
+"""Sets up integrations: lists providers, checks credentials and settings, and connects and rotates webhooks."""
 
 import json
 from collections.abc import Mapping
-from datetime import datetime, timedelta
-from typing import Any, Literal, TypeVar, get_args
+from datetime import timedelta
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
@@ -11,18 +11,20 @@ from hangtag import outbound, runtime
 from hangtag.api.integrations.models import (
     CreatedIntegration,
     CreateIntegrationRequest,
-    DiagnosticCheck,
+    Provider,
     ProviderField,
-    ProviderOut,
+    ProviderFieldType,
     RotatedWebhookEndpoint,
     RotateWebhookEndpointRequest,
     UpdateIntegrationRequest,
 )
+from hangtag.api.kernel.enums import Capability
 from hangtag.api.kernel.models import MAX_SETTINGS_BYTES
 from hangtag.api.kernel.problem import validation_fields
-from hangtag.errors import BadInputError, FieldError
-from hangtag.outbound import check_host
+from hangtag.errors import BadInputError, FieldError, FieldErrorCode
+from hangtag.outbound import UrlError, check_host
 from hangtag.providers import load
+from hangtag.providers.base import Check
 from hangtag.providers.catalog import ProviderInfo, catalog
 from hangtag.providers.forms import ApiSettings
 from hangtag.services.integrations.client import hosts, open_pbx, run_check, webhook_url
@@ -32,28 +34,31 @@ from hangtag.store.integrations.integrations import Integration
 
 __all__ = ["change", "connect", "credentials_of", "info_of", "providers", "rotate"]
 
-# A request may take 30 seconds in all.
-SET_UP_SECONDS = 15.0
+# A request has 30 seconds in total.
+SETUP_SECONDS = 15.0
+# Names of abilities that have another name in the API.
 
 
-def providers() -> list[ProviderOut]:
-    """All providers, as the admin chooses among them."""
+def providers() -> list[Provider]:
+    """Return all providers in the order of the catalog."""
     return [_provider(info) for info in catalog()]
 
 
-def _provider(info: ProviderInfo) -> ProviderOut:
-    return ProviderOut(
-        key=info.key,
-        name=info.name,
-        credentials=_fields(info.credentials),
-        settings=_fields(info.settings),
-        secrets=[*info.made_secrets, *info.made_keys],
-        capabilities=["events", *load(info.key).capabilities()],
+def _provider(info: ProviderInfo) -> Provider:
+    return Provider.model_validate(
+        {
+            "key": info.key,
+            "name": info.name,
+            "credentials": _fields(info.credentials),
+            "settings": _fields(info.settings),
+            "generated_secrets": [*info.made_secrets, *info.made_keys],
+            "capabilities": [Capability(one) for one in load(info.key).capabilities()],
+        }
     )
 
 
 def _fields(model: type[BaseModel]) -> list[ProviderField]:
-    """What a model takes, so that a form can be drawn from it."""
+    """Return the fields of a provider's form."""
     return [
         ProviderField(
             name=name,
@@ -66,57 +71,64 @@ def _fields(model: type[BaseModel]) -> list[ProviderField]:
     ]
 
 
-def _type(annotation: Any) -> Literal["string", "boolean", "integer"]:
-    """What a field is to a form; an optional one is what it is when it is there."""
+def _type(annotation: Any) -> ProviderFieldType:
+    """Return the type of a form's field; an optional field has the type of its value."""
     kinds = {annotation, *get_args(annotation)}
     if bool in kinds:
-        return "boolean"
-    return "integer" if int in kinds else "string"
+        return ProviderFieldType.BOOLEAN
+    return ProviderFieldType.INTEGER if int in kinds else ProviderFieldType.STRING
 
 
 def info_of(provider: str) -> ProviderInfo:
-    """What is known of a provider. Raises BadInputError if there is no such provider."""
+    """Return the description of a provider. Raise BadInputError for an unknown key."""
     info = next((info for info in catalog() if info.key == provider), None)
     if info is None:
-        known = ", ".join(info.key for info in catalog())
-        raise BadInputError("there is no such provider", (FieldError("provider", f"one of {known}"),))
+        keys = [info.key for info in catalog()]
+        reason = f"Unknown provider. Use one of {', '.join(keys)}."
+        field = FieldError("provider", FieldErrorCode.UNKNOWN_PROVIDER, reason, {"allowed": keys})
+        raise BadInputError("The provider is unknown.", (field,))
     return info
 
 
-def connect(tenant_id: str, who: str, wanted: CreateIntegrationRequest) -> CreatedIntegration:
-    """Make an integration. Raises BadInputError naming what the provider refuses."""
-    info = info_of(wanted.provider)
+def connect(tenant_id: str, who: str, request: CreateIntegrationRequest) -> CreatedIntegration:
+    """Create an integration and set up the PBX if it supports that.
+
+    Raise BadInputError for invalid credentials and settings.
+    """
+    info = info_of(request.provider)
     new = integrations.create_integration(
         tenant_id,
         info.key,
-        wanted.name,
-        credentials_of(info, wanted.credentials),
-        settings_of(info, wanted.settings),
+        request.name,
+        credentials_of(info, request.credentials),
+        settings_of(info, request.settings),
         _needs(info),
         runtime.settings().token_keys,
         who,
     )
     url = webhook_url(info.key, new.secrets.token)
-    return CreatedIntegration(
-        id=new.integration.id,
-        provider=info.key,
-        name=wanted.name,
-        webhook_url=url,
-        secrets=new.secrets.shown,
-        instructions=list(info.instructions(url)),
-        set_up=_set_up(tenant_id, new.integration, new.secrets, url),
-        created_at=datetime.fromisoformat(new.integration.created_at),
+    return CreatedIntegration.model_validate(
+        {
+            "id": new.integration.id,
+            "provider": info.key,
+            "name": request.name,
+            "webhook_url": url,
+            "secrets": new.secrets.shown,
+            "instructions": list(info.instructions(url)),
+            "setup": _setup(tenant_id, new.integration, new.secrets, url),
+            "created_at": new.integration.created_at,
+        }
     )
 
 
-def change(tenant_id: str, integration_id: str, who: str, wanted: UpdateIntegrationRequest) -> Integration:
-    """Change an integration. Raises NotFoundError, and BadInputError naming what the provider refuses."""
+def change(tenant_id: str, integration_id: str, who: str, request: UpdateIntegrationRequest) -> Integration:
+    """Change an integration. Raise NotFoundError, and BadInputError for invalid credentials and settings."""
     info = info_of(integrations.get_integration(tenant_id, integration_id).provider)
-    sent = wanted.changes()
-    typed: Mapping[str, Any] | None = sent.get("credentials")
+    changes = request.changes()
+    entered: Mapping[str, Any] | None = changes.get("credentials")
 
     def merge(before: Mapping[str, str]) -> Mapping[str, str]:
-        merged = {**before, **(typed or {})}
+        merged = {**before, **(entered or {})}
         return credentials_of(info, {name: value for name, value in merged.items() if value is not None})
 
     return integrations.update_integration(
@@ -124,35 +136,37 @@ def change(tenant_id: str, integration_id: str, who: str, wanted: UpdateIntegrat
         integration_id,
         who,
         _needs(info),
-        name=sent.get("name"),
-        settings=settings_of(info, sent["settings"]) if "settings" in sent else None,
-        merge=merge if typed is not None else None,
-        overlap=timedelta(hours=wanted.overlap_hours),
+        name=changes.get("name"),
+        settings=settings_of(info, changes["settings"]) if "settings" in changes else None,
+        merge=merge if entered is not None else None,
+        overlap=timedelta(hours=request.overlap_hours),
     )
 
 
 def rotate(
-    tenant_id: str, integration_id: str, who: str, wanted: RotateWebhookEndpointRequest
+    tenant_id: str, integration_id: str, who: str, request: RotateWebhookEndpointRequest
 ) -> RotatedWebhookEndpoint:
-    """A new webhook's address, and new secrets if they are wanted. Raises NotFoundError."""
+    """Replace the webhook URL, and the secrets if requested. Raise NotFoundError."""
     info = info_of(integrations.get_integration(tenant_id, integration_id).provider)
     new = integrations.rotate_integration(
         tenant_id,
         integration_id,
         who,
-        timedelta(hours=wanted.overlap_hours),
+        timedelta(hours=request.overlap_hours),
         _needs(info),
         runtime.settings().token_keys,
-        fresh=wanted.secrets,
+        fresh=request.secrets,
     )
     url = webhook_url(info.key, new.secrets.token)
-    return RotatedWebhookEndpoint(
-        id=integration_id,
-        webhook_url=url,
-        secrets=new.secrets.shown,
-        instructions=list(info.instructions(url)),
-        set_up=_set_up(tenant_id, new.integration, new.secrets, url),
-        previous_until=new.old_until,
+    return RotatedWebhookEndpoint.model_validate(
+        {
+            "id": integration_id,
+            "webhook_url": url,
+            "secrets": new.secrets.shown,
+            "instructions": list(info.instructions(url)),
+            "setup": _setup(tenant_id, new.integration, new.secrets, url),
+            "previous_url_until": new.old_until,
+        }
     )
 
 
@@ -165,60 +179,74 @@ def _needs(info: ProviderInfo) -> Needs:
     )
 
 
-def _set_up(tenant_id: str, integration: Integration, made: NewSecrets, url: str) -> DiagnosticCheck | None:
-    """What the PBX said when it was told its webhook's address; None if it can't be told that.
+def _setup(tenant_id: str, integration: Integration, new_secrets: NewSecrets, url: str) -> dict[str, Any] | None:
+    """Send the webhook URL and secrets to the PBX and return the result; None if the PBX is set up by hand.
 
-    A secret that stayed, and is kept as a hash only, can't be told again; a key can.
+    A secret that stays is stored only as a hash, so it cannot be sent again; a key can.
     """
     info = info_of(integration.provider)
-    if not load(info.key).supports("setup") or not made.shown.keys() >= set(info.made_secrets):
+    if not load(info.key).supports("setup") or not new_secrets.shown.keys() >= set(info.made_secrets):
         return None
-    pbx = open_pbx(tenant_id, integration, seconds=SET_UP_SECONDS)
-    kept = {name: pbx.account.credentials[name] for name in info.made_keys if name in pbx.account.credentials}
-    finding = run_check(lambda: pbx.setup(url, {**kept, **made.shown}), "set_up")
-    return DiagnosticCheck.model_validate(finding, from_attributes=True)
+    pbx = open_pbx(tenant_id, integration, seconds=SETUP_SECONDS)
+    stored = {name: pbx.account.credentials[name] for name in info.made_keys if name in pbx.account.credentials}
+    check: Check = run_check(lambda: pbx.setup(url, {**stored, **new_secrets.shown}), "setup")
+    return {"check": "setup", "ok": check.ok, "detail": check.detail}
 
 
-def settings_of(info: ProviderInfo, typed: Mapping[str, Any]) -> dict[str, Any]:
-    """What the admin set, checked by the provider's model. Raises BadInputError."""
-    if len(json.dumps(typed)) > MAX_SETTINGS_BYTES:
-        raise BadInputError("the settings are too long", (FieldError("settings", f"{MAX_SETTINGS_BYTES} bytes"),))
-    read = _checked(info.settings, typed, "settings")
-    if isinstance(read, ApiSettings) and read.api_url is not None:
-        _check_api_url(info, read.api_url)
-    return read.model_dump(mode="json", exclude_none=True)
+def settings_of(info: ProviderInfo, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that the provider's model accepts. Raise BadInputError."""
+    if len(json.dumps(request)) > MAX_SETTINGS_BYTES:
+        reason = f"Use at most {MAX_SETTINGS_BYTES} bytes of JSON."
+        field = FieldError("settings", FieldErrorCode.TOO_LONG, reason, {"max_length": MAX_SETTINGS_BYTES})
+        raise BadInputError("The settings are too long.", (field,))
+    settings = _validated(info.settings, request, "settings")
+    if isinstance(settings, ApiSettings) and settings.api_url is not None:
+        _check_url("settings.api_url", settings.api_url, hosts(info.key))
+    return settings.model_dump(mode="json", exclude_none=True)
 
 
-def _check_api_url(info: ProviderInfo, url: str) -> None:
-    """Whether the PBX's credentials may be sent there. Raises BadInputError."""
+def _check_url(field: str, url: str, allowed: tuple[str, ...]) -> None:
+    """Check that the PBX's credentials can be sent to the URL. Raise BadInputError.
+
+    `allowed` are the provider's domains; empty for a provider whose PBXs are at the tenants' own addresses.
+    """
     try:
         outbound.check(url)
-        check_host(url, hosts(info.key))
+    except UrlError as error:
+        raise BadInputError("The URL is not allowed.", (FieldError(field, error.field_code, error.sentence),)) from None
+    try:
+        check_host(url, allowed)
     except BadInputError as error:
-        raise BadInputError(error.message, (FieldError("settings.api_url", error.message),)) from None
+        reason = "Enter a URL at one of the provider's own domains."
+        raise BadInputError(
+            "The URL is not allowed.", (FieldError(field, FieldErrorCode.INVALID_URL, reason),)
+        ) from error
 
 
-def credentials_of(info: ProviderInfo, typed: Mapping[str, Any]) -> dict[str, str]:
-    """What the admin typed, checked by the provider's model. Raises BadInputError, which repeats no value."""
-    read = _checked(info.credentials, typed, "credentials")
-    values = {name: getattr(read, name) for name in type(read).model_fields}
-    return {
+def credentials_of(info: ProviderInfo, request: Mapping[str, Any]) -> dict[str, str]:
+    """Return the credentials that the provider's model accepts. Raise BadInputError, which contains no value."""
+    credentials = _validated(info.credentials, request, "credentials")
+    values = {name: getattr(credentials, name) for name in type(credentials).model_fields}
+    texts = {
         name: value.get_secret_value() if isinstance(value, SecretStr) else str(value)
         for name, value in values.items()
         if value is not None
     }
+    if texts.get("pbx_url"):
+        _check_url("credentials.pbx_url", texts["pbx_url"], ())
+    return texts
 
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
-def _checked(model: type[ModelT], typed: Mapping[str, Any], what: str) -> ModelT:
+def _validated(model: type[ModelT], request: Mapping[str, Any], name: str) -> ModelT:
     try:
-        return model.model_validate(typed)
+        return model.model_validate(request)
     except ValidationError as error:
-        told = error.errors(include_input=False, include_url=False, include_context=False)
+        errors = error.errors(include_input=False, include_url=False)
         fields = tuple(
-            FieldError(f"{what}.{fault.field}", fault.reason)
-            for fault in validation_fields([dict(one) for one in told])
+            FieldError(f"{name}.{field.field}", field.code, field.reason, field.params)
+            for field in validation_fields([dict(one) for one in errors])
         )
-        raise BadInputError(f"the provider does not take these {what}", fields) from None
+        raise BadInputError(f"The provider does not accept these {name}.", fields) from None

@@ -1,4 +1,4 @@
-"""The JSON of a request, read strictly: what a caller may get wrong ends here with a 400, 413 or 415."""
+"""Strict parsing of request bodies: every malformed body ends here with a 400, 413 or 415."""
 
 import base64
 import binascii
@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from hangtag.errors import BadInputError, TooLargeError, UnsupportedMediaError
+from hangtag.errors import BadInputError, ErrorCode, TooLargeError, UnsupportedMediaError
 
 __all__ = ["read_object"]
 
@@ -17,33 +17,37 @@ MAX_INTEGER = 2**53
 
 
 def read_object(event: Mapping[str, Any], headers: Mapping[str, str], *, may_be_empty: bool = False) -> dict[str, Any]:
-    """The JSON object in the body of an HTTP API request (payload 2.0).
+    """Return the JSON object in the body of an HTTP API request (payload 2.0).
 
-    `may_be_empty`: an empty body is an empty object, for requests that need not say anything.
+    With `may_be_empty` an empty body is an empty object.
 
-    Raises BadInputError for anything else, TooLargeError over 64 KB, UnsupportedMediaError for another media type.
+    Raise BadInputError for anything else, TooLargeError over 64 KB, UnsupportedMediaError for another media type.
     """
     media = headers.get("content-type", "application/json").split(";")[0].strip().lower()
     if media != "application/json" and not media.endswith("+json"):
-        raise UnsupportedMediaError("the body must be application/json")
+        raise UnsupportedMediaError("The body must be application/json.")
     raw = _raw(event)
     if len(raw) > MAX_BYTES:
-        raise TooLargeError("the body is over 64 KB")
+        raise TooLargeError("The body is over 64 KB.", params={"max_bytes": MAX_BYTES})
     if not raw.strip():
         if may_be_empty:
             return {}
-        raise BadInputError("a JSON object is expected in the body")
+        raise _wrong("The body must be a JSON object.", ErrorCode.INVALID_BODY)
     try:
-        parsed = json.loads(raw.decode("utf-8-sig"), parse_constant=_refuse, object_pairs_hook=_object)
+        parsed = json.loads(raw.decode("utf-8-sig"), parse_constant=_reject, object_pairs_hook=_object)
     except UnicodeDecodeError:
-        raise BadInputError("the body is not UTF-8") from None
+        raise _wrong("The body is not UTF-8.", ErrorCode.INVALID_ENCODING) from None
     except (ValueError, RecursionError):
-        # ValueError also stands for an integer of thousands of digits.
-        raise BadInputError("the body is not JSON") from None
+        # json raises ValueError also for an integer of thousands of digits.
+        raise _wrong("The body is not JSON.", ErrorCode.INVALID_JSON) from None
     if not isinstance(parsed, dict):
-        raise BadInputError("a JSON object is expected in the body")
+        raise _wrong("The body must be a JSON object.", ErrorCode.INVALID_BODY)
     _check(parsed)
     return parsed
+
+
+def _wrong(sentence: str, code: ErrorCode) -> BadInputError:
+    return BadInputError(sentence, code=code)
 
 
 def _raw(event: Mapping[str, Any]) -> bytes:
@@ -53,22 +57,22 @@ def _raw(event: Mapping[str, Any]) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise BadInputError("the body's base64 is broken") from None
+        raise _wrong("The base64 of the body is not valid.", ErrorCode.INVALID_ENCODING) from None
 
 
-def _refuse(constant: str) -> Any:
+def _reject(constant: str) -> Any:
     raise ValueError(constant)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) != len(pairs):
-        raise BadInputError("the body names a field twice")
-    return made
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise _wrong("The body contains a field twice.", ErrorCode.DUPLICATE_FIELD)
+    return fields
 
 
 def _check(parsed: Any) -> None:
-    """Refuse what no field can hold: NUL, half a character, endless numbers, deep nesting."""
+    """Reject values that no field can have: NUL, half a character, infinite numbers, deep nesting."""
     level: list[Any] = [parsed]
     for _ in range(MAX_DEPTH):
         below: list[Any] = []
@@ -82,15 +86,15 @@ def _check(parsed: Any) -> None:
         if not below:
             return
         level = below
-    raise BadInputError("the body is nested too deeply")
+    raise _wrong("The body is nested too deeply.", ErrorCode.BODY_TOO_DEEP)
 
 
 def _check_scalar(value: Any) -> None:
     if isinstance(value, str):
         if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
-            raise BadInputError("a text holds a NUL or half a character")
+            raise _wrong("A text contains a NUL or half a character.", ErrorCode.INVALID_ENCODING)
     elif isinstance(value, float):
         if not math.isfinite(value):
-            raise BadInputError("a number is too large")
+            raise _wrong("A number is too large.", ErrorCode.INVALID_BODY)
     elif isinstance(value, int) and abs(value) > MAX_INTEGER:
-        raise BadInputError("a number is too large")
+        raise _wrong("A number is too large.", ErrorCode.INVALID_BODY)

@@ -1,4 +1,4 @@
-"""Who is asking: a bearer token becomes a caller with a tenant and a role."""
+"""Authentication: maps a bearer token to a caller with a tenant and a role."""
 
 import hashlib
 import hmac
@@ -8,19 +8,19 @@ from enum import IntEnum
 
 from hangtag import runtime
 from hangtag.auth import is_ours, token_hash
-from hangtag.errors import ForbiddenError, UnauthorizedError
+from hangtag.errors import ErrorCode, ForbiddenError, UnauthorizedError
 from hangtag.store.office import tokens
 
 __all__ = ["Caller", "Role", "authenticate", "require"]
 
-# Tokens of the stack's own, and the operator's, have no dots.
+# Hangtag's own tokens and the operator's have no dots.
 _DOTS_OF_JWT = 2
 
 
 class Role(IntEnum):
-    """What a caller may do. The operator stands apart: it has the tenants, and nothing inside of one.
+    """Role of a caller. The operator manages tenants and has no access to the data of one.
 
-    Nobody is ANYONE; a route for them is for everybody whose token is valid.
+    ANYONE is the role of routes that accept every valid token; callers never have it.
     """
 
     ANYONE = 0
@@ -32,9 +32,9 @@ class Role(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who is asking. The tenant always comes from here; it is "" for the operator.
+    """The caller of a request. `tenant_id` is the only source of the tenant; it is "" for the operator.
 
-    `subject` is who the operator's own identity provider says it is.
+    `subject` is the caller's subject at the operator's identity provider, or None.
     """
 
     tenant_id: str
@@ -44,7 +44,7 @@ class Caller:
 
     @property
     def name(self) -> str:
-        """How the audit list calls the caller: operator, owner, employee:<id>, or oidc:<subject>."""
+        """The caller's name in the audit log: operator, owner, employee:<id>, or oidc:<subject>."""
         if self.subject is not None:
             return f"oidc:{self.subject}"
         if self.employee_id is not None:
@@ -53,41 +53,42 @@ class Caller:
 
 
 def authenticate(headers: Mapping[str, str]) -> Caller:
-    """The caller of a request. Raises UnauthorizedError for every token that is not valid, all alike.
+    """Return the caller of a request. Raise UnauthorizedError for every token that is not valid.
 
-    Raises UnavailableError for a token of the SaaS's own, while its issuer's keys can't be fetched.
+    Raise UnavailableError for a JWT while its issuer's keys cannot be fetched.
     """
     scheme, _, token = headers.get("authorization", "").strip().partition(" ")
     token = token.strip()
     if scheme.lower() != "bearer" or not token:
-        raise UnauthorizedError("a bearer token is needed")
+        raise UnauthorizedError("Send a bearer token.", code=ErrorCode.AUTHENTICATION_REQUIRED)
     if _is_operator(token):
         return Caller("", None, Role.OPERATOR)
     if runtime.settings().oidc_issuer and token.count(".") == _DOTS_OF_JWT:
-        return _of_the_saas(token)
+        return _from_jwt(token)
     if not is_ours(token, "api", runtime.settings().token_keys):
-        raise UnauthorizedError("the token is not valid")
+        raise UnauthorizedError("The token is not valid.")
     holder = tokens.find_holder(token_hash(token))
     if holder is None:
-        raise UnauthorizedError("the token is not valid")
+        raise UnauthorizedError("The token is not valid.")
     return Caller(holder.tenant_id, holder.employee_id, Role[holder.role.upper()])
 
 
-def _of_the_saas(token: str) -> Caller:
-    # Imported when the first one comes: cryptography is slow to load.
+def _from_jwt(token: str) -> Caller:
+    # Imported with the first JWT: cryptography is slow to load.
     from hangtag.api.kernel import oidc
 
-    found = oidc.identify(token)
-    return Caller(found.tenant_id, found.employee_id, Role[found.role.upper()], found.subject)
+    identity = oidc.identify(token)
+    return Caller(identity.tenant_id, identity.employee_id, Role[identity.role.upper()], identity.subject)
 
 
 def require(caller: Caller, role: Role) -> None:
-    """Raises ForbiddenError if the caller's role does not reach as far as `role`."""
+    """Raise ForbiddenError unless the caller has at least `role`."""
     if role is Role.ANYONE:
         return
-    operators_own = role is Role.OPERATOR
-    if (caller.role is Role.OPERATOR) != operators_own or caller.role < role:
-        raise ForbiddenError("your role does not allow this")
+    is_for_operator = role is Role.OPERATOR
+    if (caller.role is Role.OPERATOR) != is_for_operator or caller.role < role:
+        name = role.name.lower()
+        raise ForbiddenError(f"Your role does not allow this. Required: {name}.", params={"required_role": name})
 
 
 def _is_operator(token: str) -> bool:

@@ -1,7 +1,7 @@
-"""Idempotency-Key: a POST that is sent again under the same key is carried out once, for a day.
+"""Idempotency keys: a POST that is sent again under the same key runs once per day.
 
-The answer is kept and given again. Where it holds secrets it is kept encrypted. If a function dies between the deed
-and the keeping of its answer, the same key may carry it out a second time, after half a minute.
+The response is stored and returned again, encrypted if it contains secrets. If a function stops between the operation
+and storing its response, the same key can run it a second time after half a minute.
 """
 
 import hashlib
@@ -14,29 +14,39 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from hangtag import runtime, secrets
-from hangtag.errors import BadInputError, ConflictError, FieldError, UnprocessableError
+from hangtag.errors import (
+    BadInputError,
+    ConflictError,
+    ErrorCode,
+    FieldError,
+    FieldErrorCode,
+    TooLargeError,
+    UnprocessableError,
+)
 from hangtag.store.db.client import dynamodb, is_condition_failure
 from hangtag.store.db.keys import digest, key
 
 __all__ = ["IdempotencyRecord", "check_key"]
 
-KEPT_SECONDS = 24 * 3600
-# The longest that a function may run.
+STORED_SECONDS = 24 * 3600
+# Maximum run time of a function.
 RUNNING_SECONDS = 30
 MAX_KEY = 255
 SK = "IDEMPOTENCY"
 
 
 def check_key(caller_key: str) -> None:
-    """Raises BadInputError."""
+    """Raise BadInputError for a key that is not 1 to 255 visible ASCII characters."""
     printable = caller_key.isascii() and caller_key.isprintable()
     if not printable or not 0 < len(caller_key) <= MAX_KEY:
-        field = FieldError("Idempotency-Key", f"1 to {MAX_KEY} visible ASCII characters")
-        raise BadInputError("the Idempotency-Key is not valid", (field,))
+        field = FieldError(
+            "Idempotency-Key", FieldErrorCode.INVALID_FORMAT, f"Use 1 to {MAX_KEY} visible ASCII characters."
+        )
+        raise BadInputError("The Idempotency-Key is not valid.", (field,), code=ErrorCode.IDEMPOTENCY_KEY_INVALID)
 
 
 class IdempotencyRecord:
-    """One deed under one key. `scope` is the tenant's id, or "" for the operator."""
+    """One operation under one key. `scope` is the tenant's id, or "" for the operator."""
 
     def __init__(self, scope: str, what: str, caller_key: str, payload: Any, *, sealed: bool) -> None:
         check_key(caller_key)
@@ -48,20 +58,20 @@ class IdempotencyRecord:
         self._sealed = sealed
 
     def run(self, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """The answer of `work`, or the one that was kept.
+        """Return the response of `work`, or the stored one.
 
-        Raises ConflictError while the same is being done, UnprocessableError if the key stood for another request.
+        Raise ConflictError while the same request runs, UnprocessableError if the key was used for another request.
         """
-        kept = self._begin()
-        if kept is not None:
-            return kept
+        stored = self._begin()
+        if stored is not None:
+            return stored
         try:
-            answer = work()
+            response = work()
         except BaseException:
             dynamodb().delete_item(TableName=_table(), Key=self._key)
             raise
-        self._finish(answer)
-        return answer
+        self._finish(response)
+        return response
 
     def _begin(self) -> dict[str, Any] | None:
         at = int(time.time())
@@ -69,7 +79,7 @@ class IdempotencyRecord:
             **self._key,
             "request": {"S": self._request},
             "running_until": {"N": str(at + RUNNING_SECONDS)},
-            "expires_at": {"N": str(at + KEPT_SECONDS)},
+            "expires_at": {"N": str(at + STORED_SECONDS)},
         }
         try:
             dynamodb().put_item(
@@ -82,25 +92,27 @@ class IdempotencyRecord:
         except ClientError as error:
             if not is_condition_failure(error):
                 raise
-            return self._kept(error.response.get("Item", {}))
+            return self._stored(error.response.get("Item", {}))
         return None
 
-    def _kept(self, item: Any) -> dict[str, Any]:
+    def _stored(self, item: Any) -> dict[str, Any]:
         if item.get("request", {}).get("S") != self._request:
-            raise UnprocessableError("this Idempotency-Key stood for another request")
+            raise UnprocessableError("This Idempotency-Key was used for another request. Use a new key.")
         text = item.get("answer", {}).get("S")
         if text is None:
-            raise ConflictError("the same request is being carried out, or its answer was not kept")
+            raise ConflictError(
+                "A request with this key is running, or its response was not stored. Try again in a moment."
+            )
         if self._sealed:
             text = secrets.decrypt(self._scope, SK, text)["answer"]
-        answer: dict[str, Any] = json.loads(text)
-        return answer
+        response: dict[str, Any] = json.loads(text)
+        return response
 
-    def _finish(self, answer: dict[str, Any]) -> None:
-        """Keep the answer. An answer that is too long to be sealed is not kept, but the deed still counts as done."""
-        text = json.dumps(answer, ensure_ascii=False)
+    def _finish(self, response: dict[str, Any]) -> None:
+        """Store the response. A response too long for encryption is not stored; the operation still counts as done."""
+        text = json.dumps(response, ensure_ascii=False)
         values: Any = {}
-        with suppress(BadInputError):
+        with suppress(TooLargeError):
             values = {":a": {"S": secrets.encrypt(self._scope, SK, {"answer": text}) if self._sealed else text}}
         dynamodb().update_item(
             TableName=_table(),

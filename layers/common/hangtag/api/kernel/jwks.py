@@ -1,4 +1,4 @@
-"""The public keys of an issuer of JSON Web Tokens, fetched and remembered.
+"""Public keys of an issuer of JSON Web Tokens, fetched and cached.
 
 Source: OpenID Connect Discovery 1.0 (the document at /.well-known/openid-configuration) and RFC 7517 (the keys).
 """
@@ -18,16 +18,16 @@ Key = Mapping[str, Any]
 
 DISCOVERY = "/.well-known/openid-configuration"
 KEPT_SECONDS = 600.0
-# Between two requests for keys while there are some: strangers' tokens may name any key.
+# Minimum interval between fetches with keys in the cache: untrusted tokens can name any key.
 PAUSE_SECONDS = 60.0
-# The same while there are none, so that an issuer that is down is not asked by each request.
+# Minimum interval without keys, so that requests do not each wait for an issuer that is down.
 FIRST_PAUSE_SECONDS = 5.0
 TIMEOUT_SECONDS = 3.0
 MAX_BYTES = 256 * 1024
 
 
 class IssuerKeys:
-    """One issuer's keys. They are kept for ten minutes, and for longer while the issuer does not answer."""
+    """Keys of one issuer, cached for ten minutes and for longer while the issuer does not respond."""
 
     def __init__(self, issuer: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._issuer = issuer
@@ -37,14 +37,14 @@ class IssuerKeys:
         self._tried_at: float | None = None
 
     def find(self, kid: str | None) -> tuple[Key, ...]:
-        """The keys of that name, all of them for None; a name that is not known is asked for once a minute.
+        """Return the keys of a name, all keys for None; an unknown name causes one fetch per minute.
 
-        Raises UnavailableError as long as no keys could be fetched at all.
+        Raise UnavailableError until the first successful fetch.
         """
         if self._is_due(kid):
             self._fetch()
         if self._keys is None:
-            raise UnavailableError("the issuer of the token does not answer; try again in a moment")
+            raise UnavailableError("The issuer of the token does not respond. Try again in a moment.")
         return _named(self._keys, kid)
 
     def _is_due(self, kid: str | None) -> bool:
@@ -60,8 +60,8 @@ class IssuerKeys:
         try:
             self._keys = _fetch_keys(self._issuer)
         except Exception as error:
-            # Whatever is wrong with its answer: the keys that are known go on.
-            logger.warning("auth.keys_fetch_failed", extra={"error": type(error).__name__})
+            # The cached keys stay valid.
+            logger.warning("auth.keys_unavailable", extra={"reason": type(error).__name__})
         else:
             self._fetched_at = self._tried_at
 
@@ -71,24 +71,24 @@ def _named(keys: tuple[Key, ...], kid: str | None) -> tuple[Key, ...]:
 
 
 def _fetch_keys(issuer: str) -> tuple[Key, ...]:
-    """The keys, from where the issuer's own document says. Raises ValueError, and as `outbound.send` does."""
+    """Fetch the keys that the discovery document links to. Raise ValueError, and the errors of `outbound.send`."""
     document = _get(issuer.rstrip("/") + DISCOVERY)
     address = document.get("jwks_uri")
     if document.get("issuer") != issuer or not isinstance(address, str):
-        raise ValueError("it is not the document of this issuer")
+        raise ValueError("The discovery document is not of this issuer.")
     keys = _get(address).get("keys")
     if not isinstance(keys, list):
-        raise ValueError("it is no set of keys")
+        raise ValueError("The response is not a set of keys.")
     return tuple(key for key in keys if isinstance(key, dict))
 
 
 def _get(url: str) -> dict[str, Any]:
-    answer = outbound.send(
+    response = outbound.send(
         "GET", url, headers={"accept": "application/json"}, seconds=TIMEOUT_SECONDS, max_bytes=MAX_BYTES
     )
-    if answer.status != 200:
-        raise ValueError("the issuer refuses")
-    said = json.loads(answer.body)
-    if not isinstance(said, dict):
-        raise ValueError("it is no object")
-    return said
+    if response.status != 200:
+        raise ValueError("The issuer returned an error status.")
+    document = json.loads(response.body)
+    if not isinstance(document, dict):
+        raise ValueError("The response is not an object.")
+    return document

@@ -1,283 +1,169 @@
-"""What the desk lists: contacts, calls and tags, the newest first."""
+"""Lists of the desk: their period, and their pages by day, newest first."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from itertools import islice
-from typing import TypeVar
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel
-
-from hangtag.api.contacts.cards import Cards
-from hangtag.api.kernel.caller import Caller
-from hangtag.api.kernel.cursor import read_cursor, write_cursor
-from hangtag.api.kernel.models import DEFAULT_LIMIT, CallOut, ContactOut, PageModel, TagOut, is_id
-from hangtag.api.kernel.visibility import Visibility
-from hangtag.errors import BadInputError, FieldError, NotFoundError
-from hangtag.services.calls.view import click_view, open_view
-from hangtag.store.calls import clicks
-from hangtag.store.calls import items as call_items
-from hangtag.store.calls import tags as tag_items
-from hangtag.store.db.listing import Body, Place, Span, by_contact, by_day
-from hangtag.store.office import tasks
+from hangtag.api.kernel.cursor import cursor_error, read_cursor, write_cursor
+from hangtag.api.kernel.models import DEFAULT_LIMIT, Page
+from hangtag.api.kernel.paging import page_of
+from hangtag.errors import BadInputError, ErrorCode, FieldError, FieldErrorCode
+from hangtag.store.db.listing import Body, Place, Span, by_day
 from hangtag.store.office.tenants import get_tenant
 
-__all__ = ["Tags", "Times", "between", "call", "call_of_pbx", "calls", "contacts"]
+__all__ = ["Times", "ahead", "between", "by_days", "place_of"]
 
-M = TypeVar("M", bound=BaseModel)
+P = TypeVar("P", bound=Page[Any])
 
 LAST_DAYS = timedelta(days=7)
 NEXT_DAYS = timedelta(days=7)
 OVERDUE = timedelta(days=30)
 MOST_AHEAD = timedelta(days=92)
-# How many calls that go on are looked at for one list.
-MAX_OPEN = 500
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 _LATEST = datetime(9000, 1, 1, tzinfo=UTC)
-# A PBX's clock may be ahead.
+# The clock of a PBX can be ahead.
 _AHEAD = timedelta(days=2)
-_CALL_ID = re.compile(r"[0-9a-f]{16}\.[0-9a-f]{32}\.(\d{4}|click)", re.ASCII)
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """From `since` (included) to `until` (excluded), both UTC."""
+    """A period from `since` (inclusive) to `until` (exclusive), both UTC."""
 
     since: datetime
     until: datetime
 
     def holds(self, text: str | None) -> bool:
-        """Whether an ISO time lies within; what has no time is never left out."""
+        """Return True if an ISO time lies within; a record without a time is part of every period."""
         return text is None or self.since <= datetime.fromisoformat(text) < self.until
 
     @property
     def span(self) -> Span:
-        """The days that it touches."""
+        """The UTC days of the period."""
         return Span(self.since.date(), self.until.date())
 
 
-def between(since: str | None, until: str | None) -> Times:
-    """The time that a list asks for: ISO 8601, UTC if it has no offset; the last seven days if it is not said.
+def between(tenant_id: str, since: str | None, until: str | None) -> Times:
+    """Return the period of a list; the last seven days by default.
 
-    Raises BadInputError.
+    `since` and `until` are both dates (days in the tenant's time zone, inclusive) or both instants (`until` exclusive;
+    without an offset they are local times of the tenant). Raise BadInputError for mixed forms and for a reversed
+    period.
     """
     latest = datetime.now(UTC) + _AHEAD
-    end = _clamped(_time("to", until), latest) if until is not None else latest
-    if since is not None:
-        return Times(_clamped(_time("from", since), _LATEST), end)
-    return Times(max(end - LAST_DAYS - (_AHEAD if until is None else timedelta(0)), _EARLIEST), end)
+    begin, end = _period(tenant_id, since, until)
+    last = min(end, latest) if end is not None else latest
+    if begin is not None:
+        return Times(begin, last)
+    return Times(max(last - LAST_DAYS - (_AHEAD if end is None else timedelta(0)), _EARLIEST), last)
 
 
-def ahead(since: str | None, until: str | None) -> Times:
-    """The time that the planner asks for; from 30 days ago to in 7 days if it is not said. At most 92 days.
+def ahead(tenant_id: str, since: str | None, until: str | None) -> Times:
+    """Return the period of the planner: from 30 days ago to in 7 days by default, 92 days at most.
 
-    Raises BadInputError.
+    The forms and errors are those of `between`.
     """
     now = datetime.now(UTC)
-    begin = _clamped(_time("from", since), _LATEST) if since is not None else now - OVERDUE
-    end = _clamped(_time("to", until), _LATEST) if until is not None else max(now, begin) + NEXT_DAYS
+    begin, end = _period(tenant_id, since, until)
+    begin = begin if begin is not None else now - OVERDUE
+    end = end if end is not None else max(now, begin) + NEXT_DAYS
     return Times(begin, max(begin, min(end, begin + MOST_AHEAD)))
 
 
-def _clamped(moment: datetime, latest: datetime) -> datetime:
-    """A time that days can be added to and taken from."""
-    return max(_EARLIEST, min(moment, latest))
+def _period(tenant_id: str, since: str | None, until: str | None) -> tuple[datetime | None, datetime | None]:
+    """Return both bounds in UTC; the second is exclusive."""
+    first, last = _bound("from", since), _bound("to", until)
+    if first is not None and last is not None and isinstance(first, datetime) != isinstance(last, datetime):
+        raise _range("Use the same form for from and to: either two dates or two instants.")
+    if first is not None and last is not None and _is_reversed(first, last):
+        raise _range("The end of the period is before its start.")
+    zone = _zone(tenant_id) if any(_is_local(bound) for bound in (first, last)) else UTC
+    begin = _start(first, zone) if first is not None else None
+    end = None
+    if isinstance(last, datetime):
+        end = _start(last, zone)
+    elif last is not None:
+        end = _start(min(last, _LATEST.date()) + timedelta(days=1), zone)
+    if begin is not None and end is not None and begin > end:
+        raise _range("The end of the period is before its start.")
+    return begin, end
 
 
-def _time(name: str, text: str) -> datetime:
+def _is_reversed(first: date, last: date) -> bool:
+    """Return True for two dates in the wrong order; instants are compared in UTC."""
+    return not isinstance(first, datetime) and not isinstance(last, datetime) and first > last
+
+
+def _bound(name: str, text: str | None) -> date | datetime | None:
+    """Return a date or an instant as the request contains it."""
+    if text is None:
+        return None
     try:
+        if _DAY.fullmatch(text):
+            return date.fromisoformat(text)
         # A plus that was not escaped in a query arrives as a space.
-        read = datetime.fromisoformat(text.strip().replace(" ", "+") if "T" in text else text)
-        return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        field = FieldError(name, "it is not a time in ISO 8601")
-        raise BadInputError("a time can't be read", (field,)) from None
+        bound = datetime.fromisoformat(text.strip().replace(" ", "+") if "T" in text else text)
+    except ValueError:
+        raise _unreadable(name) from None
+    return bound
 
 
-def contacts(tenant_id: str, limit: int | None, cursor: str | None) -> PageModel[ContactOut]:
-    """All contacts."""
-    created = datetime.fromisoformat(get_tenant(tenant_id).created_at)
-    span = Span(created.date(), datetime.now(UTC).date())
-    dress = Cards(tenant_id).matched
-    return _days(ContactOut, tenant_id, "CONTACTS", span, limit, cursor, lambda _: True, dress)
+def _is_local(bound: date | datetime | None) -> bool:
+    return bound is not None and (not isinstance(bound, datetime) or bound.tzinfo is None)
 
 
-def calls(
-    caller: Caller,
-    times: Times,
-    wanted: Mapping[str, str | None],
-    limit: int | None,
-    cursor: str | None,
-) -> PageModel[CallOut]:
-    """The calls of a time whose fields are as wanted (None: any): the closed ones, unless open ones are wanted."""
-    sight, tenant_id = Visibility(caller), caller.tenant_id
-
-    def accept(body: Body) -> bool:
-        fits = all(value is None or body.get(name) == value for name, value in wanted.items())
-        return fits and times.holds(body.get("started_at")) and sight.may_see(body)
-
-    if wanted.get("state") == "open":
-        return _open_calls(tenant_id, accept, limit or DEFAULT_LIMIT)
-    return _days(CallOut, tenant_id, "CALLS", times.span, limit, cursor, accept)
+def _start(bound: date | datetime, zone: tzinfo) -> datetime:
+    """Return the first moment of a date, or an instant, in UTC and within the calendar that lists support."""
+    if not _EARLIEST.year <= bound.year < _LATEST.year:
+        return _EARLIEST if bound.year < _EARLIEST.year else _LATEST
+    moment = bound if isinstance(bound, datetime) else datetime.combine(bound, time())
+    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=zone)
+    return max(_EARLIEST, min(aware.astimezone(UTC), _LATEST))
 
 
-def _open_calls(tenant_id: str, accept: Callable[[Body], bool], limit: int) -> PageModel[CallOut]:
-    """The calls that go on. They stand in no index of days yet, and are too few for pages."""
-    found = (call_items.read(place) for place in call_items.live_calls(tenant_id))
-    shown = [_view(item) for item in islice((item for item in found if item), MAX_OPEN)]
-    shown = [call for call in shown if accept(call.model_dump())]
-    shown.sort(key=lambda call: call.started_at or "", reverse=True)
-    return PageModel[CallOut](items=shown[:limit])
+def _zone(tenant_id: str) -> tzinfo:
+    return ZoneInfo(get_tenant(tenant_id).time_zone)
 
 
-def call_of_pbx(caller: Caller, integration_id: str, call_id: str) -> PageModel[CallOut]:
-    """The call, open or closed, that a PBX calls by this id."""
-    tenant_id = caller.tenant_id
-    item = call_items.read_newest(tenant_id, integration_id, call_id) if is_id(integration_id) else None
-    shown = [_view(item)] if item else []
-    return PageModel[CallOut](items=[call for call in shown if Visibility(caller).may_see(call.model_dump())])
+def _range(sentence: str) -> BadInputError:
+    field = FieldError("to", FieldErrorCode.OUT_OF_RANGE, sentence)
+    return BadInputError(sentence, (field,), code=ErrorCode.RANGE_INVALID)
 
 
-def call(caller: Caller, public_id: str) -> CallOut:
-    """One call by its id here. Raises NotFoundError, also for a call that the caller may not see."""
-    found = call_key(caller.tenant_id, public_id)
-    item = call_items.read(found) if found else None
-    shown = _view(item) if item else _clicked(caller.tenant_id, public_id)
-    if shown is None or not Visibility(caller).may_see(shown.model_dump()):
-        raise NotFoundError("there is no such call")
-    return shown
-
-
-def call_key(tenant_id: str, public_id: str) -> call_items.CallKey | None:
-    """The key of a call of this tenant from its id here; None if it can be no such id."""
-    if not _CALL_ID.fullmatch(public_id):
-        return None
-    return clicks.find_call_key(tenant_id, public_id)
-
-
-def _clicked(tenant_id: str, public_id: str) -> CallOut | None:
-    """A call that was asked for, of which the PBX did not tell yet."""
-    click_id = call_items.click_of(public_id)
-    click = clicks.find(tenant_id, click_id) if click_id and _CALL_ID.fullmatch(public_id) else None
-    if click is None or click.public_id != public_id:
-        return None
-    return CallOut.model_validate(click_view(click))
-
-
-def _view(item: call_items.CallItem) -> CallOut:
-    current = item.body is not None and item.emitted == item.fold().digest()
-    return CallOut.model_validate(item.body if current else open_view(item))
-
-
-class Tags:
-    """The tags that a caller may see. `tag_type`: call, missed_call or None."""
-
-    def __init__(self, caller: Caller, tag_type: str | None) -> None:
-        self._tenant_id = caller.tenant_id
-        self._type = tag_type
-        self._sight = Visibility(caller)
-
-    def one(self, tag_id: str) -> TagOut:
-        """Raises NotFoundError, also for a tag that the caller may not see."""
-        found = tag_items.load(self._tenant_id, tag_id)
-        if found is None or found.tag is None or not self._accept(found.tag):
-            raise NotFoundError("there is no such tag")
-        return TagOut.model_validate(found.tag)
-
-    def of_call(self, call_id: str) -> PageModel[TagOut]:
-        """The tag of a call, if it has one."""
-        found = call_key(self._tenant_id, call_id)
-        try:
-            return PageModel[TagOut](items=[self.one(found.digest)] if found else [])
-        except NotFoundError:
-            return PageModel[TagOut](items=[])
-
-    def of_contact(self, contact_id: str, limit: int | None, cursor: str | None) -> PageModel[TagOut]:
-        """What stands on a contact."""
-        start = read_cursor("contact-tags", 1, cursor)
-        if not is_id(contact_id):
-            return PageModel[TagOut](items=[])
-        found, following = by_contact(
-            self._tenant_id,
-            contact_id,
-            start[0] if start else None,
-            limit or DEFAULT_LIMIT,
-            lambda kind, body: kind == "tag" and self._accept(body),
-        )
-        return PageModel[TagOut](
-            items=[TagOut.model_validate(body) for _, body in found],
-            next_cursor=write_cursor("contact-tags", following) if following else None,
-        )
-
-    def of_task(self, task_id: str, limit: int | None, cursor: str | None) -> PageModel[TagOut]:
-        """What stands on a task."""
-        start = read_cursor("task-tags", 1, cursor)
-        if not is_id(task_id):
-            return PageModel[TagOut](items=[])
-        bodies, following = tasks.tags_of(self._tenant_id, task_id, limit or DEFAULT_LIMIT, start[0] if start else None)
-        return PageModel[TagOut](
-            items=[TagOut.model_validate(body) for body in bodies if self._accept(body)],
-            next_cursor=write_cursor("task-tags", following) if following else None,
-        )
-
-    def of_time(self, times: Times, limit: int | None, cursor: str | None) -> PageModel[TagOut]:
-        """The tags of a time."""
-        return _days(
-            TagOut,
-            self._tenant_id,
-            "TAGS",
-            times.span,
-            limit,
-            cursor,
-            lambda body: self._accept(body) and times.holds(body.get("at")),
-        )
-
-    def _accept(self, body: Body) -> bool:
-        if self._type is not None and body["type"] != self._type:
-            return False
-        return self._sight.may_see(body)
+def _unreadable(name: str) -> BadInputError:
+    sentence = "Not a date or time in ISO 8601. Use 2026-11-30 or 2026-11-30T09:30:00Z."
+    return BadInputError("The period is not valid.", (FieldError(name, FieldErrorCode.INVALID_TIME, sentence),))
 
 
 def by_days(
-    shape: type[M],
+    page: type[P],
     tenant_id: str,
-    word: str,
-    times: Times,
-    limit: int | None,
-    cursor: str | None,
-    accept: Callable[[Body], bool] = lambda _: True,
-) -> PageModel[M]:
-    """The things of a kind and time that are accepted, the newest first; they have their time in `at`."""
-
-    def fits(body: Body) -> bool:
-        return times.holds(body.get("at")) and accept(body)
-
-    return _days(shape, tenant_id, word, times.span, limit, cursor, fits)
-
-
-def _days(
-    shape: type[M],
-    tenant_id: str,
-    word: str,
+    words: str | tuple[str, ...],
     span: Span,
     limit: int | None,
     cursor: str | None,
-    accept: Callable[[Body], bool],
-    dress: Callable[[list[Body]], Iterable[Body]] = lambda page: page,
-) -> PageModel[M]:
-    """`dress` adds to the bodies of a page what only the API shows."""
-    bodies, following = by_day(tenant_id, word, span, _place(word, cursor), limit or DEFAULT_LIMIT, accept)
-    after = write_cursor(word, following.day.isoformat(), following.before) if following else None
-    return PageModel[M](items=[shape.model_validate(body) for body in dress(bodies)], next_cursor=after)
+    accept: Callable[[Body], bool] = lambda _: True,
+    present: Callable[[list[Body]], Iterable[Any]] = lambda bodies: bodies,
+) -> P:
+    """Return a page of the records in the index of days that `accept` accepts, newest first.
+
+    `words` are the names of the lists in the index; `present` maps the stored bodies of a page to their public JSON.
+    """
+    name = words if isinstance(words, str) else "+".join(words)
+    bodies, following = by_day(tenant_id, words, span, place_of(name, cursor), limit or DEFAULT_LIMIT, accept)
+    after = write_cursor(name, following.day.isoformat(), following.before) if following else None
+    return page_of(page, list(present(bodies)), after)
 
 
-def _place(word: str, cursor: str | None) -> Place | None:
-    parts = read_cursor(word, 2, cursor)
+def place_of(name: str, cursor: str | None) -> Place | None:
+    """Return the place in a list by days that a cursor of the list `name` marks. Raise BadInputError."""
+    parts = read_cursor(name, 2, cursor)
     if parts is None:
         return None
     try:
         return Place(date.fromisoformat(parts[0] or ""), parts[1])
     except ValueError:
-        field = FieldError("cursor", "it is not a cursor of this list")
-        raise BadInputError("the cursor is not one of this list", (field,)) from None
+        raise cursor_error() from None

@@ -1,7 +1,7 @@
-"""Tokens of the SaaS's own: JSON Web Tokens of the one issuer that the operator named to the stack.
+"""JSON Web Tokens of the operator's identity provider.
 
-Such a token names its issuer, audience, times and subject; and, by claims whose names the operator chose, the tenant,
-the role (owner, admin, employee) and, where there is one, the employee. Source: RFC 7519; RFC 8725 for what is refused.
+A token contains issuer, audience, times and subject and, in claims with configurable names, the tenant, the role
+(owner, admin, employee) and optionally the employee. Source: RFC 7519; RFC 8725 for the rejected forms.
 """
 
 import time
@@ -16,7 +16,7 @@ import jwt
 from hangtag import runtime
 from hangtag.api.kernel.jwks import IssuerKeys
 from hangtag.api.kernel.models import is_id
-from hangtag.errors import UnauthorizedError
+from hangtag.errors import ErrorCode, UnauthorizedError
 from hangtag.observability import logger
 from hangtag.store.office import employees, tenants
 
@@ -25,7 +25,7 @@ __all__ = ["Identity", "Issuer", "Settings", "identify"]
 MAX_LENGTH = 8 * 1024
 MAX_SUBJECT = 255
 LEEWAY_SECONDS = 60
-# Signatures with a public key only, each with the one kind of key that it takes: no token says what a key is for.
+# Public-key signatures only, each with its type of key: a token cannot choose the use of a key.
 KEY_TYPES: Mapping[str, tuple[str, str | None]] = MappingProxyType(
     {
         "RS256": ("RSA", None),
@@ -34,13 +34,13 @@ KEY_TYPES: Mapping[str, tuple[str, str | None]] = MappingProxyType(
         "EdDSA": ("OKP", "Ed25519"),
     }
 )
-# Never the operator's: that is nobody's of a tenant.
+# The operator's role is not assigned by tokens: it does not belong to a tenant.
 ROLES = ("owner", "admin", "employee")
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the operator set: whose tokens, made for whom, and the names of the claims."""
+    """Configuration by the operator: issuer, audience and the names of the claims."""
 
     issuer: str
     audience: str
@@ -51,7 +51,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What a valid token says. `subject` is the issuer's name for its holder, up to 255 characters."""
+    """Claims of a valid token. `subject` is the issuer's name for the holder, up to 255 characters."""
 
     tenant_id: str
     role: str
@@ -60,17 +60,17 @@ class Identity:
 
 
 class Issuer:
-    """Reads the tokens of one issuer."""
+    """Validator of one issuer's tokens."""
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
         self._keys = IssuerKeys(settings.issuer, clock)
 
     def read(self, token: str) -> Identity:
-        """What a token says, once all of it is checked but that tenant and employee exist.
+        """Validate a token, except for the existence of its tenant and employee.
 
-        Raises UnauthorizedError for every token that is not valid, all alike, and UnavailableError if the issuer's keys
-        can't be fetched.
+        Raise UnauthorizedError with one message for every invalid token, and UnavailableError if the issuer's keys
+        cannot be fetched.
         """
         if len(token) > MAX_LENGTH:
             raise _refusal("too long")
@@ -80,7 +80,7 @@ class Issuer:
         try:
             header = jwt.get_unverified_header(token)
         except Exception as error:
-            # A library meets the bytes of strangers: whatever it raises, the token is not valid.
+            # The library parses untrusted bytes; any exception means that the token is not valid.
             raise _refusal(type(error).__name__) from error
         algorithm, kid = header.get("alg"), header.get("kid")
         if not isinstance(algorithm, str) or algorithm not in KEY_TYPES:
@@ -121,24 +121,24 @@ class Issuer:
 
 
 def identify(token: str) -> Identity:
-    """Whom a token of the SaaS's own speaks for: somebody of a tenant that there is.
+    """Return the identity of a token, in an existing tenant.
 
-    Raises UnauthorizedError for every token that is not valid, all alike, and also if the stack has no issuer; and
-    UnavailableError if the issuer's keys can't be fetched.
+    Raise UnauthorizedError with one message for every invalid token and without a configured issuer, and
+    UnavailableError if the issuer's keys cannot be fetched.
     """
     issuer = _configured()
     if issuer is None:
         raise _refusal("no issuer")
-    found = issuer.read(token)
-    if not tenants.is_open(found.tenant_id):
+    identity = issuer.read(token)
+    if not tenants.is_open(identity.tenant_id):
         raise _refusal("tenant")
-    if found.employee_id is not None and not employees.exists(found.tenant_id, found.employee_id):
+    if identity.employee_id is not None and not employees.exists(identity.tenant_id, identity.employee_id):
         raise _refusal("employee")
-    return found
+    return identity
 
 
 def _configured() -> Issuer | None:
-    """The issuer of the stack. Without an audience there is none: its tokens could be meant for anybody."""
+    """Return the configured issuer; None without an audience, since its tokens could be meant for another service."""
     bound = runtime.settings()
     if not bound.oidc_issuer or not bound.oidc_audience:
         return None
@@ -148,12 +148,12 @@ def _configured() -> Issuer | None:
 
 @lru_cache(maxsize=4)
 def _issuer(settings: Settings) -> Issuer:
-    """One for the life of the process, since it remembers the keys."""
+    """Return the process-wide issuer; it caches the keys."""
     return Issuer(settings)
 
 
 def _fits(key: Mapping[str, Any], algorithm: str) -> bool:
-    """Whether a key is one to check this kind of signature with."""
+    """Return True if a key can verify this kind of signature."""
     kind, curve = KEY_TYPES[algorithm]
     uses = key.get("key_ops")
     return (
@@ -166,6 +166,8 @@ def _fits(key: Mapping[str, Any], algorithm: str) -> bool:
 
 
 def _refusal(reason: str) -> UnauthorizedError:
-    """The same for all; the reason is for the operator's log, and holds nothing of the token."""
+    """Return the error; the reason is logged for the operator and contains nothing of the token."""
     logger.info("auth.token_rejected", extra={"reason": reason})
-    return UnauthorizedError("the token is not valid")
+    return UnauthorizedError(
+        "The token is not valid.", code=ErrorCode.TOKEN_EXPIRED if reason == "ExpiredSignatureError" else None
+    )

@@ -1,42 +1,43 @@
-"""Lists as the API answers them."""
+"""Pages of lists."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from pydantic import BaseModel
-
 from hangtag.api.kernel.cursor import read_cursor, write_cursor
-from hangtag.api.kernel.models import DEFAULT_LIMIT, PageModel, is_id
+from hangtag.api.kernel.models import DEFAULT_LIMIT, Page, is_id
 from hangtag.errors import NotFoundError
-from hangtag.store.db.paging import Page
+from hangtag.store.db import paging
 
-__all__ = ["children", "found_id"]
+__all__ = ["children", "found_id", "page_of"]
 
-M = TypeVar("M", bound=BaseModel)
+P = TypeVar("P", bound=Page[Any])
+
+
+def page_of(page: type[P], items: list[Any], next_cursor: str | None = None) -> P:
+    """Return a page of these items; each is a model or its JSON."""
+    return page.model_validate({"items": items, "next_cursor": next_cursor})
 
 
 def children(
     of: str,
-    shape: type[M],
+    page: type[P],
     limit: int | None,
     cursor: str | None,
-    load: Callable[[int, str | None], Page[Any]],
-    dress: Callable[[Any], Any] = lambda said: said,
-) -> PageModel[M]:
-    """A page of things of the tenant. `of` names the list in its cursors; things have `to_json`.
+    load: Callable[[int, str | None], paging.Page[Any]],
+    extend: Callable[[Any], Any] = lambda body: body,
+) -> P:
+    """Return a page of the tenant's resources. `of` is the name of the list in its cursors; resources have `to_json`.
 
-    `dress` adds to a thing's JSON what only the API shows.
+    `extend` adds to a resource's JSON the properties that only the API has.
     """
     start = read_cursor(of, 1, cursor)
-    page = load(limit or DEFAULT_LIMIT, start[0] if start else None)
-    return PageModel[M](
-        items=[shape.model_validate(dress(item.to_json())) for item in page.items],
-        next_cursor=write_cursor(of, page.next) if page.next is not None else None,
-    )
+    found = load(limit or DEFAULT_LIMIT, start[0] if start else None)
+    following = write_cursor(of, found.next) if found.next is not None else None
+    return page_of(page, [extend(item.to_json()) for item in found.items], following)
 
 
 def found_id(text: str) -> str:
-    """An id from a path. Raises NotFoundError for what can be no id of ours, before it meets the table."""
+    """Return an id from a path. Raise NotFoundError for a text that cannot be an id, before the table is read."""
     if not is_id(text):
-        raise NotFoundError("there is no such thing")
+        raise NotFoundError("No such resource.")
     return text

@@ -1,9 +1,9 @@
-"""The way of a request through an API: read, authenticate, check the role, route, answer."""
+"""Requests of one function's API: read, authenticate, check the role, route, respond."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.api_gateway import Route
@@ -20,9 +20,13 @@ from pynamodb.exceptions import PynamoDBException
 from hangtag.api.kernel.body import read_object
 from hangtag.api.kernel.caller import Caller, Role, authenticate, require
 from hangtag.api.kernel.idempotency import IdempotencyRecord, check_key
+from hangtag.api.kernel.operations import Operation
 from hangtag.api.kernel.problem import problem, validation_fields
 from hangtag.errors import (
     BadInputError,
+    ErrorCode,
+    FieldError,
+    FieldErrorCode,
     HangtagError,
     MethodNotAllowedError,
     NotFoundError,
@@ -33,8 +37,9 @@ from hangtag.observability import logger
 __all__ = ["Api", "Routes"]
 
 _WITH_BODY = ("POST", "PUT", "PATCH")
-# Refusals of AWS that pass by themselves.
-_PASSING = frozenset(
+_MAX_NAME = 100
+# AWS error codes that a retry can resolve.
+_TEMPORARY = frozenset(
     {
         "InternalServerError",
         "InternalFailure",
@@ -44,7 +49,7 @@ _PASSING = frozenset(
         "ServiceUnavailable",
         "ThrottledException",
         "ThrottlingException",
-        # Refused conditions are told apart before; what is left of it is throttling.
+        # The store handles failed conditions; the remaining cancellations are throttling.
         "TransactionCanceledException",
         "TransactionInProgressException",
         "KMSInternalException",
@@ -53,16 +58,153 @@ _PASSING = frozenset(
 )
 
 
-class Routes(APIGatewayHttpRouter):
-    """The routes of one feature, all of which need the same role. A feature with two roles has two of these."""
+HandlerT = TypeVar("HandlerT", bound=Callable[..., Any])
 
-    def __init__(self, role: Role) -> None:
+
+class Routes(APIGatewayHttpRouter):
+    """The routes of one feature that require the same role. A feature with two roles has two of these.
+
+    `role` is None for routes without authentication.
+    """
+
+    def __init__(self, role: Role | None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.role = role
+        self.operations: dict[tuple[str, str], Operation] = {}
+
+    def get(  # type: ignore[override]
+        self,
+        path: str,
+        *,
+        operation_id: str,
+        tags: Sequence[str],
+        summary: str,
+        description: str,
+        errors: Collection[ErrorCode] = (),
+        status_code: int = 200,
+        responses: dict[int, Any] | None = None,
+        deprecated: bool = False,
+    ) -> Callable[[HandlerT], HandlerT]:
+        """Add a GET operation.
+
+        `errors` are the codes that do not follow from the operation's shape: 401 and 403 follow from the role, 404
+        from a path parameter, 413 and 415 from a body; 400, 429, 500 and 503 are always possible.
+        """
+        operation = self._operation(operation_id, tags, summary, description, errors, None)
+        return self._add("GET", path, operation, status_code, responses, deprecated=deprecated)
+
+    def post(  # type: ignore[override]
+        self,
+        path: str,
+        *,
+        operation_id: str,
+        tags: Sequence[str],
+        summary: str,
+        description: str,
+        errors: Collection[ErrorCode] = (),
+        example: Any = None,
+        status_code: int = 200,
+        responses: dict[int, Any] | None = None,
+        deprecated: bool = False,
+    ) -> Callable[[HandlerT], HandlerT]:
+        """Add a POST operation; `example` is a request body. See `get` for `errors`."""
+        operation = self._operation(operation_id, tags, summary, description, errors, example)
+        return self._add("POST", path, operation, status_code, responses, deprecated=deprecated)
+
+    def put(  # type: ignore[override]
+        self,
+        path: str,
+        *,
+        operation_id: str,
+        tags: Sequence[str],
+        summary: str,
+        description: str,
+        errors: Collection[ErrorCode] = (),
+        example: Any = None,
+        status_code: int = 200,
+        responses: dict[int, Any] | None = None,
+        deprecated: bool = False,
+    ) -> Callable[[HandlerT], HandlerT]:
+        """Add a PUT operation; `example` is a request body. See `get` for `errors`."""
+        operation = self._operation(operation_id, tags, summary, description, errors, example)
+        return self._add("PUT", path, operation, status_code, responses, deprecated=deprecated)
+
+    def patch(  # type: ignore[override]
+        self,
+        path: str,
+        *,
+        operation_id: str,
+        tags: Sequence[str],
+        summary: str,
+        description: str,
+        errors: Collection[ErrorCode] = (),
+        example: Any = None,
+        status_code: int = 200,
+        responses: dict[int, Any] | None = None,
+        deprecated: bool = False,
+    ) -> Callable[[HandlerT], HandlerT]:
+        """Add a PATCH operation; `example` is a request body. See `get` for `errors`."""
+        operation = self._operation(operation_id, tags, summary, description, errors, example)
+        return self._add("PATCH", path, operation, status_code, responses, deprecated=deprecated)
+
+    def delete(  # type: ignore[override]
+        self,
+        path: str,
+        *,
+        operation_id: str,
+        tags: Sequence[str],
+        summary: str,
+        description: str,
+        errors: Collection[ErrorCode] = (),
+        example: Any = None,
+        status_code: int = 200,
+        responses: dict[int, Any] | None = None,
+        deprecated: bool = False,
+    ) -> Callable[[HandlerT], HandlerT]:
+        """Add a DELETE operation; `example` is a request body. See `get` for `errors`."""
+        operation = self._operation(operation_id, tags, summary, description, errors, example)
+        return self._add("DELETE", path, operation, status_code, responses, deprecated=deprecated)
+
+    def _operation(
+        self,
+        operation_id: str,
+        tags: Sequence[str],
+        summary: str,
+        description: str,
+        errors: Collection[ErrorCode],
+        example: Any,
+    ) -> Operation:
+        (tag,) = tags
+        return Operation(operation_id, tag, summary, description, self.role, frozenset(errors), example)
+
+    def _add(
+        self,
+        method: str,
+        path: str,
+        operation: Operation,
+        status_code: int,
+        responses: dict[int, Any] | None,
+        *,
+        deprecated: bool,
+    ) -> Callable[[HandlerT], HandlerT]:
+        self.operations[method, path] = operation
+        add: Callable[[HandlerT], HandlerT] = self.route(
+            path,
+            method,
+            summary=operation.summary,
+            description=operation.full_description,
+            responses=responses,
+            tags=[operation.tag],
+            operation_id=operation.operation_id,
+            openapi_extensions={"x-required-role": operation.required_role},
+            deprecated=deprecated,
+            status_code=status_code,
+        )
+        return add
 
     @property
     def caller(self) -> Caller:
-        """Who asks, while a request is being answered."""
+        """The caller of the current request."""
         caller: Caller = self.context["caller"]
         return caller
 
@@ -73,16 +215,16 @@ class Routes(APIGatewayHttpRouter):
 
     @property
     def idempotency_key(self) -> str | None:
-        """What the caller sent to have a POST carried out once, if anything. Raises BadInputError."""
+        """The Idempotency-Key header of the current request, or None. Raises BadInputError if it is not valid."""
         key: str | None = self.context["idempotency_key"]
         if key is not None:
             check_key(key)
         return key
 
     def once(self, what: str, work: Callable[[], BaseModel], *, sealed: bool = False) -> dict[str, Any]:
-        """Carry out a POST, once for each Idempotency-Key of the caller's; `sealed` keeps a secret answer encrypted.
+        """Run a POST once per Idempotency-Key of the tenant; `sealed` stores a secret response encrypted.
 
-        `what` names the deed: the same key may stand for different deeds.
+        `what` is the name of the operation: one key can be used for several operations.
         """
         key: str | None = self.context["idempotency_key"]
 
@@ -95,7 +237,7 @@ class Routes(APIGatewayHttpRouter):
 
 
 class Api(APIGatewayHttpResolver):
-    """The routes of one function, feature by feature. There is no route without a role."""
+    """The routes of one function, feature by feature."""
 
     def __init__(self, *features: Routes) -> None:
         super().__init__(
@@ -103,100 +245,128 @@ class Api(APIGatewayHttpResolver):
             response_validation_error_http_code=500,
             serializer=partial(json.dumps, ensure_ascii=False, separators=(",", ":")),
         )
-        self._roles: dict[tuple[str, str], Role] = {}
+        self.operations: dict[tuple[str, str], Operation] = {}
         self.exception_handler(RequestValidationError)(_reraise)
         self.exception_handler(ResponseValidationError)(_reraise)
         self.exception_handler(NoRouteError)(_reraise)
         for routes in features:
             self.include_router(routes)
-            for route in self.all_routes():
-                self._roles.setdefault((route.method, str(route.path)), routes.role)
+            self.operations.update(routes.operations)
 
     def handle(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
-        """Answer one request of the HTTP API (payload 2.0). Never raises."""
+        """Handle one request of the HTTP API (payload 2.0). Never raises."""
         method = event["requestContext"]["http"]["method"].upper()
         path = event.get("rawPath", "")
         try:
-            answer = self._answer(method, path, event, context)
+            response = self._respond(method, path, event, context)
         except Exception as error:
-            answer = self._failure(error, method, path)
-        answer["headers"]["cache-control"] = "no-store"
+            response = self._failure(error, method, path, event["requestContext"].get("requestId"))
+        response["headers"]["cache-control"] = "no-store"
         logger.info(
-            "api.request_handled",
-            extra={"method": method, "route": self._shape(path), "status": answer["statusCode"]},
+            "api.responded",
+            extra={"method": method, "route": self._shape(path), "status": response["statusCode"]},
         )
-        return answer
+        return response
 
-    def _answer(self, method: str, path: str, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+    def _respond(self, method: str, path: str, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         headers = {name.lower(): str(value) for name, value in event.get("headers", {}).items()}
-        caller = authenticate(headers)
-        self._admit(caller, method, path)
+        operation, route = self._find(method, path)
+        caller = authenticate(headers) if operation is None or operation.role is not None else None
+        if operation is None or route is None:
+            raise _not_allowed(self._methods(path))
+        if caller is not None and operation.role is not None:
+            require(caller, operation.role)
+        _check_parameters(event.get("queryStringParameters") or {}, route)
         payload = read_object(event, headers, may_be_empty=method == "POST") if method in _WITH_BODY else {}
         plain = {
             **event,
-            # Read once, and strictly: what the routes see is what was checked.
+            # Parsed once, strictly; the routes use the checked payload.
             "body": json.dumps(payload) if method in _WITH_BODY else None,
             "isBase64Encoded": False,
             "headers": {**headers, "content-type": "application/json"},
         }
         self.context.update(caller=caller, payload=payload, idempotency_key=headers.get("idempotency-key"))
-        answer: dict[str, Any] = self.resolve(plain, context)
-        return answer
+        response: dict[str, Any] = self.resolve(plain, context)
+        return response
 
-    def _admit(self, caller: Caller, method: str, path: str) -> None:
-        """Raises NotFoundError, MethodNotAllowedError or ForbiddenError unless the caller may use this route."""
-        found = self._matching(path)
-        if not found:
-            raise NotFoundError("there is nothing at this address")
-        route = next((route for route in found if route.method == method), None)
-        if route is None:
-            raise MethodNotAllowedError("this address takes " + ", ".join(self._methods(path)))
-        require(caller, self._roles[route.method, str(route.path)])
+    def _find(self, method: str, path: str) -> tuple[Operation | None, Route | None]:
+        """Return the operation; None for a method that the path does not support. Raise NotFoundError."""
+        matching = self._matching(path)
+        route = next((route for route in matching if route.method == method), None)
+        if route is not None:
+            return self.operations[route.method, str(route.path)], route
+        methods = self._methods(path)
+        if not methods:
+            raise NotFoundError("Unknown path. See GET /v1/openapi.json.", code=ErrorCode.ROUTE_NOT_FOUND)
+        if method in methods:
+            # The path has characters that no id contains.
+            raise NotFoundError("No such resource.")
+        return None, None
 
     def _methods(self, path: str) -> list[str]:
-        """The methods that an address takes."""
-        return sorted({route.method for route in self._matching(path)})
+        """Return the methods of a path: those of this function, and those that other functions serve."""
+        from hangtag.api.kernel.document import methods_of
+
+        return sorted({*(route.method for route in self._matching(path)), *methods_of(path)})
 
     def _shape(self, path: str) -> str:
-        """An address without the ids in it, for the log."""
+        """Return a path with parameters in place of ids, for the log."""
         return next((str(route.path) for route in self._matching(path)), "unknown")
 
     def _matching(self, path: str) -> list[Route]:
         return [route for route in self.all_routes() if route.rule.match(path)]
 
     def all_routes(self) -> list[Route]:
-        """Every route, for those who describe the API."""
+        """Return every route, for the OpenAPI document."""
         return [*self._static_routes, *self._dynamic_routes]
 
-    def _failure(self, error: Exception, method: str, path: str) -> dict[str, Any]:
-        known = _as_ours(error)
-        if isinstance(known, MethodNotAllowedError):
-            return problem(known, {"allow": ", ".join(self._methods(path))})
-        if type(known) is HangtagError:
+    def _failure(self, error: Exception, method: str, path: str, request_id: str | None) -> dict[str, Any]:
+        failure = _as_hangtag_error(error)
+        headers = {"allow": ", ".join(self._methods(path))} if isinstance(failure, MethodNotAllowedError) else None
+        if type(failure) is HangtagError:
             logger.exception("api.request_failed", extra={"method": method, "route": self._shape(path)})
-        return problem(known)
+        return problem(failure, headers, request_id=request_id)
+
+
+def _not_allowed(methods: Sequence[str]) -> MethodNotAllowedError:
+    return MethodNotAllowedError(f"This path supports {', '.join(methods)}.", params={"allow": list(methods)})
+
+
+def _check_parameters(query: Mapping[str, Any], route: Route) -> None:
+    """Raise BadInputError for query parameters that the route does not define."""
+    defined = {str(field.alias) for field in route.dependant.query_params}
+    unknown = sorted(set(query) - defined)
+    if unknown:
+        sentence = "Unknown query parameter. Remove it or correct its name."
+        fields = tuple(FieldError(name[:_MAX_NAME], FieldErrorCode.UNKNOWN_FIELD, sentence) for name in unknown)
+        raise BadInputError(
+            "The request has unknown query parameters.",
+            fields,
+            code=ErrorCode.UNKNOWN_PARAMETER,
+            params={"allowed": sorted(defined)},
+        )
 
 
 def _reraise(error: Exception) -> Any:
     raise error
 
 
-def _as_ours(error: Exception) -> HangtagError:
-    """Any error as one of ours; a plain HangtagError, which is a 500, if it can be none of the caller's doing."""
+def _as_hangtag_error(error: Exception) -> HangtagError:
+    """Map any error to one of Hangtag's; a plain HangtagError, a 500, for an error that the caller did not cause."""
     if isinstance(error, HangtagError):
         return error
     if isinstance(error, RequestValidationError | ValidationError):
-        return BadInputError("what was sent is not valid", validation_fields(list(error.errors())))
+        return BadInputError("The request is not valid.", validation_fields(list(error.errors())))
     if isinstance(error, NoRouteError):
-        return NotFoundError("there is nothing at this address")
+        return NotFoundError("Unknown path. See GET /v1/openapi.json.", code=ErrorCode.ROUTE_NOT_FOUND)
     cause = error.cause if isinstance(error, PynamoDBException) else error
-    if _passes(cause):
-        return UnavailableError("try again in a moment")
+    if _is_temporary(cause):
+        return UnavailableError("Temporarily unavailable. Try again in a moment.")
     return HangtagError()
 
 
-def _passes(error: BaseException | None) -> bool:
-    """Whether AWS refused for a moment, or was not reached."""
+def _is_temporary(error: BaseException | None) -> bool:
+    """Return True if AWS rejected a request temporarily or could not be reached."""
     if isinstance(error, ClientError):
-        return error.response.get("Error", {}).get("Code") in _PASSING
+        return error.response.get("Error", {}).get("Code") in _TEMPORARY
     return isinstance(error, BotoCoreError)

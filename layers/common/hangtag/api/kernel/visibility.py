@@ -1,7 +1,7 @@
-"""What a caller may see of calls, tags and missed calls.
+"""Visibility of calls, tags and missed calls for a caller.
 
-Administrators see everything. What is hidden is for them and for those on its task. With the rule `visibility.calls =
-own` employees see the calls that they took part in, of contacts that they supervise, and on tasks that they are on.
+Administrators see everything. Hidden items are visible to them and to the members of the item's task. With the rule
+`visibility.calls = own` employees see their own calls, calls of contacts that they supervise, and calls on their tasks.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ __all__ = ["Visibility"]
 
 
 class Visibility:
-    """What one caller may see, for the length of one request: what it looks up is remembered."""
+    """Visibility for one caller during one request; lookups are cached."""
 
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
@@ -24,7 +24,7 @@ class Visibility:
         self._supervised: dict[str, bool] = {}
 
     def may_see(self, body: Mapping[str, Any]) -> bool:
-        """Whether a call or a tag, as JSON, is for the caller."""
+        """Return True if the caller can see a call or a tag, given as JSON."""
         if self._caller.role >= Role.ADMIN:
             return True
         task_id, contact_id = body.get("task_id"), body.get("contact_id")
@@ -36,7 +36,7 @@ class Visibility:
         return contact_id is not None and self._supervises(contact_id)
 
     def may_see_missed(self, body: Mapping[str, Any]) -> bool:
-        """Whether a missed call of the queue, as JSON, is for the caller."""
+        """Return True if the caller can see a missed call, given as JSON."""
         mine = {*body["rung"], *body["recipients"]}
         return self._caller.employee_id in mine or self.may_see({**body, "employee_ids": ()})
 

@@ -1,53 +1,83 @@
-"""Lines: the tenant's own numbers."""
+"""Routes of lines, the tenant's own external numbers."""
 
 from urllib.parse import unquote
 
 from aws_lambda_powertools.event_handler import Response
 
-from hangtag.api.kernel import models as api
 from hangtag.api.kernel.caller import Role
+from hangtag.api.kernel.models import Cursor, Limit
 from hangtag.api.kernel.paging import children
 from hangtag.api.kernel.service import Routes
-from hangtag.errors import BadInputError, FieldError
+from hangtag.api.lines.models import Line, LinePage, SetLineRequest
+from hangtag.errors import BadInputError, FieldError, FieldErrorCode
 from hangtag.phone import normalise
 from hangtag.store.office import lines, tenants
 
 __all__ = ["routes"]
 
 routes = Routes(Role.ADMIN)
+MAX_LENGTH = 64
 
 
-@routes.get("/v1/lines")
-def get_lines(limit: api.Limit | None = None, cursor: str | None = None) -> api.PageModel[api.LineOut]:
-    """The tenant's lines."""
+@routes.get(
+    "/v1/lines",
+    operation_id="listLines",
+    tags=["Lines"],
+    summary="List lines",
+    description="List the tenant's named lines in the order of their numbers.",
+)
+def list_lines(limit: Limit | None = None, cursor: Cursor | None = None) -> LinePage:
+    """List the tenant's lines."""
     tenant_id = routes.tenant_id
-    return children(
-        "lines",
-        api.LineOut,
-        limit,
-        cursor,
-        lambda count, after: lines.list_lines(tenant_id, count, after),
-    )
+    return children("lines", LinePage, limit, cursor, lambda count, after: lines.list_lines(tenant_id, count, after))
 
 
-@routes.put("/v1/lines/<number>")
-def put_line(number: str, line: api.SetLineRequest) -> api.LineOut:
-    """Name a line. Its number may be in any format, or as the PBX writes it."""
-    put = lines.put_line(routes.tenant_id, lines.Line(_kept(number), line.name, line.color))
-    return api.LineOut.model_validate(put.to_json())
+@routes.put(
+    "/v1/lines/<number>",
+    operation_id="setLine",
+    tags=["Lines"],
+    summary="Name a line",
+    description=(
+        "Set the name and colour of one of the tenant's own numbers, in any format. Calls with a named line's number"
+        " are never matched to a contact."
+    ),
+    example={"name": "Sales", "color": "#2f855a"},
+)
+def set_line(number: str, line: SetLineRequest) -> Line:
+    """Set the name and colour of a line. Raise BadInputError for an invalid number."""
+    text = _text(number)
+    read = normalise(text, tenants.get_tenant(routes.tenant_id).country)
+    if read is None:
+        raise _invalid("Enter a phone number, for example +4930901820.")
+    stored = lines.put_line(routes.tenant_id, lines.Line(read.e164, line.name, line.color))
+    return Line.model_validate(stored.to_json())
 
 
-@routes.delete("/v1/lines/<number>", status_code=204)
+@routes.delete(
+    "/v1/lines/<number>",
+    operation_id="deleteLine",
+    tags=["Lines"],
+    summary="Remove a line's name",
+    description="Remove a line. Its number is then treated as an ordinary external number.",
+    status_code=204,
+)
 def delete_line(number: str) -> Response[str]:
-    """Forget a line's name; its number is as any other then."""
-    lines.delete_line(routes.tenant_id, _kept(number))
+    """Remove a line."""
+    text = _text(number)
+    read = normalise(text, tenants.get_tenant(routes.tenant_id).country)
+    # A line stored before numbers were checked has the PBX's notation as its key.
+    lines.delete_line(routes.tenant_id, read.e164 if read else text)
     return Response(status_code=204, body="")
 
 
-def _kept(number: str) -> str:
-    """A number as lines are kept: in E.164 where it can be read. Raises BadInputError."""
-    typed = unquote(number).strip()
-    if not 0 < len(typed) <= 64 or not typed.isprintable():
-        raise BadInputError("the number is not valid", (FieldError("number", "1 to 64 characters"),))
-    read = normalise(typed, tenants.get_tenant(routes.tenant_id).country)
-    return read.e164 if read else typed
+def _text(number: str) -> str:
+    """Return the number of the path as it was entered. Raise BadInputError."""
+    text = unquote(number).strip()
+    if not 0 < len(text) <= MAX_LENGTH or not text.isprintable():
+        raise _invalid(f"Enter 1 to {MAX_LENGTH} characters.")
+    return text
+
+
+def _invalid(reason: str) -> BadInputError:
+    field = FieldError("number", FieldErrorCode.INVALID_PHONE, reason)
+    return BadInputError("The phone number is not valid.", (field,))

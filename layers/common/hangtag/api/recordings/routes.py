@@ -1,4 +1,4 @@
-"""Recordings of calls: heard by an address that works for some minutes; held, and fetched anew, by admins."""
+"""Routes of recordings."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -6,15 +6,15 @@ from typing import Annotated
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from hangtag.api.kernel import listing
-from hangtag.api.kernel.caller import Role
-from hangtag.api.kernel.models import CallOut, RecordingOut, RequestModel, ResponseModel
+from hangtag.api.calls import service as calls
+from hangtag.api.kernel.caller import Caller, Role
 from hangtag.api.kernel.service import Routes
-from hangtag.errors import ConflictError, NotFoundError
+from hangtag.api.recordings.models import Recording, RecordingPlayback, SetRecordingHoldRequest
+from hangtag.errors import ConflictError, ErrorCode, NotFoundError
 from hangtag.services.recordings import fetch as fetching
 from hangtag.services.recordings.playback import play
 from hangtag.services.recordings.queue import enqueue
-from hangtag.store.calls import items as calls
+from hangtag.store.calls import items
 from hangtag.store.calls.recording_states import RecordingState, RecordingStatus
 from hangtag.store.db import audit
 from hangtag.store.db.clock import iso
@@ -24,97 +24,125 @@ __all__ = ["admin_routes", "routes"]
 routes = Routes(Role.EMPLOYEE)
 admin_routes = Routes(Role.ADMIN)
 
-RecordingId = Annotated[str | None, Query(pattern="^[0-9a-f]{16}$")]
+RecordingId = Annotated[
+    str | None,
+    Query(
+        pattern="^[0-9a-f]{16}$",
+        description="Id of the recording; the call's latest by default.",
+        examples=["77be4f0c5f0c2a7b"],
+    ),
+]
 
 
-class RecordingPlayback(ResponseModel):
-    """Where a recording is heard, in ranges too; `size` is in bytes, if it is known.
-
-    `expires_at` is null where the PBX's own address is given.
-    """
-
-    call_id: str
-    recording_id: str
-    url: str
-    expires_at: datetime | None
-    media_type: str | None
-    size: int | None
-
-
-class SetRecordingHoldRequest(RequestModel):
-    """Whether a recording is to be kept whatever the rules say, and whoever is erased."""
-
-    held: bool
-
-
-@routes.get("/v1/calls/<call_id>/recording")
-def get_recording(call_id: str, recording_id: RecordingId = None) -> RecordingPlayback:
-    """An address of a recording of a call, the last one's if none is chosen. Each play is in the audit list.
-
-    404 if there is none, or none any more; 409 while it is being fetched; 502 if its PBX does not give it.
-    """
+@routes.get(
+    "/v1/calls/<call_id>/recording",
+    operation_id="getRecordingPlayback",
+    tags=["Recordings"],
+    summary="Get a recording's playback URL",
+    description=(
+        "Returns a URL of a recording that is valid for some minutes. Each request is written to the audit log as"
+        " `recording.played`. A recording in the state `on_demand` is fetched from the PBX, which can take 15 seconds."
+        " 404 `recording_expired` past the retention period; 409 `recording_pending` while it is being fetched; 502 if"
+        " the PBX does not return it."
+    ),
+    errors=(
+        ErrorCode.RECORDING_EXPIRED,
+        ErrorCode.RECORDING_PENDING,
+        ErrorCode.PBX_UNREACHABLE,
+        ErrorCode.PBX_INVALID_RESPONSE,
+    ),
+)
+def get_recording_playback(call_id: str, recording_id: RecordingId = None) -> RecordingPlayback:
+    """Return a playback URL and write an audit entry."""
     caller = routes.caller
-    item = _item(call_id, listing.call(caller, call_id))
-    found = play(item, recording_id)
+    playable = play(_item(caller, call_id), recording_id)
     audit.record(caller.tenant_id, caller.name, "recording.played", call_id)
     return RecordingPlayback(
         call_id=call_id,
-        recording_id=found.recording_id,
-        url=found.url,
-        expires_at=found.expires_at,
-        media_type=found.media_type,
-        size=found.size,
+        recording_id=playable.recording_id,
+        url=playable.url,
+        expires_at=playable.expires_at,
+        media_type=playable.media_type,
+        size=playable.size,
     )
 
 
-@admin_routes.put("/v1/calls/<call_id>/recordings/<recording_id>/hold")
-def put_hold(call_id: str, recording_id: str, hold: SetRecordingHoldRequest) -> RecordingOut:
-    """Hold a recording that was copied, or let it go: what is held is deleted neither by time nor with its contact."""
+@admin_routes.put(
+    "/v1/calls/<call_id>/recordings/<recording_id>/hold",
+    operation_id="setRecordingHold",
+    tags=["Recordings"],
+    summary="Place or release a retention hold",
+    description=(
+        "Places or releases a retention hold on an archived recording. While it is held, neither the retention period"
+        " nor an erasure deletes it. Each change is written to the audit log. 409 `not_archived` without a copy."
+    ),
+    errors=(ErrorCode.NOT_ARCHIVED, ErrorCode.OPERATION_RUNNING),
+    example={"retention_hold": True},
+)
+def set_recording_hold(call_id: str, recording_id: str, hold: SetRecordingHoldRequest) -> Recording:
+    """Place or release a retention hold."""
     caller = admin_routes.caller
-    item, kept = _kept(call_id, recording_id, listing.call(caller, call_id))
-    if kept.state is not RecordingStatus.KEPT:
-        raise ConflictError("only a copy can be held, and there is none")
-    if kept.held != hold.held:
-        action = "recording.held" if hold.held else "recording.released"
+    item, stored = _stored(caller, call_id, recording_id)
+    if stored.state is not RecordingStatus.KEPT:
+        raise ConflictError("Only an archived recording can be held.", code=ErrorCode.NOT_ARCHIVED)
+    if stored.held != hold.retention_hold:
+        action = "recording.held" if hold.retention_hold else "recording.released"
         audit.record(caller.tenant_id, caller.name, action, call_id)
-        _change(item, recording_id, kept, replace(kept, held=hold.held))
+        _change(item, recording_id, stored, replace(stored, held=hold.retention_hold))
     return _shown(call_id, recording_id)
 
 
-@admin_routes.post("/v1/calls/<call_id>/recordings/<recording_id>/fetch", status_code=202)
-def post_fetch(call_id: str, recording_id: str) -> RecordingOut:
-    """Try anew to copy a recording that was given up, or that the rules left at the PBX."""
-    caller = admin_routes.caller
-    item, kept = _kept(call_id, recording_id, listing.call(caller, call_id))
-    if kept.state in (RecordingStatus.KEPT, RecordingStatus.EXPIRED, RecordingStatus.ERASED):
-        raise ConflictError("there is a copy, or was until its time was up")
-    _change(item, recording_id, kept, RecordingState(state=RecordingStatus.WAITING, due=iso(datetime.now(UTC))))
+@admin_routes.post(
+    "/v1/calls/<call_id>/recordings/<recording_id>/fetch",
+    operation_id="retryRecordingFetch",
+    tags=["Recordings"],
+    summary="Retry fetching a recording",
+    description=(
+        "Starts another attempt to copy a recording whose copy failed or that the settings left at the PBX. The copy"
+        " runs in the background; the call's `recordings` show its state. 409 `already_archived` if a copy exists, or"
+        " existed until it expired or was erased."
+    ),
+    errors=(ErrorCode.ALREADY_ARCHIVED, ErrorCode.OPERATION_RUNNING),
+    status_code=202,
+)
+def retry_recording_fetch(call_id: str, recording_id: str) -> Recording:
+    """Start another attempt to copy a recording."""
+    item, stored = _stored(admin_routes.caller, call_id, recording_id)
+    if stored.state in (RecordingStatus.KEPT, RecordingStatus.EXPIRED, RecordingStatus.ERASED):
+        raise ConflictError(
+            "The recording is archived, or was until it expired or was erased.", code=ErrorCode.ALREADY_ARCHIVED
+        )
+    _change(item, recording_id, stored, RecordingState(state=RecordingStatus.WAITING, due=iso(datetime.now(UTC))))
     enqueue(item.key, recording_id)
     return _shown(call_id, recording_id)
 
 
-def _item(call_id: str, shown: CallOut) -> calls.CallItem:
-    """The call's item; a click whose PBX has told nothing has none, and no recording. Raises NotFoundError."""
-    place = listing.call_key(routes.tenant_id, call_id)
-    item = calls.read(place) if place else None
+def _item(caller: Caller, call_id: str) -> items.CallItem:
+    """Return the item of a call that the caller can see. Raise NotFoundError.
+
+    A click-to-call that its PBX has not reported has no item and no recording.
+    """
+    calls.load_body(caller, call_id)
+    place = calls.call_key(caller.tenant_id, call_id)
+    item = items.read(place) if place else None
     if item is None:
-        raise NotFoundError("this call has no recording" if shown.recording is None else "there is no such call")
+        raise NotFoundError("The call has no recording.")
     return item
 
 
-def _kept(call_id: str, recording_id: str, shown: CallOut) -> tuple[calls.CallItem, RecordingState]:
-    item = _item(call_id, shown)
-    kept = item.recordings.get(recording_id)
-    if kept is None:
-        raise NotFoundError("this call has no such recording")
-    return item, kept
+def _stored(caller: Caller, call_id: str, recording_id: str) -> tuple[items.CallItem, RecordingState]:
+    item = _item(caller, call_id)
+    stored = item.recordings.get(recording_id)
+    if stored is None:
+        raise NotFoundError("No such recording.")
+    return item, stored
 
 
-def _change(item: calls.CallItem, recording_id: str, before: RecordingState, after: RecordingState) -> None:
+def _change(item: items.CallItem, recording_id: str, before: RecordingState, after: RecordingState) -> None:
     if not fetching.note(item.key, recording_id, before, after):
-        raise ConflictError("the recording has just changed; look at it again")
+        raise ConflictError("The recording has just changed. Read it again, then retry.")
 
 
-def _shown(call_id: str, recording_id: str) -> RecordingOut:
-    shown = listing.call(admin_routes.caller, call_id)
-    return next(one for one in shown.recordings if one.id == recording_id)
+def _shown(call_id: str, recording_id: str) -> Recording:
+    call = calls.get_call(admin_routes.caller, call_id)
+    return next(one for one in call.recordings if one.id == recording_id)

@@ -1,32 +1,33 @@
-"""Answering a report: its sums, its groups with their names, and a page of its calls."""
+"""Builds reports: figures, groups with their names, and a page of the calls."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from collections.abc import Mapping
 from datetime import date, timedelta
+from typing import Any
 
+from hangtag import representation
+from hangtag.api.kernel import listing
 from hangtag.api.kernel.caller import Caller, Role
-from hangtag.api.kernel.cursor import read_cursor, write_cursor
+from hangtag.api.kernel.cursor import write_cursor
 from hangtag.api.kernel.models import DEFAULT_LIMIT
 from hangtag.api.reports.models import (
     Report,
-    ReportCall,
     ReportComparison,
     ReportGroup,
-    ReportInterval,
     ReportMetrics,
 )
 from hangtag.domain.reports import report
 from hangtag.domain.reports.facts import Group, Sums
 from hangtag.domain.reports.report import Filters, Kind, Numbers, Period
-from hangtag.errors import BadInputError, FieldError
+from hangtag.errors import BadInputError, ErrorCode, FieldError, FieldErrorCode
 from hangtag.services.reports import rows as report_rows
 from hangtag.services.reports import sums
-from hangtag.services.reports.rows import ReportRequest
+from hangtag.services.reports.rows import ReportRequest, Row
 from hangtag.services.reports.visibility import viewer_of
-from hangtag.store.db.listing import Place
-from hangtag.store.reports import names as report_names
+from hangtag.store.office import names
+from hangtag.store.office.names import References
+from hangtag.store.office.tenants import get_tenant
 
-__all__ = ["answer", "asked", "period_of"]
+__all__ = ["build", "filters_of", "period_of", "request_of"]
 
 MAX_DAYS = 366
 MAX_GROUPS = 1000
@@ -34,8 +35,22 @@ _EARLIEST, _LATEST = date(2000, 1, 1), date(8999, 12, 31)
 Picked = Mapping[date, Mapping[Group, Sums]]
 
 
-def asked(caller: Caller, kind: Kind, first: str | None, last: str | None, filters: Filters) -> ReportRequest:
-    """What a caller asks for, in the tenant's time zone. Raises BadInputError for days that can't be."""
+def filters_of(
+    tenant_id: str,
+    employee_id: str | None,
+    contact_id: str | None,
+    line: str | None,
+    integration_id: str | None,
+    direction: str | None,
+) -> Filters:
+    """Return the filters of a request; `line` is a number in any format."""
+    country = get_tenant(tenant_id).country if line is not None else None
+    number = representation.line_number(line, country) if line is not None and country is not None else line
+    return Filters(employee_id, contact_id, number, integration_id, direction, country)
+
+
+def request_of(caller: Caller, kind: Kind, first: str | None, last: str | None, filters: Filters) -> ReportRequest:
+    """Return a caller's request for a report, in the tenant's time zone. Raise BadInputError for invalid days."""
     zone = sums.zone_of(caller.tenant_id)
     period = period_of(first, last, sums.today(zone))
     viewer = viewer_of(caller.tenant_id, caller.employee_id, is_admin=caller.role >= Role.ADMIN)
@@ -43,9 +58,9 @@ def asked(caller: Caller, kind: Kind, first: str | None, last: str | None, filte
 
 
 def period_of(first: str | None, last: str | None, today: date) -> Period:
-    """The local days from `first` to `last`; the current week if neither is said, up to a week if one is.
+    """Return the local days from `first` to `last`: without both the current week, with one of them a week.
 
-    Raises BadInputError.
+    Raise BadInputError.
     """
     begin = _day("from", first) if first is not None else None
     end = _day("to", last) if last is not None else None
@@ -55,9 +70,9 @@ def period_of(first: str | None, last: str | None, today: date) -> Period:
     begin = begin or (end or today) - week
     end = end or begin + week
     if end < begin:
-        raise _wrong("to", "it is before the first day")
+        raise _invalid("to", FieldErrorCode.OUT_OF_RANGE, "The last day is before the first day.")
     if (end - begin).days >= MAX_DAYS:
-        raise _wrong("to", f"a report is of at most {MAX_DAYS} days")
+        raise _invalid("to", FieldErrorCode.OUT_OF_RANGE, f"A report covers at most {MAX_DAYS} days.")
     return Period(begin, end)
 
 
@@ -65,94 +80,123 @@ def _day(name: str, text: str) -> date:
     try:
         day = date.fromisoformat(text)
     except ValueError:
-        raise _wrong(name, "it is no day such as 2026-03-01") from None
+        raise _invalid(name, FieldErrorCode.INVALID_TIME, "Not a date. Use a form such as 2026-03-01.") from None
     if not _EARLIEST <= day <= _LATEST:
-        raise _wrong(name, "it is beyond the calendar of reports")
+        raise _invalid(name, FieldErrorCode.OUT_OF_RANGE, "Use a date from 2000-01-01 to 8999-12-31.")
     return day
 
 
-def _wrong(name: str, why: str) -> BadInputError:
-    return BadInputError("the days of a report can't be read", (FieldError(name, why),))
+def _invalid(name: str, code: FieldErrorCode, sentence: str) -> BadInputError:
+    whole = ErrorCode.VALIDATION_FAILED if code is FieldErrorCode.INVALID_TIME else ErrorCode.RANGE_INVALID
+    return BadInputError(sentence, (FieldError(name, code, sentence),), code=whole)
 
 
-def answer(wanted: ReportRequest, *, compare: bool, step: str | None, limit: int | None, cursor: str | None) -> Report:
-    """The report. `step`: day or week, to have each one's numbers as well. Raises BadInputError for a wrong cursor."""
-    start = _place(wanted.kind, cursor)
-    picked = _picked(wanted, wanted.period)
-    earlier = _picked(wanted, wanted.period.before) if compare else None
-    groups = report.in_order(wanted.kind, report.numbers_by_group(wanted.kind, picked))
-    was = report.numbers_by_group(wanted.kind, earlier) if earlier is not None else {}
-    names = _names(wanted, [name for name, _ in groups[:MAX_GROUPS]])
-    rows, following = report_rows.page(wanted, start, limit or DEFAULT_LIMIT)
+def build(request: ReportRequest, *, compare: bool, step: str | None, limit: int | None, cursor: str | None) -> Report:
+    """Build the report. `step` is day or week, or None. Raise BadInputError for another list's cursor."""
+    start = listing.place_of(_list(request.kind), cursor)
+    picked = _picked(request, request.period)
+    earlier = _picked(request, request.period.before) if compare else None
+    groups = report.in_order(request.kind, report.numbers_by_group(request.kind, picked))
+    previous = report.numbers_by_group(request.kind, earlier) if earlier is not None else {}
+    labels = _names(request, [key for key, _ in groups[:MAX_GROUPS]])
+    rows, following = report_rows.page(request, start, limit or DEFAULT_LIMIT)
     steps = report.numbers_by_step(step, picked) if step else {}
     return Report.model_validate(
         {
-            "report": wanted.kind.value,
-            "from": wanted.period.first.isoformat(),
-            "to": wanted.period.last.isoformat(),
-            "time_zone": wanted.zone.key,
+            "report": request.kind.value,
+            "from": request.period.first,
+            "to": request.period.last,
+            "time_zone": request.zone.key,
             "totals": _total(picked),
-            "before": _before(wanted.period.before, earlier) if earlier is not None else None,
+            "previous_period": _comparison(request.period.before, earlier) if earlier is not None else None,
             "groups": [
-                ReportGroup(key=name, name=names(name), numbers=_said(said), before=_said_before(was.get(name)))
-                for name, said in groups[:MAX_GROUPS]
+                ReportGroup(
+                    key=key,
+                    name=labels.get(key or ""),
+                    numbers=ReportMetrics.of(numbers),
+                    previous_period=_metrics(previous.get(key)),
+                )
+                for key, numbers in groups[:MAX_GROUPS]
             ],
-            "groups_left": max(0, len(groups) - MAX_GROUPS),
+            "remaining_groups": max(0, len(groups) - MAX_GROUPS),
             "steps": [
-                ReportInterval.model_validate({"from": begins.isoformat(), "numbers": _said(said)})
-                for begins, said in sorted(steps.items())
+                {"from": begins, "numbers": ReportMetrics.of(numbers)} for begins, numbers in sorted(steps.items())
             ],
-            "rows": [ReportCall.model_validate(asdict(row)) for row in rows],
-            "next_cursor": write_cursor(_list(wanted.kind), following.day.isoformat(), following.before)
+            "rows": [_call(row) for row in rows],
+            "next_cursor": write_cursor(_list(request.kind), following.day.isoformat(), following.before)
             if following
             else None,
         }
     )
 
 
-def _picked(wanted: ReportRequest, period: Period) -> Picked:
-    found = sums.days(wanted.tenant_id, wanted.zone, period.days)
-    return {
-        day: report.select(wanted.kind, aggregate, wanted.viewer, wanted.filters) for day, aggregate in found.items()
+def _picked(request: ReportRequest, period: Period) -> Picked:
+    stored = sums.days(request.tenant_id, request.zone, period.days)
+    picked = {
+        day: report.select(request.kind, aggregate, request.viewer, request.filters)
+        for day, aggregate in stored.items()
     }
+    if request.kind is not Kind.BY_LINE:
+        return picked
+    country = get_tenant(request.tenant_id).country
+    return {day: _by_number(aggregate, country) for day, aggregate in picked.items()}
+
+
+def _by_number(aggregate: Mapping[Group, Sums], country: str) -> dict[Group, Sums]:
+    """Return the sums with lines in E.164: a line is one group, however its PBXs write it."""
+    merged: dict[Group, Sums] = {}
+    for group, figures in aggregate.items():
+        line = representation.line_number(group.line, country) if group.line else group.line
+        key = group._replace(line=line)
+        merged[key] = merged[key].plus(figures) if key in merged else figures
+    return merged
 
 
 def _total(picked: Picked) -> ReportMetrics:
     return ReportMetrics.of(report.numbers(pair for aggregate in picked.values() for pair in aggregate.items()))
 
 
-def _before(period: Period, picked: Picked) -> ReportComparison:
-    days = {"from": period.first.isoformat(), "to": period.last.isoformat()}
-    return ReportComparison.model_validate({**days, "totals": _total(picked)})
+def _comparison(period: Period, picked: Picked) -> ReportComparison:
+    return ReportComparison.model_validate({"from": period.first, "to": period.last, "totals": _total(picked)})
 
 
-def _said(numbers: Numbers) -> ReportMetrics:
-    return ReportMetrics.of(numbers)
+def _metrics(numbers: Numbers | None) -> ReportMetrics | None:
+    return ReportMetrics.of(numbers) if numbers is not None else None
 
 
-def _said_before(numbers: Numbers | None) -> ReportMetrics | None:
-    return _said(numbers) if numbers is not None else None
+def _names(request: ReportRequest, keys: list[str | None]) -> Mapping[str, str]:
+    """Return the names of groups by their keys; days and hours have none."""
+    ids = {key for key in keys if key}
+    if request.kind is Kind.BY_CONTACT:
+        return names.load(request.tenant_id, References(contacts=ids)).contacts
+    if request.kind is Kind.BY_EMPLOYEE:
+        return names.load(request.tenant_id, References(employees=ids)).employees
+    if request.kind is Kind.BY_LINE:
+        lines = names.load(request.tenant_id, References(lines=ids)).lines
+        return {number: name for number, (name, _) in lines.items()}
+    return {}
 
 
-def _names(wanted: ReportRequest, keys: list[str | None]) -> Callable[[str | None], str | None]:
-    known: Mapping[str, str] = {}
-    if wanted.kind is Kind.BY_CONTACT:
-        known = report_names.contacts(wanted.tenant_id, keys)
-    elif wanted.kind is Kind.BY_EMPLOYEE:
-        known = report_names.employees(wanted.tenant_id, keys)
-    return lambda name: known.get(name) if name is not None else None
+def _call(row: Row) -> dict[str, Any]:
+    return {
+        "call_id": row.call_id,
+        "date": row.date,
+        "started_at": row.started_at,
+        "ended_at": row.ended_at,
+        "direction": row.direction,
+        "answered": row.answered,
+        "minutes": row.minutes,
+        "contact_id": row.contact_id,
+        "contact": _summary(row.contact_id, row.contact),
+        "employee_id": row.employee_id,
+        "employee": _summary(row.employee_id, row.employee),
+        "recording": row.recording,
+    }
+
+
+def _summary(resource_id: str | None, name: str | None) -> dict[str, str] | None:
+    return {"id": resource_id, "name": name} if resource_id is not None and name is not None else None
 
 
 def _list(kind: Kind) -> str:
     return f"report-{kind}"
-
-
-def _place(kind: Kind, cursor: str | None) -> Place | None:
-    parts = read_cursor(_list(kind), 2, cursor)
-    if parts is None:
-        return None
-    try:
-        return Place(date.fromisoformat(parts[0] or ""), parts[1])
-    except ValueError:
-        field = FieldError("cursor", "it is not a cursor of this list")
-        raise BadInputError("the cursor is not one of this list", (field,)) from None

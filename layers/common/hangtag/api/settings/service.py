@@ -1,6 +1,6 @@
-"""Checking the telephony rules and the tag definitions, and trying them on a call."""
+"""Checks the telephony settings and the tag definitions, and previews the placement of a call's tag."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hangtag.domain.calls.classify import TagType, classify
@@ -8,10 +8,18 @@ from hangtag.domain.tags import DefinedField, DefinitionError, LogicError, Why
 from hangtag.domain.tags.conditions import facts_of, fits, read_logic
 from hangtag.domain.tags.definition import define, standard
 from hangtag.domain.tags.plan import TagFacts, choose
-from hangtag.errors import BadInputError, ConflictError, FieldError, NotFoundError, UnprocessableError
+from hangtag.errors import (
+    BadInputError,
+    ConflictError,
+    ErrorCode,
+    FieldError,
+    FieldErrorCode,
+    NotFoundError,
+    UnprocessableError,
+)
 from hangtag.services.tags.placement import with_placement
 from hangtag.services.tags.snapshot import PartySnapshot, attach_rule, resolve
-from hangtag.settings import TagPlacementSettings, TaskTemplate, TelephonySettings
+from hangtag.settings import DisplayFormat, TagPlacementSettings, TaskTemplate, TelephonySettings
 from hangtag.store.calls import items as calls
 from hangtag.store.office import employees, groups, tasks
 from hangtag.store.office.settings import Definitions
@@ -19,63 +27,89 @@ from hangtag.store.office.settings import Definitions
 __all__ = ["check", "definitions_of", "preview"]
 
 
-def check(tenant_id: str, wanted: TelephonySettings) -> None:
-    """Raises BadInputError for what can't be understood or names nobody, UnprocessableError for what contradicts."""
-    _check_logic(wanted.attach)
-    _check_people(tenant_id, wanted)
-    _check_fields(wanted.attach.task)
-    _check_template(wanted.attach)
+def check(tenant_id: str, settings: TelephonySettings) -> None:
+    """Raise BadInputError for invalid conditions and unknown ids, UnprocessableError for a contradictory template."""
+    _check_conditions(settings.attach)
+    _check_people(tenant_id, settings)
+    _check_fields(settings.attach.task)
+    _check_masks(settings.masks)
+    _check_template(settings.attach)
 
 
-def _check_logic(rule: TagPlacementSettings) -> None:
+def _check_conditions(rule: TagPlacementSettings) -> None:
+    if rule.to == "last_task_matching" and not rule.conditions:
+        reason = "Add at least one condition. Without conditions every task matches."
+        field = FieldError("attach.conditions", FieldErrorCode.CONDITIONS_REQUIRED, reason)
+        raise BadInputError("The placement last_task_matching needs conditions.", (field,))
     try:
         read_logic(rule.logic, len(rule.conditions))
     except LogicError as error:
-        field = FieldError("attach.logic", str(error))
-        raise BadInputError("the logic line can't be understood", (field,)) from None
+        reason = f"Column {error.column}: {error.reason}"
+        # The position counts from 0, the column that people read from 1.
+        field = FieldError("attach.logic", FieldErrorCode.SYNTAX_ERROR, reason, {"position": error.column - 1})
+        raise BadInputError("The logic line is not valid.", (field,)) from None
 
 
-def _check_people(tenant_id: str, wanted: TelephonySettings) -> None:
-    template, notices = wanted.attach.task, wanted.notifications.missed_calls
-    named = {
-        "attach.task.assignee_id": [template.assignee_id] if template.assignee_id else [],
-        "attach.task.member_ids": template.member_ids,
-        "notifications.missed_calls.employee_ids": notices.employee_ids,
+def _check_people(tenant_id: str, settings: TelephonySettings) -> None:
+    template, notices = settings.attach.task, settings.notifications.missed_calls
+    employee_ids = {
+        **({"attach.task.assignee_id": template.assignee_id} if template.assignee_id else {}),
+        **{f"attach.task.member_ids.{place}": one for place, one in enumerate(template.member_ids)},
+        **{f"notifications.missed_calls.employee_ids.{place}": one for place, one in enumerate(notices.employee_ids)},
     }
-    faults = [
-        FieldError(field, "there is no such employee")
-        for field, ids in named.items()
-        if not all(employees.exists(tenant_id, one) for one in ids)
+    exists = {one: employees.exists(tenant_id, one) for one in set(employee_ids.values())}
+    invalid = [
+        FieldError(field, FieldErrorCode.UNKNOWN_EMPLOYEE, "Unknown employee.")
+        for field, employee_id in employee_ids.items()
+        if not exists[employee_id]
     ]
-    supervisor = wanted.contacts.template.supervisor_id
+    supervisor = settings.contacts.template.supervisor_id
     if supervisor is not None and not groups.is_supervisor(tenant_id, supervisor):
-        faults.append(FieldError("contacts.template.supervisor_id", "there is no such employee or group"))
-    if faults:
-        raise BadInputError("the rules name somebody who is not there", tuple(faults))
+        field, reason = "contacts.template.supervisor_id", "Unknown employee or group."
+        invalid.append(FieldError(field, FieldErrorCode.UNKNOWN_EMPLOYEE, reason))
+    if invalid:
+        raise BadInputError("The settings contain an unknown employee or group.", tuple(invalid))
 
 
 def _check_fields(template: TaskTemplate) -> None:
-    """The free fields of tasks that a rule makes are as those that an employee makes."""
-    faults = tasks.check_fields(template.fields)
-    if faults:
-        named = tuple(FieldError(f"attach.task.{fault.field}", fault.reason) for fault in faults)
-        raise BadInputError("a field of the task's template does not fit", named)
+    """Check the template's fields like those of a task."""
+    invalid = tasks.check_fields(template.fields)
+    if invalid:
+        fields = tuple(
+            FieldError(f"attach.task.{field.field}", field.code, field.reason, field.params) for field in invalid
+        )
+        raise BadInputError("A field of the task's template is not valid.", fields)
+
+
+def _check_masks(masks: Sequence[DisplayFormat]) -> None:
+    """Check that each type of number has one display format; types are compared without regard to case."""
+    types = [one.type.casefold() for one in masks]
+    invalid = tuple(
+        FieldError(f"masks.{position}.type", FieldErrorCode.DUPLICATE_VALUE, "This type already has a display format.")
+        for position, kind in enumerate(types)
+        if kind in types[:position]
+    )
+    if invalid:
+        raise BadInputError("A type of number can have one display format only.", invalid)
 
 
 def _check_template(rule: TagPlacementSettings) -> None:
-    """A task made by a rule has to be one that the rule would find."""
-    makes_tasks = rule.to == "new_task" or (rule.to == "last_task_matching" and rule.if_none == "create_task")
-    template, found = rule.task, attach_rule(rule)
+    """Check that a task made from the template meets the conditions, so that later calls find it."""
+    creates_tasks = rule.to == "new_task" or (rule.to == "last_task_matching" and rule.if_none == "create_task")
+    template, conditions = rule.task, attach_rule(rule)
     facts = facts_of(template.title, "open", template.assignee_id, template.fields)
-    if makes_tasks and not fits(facts, found.conditions, found.logic):
-        field = FieldError("attach.task", "a task made from it does not meet the conditions")
-        raise UnprocessableError("the template does not satisfy its own rule", (field,))
+    if creates_tasks and not fits(facts, conditions.conditions, conditions.logic):
+        reason = "A task made from this template does not meet the conditions. Change the template or the conditions."
+        field = FieldError("attach.task", FieldErrorCode.NOT_ALLOWED_VALUE, reason)
+        raise UnprocessableError(
+            "The task's template does not meet the conditions.", (field,), code=ErrorCode.TEMPLATE_VIOLATES_RULE
+        )
 
 
 def definitions_of(fields: Mapping[TagType, Sequence[DefinedField]]) -> Definitions:
-    """The definitions of both tags; one that is left out becomes the standard one.
+    """Return the definitions of both tags; an omitted one is the standard definition.
 
-    Raises UnprocessableError naming the position that does not fit.
+    Raise UnprocessableError with the position of the invalid field, counted from 0.
     """
     return {kind: _define(kind, fields[kind]) if kind in fields else standard(kind) for kind in TagType}
 
@@ -84,57 +118,59 @@ def _define(kind: TagType, fields: Sequence[DefinedField]) -> Any:
     try:
         return define(kind, fields)
     except DefinitionError as error:
-        field = FieldError(f"{kind}.{error.position}", error.reason)
-        raise UnprocessableError(f"the definition of {kind} does not fit: {error}", (field,)) from None
+        # The domain counts from 1.
+        field = FieldError(f"{kind}.{error.position - 1}", FieldErrorCode.NOT_ALLOWED_VALUE, error.reason)
+        message = f"The definition of {kind} is not valid."
+        raise UnprocessableError(message, (field,), code=ErrorCode.TAG_DEFINITION_INVALID) from None
 
 
 def preview(tenant_id: str, key: calls.CallKey) -> dict[str, Any]:
-    """Where a call would go by the rules of now, and why; nothing is written.
+    """Return the placement of a call's tag by the current settings, as JSON of `PlacementPreview`.
 
-    Raises NotFoundError, and ConflictError for a call that goes on.
+    Raise NotFoundError, and ConflictError for a call in progress.
     """
     item = calls.read(key)
     if item is None:
-        raise NotFoundError("there is no such call")
+        raise NotFoundError("No such call.")
     call = item.fold()
     if not call.closed:
-        raise ConflictError("the call goes on")
-    resolution = resolve(tenant_id, item.integration_id, call, None)
-    verdict = classify(call, mapped=resolution.mapped, external_is_employee=resolution.external_is_employee)
+        raise ConflictError("The call is in progress. Try again when it has ended.", code=ErrorCode.CALL_STILL_OPEN)
+    snapshot = resolve(tenant_id, item.integration_id, call, None)
+    verdict = classify(call, mapped=snapshot.mapped, external_is_employee=snapshot.external_is_employee)
     if verdict.tag is None:
-        return _answer(skip_reason=verdict.skip)
-    facts = TagFacts(verdict=verdict, parties=resolution, rule=attach_rule(resolution.attach))
+        return _preview(skip_reason=verdict.skip)
+    facts = TagFacts(verdict=verdict, parties=snapshot, rule=attach_rule(snapshot.attach))
     attachment = choose(with_placement(item, facts))
-    return _answer(
+    return _preview(
         type=verdict.tag,
         contact_id=attachment.contact_id,
-        new_contact=_makes_contact(resolution, call.answered_by is not None),
+        new_contact=_creates_contact(snapshot, answered=call.answered_by is not None),
         task_id=attachment.task_id,
         new_task=attachment.new_task,
         hidden=attachment.hidden,
-        why=attachment.why,
-        reason=_WORDS[attachment.why],
+        reason_code=attachment.why.value,
+        reason=_REASONS[attachment.why],
     )
 
 
-def _answer(**known: Any) -> dict[str, Any]:
-    names: Iterable[str] = ("type", "skip_reason", "contact_id", "task_id", "why", "reason")
-    return {**dict.fromkeys(names), "new_contact": False, "new_task": False, "hidden": False, **known}
+def _preview(**values: Any) -> dict[str, Any]:
+    names = ("type", "skip_reason", "contact_id", "task_id", "reason_code", "reason")
+    return {**dict.fromkeys(names), "new_contact": False, "new_task": False, "hidden": False, **values}
 
 
-def _makes_contact(resolution: PartySnapshot, answered: bool) -> bool:
-    create = resolution.unknown.create
-    return resolution.fillable and (create == "always" or (create == "answered_only" and answered))
+def _creates_contact(snapshot: PartySnapshot, *, answered: bool) -> bool:
+    create = snapshot.unknown.create
+    return snapshot.fillable and (create == "always" or (create == "answered_only" and answered))
 
 
-_WORDS = {
-    Why.MISSED_CALL: "A Missed Call always stands on the contact.",
-    Why.FROM_TASK: "The call was made from this task.",
-    Why.CONTACT: "The rule is to attach Calls to the contact.",
-    Why.NO_CONTACT: "There is no contact, so that no task of one can be looked for.",
-    Why.LAST_ACTIVE_TASK: "It is the contact's open task that was created last.",
+_REASONS = {
+    Why.MISSED_CALL: "Tags of missed calls are always placed on the contact.",
+    Why.FROM_TASK: "The call was started from this task or assigned to it.",
+    Why.CONTACT: "Calls are placed on the contact.",
+    Why.NO_CONTACT: "The call has no contact, so it has no tasks either.",
+    Why.LAST_ACTIVE_TASK: "This is the contact's latest open task.",
     Why.NO_ACTIVE_TASK: "The contact has no open task.",
-    Why.MATCHING_TASK: "It is the contact's last task that meets the conditions.",
+    Why.MATCHING_TASK: "This is the contact's latest task that meets the conditions.",
     Why.NO_MATCHING_TASK: "No task of the contact meets the conditions.",
-    Why.NEW_TASK: "The rule is to make a task for each Call.",
+    Why.NEW_TASK: "Each call gets a new task.",
 }

@@ -1,259 +1,248 @@
-"""Tasks, and the planner."""
+"""Routes of tasks and the planner."""
 
 import operator
-from collections.abc import Callable, Iterable, Iterator
-from typing import Annotated, Any, Literal
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Annotated, Any
 
-from pydantic import Field, StringConstraints
+from aws_lambda_powertools.event_handler.openapi.params import Query
 
+from hangtag.api.calls import service as calls
 from hangtag.api.contacts.cards import Cards
 from hangtag.api.kernel import listing
 from hangtag.api.kernel.caller import Role
 from hangtag.api.kernel.cursor import read_cursor, write_cursor
+from hangtag.api.kernel.enums import TaskStatus
 from hangtag.api.kernel.models import (
     DEFAULT_LIMIT,
-    UNSENT,
+    ContactId,
+    Cursor,
+    EmployeeId,
     From,
-    Id,
     Limit,
-    PageModel,
-    PhoneOut,
     RequestModel,
-    ResponseModel,
-    Text,
     To,
-    is_id,
 )
-from hangtag.api.kernel.paging import found_id
+from hangtag.api.kernel.paging import found_id, page_of
 from hangtag.api.kernel.service import Routes
-from hangtag.errors import BadInputError, FieldError, NotFoundError
-from hangtag.settings import MAX_FIELDS, MAX_MEMBERS, TaskField
-from hangtag.store.office import contacts, employees, tasks
-from hangtag.store.office.tasks import Task
+from hangtag.api.tasks import service
+from hangtag.api.tasks.models import CreateTaskRequest, PlannedTaskPage, Task, TaskPage, UpdateTaskRequest
+from hangtag.errors import ErrorCode, NotFoundError
+from hangtag.store.office import contacts, tasks
 
-__all__ = ["CreateTaskRequest", "TaskOut", "checked", "routes"]
+__all__ = ["routes"]
 
 routes = Routes(Role.EMPLOYEE)
 
-MAX_CONTACTS = 20
-# How far the planner looks at once.
+# Due tasks that one request of the planner reads at most.
 MAX_PLANNED = 500
-# Where a task stands in a list.
+# The sort key of a task in a list.
 Place = tuple[str, str]
 
-Status = Literal["open", "completed", "cancelled"]
-Time = Annotated[str, StringConstraints(min_length=10, max_length=40)]
-ContactIds = Annotated[list[Id], Field(max_length=MAX_CONTACTS)]
-MemberIds = Annotated[list[Id], Field(max_length=MAX_MEMBERS)]
-Fields = Annotated[list[TaskField], Field(max_length=MAX_FIELDS)]
+_EXAMPLE = {
+    "title": "Send the offer",
+    "contact_ids": ["5f0c2a7be1d94c36"],
+    "assignee_id": "9d3b1e60a7c24f85",
+    "due_at": "2026-12-01T10:00:00",
+}
 
 
-class CreateTaskRequest(RequestModel):
-    """A task to be. `due_at` is ISO 8601, UTC if it has no offset."""
-
-    title: Text
-    contact_ids: ContactIds = Field(default_factory=list)
-    assignee_id: Id | None = None
-    member_ids: MemberIds = Field(default_factory=list)
-    status: Status = "open"
-    due_at: Time | None = None
-    fields: Fields = Field(default_factory=list)
-
-
-class UpdateTaskRequest(RequestModel):
-    """What changes of a task; what is not sent stays."""
-
-    title: Text = UNSENT
-    contact_ids: ContactIds = UNSENT
-    assignee_id: Id | None = None
-    member_ids: MemberIds = UNSENT
-    status: Status = UNSENT
-    due_at: Time | None = None
-    fields: Fields = UNSENT
+@routes.post(
+    "/v1/tasks",
+    operation_id="createTask",
+    tags=["Tasks"],
+    summary="Create a task",
+    description="Creates a task. An outside CRM receives it as a `task.created` message.",
+    errors=(ErrorCode.IDEMPOTENCY_KEY_REUSED,),
+    example=_EXAMPLE,
+    status_code=201,
+)
+def create_task(task: CreateTaskRequest) -> Task:
+    """Create a task."""
+    return _create("tasks", _properties(task), None)
 
 
-class TaskOut(ResponseModel):
-    """A task. `call_id` is the call that it was made for, `external_id` what the CRM outside calls it, if it is its."""
-
-    id: str
-    title: str
-    contact_ids: list[str]
-    assignee_id: str | None
-    member_ids: list[str]
-    status: Status
-    due_at: str | None
-    fields: list[TaskField]
-    created_at: str
-    call_id: str | None
-    external_id: str | None = None
-
-
-class PlannedContact(ResponseModel):
-    """Whom to call."""
-
-    id: str
-    name: str
-    phones: list[PhoneOut]
+@routes.post(
+    "/v1/calls/<call_id>/tasks",
+    operation_id="createTaskFromCall",
+    tags=["Tasks"],
+    summary="Create a task from a call",
+    description=(
+        "Creates a task with the call's id. Without `contact_ids` it gets the call's contact, if the call has one. The"
+        " call's tag stays where it is. An outside CRM receives the task as a `task.created` message."
+    ),
+    errors=(ErrorCode.IDEMPOTENCY_KEY_REUSED,),
+    example={"title": "Send the offer"},
+    status_code=201,
+)
+def create_task_from_call(call_id: str, task: CreateTaskRequest) -> Task:
+    """Create a task from a call."""
+    call = calls.load_body(routes.caller, call_id)
+    properties = _properties(task)
+    if "contact_ids" not in task.model_fields_set and call["contact_id"] is not None:
+        properties["contact_ids"] = [call["contact_id"]]
+    return _create(f"tasks {call_id}", properties, call["id"])
 
 
-class PlannedTask(ResponseModel):
-    """A task that is due, with the contacts to call."""
-
-    task: TaskOut
-    contacts: list[PlannedContact]
+def _properties(request: RequestModel) -> dict[str, Any]:
+    return {name: getattr(request, name) for name in type(request).model_fields}
 
 
-@routes.post("/v1/tasks", status_code=201)
-def post_task(task: CreateTaskRequest) -> TaskOut:
-    """Make a task."""
+def _create(purpose: str, properties: Mapping[str, Any], call_id: str | None) -> Task:
     tenant_id = routes.tenant_id
+    known = service.validated(tenant_id, properties)
 
-    def work() -> TaskOut:
-        made = tasks.create_task(tenant_id, tasks.new_task(**checked(tenant_id, task.model_dump())))
-        return TaskOut.model_validate(made.to_json())
+    def work() -> Task:
+        created = tasks.create_task(tenant_id, tasks.new_task(**known, call_id=call_id))
+        return service.present_one(tenant_id, created)
 
-    return TaskOut.model_validate(routes.once("tasks", work))
+    return Task.model_validate(routes.once(purpose, work))
 
 
-@routes.get("/v1/tasks")
-def get_tasks(
-    contact_id: str | None = None,
-    status: Status | None = None,
+@routes.get(
+    "/v1/tasks",
+    operation_id="listTasks",
+    tags=["Tasks"],
+    summary="List tasks",
+    description=(
+        "Returns tasks by creation time, newest first: with `contact_id` the last 500 tasks of a contact (the period is"
+        " ignored), otherwise the tasks created in a period (default: the last seven days). A page can be short or"
+        " empty and still have a `next_cursor`."
+    ),
+)
+def list_tasks(
+    contact_id: Annotated[
+        ContactId | None, Query(description="Only tasks of this contact.", examples=["5f0c2a7be1d94c36"])
+    ] = None,
+    status: Annotated[TaskStatus | None, Query(description="Only tasks with this status.", examples=["open"])] = None,
     since: From = None,
     until: To = None,
     limit: Limit | None = None,
-    cursor: str | None = None,
-) -> PageModel[TaskOut]:
-    """The tasks of a contact, or those created in a time, the newest first."""
+    cursor: Cursor | None = None,
+) -> TaskPage:
+    """Return a page of tasks."""
     tenant_id = routes.tenant_id
     if contact_id is not None:
-        found = tasks.of_contact(tenant_id, contact_id) if is_id(contact_id) else iter(())
-        wanted = [task for task in found if status is None or task.status == status]
-        shown, following = _page("tasks-of-contact", wanted, _created, operator.lt, limit, cursor)
-        return PageModel[TaskOut](
-            items=[TaskOut.model_validate(task.to_json()) for task in shown], next_cursor=following
-        )
-    times = listing.between(since, until)
+        matching = [task for task in tasks.of_contact(tenant_id, contact_id) if status in (None, task.status)]
+        shown, following = _page("tasks-of-contact", matching, _created, operator.lt, limit, cursor)
+        return page_of(TaskPage, service.present(tenant_id, [task.to_json() for task in shown]), following)
+    times = listing.between(tenant_id, since, until)
+
+    def accept(body: Mapping[str, Any]) -> bool:
+        return status in (None, body["status"]) and times.holds(body["created_at"])
+
     return listing.by_days(
-        TaskOut,
+        TaskPage,
         tenant_id,
         tasks.LIST,
-        times,
+        times.span,
         limit,
         cursor,
-        lambda body: (status is None or body["status"] == status) and times.holds(body["created_at"]),
+        accept,
+        lambda bodies: service.present(tenant_id, bodies),
     )
 
 
-@routes.get("/v1/tasks/<task_id>")
-def get_task(task_id: str) -> TaskOut:
-    """One task."""
-    return TaskOut.model_validate(tasks.get_task(routes.tenant_id, found_id(task_id)).to_json())
+@routes.get(
+    "/v1/tasks/<task_id>",
+    operation_id="getTask",
+    tags=["Tasks"],
+    summary="Get a task",
+    description="Returns one task.",
+)
+def get_task(task_id: str) -> Task:
+    """Return one task."""
+    return service.present_one(routes.tenant_id, tasks.get_task(routes.tenant_id, found_id(task_id)))
 
 
-@routes.patch("/v1/tasks/<task_id>")
-def patch_task(task_id: str, wanted: UpdateTaskRequest) -> TaskOut:
-    """Change a task; what is not sent stays."""
-    changes = checked(routes.tenant_id, wanted.changes())
-    return TaskOut.model_validate(tasks.update_task(routes.tenant_id, found_id(task_id), changes).to_json())
+@routes.patch(
+    "/v1/tasks/<task_id>",
+    operation_id="updateTask",
+    tags=["Tasks"],
+    summary="Update a task",
+    description=(
+        "Changes the properties in the request; the others keep their values. A completed or cancelled task leaves the"
+        " planner. An outside CRM is not notified."
+    ),
+    errors=(ErrorCode.OPERATION_RUNNING,),
+    example={"status": "completed"},
+)
+def update_task(task_id: str, request: UpdateTaskRequest) -> Task:
+    """Change a task."""
+    changes = service.validated(routes.tenant_id, request.changes())
+    changed = tasks.update_task(routes.tenant_id, found_id(task_id), changes)
+    return service.present_one(routes.tenant_id, changed)
 
 
-@routes.get("/v1/planner")
-def get_planner(
+@routes.get(
+    "/v1/planner",
+    operation_id="listPlannedTasks",
+    tags=["Tasks"],
+    summary="List planned tasks",
+    description=(
+        "Returns the open tasks due in a period, soonest first, each with the contacts to call. Default: due in the"
+        " last 30 days or in the next seven. A period can have 92 days; one request reads up to 500 due tasks."
+    ),
+)
+def list_planned_tasks(
     since: From = None,
     until: To = None,
-    assignee_id: str | None = None,
+    assignee_id: Annotated[
+        EmployeeId | None, Query(description="Only tasks of this employee.", examples=["9d3b1e60a7c24f85"])
+    ] = None,
     limit: Limit | None = None,
-    cursor: str | None = None,
-) -> PageModel[PlannedTask]:
-    """The open tasks that are due in a time, the soonest first, each with the contacts to call.
-
-    If it is not said otherwise: what was due in the last 30 days, and is in the next 7.
-    """
+    cursor: Cursor | None = None,
+) -> PlannedTaskPage:
+    """Return a page of due tasks."""
     tenant_id = routes.tenant_id
-    span = listing.ahead(since, until)
+    times = listing.ahead(tenant_id, since, until)
     due = tasks.due(
         tenant_id,
-        span.since,
-        span.until,
+        times.since,
+        times.until,
         MAX_PLANNED,
         lambda task: assignee_id is None or task.assignee_id == assignee_id,
     )
     shown, following = _page("planner", due, _due, operator.gt, limit, cursor)
     cards = Cards(tenant_id)
-    return PageModel[PlannedTask](items=[_planned(tenant_id, task, cards) for task in shown], next_cursor=following)
+    items = [
+        {"task": task, "contacts": list(_contacts(tenant_id, task["contact_ids"], cards))}
+        for task in service.present(tenant_id, [task.to_json() for task in shown])
+    ]
+    return page_of(PlannedTaskPage, items, following)
 
 
-def _created(task: Task) -> Place:
+def _created(task: tasks.Task) -> Place:
     return task.created_at, task.id
 
 
-def _due(task: Task) -> Place:
+def _due(task: tasks.Task) -> Place:
     return task.due_at or "", task.id
 
 
 def _page(
-    of: str,
-    found: list[Task],
-    place: Callable[[Task], Place],
+    name: str,
+    rows: list[tasks.Task],
+    place: Callable[[tasks.Task], Place],
     is_after: Callable[[Place, Place], bool],
     limit: int | None,
     cursor: str | None,
-) -> tuple[list[Task], str | None]:
-    """A page of a list that was read as a whole.
+) -> tuple[list[tasks.Task], str | None]:
+    """Return a page of a list that is in memory as a whole.
 
-    The cursor holds the place of the last task of the page before, so that it goes on there although that task is done.
+    The cursor has the place of the last task of the previous page; the list continues there although that task may
+    have left it.
     """
-    start = read_cursor(of, 2, cursor)
+    start = read_cursor(name, 2, cursor)
     after = (start[0] or "", start[1] or "") if start is not None else None
-    left = found if after is None else [task for task in found if is_after(place(task), after)]
+    left = rows if after is None else [task for task in rows if is_after(place(task), after)]
     shown = left[: limit or DEFAULT_LIMIT]
-    return shown, write_cursor(of, *place(shown[-1])) if len(shown) < len(left) else None
+    return shown, write_cursor(name, *place(shown[-1])) if len(shown) < len(left) else None
 
 
-def _planned(tenant_id: str, task: Task, cards: Cards) -> PlannedTask:
-    people = _contacts(tenant_id, task.contact_ids, cards)
-    return PlannedTask(task=TaskOut.model_validate(task.to_json()), contacts=list(people))
-
-
-def _contacts(tenant_id: str, contact_ids: Iterable[str], cards: Cards) -> Iterator[PlannedContact]:
+def _contacts(tenant_id: str, contact_ids: Iterable[str], cards: Cards) -> Iterator[dict[str, Any]]:
     for contact_id in contact_ids:
         try:
-            found = contacts.get_contact(tenant_id, contact_id)
+            contact = contacts.get_contact(tenant_id, contact_id)
         except NotFoundError:
             continue
-        yield PlannedContact.model_validate(cards.dressed(found.to_json()))
-
-
-def checked(tenant_id: str, sent: dict[str, Any]) -> dict[str, Any]:
-    """What was sent of a task, in the store's types. Raises BadInputError naming what is wrong."""
-    known = dict(sent)
-    faults: list[FieldError] = []
-    for name in ("contact_ids", "member_ids"):
-        if name in known:
-            known[name] = tuple(dict.fromkeys(known[name]))
-    if "fields" in known:
-        known["fields"] = tuple(TaskField.model_validate(field) for field in known["fields"])
-        faults += tasks.check_fields(known["fields"])
-    if known.get("due_at") is not None:
-        try:
-            known["due_at"] = tasks.due_time(known["due_at"])
-        except (ValueError, OverflowError):
-            faults.append(FieldError("due_at", "it is no time in ISO 8601"))
-    faults += _strangers(tenant_id, known)
-    if faults:
-        raise BadInputError("the task can't be kept like this", tuple(faults))
-    return known
-
-
-def _strangers(tenant_id: str, known: dict[str, Any]) -> Iterator[FieldError]:
-    """Whom a task names who is not there."""
-    for place, contact_id in enumerate(known.get("contact_ids", ())):
-        if not contacts.exists(tenant_id, contact_id):
-            yield FieldError(f"contact_ids.{place}", "there is no such contact")
-    for place, employee_id in enumerate(known.get("member_ids", ())):
-        if not employees.exists(tenant_id, employee_id):
-            yield FieldError(f"member_ids.{place}", "there is no such employee")
-    assignee = known.get("assignee_id")
-    if assignee is not None and not employees.exists(tenant_id, assignee):
-        yield FieldError("assignee_id", "there is no such employee")
+        yield cards.formatted(contact.to_json())

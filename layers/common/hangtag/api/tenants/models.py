@@ -1,107 +1,91 @@
-"""Tenants, tokens and the audit list as the API takes and gives them."""
+"""Request and response models of tenants and of the current user."""
 
-from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from hangtag.api.kernel.models import UNSENT, Id, RequestModel, ResponseModel, Text
-from hangtag.store.office.tokens import TOKEN_LIVES
+from hangtag.api.kernel.enums import Role
+from hangtag.api.kernel.models import UNSENT, Instant, Page, RequestModel, ResponseModel, Text
 
 __all__ = [
-    "AuditEntry",
     "CreateTenantRequest",
-    "CreateTokenRequest",
     "CreatedOwnerToken",
     "CreatedTenant",
-    "CreatedToken",
     "CurrentUser",
-    "TenantOut",
-    "TokenOut",
+    "Tenant",
+    "TenantPage",
     "UpdateTenantRequest",
 ]
 
-Country = Annotated[str, StringConstraints(pattern="^[A-Z]{2}$")]
-TimeZone = Annotated[str, StringConstraints(max_length=64)]
+_NAME = "Name of the tenant, 1 to 200 characters."
+_COUNTRY = "ISO 3166 two-letter code. Numbers without a country code are read as numbers of this country."
+_TIME_ZONE = "IANA name. Reports, working hours and times without an offset use it."
+
+TenantName = Annotated[Text, Field(description=_NAME, examples=["Acme GmbH"])]
+Country = Annotated[str, StringConstraints(pattern="^[A-Z]{2}$"), Field(description=_COUNTRY, examples=["DE"])]
+TimeZone = Annotated[str, StringConstraints(max_length=64), Field(description=_TIME_ZONE, examples=["Europe/Berlin"])]
 
 
 class CreateTenantRequest(RequestModel):
-    """A tenant to be."""
+    """Body of `createTenant`."""
 
-    name: Text
+    name: TenantName
     country: Country = "RU"
     time_zone: TimeZone = "Europe/Moscow"
 
 
 class UpdateTenantRequest(RequestModel):
-    """What changes of a tenant; what is not sent stays."""
+    """Body of `updateTenant`. Omitted properties keep their values."""
 
-    name: Text = UNSENT
+    name: TenantName = UNSENT
     country: Country = UNSENT
     time_zone: TimeZone = UNSENT
 
 
-class TenantOut(ResponseModel):
-    """A tenant."""
+class Tenant(ResponseModel):
+    """One organisation on this installation."""
 
-    id: str
-    name: str
-    country: str
-    time_zone: str
-    created_at: datetime
-
-
-class CreatedTenant(TenantOut):
-    """A tenant just made, with its owner's token, shown once."""
-
-    owner_token: str
+    id: Annotated[str, Field(description="Id of the tenant.", examples=["9f86d081884c7d65"])]
+    name: Annotated[str, Field(description=_NAME, examples=["Acme GmbH"])]
+    country: Annotated[str, Field(description=_COUNTRY, examples=["DE"])]
+    time_zone: Annotated[str, Field(description=_TIME_ZONE, examples=["Europe/Berlin"])]
+    created_at: Annotated[
+        Instant, Field(description="Time of the tenant's creation.", examples=["2026-11-30T20:41:53.855Z"])
+    ]
 
 
-class CurrentUser(ResponseModel):
-    """Who asks. The operator has no tenant; `employee_id` is null for who is no employee."""
-
-    role: Literal["employee", "admin", "owner", "operator"]
-    tenant: TenantOut | None
-    employee_id: str | None
+class TenantPage(Page[Tenant]):
+    """Page of tenants, newest first."""
 
 
-class CreateTokenRequest(RequestModel):
-    """Whose token, and for how long; what it may do comes from the employee."""
+class CreatedTenant(Tenant):
+    """New tenant with its owner token, which is shown only once."""
 
-    employee_id: Id
-    expires_in_days: Annotated[int, Field(ge=1, le=TOKEN_LIVES.days)] = TOKEN_LIVES.days
-
-
-class TokenOut(ResponseModel):
-    """A token, without itself. The owner's has no employee and does not expire."""
-
-    id: str
-    employee_id: str | None
-    created_at: datetime
-    expires_at: datetime | None
-
-
-class CreatedToken(ResponseModel):
-    """A token, shown once."""
-
-    id: str
-    token: str
-    expires_at: datetime
+    owner_token: Annotated[
+        str,
+        Field(description="Bearer token of the owner. It does not expire.", examples=["hta_Zm9vYmFyYmF6cXV4"]),
+    ]
 
 
 class CreatedOwnerToken(ResponseModel):
-    """The owner's new token, shown once."""
+    """New owner token, which is shown only once."""
 
-    id: str
-    owner_token: str
+    id: Annotated[str, Field(description="Id of the token.", examples=["b5bb9d8014a0f9b1d61e21e796d78dcc"])]
+    owner_token: Annotated[
+        str,
+        Field(description="Bearer token of the owner. It does not expire.", examples=["hta_Zm9vYmFyYmF6cXV4"]),
+    ]
 
 
-class AuditEntry(ResponseModel):
-    """One change: who made it, when, and of what. `changed` names fields, never their values."""
+class CurrentUser(ResponseModel):
+    """Identity and role behind the request's token."""
 
-    id: str
-    at: datetime
-    who: str
-    action: str
-    target: str
-    changed: list[str]
+    role: Annotated[Role, Field(description="Role of the token at this moment.", examples=["admin"])]
+    tenant: Annotated[Tenant | None, Field(description="The token's tenant. Null for the operator.")]
+    employee_id: Annotated[
+        str | None,
+        Field(
+            description="Id of the token's employee. Null for the owner token, the operator and users without one.",
+            examples=["7d65a08f5a2e0b7a"],
+        ),
+    ]

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
+from functools import lru_cache
 
 from hangtag.domain.reports.facts import (
     NOTHING,
@@ -18,6 +19,7 @@ from hangtag.domain.reports.facts import (
     reach_of,
 )
 from hangtag.domain.reports.sums import Aggregate
+from hangtag.representation import line_number
 
 DAYS_OF_WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 WEEK = timedelta(days=7)
@@ -60,25 +62,34 @@ def week_of(day: date) -> Period:
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Filters of a request; None matches all. `employee` matches everyone who took part."""
+    """Filters of a report; None is any. `employee` is one of those who took part.
+
+    With a `country` (ISO 3166), `line` is compared in E.164, whatever way the PBX wrote the call's line.
+    """
 
     employee: str | None = None
     contact: str | None = None
     line: str | None = None
     integration: str | None = None
     direction: str | None = None
+    country: str | None = None
 
     def fit(self, group: Group) -> bool:
-        """Return True if calls of this group match."""
+        """Return True if the calls of this group match."""
         if self.employee is not None and self.employee not in group.people:
             return False
         pairs = (
             (self.contact, group.contact),
-            (self.line, group.line),
+            (self.line, _number(group.line, self.country if self.line is not None else None)),
             (self.integration, group.integration),
             (self.direction, group.direction),
         )
         return all(filter_value is None or filter_value == value for filter_value, value in pairs)
+
+
+@lru_cache(maxsize=1000)
+def _number(line: str | None, country: str | None) -> str | None:
+    return line_number(line, country) if line and country else line
 
 
 @dataclass(frozen=True, slots=True)

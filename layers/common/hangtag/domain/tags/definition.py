@@ -80,28 +80,28 @@ def define(tag_type: TagType, fields: Sequence[DefinedField]) -> Definition:
     fixed = FIXED[tag_type]
     for position, ((_, kind), field) in enumerate(zip(fixed, fields, strict=False), start=1):
         if field.type != kind:
-            raise DefinitionError(position, f"the type must be {kind}, not {field.type}")
+            raise DefinitionError(position, f"The type must be {kind}, not {field.type}.")
     if len(fields) < len(fixed):
         name, kind = fixed[len(fields)]
-        raise DefinitionError(len(fields) + 1, f"the field for {name} ({kind}) is missing")
+        raise DefinitionError(len(fields) + 1, f"The field for {name} ({kind}) is missing.")
     for position, field in enumerate(fields[len(fixed) :], start=len(fixed) + 1):
         if field.type != "string":
-            raise DefinitionError(position, f"an added field must be string, not {field.type}")
+            raise DefinitionError(position, f"An additional field must be of type string, not {field.type}.")
         if position > len(fixed) + MAX_EXTRA_FIELDS:
-            raise DefinitionError(position, f"at most {MAX_EXTRA_FIELDS} fields may be added")
+            raise DefinitionError(position, f"A definition can have at most {MAX_EXTRA_FIELDS} additional fields.")
     _check_names(fields)
     names = tuple(field.name for field in fields)
     return Definition(names[: len(fixed)], names[len(fixed) :])
 
 
 def _check_names(fields: Sequence[DefinedField]) -> None:
-    positions: dict[str, int] = {}
+    seen: set[str] = set()
     for position, field in enumerate(fields, start=1):
         if not field.name.strip():
-            raise DefinitionError(position, "the name is empty")
-        if field.name in positions:
-            raise DefinitionError(position, f"the name is that of position {positions[field.name]}")
-        positions[field.name] = position
+            raise DefinitionError(position, "The name is empty.")
+        if field.name in seen:
+            raise DefinitionError(position, "The name is used twice in this definition.")
+        seen.add(field.name)
 
 
 def fields_of(tag_type: TagType, definition: Definition) -> tuple[DefinedField, ...]:

@@ -1,4 +1,4 @@
-"""A call as the API shows it."""
+"""JSON of a call as the table stores it; `hangtag.representation` maps it to the public names."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -10,12 +10,12 @@ from hangtag.store.calls import clicks, tags
 from hangtag.store.calls import items as calls
 from hangtag.store.calls.recording_states import RecordingState, RecordingStatus
 
-# Why a call that an employee started did not come about.
-NOT_PICKED_UP = "the employee's own phone was not picked up"
+# Reason of a click-to-call that failed before the other party was called.
+NOT_PICKED_UP = "The employee's own phone was not picked up."
 
 
 def call_view(item: calls.CallItem, call: Call, emission: tags.Emission | None) -> dict[str, Any]:
-    """The JSON of a call; who and why are known once it was emitted. Times are ISO 8601 in UTC."""
+    """Return the JSON of a call; employees and tag are set once its tag is written. Times are ISO 8601 in UTC."""
     tagged = emission is not None and emission.tag is not None
     return {
         "id": item.public_id,
@@ -59,29 +59,29 @@ def call_view(item: calls.CallItem, call: Call, emission: tags.Emission | None) 
 
 
 def recordings_view(item: calls.CallItem, call: Call) -> dict[str, Any]:
-    """What a call's JSON says of its recordings: all, and the last once more. Where a PBX has them is not in it."""
+    """Return the recordings of a call, and the latest under its own name. The PBX's URLs are left out."""
     shown = [_recording(one, item.recordings.get(one.id)) for one in call.recordings]
     return {"recording": shown[-1] if shown else None, "recordings": shown}
 
 
-def _recording(recording: Recording, kept: RecordingState | None) -> dict[str, Any]:
+def _recording(recording: Recording, stored: RecordingState | None) -> dict[str, Any]:
     return {
         "id": recording.id,
         "temporary": recording.temporary,
-        "state": kept.state if kept else RecordingStatus.WAITING,
-        "reason": kept.reason if kept else None,
-        "size": kept.size if kept else None,
-        "media_type": kept.media_type if kept else None,
-        "held": kept.held if kept else False,
+        "state": stored.state if stored else RecordingStatus.WAITING,
+        "reason": stored.reason if stored else None,
+        "size": stored.size if stored else None,
+        "media_type": stored.media_type if stored else None,
+        "held": stored.held if stored else False,
     }
 
 
 def open_view(item: calls.CallItem) -> dict[str, Any]:
-    """A call that was not tagged yet, or changed since, as its events tell it now."""
+    """Return the JSON of a call without a tag, or changed since its tag, from its current events."""
     fresh = call_view(item, item.fold(), None)
     if item.body is None:
         return fresh | {"contact_id": item.met.contact_id if item.met else None}
-    known = (
+    tagged = (
         "reason",
         "employee_id",
         "employee_ids",
@@ -92,11 +92,11 @@ def open_view(item: calls.CallItem) -> dict[str, Any]:
         "tag_type",
         "skip_reason",
     )
-    return fresh | {name: item.body[name] for name in known if name in item.body}
+    return fresh | {name: item.body[name] for name in tagged if name in item.body}
 
 
 def click_view(click: clicks.Click) -> dict[str, Any]:
-    """A call that was asked for, as long as its PBX has not told of it."""
+    """Return the JSON of a click-to-call that its PBX has not reported yet."""
     failed = click.state is clicks.State.FAILED
     return {
         "id": click.public_id,

@@ -1,6 +1,6 @@
-"""Step 0b of a call that an employee starts: the PBX is asked, once, and what it answers is kept on the click.
+"""Placement of a click-to-call at the PBX: one request, whose result is stored on the click.
 
-A PBX that gave no answer is never asked a second time: it may have the phone ringing already.
+A request that timed out is never retried: the phone may already ring.
 """
 
 from collections.abc import Mapping
@@ -19,16 +19,16 @@ from hangtag.store.integrations import integrations
 
 __all__ = ["close", "connect", "place"]
 
-# A phone that rings long after the click would surprise its owner.
+# A phone that rings long after the click would surprise the employee.
 LATEST = timedelta(seconds=30)
-_TOO_LATE = "the call could not be started in time; the phone was not rung"
-_NOT_TOLD = "the PBX did not tell of the call"
+_TOO_LATE = "The call could not be started in time. The phone did not ring."
+_NOT_REPORTED = "The PBX did not report the call."
 
 
 def place(tenant_id: str, click_id: str, now: datetime) -> State | None:
-    """Ask the PBX to ring the employee, then the contact. None if there is nothing to do: it was done, or is gone.
+    """Request the call at the PBX. Return its state; None if the click was processed before or no longer exists.
 
-    May be called again. Raises botocore's errors, before the PBX was asked.
+    Idempotent. Raise botocore's errors, always before the request to the PBX.
     """
     click = clicks.find(tenant_id, click_id)
     if click is None or click.state is not State.WAITING:
@@ -39,29 +39,26 @@ def place(tenant_id: str, click_id: str, now: datetime) -> State | None:
         integration = integrations.get_integration(tenant_id, click.integration_id)
         pbx = open_pbx(tenant_id, integration)
     except NotFoundError:
-        return _fail(click, "the PBX is not connected any more")
+        return _fail(click, "The PBX is no longer connected.")
     if not clicks.advance(click, State.PLACING, State.WAITING):
         return None
-    return _ask(pbx, click)
+    return _request(pbx, click)
 
 
-def _ask(pbx: Pbx, click: Click) -> State:
-    asked = providers.Click(extension=click.extension, number=click.dial, reference=click.id, line=click.line)
+def _request(pbx: Pbx, click: Click) -> State:
+    request = providers.Click(extension=click.extension, number=click.dial, reference=click.id, line=click.line)
     try:
-        placed = pbx.originate(asked)
+        placed = pbx.originate(request)
     except UnreachableError as error:
         if _never_sent(error):
-            return _fail(click, f"the PBX was not reached: {in_words(error)}")
-        return _unknown(click, f"the PBX gave no answer ({in_words(error)}); it may ring your phone all the same")
+            return _fail(click, f"The PBX could not be reached: {in_words(error)}")
+        return _unknown(click, f"The PBX did not respond ({in_words(error)}). Your phone can still ring.")
     except HangtagError as error:
         return _fail(click, in_words(error))
     except Exception as error:
-        # Whatever went wrong here, the phone may be ringing.
-        logger.exception(
-            "click.request_failed",
-            extra={"tenant": click.tenant_id, "click": click.id, "error": type(error).__name__},
-        )
-        return _unknown(click, "asking the PBX broke off; it may ring your phone all the same")
+        # The phone may be ringing, whatever failed.
+        logger.exception("asking the PBX broke off", extra={"tenant": click.tenant_id, "error": type(error).__name__})
+        return _unknown(click, "The request to the PBX failed unexpectedly. Your phone can still ring.")
     if placed.call_id is not None:
         clicks.set_call_id(click, placed.call_id)
     clicks.advance(click, State.PLACED, State.PLACING)
@@ -73,22 +70,23 @@ def _ask(pbx: Pbx, click: Click) -> State:
 
 
 def close(tenant_id: str, click_id: str, now: datetime) -> bool:
-    """Say of a click whose PBX told nothing in time that it came to nothing; false if there is nothing to say.
+    """Mark a click that its PBX has not reported in time as failed. Return False if there is nothing to mark.
 
-    Should the PBX tell of the call later, it is the click's call all the same.
+    A call that the PBX reports later still matches the click.
     """
     click = clicks.find(tenant_id, click_id)
     if click is None or click.call is not None or now < click.until:
         return False
     open_states = (State.WAITING, State.PLACING, State.PLACED, State.UNKNOWN)
-    reason = click.reason if click.state is State.UNKNOWN else _NOT_TOLD
+    reason = click.reason if click.state is State.UNKNOWN else _NOT_REPORTED
     return clicks.advance(click, State.FAILED, *open_states, reason=reason)
 
 
 def connect(message: Mapping[str, Any]) -> bool:
-    """The second step of a PBX that calls the contact only when it is told to: `step` is what its adapter wrote down.
+    """Request the second step of PBXs that call the contact only on a further request; `step` is the adapter's state.
 
-    Returns whether it was taken; what the PBX refuses ends the call there, and it tells so. Raises botocore's errors.
+    Return True if the PBX accepted it; a rejected request ends the call, and the PBX reports the end. Raise botocore's
+    errors.
     """
     tenant_id = message["tenant"]
     try:
@@ -105,7 +103,7 @@ def connect(message: Mapping[str, Any]) -> bool:
 
 
 def _fail(click: Click, reason: str) -> State:
-    # First: who is told that it failed may try again at once.
+    # First: an employee who is notified of the failure can retry at once.
     clicks.free_slot(click)
     clicks.advance(click, State.FAILED, State.WAITING, State.PLACING, reason=reason)
     logger.info("click.failed", extra={"tenant": click.tenant_id, "click": click.id})
@@ -119,5 +117,5 @@ def _unknown(click: Click, reason: str) -> State:
 
 
 def _never_sent(error: HangtagError) -> bool:
-    """Whether no connection was made, so that the PBX can't have heard of it."""
+    """Return True if no connection was made, so the PBX cannot have received the request."""
     return any(isinstance(cause, NewConnectionError) for cause in causes(error))

@@ -1,7 +1,7 @@
-"""Step 0 of a call that an employee starts: whom to call, from which phone, and whether that is allowed.
+"""Validation of a click-to-call request: the number, the phone that rings first, and the tenant's rules.
 
-The answer comes at once; the PBX is asked by `flow/originate.py`, and what it then reports is joined to the click by
-`flow/clicked.py`.
+The request returns at once. `services.clicks.originate` places the call at the PBX; `services.tags.match_click` matches
+the events that the PBX then reports.
 """
 
 import hashlib
@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from hangtag import runtime
 from hangtag.errors import (
     BadInputError,
+    ErrorCode,
     FieldError,
+    FieldErrorCode,
     NoPhoneError,
     NotCalledError,
     NotFoundError,
@@ -36,21 +38,21 @@ from hangtag.store.integrations.rate_limits import TableLimiter
 from hangtag.store.office import contacts, employees, settings, tasks
 from hangtag.store.office.tenants import get_tenant
 
-__all__ = ["Wanted", "begin"]
+__all__ = ["Target", "begin"]
 
-# Why an employee's phone can't be rung.
-NO_EMPLOYEE = "your token is no employee's, so that there is no phone of yours to ring first"
-NO_EXTENSION = "you have no extension at a PBX: an admin adds it to your card"
-NO_ORIGINATE = "the PBX of your extension can't be asked to call: an admin enters what it needs for that"
-# How many of a contact's entries are looked at for the last line used with it.
-_LOOKED_AT = 20
+# Reasons why an employee's phone cannot ring.
+NO_EMPLOYEE = "The token has no employee, so there is no phone to ring first."
+NO_EXTENSION = "You have no extension at a PBX. Ask an admin to add one to your card."
+NO_ORIGINATE = "The PBX of your extension cannot place calls. Ask an admin to enter the credentials for it."
+# Entries of a contact that are read to find the line of the last call.
+_MAX_ENTRIES = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """What an employee asked for: one of `to`, `contact_id` and `task_id` at the least.
+class Target:
+    """The party to call: at least one of `to`, `contact_id` and `task_id`.
 
-    `to` is a number in any format; `integration_id` chooses the PBX.
+    `to` is a number in any format; `integration_id` selects the PBX.
     """
 
     to: str | None = None
@@ -61,7 +63,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class _Party:
-    """Whom to call: the number in E.164, and the contact, if it is one."""
+    """The party to call: the number in E.164, and its contact or None."""
 
     number: str
     contact: contacts.Contact | None
@@ -69,29 +71,29 @@ class _Party:
 
 @dataclass(frozen=True, slots=True)
 class _Phone:
-    """From where: an extension at a PBX, and the own number to show, if one was used with that contact before."""
+    """The phone that rings first: an extension at a PBX, and the own number of the last call with the contact."""
 
     extension: str
     integration: integrations.Integration
     line: str | None
 
 
-def begin(tenant_id: str, employee_id: str | None, wanted: Wanted, idempotency_key: str | None) -> Click:
-    """Take a click: check it, write it down, and have the PBX asked. The same key makes the same click.
+def begin(tenant_id: str, employee_id: str | None, target: Target, idempotency_key: str | None) -> Click:
+    """Validate a request, store it and queue it for the PBX. Requests with the same key are one click-to-call.
 
-    Raises BadInputError, NotFoundError, NoPhoneError, NotCalledError, TooManyError, ConflictError (a call is being
-    placed from that phone), UnprocessableError (the key stood for another request), and botocore's errors.
+    Raise BadInputError, NotFoundError, NoPhoneError, NotCalledError, TooManyError, ConflictError (a call is being
+    placed from that phone), UnprocessableError (the key was used for another request), and botocore's errors.
     """
-    request = digest("request", json.dumps([wanted.to, wanted.contact_id, wanted.task_id, wanted.integration_id]))
+    request = digest("request", json.dumps([target.to, target.contact_id, target.task_id, target.integration_id]))
     click_id = _click_id(tenant_id, employee_id, idempotency_key)
-    kept = clicks.find(tenant_id, click_id) if idempotency_key is not None else None
-    if kept is None:
-        kept = clicks.begin(_new(tenant_id, employee_id, wanted, click_id, request))
-    if kept.request != request:
-        raise UnprocessableError("this Idempotency-Key stood for another request")
-    if kept.state is clicks.State.WAITING:
-        _send(kept)
-    return kept
+    click = clicks.find(tenant_id, click_id) if idempotency_key is not None else None
+    if click is None:
+        click = clicks.begin(_new(tenant_id, employee_id, target, click_id, request))
+    if click.request != request:
+        raise UnprocessableError("This Idempotency-Key was used for another request. Use a new key.")
+    if click.state is clicks.State.WAITING:
+        _send(click)
+    return click
 
 
 def _click_id(tenant_id: str, employee_id: str | None, idempotency_key: str | None) -> str:
@@ -100,17 +102,17 @@ def _click_id(tenant_id: str, employee_id: str | None, idempotency_key: str | No
     return digest("click", tenant_id, employee_id or "", hashlib.sha256(idempotency_key.encode()).hexdigest())
 
 
-def _new(tenant_id: str, employee_id: str | None, wanted: Wanted, click_id: str, request: str) -> Click:
+def _new(tenant_id: str, employee_id: str | None, target: Target, click_id: str, request: str) -> Click:
     country = get_tenant(tenant_id).country
     rules = settings.load_settings(tenant_id).calling
-    party = _party(tenant_id, wanted, country)
-    if wanted.integration_id is not None:
-        _check_integration(tenant_id, wanted.integration_id)
+    party = _party(tenant_id, target, country)
+    if target.integration_id is not None:
+        _check_integration(tenant_id, target.integration_id)
     _check_allowed(party.number, rules)
     if employee_id is None:
         raise NoPhoneError(NO_EMPLOYEE, _tel(party.number))
     employee = employees.get_employee(tenant_id, employee_id)
-    phone = _phone(tenant_id, employee, party, wanted.integration_id)
+    phone = _phone(tenant_id, employee, party, target.integration_id)
     _check_often(tenant_id, employee_id, rules)
     pbx = phone.integration
     dial = dialled(party.number, country, pbx.settings.get("dial_format"))
@@ -127,14 +129,14 @@ def _new(tenant_id: str, employee_id: str | None, wanted: Wanted, click_id: str,
         line=phone.line,
         contact_id=party.contact.id if party.contact else None,
         contact_name=party.contact.name if party.contact else None,
-        task_id=wanted.task_id,
+        task_id=target.task_id,
         at=clicks.moment(now()),
         request=request,
     )
 
 
 def _send(click: Click) -> None:
-    """Have the PBX asked now, and have the click looked at again when the PBX should have told of it."""
+    """Queue the call for the PBX now, and a check for the time by which the PBX should have reported it."""
     body = {"tenant": click.tenant_id, "click": click.id}
     for task, delay in (("place", 0), ("close", int(clicks.WINDOW.total_seconds()))):
         client.make("sqs").send_message(
@@ -144,30 +146,50 @@ def _send(click: Click) -> None:
         )
 
 
-# ------------------------------------------------------------------ whom
+# ------------------------------------------------------------------ the party to call
 
 
-def _party(tenant_id: str, wanted: Wanted, country: str) -> _Party:
-    if wanted.to is not None and is_emergency(wanted.to, country):
-        raise NotCalledError("emergency numbers are dialled by hand", f"tel:{wanted.to.strip()}")
-    task = _task(tenant_id, wanted.task_id) if wanted.task_id is not None else None
-    contact = _contact(tenant_id, wanted.contact_id) if wanted.contact_id is not None else None
-    if wanted.to is not None:
-        number = normalise(wanted.to, country)
+def _party(tenant_id: str, target: Target, country: str) -> _Party:
+    if target.to is not None and is_emergency(target.to, country):
+        raise NotCalledError(
+            "Emergency numbers cannot be called from Hangtag. Dial the number by hand.",
+            f"tel:{target.to.strip()}",
+            code=ErrorCode.EMERGENCY_NUMBER,
+        )
+    task = _task(tenant_id, target.task_id) if target.task_id is not None else None
+    contact = _contact(tenant_id, target.contact_id) if target.contact_id is not None else None
+    if target.to is not None:
+        number = normalise(target.to, country)
         if number is None:
-            raise BadInputError("the number can't be called", (FieldError("to", "it is no number that can be called"),))
+            raise BadInputError(
+                "The phone number cannot be called.",
+                (
+                    FieldError(
+                        "to",
+                        FieldErrorCode.INVALID_PHONE,
+                        "The phone number cannot be called. Enter it with its country code.",
+                    ),
+                ),
+            )
         return _Party(number.e164, contact or contacts.find_by_number(tenant_id, number.e164))
     if contact is not None:
         if not contact.phones:
-            raise BadInputError("the contact has no number", (FieldError("contact_id", "it has no number"),))
+            raise BadInputError(
+                "The contact has no phone number.",
+                (FieldError("contact_id", FieldErrorCode.REQUIRED, "The contact has no phone number."),),
+            )
         return _Party(contact.phones[0].e164, contact)
     if task is None:
         raise BadInputError(
-            "whom to call is missing", (FieldError("to", "one of to, contact_id and task_id is needed"),)
+            "The party to call is missing. Set to, contact_id or task_id.",
+            (FieldError("to", FieldErrorCode.REQUIRED, "Set to, contact_id or task_id."),),
         )
     found = next(_with_number(tenant_id, task), None)
     if found is None:
-        raise BadInputError("nobody of the task can be called", (FieldError("task_id", "no contact with a number"),))
+        raise BadInputError(
+            "No contact of the task has a phone number.",
+            (FieldError("task_id", FieldErrorCode.REQUIRED, "No contact of the task has a phone number."),),
+        )
     return _Party(found.phones[0].e164, found)
 
 
@@ -175,15 +197,17 @@ def _task(tenant_id: str, task_id: str) -> tasks.Task:
     try:
         return tasks.get_task(tenant_id, task_id)
     except NotFoundError:
-        raise BadInputError("there is no such task", (FieldError("task_id", "there is no such task"),)) from None
+        raise BadInputError(
+            "Unknown task.", (FieldError("task_id", FieldErrorCode.UNKNOWN_TASK, "Unknown task."),)
+        ) from None
 
 
 def _contact(tenant_id: str, contact_id: str) -> contacts.Contact:
     try:
         return contacts.get_contact(tenant_id, contact_id)
     except NotFoundError:
-        field = FieldError("contact_id", "there is no such contact")
-        raise BadInputError("there is no such contact", (field,)) from None
+        field = FieldError("contact_id", FieldErrorCode.UNKNOWN_CONTACT, "Unknown contact.")
+        raise BadInputError("Unknown contact.", (field,)) from None
 
 
 def _with_number(tenant_id: str, task: tasks.Task) -> Iterator[contacts.Contact]:
@@ -196,30 +220,30 @@ def _with_number(tenant_id: str, task: tasks.Task) -> Iterator[contacts.Contact]
             yield contact
 
 
-# ------------------------------------------------------------------ whether
+# ------------------------------------------------------------------ rules
 
 
 def _check_integration(tenant_id: str, integration_id: str) -> None:
-    """Raises BadInputError."""
+    """Raise BadInputError for an unknown integration."""
     try:
         integrations.get_integration(tenant_id, integration_id)
     except NotFoundError:
-        field = FieldError("integration_id", "there is no such integration")
-        raise BadInputError("there is no such integration", (field,)) from None
+        field = FieldError("integration_id", FieldErrorCode.UNKNOWN_INTEGRATION, "Unknown integration.")
+        raise BadInputError("Unknown integration.", (field,)) from None
 
 
 def _check_allowed(number: str, rules: ClickToCallSettings) -> None:
-    """Raises NotCalledError."""
-    if is_premium(number) and not rules.premium:
-        raise NotCalledError("numbers at a premium rate are not called by a click")
+    """Raise NotCalledError for a number that the tenant's settings exclude."""
+    if is_premium(number) and not rules.allow_premium_rate:
+        raise NotCalledError("Premium-rate numbers cannot be called from Hangtag.", code=ErrorCode.PREMIUM_NUMBER)
     country = country_of(number)
     if rules.countries is not None and country not in rules.countries:
-        where = f"to {country}" if country else "to networks of no country"
-        raise NotCalledError(f"calls {where} are not allowed")
+        place = country or "networks without a country"
+        raise NotCalledError(f"Calls to {place} are not allowed.", code=ErrorCode.COUNTRY_NOT_ALLOWED)
 
 
 def _check_often(tenant_id: str, employee_id: str, rules: ClickToCallSettings) -> None:
-    """Raises TooManyError."""
+    """Raise TooManyError above the tenant's rates."""
     limiter = TableLimiter(tenant_id, "clicks")
     for name, most in (
         (f"employee:{employee_id}", rules.employee_per_minute),
@@ -227,33 +251,33 @@ def _check_often(tenant_id: str, employee_id: str, rules: ClickToCallSettings) -
     ):
         wait = limiter.take(name, Limit(most, 60))
         if wait > 0:
-            raise TooManyError(f"too many calls were started; try again in {round(wait) or 1} seconds")
+            raise TooManyError(f"Too many calls were started. Try again in {round(wait) or 1} seconds.")
 
 
-# ------------------------------------------------------------------ from where
+# ------------------------------------------------------------------ the phone that rings first
 
 
 def _phone(tenant_id: str, employee: employees.Employee, party: _Party, integration_id: str | None) -> _Phone:
-    """The last line used with that contact, if the employee has a phone there; else the first extension on the card.
+    """Return the phone at the PBX of the last call with the contact; without one, the first extension on the card.
 
-    Only PBXs that can be asked to call count. Raises NoPhoneError.
+    Only PBXs that can place calls count. Raise NoPhoneError.
     """
     tel = _tel(party.number)
-    held = [one for one in employee.extensions if integration_id in (None, one.integration_id)]
-    if not held:
+    extensions = [one for one in employee.extensions if integration_id in (None, one.integration_id)]
+    if not extensions:
         raise NoPhoneError(NO_EXTENSION, tel)
-    able = list(_able(tenant_id, held))
-    if not able:
-        raise NoPhoneError(NO_ORIGINATE, tel)
-    for used, line in _used_with(tenant_id, party.contact):
-        found = next((phone for phone in able if phone.integration.id == used), None)
-        if found is not None:
-            return _Phone(found.extension, found.integration, line)
-    return able[0]
+    phones = list(_able(tenant_id, extensions))
+    if not phones:
+        raise NoPhoneError(NO_ORIGINATE, tel, code=ErrorCode.ORIGINATE_UNSUPPORTED)
+    for last_used, line in _used_with(tenant_id, party.contact):
+        match = next((phone for phone in phones if phone.integration.id == last_used), None)
+        if match is not None:
+            return _Phone(match.extension, match.integration, line)
+    return phones[0]
 
 
-def _able(tenant_id: str, held: list[employees.Extension]) -> Iterator[_Phone]:
-    for one in held:
+def _able(tenant_id: str, extensions: list[employees.Extension]) -> Iterator[_Phone]:
+    for one in extensions:
         try:
             integration = integrations.get_integration(tenant_id, one.integration_id)
         except NotFoundError:
@@ -263,19 +287,19 @@ def _able(tenant_id: str, held: list[employees.Extension]) -> Iterator[_Phone]:
 
 
 def _has_credentials(tenant_id: str, integration: integrations.Integration) -> bool:
-    """Whether the admin entered what this PBX needs to be asked to call."""
+    """Return True if the integration has the credentials that its PBX requires to place calls."""
     needed = load(integration.provider).originate_credentials
     if not needed:
         return True
-    typed = integrations.load_credentials(tenant_id, integration.id)
-    return all(typed.get(name) for name in needed)
+    credentials = integrations.load_credentials(tenant_id, integration.id)
+    return all(credentials.get(name) for name in needed)
 
 
 def _used_with(tenant_id: str, contact: contacts.Contact | None) -> Iterator[tuple[str, str | None]]:
-    """The integrations of the last calls with a contact, the newest first, and the own number of each call."""
+    """Yield the integration and the own number of each of the last calls with a contact, newest first."""
     if contact is None:
         return
-    entries, _ = by_contact(tenant_id, contact.id, None, _LOOKED_AT, lambda kind, _: kind == "tag")
+    entries, _ = by_contact(tenant_id, contact.id, None, _MAX_ENTRIES, lambda kind, _: kind == "tag")
     for _, tag in entries:
         place = clicks.find_call_key(tenant_id, tag["call_id"])
         item = calls.read(place) if place is not None else None
@@ -284,5 +308,5 @@ def _used_with(tenant_id: str, contact: contacts.Contact | None) -> Iterator[tup
 
 
 def _tel(number: str) -> str:
-    """The link that calls a number from whatever phone there is (RFC 3966)."""
+    """Return the link that dials a number from another phone (RFC 3966)."""
     return f"tel:{number}"

@@ -1,12 +1,12 @@
-"""Job that erases the person with a phone number. It can be repeated at any time, and continues where it stopped.
+"""Job that erases a person's data by phone number. It can be repeated at any time and continues where it stopped.
 
-It erases the contacts with the number, their tags and comments, missed calls, clicks, undelivered CRM messages, request
-log entries, recordings without a retention hold, exports and report files. Calls stay for reports, without the number
-and the data; tasks stay, without the contact and without the number in their title. A contact's other numbers are
-erased too, unless another contact has them.
+Erased are the contacts with the number, their tags and comments, missed calls, clicks, undelivered messages, logged
+webhook requests, recordings without a retention hold, export files and report files. Calls stay for reports, without
+the number and the data; tasks stay, without the contact and without the number in the title. The contacts' other
+numbers are erased too, unless another contact has them.
 
-Contacts are erased last: until then, every repetition uses them to find the remaining data. Only the job's message
-contains the number; the receipt has a digest of it.
+The contacts are deleted last, because a repetition finds the other data by them. Only the job's message contains the
+number; the receipt has a digest of it.
 """
 
 import json
@@ -47,7 +47,7 @@ Item = Mapping[str, Any]
 
 
 def work(message: Mapping[str, Any], has_time: Callable[[], bool]) -> None:
-    """Continue an erasure (`tenant`, `id`, `number`) as long as there is time. Raises botocore's errors."""
+    """Continue an erasure (`tenant`, `id`, `number`) while there is time. Raise botocore's errors."""
     tenant_id, erasure_id = message["tenant"], message["id"]
     try:
         tenant = tenants.load_tenant(tenant_id)
@@ -68,7 +68,7 @@ def work(message: Mapping[str, Any], has_time: Callable[[], bool]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Person:
-    """Person to erase: the contacts' ids, and the numbers in E.164."""
+    """The person to erase: the contacts' ids, and patterns of the numbers."""
 
     contact_ids: frozenset[str]
     scrubbers: tuple[Scrubber, ...]
@@ -83,7 +83,7 @@ class _Person:
 
 
 class _Erasure:
-    """One erasure and its progress."""
+    """One erasure in progress."""
 
     def __init__(self, tenant_id: str, e164: str, item: erasures.ErasureItem) -> None:
         self._tenant_id = tenant_id
@@ -93,8 +93,8 @@ class _Erasure:
         self._table = client.table()
 
     def run(self, oldest: date, has_time: Callable[[], bool]) -> bool:
-        """Erase until the end, or until the time is up. Return True at the end."""
-        contacts_by_id = {contact["id"]: contact for contact in self._contacts()}
+        """Erase until the end or until time is up. Return True at the end."""
+        contacts_by_id = {entry["id"]: entry for entry in self._contacts()}
         person = self._person(contacts_by_id)
         day = date.fromisoformat(self._item.day) if self._item.day else datetime.now(UTC).date() + _CLOCK
         while day >= oldest:
@@ -107,7 +107,7 @@ class _Erasure:
         for call in calls.live_calls(self._tenant_id):
             self._scrub_call(call, person)
         self._erase_windows(person)
-        self._erase_deliveries(person)
+        self._erase_webhook_requests(person)
         self._erase_exports()
         # A job that is writing a report file finds its item deleted, and deletes the file.
         for entry in self._partition(key("T", self._tenant_id), key(report_files.WORD, "")):
@@ -116,7 +116,7 @@ class _Erasure:
         for contact in contacts_by_id.values():
             self._erase_contact(contact)
         for number in {scrubber.e164 for scrubber in person.scrubbers}:
-            # The partition also contains the times of conversations with the number.
+            # The partition also has the time of the latest talk with the number.
             self._erase_partition(key("T", self._tenant_id, missed_calls.WORD, number), None)
         self._finish()
         return True
@@ -137,25 +137,25 @@ class _Erasure:
     # -------------------------------------------------------------- the person
 
     def _contacts(self) -> Iterator[Item]:
-        """Yield the contacts with the number: the one that it matches, and all others with it on their cards."""
+        """Yield the contacts with the number, matched or not."""
         for contact_id in contacts.holders(self._tenant_id, self._number):
             try:
                 yield contacts.get_contact(self._tenant_id, contact_id).to_json()
             except NotFoundError:
                 continue
 
-    def _person(self, contacts_by_id: Mapping[str, Item]) -> _Person:
+    def _person(self, entry: Mapping[str, Item]) -> _Person:
         numbers = {self._number}
-        for contact in contacts_by_id.values():
+        for contact in entry.values():
             numbers |= {phone["e164"] for phone in contact["phones"]}
-        own = {number for number in numbers if number == self._number or self._is_only(number, contacts_by_id)}
-        return _Person(frozenset(contacts_by_id), tuple(Scrubber(number) for number in sorted(own)))
+        own = {number for number in numbers if number == self._number or self._is_only(number, entry)}
+        return _Person(frozenset(entry), tuple(Scrubber(number) for number in sorted(own)))
 
-    def _is_only(self, number: str, contacts_by_id: Mapping[str, Item]) -> bool:
-        """Return True if no employee and no other contact has this number."""
+    def _is_only(self, number: str, entry: Mapping[str, Item]) -> bool:
+        """Return True if no other contact or employee has the number."""
         claims = self._partition(key("T", self._tenant_id, "PHONE", number))
         is_employees = any("employee_id" in claim for claim in claims)
-        return not is_employees and contacts_by_id.keys() >= set(contacts.holders(self._tenant_id, number))
+        return not is_employees and entry.keys() >= set(contacts.holders(self._tenant_id, number))
 
     # -------------------------------------------------------------- by day
 
@@ -171,7 +171,7 @@ class _Erasure:
                     self._erase_listed(word, entry, person)
 
     def _erase_listed(self, word: str, entry: Item, person: _Person) -> None:
-        """Erase one entry of a day's list."""
+        """Erase or clean one entry of a day's list."""
         text = entry["body"]["S"] if "body" in entry else ""
         body = json.loads(text) if text else {}
         place = entry["pk"]["S"], entry["sk"]["S"]
@@ -185,7 +185,7 @@ class _Erasure:
             self._erase_entry(word, place, body)
 
     def _erase_entry(self, word: str, place: tuple[str, str], body: Item) -> None:
-        """Erase a tag, a comment, a click or a missed call. Tags and comments can have a copy on their task."""
+        """Erase a tag, a comment, a click or a missed call; tags and comments can have a copy at their task."""
         if word == "TAGS":
             for write in tasks.tag_puts(self._tenant_id, None, body):
                 client.dynamodb().delete_item(**write["Delete"])
@@ -200,10 +200,10 @@ class _Erasure:
             self._delete(*place, "missed_call")
 
     def _erase_message(self, place: tuple[str, str], person: _Person) -> None:
-        response = client.dynamodb().get_item(
+        entry = client.dynamodb().get_item(
             TableName=self._table, Key={"pk": {"S": place[0]}, "sk": {"S": place[1]}}, ConsistentRead=True
         )
-        text = response.get("Item", {}).get("message", {}).get("S", "")
+        text = entry.get("Item", {}).get("message", {}).get("S", "")
         if person.is_in(text) or any(contact_id in text for contact_id in person.contact_ids):
             self._delete(*place, "message")
 
@@ -224,34 +224,34 @@ class _Erasure:
 
     def _scrub_call(self, place: CallKey, person: _Person) -> None:
         for _ in range(_ATTEMPTS):
-            response = client.dynamodb().get_item(TableName=self._table, Key=place.item_key(), ConsistentRead=True)
-            raw: Item = response.get("Item", {})
+            entry = client.dynamodb().get_item(TableName=self._table, Key=place.item_key(), ConsistentRead=True)
+            raw: Item = entry.get("Item", {})
             item = calls.parse(raw)
             if item is None or not self._concerns(item, person):
                 return
-            # The parsed item does not contain the attribute names of its events.
+            # The parsed item does not have the attribute names of its events.
             names = [name for name in raw if name.startswith(EVENT_PREFIX)]
             if self._rewrite(item, names, person):
                 self._counts["call"] += 1
                 return
 
     def _concerns(self, item: CallItem, person: _Person) -> bool:
-        # The API's view of a call is built from its events; no other source contains a number.
-        contact_id = (item.body or {}).get("contact_id") or (item.met.contact_id if item.met else None)
-        if contact_id in person.contact_ids or person.is_in(item.call_id):
+        # Only the events of a call can contain a number.
+        held = (item.body or {}).get("contact_id") or (item.met.contact_id if item.met else None)
+        if held in person.contact_ids or person.is_in(item.call_id):
             return True
         return any(person.is_in(encode(event)) for event in item.events)
 
     def _rewrite(self, item: CallItem, names: list[str], person: _Person) -> bool:
-        """Remove the number from a call and each of its events. Return False if another event arrived meanwhile.
+        """Remove the number from a call and its events. Return False if another event arrived in the meantime.
 
         An event keeps its attribute name, which identifies duplicates; `names` are in the order of the events.
         """
-        # A recording contains the person's voice, and extra data can contain any personal data.
-        erased = {one: state for one, state in item.recordings.items() if not state.held}
-        for state in erased.values():
-            if state.place is not None:
-                recordings.delete(state.place)
+        # The recording contains the person's voice, and data fields can contain anything.
+        gone = {one: stored for one, stored in item.recordings.items() if not stored.held}
+        for stored in gone.values():
+            if stored.place is not None:
+                recordings.delete(stored.place)
         cleaned = [
             replace(event, external="" if event.external is not None else None,
                     recording=event.recording if _is_held(event, item) else None, data={},
@@ -262,9 +262,9 @@ class _Erasure:
         sets = ["call_id = :call", *(f"#e{place} = :e{place}" for place in range(len(names)))]
         values: dict[str, Any] = {":call": {"S": person.clean(item.call_id)}, ":count": {"N": str(item.count)}}
         values |= {f":e{place}": {"S": encode(event)} for place, event in enumerate(cleaned)}
-        removed = {f"#r{place}": KEPT_PREFIX + one for place, one in enumerate(erased)}
+        removed = {f"#r{place}": KEPT_PREFIX + one for place, one in enumerate(gone)}
         if item.emitted is not None and item.body is not None:
-            # The digest of the cleaned call, because a difference would tag it again.
+            # The new digest prevents that the call is tagged again.
             sets += ["emitted = :emitted", "body = :body"]
             record = fold(cleaned)
             body = {**_anonymous(item.body, person), **recordings_view(item, record)}
@@ -288,14 +288,14 @@ class _Erasure:
     # -------------------------------------------------------------- other data
 
     def _erase_windows(self, person: _Person) -> None:
-        """Erase the window states last sent to browsers."""
+        """Erase the stored call windows of the live channel."""
         of = key("T", self._tenant_id, "LIVE")
         for entry in self._partition(of):
             text = entry["body"]["S"]
             if person.is_in(text) or any(contact_id in text for contact_id in person.contact_ids):
                 self._delete(of, entry["sk"]["S"], None)
 
-    def _erase_deliveries(self, person: _Person) -> None:
+    def _erase_webhook_requests(self, person: _Person) -> None:
         own = key("T", self._tenant_id)
         for integration in self._partition(own, key("INTEGRATION", "")):
             of = key("T", self._tenant_id, "DELIVERY", integration["id"]["S"])
@@ -305,7 +305,7 @@ class _Erasure:
                     self._delete(of, entry["sk"]["S"], "delivery")
 
     def _erase_exports(self) -> None:
-        """Delete all export files, which can contain any of the person's data; a new export replaces them."""
+        """Erase export files, which can contain data of the person."""
         place = {"Bucket": runtime.settings().files_bucket}
         s3 = client.make("s3")
         for entry in self._partition(key("T", self._tenant_id), key("EXPORT", "")):
@@ -323,7 +323,7 @@ class _Erasure:
             if entry["sk"]["S"] != contacts.SK:
                 self._delete(of, entry["sk"]["S"], None)
         with suppress(NotFoundError):
-            # Its other numbers then match the next contact that has them.
+            # Other contacts with the contact's numbers take them over.
             contacts.delete_contact(self._tenant_id, contact["id"])
             self._counts["contact"] += 1
 
@@ -332,7 +332,7 @@ class _Erasure:
             self._delete(pk, entry["sk"]["S"], kind)
 
     def _delete(self, pk: str, sk: str, kind: str | None) -> None:
-        """Delete an item, and count it if it existed and the receipt lists its kind."""
+        """Delete an item, and count it if it existed and its kind is in the receipt."""
         response = client.dynamodb().delete_item(
             TableName=self._table, Key={"pk": {"S": pk}, "sk": {"S": sk}}, ReturnValues="ALL_OLD"
         )
@@ -354,14 +354,14 @@ class _Erasure:
 
 
 def _anonymous(body: Item, person: _Person) -> dict[str, Any]:
-    """Return the API's view of a call without the other party."""
+    """Return a call's stored body without the other party."""
     anonymous: dict[str, Any] = {"external": "", "data": {}, "contact_id": None, "tag_id": None}
     return {**person.clean(dict(body)), **anonymous}
 
 
 def _is_held(event: CallEvent, item: CallItem) -> bool:
-    """Return True if an event's recording has a retention hold."""
+    """Return True if the event's recording has a retention hold."""
     if not event.recording:
         return False
-    state = item.recordings.get(Recording(event.recording, event.recording_is_temporary).id)
-    return state is not None and state.held
+    stored = item.recordings.get(Recording(event.recording, event.recording_is_temporary).id)
+    return stored is not None and stored.held

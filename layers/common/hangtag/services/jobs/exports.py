@@ -1,7 +1,7 @@
-"""Job that writes a tenant's export: one JSON Lines object, part by part, in bounded memory.
+"""Job that writes a tenant's export: one object of JSON Lines, part by part, in bounded memory.
 
-The export's item records the uploaded parts and the next row. A job that ends early discards rows that it has not
-uploaded, and the next one continues from there.
+The export's item has the uploaded parts and the position after them. If a job stops early, the next one continues
+there.
 """
 
 import json
@@ -19,14 +19,14 @@ from hangtag.store.office import tenants
 from hangtag.store.privacy import exports
 from hangtag.store.privacy.exports import BEGINNING, DONE, FAILED, RUNNING, ExportItem, Place
 
-# S3 requires at least 5 MB in each part but the last, and allows at most 10 000 parts.
+# S3 requires at least 5 MB for each part but the last, and at most 10 000 parts.
 PART_BYTES = 8 * 1024 * 1024
 LINK_SECONDS = 900
 _CLOCK = timedelta(days=3)
 
 
 def work(message: Mapping[str, Any], has_time: Callable[[], bool]) -> None:
-    """Continue an export (`tenant`, `id`) as long as there is time. Raises botocore's errors."""
+    """Continue an export (`tenant`, `id`) while there is time. Raise botocore's errors."""
     tenant_id, export_id = message["tenant"], message["id"]
     try:
         tenant = tenants.load_tenant(tenant_id)
@@ -41,7 +41,7 @@ def work(message: Mapping[str, Any], has_time: Callable[[], bool]) -> None:
     except ClientError as error:
         if error.response["Error"]["Code"] != "NoSuchUpload":
             raise
-        # The bucket's lifecycle rule aborted an upload that was idle for too long.
+        # The bucket aborted the upload after a long pause.
         item.state = FAILED
         item.save()
         return
@@ -56,7 +56,7 @@ def work(message: Mapping[str, Any], has_time: Callable[[], bool]) -> None:
 
 
 class _Writer:
-    """Writer of one object, uploaded in parts."""
+    """Writer of one object."""
 
     def __init__(self, tenant_id: str, item: ExportItem) -> None:
         self._tenant_id = tenant_id
@@ -65,10 +65,10 @@ class _Writer:
         self._s3 = client.make("s3", read=30.0)
 
     def run(self, oldest: date, has_time: Callable[[], bool]) -> bool:
-        """Write until the end, or until the time is up. Return True at the end."""
+        """Write until the end or until time is up. Return True at the end."""
         if self._item.upload is None:
-            upload = self._s3.create_multipart_upload(**self._place, ContentType="application/x-ndjson")
-            self._item.upload = upload["UploadId"]
+            created = self._s3.create_multipart_upload(**self._place, ContentType="application/x-ndjson")
+            self._item.upload = created["UploadId"]
             self._item.save()
         start = Place(**self._item.place) if self._item.place else BEGINNING
         newest = date.fromisoformat(self._item.newest)
@@ -87,7 +87,7 @@ class _Writer:
         return True
 
     def _upload(self, part: bytes, count: int, place: Place | None) -> None:
-        """Upload a part, and store it with the place of the next row; the last part has none."""
+        """Upload a part and store it with the position after it; the last part has none."""
         item = self._item
         number = len(item.parts) + 1
         response = self._s3.upload_part(**self._place, UploadId=item.upload, PartNumber=number, Body=part)
@@ -106,6 +106,6 @@ class _Writer:
 
 
 def link(tenant_id: str, export_id: str) -> str:
-    """Return a download URL for the file, valid for 15 minutes."""
+    """Return a download URL that is valid for 15 minutes."""
     place = {"Bucket": runtime.settings().files_bucket, "Key": exports.object_key(tenant_id, export_id)}
     return str(client.make("s3").generate_presigned_url("get_object", Params=place, ExpiresIn=LINK_SECONDS))

@@ -1,17 +1,17 @@
-"""Removal of one phone number from texts, in all of its spellings."""
+"""Removal of one phone number from texts, in any notation."""
 
 import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-# Separators that people and PBXs write between digits.
+# Separators between the digits of a number.
 _BETWEEN = r"[\s()./-]{0,2}"
 
 
 @dataclass(frozen=True)
 class Scrubber:
-    """Matcher of one number (E.164): international after +, 00 or 810, national after 0, 8 or nothing."""
+    """Pattern of one number (E.164): international after +, 00 or 810, national after 0, 8 or without prefix."""
 
     e164: str
 
@@ -33,7 +33,7 @@ class Scrubber:
         return re.sub(r"\+(?!\d)", "", self._pattern.sub("", text)) if self.holds(text) else text
 
     def clean_all(self, value: Any) -> Any:
-        """Remove the number from all strings of a JSON value; field names stay."""
+        """Return a JSON value without the number in its texts; names of fields stay."""
         if isinstance(value, str):
             return self.clean(value)
         if isinstance(value, list):

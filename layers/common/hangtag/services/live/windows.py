@@ -6,16 +6,18 @@ decides the recipients and their window states from the current call, never from
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
+from hangtag import masks, representation
 from hangtag.domain.calls.classify import is_internal, is_private
 from hangtag.domain.calls.event import Direction
 from hangtag.domain.calls.fold import Call, Leg
 from hangtag.errors import NotFoundError
 from hangtag.observability import logger
 from hangtag.phone import normalise
+from hangtag.representation import Names
 from hangtag.services.live.push import Push
 from hangtag.services.tags.match_click import with_click
 from hangtag.store.calls import clicks, live
@@ -24,7 +26,7 @@ from hangtag.store.calls.clicks import Click, State
 from hangtag.store.calls.items import CallItem
 from hangtag.store.calls.live import Connection, WindowState
 from hangtag.store.db.clock import now
-from hangtag.store.office import groups, participants, tasks, tenants
+from hangtag.store.office import groups, names, participants, tasks, tenants
 from hangtag.store.office.participants import Roster
 
 __all__ = ["Window", "follow_call", "follow_click", "replay", "tell_missed", "welcome", "windows"]
@@ -137,18 +139,19 @@ def _view_of_call(item: CallItem, call: Call) -> View:
     people = windows(call, office, supervisors)
     answered = office.employees.get(call.answered_by or "")
     contact = office.contact
+    known = _names(country, call.line, office)
     shared = {
         "direction": Direction.OUT if call.direction is Direction.OUT else Direction.IN,
-        "number": e164 or call.external or None,
-        "line": {"number": call.line, "name": office.line_name, "color": office.line_color} if call.line else None,
+        **representation.external_number(call.external, known),
+        "line": representation.line_summary(call.line, known),
         "contact": {"id": contact.id, "name": contact.name} if contact else None,
         "employee": {"id": answered.id, "name": answered.name} if answered else None,
-        "clicked": item.click_id is not None,
-        "reason": (item.body or {}).get("reason"),
+        "click_to_call": item.click_id is not None,
+        "failure_reason": (item.body or {}).get("reason"),
         "outcome": call.outcome,
-        "started_at": _iso(call.started_at),
-        "answered_at": _iso(call.answered_at),
-        "ended_at": _iso(call.ended_at),
+        "started_at": representation.instant(call.started_at),
+        "answered_at": representation.instant(call.answered_at),
+        "ended_at": representation.instant(call.ended_at),
         "talk_seconds": call.talk_seconds,
     }
     placed = _placed(item, people)
@@ -157,6 +160,13 @@ def _view_of_call(item: CallItem, call: Call) -> View:
         for person, (window, extension) in people.items()
     }
     return View(shared, own)
+
+
+def _names(country: str, number: str | None, office: Roster) -> Names:
+    """Return the names of the call's line and the tenant's display format, which were read with the roster."""
+    line = (office.line_name, office.line_color) if office.line_name is not None else None
+    lines = {representation.line_number(number, country): line} if number and line else {}
+    return Names(country=country, lines=lines, show=partial(masks.show_any, office.settings.masks))
 
 
 def _supervisors(tenant_id: str, office: Roster) -> tuple[str, ...]:
@@ -192,16 +202,18 @@ def follow_click(click: Click, push: Push) -> int:
         return 0
     failed = click.state is State.FAILED
     contact = {"id": click.contact_id, "name": click.contact_name} if click.contact_id else None
+    # No read for names and the display format: the messages of the PBX's call have them.
+    bare = Names(country=tenants.get_tenant(click.tenant_id).country, partial=True)
     shared = {
         "direction": Direction.OUT,
-        "number": click.number,
-        "line": {"number": click.line, "name": None, "color": None} if click.line else None,
+        **representation.external_number(click.number, bare),
+        "line": representation.line_summary(click.line, bare),
         "contact": contact,
         "employee": {"id": click.employee_id, "name": click.employee_name},
-        "clicked": True,
-        "reason": click.reason,
+        "click_to_call": True,
+        "failure_reason": click.reason,
         "outcome": "failed" if failed else None,
-        "started_at": click.at,
+        "started_at": representation.instant(click.at),
         "answered_at": None,
         "ended_at": None,
         "talk_seconds": None,
@@ -277,11 +289,14 @@ def _take_back(tenant_id: str, said: WindowState, push: Push) -> int:
 
 
 def tell_missed(tenant_id: str, missed: Mapping[str, Any], push: Push) -> int:
-    """Send a missed call to its recipients. Return the number of messages sent. Raises botocore's errors."""
+    """Send a missed call to its recipients who are connected; names cost one batched read. Raise botocore's errors."""
     if not live.in_use(tenant_id):
         return 0
     connections = live.connections(tenant_id, missed["recipients"])
-    message = {"type": "missed_call", "missed_call": dict(missed)}
+    if not connections:
+        return 0
+    known = names.load(tenant_id, names.references([missed]))
+    message = {"type": "missed_call", "missed_call": representation.missed_call(missed, known)}
     return push.send([(connection, message) for connection in connections])
 
 
@@ -301,7 +316,3 @@ def replay(connection: Connection, push: Push) -> int:
         if state.people.get(connection.employee_id, {}).get("state") in _UP
     ]
     return push.send([(connection, message) for message in (*mine, {"type": "synced"})])
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds") if moment else None

@@ -94,14 +94,14 @@ def _recording(item: CallItem | None, recording_id: str) -> Recording | None:
 
 def _first_state(item: CallItem, recording: Recording, now: datetime) -> RecordingState:
     """Return the state of a new recording by the tenant's rules."""
-    keep = load_settings(item.tenant_id).recordings.keep
-    if keep == "nothing":
+    mode = load_settings(item.tenant_id).recordings.mode
+    if mode == "none":
         return RecordingState(state=RecordingStatus.NOT_KEPT)
-    if keep == "copy" or recording.temporary:
+    if mode == "copy" or recording.temporary:
         due = now if recording.temporary else now + load(item.provider).recording_delay
         return RecordingState(state=RecordingStatus.WAITING, due=iso(due))
     # A value that is not a URL is a reference: only the PBX can resolve it.
-    linked = keep == "link" and recording.url.startswith(("https://", "http://"))
+    linked = mode == "link" and recording.url.startswith(("https://", "http://"))
     return RecordingState(state=RecordingStatus.LINKED if linked else RecordingStatus.ON_REQUEST)
 
 

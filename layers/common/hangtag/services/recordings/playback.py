@@ -1,10 +1,10 @@
-"""Playing a recording: an address that works for some minutes, for who may hear it."""
+"""Playback of recordings: short-lived URLs."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from hangtag.domain.calls.fold import Recording
-from hangtag.errors import BadInputError, ConflictError, NotFoundError, UnreachableError
+from hangtag.errors import BadInputError, ConflictError, ErrorCode, NotFoundError, UnreachableError
 from hangtag.outbound import check_host, check_url
 from hangtag.providers import load
 from hangtag.services.recordings import fetch as fetching
@@ -22,7 +22,7 @@ SECONDS = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Playable:
-    """Where a recording is heard, until when (None: the PBX decides), and what it is, as far as that is known."""
+    """URL of a recording; `expires_at` is None for the PBX's own URL. `size` is in bytes."""
 
     recording_id: str
     url: str
@@ -32,50 +32,56 @@ class Playable:
 
 
 def play(item: CallItem, recording_id: str | None) -> Playable:
-    """An address of a recording of the call; the last one's, if none is chosen.
+    """Return a URL of a recording of the call; of the latest without a `recording_id`.
 
-    Raises NotFoundError (there is none, or none any more), ConflictError (it is still being fetched), UnreachableError
-    (its PBX does not give it), and botocore's errors.
+    Raise NotFoundError (no such recording, or expired), ConflictError (still being fetched), UnreachableError (the PBX
+    does not return it), and botocore's errors.
     """
-    found = _chosen(item, recording_id)
-    kept = item.recordings.get(found.id) or RecordingState(state=RecordingStatus.WAITING)
-    _check_time(item, kept)
-    if kept.state is RecordingStatus.KEPT and kept.place and kept.media_type:
-        return _from_bucket(found, kept.place, kept.media_type, kept.size)
-    if kept.state is RecordingStatus.LINKED:
-        return _elsewhere(item.provider, found, found.url)
-    if kept.state is RecordingStatus.ON_REQUEST:
-        return _asked_for(item, found)
-    raise _not_there(kept)
+    recording = _chosen(item, recording_id)
+    stored = item.recordings.get(recording.id) or RecordingState(state=RecordingStatus.WAITING)
+    _check_time(item, stored)
+    if stored.state is RecordingStatus.KEPT and stored.place and stored.media_type:
+        return _from_bucket(recording, stored.place, stored.media_type, stored.size)
+    if stored.state is RecordingStatus.LINKED:
+        return _elsewhere(item.provider, recording, recording.url)
+    if stored.state is RecordingStatus.ON_REQUEST:
+        return _on_demand(item, recording)
+    raise _unavailable(stored)
 
 
 def _chosen(item: CallItem, recording_id: str | None) -> Recording:
-    named = item.fold().recordings
-    found = next((one for one in reversed(named) if recording_id in (None, one.id)), None)
-    if found is None:
-        raise NotFoundError("this call has no such recording" if recording_id else "this call has no recording")
-    return found
+    recordings_of_call = item.fold().recordings
+    match = next((one for one in reversed(recordings_of_call) if recording_id in (None, one.id)), None)
+    if match is None:
+        raise NotFoundError("No such recording." if recording_id else "The call has no recording.")
+    return match
 
 
-def _check_time(item: CallItem, kept: RecordingState) -> None:
-    """Also while the copy is still there: rules hold from the moment they are made."""
+def _check_time(item: CallItem, stored: RecordingState) -> None:
+    """Raise NotFoundError past the retention period, even if the copy still exists: new settings apply at once."""
     days = load_settings(item.tenant_id).recordings.retention_days
     end = fetching.expires_at(item, days)
-    if end is not None and end <= now() and not kept.held:
-        raise NotFoundError(f"recordings are kept for {days} days here; this one is older")
+    if end is not None and end <= now() and not stored.held:
+        raise NotFoundError(
+            f"The recording has expired: recordings are kept for {days} days.", code=ErrorCode.RECORDING_EXPIRED
+        )
 
 
-def _not_there(kept: RecordingState) -> Exception:
-    if kept.state is RecordingStatus.WAITING:
-        why = f" (so far: {kept.reason})" if kept.reason else ""
-        return ConflictError(f"the recording is still being fetched from the PBX{why}")
-    words = {
-        RecordingStatus.NOT_KEPT: "the rules say that recordings are not kept",
-        RecordingStatus.FAILED: f"the recording could not be fetched from the PBX: {kept.reason}",
-        RecordingStatus.EXPIRED: "the recording was deleted when its time was up",
-        RecordingStatus.ERASED: "the recording was erased",
+def _unavailable(stored: RecordingState) -> Exception:
+    if stored.state is RecordingStatus.WAITING:
+        reason = f" (last attempt: {stored.reason})" if stored.reason else ""
+        return ConflictError(
+            f"The recording is still being fetched from the PBX{reason}. Try again later.",
+            code=ErrorCode.RECORDING_PENDING,
+        )
+    if stored.state in (RecordingStatus.EXPIRED, RecordingStatus.ERASED):
+        how = "has expired" if stored.state is RecordingStatus.EXPIRED else "was erased"
+        return NotFoundError(f"The recording {how}.", code=ErrorCode.RECORDING_EXPIRED)
+    sentences = {
+        RecordingStatus.NOT_KEPT: "The recording is not stored: the tenant's settings exclude recordings.",
+        RecordingStatus.FAILED: f"The recording could not be fetched from the PBX: {stored.reason}",
     }
-    return NotFoundError(words.get(kept.state, "this call has no recording"))
+    return NotFoundError(sentences.get(stored.state, "The call has no recording."))
 
 
 def _from_bucket(recording: Recording, place: str, media_type: str, size: int | None) -> Playable:
@@ -85,23 +91,25 @@ def _from_bucket(recording: Recording, place: str, media_type: str, size: int | 
 
 def _elsewhere(provider: str, recording: Recording, url: str) -> Playable:
     try:
-        # It goes to a browser: nothing but an address of the web may, and only where the PBX keeps its recordings.
+        # The URL is opened by a browser: only web URLs on the PBX's recording hosts are safe.
         check_url(url, plain=True)
         check_host(url, load(provider).media_hosts)
     except BadInputError as error:
-        raise UnreachableError(f"the PBX named no address that can be opened: {error.message}") from None
+        raise UnreachableError(
+            f"The PBX returned a URL that cannot be opened: {error.message}", code=ErrorCode.PBX_INVALID_RESPONSE
+        ) from None
     return Playable(recording.id, url, None)
 
 
-def _asked_for(item: CallItem, recording: Recording) -> Playable:
+def _on_demand(item: CallItem, recording: Recording) -> Playable:
     try:
         media = fetching.media_of(item, recording)
         if not media.headers:
             return _elsewhere(item.provider, recording, media.url)
-        # The address works with our credentials only, which no browser gets: a copy for this play.
+        # The URL requires the PBX credentials, which a browser must not receive: copy the audio.
         place = recordings.place_of(item.tenant_id, item.key, recording.id, temporary=True)
         fetched = fetching.fetch_once(item, recording, place, SECONDS)
     except (BadInputError, fetching.FailedError) as error:
         reason = error.reason if isinstance(error, fetching.FailedError) else error.message
-        raise UnreachableError(f"the PBX does not give the recording: {reason}") from None
+        raise UnreachableError(f"The PBX did not return the recording: {reason}") from None
     return _from_bucket(recording, fetched.place, fetched.media_type, fetched.size)

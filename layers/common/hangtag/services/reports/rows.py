@@ -45,12 +45,19 @@ class ReportRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One call of a report: times of the tenant's clock, `type` is incoming, outgoing, missed or unreached."""
+    """One call of a report: `date` and clock times in the tenant's time zone, `started_at` and `ended_at` in UTC.
+
+    `type` is incoming, outgoing, missed or unreached.
+    """
 
     call_id: str
     date: str
     time_from: str
     time_to: str | None
+    started_at: str
+    ended_at: str | None
+    direction: str
+    answered: bool
     contact_id: str | None
     contact: str | None
     employee_id: str | None
@@ -91,6 +98,10 @@ def _rows(request: ReportRequest, bodies: Iterable[Body]) -> Iterator[Row]:
             date=began.date().isoformat(),
             time_from=f"{began:%H:%M:%S}",
             time_to=_clock(body.get("ended_at"), request.zone),
+            started_at=facts.start_of(body).isoformat(),
+            ended_at=body.get("ended_at"),
+            direction="out" if body.get("direction") == "out" else "in",
+            answered=reach is Reach.ANSWERED,
             contact_id=contact,
             contact=contacts.get(contact) if contact else None,
             employee_id=employee,

@@ -9,10 +9,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from hangtag import representation
 from hangtag.domain.calls.fold import Call
 from hangtag.domain.tags.plan import TagPlan, TaskWrite, plan_tag
 from hangtag.errors import NotFoundError
 from hangtag.observability import logger
+from hangtag.representation import Names
 from hangtag.services.calls.view import call_view
 from hangtag.services.tags import missed_calls
 from hangtag.services.tags.facts import EmissionFacts, load_facts
@@ -153,9 +155,17 @@ def _copies(facts: EmissionFacts, emission: tags.Emission) -> Writes:
     else:
         recording = facts.call.recording
         link = {"url": recording.url, "temporary": recording.temporary} if recording else None
-        payload = {"tag": emission.tag, "recording": link}
+        payload = {"tag": representation.tag(emission.tag, _names(emission)), "recording": link}
     message = outbox.puts(emission.tenant_id, "tag", emission.id, emission.revision, payload, now())
     return (*on_tasks, *message)
+
+
+def _names(emission: tags.Emission) -> Names:
+    """Return the names of the snapshot, so that a message to a CRM costs no read for them."""
+    snapshot = emission.resolution
+    people = [person for person in (*snapshot["employees"].values(), snapshot["contact"]) if person]
+    names = {person["id"]: person["name"] for person in people}
+    return Names(country="", contacts=names, employees=names, partial=True)
 
 
 def _finish(item: calls.CallItem, call: Call, emission: tags.Emission) -> None:

@@ -9,12 +9,14 @@ from hangtag.domain.calls.classify import TagType
 from hangtag.domain.calls.event import Direction
 from hangtag.domain.tags import Tag
 from hangtag.domain.tags.plan import TagPlan
+from hangtag.representation import Names, line_number
 from hangtag.services.tags import notifications
 from hangtag.services.tags.facts import EmissionFacts
 from hangtag.services.tags.snapshot import PartySnapshot
 from hangtag.store.calls import items as calls
 from hangtag.store.calls import missed_calls
 from hangtag.store.calls.missed_calls import MissedCall, Talk
+from hangtag.store.office.tenants import get_tenant
 
 Writes = tuple[Mapping[str, Any], ...]
 
@@ -33,7 +35,18 @@ def writes(facts: EmissionFacts, plan: TagPlan) -> Writes:
     puts = tuple(missed_calls.puts(tenant_id, missed, before))
     if not plan.notify:
         return puts
-    return (*puts, *notifications.puts(tenant_id, missed, facts.snapshot.notices))
+    return (*puts, *notifications.puts(tenant_id, missed, facts.snapshot.notices, _names(facts)))
+
+
+def _names(facts: EmissionFacts) -> Names:
+    """Return the names of the snapshot, so that a message to a CRM costs no read for them."""
+    snapshot, line = facts.snapshot, facts.call.line
+    people = [person for person in (*snapshot.employees.values(), snapshot.contact) if person]
+    names = {person.id: person.name for person in people}
+    country = get_tenant(facts.item.tenant_id).country
+    is_named = line is not None and snapshot.line_name is not None
+    lines = {line_number(line or "", country): (snapshot.line_name or "", None)} if is_named else {}
+    return Names(country=country, contacts=names, employees=names, lines=lines, partial=True)
 
 
 def _missed(facts: EmissionFacts, tag: Tag) -> MissedCall:

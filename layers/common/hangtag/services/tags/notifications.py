@@ -11,8 +11,9 @@ from zoneinfo import ZoneInfo
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from hangtag import runtime
+from hangtag import representation, runtime
 from hangtag.errors import NotFoundError
+from hangtag.representation import Names
 from hangtag.settings import MissedCallNotificationSettings
 from hangtag.store.calls.missed_calls import MissedCall
 from hangtag.store.crm import outbox
@@ -35,16 +36,19 @@ def recipients(
     employee_ids: list[str] = []
     if notices.supervisor:
         employee_ids += supervisor_ids
-    if notices.rung:
+    if notices.ringing_employees:
         employee_ids += rung_ids
     employee_ids += notices.employee_ids
     return tuple(dict.fromkeys(employee_ids))
 
 
-def puts(tenant_id: str, missed: MissedCall, notices: MissedCallNotificationSettings) -> list[dict[str, Any]]:
+def puts(
+    tenant_id: str, missed: MissedCall, notices: MissedCallNotificationSettings, names: Names
+) -> list[dict[str, Any]]:
     """Return the notifications to write with a missed call: at most two TransactItems of the low-level client."""
     at = now()
-    messages = outbox.puts(tenant_id, "missed_call", missed.id, 1, {"missed_call": missed.to_json()}, at)
+    payload = {"missed_call": representation.missed_call(missed.to_json(), names)}
+    messages = outbox.puts(tenant_id, "missed_call", missed.id, 1, payload, at)
     if notices.email and missed.recipients and runtime.settings().email_from:
         data = {"missed_call": missed.to_json()}
         messages.append(outbox.as_put(outbox.entry(tenant_id, outbox.EMAIL, missed.id, 1, data, at)))

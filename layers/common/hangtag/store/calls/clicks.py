@@ -16,7 +16,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from hangtag.errors import ConflictError, NotFoundError
+from hangtag.errors import ConflictError, ErrorCode, NotFoundError
 from hangtag.store.calls.items import CallKey, click_of, clicked_id, from_public_id
 from hangtag.store.db.batch import read_all
 from hangtag.store.db.client import dynamodb, is_condition_failure, table
@@ -109,10 +109,12 @@ def begin(click: Click) -> Click:
     except ClientError as error:
         if not is_condition_failure(error):
             raise
-        existing = find(click.tenant_id, click.id)
-        if existing is not None:
-            return existing
-        raise ConflictError("Another call to your phone is being placed. Wait until it rings.") from error
+        kept = find(click.tenant_id, click.id)
+        if kept is not None:
+            return kept
+        raise ConflictError(
+            "Another call is being placed from your phone. Wait until it rings.", code=ErrorCode.PHONE_BUSY
+        ) from error
     return click
 
 

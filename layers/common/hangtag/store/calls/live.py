@@ -68,8 +68,10 @@ class WindowState:
     people: Mapping[str, Mapping[str, Any]]
 
     def message(self, employee_id: str) -> dict[str, Any]:
-        """Return the message for an employee."""
-        call = {"id": self.call_id, "seq": self.seq, **self.shared, **self.people[employee_id]}
+        """Return the message for an employee. The stored `state` is sent as `window_state`."""
+        own = dict(self.people[employee_id])
+        state = own.pop("state")
+        call = {"id": self.call_id, "seq": self.seq, "window_state": state, **self.shared, **own}
         return {"type": "call", "call": call}
 
 

@@ -95,12 +95,12 @@ def resolve(tenant_id: str, number: str, missed_id: str, who: str, at: str) -> M
     """
     missed = load(tenant_id, number, missed_id)
     if missed is None:
-        raise NotFoundError("The missed call does not exist.")
+        raise NotFoundError("No such missed call.")
     if missed.state == RESOLVED:
         return missed
     after = replace(missed, state=RESOLVED, resolved_by=who, resolved_at=at)
     if not _replace(tenant_id, after, missed):
-        raise ConflictError("Another request changed it at the same time. Try again.")
+        raise ConflictError("The missed call was changed at the same time. Try again.")
     return after
 
 

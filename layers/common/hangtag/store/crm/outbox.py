@@ -19,6 +19,7 @@ from typing import Any, Literal, cast
 from botocore.exceptions import ClientError
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 
+from hangtag import representation
 from hangtag.store.crm import config as crm
 from hangtag.store.db.client import dynamodb, is_condition_failure, table
 from hangtag.store.db.clock import iso
@@ -166,7 +167,7 @@ def compose(kind: str, sent_id: str, revision: int, tenant_id: str, now: datetim
         "type": kind,
         "id": sent_id,
         "revision": revision,
-        "timestamp": iso(now),
+        "timestamp": representation.instant(now),
         "tenant": tenant_id,
         "data": data,
     }

@@ -37,16 +37,18 @@ class Span:
 
 def by_day(
     tenant_id: str,
-    word: str,
+    words: str | tuple[str, ...],
     span: Span,
     start: Place | None,
     limit: int,
     accept: Callable[[Body], bool],
 ) -> tuple[list[Body], Place | None]:
-    """Return up to `limit` accepted bodies of a kind, and the position to continue. `word`: CALLS, TAGS or CONTACTS.
+    """Return up to `limit` accepted bodies of one list or of several merged ones, and the place of the next page.
 
-    A page can be short or empty and still have a next one. Raises botocore's errors.
+    `words` are names of lists in the index of days, such as CALLS. A page can be short or empty and still have a next
+    one. Raise botocore's errors.
     """
+    words = (words,) if isinstance(words, str) else words
     day, before = (start.day, start.before) if start else (span.newest, None)
     day = min(day, span.newest)
     bodies: list[Body] = []
@@ -54,7 +56,7 @@ def by_day(
     for _ in range(MAX_DAYS):
         if day < span.oldest:
             return bodies, None
-        for order, _, body in _day(tenant_id, word, day, before, limit):
+        for order, _, body in _day(tenant_id, words, day, before, limit):
             scanned += 1
             if accept(body):
                 bodies.append(body)
@@ -64,7 +66,9 @@ def by_day(
     return bodies, Place(day, None) if day >= span.oldest else None
 
 
-def _day(tenant_id: str, word: str, day: date, before: str | None, limit: int) -> Iterator[tuple[str, str, Body]]:
+def _day(
+    tenant_id: str, words: tuple[str, ...], day: date, before: str | None, limit: int
+) -> Iterator[tuple[str, str, Body]]:
     shards = [
         _entries(
             "day",
@@ -72,6 +76,7 @@ def _day(tenant_id: str, word: str, day: date, before: str | None, limit: int) -
             before,
             min(limit, _PAGE),
         )
+        for word in words
         for number in range(DAY_SHARDS)
     ]
     return merge(*shards, key=lambda entry: entry[0], reverse=True)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from hangtag.errors import BadInputError, FieldError
+from hangtag.errors import BadInputError, FieldError, FieldErrorCode
 from hangtag.store.db.keys import key
 from hangtag.store.db.models import Entry
 
@@ -28,8 +28,8 @@ class Page(Generic[T]):
 def within(prefix: str, place: str) -> str:
     """Check a position from a client's cursor against its list. Raises BadInputError if it is outside."""
     if not place.startswith(prefix):
-        field = FieldError("cursor", "Not a cursor of this list.")
-        raise BadInputError("The cursor does not belong to this list.", (field,))
+        field = FieldError("cursor", FieldErrorCode.INVALID_FORMAT, "it is not a cursor of this list")
+        raise BadInputError("the cursor is not one of this list", (field,))
     return place
 
 

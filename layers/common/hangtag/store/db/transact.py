@@ -61,4 +61,4 @@ def retry_contested(work: Callable[[], T]) -> T:
         except ContestedError:
             # Random, so that writers that collided do not collide again.
             time.sleep(random.uniform(0, _FIRST_PAUSE_SECONDS * 2**attempt))  # noqa: S311
-    raise ConflictError("Another request changed it at the same time. Try again.")
+    raise ConflictError("The resource was changed by another request at the same time. Try again.")

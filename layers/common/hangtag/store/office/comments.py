@@ -11,11 +11,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from hangtag import representation
+from hangtag.representation import Names
 from hangtag.store.crm import outbox
 from hangtag.store.db.client import dynamodb, table
 from hangtag.store.db.clock import iso, now
 from hangtag.store.db.keys import DAY_SHARDS, key, shard
 from hangtag.store.db.listing import of_partition
+from hangtag.store.office.tenants import get_tenant
 
 WORD = "CALL-COMMENTS"
 SK = "COMMENT"
@@ -64,9 +67,10 @@ def add_comment(
         task_id=task_id,
         call=call,
     )
-    data = {"comment": comment.to_json()}
-    messages = outbox.puts(tenant_id, "comment", comment.id, 1, data, moment)
-    writes = [*({"Put": {"TableName": table(), "Item": item}} for item in _items(tenant_id, comment)), *messages]
+    names = Names(country=get_tenant(tenant_id).country, partial=True)
+    message = {"comment": representation.comment(comment.to_json(), names)}
+    told = outbox.puts(tenant_id, "comment", comment.id, 1, message, moment)
+    writes = [*({"Put": {"TableName": table(), "Item": item}} for item in _items(tenant_id, comment)), *told]
     dynamodb().transact_write_items(TransactItems=writes)  # type: ignore[arg-type]
     return comment
 

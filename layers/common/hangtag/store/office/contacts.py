@@ -12,7 +12,8 @@ from typing import Any
 
 from pynamodb.transactions import TransactWrite
 
-from hangtag.errors import ConflictError, NotFoundError
+from hangtag import representation
+from hangtag.errors import ConflictError, ErrorCode, NotFoundError
 from hangtag.store.crm import outbox
 from hangtag.store.db.clock import iso, now
 from hangtag.store.db.keys import DAY_SHARDS, digest, key, shard
@@ -209,8 +210,9 @@ def _save_new(write: TransactWrite, tenant_id: str, contact: Contact, origin: st
         _pass_external(write, tenant_id, None, contact)
     else:
         _pass_numbers(write, tenant_id, None, contact)
-    for message in outbox.entries(tenant_id, "contact", contact.id, 1, {"contact": contact.to_json()}, now()):
-        write.save(message)
+    message = {**contact.to_json(), "created_at": representation.instant(contact.created_at)}
+    for told in outbox.entries(tenant_id, "contact", contact.id, 1, {"contact": message}, now()):
+        write.save(told)
 
 
 def _raise_if_taken(refused: TransactionRejectedError, contact_id: str | None) -> None:
@@ -219,7 +221,8 @@ def _raise_if_taken(refused: TransactionRejectedError, contact_id: str | None) -
             raise IdTakenError from refused
         if item["sk"]["S"] == EXTERNAL:
             raise ConflictError(
-                f'The external id belongs to the contact "{item["name"]["S"]}" ({item["contact_id"]["S"]}).'
+                f'Contact "{item["name"]["S"]}" ({item["contact_id"]["S"]}) has this external_id.',
+                code=ErrorCode.RESOURCE_IN_USE,
             ) from refused
 
 
@@ -247,7 +250,7 @@ def _pass_number(
         [holder for holder in holders if holder[1] != of.id] + ([(after.created_at, after.id)] if after else [])
     )
     if len(after_holders) > MAX_HOLDERS:
-        raise ConflictError(f"A number can belong to at most {MAX_HOLDERS} contacts.")
+        raise ConflictError(f"{MAX_HOLDERS} contacts have this number already.", code=ErrorCode.NUMBER_LIMIT_REACHED)
     if claim is not None and not after_holders:
         write.delete(claim)
         return

@@ -86,8 +86,8 @@ def delete_group(tenant_id: str, group_id: str) -> None:
     try:
         with transaction() as write:
             write.delete(item)
-    except TransactionRejectedError as error:
-        raise ConflictError("Another request changed it at the same time. Try again.") from error
+    except TransactionRejectedError as lost:
+        raise ConflictError("The group was changed by another request at the same time. Try again.") from lost
 
 
 def is_supervisor(tenant_id: str, supervisor_id: str) -> bool:
@@ -111,10 +111,10 @@ def _find(tenant_id: str, group_id: str) -> GroupItem | None:
 
 
 def _load(tenant_id: str, group_id: str) -> GroupItem:
-    group = _find(tenant_id, group_id)
-    if group is None:
-        raise NotFoundError("The group does not exist.")
-    return group
+    found = _find(tenant_id, group_id)
+    if found is None:
+        raise NotFoundError("No such group.")
+    return found
 
 
 def _item(tenant_id: str, group: Group) -> GroupItem:

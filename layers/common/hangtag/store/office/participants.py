@@ -1,6 +1,6 @@
 """Participants of a call, found by one batched read."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -85,6 +85,18 @@ def find_participants(
         country=tenant.country,
         time_zone=tenant.time_zone,
     )
+
+
+def employees_of(tenant_id: str, extensions: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], EmployeeRef]:
+    """Return the employees of extensions, each given as integration id and extension, by one batched read.
+
+    Raises UnavailableError and botocore's errors.
+    """
+    places = {(key("T", tenant_id, "EXT", *extension), "EXT"): extension for extension in extensions}
+    return {
+        places[place]: EmployeeRef(item["employee_id"]["S"], item["name"]["S"])
+        for place, item in read_all(places).items()
+    }
 
 
 def _contact(claim: Mapping[str, Any]) -> ContactRef:

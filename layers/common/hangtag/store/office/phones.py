@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from hangtag.errors import BadInputError, FieldError
+from hangtag.errors import BadInputError, FieldError, FieldErrorCode
 from hangtag.phone import normalise
 
 
@@ -44,7 +44,7 @@ def read_phones(entries: Iterable[EnteredPhone], country: str) -> tuple[Phone, .
     for place, (raw, kind) in enumerate(entries):
         number = normalise(raw, country)
         if number is None:
-            unreadable.append(FieldError(f"phones.{place}", "Not a valid phone number."))
+            unreadable.append(FieldError(f"phones.{place}", FieldErrorCode.INVALID_PHONE, "Enter a phone number."))
         else:
             phone = Phone(raw, number.e164, number.extension, kind)
             parsed.setdefault((phone.e164, phone.extension), phone)

@@ -11,12 +11,13 @@ import math
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any, Literal
 
 from botocore.exceptions import ClientError
 
-from hangtag.errors import FieldError, NotFoundError
+from hangtag import representation
+from hangtag.errors import FieldError, FieldErrorCode, NotFoundError
 from hangtag.settings import TaskField, TaskTemplate
 from hangtag.store.crm import outbox
 from hangtag.store.db.client import dynamodb, is_condition_failure, table
@@ -127,10 +128,14 @@ def check_fields(fields: Iterable[TaskField]) -> tuple[FieldError, ...]:
     names: set[str] = set()
     for place, field in enumerate(fields):
         if field.name in names:
-            faults.append(FieldError(f"fields.{place}.name", "Duplicate field name."))
+            faults.append(
+                FieldError(
+                    f"fields.{place}.name", FieldErrorCode.DUPLICATE_VALUE, "Two fields have this name. Rename one."
+                )
+            )
         names.add(field.name)
         if field.value is not None and not _is_of_type(field):
-            faults.append(FieldError(f"fields.{place}.value", f"Not a valid {field.type}."))
+            faults.append(FieldError(f"fields.{place}.value", FieldErrorCode.INVALID_TYPE, f"Not a {field.type}."))
     return tuple(faults)
 
 
@@ -161,11 +166,11 @@ def create_task(tenant_id: str, task: Task, more: Sequence[Mapping[str, Any]] = 
 
 
 def get_task(tenant_id: str, task_id: str) -> Task:
-    """Return a task. Raises NotFoundError."""
-    response = dynamodb().get_item(TableName=table(), Key=_key(tenant_id, task_id), ConsistentRead=True)
-    if "Item" not in response:
-        raise NotFoundError("The task does not exist.")
-    return _parse(response["Item"])
+    """Raises NotFoundError."""
+    found = dynamodb().get_item(TableName=table(), Key=_key(tenant_id, task_id), ConsistentRead=True)
+    if "Item" not in found:
+        raise NotFoundError("No such task.")
+    return _parse(found["Item"])
 
 
 def exists(tenant_id: str, task_id: str) -> bool:
@@ -262,8 +267,9 @@ def puts(tenant_id: str, task: Task) -> list[Write]:
 
     The transaction fails if a task with this id exists.
     """
-    messages = outbox.puts(tenant_id, "task", task.id, 1, {"task": task.to_json()}, now())
-    return [*_items(tenant_id, task, None), *messages]
+    times = {"due_at": representation.instant(task.due_at), "created_at": representation.instant(task.created_at)}
+    told = outbox.puts(tenant_id, "task", task.id, 1, {"task": {**task.to_json(), **times}}, now())
+    return [*_items(tenant_id, task, None), *told]
 
 
 def remove_contact(tenant_id: str, contact_id: str) -> None:
@@ -370,10 +376,11 @@ def _parse(item: Mapping[str, Any]) -> Task:
     return Task.from_json(json.loads(item["body"]["S"]), int(item["version"]["N"]))
 
 
-def due_time(text: str) -> str:
-    """Normalise a due time to its stored form; without an offset it is UTC.
+def due_time(text: str, zone: tzinfo = UTC) -> str:
+    """Return a due time as the table has it: ISO 8601 in UTC. A time without an offset is local time of the zone.
 
-    Raises ValueError for text that is not ISO 8601, OverflowError for a time outside the calendar in UTC.
+    A date is the start of that day in the zone. Raise ValueError for a text that is not ISO 8601, OverflowError for a
+    time outside of the calendar in UTC.
     """
     moment = datetime.fromisoformat(text)
-    return iso(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    return iso(moment if moment.tzinfo else moment.replace(tzinfo=zone))

@@ -149,8 +149,8 @@ def revoke_token(tenant_id: str, token_id: str, who: str) -> None:
                 _remove(write, pointer)
                 write.save(audit.entry(tenant_id, who, "token.revoked", token_id))
         except TransactionRejectedError as error:
-            # Another request revoked it meanwhile.
-            raise NotFoundError("The token does not exist.") from error
+            # Somebody else revoked it meanwhile.
+            raise NotFoundError("No such token.") from error
 
     retry_contested(attempt)
 
@@ -186,7 +186,7 @@ def _pointer(tenant_id: str, token_id: str) -> TokenPointer:
     if len(token_id) == ID_LENGTH:
         for pointer in TokenPointer.query(own, TokenPointer.sk.startswith(prefix), limit=1, consistent_read=True):
             return pointer
-    raise NotFoundError("The token does not exist.")
+    raise NotFoundError("No such token.")
 
 
 def _remove(write: TransactWrite, pointer: TokenPointer) -> None:

@@ -141,7 +141,7 @@ class Received:
         self.ids |= set(_ID.findall(text))
         if message["type"] == "call":
             call = message["call"]
-            self.states[named.get(call["id"], call["id"])].append((call["seq"], call["state"]))
+            self.states[named.get(call["id"], call["id"])].append((call["seq"], call["window_state"]))
         elif message["type"] == "missed_call":
             call_id = message["missed_call"]["call_id"]
             self.missed.add(named.get(call_id, call_id))

@@ -1,4 +1,4 @@
-"""What the webhook says when AWS does not answer it: nothing of it, against a closed port, and the table alone."""
+"""Webhook requests during outages: without the table and the queue, and without the table alone."""
 
 import os
 import socket
@@ -42,7 +42,7 @@ def unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("unreachable")
-def test_with_neither_table_nor_queue_the_pbx_is_told_to_send_again() -> None:
+def test_webhook_returns_503_without_table_or_queue() -> None:
     settings = Settings(
         table="table",
         public_url="https://hooks.example.com",
@@ -112,7 +112,7 @@ def received(request: Request, url: str, at: datetime) -> tuple[str, WebhookRequ
 
 @pytest.mark.stack
 @pytest.mark.parametrize("provider", ["plivo", "sipgate"])
-def test_a_pbx_that_a_reply_steers_gets_it_while_the_table_refuses_too(
+def test_steering_response_survives_a_table_outage(
     stack: Stack, environment: pytest.MonkeyPatch, provider: str
 ) -> None:
     """Another answer would end the call, or all that is told of it; and what was told is not lost."""
@@ -129,7 +129,7 @@ def test_a_pbx_that_a_reply_steers_gets_it_while_the_table_refuses_too(
     assert line.webhook_url in reply.body
     owner, clock = Caller(stack.api, office.owner_token), threading.Event()
     for _ in range(600):
-        found = owner.get("/v1/calls", integration_id=line.integration_id, call_id=call_id).json["items"]
+        found = owner.get("/v1/calls", integration_id=line.integration_id, pbx_call_id=call_id).json["items"]
         if found:
             break
         # Nothing tells a client of the API that something changed; it asks again.

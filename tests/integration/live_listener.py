@@ -1,4 +1,4 @@
-"""A browser of the live channel for tests: keeps what it is told, and waits for what should come."""
+"""A client of the live channel for tests: records its messages and waits for expected ones."""
 
 import json
 import threading
@@ -18,7 +18,7 @@ Message = dict[str, Any]
 
 
 class Listener:
-    """One connection. What it was told is in `messages`, in the order in which it came."""
+    """One connection; `messages` are in the order of their arrival."""
 
     def __init__(self, socket: ClientConnection) -> None:
         self._socket = socket
@@ -49,7 +49,7 @@ class Listener:
         self._socket.send(json.dumps({"type": kind}))
 
     def until(self, accept: Callable[[Message], bool]) -> Message:
-        """The first message that is accepted, once it came."""
+        """Return the first accepted message, once it has arrived."""
 
         def found() -> Message | None:
             return next((message for message in self.messages if accept(message)), None)
@@ -63,22 +63,23 @@ class Listener:
         with self._came:
             assert self._came.wait_for(lambda: self.closed, WITHIN_SECONDS)
 
-    def call(self, state: str, **wanted: Any) -> Message:
-        """What it was told of a call, once that has the state, and these of its fields."""
+    def call(self, window_state: str, **fields: Any) -> Message:
+        """Return the first message of a call with this window state and these fields, once it has arrived."""
+        expected = {"window_state": window_state, **fields}
 
         def fits(message: Message) -> bool:
-            told = message.get("call", {})
-            return told.get("state") == state and all(told.get(name) == value for name, value in wanted.items())
+            call = message.get("call", {})
+            return all(call.get(name) == value for name, value in expected.items())
 
         return dict(self.until(fits)["call"])
 
     def states(self) -> list[str]:
-        """The states of all calls that it was told, each once where one follows itself."""
-        told = [message["call"]["state"] for message in self.messages if message["type"] == "call"]
-        return [state for place, state in enumerate(told) if place == 0 or told[place - 1] != state]
+        """Return the window states of all messages of calls, without immediate repetitions."""
+        states = [message["call"]["window_state"] for message in self.messages if message["type"] == "call"]
+        return [state for place, state in enumerate(states) if place == 0 or states[place - 1] != state]
 
     def all(self) -> list[Message]:
-        """What it was told until now; what was sent before this has arrived."""
+        """Return all messages about calls; those sent before this request have arrived."""
         before = sum(message["type"] == "pong" for message in self.messages)
         self.say("ping")
         with self._came:
@@ -91,9 +92,9 @@ class Listener:
 
 @contextmanager
 def listening(caller: Caller) -> Iterator[Listener]:
-    """The live channel of who has that token, for as long as the context lasts; all open calls were told."""
+    """Connect to the live channel with a token, and wait until the open calls have arrived."""
     ticket = caller.made("/v1/live-tickets", {})
-    # A busy machine answers late.
+    # A busy machine responds late.
     with connect(ticket["url"], open_timeout=WITHIN_SECONDS, ping_interval=None) as socket:
         listener = Listener(socket)
         listener.until(lambda message: message["type"] == "synced")

@@ -1,8 +1,8 @@
-"""What webhooks lost is found again in the PBX's history.
+"""Reconciliation with the PBX's call log.
 
-A day of calls is posted twice, to two offices: to one all of it, to the other without a random tenth of the webhooks.
-Once both PBXs were asked for their histories, calls, tags and reports are the same in all that a history carries.
-What each of them carries, and every loss of one or two webhooks: `tests/unit/test_history.py`.
+A day of calls is posted to two offices: to one completely, to the other without a random tenth of the webhook requests.
+After reconciliation, calls, tags and reports are equal in all facts that the call log contains. The facts of each call
+log, and the loss of any one or two requests, are in `tests/unit/test_history.py`.
 """
 
 import pprint
@@ -117,12 +117,12 @@ class Place:
     def recover(self, provider: str, since: datetime, until: datetime) -> None:
         """Have a time compared, and wait for it."""
         path = f"/v1/integrations/{self.integration(provider)}"
-        before = self.owner.get(path).json["history"]["compared_at"]
+        before = self.owner.get(path).json["reconciliation"]["last_run_at"]
         asked = self.owner.post(f"{path}/recover", {"from": since.isoformat(), "to": until.isoformat()})
         assert asked.status == 202, asked
         deadline = time.monotonic() + WITHIN_SECONDS
         clock = threading.Event()
-        while self.owner.get(path).json["history"]["compared_at"] == before:
+        while self.owner.get(path).json["reconciliation"]["last_run_at"] == before:
             assert time.monotonic() < deadline
             # Nothing tells a client of the API that something changed; it asks again.
             clock.wait(0.1)
@@ -147,7 +147,7 @@ class Place:
 
     def call(self, provider: str, call_id: str) -> dict[str, Any] | None:
         """The call that the PBX calls so, with its tag, in words that are the same in every office."""
-        place = {"integration_id": self.integration(provider), "call_id": call_id}
+        place = {"integration_id": self.integration(provider), "pbx_call_id": call_id}
         items = self.owner.get("/v1/calls", **place).json["items"]
         if not items:
             return None
@@ -167,7 +167,7 @@ def comparable(provider: str, call: Mapping[str, Any], tags: Sequence[Mapping[st
     """
     said = {
         name: call[name]
-        for name in ("direction", "state", "outcome", "talk_seconds", "answered_by", "line", "linked_call_id",
+        for name in ("direction", "state", "outcome", "talk_seconds", "answered_by_extension", "line", "linked_call_id",
                      "skip_reason", "tag_type", "legs", "end_unknown", "data")
     }  # fmt: skip
     said["recordings"] = sorted(one["id"] for one in call["recordings"])
@@ -251,7 +251,7 @@ def wait_until_same(provider: str, heard: Place, lost: Place, call_ids: Sequence
                 differing[call_id] = difference(ours, theirs)
         left = list(differing)
         if left and time.monotonic() >= deadline:
-            stands = lost.owner.get(f"/v1/integrations/{lost.integration(provider)}").json["history"]
+            stands = lost.owner.get(f"/v1/integrations/{lost.integration(provider)}").json["reconciliation"]
             pytest.fail(pprint.pformat((stands, lost.recovered(provider), differing), width=200))
         # Nothing tells a client of the API that something changed; it asks again.
         clock.wait(0.2)
@@ -275,7 +275,7 @@ def difference(ours: dict[str, Any] | None, theirs: dict[str, Any] | None) -> An
 
 
 @each_provider
-def test_the_time_limit_of_a_call_asks_the_pbx_how_it_ended(places: tuple[Place, Place], provider: str) -> None:
+def test_call_timeout_reads_the_end_from_the_pbx(places: tuple[Place, Place], provider: str) -> None:
     heard, lost = places
     # Too young to be compared below.
     started = datetime.now(UTC) - timedelta(minutes=3)
@@ -302,9 +302,7 @@ def test_the_time_limit_of_a_call_asks_the_pbx_how_it_ended(places: tuple[Place,
 
 
 @each_provider
-def test_a_day_that_lost_a_tenth_of_its_webhooks_is_as_if_it_had_lost_none(
-    places: tuple[Place, Place], provider: str
-) -> None:
+def test_reconciliation_recovers_a_day_with_lost_webhooks(places: tuple[Place, Place], provider: str) -> None:
     heard, lost = places
     chance = random.Random(f"{SEED}-{provider}")  # noqa: S311 - no secret
     since, until = hours()
@@ -339,7 +337,7 @@ def test_a_day_that_lost_a_tenth_of_its_webhooks_is_as_if_it_had_lost_none(
     assert [lost.call(provider, one) for one in call_ids] == was
 
 
-def test_the_schedule_finds_what_was_lost_since_a_pbx_was_connected(places: tuple[Place, Place]) -> None:
+def test_schedule_recovers_calls_since_the_connection(places: tuple[Place, Place]) -> None:
     heard, lost = places
     connected_at = lost.owner.get(f"/v1/integrations/{lost.integration('generic')}").json["created_at"]
     # Ten minutes before: that is how long a PBX may take to tell of a call.
@@ -351,11 +349,11 @@ def test_the_schedule_finds_what_was_lost_since_a_pbx_was_connected(places: tupl
     answer = lost.stack.invoke("JobsFunction", {"source": "hangtag.compare"})
     assert answer["asked"] >= 2 * len(ABLE)
     wait_until_same("generic", heard, lost, [ids["call"]])
-    history = lost.owner.get(f"/v1/integrations/{lost.integration('generic')}").json["history"]
-    assert history["compared_until"] > started.isoformat()
+    history = lost.owner.get(f"/v1/integrations/{lost.integration('generic')}").json["reconciliation"]
+    assert datetime.fromisoformat(history["reconciled_until"]) > started
 
 
-def test_a_pbx_that_says_no_is_asked_again_and_the_admin_reads_why(places: tuple[Place, Place]) -> None:
+def test_failed_reconciliation_shows_the_error_until_it_succeeds(places: tuple[Place, Place]) -> None:
     _, lost = places
     pbx = lost.pbxs["generic"]
     since, until = hours()
@@ -363,17 +361,17 @@ def test_a_pbx_that_says_no_is_asked_again_and_the_admin_reads_why(places: tuple
     lost.recover("generic", since, until)
     path = f"/v1/integrations/{lost.integration('generic')}"
     deadline, clock = time.monotonic() + WITHIN_SECONDS, threading.Event()
-    while not (error := lost.owner.get(path).json["history"]["error"]):
+    while not (error := lost.owner.get(path).json["reconciliation"]["error"]):
         assert time.monotonic() < deadline
         clock.wait(0.1)
     assert "the archive is being moved" in error
     lost.recover("generic", since, until)
-    while lost.owner.get(path).json["history"]["error"]:
+    while lost.owner.get(path).json["reconciliation"]["error"]:
         assert time.monotonic() < deadline
         clock.wait(0.1)
 
 
-def test_only_a_time_that_makes_sense_can_be_asked_for(places: tuple[Place, Place]) -> None:
+def test_invalid_reconciliation_period_is_rejected(places: tuple[Place, Place]) -> None:
     heard, _ = places
     path = f"/v1/integrations/{heard.integration('generic')}/recover"
     now = datetime.now(UTC)

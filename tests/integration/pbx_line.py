@@ -1,4 +1,4 @@
-"""Calls for tests of the API: what a PBX posts, and what comes of it."""
+"""A telephony API PBX for tests: posts the events of calls and waits for the calls and tags at the API."""
 
 import time
 from dataclasses import dataclass
@@ -14,74 +14,74 @@ EVERY_SECONDS = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """The PBX of an office: posts events of calls, and waits for what comes of them."""
+    """The PBX of an office: posts events of calls and waits for their calls and tags."""
 
     office: Office
     number: str = "74951230001"
 
     def post(self, **form: str) -> requests.Response:
-        """One delivery."""
+        """Post one webhook request."""
         form = {"planfix_token": self.office.integration["secrets"]["planfix_token"], **form}
         answer = requests.post(self.office.integration["webhook_url"], data=form, timeout=60)
         assert answer.status_code == 200, (answer.status_code, answer.text)
         return answer
 
     def event(self, call_id: str, event: str, phone: str, ext: str = "101", **more: str) -> None:
-        """One event of an incoming call, if it is not said otherwise."""
+        """Post one event, by default of an incoming call."""
         form = {"type": "in", "diversion": self.number, **more}
         self.post(cmd="event", event=event, callid=call_id, phone=phone, ext=ext, **form)
 
     def ring(self, call_id: str, phone: str, ext: str = "101", **more: str) -> None:
-        """An extension rings."""
+        """Let an extension ring."""
         self.event(call_id, "INCOMING", phone, ext, **more)
 
     def answer(self, call_id: str, phone: str, ext: str = "101") -> None:
-        """Somebody takes the call."""
+        """Answer the call."""
         self.event(call_id, "ACCEPTED", phone, ext)
 
     def hang_up(self, call_id: str, phone: str, ext: str = "101", **more: str) -> None:
-        """The talk is over."""
+        """End the conversation."""
         self.event(call_id, "COMPLETED", phone, ext, **{"status": "Success", "duration": "9", **more})
 
     def miss(self, call_id: str, phone: str, ext: str = "101") -> None:
-        """Nobody took the call; it is not waited for another extension to ring."""
+        """End the call without an answer, as the last extension that rings."""
         self.event(call_id, "COMPLETED", phone, ext, status="Missed", duration="0", final="1")
 
     def talk(self, call_id: str, phone: str, ext: str = "101", **more: str) -> dict[str, Any]:
-        """A whole call that was answered; its tag."""
+        """Return the tag of an answered call."""
         self.ring(call_id, phone, ext)
         self.answer(call_id, phone, ext)
         self.hang_up(call_id, phone, ext, **more)
         return self.tag(call_id)
 
     def missed(self, call_id: str, phone: str, ext: str = "101") -> dict[str, Any]:
-        """A whole call that was not; its tag."""
+        """Return the tag of a missed call."""
         self.ring(call_id, phone, ext)
         self.miss(call_id, phone, ext)
         return self.tag(call_id)
 
-    def call(self, call_id: str, **wanted: Any) -> dict[str, Any]:
-        """The call, once these fields of it are as wanted; by default, once it was emitted."""
+    def call(self, call_id: str, **expected: Any) -> dict[str, Any]:
+        """Return the call, once it has these values; by default, once its tag is decided."""
 
         def there(call: dict[str, Any]) -> bool:
-            if wanted:
-                return all(call[name] == value for name, value in wanted.items())
+            if expected:
+                return all(call[name] == value for name, value in expected.items())
             return bool(call["tag_id"] or call["skip_reason"])
 
-        place = {"integration_id": self.office.integration["id"], "call_id": call_id}
+        place = {"integration_id": self.office.integration["id"], "pbx_call_id": call_id}
         return until(self.office.owner, "/v1/calls", place, there)
 
     def recording(self, call_id: str, *states: str) -> dict[str, Any]:
-        """The call's last recording, once it is in one of these states."""
-        place = {"integration_id": self.office.integration["id"], "call_id": call_id}
+        """Return the call's latest recording, once it is in one of these states."""
+        place = {"integration_id": self.office.integration["id"], "pbx_call_id": call_id}
 
         def there(call: dict[str, Any]) -> bool:
-            return call["recording"] is not None and call["recording"]["state"] in states
+            return bool(call["recordings"]) and call["recordings"][-1]["state"] in states
 
-        return dict(until(self.office.owner, "/v1/calls", place, there)["recording"])
+        return dict(until(self.office.owner, "/v1/calls", place, there)["recordings"][-1])
 
     def tag(self, call_id: str, revision: int = 1) -> dict[str, Any]:
-        """The call's tag, once it has that revision."""
+        """Return the call's tag, once it has that revision."""
         call = self.call(call_id)
         assert call["tag_id"], call["skip_reason"]
         path, there = "/v1/tags", {"call_id": call["id"]}
@@ -89,7 +89,7 @@ class Line:
 
 
 def until(caller: Caller, path: str, params: dict[str, str], accept: Any) -> dict[str, Any]:
-    """The first item of a list that is accepted; asks again until there is one."""
+    """Poll a list until it has an accepted item, and return the first."""
     deadline = time.monotonic() + WITHIN_SECONDS
     while True:
         items = caller.get(path, **params).json["items"]
@@ -97,10 +97,10 @@ def until(caller: Caller, path: str, params: dict[str, str], accept: Any) -> dic
         if found is not None:
             return dict(found)
         assert time.monotonic() < deadline, (path, params, items)
-        # Nothing tells a client of the API that something changed; it asks again.
+        # The API does not push changes.
         time.sleep(EVERY_SECONDS)
 
 
 def values(tag: dict[str, Any]) -> dict[str, Any]:
-    """A tag's fields by name."""
+    """Return a tag's fields by name."""
     return {field["name"]: field["value"] for field in tag["fields"]}

@@ -1,4 +1,4 @@
-"""200 employees of 20 tenants listen while 500 calls are played: each is told exactly what concerns them."""
+"""500 concurrent calls of 20 tenants: each of 200 connected employees receives exactly their own messages."""
 
 import asyncio
 import json
@@ -13,8 +13,7 @@ import requests
 from websockets.asyncio.client import ClientConnection, connect
 
 from api_client import Caller
-from calling import until
-from crowd import (
+from concurrent_calls import (
     EMPLOYEES_OWN,
     EXTENSIONS,
     KINDS,
@@ -28,6 +27,7 @@ from crowd import (
     plan,
 )
 from local.stack import Stack
+from pbx_line import until
 
 PORT = 4666
 TENANTS = 20
@@ -154,7 +154,7 @@ def judged(tenant: Tenant, call: PlayedCall) -> None:
     until(tenant.owner, "/v1/calls", place, lambda found: bool(found["tag_id"] or found["skip_reason"]))
 
 
-def test_two_hundred_employees_are_each_told_of_their_own_calls_and_of_no_others(stack: Stack) -> None:
+def test_each_employee_receives_their_own_calls_only(stack: Stack) -> None:
     with ThreadPoolExecutor(AT_ONCE) as pool:
         tenants = list(pool.map(lambda number: made(stack, number), range(TENANTS)))
     calls = plan(TENANTS, CALLS_EACH, SEED)
@@ -190,7 +190,7 @@ def a_whole_day() -> tuple[Received, dict[str, tuple[str, ...]], set[str]]:
 
 
 @pytest.mark.parametrize("fault", ["none", "lost", "another's", "backwards", "unknown state", "missed", "foreign"])
-def test_the_judge_finds_what_is_wrong(fault: str) -> None:
+def test_the_judge_reports_each_kind_of_fault(fault: str) -> None:
     heard, states, missed = a_whole_day()
     call = next(iter(states))
     if fault == "lost":

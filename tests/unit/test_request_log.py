@@ -1,4 +1,4 @@
-"""Deliveries: what is masked, how much is kept, how often."""
+"""Log of webhook requests: masking, size and rate."""
 
 import pytest
 from hypothesis import given
@@ -29,19 +29,19 @@ SECRET = "5f4dcc3b5aa765d61d8327deb882cf99"
         f"<a><token>{SECRET}</token></a>",
     ],
 )
-def test_a_secret_is_masked_by_its_name_in_every_format(body: str) -> None:
+def test_secret_is_masked_by_its_name_in_every_format(body: str) -> None:
     text, truncated = mask(body.encode())
     assert SECRET not in text
     assert "***" in text
     assert not truncated
 
 
-def test_the_rest_of_the_body_stays_readable() -> None:
+def test_rest_of_the_body_stays_readable() -> None:
     text, _ = mask(b"cmd=event&planfix_token=abc&phone=79101234567&ext=101")
     assert text == "cmd=event&planfix_token=***&phone=79101234567&ext=101"
 
 
-def test_a_secret_that_the_limit_cuts_is_masked_too() -> None:
+def test_secret_at_the_size_limit_is_masked() -> None:
     body = b"a=" + b"x" * 16358 + b"&planfix_token=" + SECRET.encode()
     text, truncated = mask(body)
     assert SECRET[:4] not in text
@@ -49,20 +49,20 @@ def test_a_secret_that_the_limit_cuts_is_masked_too() -> None:
 
 
 @given(st.binary(max_size=24000))
-def test_any_bytes_are_kept_as_at_most_16_kb_of_text(body: bytes) -> None:
+def test_any_body_is_logged_as_at_most_16_kb(body: bytes) -> None:
     text, truncated = mask(body)
     assert len(text.encode()) <= 16384
     assert truncated == (len(body.decode("utf-8", "replace").encode()) > 16384) or "***" in text
 
 
 @pytest.mark.parametrize("piece", [b"token", b"&token", b'"token":', b'name="token', b"<token", b"%", b"\\", b"\xff"])
-def test_a_huge_body_is_cut_before_it_is_read(piece: bytes) -> None:
+def test_huge_body_is_truncated_before_masking(piece: bytes) -> None:
     text, truncated = mask(piece * (6_000_000 // len(piece)))
     assert truncated
     assert len(text.encode()) <= 16384
 
 
-def test_an_integration_may_keep_ten_at_once_and_then_one_a_second() -> None:
+def test_integration_logs_ten_at_once_then_one_a_second() -> None:
     buckets = Buckets()
     who, other = ("t", "i"), ("t", "other")
     assert [buckets.take(who, 0.0) for _ in range(BURST + 2)] == [True] * BURST + [False] * 2

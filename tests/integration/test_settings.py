@@ -1,4 +1,4 @@
-"""The tenant's rules at work: contacts and supervisors, tags on tasks, tag definitions, the queue of missed calls."""
+"""Telephony settings at work: contacts and supervisors, placement of tags, tag definitions, missed calls."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +10,6 @@ from urllib.parse import quote
 import pytest
 
 from api_client import Answer, Caller, Office, hire
-from calling import Line, until, values
 from hangtag.services.tags.emit import emit
 from hangtag.services.tags.missed_calls import after_tag
 from hangtag.services.tags.snapshot import PartySnapshot
@@ -19,6 +18,7 @@ from hangtag.store.calls import missed_calls
 from hangtag.store.calls.items import call_key
 from hangtag.store.calls.missed_calls import MissedCall, Talk
 from local.stack import Stack
+from pbx_line import Line, until, values
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
@@ -44,7 +44,7 @@ def refused(answer: Answer, status: int) -> list[dict[str, str]]:
 # ------------------------------------------------------------------ unknown callers and their supervisors
 
 
-def test_the_contact_of_an_unknown_caller_is_there_while_the_phone_rings(office: Office, line: Line) -> None:
+def test_unknown_caller_gets_a_contact_while_the_phone_rings(office: Office, line: Line) -> None:
     line.ring("c1", "79035550101")
     ringing = until(office.owner, "/v1/calls", {"state": "open"}, lambda call: call["contact_id"])
     (contact,) = contacts(office.employee, "+79035550101")
@@ -53,7 +53,7 @@ def test_the_contact_of_an_unknown_caller_is_there_while_the_phone_rings(office:
     assert line.tag("c1")["contact_id"] == contact["id"]
 
 
-def test_the_supervisor_is_the_templates_else_who_answered_else_who_was_rung_first(office: Office, line: Line) -> None:
+def test_supervisor_of_a_new_contact_follows_template_then_answer(office: Office, line: Line) -> None:
     boris, _ = hire(office, "Boris", "102")
     rules(office)
     for ext in ("101", "102"):
@@ -78,7 +78,7 @@ def test_the_supervisor_is_the_templates_else_who_answered_else_who_was_rung_fir
     assert (made["supervisor_id"], made["name"]) == (anna, "Caller +79035550104")
 
 
-def test_answered_only_makes_a_contact_at_the_answer_and_not_before(office: Office, line: Line) -> None:
+def test_answered_only_creates_the_contact_at_the_answer(office: Office, line: Line) -> None:
     rules(office, contacts={"create_unknown": "answered_only"})
     assert line.missed("c1", "79035550105")["contact_id"] is None
     assert contacts(office.owner, "+79035550105") == []
@@ -88,7 +88,7 @@ def test_answered_only_makes_a_contact_at_the_answer_and_not_before(office: Offi
     assert [ringing["contact_id"]] == [contact["id"] for contact in contacts(office.owner, "+79035550106")]
 
 
-def test_a_tag_without_a_contact_gets_one_once_a_contact_with_that_number_appears(office: Office, line: Line) -> None:
+def test_tag_without_a_contact_is_filled_once(office: Office, line: Line) -> None:
     rules(office, contacts={"create_unknown": "never"})
     assert line.talk("c1", "79035550107")["contact_id"] is None
     made = office.employee.made("/v1/contacts", {"name": "Ivan", "phones": ["8 903 555-01-07"]})
@@ -102,8 +102,8 @@ def test_a_tag_without_a_contact_gets_one_once_a_contact_with_that_number_appear
     assert line.tag("c1")["contact_id"] == made["id"]
 
 
-def test_a_line_that_is_told_only_after_the_tag_was_written_is_named_then(office: Office, line: Line) -> None:
-    """So is a number (test_history.py): the telephony API always has one."""
+def test_line_reported_after_the_tag_is_added(office: Office, line: Line) -> None:
+    """So is a number (test_reconciliation.py): the telephony API always has one."""
     path = f"/v1/lines/{quote('+74951230001', safe='')}"
     office.owner.put(path, {"name": "Main office"})
     for event in ("INCOMING", "ACCEPTED", "COMPLETED"):
@@ -119,7 +119,7 @@ def test_a_line_that_is_told_only_after_the_tag_was_written_is_named_then(office
     assert values(line.tag("c1", revision=3))["External line name"] == "Main office"
 
 
-def test_an_own_line_is_never_a_contact(office: Office, line: Line) -> None:
+def test_own_line_is_never_a_contact(office: Office, line: Line) -> None:
     office.owner.put(f"/v1/lines/{quote('+74951230009', safe='')}", {"name": "Second office"})
     assert line.talk("c1", "74951230009")["contact_id"] is None
     assert contacts(office.owner, "+74951230009") == []
@@ -128,14 +128,14 @@ def test_an_own_line_is_never_a_contact(office: Office, line: Line) -> None:
 # ------------------------------------------------------------------ lines, tasks, tag definitions
 
 
-def test_a_lines_name_is_on_the_tag_and_its_colour_is_shown(office: Office, line: Line) -> None:
+def test_tag_contains_the_name_of_the_line(office: Office, line: Line) -> None:
     put = office.owner.put(f"/v1/lines/{quote('+74951230001', safe='')}", {"name": "Sales", "color": "#2f855a"})
     assert put.json == {"number": "+74951230001", "name": "Sales", "color": "#2f855a"}
     assert values(line.talk("c1", "79035550110"))["External line name"] == "Sales"
     assert office.owner.get("/v1/lines").json["items"] == [put.json]
 
 
-def test_a_call_goes_where_the_dry_run_said(office: Office, line: Line) -> None:
+def test_call_is_placed_as_previewed(office: Office, line: Line) -> None:
     contact = office.employee.made("/v1/contacts", {"name": "Ivan", "phones": ["+79035550111"]})["id"]
     deal = {"name": "Object", "type": "string", "value": "Deal"}
     first = office.employee.made("/v1/tasks", {"title": "Sale", "contact_ids": [contact], "fields": [deal]})["id"]
@@ -155,7 +155,7 @@ def test_a_call_goes_where_the_dry_run_said(office: Office, line: Line) -> None:
         },
     )
     said = office.owner.asked("/v1/settings/telephony/preview", {"call_id": call_id})
-    assert (said["task_id"], said["hidden"], said["why"]) == (first, True, "matching_task")
+    assert (said["task_id"], said["hidden"], said["reason_code"]) == (first, True, "matching_task")
     tag = line.talk("after", "79035550111")
     assert (tag["task_id"], tag["contact_id"], tag["hidden"]) == (first, contact, True)
     # The rules of then are frozen: what was written before stays where it was.
@@ -165,9 +165,7 @@ def test_a_call_goes_where_the_dry_run_said(office: Office, line: Line) -> None:
     assert office.owner.get("/v1/tags", task_id=first).json["items"] == [tag]
 
 
-def test_a_call_of_an_unknown_caller_with_a_new_task_leaves_one_contact_one_task_one_tag(
-    office: Office, line: Line
-) -> None:
+def test_unknown_caller_with_new_task_gets_one_of_each(office: Office, line: Line) -> None:
     rules(office, attach={"to": "new_task", "task": {"title": "Call from {number}", "due_in_minutes": 30}})
     tag = line.talk("c1", "79035550112")
     (contact,) = contacts(office.owner, "+79035550112")
@@ -180,25 +178,39 @@ def test_a_call_of_an_unknown_caller_with_a_new_task_leaves_one_contact_one_task
     assert len(office.owner.get("/v1/tasks", contact_id=contact["id"]).json["items"]) == 1
 
 
-def test_rules_that_can_not_be_are_refused_with_the_place(office: Office) -> None:
+def test_invalid_telephony_settings_are_rejected_by_field(office: Office) -> None:
     put = office.owner.put
     rows = [{"field": "Object", "value": "Deal"}, {"field": "status", "op": "≠", "value": "completed"}]
     wrong = {"attach": {"to": "last_task_matching", "conditions": rows, "logic": "(1 AND 2) OR 3"}}
     (fault,) = refused(put("/v1/settings/telephony", wrong), 400)
-    assert fault == {"field": "attach.logic", "reason": "column 14: row 3 does not exist"}
+    assert fault == {
+        "field": "attach.logic",
+        "code": "syntax_error",
+        "reason": "Column 14: There is no condition 3.",
+        "params": {"position": 13},
+    }
     lonely = {"attach": {"to": "last_task_matching", "conditions": rows, "if_none": "create_task"}}
     assert refused(put("/v1/settings/telephony", lonely), 422)[0]["field"] == "attach.task"
     unfit = {
         "attach": {"to": "new_task", "task": {"title": "T", "fields": [{"name": "S", "type": "number", "value": "x"}]}}
     }
     (fault,) = refused(put("/v1/settings/telephony", unfit), 400)
-    assert fault == {"field": "attach.task.fields.0.value", "reason": "Not a valid number."}
+    assert (fault["field"], fault["code"]) == ("attach.task.fields.0.value", "invalid_type")
+    always = {"attach": {"to": "last_task_matching"}}
+    (fault,) = refused(put("/v1/settings/telephony", always), 400)
+    assert (fault["field"], fault["code"]) == ("attach.conditions", "conditions_required")
+    masks = {"masks": [{"type": "Mobile", "mask": "#"}, {"type": "mobile", "mask": "##"}]}
+    (fault,) = refused(put("/v1/settings/telephony", masks), 400)
+    assert (fault["field"], fault["code"]) == ("masks.1.type", "duplicate_value")
+    for unknown in ("0" * 16, "zzz"):
+        (fault,) = refused(put("/v1/settings/telephony", {"contacts": {"template": {"supervisor_id": unknown}}}), 400)
+        assert fault["code"] == "unknown_employee"
     nobody = {"contacts": {"template": {"supervisor_id": "0" * 16}}}
     assert refused(put("/v1/settings/telephony", nobody), 400)[0]["field"] == "contacts.template.supervisor_id"
     assert office.owner.get("/v1/settings/telephony").json["attach"]["to"] == "contact"
 
 
-def test_a_tenants_own_tag_definition_is_kept_in_order_and_refused_by_position(office: Office, line: Line) -> None:
+def test_tag_definition_is_rejected_by_position(office: Office, line: Line) -> None:
     standard = office.owner.get("/v1/settings/tags").json
     named = [{**field, "name": f"Field {place}"} for place, field in enumerate(standard["call"], start=1)]
     own = [*named, {"name": "utm_source", "type": "string"}]
@@ -208,11 +220,11 @@ def test_a_tenants_own_tag_definition_is_kept_in_order_and_refused_by_position(o
     assert values(tag)["utm_source"] == "site"
     own[3] = {"name": "Field 4", "type": "string"}
     (fault,) = refused(office.owner.put("/v1/settings/tags", {"call": own}), 422)
-    assert fault == {"field": "call.4", "reason": "the type must be number, not string"}
+    assert fault == {"field": "call.3", "code": "not_allowed_value", "reason": "The type must be number, not string."}
 
 
 @pytest.mark.usefixtures("environment")
-def test_an_execution_that_finds_the_call_open_again_sees_its_end_that_comes_this_moment(
+def test_execution_sees_a_hang_up_that_arrives_while_it_runs(
     stack: Stack, office: Office, line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     phone = "79035550140"
@@ -235,27 +247,25 @@ def test_an_execution_that_finds_the_call_open_again_sees_its_end_that_comes_thi
 # ------------------------------------------------------------------ missed calls
 
 
-def test_a_missed_call_is_open_until_somebody_talks_to_that_number_or_resolves_it(office: Office, line: Line) -> None:
+def test_missed_call_is_open_until_returned_or_resolved(office: Office, line: Line) -> None:
     rules(office)
     first, second = line.missed("m1", "79035550120"), line.missed("m2", "79035550121")
     waiting = office.employee.get("/v1/missed-calls").json["items"]
     assert {missed["id"] for missed in waiting} == {first["id"], second["id"]}
-    assert waiting[0]["rung"] == [office.anna["id"]]
+    assert waiting[0]["ringing_employees"] == [{"id": office.anna["id"], "name": "Anna"}]
     returned = line.talk("back", "79035550120", type="out")
     path = "/v1/missed-calls"
     found = until(office.employee, path, {"state": "returned"}, lambda missed: missed["id"] == first["id"])
     assert found["returned_by_call_id"] == returned["call_id"]
     done = office.employee.post(f"{path}/{second['id']}/resolve", {}).json
-    assert (done["state"], done["resolved_by"]) == ("resolved", f"employee:{office.anna['id']}")
+    assert (done["state"], done["resolved_by"]["id"]) == ("resolved", office.anna["id"])
     assert office.employee.get(path).json["items"] == []
     assert [missed["id"] for missed in office.employee.get(path, state="resolved").json["items"]] == [second["id"]]
 
 
 @pytest.mark.usefixtures("environment")
 @pytest.mark.parametrize("order", list(permutations(range(4))))
-def test_a_missed_call_is_returned_by_the_first_talk_after_it_in_whatever_order_they_are_heard_of(
-    stack: Stack, order: tuple[int, ...]
-) -> None:
+def test_missed_call_is_returned_by_the_first_later_talk(stack: Stack, order: tuple[int, ...]) -> None:
     tenant_id, number = token_hex(8), "+79035550129"
     resolution = PartySnapshot(number=number, readable=True)
     before, missed, first, second = (f"2026-03-01T12:{minute}:00+00:00" for minute in ("00", "05", "10", "15"))
@@ -279,7 +289,7 @@ def test_a_missed_call_is_returned_by_the_first_talk_after_it_in_whatever_order_
 
 
 @pytest.mark.usefixtures("environment")
-def test_of_talks_that_return_a_missed_call_at_once_the_first_stands(stack: Stack) -> None:
+def test_concurrent_returns_keep_the_first_talk(stack: Stack) -> None:
     tenant_id, number = token_hex(8), "+79035550130"
     call: dict[str, Any] = {"call_id": "missed", "line": None, "contact_id": None, "rung": (), "recipients": ()}
     writes = missed_calls.puts(
@@ -294,16 +304,16 @@ def test_of_talks_that_return_a_missed_call_at_once_the_first_stands(stack: Stac
     assert found.returned_by_call_id == "talk 1"
 
 
-def test_the_recipients_of_a_missed_call_are_those_of_the_rules(office: Office, line: Line) -> None:
+def test_notified_employees_follow_the_settings(office: Office, line: Line) -> None:
     staff = {"Boris": "102", "Vera": "103", "Gleb": "104"}
     boris, vera, gleb = (hire(office, name, extension)[0] for name, extension in staff.items())
     group = office.owner.made("/v1/groups", {"name": "Support", "employee_ids": [boris, vera]})["id"]
     office.employee.made("/v1/contacts", {"name": "Ivan", "phones": ["+79035550122"], "supervisor_id": group})
-    notices = {"supervisor": True, "rung": True, "employee_ids": [gleb]}
+    notices = {"supervisor": True, "ringing_employees": True, "employee_ids": [gleb]}
     rules(office, notifications={"missed_calls": notices})
     missed = line.missed("m1", "79035550122")
-    told = office.owner.get(f"/v1/missed-calls/{missed['id']}").json["recipients"]
-    assert sorted(told) == sorted([boris, vera, office.anna["id"], gleb])
+    told = office.owner.get(f"/v1/missed-calls/{missed['id']}").json["notified_employees"]
+    assert sorted(one["id"] for one in told) == sorted([boris, vera, office.anna["id"], gleb])
 
 
 # ------------------------------------------------------------------ many at once
@@ -311,9 +321,7 @@ def test_the_recipients_of_a_missed_call_are_those_of_the_rules(office: Office, 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_a_thousand_calls_at_once_from_one_unknown_number_make_one_contact_and_a_thousand_tags(
-    office: Office, line: Line
-) -> None:
+def test_thousand_concurrent_calls_of_one_number_make_one_contact(office: Office, line: Line) -> None:
     calls = [f"call-{number}" for number in range(1000)]
     with ThreadPoolExecutor(32) as pool:
         list(pool.map(lambda call: line.ring(call, "79035550130"), calls))

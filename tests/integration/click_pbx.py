@@ -1,7 +1,7 @@
-"""A PBX that takes a click over its REST API, and then tells of the call as its stories do.
+"""A PBX that places a call on an API request, then posts the events of a story.
 
-The API is the fake of `local.simulator.rest`; what it tells is signed and posted as the simulated PBX does. Telnyx
-calls the contact only when Hangtag says so, as the real one.
+Its API is the fake of `local.simulator.rest`; its webhook requests are signed and posted as the simulated PBX does.
+Telnyx calls the contact only on a second request, like the real one.
 """
 
 import json
@@ -24,9 +24,10 @@ WITHIN_SECONDS = 60.0
 
 @dataclass(slots=True)
 class ClickedPbx:
-    """The PBX, for one click at a time. `story` is what becomes of it; None: it is never told. `lost`: its answer is.
+    """The PBX, for one click at a time.
 
-    `calls` are the ids of the calls that it placed.
+    `story` has the events of the call; None: it posts none. `lost`: its API response never arrives. `calls` are the ids
+    of the placed calls.
     """
 
     provider: str
@@ -52,7 +53,7 @@ class ClickedPbx:
         return self.api.settings(url)
 
     def answer(self, asked: Asked) -> Reply:
-        """See `Rest`; a click that is taken is carried out beside."""
+        """See `Rest`; an accepted click is placed in a thread."""
         reply = self.api.answer(asked)
         if reply.status >= 300:
             return reply
@@ -103,7 +104,7 @@ class ClickedPbx:
             assert answer.status_code == event.reply, (story.name, answer.status_code, answer.text)
 
     def _as_asked(self, sent: Message, controls: list[str]) -> Message:
-        """Mango Office and Telnyx send back what they were asked with; Telnyx has its second leg once that is asked."""
+        """Fill in the references that Mango Office and Telnyx echo; the second leg of Telnyx waits for its request."""
         if "command_id" in (sent.body or {}):
             return replace(sent, body={**(sent.body or {}), "command_id": self._command})
         payload = (sent.body or {}).get("data", {}).get("payload", {})
@@ -121,7 +122,7 @@ class ClickedPbx:
         return replace(sent, body=body)
 
     def done(self) -> None:
-        """Wait until all that is to be told was told. Raises what went wrong."""
+        """Wait until all events are posted. Raise the first error of the threads."""
         for thread in self._threads:
             thread.join(WITHIN_SECONDS)
             assert not thread.is_alive()
@@ -130,13 +131,13 @@ class ClickedPbx:
             raise self._failed.pop()
 
     def close(self) -> None:
-        """Let go of answers that are held back."""
+        """Release delayed responses."""
         self._over.set()
 
 
 @contextmanager
 def clickable(provider: str, typed: Mapping[str, str]) -> Iterator[ClickedPbx]:
-    """A provider's PBX, for as long as the context lasts; `typed` are its credentials."""
+    """Run a provider's PBX; `typed` are its credentials."""
     pbx = ClickedPbx(provider, load(provider)(typed))
     with serving(pbx) as server:
         pbx.server = server
