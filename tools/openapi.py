@@ -185,14 +185,14 @@ def references(node: Any) -> Iterator[str]:
 
 def reached(schemas: Mapping[str, Any], nodes: list[Any]) -> set[str]:
     """Return the names of all schemas that parts of the document refer to, directly or through others."""
-    found: set[str] = set()
+    names: set[str] = set()
     waiting = [name for node in nodes for name in references(node)]
     while waiting:
         name = waiting.pop()
-        if name not in found:
-            found.add(name)
+        if name not in names:
+            names.add(name)
             waiting += references(schemas[name])
-    return found
+    return names
 
 
 def operations() -> dict[str, Operation]:

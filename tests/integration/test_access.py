@@ -1,4 +1,4 @@
-"""Tenants, tokens, roles, the audit list, and tokens of the SaaS's own, on the real template."""
+"""Tenants, tokens, roles, the audit log and tokens of the identity provider, on a stack."""
 
 import time
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The admin API on the real template."""
+"""Admin API on a stack."""
 
 import json
 import time
@@ -197,9 +197,7 @@ def test_provider_lists_its_credentials(shared: Office) -> None:
         ({"extra": 1}, "extra"),
     ],
 )
-def test_invalid_integration_is_rejected_by_field(
-    shared: Office, change: dict[str, Any], field: str
-) -> None:
+def test_invalid_integration_is_rejected_by_field(shared: Office, change: dict[str, Any], field: str) -> None:
     answer = shared.owner.post("/v1/integrations", {"provider": "telephony_api", "name": "P", **change})
     refused(answer, 400)
     assert fields(answer) == [field]
@@ -562,7 +560,9 @@ def ring(office: Office, call_id: str, *events: str) -> None:
 def eventually_tagged(office: Office, call_id: str) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        found = office.owner.get("/v1/calls", integration_id=office.integration["id"], pbx_call_id=call_id).json["items"]
+        found = office.owner.get("/v1/calls", integration_id=office.integration["id"], pbx_call_id=call_id).json[
+            "items"
+        ]
         if found and found[0]["tag_id"]:
             return
         time.sleep(0.1)

@@ -1,4 +1,4 @@
-"""What a PBX may send wrongly: a clear answer, never a 500, and a known tenant's delivery is kept for its admin."""
+"""Invalid webhook requests: a clear response, never a 500, and a log entry for the admin of a known tenant."""
 
 import json
 from collections.abc import Callable, Iterator

@@ -217,7 +217,7 @@ def test_numbers_that_the_settings_exclude_are_rejected(desk: Desk) -> None:
         answer = desk.click(to=number)
         assert (answer.status, answer.json["errors"][0]["field"]) == (422, "to"), (number, answer)
     assert desk.click(to="112").json["tel"] == "tel:112"
-    rule = {"countries": ["RU", "KZ"], "premium": True}
+    rule = {"countries": ["RU", "KZ"], "allow_premium_rate": True}
     assert desk.office.owner.put("/v1/settings/telephony", {"calling": rule}).status == 200
     for number, status in (("+442037691880", 422), ("+881612345678", 422), ("+7 809 123-45-67", 202)):
         assert desk.click(to=number).status == status, number

@@ -178,7 +178,12 @@ def test_what_is_never_taken_is_dead_after_thirty_hours_with_the_reason_and_can_
     ended = drive(tenant, [(START, message)], START + 33 * HOUR, clock)
     assert ended >= START + 30 * HOUR
     (dead,), following = outbox.list_dead_letters(tenant, 10, None)
-    assert (dead["id"], dead["last_status"], dead["reason"], following) == (message, 503, "the CRM failed", None)
+    assert (dead["id"], dead["last_status"], dead["reason"], following) == (
+        message,
+        503,
+        "The CRM returned a server error.",
+        None,
+    )
     assert deliver(tenant, message, ended + HOUR) is None
     far.answer = lambda _: OK
     assert outbox.redrive(tenant, message, ended + HOUR)
@@ -245,7 +250,7 @@ def test_an_endless_answer_and_a_redirect_are_failures_and_nothing_is_followed(q
     far.answer = lambda _: Reply(307, headers={"location": far.url}, taken=False)
     assert deliver(tenant, message, START + HOUR) is not None
     assert len(far.asked) == 2
-    assert "final address" in (breaker.health(tenant).fault or outbox.Fault(None, "")).reason
+    assert "final URL" in (breaker.health(tenant).fault or outbox.Fault(None, "")).reason
 
 
 # ------------------------------------------------------------------ the breaker
@@ -319,7 +324,7 @@ def test_a_refused_signature_is_shown_until_the_crm_accepts_it_again(quiet: str,
     health = breaker.health(tenant)
     assert (health.failures, health.fault) == (
         1,
-        outbox.Fault(401, "the CRM does not accept the signature: check the secret there"),
+        outbox.Fault(401, "The CRM rejected the signature. Check the secret there."),
     )
     far.answer = lambda _: OK
     assert deliver(tenant, message, START + HOUR) is None

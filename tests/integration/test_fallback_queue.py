@@ -1,4 +1,4 @@
-"""What the webhook says when AWS does not answer it: nothing of it, against a closed port, and the table alone."""
+"""Webhook requests during outages: without the table and the queue, and without the table alone."""
 
 import os
 import socket

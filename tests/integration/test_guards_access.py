@@ -163,3 +163,31 @@ def test_another_tenants_token_finds_nothing_of_this_one(scene: Scene) -> None:
             body: dict[str, Any] = {"json": {}} if route.method in ("POST", "PUT", "PATCH") else {}
             answer = other.owner.send(route.method, route.address(ids), **body)
             assert answer.status == 404 or (answer.status == 400 and body), (route.name, answer)
+
+
+def test_the_document_is_served_without_a_token(scene: Scene) -> None:
+    answer = Caller(scene.stack.api).get("/v1/openapi.json")
+    assert (answer.status, answer.media) == (200, "application/json")
+    assert set(answer.json["paths"]) == {route.path for route in all_routes()}
+    (server,) = answer.json["servers"]
+    assert server["url"].startswith("http")
+
+
+@pytest.mark.parametrize("path", ["/v1/nothing", "/v1/contactz/0123456789abcdef"])
+def test_an_unknown_path_is_a_problem_without_a_token(scene: Scene, path: str) -> None:
+    answer = Caller(scene.stack.api).get(path)
+    assert (answer.status, answer.media) == (404, "application/problem+json")
+    assert answer.json["code"] == "route_not_found"
+    assert answer.json["request_id"]
+
+
+def test_a_405_lists_the_methods_of_all_functions(scene: Scene) -> None:
+    answer = scene.office.owner.send("DELETE", "/v1/calls")
+    assert (answer.status, answer.json["code"], answer.headers["allow"]) == (405, "method_not_allowed", "GET, POST")
+
+
+def test_an_unknown_query_parameter_is_rejected_by_name(scene: Scene) -> None:
+    for path in ("/v1/contacts", "/v1/tasks", "/v1/calls", "/v1/audit"):
+        answer = scene.office.owner.get(path, nmae="Anna")
+        assert (answer.status, answer.json["code"]) == (400, "unknown_parameter"), path
+        assert [entry["field"] for entry in answer.json["errors"]] == ["nmae"]

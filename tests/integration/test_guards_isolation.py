@@ -55,7 +55,7 @@ def furnish(office: Office, mark: str) -> Side:
     tag = line.talk("same-call", PHONE)
     # One that nothing is done about, so that it stays as it is.
     rules = owner.get("/v1/settings/telephony").json
-    assert owner.put("/v1/settings/telephony", {**rules, "recordings": {"keep": "nothing"}}).status == 200
+    assert owner.put("/v1/settings/telephony", {**rules, "recordings": {"mode": "none"}}).status == 200
     line.post(cmd="record", callid="same-call", record_link=f"https://pbx.example/{mark}.mp3")
     recording = line.recording("same-call", "not_kept")
     missed = line.missed("same-missed", PHONE)

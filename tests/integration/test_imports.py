@@ -1,4 +1,4 @@
-"""Importing contacts from CSV: stopped, run again, and without doubles."""
+"""Contact imports from CSV files."""
 
 import time
 from typing import Any
@@ -84,9 +84,9 @@ def test_invalid_rows_are_rejected_by_position(office: Office) -> None:
     start(office.owner, import_id)
     done = until(office.owner, import_id, ended)
     assert [(error["row"], error["reason"]) for error in done["errors"]] == [
-        (2, "a phone number can't be read"),
-        (3, "a number is a line of yours"),
-        (4, "there is no employee or group of the supervisor's name or id"),
+        (2, "A phone number is not valid."),
+        (3, "A number is one of your own lines."),
+        (4, "Unknown supervisor. Enter the name or id of an employee or group."),
     ]
     assert (done["state"], done["created"], done["rejected"]) == ("done", 2, 3)
     (ivan,) = office.owner.get("/v1/contacts", phone="+79035550202").json["items"]
@@ -97,9 +97,9 @@ def test_invalid_rows_are_rejected_by_position(office: Office) -> None:
 @pytest.mark.parametrize(
     ("file", "reason"),
     [
-        (b"\xff\xfe\x00name", "the file is not UTF-8"),
-        (b"surname;mobile\nA;B\n", "the first row names neither a column name nor a column phone"),
-        (b"", "the first row names neither a column name nor a column phone"),
+        (b"\xff\xfe\x00name", "The file is not encoded in UTF-8."),
+        (b"surname;mobile\nA;B\n", "The header has neither a name nor a phone column."),
+        (b"", "The header has neither a name nor a phone column."),
     ],
 )
 def test_unreadable_file_fails_with_a_reason(office: Office, file: bytes, reason: str) -> None:
@@ -112,7 +112,7 @@ def test_unreadable_file_fails_with_a_reason(office: Office, file: bytes, reason
 def test_import_without_a_file_can_be_started_again(office: Office) -> None:
     import_id = office.owner.made("/v1/imports", {})["id"]
     start(office.owner, import_id)
-    assert until(office.owner, import_id, ended)["reason"] == "the file was not uploaded"
+    assert until(office.owner, import_id, ended)["reason"] == "The file was not uploaded."
     start(office.owner, import_id)
     until(office.owner, import_id, ended)
     # Its file, its progress and its existence are its tenant's own.

@@ -1,4 +1,4 @@
-"""Integrations on the real template: changed, rotated, tested and deleted; what came from a PBX, kept and replayed."""
+"""Integrations on a stack: changes, rotation, diagnostics, deletion, and the log of webhook requests."""
 
 import json
 import time

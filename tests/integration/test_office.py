@@ -1,4 +1,4 @@
-"""The office's store on a real table: claims under contention, the roster of a call, hooks, erasing."""
+"""Store of the office on a table: concurrent claims, participants, webhook endpoints, erasure."""
 
 import json
 import os

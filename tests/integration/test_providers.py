@@ -196,7 +196,10 @@ def test_a_mapping_that_matches_none_of_the_pbxs_extensions_is_shown(office: Off
         found = office.owner.post(f"{place}/test", {}).json["checks"]
         assert {"check": "extensions", "ok": False, "detail": "Extensions that do not exist at the PBX: 102."} in found
         known = office.owner.get(f"{place}/pbx-extensions").json["items"]
-        assert [(one["extension"], (one["employee"] or {}).get("name")) for one in known] == [("101", "Anna"), ("205", None)]
+        assert [(one["extension"], (one["employee"] or {}).get("name")) for one in known] == [
+            ("101", "Anna"),
+            ("205", None),
+        ]
     answer = office.owner.get(f"/v1/integrations/{office.integration['id']}/pbx-extensions")
     assert (answer.status, answer.media) == (409, "application/problem+json")
 

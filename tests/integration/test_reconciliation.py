@@ -1,8 +1,8 @@
-"""What webhooks lost is found again in the PBX's history.
+"""Reconciliation with the PBX's call log.
 
-A day of calls is posted twice, to two offices: to one all of it, to the other without a random tenth of the webhooks.
-Once both PBXs were asked for their histories, calls, tags and reports are the same in all that a history carries.
-What each of them carries, and every loss of one or two webhooks: `tests/unit/test_history.py`.
+A day of calls is posted to two offices: to one completely, to the other without a random tenth of the webhook requests.
+After reconciliation, calls, tags and reports are equal in all facts that the call log contains. The facts of each call
+log, and the loss of any one or two requests, are in `tests/unit/test_history.py`.
 """
 
 import pprint

@@ -1,4 +1,4 @@
-"""The tenant's rules at work: contacts and supervisors, tags on tasks, tag definitions, the queue of missed calls."""
+"""Telephony settings at work: contacts and supervisors, placement of tags, tag definitions, missed calls."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor

@@ -8,6 +8,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from pydantic import BaseModel
 
+from hangtag.api.kernel import document
 from hangtag.api.kernel.caller import Caller, Role, require
 from hangtag.api.kernel.service import Api, Routes
 from hangtag.auth import make_token
@@ -184,3 +185,17 @@ def test_validation_sentences_are_not_the_frameworks() -> None:
         assert entry["code"] in ("invalid_type", "required")
         assert "should" not in entry["reason"]
         assert "Input" not in entry["reason"]
+
+
+def test_the_document_names_the_public_url_of_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:
+    public = Api(document.routes)
+    event = {
+        "version": "2.0",
+        "rawPath": "/v1/openapi.json",
+        "headers": {},
+        "requestContext": {"http": {"method": "GET", "path": "/v1/openapi.json"}, "stage": "$default"},
+    }
+    monkeypatch.setenv("PUBLIC_URL", "https://pbx.example.com/")
+    response = public.handle(event, None)
+    assert response["statusCode"] == 200
+    assert json.loads(response["body"])["servers"] == [{"url": "https://pbx.example.com"}]

@@ -1,4 +1,4 @@
-"""Which refusals of the table are a lost race, and which are faults."""
+"""Errors of the table: lost races and faults."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Integrations without AWS: what a PBX that is asked answers, what is kept of a delivery, what can be replayed."""
+"""Integrations without AWS: responses of a PBX, the log of webhook requests, replay."""
 
 import json
 import socket

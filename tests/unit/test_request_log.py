@@ -1,4 +1,4 @@
-"""Deliveries: what is masked, how much is kept, how often."""
+"""Log of webhook requests: masking, size and rate."""
 
 import pytest
 from hypothesis import given

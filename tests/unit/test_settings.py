@@ -1,4 +1,4 @@
-"""The telephony rules."""
+"""Telephony settings: defaults, validation and names of earlier releases."""
 
 from typing import Any
 
@@ -7,6 +7,8 @@ from pydantic import ValidationError
 
 from hangtag import settings
 from hangtag.api.integrations import setup
+from hangtag.api.settings import models as api_models
+from hangtag.api.settings.models import TelephonySettingsInput
 from hangtag.settings import TelephonySettings
 from hangtag.store.office import settings as stored
 
@@ -96,3 +98,49 @@ def test_provider_fields_describe_a_form() -> None:
         fields = [*provider.credentials, *provider.settings]
         assert all(field.description for field in fields), provider.key
         assert len(set(provider.capabilities)) == len(provider.capabilities)
+
+
+OLD_NAMES: dict[str, Any] = {
+    "notifications": {"missed_calls": {"rung": True}},
+    "calling": {"premium": True},
+    "recordings": {"keep": "ask"},
+}
+
+
+def test_old_names_are_accepted_in_requests() -> None:
+    settings_input = TelephonySettingsInput.model_validate(OLD_NAMES).to_settings()
+    assert settings_input.notifications.missed_calls.ringing_employees
+    assert settings_input.calling.allow_premium_rate
+    assert settings_input.recordings.mode == "on_demand"
+
+
+def test_settings_stored_under_old_names_load() -> None:
+    assert TelephonySettings.model_validate(OLD_NAMES) == TelephonySettingsInput.model_validate(OLD_NAMES).to_settings()
+    assert TelephonySettings.model_validate({"recordings": {"keep": "nothing"}}).recordings.mode == "none"
+
+
+def test_old_name_next_to_the_current_one_is_rejected() -> None:
+    with pytest.raises(ValidationError):
+        TelephonySettingsInput.model_validate({"calling": {"premium": True, "allow_premium_rate": False}})
+
+
+def test_old_names_are_deprecated_in_the_document() -> None:
+    schema = TelephonySettingsInput.model_json_schema()["$defs"]
+    for model, old in (
+        ("MissedCallNotificationSettingsInput", "rung"),
+        ("ClickToCallSettingsInput", "premium"),
+        ("RecordingSettingsInput", "keep"),
+    ):
+        assert schema[model]["properties"][old]["deprecated"] is True
+
+
+def test_request_defaults_are_those_of_the_settings() -> None:
+    assert TelephonySettingsInput().to_settings() == TelephonySettings()
+    shown = api_models.TelephonySettings.of(TelephonySettings())
+    assert shown.model_dump(mode="json") == TelephonySettings().model_dump(mode="json")
+
+
+@pytest.mark.parametrize("wrong", [{"settle_seconds": True}, {"settle_seconds": "10"}, {"attach": {"hidden": 1}}])
+def test_request_values_of_another_type_are_rejected(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        TelephonySettingsInput.model_validate(wrong)

@@ -152,7 +152,7 @@ class RecordingSettings(_Settings):
 
     `copy`: copy each recording. `link`: store the PBX's URL. `on_demand`: request it from the PBX when it is played.
     `none`: store nothing. A recording that its PBX stores only briefly is copied in every mode but `none`.
-    `retention_days`: days after the call in which a copy is stored; None for no limit.
+    `retention_days`: storage time of a copy in days after the call; None for no limit.
     """
 
     mode: Annotated[Literal["copy", "link", "on_demand", "none"], BeforeValidator(_current_mode)] = Field(

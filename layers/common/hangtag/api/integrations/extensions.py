@@ -7,7 +7,7 @@ from hangtag.api.kernel.caller import Role
 from hangtag.api.kernel.models import EmployeeSummary
 from hangtag.api.kernel.paging import found_id
 from hangtag.api.kernel.service import Routes
-from hangtag.errors import ErrorCode
+from hangtag.errors import ConflictError, ErrorCode
 from hangtag.services.integrations.client import open_pbx
 from hangtag.store.integrations import integrations, unmapped_extensions
 from hangtag.store.office import employees
@@ -38,7 +38,10 @@ def list_pbx_extensions(integration_id: str) -> PbxExtensionPage:
     """List the extensions that exist at the PBX."""
     tenant_id = routes.tenant_id
     integration = integrations.get_integration(tenant_id, found_id(integration_id))
-    existing = open_pbx(tenant_id, integration).extensions()
+    pbx = open_pbx(tenant_id, integration)
+    if not pbx.can("extensions"):
+        raise ConflictError("This PBX cannot list its extensions.", code=ErrorCode.EXTENSIONS_UNSUPPORTED)
+    existing = pbx.extensions()
     mapped = employees.by_extension(tenant_id, integration.id)
     return PbxExtensionPage(
         items=[
@@ -63,7 +66,7 @@ def list_extensions(integration_id: str) -> ExtensionUsagePage:
     tenant_id = routes.tenant_id
     integration = integrations.get_integration(tenant_id, found_id(integration_id))
     mapped = employees.by_extension(tenant_id, integration.id)
-    known = [
+    usages = [
         ExtensionUsage(extension=extension, employee=_summary(mapped, extension), calls=None, last_seen_at=None)
         for extension in sorted(mapped)
     ]
@@ -75,7 +78,7 @@ def list_extensions(integration_id: str) -> ExtensionUsagePage:
         # An extension can have been mapped since it rang.
         if one.extension not in mapped
     ]
-    return ExtensionUsagePage(items=known + unmapped)
+    return ExtensionUsagePage(items=usages + unmapped)
 
 
 def _summary(mapped: Mapping[str, Employee], extension: str) -> EmployeeSummary | None:

@@ -180,17 +180,17 @@ def _needs(info: ProviderInfo) -> Needs:
     )
 
 
-def _setup(tenant_id: str, integration: Integration, made: Made, url: str) -> dict[str, Any] | None:
+def _setup(tenant_id: str, integration: Integration, new_secrets: Made, url: str) -> dict[str, Any] | None:
     """Send the webhook URL and secrets to the PBX and return the result; None if the PBX is set up by hand.
 
     A secret that stays is stored only as a hash, so it cannot be sent again; a key can.
     """
     info = info_of(integration.provider)
-    if "set_up" not in capabilities(info.key) or not made.shown.keys() >= set(info.made_secrets):
+    if "set_up" not in capabilities(info.key) or not new_secrets.shown.keys() >= set(info.made_secrets):
         return None
     pbx = open_pbx(tenant_id, integration, seconds=SETUP_SECONDS)
     stored = {name: pbx.account.credentials[name] for name in info.made_keys if name in pbx.account.credentials}
-    check: Check = said(lambda: pbx.set_up(url, {**stored, **made.shown}), "set_up")
+    check: Check = said(lambda: pbx.set_up(url, {**stored, **new_secrets.shown}), "set_up")
     return {"check": "setup", "ok": check.ok, "detail": check.detail}
 
 

@@ -4,8 +4,8 @@
 """
 
 import json
+import os
 import re
-from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -31,17 +31,9 @@ routes = Routes(None)
 )
 def get_open_api_document() -> Response[Any]:
     """Return the OpenAPI document."""
-    event = routes.current_event.raw_event
-    url = public_url(event.get("headers") or {}, event["requestContext"].get("domainName"))
+    # Without a public URL the server is relative to the document.
+    url = os.environ.get("PUBLIC_URL", "").rstrip("/") or "/"
     return Response(status_code=200, content_type="application/json", body=served(url))
-
-
-def public_url(headers: Mapping[str, str], domain: str | None) -> str:
-    """Return the address that a request was sent to; `/`, relative to the document, if it is unknown."""
-    if not domain:
-        return "/"
-    host = headers.get("host", domain) if headers.get("x-forwarded-proto") == "http" else domain
-    return f"{headers.get('x-forwarded-proto', 'https')}://{host}"
 
 
 def served(url: str) -> dict[str, Any]:

@@ -146,7 +146,7 @@ class ClickState(StrEnum):
     """State of a click-to-call.
 
     - `waiting`: accepted, not yet sent to the PBX.
-    - `placing`: the PBX is being asked to place the call.
+    - `placing`: the request to the PBX is in progress.
     - `placed`: the PBX accepted the call.
     - `unknown`: the PBX timed out and can still place the call.
     - `failed`: the PBX did not place the call.
@@ -529,7 +529,7 @@ class UnknownCallerPolicy(StrEnum):
 
     - `always`: for every call.
     - `answered_only`: for answered calls.
-    - `never`: no contact is created.
+    - `never`: contacts are not created.
     """
 
     ALWAYS = "always"

@@ -100,7 +100,9 @@ class IdempotencyRecord:
             raise UnprocessableError("This Idempotency-Key was used for another request. Use a new key.")
         text = item.get("answer", {}).get("S")
         if text is None:
-            raise ConflictError("The same request is running, or its response was not stored. Try again in a moment.")
+            raise ConflictError(
+                "A request with this key is running, or its response was not stored. Try again in a moment."
+            )
         if self._sealed:
             text = secrets.decrypt(self._scope, SK, text)["answer"]
         response: dict[str, Any] = json.loads(text)

@@ -321,11 +321,11 @@ class Api(APIGatewayHttpResolver):
         return [*self._static_routes, *self._dynamic_routes]
 
     def _failure(self, error: Exception, method: str, path: str, request_id: str | None) -> dict[str, Any]:
-        known = _known(error)
-        headers = {"allow": ", ".join(self._methods(path))} if isinstance(known, MethodNotAllowedError) else None
-        if type(known) is HangtagError:
+        failure = _as_hangtag_error(error)
+        headers = {"allow": ", ".join(self._methods(path))} if isinstance(failure, MethodNotAllowedError) else None
+        if type(failure) is HangtagError:
             logger.exception("api.request_failed", extra={"method": method, "route": self._shape(path)})
-        return problem(known, headers, request_id=request_id)
+        return problem(failure, headers, request_id=request_id)
 
 
 def _not_allowed(methods: Sequence[str]) -> MethodNotAllowedError:
@@ -334,8 +334,8 @@ def _not_allowed(methods: Sequence[str]) -> MethodNotAllowedError:
 
 def _check_parameters(query: Mapping[str, Any], route: Route) -> None:
     """Raise BadInputError for query parameters that the route does not define."""
-    known = {str(field.alias) for field in route.dependant.query_params}
-    unknown = sorted(set(query) - known)
+    defined = {str(field.alias) for field in route.dependant.query_params}
+    unknown = sorted(set(query) - defined)
     if unknown:
         sentence = "Unknown query parameter. Remove it or correct its name."
         fields = tuple(FieldError(name[:_MAX_NAME], FieldErrorCode.UNKNOWN_FIELD, sentence) for name in unknown)
@@ -343,7 +343,7 @@ def _check_parameters(query: Mapping[str, Any], route: Route) -> None:
             "The request has unknown query parameters.",
             fields,
             code=ErrorCode.UNKNOWN_PARAMETER,
-            params={"allowed": sorted(known)},
+            params={"allowed": sorted(defined)},
         )
 
 
@@ -351,7 +351,7 @@ def _reraise(error: Exception) -> Any:
     raise error
 
 
-def _known(error: Exception) -> HangtagError:
+def _as_hangtag_error(error: Exception) -> HangtagError:
     """Map any error to one of Hangtag's; a plain HangtagError, a 500, for an error that the caller did not cause."""
     if isinstance(error, HangtagError):
         return error

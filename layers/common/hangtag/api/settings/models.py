@@ -254,7 +254,7 @@ StorageMode = Annotated[
 RetentionDays = Annotated[
     Annotated[StrictInt, Field(ge=1, le=3650)] | None,
     Field(
-        description="Days after the call in which a copy is stored. Null for no limit.",
+        description="Storage time of a copy in days after the call. Null for no limit.",
         examples=[180],
     ),
 ]

@@ -56,11 +56,11 @@ def _check_people(tenant_id: str, settings: TelephonySettings) -> None:
         **{f"attach.task.member_ids.{place}": one for place, one in enumerate(template.member_ids)},
         **{f"notifications.missed_calls.employee_ids.{place}": one for place, one in enumerate(notices.employee_ids)},
     }
-    known = {one: employees.exists(tenant_id, one) for one in set(employee_ids.values())}
+    exists = {one: employees.exists(tenant_id, one) for one in set(employee_ids.values())}
     invalid = [
         FieldError(field, FieldErrorCode.UNKNOWN_EMPLOYEE, "Unknown employee.")
         for field, employee_id in employee_ids.items()
-        if not known[employee_id]
+        if not exists[employee_id]
     ]
     supervisor = settings.contacts.template.supervisor_id
     if supervisor is not None and not groups.is_supervisor(tenant_id, supervisor):

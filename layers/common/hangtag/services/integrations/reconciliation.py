@@ -1,9 +1,9 @@
-"""What webhooks lost, found again: a PBX's history is compared with the calls, and what is missing joins them.
+"""Reconciliation with a PBX's call log: adds the parts of calls that webhook requests did not report.
 
-The same job sees to it that PBXs go on posting that stop of their own accord (`look_after`).
+The same job renews the event subscriptions of PBXs that need one (`look_after`).
 
-The history tells calls as events of the same fold, so nothing is doubled: they are added only to calls whose record
-they would change, by the same conditional write as a webhook's, and the tracker does the rest.
+The call log is read as events of the same fold. They are added only to calls whose record they change, by the same
+conditional write as the events of a webhook request; the tracker does the rest.
 """
 
 import json
@@ -16,7 +16,7 @@ from typing import Any
 from hangtag import runtime
 from hangtag.domain.calls.event import CallEvent, Kind
 from hangtag.domain.calls.fold import Call, fold
-from hangtag.errors import ConflictError, HangtagError, NotFoundError
+from hangtag.errors import ConflictError, ErrorCode, HangtagError, NotFoundError
 from hangtag.observability import logger
 from hangtag.providers import PROVIDERS, optional
 from hangtag.providers.base import Check
@@ -33,23 +33,23 @@ from hangtag.store.integrations.reconciliation import Compared, Recovered
 
 __all__ = ["Span", "ask_all", "ask_for", "compare", "lacks", "tell_one", "work"]
 
-# Events of younger calls may still be on their way, and some histories show a call half a minute late.
+# Events of younger calls can still arrive, and some call logs list a call half a minute late.
 MARGIN = timedelta(minutes=10)
-# What was compared once is looked at again for so long: some PBXs write calls down when they have ended.
+# Compared calls are compared again for this long, because some PBXs log a call when it ends.
 OVERLAP = timedelta(hours=3)
-# Once a day the last days are: a PBX may have been out of reach.
+# Once a day the last days are compared, because a PBX can have been unreachable.
 WHOLE = timedelta(days=3)
 WHOLE_EVERY = timedelta(days=1)
-# A PBX that could not be asked for longer than that is not asked for all of it at once.
+# Maximum period of one comparison, after a long outage.
 FARTHEST = timedelta(days=7)
 LEASE = timedelta(minutes=20)
 ASKING_SECONDS = 240.0
-# Seconds: PBXs round, each in its way; and what is known by its arrival comes a little later than it happened.
+# Tolerances in seconds: PBXs round times, and times known only by arrival are late.
 ROUNDING = 1.0
 ARRIVING = 3.0
-# What the time limit of a call may spend on it, of its function's 30: Zadarma wants two questions, 20 seconds apart.
+# Time for one call, of the function's 30 seconds: Zadarma needs two requests, 20 seconds apart.
 ONE_SECONDS = 24.0
-# Round a call's begin: the PBX's clock may be off.
+# Period around a call's start, because the PBX's clock can be off.
 _AROUND = timedelta(hours=2)
 _PAGE = 100
 
@@ -65,10 +65,10 @@ class Span:
 # ------------------------------------------------------------------ one call
 
 
-def lacks(known: Sequence[CallEvent], told: Sequence[CallEvent]) -> str | None:
-    """What a call lacks that the history tells: call, end, answer, recording or details; None if nothing. Pure."""
-    before, after = fold(known), fold((*known, *told))
-    arrived = any(event.at_is_arrival for event in known if event.kind is not Kind.RECORDED)
+def lacks(stored: Sequence[CallEvent], logged: Sequence[CallEvent]) -> str | None:
+    """Return the part of a call that only the call log has: call, end, answer, recording, details, or None. Pure."""
+    before, after = fold(stored), fold((*stored, *logged))
+    arrived = any(event.at_is_arrival for event in stored if event.kind is not Kind.RECORDED)
     rounding = ARRIVING if arrived else ROUNDING
     kinds = (
         ("call", not before.legs and bool(after.legs)),
@@ -81,14 +81,14 @@ def lacks(known: Sequence[CallEvent], told: Sequence[CallEvent]) -> str | None:
 
 
 def _details(call: Call) -> tuple[Any, ...]:
-    """What else a tag is made of; of numbers only whether they are known: there are many ways to write them."""
+    """Return the other facts of a tag; of numbers only their presence, because notations differ."""
     parts = [(leg.extension, leg.outcome, leg.answered) for leg in call.legs]
-    known = (call.direction, bool(call.external), bool(call.line), call.linked_call_id, call.end_unknown)
-    return (*known, parts, dict(call.data))
+    facts = (call.direction, bool(call.external), bool(call.line), call.linked_call_id, call.end_unknown)
+    return (*facts, parts, dict(call.data))
 
 
 def _differ(before: Call, after: Call, rounding: float) -> bool:
-    """Whether a time or a duration is another one."""
+    """Return True if a time or a duration differs by more than the rounding, in seconds."""
     pairs = [(before.started_at, after.started_at), (before.ended_at, after.ended_at)]
     pairs.append((before.answered_at, after.answered_at))
     if any((one is None) is not (other is None) for one, other in pairs):
@@ -98,39 +98,39 @@ def _differ(before: Call, after: Call, rounding: float) -> bool:
     return talked > rounding or any(seconds > rounding for seconds in apart)
 
 
-def _recover(source: Source, call_id: str, told: Sequence[CallEvent], now: datetime) -> Recovered | None:
-    """Add what a call lacks; what that was, None if nothing. Raises botocore's errors."""
+def _recover(source: Source, call_id: str, logged: Sequence[CallEvent], now: datetime) -> Recovered | None:
+    """Add the missing part of a call and return it; None if nothing is missing. Raise botocore's errors."""
     item = calls.read_newest(source.tenant_id, source.integration_id, call_id)
-    begun = _begun(told)
+    begun = _begun(logged)
     if item is not None and _is_another(item, begun):
-        # The id was used again, and this is the history of the other call.
+        # The PBX reused the id, and this log entry belongs to the other call.
         return None
-    known = item.events if item is not None else ()
-    missing = lacks(known, told)
+    stored = item.events if item is not None else ()
+    missing = lacks(stored, logged)
     if missing is None:
         return None
     sweep_after = runtime.settings().sweep_after
-    # As if they had come when they happened: so a call of days ago is not taken for one whose id is used again.
-    taken = ingest(source, told, min(begun, now), sweep_after)
-    if all(one.joined.verdict is not AppendStatus.STORED for one in taken):
+    # The events' own time, so that a call of days ago does not look like a reused id.
+    ingested = ingest(source, logged, min(begun, now), sweep_after)
+    if all(one.joined.verdict is not AppendStatus.STORED for one in ingested):
         return None
-    place = calls.call_key(source.tenant_id, source.integration_id, call_id, taken[-1].joined.generation)
-    found = Recovered(calls.public_id(source.integration_id, place), missing, iso(begun), iso(now))
-    reconciliation.note(source.tenant_id, source.integration_id, found, place.digest)
-    return found
+    place = calls.call_key(source.tenant_id, source.integration_id, call_id, ingested[-1].joined.generation)
+    recovered = Recovered(calls.public_id(source.integration_id, place), missing, iso(begun), iso(now))
+    reconciliation.note(source.tenant_id, source.integration_id, recovered, place.digest)
+    return recovered
 
 
-def _begun(told: Iterable[CallEvent]) -> datetime:
-    return min(min(event.at, event.started_at or event.at) for event in told)
+def _begun(logged: Iterable[CallEvent]) -> datetime:
+    return min(min(event.at, event.started_at or event.at) for event in logged)
 
 
 def _is_another(item: CallItem, begun: datetime) -> bool:
-    known = _begun(item.events) if item.events else begun
-    return abs(known - begun) >= SEAL_AFTER
+    stored_start = _begun(item.events) if item.events else begun
+    return abs(stored_start - begun) >= SEAL_AFTER
 
 
 def tell_one(item: CallItem) -> bool:
-    """Ask the PBX for one call's end; whether it told something new. Whatever goes wrong is no reason to fail."""
+    """Look up one call's end in the PBX's call log. Return True for new events. Errors of the PBX are logged."""
     if optional(item.provider, "history") is None or not item.events:
         return False
     begun = _begun(item.events)
@@ -138,12 +138,12 @@ def tell_one(item: CallItem) -> bool:
         integration = get_integration(item.tenant_id, item.integration_id)
         pbx = open_pbx(item.tenant_id, integration, seconds=ONE_SECONDS)
         history = pbx.history(begun - _AROUND, begun + _AROUND)
-        told = [event for event in history if event.call_id == item.call_id]
+        logged = [event for event in history if event.call_id == item.call_id]
     except HangtagError as error:
         logger.info("no history", extra={"tenant": item.tenant_id, "error": type(error).__name__})
         return False
     source = Source(item.tenant_id, item.integration_id, item.provider)
-    return bool(told) and _recover(source, item.call_id, told, datetime.now(UTC)) is not None
+    return bool(logged) and _recover(source, item.call_id, logged, datetime.now(UTC)) is not None
 
 
 # ------------------------------------------------------------------ one integration
@@ -152,27 +152,27 @@ def tell_one(item: CallItem) -> bool:
 def compare(
     pbx: Pbx, source: Source, span: Span, now: datetime, has_time: Callable[[], bool]
 ) -> tuple[list[Recovered], datetime]:
-    """Compare the calls of a time; what was recovered, and up to which begin it came in the time there was.
+    """Compare the calls of a period. Return the recovered calls and the start up to which calls were compared.
 
-    Raises what the door raises, and botocore's errors.
+    Raises the errors of the PBX's client and botocore's errors.
     """
-    told: dict[str, list[CallEvent]] = defaultdict(list)
+    logged: dict[str, list[CallEvent]] = defaultdict(list)
     for event in pbx.history(span.since, span.until):
-        told[event.call_id].append(event)
-    found: list[Recovered] = []
-    for call_id in sorted(told, key=lambda one: _begun(told[one])):
-        begun = _begun(told[call_id])
+        logged[event.call_id].append(event)
+    completed: list[Recovered] = []
+    for call_id in sorted(logged, key=lambda one: _begun(logged[one])):
+        begun = _begun(logged[call_id])
         if not has_time():
-            return found, max(begun, span.since)
+            return completed, max(begun, span.since)
         if begun < now - MARGIN:
-            recovered = _recover(source, call_id, told[call_id], now)
+            recovered = _recover(source, call_id, logged[call_id], now)
             if recovered is not None:
-                found.append(recovered)
-    return found, span.until
+                completed.append(recovered)
+    return completed, span.until
 
 
 def work(message: Mapping[str, Any], has_time: Callable[[], bool]) -> None:
-    """Compare one integration (`tenant`, `integration`; `since` and `until` if an admin chose them).
+    """Compare one integration (`tenant`, `integration`; `since` and `until` for a period requested by an admin).
 
     Raises botocore's errors.
     """
@@ -182,7 +182,7 @@ def work(message: Mapping[str, Any], has_time: Callable[[], bool]) -> None:
         integration = get_integration(tenant_id, integration_id)
         stands = reconciliation.begin(tenant_id, integration_id, now, LEASE)
     except NotFoundError:
-        # Disconnected or erased meanwhile.
+        # The integration was deleted in the meantime.
         return
     if stands is None:
         logger.info("is being compared already", extra={"tenant": tenant_id, "integration": integration_id})
@@ -191,7 +191,7 @@ def work(message: Mapping[str, Any], has_time: Callable[[], bool]) -> None:
         return
     chosen = "since" in message
     span = _chosen(message) if chosen else _next(stands, integration, now)
-    # What fails leaves all to the next time.
+    # After an error the next run compares the same period again.
     after, recovered = stands, 0
     try:
         pbx = open_pbx(tenant_id, integration, seconds=ASKING_SECONDS)
@@ -199,28 +199,28 @@ def work(message: Mapping[str, Any], has_time: Callable[[], bool]) -> None:
             stands = after = replace(stands, looked_after=_looked_after(pbx, tenant_id, integration_id))
         if pbx.can("history"):
             source = Source(tenant_id, integration_id, integration.provider)
-            found, came = compare(pbx, source, span, now, has_time)
-            recovered = len(found)
+            completed, came = compare(pbx, source, span, now, has_time)
+            recovered = len(completed)
             after = replace(stands if chosen else _after(stands, came, now), error=None)
             if came < span.until:
                 _again({**message, "since": iso(came), "until": iso(span.until)}, 0)
     except NotFoundError:
-        # Erased meanwhile.
+        # The tenant was erased in the meantime.
         return
     except HangtagError as problem:
         after = replace(stands, error=in_words(problem))
     finally:
         reconciliation.finish(tenant_id, integration_id, replace(after, at=iso(datetime.now(UTC))))
-    told = {"tenant": tenant_id, "integration": integration_id, "recovered": recovered, "ok": after.error is None}
-    logger.info("compared", extra=told)
+    fields = {"tenant": tenant_id, "integration": integration_id, "recovered": recovered, "ok": after.error is None}
+    logger.info("compared", extra=fields)
 
 
 def _looked_after(pbx: Pbx, tenant_id: str, integration_id: str) -> Check:
-    """See to it that the PBX goes on posting, in words for the admin. Raises botocore's errors."""
-    found = said(pbx.look_after, "look_after")
-    if not found.ok:
+    """Renew the PBX's event subscription and return the result for the admin. Raise botocore's errors."""
+    check = said(pbx.look_after, "look_after")
+    if not check.ok:
         logger.warning("a PBX may have stopped posting", extra={"tenant": tenant_id, "integration": integration_id})
-    return found
+    return check
 
 
 def _chosen(message: Mapping[str, Any]) -> Span:
@@ -228,7 +228,7 @@ def _chosen(message: Mapping[str, Any]) -> Span:
 
 
 def _next(stands: Compared, integration: Integration, now: datetime) -> Span:
-    """What is to be compared now: the last hours, from where it came; once a day the last days."""
+    """Return the next period: the hours since the last comparison; once a day the last days."""
     until = now - MARGIN
     since = datetime.fromisoformat(stands.until) - OVERLAP if stands.until else until - OVERLAP
     if _whole_is_due(stands, now):
@@ -242,7 +242,7 @@ def _whole_is_due(stands: Compared, now: datetime) -> bool:
 
 
 def _after(stands: Compared, came: datetime, now: datetime) -> Compared:
-    """How it stands once it was compared as far as it came."""
+    """Return the progress after a comparison up to `came`."""
     whole = iso(now) if _whole_is_due(stands, now) else stands.whole_at
     return replace(stands, until=max(iso(came), stands.until or ""), whole_at=whole)
 
@@ -251,7 +251,7 @@ def _after(stands: Compared, came: datetime, now: datetime) -> Compared:
 
 
 def ask_all(has_time: Callable[[], bool]) -> int:
-    """Have every integration compared whose PBX has a history, or must be looked after; how many.
+    """Queue every integration whose PBX has a call log or needs renewal. Return their number.
 
     Raises botocore's errors.
     """
@@ -280,9 +280,9 @@ def _ask(tenant_id: str) -> int:
 
 
 def ask_for(tenant_id: str, integration: Integration, span: Span) -> None:
-    """Have a time compared that an admin chose. Raises ConflictError if the PBX has no history, botocore's errors."""
+    """Queue a period requested by an admin. Raise ConflictError for a PBX without a call log, botocore's errors."""
     if optional(integration.provider, "history") is None:
-        raise ConflictError("this PBX can't be asked for its history")
+        raise ConflictError("This PBX has no call log to compare with.", code=ErrorCode.HISTORY_UNSUPPORTED)
     message = {"job": "compare", "tenant": tenant_id, "integration": integration.id}
     _again({**message, "since": iso(span.since), "until": iso(span.until)}, 0)
 

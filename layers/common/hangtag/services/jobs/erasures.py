@@ -1,12 +1,12 @@
-"""The job that erases whoever has a number: may be repeated at any time, and goes on where it stopped.
+"""Job that erases a person's data by phone number. It can be repeated at any time and continues where it stopped.
 
-Erased are the contacts that hold the number, their tags and comments, missed calls, clicks, messages not yet delivered,
-kept deliveries, recordings that are not held, exports and files of reports. Calls stay, for reports, without the number
-and the data; tasks stay, without the contact, and without the number where it stands in a title. With a contact go all
-of its numbers that no other has.
+Erased are the contacts with the number, their tags and comments, missed calls, clicks, undelivered messages, logged
+webhook requests, recordings without a retention hold, export files and report files. Calls stay for reports, without
+the number and the data; tasks stay, without the contact and without the number in the title. The contacts' other
+numbers are erased too, unless another contact has them.
 
-The contacts go last: until then, every repetition finds by them what else has to go. The job's message is the only
-place that holds the number; the receipt has a digest of it.
+The contacts are deleted last, because a repetition finds the other data by them. Only the job's message contains the
+number; the receipt has a digest of it.
 """
 
 import json
@@ -47,13 +47,13 @@ Item = Mapping[str, Any]
 
 
 def work(message: Mapping[str, Any], has_time: Callable[[], bool]) -> None:
-    """Go on with an erasure (`tenant`, `id`, `number`) as long as there is time. Raises botocore's errors."""
+    """Continue an erasure (`tenant`, `id`, `number`) while there is time. Raise botocore's errors."""
     tenant_id, erasure_id = message["tenant"], message["id"]
     try:
         tenant = tenants.load_tenant(tenant_id)
         item = erasures.load(tenant_id, erasure_id)
     except NotFoundError:
-        # The tenant was erased meanwhile.
+        # The tenant was erased in the meantime.
         return
     if item.state == erasures.DONE:
         return
@@ -68,7 +68,7 @@ def work(message: Mapping[str, Any], has_time: Callable[[], bool]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Person:
-    """Whose traces go: the contacts' ids, and the numbers in E.164."""
+    """The person to erase: the contacts' ids, and patterns of the numbers."""
 
     contact_ids: frozenset[str]
     scrubbers: tuple[Scrubber, ...]
@@ -83,7 +83,7 @@ class _Person:
 
 
 class _Erasure:
-    """One erasure on its way."""
+    """One erasure in progress."""
 
     def __init__(self, tenant_id: str, e164: str, item: erasures.ErasureItem) -> None:
         self._tenant_id = tenant_id
@@ -93,8 +93,8 @@ class _Erasure:
         self._table = client.table()
 
     def run(self, oldest: date, has_time: Callable[[], bool]) -> bool:
-        """Erase until the end, or until time is up; whether the end was reached."""
-        contacts_by_id = {found["id"]: found for found in self._contacts()}
+        """Erase until the end or until time is up. Return True at the end."""
+        contacts_by_id = {entry["id"]: entry for entry in self._contacts()}
         person = self._person(contacts_by_id)
         day = date.fromisoformat(self._item.day) if self._item.day else datetime.now(UTC).date() + _CLOCK
         while day >= oldest:
@@ -107,16 +107,16 @@ class _Erasure:
         for call in calls.live_calls(self._tenant_id):
             self._scrub_call(call, person)
         self._erase_windows(person)
-        self._erase_deliveries(person)
+        self._erase_webhook_requests(person)
         self._erase_exports()
-        # So do files of reports; a job that is writing one finds its item gone, and deletes it.
-        for found in self._partition(key("T", self._tenant_id), key(report_files.WORD, "")):
-            self._delete(found["pk"]["S"], found["sk"]["S"], None)
+        # A job that is writing a report file finds its item deleted, and deletes the file.
+        for entry in self._partition(key("T", self._tenant_id), key(report_files.WORD, "")):
+            self._delete(entry["pk"]["S"], entry["sk"]["S"], None)
         files.erase_prefix(runtime.settings().files_bucket, report_file.folder(self._tenant_id), lambda: True)
         for contact in contacts_by_id.values():
             self._erase_contact(contact)
         for number in {scrubber.e164 for scrubber in person.scrubbers}:
-            # Beside its missed calls there is when somebody talked to it.
+            # The partition also has the time of the latest talk with the number.
             self._erase_partition(key("T", self._tenant_id, missed_calls.WORD, number), None)
         self._finish()
         return True
@@ -134,28 +134,28 @@ class _Erasure:
         self._item.day = None
         self._item.save()
 
-    # -------------------------------------------------------------- who it is
+    # -------------------------------------------------------------- the person
 
     def _contacts(self) -> Iterator[Item]:
-        """The contacts that hold the number: whoever is matched by it, and all others with it on their cards."""
+        """Yield the contacts with the number, matched or not."""
         for contact_id in contacts.holders(self._tenant_id, self._number):
             try:
                 yield contacts.get_contact(self._tenant_id, contact_id).to_json()
             except NotFoundError:
                 continue
 
-    def _person(self, found: Mapping[str, Item]) -> _Person:
+    def _person(self, entry: Mapping[str, Item]) -> _Person:
         numbers = {self._number}
-        for contact in found.values():
+        for contact in entry.values():
             numbers |= {phone["e164"] for phone in contact["phones"]}
-        own = {number for number in numbers if number == self._number or self._is_only(number, found)}
-        return _Person(frozenset(found), tuple(Scrubber(number) for number in sorted(own)))
+        own = {number for number in numbers if number == self._number or self._is_only(number, entry)}
+        return _Person(frozenset(entry), tuple(Scrubber(number) for number in sorted(own)))
 
-    def _is_only(self, number: str, found: Mapping[str, Item]) -> bool:
-        """Whether nobody else has this number."""
+    def _is_only(self, number: str, entry: Mapping[str, Item]) -> bool:
+        """Return True if no other contact or employee has the number."""
         claims = self._partition(key("T", self._tenant_id, "PHONE", number))
         is_employees = any("employee_id" in claim for claim in claims)
-        return not is_employees and found.keys() >= set(contacts.holders(self._tenant_id, number))
+        return not is_employees and entry.keys() >= set(contacts.holders(self._tenant_id, number))
 
     # -------------------------------------------------------------- by day
 
@@ -163,18 +163,18 @@ class _Erasure:
         for word in LISTS:
             for number in range(DAY_SHARDS):
                 of = key("T", self._tenant_id, word, day.isoformat(), str(number))
-                for found in self._query(
+                for entry in self._query(
                     IndexName="day",
                     KeyConditionExpression="day_key = :of",
                     ExpressionAttributeValues={":of": {"S": of}},
                 ):
-                    self._erase_listed(word, found, person)
+                    self._erase_listed(word, entry, person)
 
-    def _erase_listed(self, word: str, found: Item, person: _Person) -> None:
-        """One entry of a list of a day."""
-        text = found["body"]["S"] if "body" in found else ""
+    def _erase_listed(self, word: str, entry: Item, person: _Person) -> None:
+        """Erase or clean one entry of a day's list."""
+        text = entry["body"]["S"] if "body" in entry else ""
         body = json.loads(text) if text else {}
-        place = found["pk"]["S"], found["sk"]["S"]
+        place = entry["pk"]["S"], entry["sk"]["S"]
         if word == "OUTBOX":
             self._erase_message(place, person)
         elif word == "CALLS":
@@ -185,7 +185,7 @@ class _Erasure:
             self._erase_entry(word, place, body)
 
     def _erase_entry(self, word: str, place: tuple[str, str], body: Item) -> None:
-        """A tag, a comment or a missed call; the first two may have a copy on their task."""
+        """Erase a tag, a comment, a click or a missed call; tags and comments can have a copy at their task."""
         if word == "TAGS":
             for write in tasks.tag_puts(self._tenant_id, None, body):
                 client.dynamodb().delete_item(**write["Delete"])
@@ -200,10 +200,10 @@ class _Erasure:
             self._delete(*place, "missed_call")
 
     def _erase_message(self, place: tuple[str, str], person: _Person) -> None:
-        found = client.dynamodb().get_item(
+        entry = client.dynamodb().get_item(
             TableName=self._table, Key={"pk": {"S": place[0]}, "sk": {"S": place[1]}}, ConsistentRead=True
         )
-        text = found.get("Item", {}).get("message", {}).get("S", "")
+        text = entry.get("Item", {}).get("message", {}).get("S", "")
         if person.is_in(text) or any(contact_id in text for contact_id in person.contact_ids):
             self._delete(*place, "message")
 
@@ -224,34 +224,34 @@ class _Erasure:
 
     def _scrub_call(self, place: CallKey, person: _Person) -> None:
         for _ in range(_ATTEMPTS):
-            found = client.dynamodb().get_item(TableName=self._table, Key=place.item_key(), ConsistentRead=True)
-            raw: Item = found.get("Item", {})
+            entry = client.dynamodb().get_item(TableName=self._table, Key=place.item_key(), ConsistentRead=True)
+            raw: Item = entry.get("Item", {})
             item = calls.parse(raw)
             if item is None or not self._concerns(item, person):
                 return
-            # The parsed item does not know under which names its events lie.
+            # The parsed item does not have the attribute names of its events.
             names = [name for name in raw if name.startswith(EVENT_PREFIX)]
             if self._rewrite(item, names, person):
                 self._counts["call"] += 1
                 return
 
     def _concerns(self, item: CallItem, person: _Person) -> bool:
-        # What is shown of a call is made of its events, and of nothing else that could hold a number.
+        # Only the events of a call can contain a number.
         held = (item.body or {}).get("contact_id") or (item.met.contact_id if item.met else None)
         if held in person.contact_ids or person.is_in(item.call_id):
             return True
         return any(person.is_in(encode(event)) for event in item.events)
 
     def _rewrite(self, item: CallItem, names: list[str], person: _Person) -> bool:
-        """Take the number out of a call and each of its events; false if another event came meanwhile.
+        """Remove the number from a call and its events. Return False if another event arrived in the meantime.
 
-        An event stays under its name, by which its doubles are known; `names` are in the order of the events.
+        An event keeps its attribute name, which identifies duplicates; `names` are in the order of the events.
         """
-        # Its recording is the person's voice, whichever event brought it; extra data may be anything.
-        gone = {one: kept for one, kept in item.recordings.items() if not kept.held}
-        for kept in gone.values():
-            if kept.place is not None:
-                recordings.delete(kept.place)
+        # The recording contains the person's voice, and data fields can contain anything.
+        gone = {one: stored for one, stored in item.recordings.items() if not stored.held}
+        for stored in gone.values():
+            if stored.place is not None:
+                recordings.delete(stored.place)
         cleaned = [
             replace(event, external="" if event.external is not None else None,
                     recording=event.recording if _is_held(event, item) else None, data={},
@@ -264,7 +264,7 @@ class _Erasure:
         values |= {f":e{place}": {"S": encode(event)} for place, event in enumerate(cleaned)}
         removed = {f"#r{place}": KEPT_PREFIX + one for place, one in enumerate(gone)}
         if item.emitted is not None and item.body is not None:
-            # The same call as before, so that nobody tags it again.
+            # The new digest prevents that the call is tagged again.
             sets += ["emitted = :emitted", "body = :body"]
             record = fold(cleaned)
             body = {**_anonymous(item.body, person), **recordings_view(item, record)}
@@ -288,51 +288,51 @@ class _Erasure:
     # -------------------------------------------------------------- the rest
 
     def _erase_windows(self, person: _Person) -> None:
-        """What browsers were last told of calls."""
+        """Erase the stored call windows of the live channel."""
         of = key("T", self._tenant_id, "LIVE")
-        for found in self._partition(of):
-            text = found["body"]["S"]
+        for entry in self._partition(of):
+            text = entry["body"]["S"]
             if person.is_in(text) or any(contact_id in text for contact_id in person.contact_ids):
-                self._delete(of, found["sk"]["S"], None)
+                self._delete(of, entry["sk"]["S"], None)
 
-    def _erase_deliveries(self, person: _Person) -> None:
+    def _erase_webhook_requests(self, person: _Person) -> None:
         own = key("T", self._tenant_id)
         for integration in self._partition(own, key("INTEGRATION", "")):
             of = key("T", self._tenant_id, "DELIVERY", integration["id"]["S"])
-            for found in self._partition(of):
-                texts = (found[name]["S"] for name in ("body", "query", "path", "headers") if name in found)
+            for entry in self._partition(of):
+                texts = (entry[name]["S"] for name in ("body", "query", "path", "headers") if name in entry)
                 if any(person.is_in(text) for text in texts):
-                    self._delete(of, found["sk"]["S"], "delivery")
+                    self._delete(of, entry["sk"]["S"], "delivery")
 
     def _erase_exports(self) -> None:
-        """Files of exports may hold anything of the person; whoever needs one makes it anew."""
+        """Erase export files, which can contain data of the person."""
         place = {"Bucket": runtime.settings().files_bucket}
         s3 = client.make("s3")
-        for found in self._partition(key("T", self._tenant_id), key("EXPORT", "")):
-            name = f"exports/{self._tenant_id}/{found['id']['S']}.jsonl"
-            if found.get("upload", {}).get("S"):
-                s3.abort_multipart_upload(**place, Key=name, UploadId=found["upload"]["S"])
+        for entry in self._partition(key("T", self._tenant_id), key("EXPORT", "")):
+            name = f"exports/{self._tenant_id}/{entry['id']['S']}.jsonl"
+            if entry.get("upload", {}).get("S"):
+                s3.abort_multipart_upload(**place, Key=name, UploadId=entry["upload"]["S"])
             s3.delete_object(**place, Key=name)
-            self._delete(found["pk"]["S"], found["sk"]["S"], "export")
+            self._delete(entry["pk"]["S"], entry["sk"]["S"], "export")
 
     def _erase_contact(self, contact: Item) -> None:
         tasks.forget_contact(self._tenant_id, contact["id"])
         self._delete(*first_calls.place(self._tenant_id, contact["id"]), None)
         of = key("T", self._tenant_id, "CONTACT", contact["id"])
-        for found in self._partition(of):
-            if found["sk"]["S"] != contacts.SK:
-                self._delete(of, found["sk"]["S"], None)
+        for entry in self._partition(of):
+            if entry["sk"]["S"] != contacts.SK:
+                self._delete(of, entry["sk"]["S"], None)
         with suppress(NotFoundError):
-            # Its other numbers go to whoever else has them.
+            # Other contacts with the contact's numbers take them over.
             contacts.delete_contact(self._tenant_id, contact["id"])
             self._counts["contact"] += 1
 
     def _erase_partition(self, pk: str, kind: str | None) -> None:
-        for found in self._partition(pk):
-            self._delete(pk, found["sk"]["S"], kind)
+        for entry in self._partition(pk):
+            self._delete(pk, entry["sk"]["S"], kind)
 
     def _delete(self, pk: str, sk: str, kind: str | None) -> None:
-        """Delete an item, and count it if it was there and is of a kind that the receipt tells."""
+        """Delete an item, and count it if it existed and its kind is in the receipt."""
         answer = client.dynamodb().delete_item(
             TableName=self._table, Key={"pk": {"S": pk}, "sk": {"S": sk}}, ReturnValues="ALL_OLD"
         )
@@ -354,14 +354,14 @@ class _Erasure:
 
 
 def _anonymous(body: Item, person: _Person) -> dict[str, Any]:
-    """A call as the API shows it, without whoever called."""
-    nobody: dict[str, Any] = {"external": "", "data": {}, "contact_id": None, "tag_id": None}
-    return {**person.clean(dict(body)), **nobody}
+    """Return a call's stored body without the other party."""
+    anonymous: dict[str, Any] = {"external": "", "data": {}, "contact_id": None, "tag_id": None}
+    return {**person.clean(dict(body)), **anonymous}
 
 
 def _is_held(event: CallEvent, item: CallItem) -> bool:
-    """Whether an event names a recording that is not to be deleted."""
+    """Return True if the event's recording has a retention hold."""
     if not event.recording:
         return False
-    kept = item.recordings.get(Recording(event.recording, event.recording_is_temporary).id)
-    return kept is not None and kept.held
+    stored = item.recordings.get(Recording(event.recording, event.recording_is_temporary).id)
+    return stored is not None and stored.held

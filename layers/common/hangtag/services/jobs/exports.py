@@ -1,7 +1,7 @@
-"""The job that writes a tenant's export: one object of JSON Lines, part by part, in bounded memory.
+"""Job that writes a tenant's export: one object of JSON Lines, part by part, in bounded memory.
 
-What was uploaded is noted on the export with the place behind it. A job that ends early forgets what it had not
-uploaded yet, and the next one goes on from there.
+The export's item has the uploaded parts and the position after them. If a job stops early, the next one continues
+there.
 """
 
 import json
@@ -19,20 +19,20 @@ from hangtag.store.office import tenants
 from hangtag.store.privacy import exports
 from hangtag.store.privacy.exports import BEGINNING, DONE, FAILED, RUNNING, ExportItem, Place
 
-# S3 takes at least 5 MB in each part but the last, and at most 10 000 parts.
+# S3 requires at least 5 MB for each part but the last, and at most 10 000 parts.
 PART_BYTES = 8 * 1024 * 1024
 LINK_SECONDS = 900
 _CLOCK = timedelta(days=3)
 
 
 def work(message: Mapping[str, Any], has_time: Callable[[], bool]) -> None:
-    """Go on with an export (`tenant`, `id`) as long as there is time. Raises botocore's errors."""
+    """Continue an export (`tenant`, `id`) while there is time. Raise botocore's errors."""
     tenant_id, export_id = message["tenant"], message["id"]
     try:
         tenant = tenants.load_tenant(tenant_id)
         item = exports.load(tenant_id, export_id)
     except NotFoundError:
-        # The tenant was erased meanwhile.
+        # The tenant was erased in the meantime.
         return
     if item.state != RUNNING:
         return
@@ -41,7 +41,7 @@ def work(message: Mapping[str, Any], has_time: Callable[[], bool]) -> None:
     except ClientError as error:
         if error.response["Error"]["Code"] != "NoSuchUpload":
             raise
-        # Left alone for so long that the bucket gave it up.
+        # The bucket aborted the upload after a long pause.
         item.state = FAILED
         item.save()
         return
@@ -53,7 +53,7 @@ def work(message: Mapping[str, Any], has_time: Callable[[], bool]) -> None:
 
 
 class _Writer:
-    """One object on its way into the bucket."""
+    """Writer of one object."""
 
     def __init__(self, tenant_id: str, item: ExportItem) -> None:
         self._tenant_id = tenant_id
@@ -62,33 +62,33 @@ class _Writer:
         self._s3 = client.make("s3", read=30.0)
 
     def run(self, oldest: date, has_time: Callable[[], bool]) -> bool:
-        """Write until the end, or until time is up; whether the end was reached."""
+        """Write until the end or until time is up. Return True at the end."""
         if self._item.upload is None:
-            made = self._s3.create_multipart_upload(**self._place, ContentType="application/x-ndjson")
-            self._item.upload = made["UploadId"]
+            created = self._s3.create_multipart_upload(**self._place, ContentType="application/x-ndjson")
+            self._item.upload = created["UploadId"]
             self._item.save()
         start = Place(**self._item.place) if self._item.place else BEGINNING
         newest = date.fromisoformat(self._item.newest)
-        held = bytearray()
+        buffer = bytearray()
         count = 0
         for row in exports.rows(self._tenant_id, oldest, newest, start):
-            held += row.line
+            buffer += row.line
             count += 1
-            if len(held) >= PART_BYTES:
-                self._upload(bytes(held), count, row.place)
-                held, count = bytearray(), 0
+            if len(buffer) >= PART_BYTES:
+                self._upload(bytes(buffer), count, row.place)
+                buffer, count = bytearray(), 0
                 if not has_time():
                     return False
-        self._upload(bytes(held), count, None)
+        self._upload(bytes(buffer), count, None)
         self._finish()
         return True
 
     def _upload(self, part: bytes, count: int, place: Place | None) -> None:
-        """Upload a part, and note it with the place behind it; the last part's place is of no use."""
+        """Upload a part and store it with the position after it; the last part has none."""
         item = self._item
         number = len(item.parts) + 1
-        said = self._s3.upload_part(**self._place, UploadId=item.upload, PartNumber=number, Body=part)
-        item.parts = [*item.parts, said["ETag"]]
+        response = self._s3.upload_part(**self._place, UploadId=item.upload, PartNumber=number, Body=part)
+        item.parts = [*item.parts, response["ETag"]]
         item.rows += count
         if place is not None:
             item.place = place.to_json()
@@ -103,6 +103,6 @@ class _Writer:
 
 
 def link(tenant_id: str, export_id: str) -> str:
-    """An address from which the file may be fetched for 15 minutes."""
+    """Return a download URL that is valid for 15 minutes."""
     place = {"Bucket": runtime.settings().files_bucket, "Key": exports.object_key(tenant_id, export_id)}
     return str(client.make("s3").generate_presigned_url("get_object", Params=place, ExpiresIn=LINK_SECONDS))

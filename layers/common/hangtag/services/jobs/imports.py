@@ -1,8 +1,8 @@
-"""Importing contacts from a CSV file, in batches that may be repeated.
+"""Job that imports contacts from a CSV file, in batches that can be repeated.
 
-A row's contact has an id that comes from the row: from its external id, else its first number, else all of it. So a
-batch that is worked off twice, and a file that is imported twice, make no doubles. A row whose number or external id is
-on a contact already is `existing`, and changes nothing.
+The id of a row's contact is derived from its external id, its first number, or the whole row, in this order. A batch or
+a file that is processed twice therefore creates no duplicates. A row whose number or external id belongs to a contact
+is `existing` and changes nothing.
 """
 
 import csv
@@ -34,7 +34,7 @@ PAGE = 100
 BATCH = 500
 AT_ONCE = 4
 CHUNK_BYTES = 1024 * 1024
-# A transaction takes 100 items.
+# Limit below the 100 items of a DynamoDB transaction.
 MAX_WEIGHT = 96
 MAX_ROWS = 200_000
 MAX_BYTES = 100 * 1024 * 1024
@@ -43,13 +43,13 @@ MAX_NAME = 200
 MAX_EXTERNAL_ID = 128
 
 
-class UnreadableError(Exception):
-    """The file can't be imported; the message says why, for the admin."""
+class PayloadError(Exception):
+    """The file cannot be imported; the message is a sentence for the admin."""
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Which column is which, by its place. `phones` are places with their types."""
+    """Positions of the columns. `phones` are positions with their types."""
 
     name: int | None
     phones: tuple[tuple[int, str | None], ...]
@@ -59,9 +59,9 @@ class Columns:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What all rows of an import share: the tenant's country, and its employees and groups by name and id.
+    """Values shared by all rows of an import: the tenant's country, and employees and groups by name and id.
 
-    `origin` with the row's number is kept on what the row made, so that a batch that is repeated counts it once.
+    `origin` with the row's position is stored on the created contact, so a repeated batch counts it once.
     """
 
     tenant_id: str
@@ -82,15 +82,15 @@ def work(message: Mapping[str, Any], has_time: Callable[[], bool]) -> None:
     try:
         state = imports.get_import(tenant_id, import_id)
     except NotFoundError:
-        # The tenant was erased.
+        # The tenant was erased in the meantime.
         return
     if state.state != imports.RUNNING or state.run != message["run"]:
         return
     try:
-        if _go_on(tenant_id, state, has_time):
+        if _continue(tenant_id, state, has_time):
             return
-    except (UnreadableError, UnicodeDecodeError, csv.Error) as error:
-        reason = str(error) if isinstance(error, UnreadableError) else _words(error)
+    except (PayloadError, UnicodeDecodeError, csv.Error) as error:
+        reason = str(error) if isinstance(error, PayloadError) else _words(error)
         imports.change(tenant_id, import_id, frozenset({imports.RUNNING}), state=imports.FAILED, reason=reason)
         logger.info("import failed", extra={"tenant": tenant_id, "import": import_id})
         return
@@ -98,17 +98,19 @@ def work(message: Mapping[str, Any], has_time: Callable[[], bool]) -> None:
 
 
 def send(tenant_id: str, import_id: str, run: int) -> None:
-    """Have an import worked off, or gone on with. Raises botocore's errors."""
+    """Queue an import to start or continue. Raise botocore's errors."""
     body = json.dumps({"job": "import", "tenant": tenant_id, "id": import_id, "run": run})
     client.make("sqs").send_message(QueueUrl=runtime.settings().jobs_queue_url, MessageBody=body)
 
 
 def _words(error: Exception) -> str:
-    return "the file is not UTF-8" if isinstance(error, UnicodeDecodeError) else "the file is no CSV"
+    return (
+        "The file is not encoded in UTF-8." if isinstance(error, UnicodeDecodeError) else "The file is not a CSV file."
+    )
 
 
-def _go_on(tenant_id: str, state: Import, has_time: Callable[[], bool]) -> bool:
-    """Work off batches; true when nothing is left for this run to do."""
+def _continue(tenant_id: str, state: Import, has_time: Callable[[], bool]) -> bool:
+    """Process batches. Return True when this run has nothing left to do."""
     rows = _rows(tenant_id, state.id)
     columns = _columns(next(rows, []))
     country, origin = tenants.get_tenant(tenant_id).country, f"import {state.id} {state.round}"
@@ -117,10 +119,10 @@ def _go_on(tenant_id: str, state: Import, has_time: Callable[[], bool]) -> bool:
     with ThreadPoolExecutor(AT_ONCE) as pool:
         while batch := list(islice(left, BATCH)):
             if state.rows + len(batch) > MAX_ROWS:
-                raise UnreadableError(f"the file has more than {MAX_ROWS} rows")
-            after = _after(state, _work_off(context, pool, batch, state.rows))
+                raise PayloadError(f"The file has more than {MAX_ROWS} rows.")
+            after = _after(state, _process(context, pool, batch, state.rows))
             if not imports.save(tenant_id, after, state):
-                # It was stopped, or started anew.
+                # The import was stopped or started again.
                 return True
             state = after
             if not has_time():
@@ -131,7 +133,7 @@ def _go_on(tenant_id: str, state: Import, has_time: Callable[[], bool]) -> bool:
 
 
 def _people(tenant_id: str) -> dict[str, str]:
-    """Who may supervise, by id and by name."""
+    """Return the ids of employees and groups by id and by name."""
     people = [(one.id, one.name) for one in _all(lambda after: groups.list_groups(tenant_id, PAGE, after))]
     people += [(one.id, one.name) for one in employees.everybody(tenant_id)]
     return {name.casefold(): one for one, name in people} | {one: one for one, _ in people}
@@ -151,27 +153,27 @@ def _all(load: Callable[[str | None], Page[T]]) -> Iterator[T]:
         after = page.next
 
 
-def _work_off(context: Context, pool: ThreadPoolExecutor, batch: list[list[str]], before: int) -> list[str]:
-    """Work off a batch: for each row created, existing, or the reason of its refusal.
+def _process(context: Context, pool: ThreadPoolExecutor, batch: list[list[str]], before: int) -> list[str]:
+    """Process a batch. Return for each row created, existing, or the reason of its rejection.
 
-    What nobody has is written many at a time; what somebody may have is looked at row by row, in their order.
+    Contacts that are certainly new are written in groups; all others one by one, in the order of the rows.
     """
     read = [_read(context, row) for row in batch]
-    wanted = {place: row for place, row in enumerate(read) if isinstance(row, Contact)}
+    candidates = {place: row for place, row in enumerate(read) if isinstance(row, Contact)}
     results = [row if isinstance(row, str) else "" for row in read]
-    known = _known(context, wanted.values())
+    existing = _existing(context, candidates.values())
 
     def origin(place: int) -> str:
         return f"{context.origin} {before + place + 1}"
 
-    for place in [place for place, contact in wanted.items() if contact.id in known.origins]:
-        # Made by this very row, in a batch that is repeated: counted as what it is.
-        made = known.origins[wanted.pop(place).id] == origin(place)
-        results[place] = "created" if made else "existing"
-    strangers, doubtful = _sorted_out(wanted, known)
+    for place in [place for place, contact in candidates.items() if contact.id in existing.origins]:
+        # Created by this row in an earlier run of the batch, so it counts as created.
+        is_created = existing.origins[candidates.pop(place).id] == origin(place)
+        results[place] = "created" if is_created else "existing"
+    strangers, doubtful = _sorted_out(candidates, existing)
 
     def write(places: list[int]) -> bool:
-        return contacts.create_strangers(context.tenant_id, [(wanted[place], origin(place)) for place in places])
+        return contacts.create_strangers(context.tenant_id, [(candidates[place], origin(place)) for place in places])
 
     for places, written in zip(strangers, pool.map(write, strangers), strict=True):
         if written:
@@ -180,22 +182,22 @@ def _work_off(context: Context, pool: ThreadPoolExecutor, batch: list[list[str]]
         else:
             doubtful += places
     for place in sorted(doubtful):
-        results[place] = _create(context, wanted[place], origin(place))
+        results[place] = _create(context, candidates[place], origin(place))
     return results
 
 
-def _sorted_out(wanted: Mapping[int, Contact], known: "Known") -> tuple[list[list[int]], list[int]]:
-    """The places of contacts that nobody has, in groups of a transaction each, and of those that somebody may have."""
-    taken = set(known.marks)
+def _sorted_out(candidates: Mapping[int, Contact], existing: "Existing") -> tuple[list[list[int]], list[int]]:
+    """Return the positions of new contacts, in groups of one transaction, and of contacts that can exist."""
+    used = set(existing.marks)
     strangers: list[list[int]] = []
     doubtful = []
     load = MAX_WEIGHT
-    for place, contact in wanted.items():
+    for place, contact in candidates.items():
         marks = _marks(contact)
-        if not taken.isdisjoint(marks):
+        if not used.isdisjoint(marks):
             doubtful.append(place)
             continue
-        taken |= marks
+        used |= marks
         load += contacts.weight(contact)
         if load > MAX_WEIGHT:
             strangers.append([])
@@ -205,30 +207,30 @@ def _sorted_out(wanted: Mapping[int, Contact], known: "Known") -> tuple[list[lis
 
 
 def _marks(contact: Contact) -> set[tuple[str, str]]:
-    """What nobody may have for a contact to be new beyond doubt."""
+    """Return the identifiers of a contact; it is new if none of them exists."""
     marks = {("id", contact.id), *(("number", phone.e164) for phone in contact.phones)}
     return marks | ({("external", contact.external_id)} if contact.external_id else set())
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """What is there already of a batch: the marks that somebody has, and what made the contacts of its own ids."""
+class Existing:
+    """Existing data of a batch: identifiers in use, and the origins of contacts with the batch's own ids."""
 
     marks: frozenset[tuple[str, str]]
     origins: Mapping[str, str | None]
 
 
-def _known(context: Context, wanted: Collection[Contact]) -> Known:
+def _existing(context: Context, candidates: Collection[Contact]) -> Existing:
     tenant_id = context.tenant_id
-    origins = contacts.origins(tenant_id, [contact.id for contact in wanted])
-    external = contacts.externally_known(tenant_id, [one.external_id for one in wanted if one.external_id])
-    held = contacts.matched(tenant_id, [phone.e164 for contact in wanted for phone in contact.phones])
+    origins = contacts.origins(tenant_id, [contact.id for contact in candidates])
+    external = contacts.externally_known(tenant_id, [one.external_id for one in candidates if one.external_id])
+    held = contacts.matched(tenant_id, [phone.e164 for contact in candidates for phone in contact.phones])
     marks = (*(("external", one) for one in external), *(("number", one) for one in held))
-    return Known(frozenset(marks), origins)
+    return Existing(frozenset(marks), origins)
 
 
 def _after(state: Import, results: list[str]) -> Import:
-    """The state after a batch; a result is created, existing, or the reason of a refusal."""
+    """Return the state after a batch; a result is created, existing, or the reason of a rejection."""
     refused = [
         RowError(state.rows + place, result)
         for place, result in enumerate(results, start=1)
@@ -245,16 +247,16 @@ def _after(state: Import, results: list[str]) -> Import:
 
 
 def _rows(tenant_id: str, import_id: str) -> Iterator[list[str]]:
-    """The rows of the file, the header first, read as they come. Raises UnreadableError, UnicodeDecodeError."""
+    """Yield the rows of the file, the header first. Raise UnreadableError and UnicodeDecodeError."""
     place = {"Bucket": runtime.settings().files_bucket, "Key": imports.object_key(tenant_id, import_id)}
     try:
         size = client.make("s3").head_object(**place)["ContentLength"]
     except ClientError as error:
         if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
-            raise UnreadableError("the file was not uploaded") from None
+            raise PayloadError("The file was not uploaded.") from None
         raise
     if size > MAX_BYTES:
-        raise UnreadableError(f"the file is over {MAX_BYTES // 1024 // 1024} MB")
+        raise PayloadError(f"The file exceeds {MAX_BYTES // 1024 // 1024} MB.")
     text = io.TextIOWrapper(io.BufferedReader(_Ranges(place, size), CHUNK_BYTES), encoding="utf-8-sig", newline="")
     first = text.readline()
     csv.field_size_limit(MAX_FIELD)
@@ -264,7 +266,7 @@ def _rows(tenant_id: str, import_id: str) -> Iterator[list[str]]:
 
 
 class _Ranges(io.RawIOBase):
-    """An object of S3 as a file that is read once, range by range: no connection waits while rows are worked off."""
+    """S3 object as a file that is read once, range by range, so no connection stays open between batches."""
 
     def __init__(self, place: Mapping[str, str], size: int) -> None:
         self._place = place
@@ -278,15 +280,15 @@ class _Ranges(io.RawIOBase):
         end = min(self._read + len(buffer), self._size)
         if end == self._read:
             return 0
-        found = client.make("s3").get_object(**self._place, Range=f"bytes={self._read}-{end - 1}")
-        chunk: bytes = found["Body"].read()
+        result = client.make("s3").get_object(**self._place, Range=f"bytes={self._read}-{end - 1}")
+        chunk: bytes = result["Body"].read()
         buffer[: len(chunk)] = chunk
         self._read += len(chunk)
         return len(chunk)
 
 
 def _columns(header: list[str]) -> Columns:
-    """Which column is which: name, phone (any number of them; a type may follow a colon), external_id, supervisor."""
+    """Return the positions of name, phone (repeatable; `phone:type`), external_id and supervisor."""
     names = [cell.strip().casefold() for cell in header]
     phones = tuple(
         (place, header[place].partition(":")[2].strip() or None)
@@ -294,17 +296,17 @@ def _columns(header: list[str]) -> Columns:
         if name.partition(":")[0].strip() in ("phone", "phones")
     )
 
-    def place_of(wanted: str) -> int | None:
-        return names.index(wanted) if wanted in names else None
+    def place_of(candidates: str) -> int | None:
+        return names.index(candidates) if candidates in names else None
 
-    found = Columns(place_of("name"), phones, place_of("external_id"), place_of("supervisor"))
-    if found.name is None and not found.phones:
-        raise UnreadableError("the first row names neither a column name nor a column phone")
-    return found
+    result = Columns(place_of("name"), phones, place_of("external_id"), place_of("supervisor"))
+    if result.name is None and not result.phones:
+        raise PayloadError("The header has neither a name nor a phone column.")
+    return result
 
 
 def _read(context: Context, row: list[str]) -> Contact | str:
-    """The contact of a row, or the reason why the row is refused."""
+    """Return the contact of a row, or the reason of its rejection."""
     columns = context.columns
     typed = [
         (number.strip(), kind)
@@ -342,27 +344,27 @@ def _read(context: Context, row: list[str]) -> Contact | str:
 def _fault(
     context: Context, row: list[str], name: str, external_id: str | None, phones: tuple[Phone, ...]
 ) -> str | None:
-    """Why a row can't be a contact; None if it can."""
+    """Return the reason of a row's rejection; None for a valid row."""
     supervisor = _cell(row, context.columns.supervisor)
     faults = {
-        "it has neither a name nor a number": not name,
-        f"the name is over {MAX_NAME} characters": len(name) > MAX_NAME,
-        f"the external id is over {MAX_EXTERNAL_ID} characters": len(external_id or "") > MAX_EXTERNAL_ID,
-        "it holds a control character": not (name + (external_id or "")).isprintable(),
-        f"it has more than {contacts.MAX_PHONES} numbers": len(phones) > contacts.MAX_PHONES,
-        "there is no employee or group of the supervisor's name or id": bool(supervisor)
+        "The row has neither a name nor a number.": not name,
+        f"The name exceeds {MAX_NAME} characters.": len(name) > MAX_NAME,
+        f"The external id exceeds {MAX_EXTERNAL_ID} characters.": len(external_id or "") > MAX_EXTERNAL_ID,
+        "The row contains a control character.": not (name + (external_id or "")).isprintable(),
+        f"The row has more than {contacts.MAX_PHONES} numbers.": len(phones) > contacts.MAX_PHONES,
+        "Unknown supervisor. Enter the name or id of an employee or group.": bool(supervisor)
         and supervisor.casefold() not in context.people,
     }
-    found = next((reason for reason, holds in faults.items() if holds), None)
-    if found is None and any(phone.e164 in context.own_lines for phone in phones):
-        return "a number is a line of yours"
-    return found
+    result = next((reason for reason, holds in faults.items() if holds), None)
+    if result is None and any(phone.e164 in context.own_lines for phone in phones):
+        return "A number is one of your own lines."
+    return result
 
 
 def _create(context: Context, contact: Contact, origin: str) -> str:
-    """One contact that somebody may have already: created or existing."""
+    """Create one contact unless it exists. Return created or existing."""
     holder = contacts.find_by_number(context.tenant_id, contact.phones[0].e164) if contact.phones else None
-    # Two external ids are two contacts, though they share a number.
+    # Contacts with different external ids can share a number.
     other = holder is not None and contact.external_id is not None and holder.external_id is not None
     if holder is not None and holder.id != contact.id and not other:
         return "existing"
@@ -377,7 +379,7 @@ def _create(context: Context, contact: Contact, origin: str) -> str:
             origin=origin,
         )
     except (ConflictError, IdTakenError):
-        # Made by this very row, in a batch that is repeated: counted as what it is.
+        # Created by this row in an earlier run of the batch, so it counts as created.
         return "created" if contacts.origin_of(context.tenant_id, contact.id) == origin else "existing"
     return "created"
 

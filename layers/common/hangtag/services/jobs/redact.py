@@ -1,17 +1,17 @@
-"""Finding one phone number in texts, however it is written there, and taking it out."""
+"""Removal of one phone number from texts, in any notation."""
 
 import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-# What people and PBXs write between the digits of a number.
+# Separators between the digits of a number.
 _BETWEEN = r"[\s()./-]{0,2}"
 
 
 @dataclass(frozen=True)
 class Scrubber:
-    """Knows one number (E.164) in its spellings: international after +, 00 or 810, national after 0, 8 or nothing."""
+    """Pattern of one number (E.164): international after +, 00 or 810, national after 0, 8 or without prefix."""
 
     e164: str
 
@@ -25,15 +25,15 @@ class Scrubber:
         return re.compile(rf"(?<!\d)(?:{prefixes}{_BETWEEN})?{national}(?!\d)|{_escaped(self.e164)}(?!\d)")
 
     def holds(self, text: str) -> bool:
-        """Whether the number stands anywhere in the text."""
+        """Return True if the text contains the number."""
         return self._pattern.search(text) is not None
 
     def clean(self, text: str) -> str:
-        """The text without the number."""
+        """Return the text without the number."""
         return re.sub(r"\+(?!\d)", "", self._pattern.sub("", text)) if self.holds(text) else text
 
     def clean_all(self, value: Any) -> Any:
-        """A JSON value with the number taken out of each text in it; names of fields stay."""
+        """Return a JSON value without the number in its texts; names of fields stay."""
         if isinstance(value, str):
             return self.clean(value)
         if isinstance(value, list):
@@ -48,5 +48,5 @@ def _spread(digits: str) -> str:
 
 
 def _escaped(e164: str) -> str:
-    """As it stands in a form or an address."""
+    """Return the pattern of the number in a form or a URL."""
     return re.escape("%2B" + e164.removeprefix("+"))

@@ -61,4 +61,4 @@ def persistently(work: Callable[[], T]) -> T:
         except ContestedError:
             # Scattered, so that many who met once do not meet again.
             time.sleep(random.uniform(0, _FIRST_PAUSE_SECONDS * 2**attempt))  # noqa: S311
-    raise ConflictError("it was being changed by others at the same time; try again")
+    raise ConflictError("The resource was changed by another request at the same time. Try again.")

@@ -10,7 +10,7 @@ from pynamodb.expressions.update import Action
 
 from hangtag import secrets
 from hangtag.auth import token_hash
-from hangtag.errors import ConflictError, NotFoundError
+from hangtag.errors import ConflictError, ErrorCode, NotFoundError
 from hangtag.store.db import audit
 from hangtag.store.db.clock import iso, now
 from hangtag.store.db.keys import key
@@ -273,7 +273,10 @@ def delete_integration(tenant_id: str, integration_id: str, who: str, has_time: 
     names = _holders(tenant_id, integration_id)
     if names:
         others = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-        raise ConflictError("there are still extensions on it, of " + ", ".join(names[:NAMED]) + others)
+        raise ConflictError(
+            f"Employees still have extensions at this PBX: {', '.join(names[:NAMED])}{others}. Remove them first.",
+            code=ErrorCode.RESOURCE_IN_USE,
+        )
 
     def silence() -> None:
         item = _item(tenant_id, integration_id)
@@ -325,7 +328,7 @@ def _differing(before: Mapping[str, str], after: Mapping[str, str]) -> set[str]:
 def _newest_hook(item: IntegrationItem) -> HookItem:
     found = hooks_of(item.hook_hashes)
     if not found:
-        raise NotFoundError("the integration is being deleted")
+        raise NotFoundError("The integration is being deleted.")
     return found[-1]
 
 
@@ -333,7 +336,7 @@ def _item(tenant_id: str, integration_id: str) -> IntegrationItem:
     try:
         return IntegrationItem.get(key("T", tenant_id), key(SK, integration_id), consistent_read=True)
     except IntegrationItem.DoesNotExist:
-        raise NotFoundError("there is no such integration") from None
+        raise NotFoundError("No such integration.") from None
 
 
 def _integration(item: IntegrationItem) -> Integration:

@@ -268,7 +268,7 @@ def find(tenant_id: str, integration_id: str, delivery_id: str) -> RequestLogEnt
     place: Any = {"pk": {"S": key("T", tenant_id, SK, integration_id)}, "sk": {"S": key(SK, delivery_id)}}
     item = dynamodb().get_item(TableName=table(), Key=place, ConsistentRead=True).get("Item")
     if item is None:
-        raise NotFoundError("there is no such delivery; each is kept for a week")
+        raise NotFoundError("No such webhook request. Requests are stored for a week.")
     return _delivery(item)
 
 

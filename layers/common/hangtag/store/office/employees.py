@@ -7,7 +7,7 @@ from typing import Any
 
 from pynamodb.transactions import TransactWrite
 
-from hangtag.errors import ConflictError, NotFoundError
+from hangtag.errors import ConflictError, ErrorCode, NotFoundError
 from hangtag.hours import Hours
 from hangtag.store.db.clock import iso, now
 from hangtag.store.db.keys import key
@@ -184,9 +184,10 @@ class _claims_told:  # noqa: N801 -- reads as a statement
         for item in error.items:
             holder = item.get("employee_id", {}).get("S", self._employee_id)
             if holder != self._employee_id:
-                raise ConflictError(
-                    f'the {item["claimed"]["S"]} belongs to "{item["name"]["S"]}" ({holder})'
-                ) from error
+                claimed = item["claimed"]["S"]
+                code = ErrorCode.EXTENSION_TAKEN if claimed.startswith("extension") else ErrorCode.PHONE_TAKEN
+                message = f'The {claimed} belongs to "{item["name"]["S"]}" ({holder}).'
+                raise ConflictError(message, code=code) from error
         raise ContestedError from error
 
 
@@ -219,7 +220,7 @@ def _load(tenant_id: str, employee_id: str) -> EmployeeItem:
     try:
         return EmployeeItem.get(key("T", tenant_id), key(SK, employee_id), consistent_read=True)
     except EmployeeItem.DoesNotExist:
-        raise NotFoundError("there is no such employee") from None
+        raise NotFoundError("No such employee.") from None
 
 
 def _item(tenant_id: str, employee: Employee) -> EmployeeItem:

@@ -87,7 +87,7 @@ def delete_group(tenant_id: str, group_id: str) -> None:
         with transaction() as write:
             write.delete(item)
     except TransactionRejectedError as lost:
-        raise ConflictError("it was being changed by others at the same time; try again") from lost
+        raise ConflictError("The group was changed by another request at the same time. Try again.") from lost
 
 
 def is_supervisor(tenant_id: str, supervisor_id: str) -> bool:
@@ -113,7 +113,7 @@ def _find(tenant_id: str, group_id: str) -> GroupItem | None:
 def _load(tenant_id: str, group_id: str) -> GroupItem:
     found = _find(tenant_id, group_id)
     if found is None:
-        raise NotFoundError("there is no such group")
+        raise NotFoundError("No such group.")
     return found
 
 

@@ -76,7 +76,7 @@ def get_import(tenant_id: str, import_id: str) -> Import:
     """Raises NotFoundError."""
     found = dynamodb().get_item(TableName=table(), Key=_key(tenant_id, import_id), ConsistentRead=True)
     if "Item" not in found:
-        raise NotFoundError("there is no such import")
+        raise NotFoundError("No such import.")
     return Import.from_json(json.loads(found["Item"]["body"]["S"]))
 
 

@@ -44,7 +44,7 @@ def delete_line(tenant_id: str, number: str) -> None:
     try:
         LineItem.get(key("T", tenant_id), key(SK, number)).delete()
     except LineItem.DoesNotExist:
-        raise NotFoundError("there is no such line") from None
+        raise NotFoundError("No such line.") from None
 
 
 def list_lines(tenant_id: str, limit: int, after: str | None) -> Page[Line]:

@@ -44,14 +44,12 @@ def read_phones(typed: Iterable[Typed], country: str) -> tuple[Phone, ...]:
     for place, (raw, kind) in enumerate(typed):
         number = normalise(raw, country)
         if number is None:
-            unreadable.append(
-                FieldError(f"phones.{place}", FieldErrorCode.INVALID_PHONE, "it can't be read as a phone number")
-            )
+            unreadable.append(FieldError(f"phones.{place}", FieldErrorCode.INVALID_PHONE, "Enter a phone number."))
         else:
             phone = Phone(raw, number.e164, number.extension, kind)
             read.setdefault((phone.e164, phone.extension), phone)
     if unreadable:
-        raise BadInputError("a phone number can't be read", tuple(unreadable))
+        raise BadInputError("A phone number is not valid.", tuple(unreadable))
     return tuple(read.values())
 
 

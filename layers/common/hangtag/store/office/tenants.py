@@ -156,14 +156,14 @@ def _set_erasing(item: TenantItem, day: str) -> None:
     try:
         persistently(attempt)
     except TransactionRejectedError:
-        raise NotFoundError("there is no such tenant") from None
+        raise NotFoundError("No such tenant.") from None
 
 
 def _item(tenant_id: str) -> TenantItem:
     try:
         return TenantItem.get(key("T", tenant_id), SK, consistent_read=True)
     except TenantItem.DoesNotExist:
-        raise NotFoundError("there is no such tenant") from None
+        raise NotFoundError("No such tenant.") from None
 
 
 def _tenant(item: TenantItem) -> Tenant:

@@ -150,7 +150,7 @@ def revoke_token(tenant_id: str, token_id: str, who: str) -> None:
                 write.save(audit.entry(tenant_id, who, "token.revoked", token_id))
         except TransactionRejectedError as error:
             # Somebody else revoked it meanwhile.
-            raise NotFoundError("there is no such token") from error
+            raise NotFoundError("No such token.") from error
 
     persistently(attempt)
 
@@ -186,7 +186,7 @@ def _pointer(tenant_id: str, token_id: str) -> TokenPointer:
     if len(token_id) == ID_LENGTH:
         for pointer in TokenPointer.query(own, TokenPointer.sk.startswith(prefix), limit=1, consistent_read=True):
             return pointer
-    raise NotFoundError("there is no such token")
+    raise NotFoundError("No such token.")
 
 
 def _remove(write: TransactWrite, pointer: TokenPointer) -> None:

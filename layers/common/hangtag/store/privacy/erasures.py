@@ -69,7 +69,7 @@ def load(tenant_id: str, erasure_id: str) -> ErasureItem:
     try:
         return ErasureItem.get(key("T", tenant_id), key(WORD, erasure_id), consistent_read=True)
     except ErasureItem.DoesNotExist:
-        raise NotFoundError("there is no such erasure") from None
+        raise NotFoundError("No such erasure.") from None
 
 
 def receipt(item: ErasureItem) -> Receipt:

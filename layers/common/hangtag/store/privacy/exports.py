@@ -1,35 +1,38 @@
-"""Exports of a tenant: how far each came, and what of the table goes into one.
+"""Exports of a tenant: their progress, and the rows of the table in one.
 
-key("T", tenant) / key("EXPORT", id). It is kept as long as its file is, a week.
+key("T", tenant) / key("EXPORT", id), stored for a week like its file.
 
-An export is a walk through sources in a fixed order: the tenant's own partition, then for each day, from the newest
-on, every list of the index of days. A place in the walk is the number of a source and the last key read of it.
+An export reads sources in a fixed order: the tenant's own partition, then for each day, newest first, every list of the
+index of days. A place is the number of a source and the last key read from it.
 """
 
 import json
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
 from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute
 
+from hangtag import representation
 from hangtag.errors import NotFoundError
 from hangtag.store.calls import missed_calls
 from hangtag.store.db.client import dynamodb, table
 from hangtag.store.db.clock import iso, now
 from hangtag.store.db.keys import DAY_SHARDS, key
 from hangtag.store.db.models import Entry
+from hangtag.store.office import settings
+from hangtag.store.office.tenants import get_tenant
 
 WORD = "EXPORT"
 KEPT = timedelta(days=7)
 RUNNING, DONE, FAILED = "running", "done", "failed"
-# PBXs' clocks may be off by two days.
+# A PBX's clock can be off by two days.
 _CLOCK = timedelta(days=3)
 _PAGE = 200
 
-# The lists of the index of days, and what a line of each is called.
+# The lists of the index of days, and the kind of their rows.
 LISTS: tuple[tuple[str, str], ...] = (
     ("CONTACTS", "contact"),
     ("CALLS", "call"),
@@ -38,7 +41,7 @@ LISTS: tuple[tuple[str, str], ...] = (
     ("COMMENTS", "comment"),
     *((missed_calls.word(state), "missed_call") for state in missed_calls.STATES),
 )
-# What is told of the tenant's own things, by how their sort keys begin. No secret is among it.
+# Exported attributes of the tenant's own items, by the prefix of the sort key. None is a secret.
 OWN: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "EMPLOYEE#": (
         "employee",
@@ -51,7 +54,7 @@ OWN: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "SETTINGS": ("settings", ("body", "tags", "masks")),
     "TENANT": ("settings", ("id", "name", "country", "time_zone", "created_at")),
 }
-# Kept as JSON in a text.
+# Attributes that are stored as JSON text.
 _JSON = frozenset(
     {
         "phones",
@@ -69,7 +72,7 @@ _JSON = frozenset(
 
 
 class ExportItem(Entry):
-    """How far an export came. `upload` and `parts` are S3's, `place` is a `Place` as JSON."""
+    """Progress of an export. `upload` and `parts` belong to the S3 upload, `place` is a `Place` as JSON."""
 
     kind = UnicodeAttribute(default="export")
     id = UnicodeAttribute()
@@ -85,13 +88,13 @@ class ExportItem(Entry):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Behind which item of which source a walk goes on; at the source's beginning if None."""
+    """Position in the sources: the last item read of a source; `after` is None at its start."""
 
     source: int
     after: Mapping[str, str] | None
 
     def to_json(self) -> dict[str, Any]:
-        """As it is kept."""
+        """Return the stored form."""
         return {"source": self.source, "after": dict(self.after) if self.after else None}
 
 
@@ -100,14 +103,14 @@ BEGINNING = Place(0, None)
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of an export, and where it stands."""
+    """One line of an export and its position."""
 
     line: bytes
     place: Place
 
 
 def create(tenant_id: str) -> ExportItem:
-    """A new export, of which nothing is written yet."""
+    """Create an export without rows."""
     moment = now()
     item = ExportItem(
         key("T", tenant_id),
@@ -122,20 +125,20 @@ def create(tenant_id: str) -> ExportItem:
 
 
 def load(tenant_id: str, export_id: str) -> ExportItem:
-    """Raises NotFoundError."""
+    """Return an export. Raise NotFoundError."""
     try:
         return ExportItem.get(key("T", tenant_id), key(WORD, export_id), consistent_read=True)
     except ExportItem.DoesNotExist:
-        raise NotFoundError("there is no such export") from None
+        raise NotFoundError("No such export.") from None
 
 
 def object_key(tenant_id: str, export_id: str) -> str:
-    """Where in the bucket the file lies."""
+    """Return the key of the file in the bucket."""
     return f"exports/{tenant_id}/{export_id}.jsonl"
 
 
 def rows(tenant_id: str, oldest: date, newest: date, start: Place) -> Iterator[Row]:
-    """What is behind a place, in the order of the walk. Raises botocore's errors."""
+    """Yield the rows after a position, in the order of the sources. Raise botocore's errors."""
     days = (newest - oldest).days + 1
     for source in range(start.source, 1 + days * len(LISTS) * DAY_SHARDS):
         after = start.after if source == start.source else None
@@ -149,11 +152,11 @@ def _own(tenant_id: str, after: Mapping[str, str] | None) -> Iterator[Row]:
     query = {"KeyConditionExpression": "pk = :of", "ConsistentRead": True}
     for item in _query(key("T", tenant_id), after, query):
         sk = item["sk"]["S"]
-        found = next((told for prefix, told in OWN.items() if sk.startswith(prefix)), None)
-        if found is not None:
-            kind, names = found
+        entry = next((entry for prefix, entry in OWN.items() if sk.startswith(prefix)), None)
+        if entry is not None:
+            kind, names = entry
             shown = {name: _value(name, item[name]) for name in names if name in item}
-            yield Row(_line(kind, shown), Place(0, {"pk": item["pk"]["S"], "sk": sk}))
+            yield Row(_line(kind, _public_own(kind, item, shown)), Place(0, {"pk": item["pk"]["S"], "sk": sk}))
 
 
 def _of_day(tenant_id: str, newest: date, source: int, after: Mapping[str, str] | None) -> Iterator[Row]:
@@ -161,9 +164,40 @@ def _of_day(tenant_id: str, newest: date, source: int, after: Mapping[str, str] 
     word, kind = LISTS[place // DAY_SHARDS]
     of = key("T", tenant_id, word, (newest - timedelta(days=day)).isoformat(), str(place % DAY_SHARDS))
     query = {"IndexName": "day", "KeyConditionExpression": "day_key = :of"}
+    present = _PRESENT.get(kind, _unchanged)
+    # The names behind ids are rows of their own.
+    names = representation.Names(country=get_tenant(tenant_id).country, partial=True)
     for item in _query(of, after, query):
         last = {name: item[name]["S"] for name in ("pk", "sk", "day_key", "day_order") if name in item}
-        yield Row(_line(kind, json.loads(item["body"]["S"])), Place(source, {"day_key": of, **last}))
+        yield Row(_line(kind, present(json.loads(item["body"]["S"]), names)), Place(source, {"day_key": of, **last}))
+
+
+def _unchanged(body: Mapping[str, Any], _: representation.Names) -> Mapping[str, Any]:
+    return body
+
+
+_PRESENT: Mapping[str, Callable[[Mapping[str, Any], representation.Names], Mapping[str, Any]]] = {
+    "call": representation.call,
+    "tag": representation.tag,
+    "comment": representation.comment,
+    "missed_call": representation.missed_call,
+}
+
+
+def _public_own(kind: str, item: Mapping[str, Any], row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a row of the tenant's own partition under the names of the API."""
+    if kind == "audit":
+        return {
+            "id": row["id"],
+            "created_at": representation.instant(row["at"]),
+            "actor": representation.actor(row["who"], representation.Names(country="")),
+            "action": row["action"],
+            "target": row["target"],
+            "changed_fields": row["changed"],
+        }
+    if "body" in item and item["sk"]["S"] == settings.SK:
+        return {**row, "body": settings.parse(item).model_dump(mode="json")}
+    return row
 
 
 def _query(of: str, after: Mapping[str, str] | None, query: Mapping[str, Any]) -> Iterator[Any]:
@@ -181,7 +215,7 @@ def _query(of: str, after: Mapping[str, str] | None, query: Mapping[str, Any]) -
 
 
 def _value(name: str, value: Mapping[str, Any]) -> Any:
-    """An attribute of the table as JSON has it."""
+    """Return an attribute of the table as JSON."""
     if "NULL" in value:
         return None
     if "N" in value:
