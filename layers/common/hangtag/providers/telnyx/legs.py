@@ -8,18 +8,17 @@ from urllib.parse import unquote
 
 from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
 from hangtag.providers import call_control
-from hangtag.providers.call_control import Leg
+from hangtag.providers.call_control import Leg, by_word, nonzero_digits
 from hangtag.providers.reading import need
 
 # Causes of legs that were not answered. A call that is declined (603) is busy, as on phones.
-_UNANSWERED = {
-    "user_busy": Outcome.BUSY,
-    "call_rejected": Outcome.BUSY,
-    "timeout": Outcome.NO_ANSWER,
-    "no_answer": Outcome.NO_ANSWER,
-    "originator_cancel": Outcome.CANCELLED,
-    "not_found": Outcome.UNAVAILABLE,
-}
+_UNANSWERED = by_word(
+    Outcome,
+    busy="user_busy call_rejected",
+    no_answer="timeout no_answer",
+    cancelled="originator_cancel",
+    unavailable="not_found",
+)
 
 
 def outcome_of(cause: str, sip: str) -> Outcome | None:
@@ -147,4 +146,4 @@ def _number(address: str) -> str:
 
 def read_digits(number: str) -> str:
     """Return the digits of a number that can contain separators; "" if it is not a number."""
-    return call_control.digits(number, formatted=True)
+    return nonzero_digits(re.sub(r"[\s().-]", "", number))
