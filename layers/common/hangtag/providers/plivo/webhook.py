@@ -13,8 +13,14 @@ from urllib.parse import parse_qs, urlencode
 
 from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
 from hangtag.providers import call_control
-from hangtag.providers.base import ParseResult, PayloadError, SignatureError, VerificationKeys, WebhookRequest
-from hangtag.providers.base import WebhookResponse as Response
+from hangtag.providers.base import (
+    ParseResult,
+    PayloadError,
+    SignatureError,
+    VerificationKeys,
+    WebhookRequest,
+    WebhookResponse,
+)
 from hangtag.providers.call_control import Leg, by_word, digits, nonzero_digits
 from hangtag.providers.reading import MAX_FIELDS, form, need, query, same, text, whole
 
@@ -65,7 +71,7 @@ def _sorted(pairs: Mapping[str, list[str]], between: str, among: str) -> str:
 
 # ------------------------------------------------------------------ events
 
-_EMPTY = Response(200, "<Response/>", "application/xml")
+_EMPTY = WebhookResponse(200, "<Response/>", "application/xml")
 _LIMITS = {"CallUUID": 128, "From": 256, "To": 256, "DialBLegUUID": 128, "DialBLegTo": 256, "RecordUrl": 2048}
 _HINTS = {"direction": 8, "extension": 64, "line": 32, "number": 32, "ring": 512, "reference": 64}
 # A leg that ended with one of these statuses was not answered.
@@ -145,8 +151,13 @@ def leg_events(leg: Leg, settings: Mapping[str, Any]) -> tuple[CallEvent, ...]:
     """Return the events of a leg."""
     direction, clicked = direction_of(leg), leg.way == "outbound"
     event = replace(leg.event(direction, line_of(leg)), reference=leg.hints.get("reference") or None)
+    if leg.parent and direction is Direction.OUT:
+        extension = extension_of(leg, leg.caller if _device(leg.caller) else "")
+        return (call_control.contact_event(event, leg, extension=extension, external=_contact(leg, leg.called)),)
     if leg.parent:
-        return (_dialled_event(event, leg),)
+        extension = extension_of(leg, leg.called)
+        phone = {"leg": extension or leg.id, "extension": extension, "external": _external(leg.caller)}
+        return call_control.employee_events(event, leg, **phone)[:1]
     starts = leg.kind is Kind.ANSWERED
     if starts and (direction is Direction.IN or not clicked):
         # The answer starts the call: its XML rings the phones, or the contact.
@@ -155,22 +166,10 @@ def leg_events(leg: Leg, settings: Mapping[str, Any]) -> tuple[CallEvent, ...]:
         events = call_control.caller_events(event, external=_external(leg.caller))
         phones = _phones(leg, settings) if starts else ()
         return *events, *(replace(events[0], leg=phone, extension=phone) for phone in phones)
-    return call_control.own_phone_events(
-        event,
-        by_click=clicked,
-        unanswered=clicked and leg.outcome is not None,
-        external=_contact(leg, "" if clicked else leg.called) or None,
-        extension=extension_of(leg, leg.called if clicked else leg.caller),
-    )
-
-
-def _dialled_event(event: CallEvent, leg: Leg) -> CallEvent:
-    if event.direction is Direction.OUT:
-        extension = extension_of(leg, leg.caller if _device(leg.caller) else "")
-        return call_control.contact_event(event, leg, extension=extension, external=_contact(leg, leg.called))
-    extension = extension_of(leg, leg.called)
-    phone = {"leg": extension or leg.id, "extension": extension, "external": _external(leg.caller)}
-    return call_control.employee_events(event, leg, **phone)[0]
+    own, other = (leg.called, "") if clicked else (leg.caller, leg.called)
+    fields = {"external": _contact(leg, other) or None, "extension": extension_of(leg, own)}
+    unanswered = clicked and leg.outcome is not None
+    return call_control.own_phone_events(event, by_click=clicked, unanswered=unanswered, **fields)
 
 
 def direction_of(leg: Leg) -> Direction:
@@ -215,16 +214,15 @@ def _phones(leg: Leg, settings: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(entry for entry in entries if call_control.is_extension(entry)))
 
 
-def _answer(leg: Leg, url: str, settings: Mapping[str, Any]) -> Response:
+def _answer(leg: Leg, url: str, settings: Mapping[str, Any]) -> WebhookResponse:
     """Return the XML that dials the phones of an incoming call, or the contact of an outgoing one."""
     if direction_of(leg) is Direction.IN:
         phones = (f"<User>{sip_address(extension, settings)}</User>" for extension in _phones(leg, settings))
-        return _dial(
-            "".join(phones), digits(leg.caller), url, {"direction": "in", "line": digits(leg.called)}, settings
-        )
-    clicked = leg.way == "outbound"
-    shown, number = leg.line_hint or call_control.caller_id(settings), _contact(leg, "" if clicked else leg.called)
-    extension = extension_of(leg, leg.called if clicked else leg.caller) or ""
+        hints = {"direction": "in", "line": digits(leg.called)}
+        return _dial("".join(phones), digits(leg.caller), url, hints, settings)
+    own, other = (leg.called, "") if leg.way == "outbound" else (leg.caller, leg.called)
+    shown, number = leg.line_hint or call_control.caller_id(settings), _contact(leg, other)
+    extension = extension_of(leg, own) or ""
     hints = {"direction": "out", "extension": extension, "line": shown, "number": number}
     hints["reference"] = leg.hints.get("reference", "")
     return _dial(f"<Number>{number}</Number>" if digits(number) else "", shown, url, hints, settings)
@@ -235,7 +233,9 @@ def sip_address(extension: str, settings: Mapping[str, Any]) -> str:
     return f"sip:{extension}@{settings.get('sip_domain') or 'phone.plivo.com'}"
 
 
-def _dial(targets: str, caller_id: str, url: str, hints: Mapping[str, str], settings: Mapping[str, Any]) -> Response:
+def _dial(
+    targets: str, caller_id: str, url: str, hints: Mapping[str, str], settings: Mapping[str, Any]
+) -> WebhookResponse:
     """Return XML that dials the targets, with the hints in the callback's address; `_EMPTY` without targets."""
     from html import escape
 

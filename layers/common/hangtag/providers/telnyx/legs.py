@@ -65,12 +65,8 @@ def leg_events(name: str, leg: Leg, own: OwnNumbers) -> tuple[CallEvent, ...]:
 
 
 def _caller_events(event: CallEvent, leg: Leg) -> tuple[CallEvent, ...]:
-    return call_control.caller_events(
-        replace(event, leg=leg.id, direction=Direction.IN),
-        external=_number(leg.caller),
-        line=_number(leg.called) or None,
-        started_at=leg.begun,
-    )
+    event = replace(event, leg=leg.id, direction=Direction.IN, line=_number(leg.called) or None)
+    return call_control.caller_events(event, external=_number(leg.caller), started_at=leg.begun)
 
 
 def _employee_events(event: CallEvent, leg: Leg) -> tuple[CallEvent, ...]:
@@ -98,15 +94,10 @@ def _clicked_events(name: str, event: CallEvent, leg: Leg) -> tuple[CallEvent, .
     """Return the events of the employee's phone, rung by a click."""
     if name == "call.bridged":
         return ()
-    return call_control.own_phone_events(
-        event,
-        by_click=True,
-        unanswered=leg.outcome in _UNANSWERED.values(),
-        external=leg.hints.get("number"),
-        line=event.line or _number(leg.caller) or None,
-        extension=leg.extension(_device(leg.called)),
-        started_at=leg.begun,
-    )
+    event = replace(event, line=event.line or _number(leg.caller) or None, started_at=leg.begun)
+    fields = {"external": leg.hints.get("number"), "extension": leg.extension(_device(leg.called))}
+    unanswered = leg.outcome in _UNANSWERED.values()
+    return call_control.own_phone_events(event, by_click=True, unanswered=unanswered, **fields)
 
 
 def _calling_phone_events(name: str, event: CallEvent, leg: Leg) -> tuple[CallEvent, ...]:

@@ -188,13 +188,9 @@ def leg_events(leg: Leg, direction: Direction, recording: str = "") -> tuple[Cal
         return (call_control.contact_event(event, leg, external=_external(leg.called), extension=extension),)
     clicked = leg.way == "outbound-api"
     own, other = (leg.called, "") if clicked else (leg.caller, leg.called)
-    return call_control.own_phone_events(
-        event,
-        by_click=clicked,
-        unanswered=clicked and leg.outcome is not Outcome.SUCCESS,
-        external=_external(other) or None,
-        extension=_extension(leg, own),
-    )
+    fields = {"external": _external(other) or None, "extension": _extension(leg, own)}
+    unanswered = clicked and leg.outcome is not Outcome.SUCCESS
+    return call_control.own_phone_events(event, by_click=clicked, unanswered=unanswered, **fields)
 
 
 def _line(leg: Leg, direction: Direction) -> str | None:

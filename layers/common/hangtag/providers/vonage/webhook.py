@@ -14,6 +14,7 @@ from hangtag.providers import call_control
 from hangtag.providers.base import ParseResult, PayloadError, WebhookRequest
 from hangtag.providers.call_control import Leg, by_word, nonzero_digits
 from hangtag.providers.reading import json_object, moment, need, plausible, query, text
+from hangtag.providers.vonage import ncco
 from hangtag.providers.vonage.webhook_token import event_id, verify
 
 __all__ = ["OUTCOMES", "direction_of", "leg_events", "parse", "read_leg", "rings_device", "verify"]
@@ -49,7 +50,7 @@ def parse(request: WebhookRequest, settings: Mapping[str, Any]) -> ParseResult:
         if text(fields, "status"):
             # The token of a GET covers nothing.
             raise PayloadError("Events must be sent by POST. Check the method of the event URL.")
-        return _answer(request, fields, settings)
+        return ncco.answer(request, fields, settings)
     fields = json_object(request)
     if text(fields, "conversation_uuid_to"):
         return ParseResult((_moved_event(fields, request),))
@@ -63,27 +64,16 @@ def parse(request: WebhookRequest, settings: Mapping[str, Any]) -> ParseResult:
         leg = _leg(fields, request, _KINDS.get(status, Kind.RINGING))
         return ParseResult(leg_events(leg) if status in _KINDS else ())
     if not status and text(fields, "uuid") and text(fields, "to"):
-        return _answer(request, fields, settings)
+        return ncco.answer(request, fields, settings)
     return ParseResult(unknown=bool(status) or not fields.keys() & _WITHOUT_STATUS)
-
-
-def _answer(request: WebhookRequest, fields: Mapping[str, Any], settings: Mapping[str, Any]) -> ParseResult:
-    from hangtag.providers.vonage import ncco
-
-    return ncco.answer(request, fields, settings)
 
 
 def _moved_event(fields: Mapping[str, Any], request: WebhookRequest) -> CallEvent:
     """Return the event of a leg that continues in another conversation. The leg is not named, so none is ended."""
     at, at_is_arrival = call_control.reported_time(fields, "timestamp", request.arrived_at)
-    return CallEvent(
-        call_id=need(fields, "conversation_uuid_from"),
-        kind=Kind.SUMMARY,
-        at=at,
-        at_is_arrival=at_is_arrival,
-        linked_call_id=need(fields, "conversation_uuid_to"),
-        event_id=event_id(request),
-    )
+    call_id, linked = need(fields, "conversation_uuid_from"), need(fields, "conversation_uuid_to")
+    event = CallEvent(call_id=call_id, kind=Kind.SUMMARY, at=at, at_is_arrival=at_is_arrival, linked_call_id=linked)
+    return replace(event, event_id=event_id(request))
 
 
 def _leg(fields: Mapping[str, Any], request: WebhookRequest, kind: Kind) -> Leg:
