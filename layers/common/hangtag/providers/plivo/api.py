@@ -76,7 +76,8 @@ def history(account: Account, since: datetime, until: datetime, client: PbxClien
     for own, dialled in calls:
         yield from _call_events(own, dialled)
     listed, ids = rows("Recording/", "add_time"), {own.id for own, _ in calls}
-    yield from voice.recording_events(listed, ids, call_id="call_uuid", created="add_time", reference=_recording)
+    columns = {"call_id": "call_uuid", "created": "add_time"}
+    yield from voice.recording_events(listed, ids, **columns, reference=lambda row: need(row, "recording_url", 2048))
 
 
 def _leg(row: voice.Row) -> Leg | None:
@@ -115,10 +116,6 @@ def _call_events(own: Leg, dialled: list[Leg]) -> Iterator[CallEvent]:
     for leg in (*legs, own):
         for event in webhook.leg_events(replace(leg, hints=hints), {}):
             yield replace(event, started_at=own.begun)
-
-
-def _recording(row: voice.Row) -> str:
-    return need(row, "recording_url", 2048)
 
 
 # ------------------------------------------------------------------ requests

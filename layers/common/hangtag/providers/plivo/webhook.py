@@ -52,20 +52,16 @@ def _signed_text(request: WebhookRequest) -> str:
     address = request.url.partition("?")[0]
     body = b"" if request.method == "GET" else request.body
     try:
-        parameters = _sorted(_values(request.query), "=", "&")
-        fields = _sorted(_values(body.decode()), "", "")
+        parameters = _sorted(request.query, "=", "&")
+        fields = _sorted(body.decode(), "", "")
     except ValueError:
         raise PayloadError("The address or the body is not a form in UTF-8.") from None
-    if not fields:
-        return f"{address}?{parameters}" if parameters else address
-    return f"{address}?{parameters}.{fields}" if parameters else f"{address}?{fields}"
+    signed = ".".join(part for part in (parameters, fields) if part)
+    return f"{address}?{signed}" if signed else address
 
 
-def _values(encoded: str) -> Mapping[str, list[str]]:
-    return parse_qs(encoded, keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
-
-
-def _sorted(pairs: Mapping[str, list[str]], between: str, among: str) -> str:
+def _sorted(encoded: str, between: str, among: str) -> str:
+    pairs = parse_qs(encoded, keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
     return among.join(f"{name}{between}{value}" for name in sorted(pairs) for value in sorted(pairs[name]))
 
 

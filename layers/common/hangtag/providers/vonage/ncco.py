@@ -14,7 +14,7 @@ _NOBODY = "Nobody can take your call now. Please call again later."
 _NOT_DIALLED = "This number can't be called. Please ask your administrator."
 
 
-def answer(request: WebhookRequest, fields: Mapping[str, Any], settings: Mapping[str, Any]) -> ParseResult:
+def connect_caller(request: WebhookRequest, fields: Mapping[str, Any], settings: Mapping[str, Any]) -> ParseResult:
     """Return an NCCO that rings the contact's responsible employee, followed by the extensions of the setting `ring`.
 
     A user of the vendor's apps who calls is connected to the contact instead. Raises PayloadError.

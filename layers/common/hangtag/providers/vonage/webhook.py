@@ -50,7 +50,7 @@ def parse(request: WebhookRequest, settings: Mapping[str, Any]) -> ParseResult:
         if text(fields, "status"):
             # The token of a GET covers nothing.
             raise PayloadError("Events must be sent by POST. Check the method of the event URL.")
-        return ncco.answer(request, fields, settings)
+        return ncco.connect_caller(request, fields, settings)
     fields = json_object(request)
     if text(fields, "conversation_uuid_to"):
         return ParseResult((_moved_event(fields, request),))
@@ -64,7 +64,7 @@ def parse(request: WebhookRequest, settings: Mapping[str, Any]) -> ParseResult:
         leg = _leg(fields, request, _KINDS.get(status, Kind.RINGING))
         return ParseResult(leg_events(leg) if status in _KINDS else ())
     if not status and text(fields, "uuid") and text(fields, "to"):
-        return ncco.answer(request, fields, settings)
+        return ncco.connect_caller(request, fields, settings)
     return ParseResult(unknown=bool(status) or not fields.keys() & _WITHOUT_STATUS)
 
 
@@ -96,7 +96,11 @@ def read_leg(
         # If a user of the vendor's apps calls, `from` is null, and `to` is the user.
         caller, called = called, ""
     duration = call_control.seconds(fields, "duration")
-    outcome = _outcome(text(fields, "status"), text(fields, "detail"), bool(duration or begun))
+    status, detail = text(fields, "status"), text(fields, "detail")
+    outcome = _DETAILS.get(detail, OUTCOMES[status]) if status in OUTCOMES else None
+    if status == "completed" and not duration and begun is None:
+        # A completed leg that never began, and has no duration, was not answered.
+        outcome = Outcome.NO_ANSWER
     return Leg(
         id=leg_id,
         call_id=need(fields, "conversation_uuid"),
@@ -109,13 +113,6 @@ def read_leg(
         talk_seconds=call_control.talked(outcome, duration),
         begun=begun,
     )
-
-
-def _outcome(status: str, detail: str, was_connected: bool) -> Outcome | None:
-    """Return the outcome of a leg. A completed leg that never began, and has no duration, was not answered."""
-    if status == "completed" and not was_connected:
-        return Outcome.NO_ANSWER
-    return _DETAILS.get(detail, OUTCOMES[status]) if status in OUTCOMES else None
 
 
 def leg_events(leg: Leg) -> tuple[CallEvent, ...]:
