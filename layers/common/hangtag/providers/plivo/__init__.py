@@ -1,6 +1,5 @@
 """Plivo: calls as legs, reported by signed callbacks and by a list of calls. Hangtag's XML answers and dials."""
 
-from hangtag.limits import Limit
 from hangtag.providers.base import Account, KnownExtension, PbxClient
 from hangtag.providers.voice_api import VoiceApiProvider
 
@@ -14,7 +13,7 @@ class Plivo(VoiceApiProvider):
     hosts = ("plivo.com",)
     media_hosts = hosts
     # Limits of a new account (plivo.com/docs/voice/concepts/account-limits).
-    limits = {"": Limit(300, 5), "calls": Limit(2, 1)}
+    rate_limits = {"": (300, 5), "calls": (2, 1)}
 
     def extensions(self, account: Account, client: PbxClient) -> tuple[KnownExtension, ...]:
         """Return the endpoints, by the user names of their SIP addresses."""

@@ -1,6 +1,5 @@
 """Vonage's Voice API: calls as legs, reported by signed webhooks and by a list of calls. Clicks dial with an NCCO."""
 
-from hangtag.limits import Limit
 from hangtag.providers.voice_api import VoiceApiProvider
 
 __all__ = ["Vonage"]
@@ -13,5 +12,5 @@ class Vonage(VoiceApiProvider):
     hosts = ("nexmo.com", "vonage.com")
     media_hosts = hosts
     # A new account places three calls a second.
-    limits = {"calls": Limit(3, 1)}
+    rate_limits = {"calls": (3, 1)}
     originate_credentials = ("application_id", "private_key")
