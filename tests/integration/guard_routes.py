@@ -31,32 +31,32 @@ class Route:
 
     @property
     def name(self) -> str:
-        """Such as `GET /v1/me`."""
+        """Name of the route, such as `GET /v1/me`."""
         return f"{self.method} {self.path}"
 
     @property
     def parameters(self) -> list[str]:
-        """The names of the path's parameters."""
+        """Names of the path parameters."""
         return _PARAMETER.findall(self.path)
 
     @property
     def query(self) -> list[str]:
-        """The names of the query's parameters."""
+        """Names of the query parameters."""
         return [one["name"] for one in self.operation.get("parameters", []) if one["in"] == "query"]
 
     @property
     def body(self) -> Mapping[str, Any] | None:
-        """The schema of the body; None for a route that takes none."""
+        """Schema of the body; None for a route without one."""
         content = self.operation.get("requestBody", {}).get("content", {})
         return content["application/json"]["schema"] if content else None
 
     def address(self, ids: Mapping[str, str]) -> str:
-        """The path with these values of its parameters."""
-        return _PARAMETER.sub(lambda found: ids[found[1]], self.path)
+        """Return the path with these values of its parameters."""
+        return _PARAMETER.sub(lambda match: ids[match[1]], self.path)
 
     @property
     def role(self) -> str:
-        """The least role that can call it; `none` without authentication."""
+        """Lowest role that can call the route; `none` without authentication."""
         if self.name in PUBLIC:
             return "none"
         if self.name in ANYONES:
@@ -69,7 +69,7 @@ class Route:
 
 
 def all_routes() -> list[Route]:
-    """Every route that the functions have."""
+    """Return every route of the functions."""
     return [
         Route(method.upper(), path, operation)
         for path, operations in document()["paths"].items()
@@ -78,29 +78,29 @@ def all_routes() -> list[Route]:
 
 
 def bodies(schema: Mapping[str, Any], ids: Mapping[str, str]) -> Iterator[Any]:
-    """Bodies of a shape that hold these ids wherever one may stand: the least of it, and all of it."""
-    shapes = document()["components"]["schemas"]
-    yield _sample(schema, shapes, ids, "", whole=False)
-    yield _sample(schema, shapes, ids, "", whole=True)
+    """Yield two bodies of a schema, filled with these ids: the required properties, then all properties."""
+    schemas = document()["components"]["schemas"]
+    yield _sample(schema, schemas, ids, "", whole=False)
+    yield _sample(schema, schemas, ids, "", whole=True)
 
 
 def _sample(
-    schema: Mapping[str, Any], shapes: Mapping[str, Any], ids: Mapping[str, str], name: str, whole: bool
+    schema: Mapping[str, Any], schemas: Mapping[str, Any], ids: Mapping[str, str], name: str, whole: bool
 ) -> Any:
-    """A value of a shape; with `whole`, all that may be left out is there."""
+    """Return a value of a schema; with `whole`, optional properties are included."""
     if "$ref" in schema:
-        return _sample(shapes[schema["$ref"].rsplit("/", 1)[1]], shapes, ids, name, whole)
+        return _sample(schemas[schema["$ref"].rsplit("/", 1)[1]], schemas, ids, name, whole)
     for several in ("anyOf", "oneOf", "allOf"):
         if several in schema:
-            return _sample(schema[several][0], shapes, ids, name, whole)
+            return _sample(schema[several][0], schemas, ids, name, whole)
     kind = schema.get("type")
     if kind == "object":
         properties = schema.get("properties", {})
-        wanted = properties if whole else schema.get("required", ())
-        return {one: _sample(properties[one], shapes, ids, one, whole) for one in wanted}
+        names = properties if whole else schema.get("required", ())
+        return {one: _sample(properties[one], schemas, ids, one, whole) for one in names}
     if kind == "array":
         filled = whole or schema.get("minItems", 0) > 0
-        return [_sample(schema["items"], shapes, ids, name, whole)] if filled else []
+        return [_sample(schema["items"], schemas, ids, name, whole)] if filled else []
     return _simple(schema, ids, name)
 
 
@@ -116,7 +116,7 @@ def _simple(schema: Mapping[str, Any], ids: Mapping[str, str], name: str) -> Any
 
 
 def id_for(name: str, ids: Mapping[str, str]) -> str | None:
-    """The id that a field of this name takes; members, assignees, deputies and the like are employees."""
+    """Return the id for a field of this name; unknown names, such as `deputy_id`, get an employee."""
     if not name.endswith(("_id", "_ids")):
         return None
     singular = name.removesuffix("s")
@@ -139,6 +139,6 @@ def _text(schema: Mapping[str, Any], name: str) -> str:
     return (samples | fitting).get(name, "sample")
 
 
-def texts_of(answer: Any) -> str:
-    """An answer's JSON as one text."""
-    return json.dumps(answer, ensure_ascii=False)
+def texts_of(response: Any) -> str:
+    """Return the JSON of a response as one text."""
+    return json.dumps(response, ensure_ascii=False)

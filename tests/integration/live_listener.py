@@ -24,7 +24,7 @@ class Listener:
         self._socket = socket
         self._came = threading.Condition()
         self.messages: list[Message] = []
-        # When each came, by time.perf_counter.
+        # Arrival times of the messages, by time.perf_counter.
         self.arrivals: list[float] = []
         self.closed = False
         self._thread = threading.Thread(target=self._read, daemon=True)
@@ -44,19 +44,19 @@ class Listener:
             self.closed = True
             self._came.notify_all()
 
-    def say(self, kind: str) -> None:
+    def send(self, kind: str) -> None:
         """Send a message of that type."""
         self._socket.send(json.dumps({"type": kind}))
 
     def until(self, accept: Callable[[Message], bool]) -> Message:
         """Return the first accepted message, once it has arrived."""
 
-        def found() -> Message | None:
+        def first() -> Message | None:
             return next((message for message in self.messages if accept(message)), None)
 
         with self._came:
-            assert self._came.wait_for(lambda: found() is not None, WITHIN_SECONDS), self.messages
-        return found() or {}
+            assert self._came.wait_for(lambda: first() is not None, WITHIN_SECONDS), self.messages
+        return first() or {}
 
     def until_closed(self) -> None:
         """Wait until the other side closed the connection."""
@@ -81,7 +81,7 @@ class Listener:
     def all(self) -> list[Message]:
         """Return all messages about calls; those sent before this request have arrived."""
         before = sum(message["type"] == "pong" for message in self.messages)
-        self.say("ping")
+        self.send("ping")
         with self._came:
             arrived = self._came.wait_for(
                 lambda: sum(message["type"] == "pong" for message in self.messages) > before, WITHIN_SECONDS

@@ -1,4 +1,4 @@
-"""Two tenants that look alike, and every route asked by the one about the other's things: nothing crosses."""
+"""Isolation of tenants: every route is called by one tenant with the ids of another that has the same data."""
 
 import json
 import time
@@ -20,24 +20,24 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 PORT = 4644
 PHONE = "79105556601"
 WITHIN_SECONDS = 60.0
-# Stands in all that the other tenant's people typed, and in nothing of ours.
+# Part of every text of the other tenant; no text of ours contains it.
 MARK = "Foreign"
-# Ours comes from the token; the other's is nothing that a query or a body could name.
+# Routes of one tenant, which the token selects.
 ROUTES = [route for route in all_routes() if route.role != "operator"]
 OPERATORS = [route for route in all_routes() if route.role == "operator"]
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """A tenant, and the ids of its things by the names that routes give them."""
+    """A tenant and the ids of its resources, by the names of the path parameters."""
 
     office: Office
     ids: Mapping[str, str]
 
 
 @dataclass(slots=True)
-class Scene:
-    """A stack with two tenants of the same numbers, extensions, call ids and titles."""
+class TwoTenants:
+    """A stack with two tenants that have the same numbers, extensions, call ids and titles."""
 
     stack: Stack
     ours: Side
@@ -46,14 +46,14 @@ class Scene:
 
 
 def furnish(office: Office, mark: str) -> Side:
-    """One of everything; of two offices it is the same but for the names."""
+    """Create one resource of every kind; two offices differ only in their names."""
     owner, line = office.owner, Line(office)
     assert owner.put("/v1/settings/telephony", {"settle_seconds": 2}).status == 200
     owner.made("/v1/contacts", {"name": f"{mark} customer", "phones": [f"+{PHONE}"]})
     assert owner.put("/v1/lines/74951230001", {"name": f"{mark} line"}).status == 200
     owner.patch(f"/v1/employees/{office.anna['id']}", {"name": f"{mark} Anna"})
     tag = line.talk("same-call", PHONE)
-    # One that nothing is done about, so that it stays as it is.
+    # A recording that is not processed does not change during the test.
     rules = owner.get("/v1/settings/telephony").json
     assert owner.put("/v1/settings/telephony", {**rules, "recordings": {"mode": "none"}}).status == 200
     line.post(cmd="record", callid="same-call", record_link=f"https://pbx.example/{mark}.mp3")
@@ -61,19 +61,19 @@ def furnish(office: Office, mark: str) -> Side:
     missed = line.missed("same-missed", PHONE)
     task = owner.made("/v1/tasks", {"title": "Same title", "contact_ids": [tag["contact_id"]]})
     comment = {"text": f"{mark} comment", "task_id": task["id"]}
-    made = owner.made(f"/v1/calls/{tag['call_id']}/comments", comment)
+    created = owner.made(f"/v1/calls/{tag['call_id']}/comments", comment)
     group = owner.made("/v1/groups", {"name": f"{mark} group", "employee_ids": [office.anna["id"]]})
     deliveries = owner.get(f"/v1/integrations/{office.integration['id']}/deliveries").json["items"]
     tokens = owner.get("/v1/tokens").json["items"]
     ids = {
         "call_id": tag["call_id"], "tag_id": tag["id"], "contact_id": tag["contact_id"], "task_id": task["id"],
-        "missed_call_id": missed["id"], "comment_id": made["id"], "group_id": group["id"],
+        "missed_call_id": missed["id"], "comment_id": created["id"], "group_id": group["id"],
         "employee_id": office.anna["id"], "integration_id": office.integration["id"],
         "recording_id": recording["id"], "delivery_id": deliveries[0]["id"], "tenant_id": office.tenant_id,
         "token_id": next(one["id"] for one in tokens if one["employee_id"]),
         "erasure_id": done(owner, "/v1/erasures", {"number": "+79105550000"}),
         "export_id": done(owner, "/v1/exports", {}),
-        # What none of the lists has a value for.
+        # Ids without an existing resource.
         "letter_id": "0123456789abcdef0123456789abcdef", "import_id": "0123456789abcdef0123456789abcdef",
         "number": "74951230001", "file_id": written(owner),
     }  # fmt: skip
@@ -81,42 +81,42 @@ def furnish(office: Office, mark: str) -> Side:
 
 
 def done(owner: Caller, path: str, body: Any) -> str:
-    """Have a job done; its id. Else it would change the tenant while others look at it."""
-    made_id: str = owner.made(path, body)["id"]
+    """Run a job to its end and return its id. A running job would change the tenant during the tests."""
+    job_id: str = owner.made(path, body)["id"]
     deadline = time.monotonic() + WITHIN_SECONDS
-    while owner.get(f"{path}/{made_id}").json["state"] == "running":
+    while owner.get(f"{path}/{job_id}").json["state"] == "running":
         assert time.monotonic() < deadline, path
-        # Nothing tells a client of the API that something changed; it asks again.
+        # The API has no notification for this change.
         time.sleep(0.1)
-    return made_id
+    return job_id
 
 
 def written(owner: Caller) -> str:
-    """Have a report's file written by a job; its id."""
+    """Have a job write a report file, and return its id."""
     headers = {"accept": "text/csv", "prefer": "respond-async"}
-    made_id: str = owner.send("GET", "/v1/reports/calls-by-contact", headers=headers).json["id"]
+    job_id: str = owner.send("GET", "/v1/reports/calls-by-contact", headers=headers).json["id"]
     deadline = time.monotonic() + WITHIN_SECONDS
-    while owner.get(f"/v1/reports/files/{made_id}").json["state"] == "running":
+    while owner.get(f"/v1/reports/files/{job_id}").json["state"] == "running":
         assert time.monotonic() < deadline
-        # Nothing tells a client of the API that something changed; it asks again.
+        # The API has no notification for this change.
         time.sleep(0.1)
-    return made_id
+    return job_id
 
 
 @pytest.fixture(scope="module")
-def scene() -> Iterator[Scene]:
+def tenants() -> Iterator[TwoTenants]:
     with running(port=PORT) as stack:
-        # Nothing else may change the other tenant while requests try to.
+        # Scheduled jobs would change the other tenant as well.
         stop_schedule(stack, "reports")
         ours = furnish(open_office(stack.api, stack.operator_token), "Own")
         theirs = furnish(open_office(stack.api, stack.operator_token), MARK)
         callers = {"owner": ours.office.owner, "employee": ours.office.employee}
-        yield Scene(stack, ours, theirs, callers)
+        yield TwoTenants(stack, ours, theirs, callers)
 
 
-def state_of(scene: Scene, side: Side) -> dict[str, str]:
-    """Every item of the table in which the tenant's id stands."""
-    pages = scene.stack.client("dynamodb").get_paginator("scan").paginate(TableName=scene.stack.table)
+def state_of(tenants: TwoTenants, side: Side) -> dict[str, str]:
+    """Return every item of the table that contains the tenant's id, by its key."""
+    pages = tenants.stack.client("dynamodb").get_paginator("scan").paginate(TableName=tenants.stack.table)
     texts = {
         f"{item['pk']['S']} / {item['sk']['S']}": json.dumps(item, sort_keys=True, default=str)
         for page in pages
@@ -125,44 +125,44 @@ def state_of(scene: Scene, side: Side) -> dict[str, str]:
     return {place: text for place, text in texts.items() if side.office.tenant_id in place + text}
 
 
-def judge(scene: Scene, sent: str, answer: Answer) -> str | None:
-    """What is wrong with an answer: a 5xx, their words in it, or ids of theirs that were not sent."""
-    text = json.dumps(answer.json, ensure_ascii=False)
-    if answer.status >= 500:
-        return f"{answer.status}"
+def fault_of(tenants: TwoTenants, sent: str, response: Answer) -> str | None:
+    """Return the fault of a response: a 5xx, their texts, or ids of theirs that were not sent; None without one."""
+    text = json.dumps(response.json, ensure_ascii=False)
+    if response.status >= 500:
+        return f"{response.status}"
     if MARK in text:
-        return "their words"
-    theirs = [value for name, value in scene.theirs.ids.items() if name not in ("number", "letter_id", "import_id")]
-    crossed = [value for value in theirs if value in text and (value not in sent or answer.status < 300)]
-    return f"{answer.status} with their ids" if crossed else None
+        return "their texts"
+    theirs = [value for name, value in tenants.theirs.ids.items() if name not in ("number", "letter_id", "import_id")]
+    crossed = [value for value in theirs if value in text and (value not in sent or response.status < 300)]
+    return f"{response.status} with their ids" if crossed else None
 
 
 def mixed(route: Route, ours: Mapping[str, str], theirs: Mapping[str, str]) -> Iterator[Mapping[str, str]]:
-    """The path's ids: theirs in every place, in some of them, and in none."""
+    """Yield ids for the path: all theirs, some theirs, all ours."""
     for choice in product((theirs, ours), repeat=len(route.parameters)):
         yield {name: ids[name] for name, ids in zip(route.parameters, choice, strict=True)}
 
 
-def asked(scene: Scene, role: str, route: Route, path: str, **request: Any) -> str | None:
-    caller = scene.callers[role]
-    answer = caller.send(route.method, path, **request)
-    if route.name == "POST /v1/tokens/owner" and answer.status == 201:
-        scene.callers[role] = caller.with_token(answer.json["owner_token"])
-    fault = judge(scene, path + json.dumps(request), answer)
+def request_fault(tenants: TwoTenants, role: str, route: Route, path: str, **request: Any) -> str | None:
+    caller = tenants.callers[role]
+    response = caller.send(route.method, path, **request)
+    if route.name == "POST /v1/tokens/owner" and response.status == 201:
+        tenants.callers[role] = caller.with_token(response.json["owner_token"])
+    fault = fault_of(tenants, path + json.dumps(request), response)
     if fault is not None:
-        return f"{role}: {route.method} {path} {json.dumps(request)}: {fault}: {json.dumps(answer.json)[:300]}"
+        return f"{role}: {route.method} {path} {json.dumps(request)}: {fault}: {json.dumps(response.json)[:300]}"
     return None
 
 
-def test_every_id_of_a_path_has_one_to_be_tried_with(scene: Scene) -> None:
+def test_every_path_parameter_has_an_id_of_the_other_tenant(tenants: TwoTenants) -> None:
     named = {name for route in ROUTES for name in route.parameters}
-    assert named <= scene.theirs.ids.keys()
+    assert named <= tenants.theirs.ids.keys()
 
 
 @pytest.mark.parametrize("role", ["owner", "employee"])
-def test_no_route_gives_or_changes_anything_of_another_tenant(scene: Scene, role: str) -> None:
-    ours, theirs = scene.ours.ids, scene.theirs.ids
-    before = state_of(scene, scene.theirs)
+def test_no_route_exposes_or_changes_data_of_another_tenant(tenants: TwoTenants, role: str) -> None:
+    ours, theirs = tenants.ours.ids, tenants.theirs.ids
+    before = state_of(tenants, tenants.theirs)
     assert len(before) > 20
     faults = []
     for route in ROUTES:
@@ -170,32 +170,32 @@ def test_no_route_gives_or_changes_anything_of_another_tenant(scene: Scene, role
         for ids in mixed(route, ours, theirs):
             is_ours = all(ids[name] == ours[name] for name in route.parameters)
             if route.method == "DELETE" and is_ours:
-                # Ours are needed for the rest.
+                # Later requests need our resources.
                 continue
             for shape in shapes:
                 request = {"json": shape or {}} if route.method in ("POST", "PUT", "PATCH") else {}
-                faults.append(asked(scene, role, route, route.address(ids), **request))
+                faults.append(request_fault(tenants, role, route, route.address(ids), **request))
         for name in route.query:
-            if (found := id_for(name, theirs)) is not None:
+            if (id_ := id_for(name, theirs)) is not None:
                 address = route.address({one: ours[one] for one in route.parameters})
-                faults.append(asked(scene, role, route, address, params={name: found}))
+                faults.append(request_fault(tenants, role, route, address, params={name: id_}))
     assert [fault for fault in faults if fault is not None] == []
-    assert state_of(scene, scene.theirs) == before
+    assert state_of(tenants, tenants.theirs) == before
 
 
 @pytest.mark.parametrize("role", ["owner", "employee"])
-def test_their_things_are_not_found(scene: Scene, role: str) -> None:
+def test_ids_of_another_tenant_are_rejected_in_paths(tenants: TwoTenants, role: str) -> None:
     for route in ROUTES:
         if not route.parameters or route.parameters == ["number"]:
             continue
-        body = next(bodies(route.body, scene.ours.ids)) if route.body else {}
+        body = next(bodies(route.body, tenants.ours.ids)) if route.body else {}
         request = {"json": body} if route.method in ("POST", "PUT", "PATCH") else {}
-        answer = scene.callers[role].send(route.method, route.address(scene.theirs.ids), **request)
-        assert answer.status in (400, 403, 404, 409, 422), (route.name, answer)
+        response = tenants.callers[role].send(route.method, route.address(tenants.theirs.ids), **request)
+        assert response.status in (400, 403, 404, 409, 422), (route.name, response)
 
 
 def bodies_with_ids(ids: Mapping[str, str], extension: Iterator[int]) -> dict[str, Any]:
-    """For each route whose body takes ids, one that is right in all else, so that the ids are looked up."""
+    """Return a valid body for each route whose body takes ids."""
     employee, contact = ids["employee_id"], ids["contact_id"]
     people = {"assignee_id": employee, "member_ids": [employee]}
     held = {"integration_id": ids["integration_id"], "extension": str(next(extension))}
@@ -226,7 +226,7 @@ def bodies_with_ids(ids: Mapping[str, str], extension: Iterator[int]) -> dict[st
 
 
 def swapped(body: Any, ours: Mapping[str, str], theirs: Mapping[str, str]) -> Iterator[Any]:
-    """The body again and again, each time with one id of ours replaced by theirs."""
+    """Yield copies of a body, each with one of our ids replaced by theirs."""
     names = {value: name for name, value in ours.items()}
     if isinstance(body, dict):
         for key, inner in body.items():
@@ -238,48 +238,48 @@ def swapped(body: Any, ours: Mapping[str, str], theirs: Mapping[str, str]) -> It
         yield theirs[names[body]]
 
 
-def test_every_id_in_a_body_is_looked_up_in_ones_own_tenant(scene: Scene) -> None:
-    """With ours the request is taken, with theirs in any one place it is refused, and they are as before."""
-    ours, theirs = scene.ours.ids, scene.theirs.ids
+def test_ids_of_another_tenant_are_rejected_in_bodies(tenants: TwoTenants) -> None:
+    """A body with our ids is accepted; with one of theirs it is rejected, and their data does not change."""
+    ours, theirs = tenants.ours.ids, tenants.theirs.ids
     extensions = iter(range(700, 800))
     routes = {route.name: route for route in ROUTES}
-    known = bodies_with_ids(ours, extensions)
+    valid_bodies = bodies_with_ids(ours, extensions)
     taking = {
         route.name
         for route in ROUTES
         if route.body and "id of theirs" in json.dumps(list(bodies(route.body, dict.fromkeys(ours, "id of theirs"))))
     }
-    assert taking == known.keys()
-    before = state_of(scene, scene.theirs)
-    # A PBX that can be asked to call.
+    assert taking == valid_bodies.keys()
+    before = state_of(tenants, tenants.theirs)
+    # A PBX that supports click-to-call.
     address = {"credentials": {"pbx_url": "https://pbx.example/api"}}
-    assert scene.callers["owner"].patch(f"/v1/integrations/{ours['integration_id']}", address).status == 200
-    for name in sorted(known):
+    assert tenants.callers["owner"].patch(f"/v1/integrations/{ours['integration_id']}", address).status == 200
+    for name in sorted(valid_bodies):
         route = routes[name]
         # Only an employee has a phone to call from.
-        caller = scene.callers["employee" if name == "POST /v1/calls" else "owner"]
+        caller = tenants.callers["employee" if name == "POST /v1/calls" else "owner"]
         body = bodies_with_ids(ours, extensions)[name]
-        answer = caller.send(route.method, route.address(ours), json=body)
-        assert answer.status < 300, (name, answer)
+        response = caller.send(route.method, route.address(ours), json=body)
+        assert response.status < 300, (name, response)
         others = list(swapped(bodies_with_ids(ours, extensions)[name], ours, theirs))
         assert others, name
         for other in others:
-            answer = caller.send(route.method, route.address(ours), json=other)
-            assert answer.status in (400, 404), (name, other, answer)
-    assert state_of(scene, scene.theirs) == before
+            response = caller.send(route.method, route.address(ours), json=other)
+            assert response.status in (400, 404), (name, other, response)
+    assert state_of(tenants, tenants.theirs) == before
 
 
-def test_a_tenants_owner_gets_at_no_tenant_not_even_their_own(scene: Scene) -> None:
+def test_owner_cannot_use_operator_routes_of_any_tenant(tenants: TwoTenants) -> None:
     for route in OPERATORS:
-        for side in (scene.ours, scene.theirs):
+        for side in (tenants.ours, tenants.theirs):
             request: dict[str, Any] = {"json": {}} if route.method in ("POST", "PUT", "PATCH") else {}
-            answer = scene.callers["owner"].send(route.method, route.address(side.ids), **request)
-            assert answer.status == 403, (route.name, answer)
+            response = tenants.callers["owner"].send(route.method, route.address(side.ids), **request)
+            assert response.status == 403, (route.name, response)
 
 
-def test_lists_hold_ones_own_only(scene: Scene) -> None:
-    for side, other in ((scene.ours, scene.theirs), (scene.theirs, scene.ours)):
-        owner = scene.callers["owner"] if side is scene.ours else side.office.owner
+def test_lists_contain_only_resources_of_the_own_tenant(tenants: TwoTenants) -> None:
+    for side, other in ((tenants.ours, tenants.theirs), (tenants.theirs, tenants.ours)):
+        owner = tenants.callers["owner"] if side is tenants.ours else side.office.owner
         contacts = owner.get("/v1/contacts", phone=f"+{PHONE}").json["items"]
         assert [one["id"] for one in contacts] == [side.ids["contact_id"]]
         text = json.dumps([owner.get(f"/v1/{name}").json for name in ("calls", "tags", "tasks", "employees", "groups")])

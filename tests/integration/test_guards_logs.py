@@ -1,4 +1,4 @@
-"""Whatever happens, no log has a secret or a whole phone number in it; and whoever plants one is found."""
+"""Logs contain no secrets or whole phone numbers, and the guard reports planted ones."""
 
 import json
 import time
@@ -20,19 +20,19 @@ CREDENTIAL = "Zx9-seeded-credential-of-a-pbx"
 
 
 def groups_of(stack: Stack) -> str:
-    """All lines of the log groups, as the runtime keeps them."""
+    """Return all lines of the log groups of the runtime."""
     logs = stack.client("logs")
     events: list[Any] = []
     for group in logs.describe_log_groups()["logGroups"]:
         name = group["logGroupName"]
         for stream in logs.describe_log_streams(logGroupName=name)["logStreams"]:
-            found = logs.get_log_events(logGroupName=name, logStreamName=stream["logStreamName"], startFromHead=True)
-            events += found["events"]
+            page = logs.get_log_events(logGroupName=name, logStreamName=stream["logStreamName"], startFromHead=True)
+            events += page["events"]
     return "\n".join(event["message"] for event in events)
 
 
 @pytest.mark.stack
-def test_no_log_of_the_stack_has_a_secret_or_a_whole_number(tmp_path: Path) -> None:
+def test_logs_of_the_stack_have_no_secret_or_whole_number(tmp_path: Path) -> None:
     since = time.time() - 1
     with running(port=PORT) as stack:
         office = open_office(stack.api, stack.operator_token)
@@ -64,10 +64,10 @@ def test_no_log_of_the_stack_has_a_secret_or_a_whole_number(tmp_path: Path) -> N
         )
         tokens = [office.owner.token, office.employee.token, stack.operator_token, url.rsplit("/", 1)[1]]
         seeded = [PHONE[1:], CREDENTIAL, secret, "pbx-key-of-the-tenant", *(token for token in tokens if token)]
-        kept = groups_of(stack)
-        assert list(leaks(kept, "log groups", seeded)) == []
+        groups_text = groups_of(stack)
+        assert list(leaks(groups_text, "log groups", seeded)) == []
         assert in_logs(Place(PORT).directory, since, seeded) == []
-        assert "api.responded" in Place(PORT).functions_log.read_text() + kept
+        assert "api.responded" in Place(PORT).functions_log.read_text() + groups_text
 
 
 PLANTED = {
@@ -83,7 +83,7 @@ PLANTED = {
 
 
 @pytest.mark.parametrize("name", PLANTED)
-def test_what_is_planted_is_found(tmp_path: Path, name: str) -> None:
+def test_guard_reports_a_planted_number_or_secret(tmp_path: Path, name: str) -> None:
     place = tmp_path / "4637"
     place.mkdir()
     (place / "functions.log").write_text(json.dumps({"message": "answered"}) + "\n" + PLANTED[name] + "\n")
@@ -92,8 +92,8 @@ def test_what_is_planted_is_found(tmp_path: Path, name: str) -> None:
     assert "9105556688" not in repr(leak)
 
 
-def test_the_test_that_ends_a_stack_fails_for_what_it_logged(pytester: pytest.Pytester) -> None:
-    # In a process of its own: this one's guard is not to meet what is planted.
+def test_guard_fails_the_test_that_ends_a_leaking_stack(pytester: pytest.Pytester) -> None:
+    # The guard of this process would report the planted number, so pytest runs in another process.
     pytester.makeini(f"[pytest]\npythonpath = {ROOT} {Path(__file__).parent}\naddopts = -p log_guard")
     pytester.makepyfile(
         f"""
@@ -121,7 +121,7 @@ def test_the_test_that_ends_a_stack_fails_for_what_it_logged(pytester: pytest.Py
     ended.stdout.no_fnmatch_line(f"*secrets or phone numbers*{PHONE}*")
 
 
-def test_a_seeded_text_is_found_whatever_it_looks_like(tmp_path: Path) -> None:
+def test_guard_reports_a_seeded_text_of_any_format(tmp_path: Path) -> None:
     (tmp_path / "runtime.log").write_text(f"x={CREDENTIAL}")
     assert [leak.what for leak in in_logs(tmp_path, 0, [CREDENTIAL])] == ["a seeded text"]
 
@@ -135,5 +135,5 @@ HARMLESS = (
 
 
 @pytest.mark.parametrize("line", HARMLESS)
-def test_what_only_looks_like_a_number_is_none(line: str) -> None:
+def test_guard_ignores_text_that_resembles_a_number(line: str) -> None:
     assert list(leaks(line, "functions.log")) == []

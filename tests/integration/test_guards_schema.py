@@ -1,4 +1,4 @@
-"""Whatever is sent to any route, by whomever: never a 5xx, and every answer is as the OpenAPI document says."""
+"""Responses to generated requests match the OpenAPI document and are never a 5xx, for every route and role."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -22,15 +22,15 @@ from tools.openapi import document
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
 PORT = 4646
-# Of each route, for each caller: about a minute together.
+# Examples per route and role: about a minute in total.
 EXAMPLES = 4
 SCHEMA = schemathesis.openapi.from_dict(document())
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 
 
 @dataclass(slots=True)
-class Scene:
-    """An office with something in it, the ids of that, and the tokens of who asks."""
+class GeneratedRequests:
+    """An office with resources, their ids, and tokens of the roles."""
 
     stack: Stack
     office: Office
@@ -39,7 +39,7 @@ class Scene:
 
 
 @pytest.fixture(scope="module")
-def scene() -> Iterator[Scene]:
+def target() -> Iterator[GeneratedRequests]:
     with running(port=PORT) as stack:
         office = open_office(stack.api, stack.operator_token)
         spare = office.operator.made("/v1/tenants", {"name": "Spare"})
@@ -56,25 +56,25 @@ def scene() -> Iterator[Scene]:
             "employee": office.employee.token,
             "operator": office.operator.token,
         }
-        yield Scene(stack, office, ids, tokens)
+        yield GeneratedRequests(stack, office, ids, tokens)
 
 
 @pytest.mark.parametrize("role", ["owner", "employee", "operator"])
-def test_every_answer_is_as_the_document_says(scene: Scene, role: str) -> None:
-    wrong: dict[str, str] = {}
-    for found in SCHEMA.get_all_operations():
-        operation = found.ok()  # type: ignore[union-attr]
+def test_every_response_matches_the_openapi_document(target: GeneratedRequests, role: str) -> None:
+    faults: dict[str, str] = {}
+    for result in SCHEMA.get_all_operations():
+        operation = result.ok()  # type: ignore[union-attr]
         name = f"{operation.method.upper()} {operation.path}"
         try:
-            ask_often(scene, role, operation)
+            send_examples(target, role, operation)
         except (AssertionError, BaseExceptionGroup) as error:
             parts = error.exceptions if isinstance(error, BaseExceptionGroup) else (error,)
-            wrong[name] = " | ".join(f"{type(part).__name__}: {part}"[:500] for part in parts)
-    assert not wrong, "\n\n".join(f"{name}\n{said}" for name, said in wrong.items())
+            faults[name] = " | ".join(f"{type(part).__name__}: {part}"[:500] for part in parts)
+    assert not faults, "\n\n".join(f"{name}\n{text}" for name, text in faults.items())
 
 
-def ask_often(scene: Scene, role: str, operation: schemathesis.APIOperation) -> None:  # type: ignore[type-arg]
-    """A few requests to one route, of which every other one is about something that exists, if it deletes nothing."""
+def send_examples(target: GeneratedRequests, role: str, operation: schemathesis.APIOperation) -> None:  # type: ignore[type-arg]
+    """Send generated requests to one route; every other one uses existing ids, except for DELETE."""
     count = 0
 
     @settings(
@@ -82,18 +82,18 @@ def ask_often(scene: Scene, role: str, operation: schemathesis.APIOperation) -> 
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     @given(case=operation.as_strategy())
-    def ask(case: schemathesis.Case) -> None:  # type: ignore[type-arg]
+    def send(case: schemathesis.Case) -> None:  # type: ignore[type-arg]
         nonlocal count
         count += 1
         if operation.method != "delete" and count % 2:
             for name in case.path_parameters or {}:
-                case.path_parameters[name] = scene.ids.get(name) or id_for(name, scene.ids)
-        headers = {"authorization": f"Bearer {scene.tokens[role]}"}
-        response = case.call(base_url=scene.stack.api, headers=headers, timeout=30)
+                case.path_parameters[name] = target.ids.get(name) or id_for(name, target.ids)
+        headers = {"authorization": f"Bearer {target.tokens[role]}"}
+        response = case.call(base_url=target.stack.api, headers=headers, timeout=30)
         case.validate_response(response, checks=CHECKS, headers=headers)
-        said = response.json() if response.content else {}
-        if isinstance(said, dict) and "owner_token" in said and operation.path == "/v1/tokens/owner":
-            # The one before has ended with this.
-            scene.tokens[role] = said["owner_token"]
+        body = response.json() if response.content else {}
+        if isinstance(body, dict) and "owner_token" in body and operation.path == "/v1/tokens/owner":
+            # This response ended the previous token.
+            target.tokens[role] = body["owner_token"]
 
-    ask()
+    send()

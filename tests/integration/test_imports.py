@@ -16,10 +16,10 @@ RUNS = ("running",)
 
 
 def begin(owner: Caller, file: bytes) -> str:
-    """Upload a file; the id of its import, which is not started yet."""
-    made = owner.made("/v1/imports", {"name": "People"})
-    assert requests.put(made["upload_url"], data=file, timeout=60).status_code == 200
-    import_id: str = made["id"]
+    """Upload a file and return the id of its import, which is not started yet."""
+    created = owner.made("/v1/imports", {"name": "People"})
+    assert requests.put(created["upload_url"], data=file, timeout=60).status_code == 200
+    import_id: str = created["id"]
     return import_id
 
 
@@ -28,30 +28,30 @@ def start(owner: Caller, import_id: str) -> None:
 
 
 def until(owner: Caller, import_id: str, accept: Any) -> dict[str, Any]:
-    """The import, once it is accepted."""
+    """Return the import once it is accepted."""
     deadline = time.monotonic() + 200
     while True:
-        found: dict[str, Any] = owner.get(f"/v1/imports/{import_id}").json
-        if accept(found):
-            return found
-        assert time.monotonic() < deadline, found
-        # Progress is told to nobody; an admin looks again.
+        job: dict[str, Any] = owner.get(f"/v1/imports/{import_id}").json
+        if accept(job):
+            return job
+        assert time.monotonic() < deadline, job
+        # The API has no notification for the progress of an import.
         time.sleep(0.2)
 
 
-def ended(found: dict[str, Any]) -> bool:
-    return found["state"] not in RUNS
+def ended(job: dict[str, Any]) -> bool:
+    return job["state"] not in RUNS
 
 
-def counts(found: dict[str, Any]) -> tuple[int, int, int, int]:
-    return found["rows"], found["created"], found["matched"], found["rejected"]
+def counts(job: dict[str, Any]) -> tuple[int, int, int, int]:
+    return job["rows"], job["created"], job["matched"], job["rejected"]
 
 
 def test_stopped_import_resumes_without_duplicates(office: Office) -> None:
     rows = "".join(f"Contact {n};8 903 {n:07d};ext-{n}\r\n" for n in range(ROWS))
     import_id = begin(office.owner, ("\ufeffName;Phone:Mobile;External_ID\r\n" + rows).encode())
     start(office.owner, import_id)
-    until(office.owner, import_id, lambda found: found["rows"] > 0)
+    until(office.owner, import_id, lambda job: job["rows"] > 0)
     assert office.owner.post(f"/v1/imports/{import_id}/stop", {}).json["state"] == "stopped"
     stopped = until(office.owner, import_id, ended)
     assert 0 < stopped["rows"] < ROWS
@@ -59,9 +59,13 @@ def test_stopped_import_resumes_without_duplicates(office: Office) -> None:
     start(office.owner, import_id)
     assert office.owner.post(f"/v1/imports/{import_id}/start", {}).status == 409
     assert counts(until(office.owner, import_id, ended)) == (ROWS, ROWS, 0, 0)
-    (found,) = office.owner.get("/v1/contacts", phone="+79030001234").json["items"]
-    assert (found["name"], found["external_id"], found["phones"][0]["type"]) == ("Contact 1234", "ext-1234", "Mobile")
-    # The same file once more, as another import: nothing new.
+    (contact,) = office.owner.get("/v1/contacts", phone="+79030001234").json["items"]
+    assert (contact["name"], contact["external_id"], contact["phones"][0]["type"]) == (
+        "Contact 1234",
+        "ext-1234",
+        "Mobile",
+    )
+    # A second import of the same rows creates no contacts.
     again = begin(office.owner, ("Name;Phone;External_ID\n" + rows[:4000]).encode())
     start(office.owner, again)
     done = until(office.owner, again, ended)
@@ -115,5 +119,5 @@ def test_import_without_a_file_can_be_started_again(office: Office) -> None:
     assert until(office.owner, import_id, ended)["reason"] == "The file was not uploaded."
     start(office.owner, import_id)
     until(office.owner, import_id, ended)
-    # Its file, its progress and its existence are its tenant's own.
+    # An employee cannot read imports.
     assert office.employee.get(f"/v1/imports/{import_id}").status == 403

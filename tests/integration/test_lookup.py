@@ -23,14 +23,14 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
-    """An office behind a proxy that sees its AWS calls, and can fail one."""
+class LookupOffice:
+    """An office behind a proxy that records its AWS calls and can fail one."""
 
     api: Api
     office: Office
     plan: FaultPlan
 
-    def ask(self, command: str, **fields: str) -> Response:
+    def send(self, command: str, **fields: str) -> Response:
         form = {"cmd": command, "planfix_token": self.office.planfix_token, **fields}
         return Sender(ONCE).send("POST", self.office.webhook_url, form=form)
 
@@ -40,7 +40,7 @@ class Scene:
 
 
 @pytest.fixture(scope="module")
-def scene() -> Iterator[Scene]:
+def lookups() -> Iterator[LookupOffice]:
     plan = FaultPlan()
     with (
         fault_proxy(plan, upstream_port=PORT, port=PROXY_PORT) as endpoint,
@@ -49,11 +49,11 @@ def scene() -> Iterator[Scene]:
         operator = Api(stack.api, stack.operator_token)
         office = build_office(operator, load_office_plan())
         end_set_up(stack, office.webhook_url)
-        yield Scene(operator.as_token(office.owner_token), office, plan)
+        yield LookupOffice(operator.as_token(office.owner_token), office, plan)
 
 
 @pytest.mark.parametrize(
-    ("phone", "answer"),
+    ("phone", "expected"),
     [
         ("79101234567", '{"contact_name": "Olga Smirnova", "responsible": 102}'),
         ("+7 (910) 123-45-67", '{"contact_name": "Olga Smirnova", "responsible": 102}'),
@@ -64,37 +64,37 @@ def scene() -> Iterator[Scene]:
         ("anonymous", "{}"),
     ],
 )
-def test_a_caller_is_found_by_their_number_in_any_format(scene: Scene, phone: str, answer: str) -> None:
-    said = scene.ask("contact", phone=phone)
-    assert (said.status, said.text) == (200, answer)
+def test_caller_is_identified_by_a_number_in_any_format(lookups: LookupOffice, phone: str, expected: str) -> None:
+    response = lookups.send("contact", phone=phone)
+    assert (response.status, response.text) == (200, expected)
 
 
-def test_a_warm_caller_lookup_is_one_indexed_read(scene: Scene) -> None:
+def test_warm_caller_lookup_is_one_indexed_read(lookups: LookupOffice) -> None:
     with ThreadPoolExecutor(WARM_UP) as pool:
-        list(pool.map(lambda _: scene.ask("contact", phone="79101234567"), range(WARM_UP * 2)))
-    with scene.plan.watch(scene.watched()) as run:
-        scene.ask("contact", phone="79101234567")
+        list(pool.map(lambda _: lookups.send("contact", phone="79101234567"), range(WARM_UP * 2)))
+    with lookups.plan.watch(lookups.watched()) as run:
+        lookups.send("contact", phone="79101234567")
     assert run.calls == [THE_READ]
 
 
 @pytest.mark.parametrize("side", list(Side))
-def test_a_failed_caller_lookup_returns_an_empty_response(scene: Scene, side: Side) -> None:
-    with scene.plan.watch(scene.watched(THE_READ, side)) as run:
-        said = scene.ask("contact", phone="79101234567")
+def test_failed_caller_lookup_returns_an_empty_response(lookups: LookupOffice, side: Side) -> None:
+    with lookups.plan.watch(lookups.watched(THE_READ, side)) as run:
+        response = lookups.send("contact", phone="79101234567")
     assert run.fired
-    assert (said.status, said.text) == (200, "{}")
+    assert (response.status, response.text) == (200, "{}")
 
 
-def test_a_signed_ping_returns_the_credentials_of_the_pbx(scene: Scene) -> None:
+def test_signed_ping_returns_the_credentials_of_the_pbx(lookups: LookupOffice) -> None:
     typed = {"pbx_url": "https://pbx.example/api", "pbx_token": "the-pbx-made-this"}
     body: dict[str, Any] = {"provider": "telephony_api", "name": "Second", "credentials": typed}
-    made = scene.api.post("/v1/integrations", body)
+    created = lookups.api.post("/v1/integrations", body)
     sender = Sender(ONCE)
-    asked = {"cmd": "ping", "planfix_token": made["secrets"]["planfix_token"]}
-    said = sender.send("POST", made["webhook_url"], form=asked)
-    assert (said.status, said.text) == (
+    form = {"cmd": "ping", "planfix_token": created["secrets"]["planfix_token"]}
+    response = sender.send("POST", created["webhook_url"], form=form)
+    assert (response.status, response.text) == (
         200,
         '{"pbxToken": "the-pbx-made-this", "pbxUrl": "https://pbx.example/api"}',
     )
-    wrong = sender.send("POST", made["webhook_url"], form=asked | {"planfix_token": "0" * 32})
+    wrong = sender.send("POST", created["webhook_url"], form=form | {"planfix_token": "0" * 32})
     assert wrong.status == 401

@@ -40,21 +40,21 @@ T = TypeVar("T")
 
 @pytest.fixture(scope="module", autouse=True)
 def table(stack: Stack, environment: pytest.MonkeyPatch) -> str:
-    """The table that the store in this process works on."""
+    """Name of the table of the store in this process."""
     return stack.table
 
 
 @pytest.fixture
 def tenant() -> str:
-    made, _ = tenants.create_tenant("Office", "RU", "Europe/Moscow", KEYS)
-    return made.id
+    created, _ = tenants.create_tenant("Office", "RU", "Europe/Moscow", KEYS)
+    return created.id
 
 
 @pytest.fixture
 def pbx(tenant: str) -> integrations.NewIntegration:
-    wanted = {"pbx_token": "typed"}
+    credentials = {"pbx_token": "typed"}
     return integrations.create_integration(
-        tenant, "telephony_api", "PBX", wanted, {}, Needs(made_secrets=("planfix_token",)), KEYS, "owner"
+        tenant, "telephony_api", "PBX", credentials, {}, Needs(made_secrets=("planfix_token",)), KEYS, "owner"
     )
 
 
@@ -74,7 +74,7 @@ def hire(tenant: str, name: str, *extensions: Extension, phones: tuple[str, ...]
 
 
 def at_once(count: int, work: Callable[[int], T]) -> list[T]:
-    """Run `work` in as many threads, which begin together."""
+    """Run `work` in `count` threads that start together."""
     barrier = threading.Barrier(count)
 
     def run(number: int) -> T:
@@ -94,17 +94,17 @@ def items_of(tenant: str, table: str) -> list[Any]:
 
 
 def test_concurrent_calls_of_one_number_create_one_contact(tenant: str, table: str) -> None:
-    made = at_once(16, lambda _: contacts.create_unknown(tenant, "+79990000001"))
-    assert len(set(made)) == 1
-    assert made[0].name == "+79990000001"
+    created = at_once(16, lambda _: contacts.create_unknown(tenant, "+79990000001"))
+    assert len(set(created)) == 1
+    assert created[0].name == "+79990000001"
     assert len([item for item in items_of(tenant, table) if item["kind"]["S"] == "contact"]) == 1
-    assert contacts.create_unknown(tenant, "+79990000001") == made[0]
+    assert contacts.create_unknown(tenant, "+79990000001") == created[0]
 
 
 def test_known_number_keeps_its_contact(tenant: str) -> None:
     ivan = contacts.create_contact(tenant, "Ivan", (phone("+79990000001"),), None)
-    found = contacts.create_unknown(tenant, "+79990000001", supervisor_id="0" * 16)
-    assert (found.id, found.name) == (ivan.id, "Ivan")
+    contact = contacts.create_unknown(tenant, "+79990000001", supervisor_id="0" * 16)
+    assert (contact.id, contact.name) == (ivan.id, "Ivan")
 
 
 def test_released_number_becomes_another_contact(tenant: str) -> None:
@@ -121,9 +121,9 @@ def test_concurrent_changes_match_numbers_to_the_oldest_contact(tenant: str) -> 
 
     def take(place: int) -> None:
         person = people[place % 4]
-        wanted = tuple(phone(number) for number in numbers[place % 3 : place % 3 + 2])
+        owned_phones = tuple(phone(number) for number in numbers[place % 3 : place % 3 + 2])
         try:
-            contacts.update_contact(tenant, person.id, {"phones": wanted})
+            contacts.update_contact(tenant, person.id, {"phones": owned_phones})
         except ConflictError:
             contacts.update_contact(tenant, person.id, {"phones": ()})
 
@@ -150,11 +150,11 @@ def test_concurrent_changes_of_different_fields_are_merged(tenant: str) -> None:
 
 
 def test_concurrent_claims_of_an_extension_have_one_winner(tenant: str, pbx: integrations.NewIntegration) -> None:
-    wanted = Extension(pbx.integration.id, "101")
+    extension = Extension(pbx.integration.id, "101")
 
     def attempt(number: int) -> bool:
         try:
-            hire(tenant, f"Employee {number}", wanted)
+            hire(tenant, f"Employee {number}", extension)
         except ConflictError:
             return False
         return True
@@ -165,55 +165,57 @@ def test_concurrent_claims_of_an_extension_have_one_winner(tenant: str, pbx: int
 def test_extensions_with_separators_do_not_collide(tenant: str) -> None:
     hire(tenant, "Anna", Extension("a", "b#c"))
     hire(tenant, "Boris", Extension("a#b", "c"))
-    found = participants.find_participants(tenant, "a#b", frozenset({"c", "b#c"}), None, None)
-    assert [(name, ref.name) for name, ref in found.employees.items()] == [("c", "Boris")]
+    result = participants.find_participants(tenant, "a#b", frozenset({"c", "b#c"}), None, None)
+    assert [(name, ref.name) for name, ref in result.employees.items()] == [("c", "Boris")]
 
 
-# ------------------------------------------------------------------ the roster
+# ------------------------------------------------------------------ participants
 
 
-def test_participants_of_a_call_are_found(tenant: str, pbx: integrations.NewIntegration, table: str) -> None:
+def test_participants_of_a_call_have_names_contact_and_line(
+    tenant: str, pbx: integrations.NewIntegration, table: str
+) -> None:
     of_pbx = pbx.integration.id
     anna = hire(tenant, "Anna", Extension(of_pbx, "101"), Extension(of_pbx, "102"), phones=("+79100000101",))
     hire(tenant, "Boris", Extension("0" * 16, "103"))
     ivan = contacts.create_contact(tenant, "Ivan", (phone("+74951234567"),), anna.id)
     lines.put_line(tenant, lines.Line("+74957770000", "Sales", None))
-    wanted = TelephonySettings(settle_seconds=3, attach=TagPlacementSettings(hidden=True))
-    settings.save_settings(tenant, wanted)
-    found = participants.find_participants(
+    expected_settings = TelephonySettings(settle_seconds=3, attach=TagPlacementSettings(hidden=True))
+    settings.save_settings(tenant, expected_settings)
+    result = participants.find_participants(
         tenant, of_pbx, frozenset({"101", "102", "103", "104"}), "+74951234567", "8 (495) 777-00-00"
     )
-    assert {name: (ref.id, ref.name) for name, ref in found.employees.items()} == {
+    assert {name: (ref.id, ref.name) for name, ref in result.employees.items()} == {
         "101": (anna.id, "Anna"),
         "102": (anna.id, "Anna"),
     }
-    assert found.contact == contacts.ContactRef(ivan.id, "Ivan", anna.id)
-    assert found.employee_of_number is None
-    assert (found.line_name, found.country, found.time_zone) == ("Sales", "RU", "Europe/Moscow")
-    assert found.settings == wanted
+    assert result.contact == contacts.ContactRef(ivan.id, "Ivan", anna.id)
+    assert result.employee_of_number is None
+    assert (result.line_name, result.country, result.time_zone) == ("Sales", "RU", "Europe/Moscow")
+    assert result.settings == expected_settings
     employee_calls = participants.find_participants(tenant, of_pbx, frozenset(), "+79100000101", None)
     assert (employee_calls.employee_of_number, employee_calls.contact) == (anna.id, None)
 
 
 def test_participants_of_an_empty_tenant_have_defaults(tenant: str) -> None:
-    found = participants.find_participants(tenant, "0" * 16, frozenset(), None, None)
-    assert (found.employees, found.contact, found.line_name) == ({}, None, None)
-    assert found.settings == TelephonySettings()
+    result = participants.find_participants(tenant, "0" * 16, frozenset(), None, None)
+    assert (result.employees, result.contact, result.line_name) == ({}, None, None)
+    assert result.settings == TelephonySettings()
 
 
 def test_participants_of_250_extensions_are_complete(tenant: str, pbx: integrations.NewIntegration) -> None:
     names = [str(number) for number in range(1000, 1250)]
     for start in range(0, 250, 25):
         hire(tenant, f"Group {start}", *(Extension(pbx.integration.id, name) for name in names[start : start + 25]))
-    found = participants.find_participants(tenant, pbx.integration.id, frozenset(names), "+74951234567", "line")
-    assert sorted(found.employees) == names
+    result = participants.find_participants(tenant, pbx.integration.id, frozenset(names), "+74951234567", "line")
+    assert sorted(result.employees) == names
 
 
 def test_renamed_employee_has_the_new_name(tenant: str, pbx: integrations.NewIntegration) -> None:
     anna = hire(tenant, "Anna", Extension(pbx.integration.id, "101"))
     employees.update_employee(tenant, anna.id, {"name": "Anna Petrova"})
-    found = participants.find_participants(tenant, pbx.integration.id, frozenset({"101"}), None, None)
-    assert found.employees["101"].name == "Anna Petrova"
+    result = participants.find_participants(tenant, pbx.integration.id, frozenset({"101"}), None, None)
+    assert result.employees["101"].name == "Anna Petrova"
 
 
 def test_line_is_found_in_the_notation_of_the_pbx(tenant: str) -> None:
@@ -227,16 +229,16 @@ def test_erased_tenant_has_no_participants() -> None:
         participants.find_participants("0" * 16, "0" * 16, frozenset(), None, None)
 
 
-# ------------------------------------------------------------------ hooks
+# ------------------------------------------------------------------ webhook endpoints
 
 
 def test_endpoint_contains_its_tenant_with_verification_keys(
     tenant: str, pbx: integrations.NewIntegration, table: str
 ) -> None:
-    found = endpoints.find_endpoint(token_hash(pbx.secrets.token))
-    assert found is not None
-    assert 86300 < found.set_up_until - time.time() <= 86400
-    assert replace(found, set_up_until=0.0) == endpoints.WebhookEndpoint(
+    endpoint = endpoints.find_endpoint(token_hash(pbx.secrets.token))
+    assert endpoint is not None
+    assert 86300 < endpoint.set_up_until - time.time() <= 86400
+    assert replace(endpoint, set_up_until=0.0) == endpoints.WebhookEndpoint(
         tenant,
         pbx.integration.id,
         "telephony_api",
@@ -264,7 +266,7 @@ def test_endpoint_is_read_once_a_minute(pbx: integrations.NewIntegration, table:
     try:
         for _ in range(5):
             assert endpoints.find_endpoint(token_hash(pbx.secrets.token)) is not None
-            assert endpoints.find_endpoint(token_hash("nobody" + pbx.secrets.token)) is None
+            assert endpoints.find_endpoint(token_hash("unknown" + pbx.secrets.token)) is None
     finally:
         reader.meta.events.unregister("before-call.dynamodb.GetItem", unique_id="count")
     assert len(reads) == 2
@@ -293,14 +295,14 @@ MONDAY_NIGHT = datetime(2026, 3, 2, 20, 0, tzinfo=UTC)
 
 
 def route(tenant: str, pbx: integrations.NewIntegration, table: str, mode: str, at: datetime) -> str | None:
-    """Where the contact of +74951234567 is routed, by fresh knowledge."""
-    rules = TelephonySettings.model_validate({"routing": {"mode": mode}})
-    settings.save_settings(tenant, rules)
+    """Return the extension for calls of +74951234567, with empty caches."""
+    changed = TelephonySettings.model_validate({"routing": {"mode": mode}})
+    settings.save_settings(tenant, changed)
     for cache in (routing._rules, routing._people, routing._groups):
         cache.clear()
-    found = Router(client.dynamodb(), tenant, pbx.integration.id).find("+74951234567", at)
-    assert found is not None
-    return found.extension
+    target = Router(client.dynamodb(), tenant, pbx.integration.id).find("+74951234567", at)
+    assert target is not None
+    return target.extension
 
 
 def test_caller_is_routed_by_working_hours(tenant: str, pbx: integrations.NewIntegration, table: str) -> None:
@@ -343,12 +345,12 @@ def test_credentials_are_decrypted_only_for_their_integration(tenant: str, pbx: 
             secrets.decrypt(*other, sealed)
 
 
-# ------------------------------------------------------------------ deliveries
+# ------------------------------------------------------------------ request log
 
 
 def test_request_log_lists_a_week_newest_first(tenant: str, table: str) -> None:
     for minute in range(3):
-        kept = request_log.append(
+        appended = request_log.append(
             tenant_id=tenant,
             integration_id="i",
             address="a" * 64,
@@ -364,7 +366,7 @@ def test_request_log_lists_a_week_newest_first(tenant: str, table: str) -> None:
             reason="cmd is missing",
             log_reason="error",
         )
-        assert kept
+        assert appended
     shown, following = request_log.list_entries(tenant, "i", 2, None)
     assert [one.body for one in shown] == ["planfix_token=***&n=2", "planfix_token=***&n=1"]
     assert shown[0].received_at == "2026-01-01T12:02:00.000+00:00"
@@ -380,13 +382,13 @@ def test_request_log_lists_a_week_newest_first(tenant: str, table: str) -> None:
 
 def test_token_ends_with_its_employee(tenant: str, table: str) -> None:
     anna = hire(tenant, "Anna")
-    made = tokens.create_token(tenant, anna.id, "employee", KEYS, "owner")
-    assert tokens.find_holder(token_hash(made.token)) == tokens.Holder(tenant, anna.id, "employee")
+    created = tokens.create_token(tenant, anna.id, "employee", KEYS, "owner")
+    assert tokens.find_holder(token_hash(created.token)) == tokens.Holder(tenant, anna.id, "employee")
     assert tokens.find_holder(token_hash("unknown")) is None
     client.dynamodb().delete_item(
         TableName=table, Key={"pk": {"S": key("T", tenant)}, "sk": {"S": key("EMPLOYEE", anna.id)}}
     )
-    assert tokens.find_holder(token_hash(made.token)) is None
+    assert tokens.find_holder(token_hash(created.token)) is None
 
 
 @pytest.mark.parametrize("steps", [1, 2, 5, 20])
@@ -407,7 +409,7 @@ def test_tenant_erasure_resumes_after_a_timeout(
     rounds = 0
     while not tenants.erase_tenant(tenant, has_time):
         rounds += 1
-        # A little more each time: a fixed number of steps might never get past the first.
+        # The number of steps grows, because a fixed number could never get past the first one.
         left = steps + rounds
         assert rounds < 100
     assert items_of(tenant, table) == []
@@ -415,9 +417,9 @@ def test_tenant_erasure_resumes_after_a_timeout(
         tenants.load_tenant(tenant)
 
 
-def test_contact_of_a_call_is_found_by_its_number(tenant: str) -> None:
+def test_contact_is_found_by_a_number_in_national_format(tenant: str) -> None:
     read = normalise("8 (999) 000-00-01", "RU")
     assert read is not None
-    made = contacts.create_unknown(tenant, read.e164)
-    assert contacts.find_by_number(tenant, "+79990000001") == contacts.get_contact(tenant, made.id)
+    created = contacts.create_unknown(tenant, read.e164)
+    assert contacts.find_by_number(tenant, "+79990000001") == contacts.get_contact(tenant, created.id)
     assert os.environ["TABLE_NAME"]

@@ -91,8 +91,8 @@ def test_only_requests_signed_with_the_secret_are_accepted(shared: Office) -> No
     assert send(signed(integration)).status_code == 200
     assert send(signed(integration, "another secret")).status_code == 401
     entries = shared.owner.get(f"/v1/integrations/{integration['id']}/deliveries").json["items"]
-    assert [(one["status"], one["kept"]) for one in entries] == [(401, "error"), (200, "set_up")]
-    assert "api_secret" in entries[0]["reason"]
+    assert [(one["http_status"], one["log_reason"]) for one in entries] == [(401, "error"), (200, "setup")]
+    assert "api_secret" in entries[0]["result"]
     assert "***" in entries[0]["path"]
 
 
@@ -149,7 +149,7 @@ def test_error_names_the_invalid_setting(shared: Office) -> None:
 def test_new_integration_sets_up_the_pbx(shared: Office) -> None:
     with zadarma() as (api, server):
         integration = connected(shared.owner, settings=dict(api.settings(server.url)))
-        assert integration["set_up"]["ok"], integration["set_up"]
+        assert integration["setup"]["ok"], integration["setup"]
         assert api.set_up["url"] == integration["webhook_url"]
         rotated = shared.owner.post(f"/v1/integrations/{integration['id']}/rotate", {"overlap_hours": 1}).json
         assert api.set_up["url"] == rotated["webhook_url"]
@@ -158,8 +158,8 @@ def test_new_integration_sets_up_the_pbx(shared: Office) -> None:
 def test_failed_setup_shows_the_message_of_the_pbx(shared: Office) -> None:
     with zadarma(works=False) as (api, server):
         integration = connected(shared.owner, settings=dict(api.settings(server.url)))
-        assert integration["set_up"] == {
-            "what": "set_up", "ok": False, "detail": "Zadarma returned a server error (HTTP 500).",
+        assert integration["setup"] == {
+            "check": "setup", "ok": False, "detail": "Zadarma returned a server error (HTTP 500).",
         }  # fmt: skip
     with serving(TelephonyApi({})) as pbx:
         pbx.faults.append(Fault(Reply(500, "license\nexpired for key pbx-key")))
@@ -167,8 +167,8 @@ def test_failed_setup_shows_the_message_of_the_pbx(shared: Office) -> None:
         body = {"provider": "telephony_api", "name": "P", "credentials": credentials}
         integration = shared.owner.made("/v1/integrations", body)
     # The message of the PBX, without the key that it repeats.
-    assert integration["set_up"]["detail"] == "The PBX returned HTTP 500: license expired for key ***"
-    assert not integration["set_up"]["ok"]
+    assert integration["setup"]["detail"] == "The PBX returned HTTP 500: license expired for key ***"
+    assert not integration["setup"]["ok"]
 
 
 def test_setup_sends_key_and_address_to_the_pbx(shared: Office) -> None:
@@ -176,7 +176,7 @@ def test_setup_sends_key_and_address_to_the_pbx(shared: Office) -> None:
     with serving(api) as pbx:
         body = {"provider": "telephony_api", "name": "P", "credentials": dict(api.credentials(pbx.url))}
         integration = shared.owner.made("/v1/integrations", body)
-    assert integration["set_up"]["ok"]
+    assert integration["setup"]["ok"]
     assert api.set_up["planfix_url"] == integration["webhook_url"]
     assert api.set_up["planfix_token"] == integration["secrets"]["planfix_token"]
     assert requests.post(
@@ -196,10 +196,11 @@ def test_diagnostics_list_unknown_extensions(office: Office) -> None:
         mapped = [{"integration_id": integration["id"], "extension": number} for number in ("101", "102")]
         both = [*office.anna["extensions"], *mapped]
         assert office.owner.patch(f"/v1/employees/{office.anna['id']}", {"extensions": both}).status == 200
-        checks = office.owner.post(f"{place}/test", {}).json["findings"]
-        assert {"what": "extensions", "ok": False, "detail": "the PBX does not know: 102"} in checks
+        checks = office.owner.post(f"{place}/test", {}).json["checks"]
+        assert {"check": "extensions", "ok": False, "detail": "Extensions that do not exist at the PBX: 102."} in checks
         extensions = office.owner.get(f"{place}/pbx-extensions").json["items"]
-        assert [(one["extension"], one["employee_name"]) for one in extensions] == [("101", "Anna"), ("205", None)]
+        anna = {"id": office.anna["id"], "name": "Anna"}
+        assert [(one["extension"], one["employee"]) for one in extensions] == [("101", anna), ("205", None)]
     response = office.owner.get(f"/v1/integrations/{office.integration['id']}/pbx-extensions")
     assert (response.status, response.media) == (409, "application/problem+json")
 

@@ -36,35 +36,35 @@ from local.simulator.story import Story, load_stories, load_story, message
 from local.stack import Stack
 
 PORT = 4672
-# Zadarma may be asked three times a minute, and each comparison asks it twice.
+# Zadarma allows three requests per minute, and each reconciliation sends two.
 WITHIN_SECONDS = 150.0
 SEED = 20261123
 LOST = 0.1
-# Each story of a provider is told so often.
+# Number of times that each story is played.
 TIMES = 2
-# What the histories do not carry; why says the table of `tests/unit/test_history.py`.
-NOT_CARRIED: Mapping[str, frozenset[str]] = {
+# Fields missing from the call logs; `tests/unit/test_history.py` has the reasons.
+MISSING_FIELDS: Mapping[str, frozenset[str]] = {
     "zadarma": frozenset({"legs", "line", "External line", "External line name", "Time"}),
     "itoolabs": frozenset({"legs", "linked_call_id", "Time"}),
-    # A transfer within a call, and with it what both talked, is known by the webhook alone.
+    # Only webhooks contain transfers within a call, and so the talk time of both employees.
     "twilio": frozenset({"legs", "talk_seconds", "Duration", "Time"}),
     "telnyx": frozenset(),
-    # The same; nor are recordings in a list.
+    # Only webhooks contain transfers and recordings.
     "vonage": frozenset({"legs", "talk_seconds", "Duration", "Time", "recordings"}),
     "plivo": frozenset({"legs", "Time"}),
-    # Webhooks tell no times but those of their arrival.
+    # Webhooks contain no times; their arrival is used.
     "sipgate": frozenset({"legs", "linked_call_id", "talk_seconds", "Duration", "Time"}),
-    # By which line a call went out is in the webhook alone.
+    # Only webhooks contain the line of an outgoing call.
     "mango": frozenset({"legs", "line", "External line", "External line name"}),
     "ringostat": frozenset({"legs"}),
-    # Of the hang-up only its arrival is known, but for the end that is told besides.
+    # Only the arrival of the hang-up is available, except for the separate end time.
     "binotel": frozenset({"legs", "Time"}),
     "generic": frozenset(),
-    # When a call was answered is not logged, and so not for how long was talked.
+    # The call log has no response times, so talk times are not available.
     "ringcentral": frozenset({"legs", "talk_seconds", "Duration", "Time"}),
 }
-# Of a report's numbers, likewise.
-NUMBERS_NOT_CARRIED: Mapping[str, frozenset[str]] = {
+# Numbers of reports that depend on fields missing from the call logs.
+MISSING_NUMBERS: Mapping[str, frozenset[str]] = {
     "zadarma": frozenset({"timed", "answer_ms", "seconds_to_answer"}),
     "itoolabs": frozenset({"timed", "answer_ms", "seconds_to_answer"}),
     "twilio": frozenset({"answer_ms", "seconds_to_answer", "talk_seconds", "talk_minutes"}),
@@ -72,7 +72,7 @@ NUMBERS_NOT_CARRIED: Mapping[str, frozenset[str]] = {
     "vonage": frozenset({"timed", "answer_ms", "seconds_to_answer", "talk_seconds", "talk_minutes"}),
     "plivo": frozenset({"timed", "answer_ms", "seconds_to_answer"}),
     "sipgate": frozenset({"timed", "answer_ms", "seconds_to_answer", "talk_seconds", "talk_minutes"}),
-    # Milliseconds: the webhooks' are those of their order, and the history counts whole seconds.
+    # Milliseconds of webhooks come from their order; the call log has whole seconds.
     "mango": frozenset({"answer_ms"}),
     "ringostat": frozenset({"timed", "answer_ms", "seconds_to_answer"}),
     "binotel": frozenset({"timed", "answer_ms", "seconds_to_answer"}),
@@ -89,22 +89,24 @@ each_provider = pytest.mark.parametrize("provider", ABLE)
 
 @dataclass(frozen=True, slots=True)
 class Pbx:
-    """A PBX of an office: its webhook, and the fake of its REST API."""
+    """A PBX of an office: its webhook and a fake of its REST API."""
 
     line: Line
     api: Any
     server: Server
 
     def post(self, sent: Sent) -> None:
-        """One delivery."""
+        """Send one webhook request."""
         signed = self.line.pbx.request(self.line.webhook_url, sent.message, self.line.secrets, datetime.now(UTC))
-        answer = requests.request(signed.method, signed.url, headers=dict(signed.headers), data=signed.body, timeout=60)
-        assert answer.status_code == 200, answer.text
+        response = requests.request(
+            signed.method, signed.url, headers=dict(signed.headers), data=signed.body, timeout=60
+        )
+        assert response.status_code == 200, response.text
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """An office, and its PBXs by provider."""
+class ConnectedOffice:
+    """An office and its PBXs by provider."""
 
     stack: Stack
     office: Office
@@ -115,38 +117,38 @@ class Place:
         return self.office.lines[provider].integration_id
 
     def recover(self, provider: str, since: datetime, until: datetime) -> None:
-        """Have a time compared, and wait for it."""
+        """Reconcile a period and wait for the end of the run."""
         path = f"/v1/integrations/{self.integration(provider)}"
         before = self.owner.get(path).json["reconciliation"]["last_run_at"]
-        asked = self.owner.post(f"{path}/recover", {"from": since.isoformat(), "to": until.isoformat()})
-        assert asked.status == 202, asked
+        started = self.owner.post(f"{path}/recover", {"from": since.isoformat(), "to": until.isoformat()})
+        assert started.status == 202, started
         deadline = time.monotonic() + WITHIN_SECONDS
         clock = threading.Event()
         while self.owner.get(path).json["reconciliation"]["last_run_at"] == before:
             assert time.monotonic() < deadline
-            # Nothing tells a client of the API that something changed; it asks again.
+            # The API has no notification for this change.
             clock.wait(0.1)
 
     def reports(self, provider: str, first: str, last: str) -> dict[str, Any]:
-        """All reports on a PBX's calls: their groups by names that are the same in every office."""
-        # As if their time had come.
+        """Return all reports of a PBX's calls, with groups by names that do not depend on the office."""
+        # Run the refresh ahead of its time.
         sums.refresh(datetime.now(UTC) + timedelta(hours=2), lambda: True)
-        asked = {"from": first, "to": last, "integration_id": self.integration(provider)}
-        found = {}
+        query = {"from": first, "to": last, "integration_id": self.integration(provider)}
+        reports = {}
         for kind in REPORTS:
-            said = self.owner.get(f"/v1/reports/{kind}", **asked).json
-            groups = {(group["name"], group["name"] or group["key"]): group["numbers"] for group in said["groups"]}
-            found[kind] = {name: carried(provider, numbers) for name, numbers in groups.items()}
-        if "line" in NOT_CARRIED[provider]:
-            del found["calls-by-line"]
-        return found
+            report = self.owner.get(f"/v1/reports/{kind}", **query).json
+            groups = {(group["name"], group["name"] or group["key"]): group["numbers"] for group in report["groups"]}
+            reports[kind] = {name: available(provider, numbers) for name, numbers in groups.items()}
+        if "line" in MISSING_FIELDS[provider]:
+            del reports["calls-by-line"]
+        return reports
 
     def recovered(self, provider: str) -> list[dict[str, Any]]:
         path = f"/v1/integrations/{self.integration(provider)}/recovered"
         return list(self.owner.get(path, limit=100).json["items"])
 
     def call(self, provider: str, call_id: str) -> dict[str, Any] | None:
-        """The call that the PBX calls so, with its tag, in words that are the same in every office."""
+        """Return the call with this PBX id and its tag, with names instead of ids; None if it does not exist."""
         place = {"integration_id": self.integration(provider), "pbx_call_id": call_id}
         items = self.owner.get("/v1/calls", **place).json["items"]
         if not items:
@@ -156,60 +158,60 @@ class Place:
         return comparable(provider, call, tags)
 
 
-def carried(provider: str, numbers: Mapping[str, Any]) -> dict[str, Any]:
-    """The numbers of a report that do not depend on what the history does not carry."""
-    return {name: value for name, value in numbers.items() if name not in NUMBERS_NOT_CARRIED[provider]}
+def available(provider: str, numbers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the numbers of a report without those that need fields missing from the call log."""
+    return {name: value for name, value in numbers.items() if name not in MISSING_NUMBERS[provider]}
 
 
 def comparable(provider: str, call: Mapping[str, Any], tags: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What is compared: all of a call and its tags but ids that an office makes, times of arrival, and what the
-    provider's history does not carry.
+    """Return the fields to compare: a call and its tags without generated ids, arrival times and fields that are
+    missing from the provider's call log.
     """
-    said = {
+    fields = {
         name: call[name]
         for name in ("direction", "state", "outcome", "talk_seconds", "answered_by_extension", "line", "linked_call_id",
                      "skip_reason", "tag_type", "legs", "end_unknown", "data")
     }  # fmt: skip
-    said["recordings"] = sorted(one["id"] for one in call["recordings"])
+    fields["recordings"] = sorted(one["id"] for one in call["recordings"])
     for tag in tags:
-        said |= {"type": tag["type"], "tag direction": tag["direction"]}
+        fields |= {"type": tag["type"], "tag direction": tag["direction"]}
         for field in tag["fields"]:
             value = field["value"]
-            said[field["name"]] = value["name"] if isinstance(value, dict) and "name" in value else value
-    return {name: value for name, value in said.items() if name not in NOT_CARRIED[provider]}
+            fields[field["name"]] = value["name"] if isinstance(value, dict) and "name" in value else value
+    return {name: value for name, value in fields.items() if name not in MISSING_FIELDS[provider]}
 
 
 @pytest.fixture(scope="module")
-def places(stack: Stack) -> Iterator[tuple[Place, Place]]:
-    """Two offices with the same people: the one that hears all, and the one that does not."""
+def offices(stack: Stack) -> Iterator[tuple[ConnectedOffice, ConnectedOffice]]:
+    """Yield two offices with equal employees: one for all webhook requests, one for a part of them."""
     with ExitStack() as contexts:
-        yield opened(contexts, stack), opened(contexts, stack)
+        yield open_place(contexts, stack), open_place(contexts, stack)
 
 
-def opened(contexts: ExitStack, stack: Stack) -> Place:
+def open_place(contexts: ExitStack, stack: Stack) -> ConnectedOffice:
     office = build_office(Api(stack.api, stack.operator_token), load_office_plan(), providers=ABLE)
     owner = Caller(stack.api, office.owner_token)
     pbxs = {provider: contexts.enter_context(connected(owner, office.lines[provider])) for provider in ABLE}
-    return Place(stack, office, owner, pbxs)
+    return ConnectedOffice(stack, office, owner, pbxs)
 
 
 class connected:  # noqa: N801 - reads as a statement
-    """The fake of a PBX's REST API, with the integration pointed at it."""
+    """Fake of a PBX's REST API with an integration connected to it."""
 
     def __init__(self, owner: Caller, line: Line) -> None:
         self._owner = owner
         self._line = line
         self._api: Any = load_rest(line.provider)(load(line.provider).CREDENTIALS)
         if isinstance(self._api, generic.Api):
-            # So that not the pages' number but the calls' is what takes time.
+            # Large pages, because each page is a slow request.
             self._api.page = 100
         self._serving = serving(self._api)
 
     def __enter__(self) -> Pbx:
         server = self._serving.__enter__()
         credentials = dict(self._api.credentials(server.url))
-        wanted = {"credentials": credentials, "settings": dict(self._api.settings(server.url)), "overlap_hours": 0}
-        changed = self._owner.patch(f"/v1/integrations/{self._line.integration_id}", wanted)
+        body = {"credentials": credentials, "settings": dict(self._api.settings(server.url)), "overlap_hours": 0}
+        changed = self._owner.patch(f"/v1/integrations/{self._line.integration_id}", body)
         assert changed.status == 200, changed
         line = replace(self._line, secrets={**self._line.secrets, **credentials})
         return Pbx(line, self._api, server)
@@ -218,8 +220,8 @@ class connected:  # noqa: N801 - reads as a statement
         self._serving.__exit__(*error)
 
 
-def told(story: Story, started: datetime) -> tuple[dict[str, str], list[Sent]]:
-    """The deliveries of a story that began then, and the ids of its calls."""
+def requests_of(story: Story, started: datetime) -> tuple[dict[str, str], list[Sent]]:
+    """Return the ids of a story's calls and its webhook requests, for a story that began at `started`."""
     ids = {name: fresh_id() for name in story.placeholders}
     at, sent = started, []
     for event in story.events:
@@ -229,40 +231,42 @@ def told(story: Story, started: datetime) -> tuple[dict[str, str], list[Sent]]:
 
 
 def stories_of(provider: str) -> list[Story]:
-    """Those of calls that were not begun by a click."""
+    """Return the provider's stories without click-to-calls."""
     return [story for story in load_stories(provider) if not story.name.startswith("click_")]
 
 
 def hours() -> tuple[datetime, datetime]:
-    """A time that is over: calls that began within the last minutes are not compared yet."""
+    """Return a past period. Calls of the last minutes are not reconciled yet."""
     now = datetime.now(UTC)
     return now - timedelta(hours=5), now - timedelta(minutes=11)
 
 
-def wait_until_same(provider: str, heard: Place, lost: Place, call_ids: Sequence[str]) -> None:
+def wait_until_same(provider: str, complete: ConnectedOffice, lost: ConnectedOffice, call_ids: Sequence[str]) -> None:
     clock, deadline = threading.Event(), time.monotonic() + WITHIN_SECONDS
     left = list(call_ids)
     differing: dict[str, Any] = {}
     while left:
         differing = {}
         for call_id in left:
-            ours, theirs = heard.call(provider, call_id), lost.call(provider, call_id)
+            ours, theirs = complete.call(provider, call_id), lost.call(provider, call_id)
             if ours is None or ours != theirs or ours["state"] != "closed":
                 differing[call_id] = difference(ours, theirs)
         left = list(differing)
         if left and time.monotonic() >= deadline:
             stands = lost.owner.get(f"/v1/integrations/{lost.integration(provider)}").json["reconciliation"]
             pytest.fail(pprint.pformat((stands, lost.recovered(provider), differing), width=200))
-        # Nothing tells a client of the API that something changed; it asks again.
+        # The API has no notification for this change.
         clock.wait(0.2)
 
 
-def wait_until_reports_are_same(provider: str, heard: Place, lost: Place, days: tuple[str, str]) -> None:
+def wait_until_reports_are_same(
+    provider: str, complete: ConnectedOffice, lost: ConnectedOffice, days: tuple[str, str]
+) -> None:
     clock, deadline = threading.Event(), time.monotonic() + WITHIN_SECONDS
-    while (ours := heard.reports(provider, *days)) != (theirs := lost.reports(provider, *days)):
+    while (ours := complete.reports(provider, *days)) != (theirs := lost.reports(provider, *days)):
         if time.monotonic() >= deadline:
             pytest.fail(pprint.pformat(difference(ours, theirs), width=200))
-        # The stream, which marks hours, tells nobody when it has.
+        # The stream has no notification for marked hours.
         clock.wait(0.5)
     assert all(ours.values())
 
@@ -275,35 +279,39 @@ def difference(ours: dict[str, Any] | None, theirs: dict[str, Any] | None) -> An
 
 
 @each_provider
-def test_call_timeout_reads_the_end_from_the_pbx(places: tuple[Place, Place], provider: str) -> None:
-    heard, lost = places
-    # Too young to be compared below.
+def test_call_timeout_reads_the_end_from_the_pbx(
+    offices: tuple[ConnectedOffice, ConnectedOffice], provider: str
+) -> None:
+    complete, lost = offices
+    # Too recent for the reconciliation of the tests below.
     started = datetime.now(UTC) - timedelta(minutes=3)
     story = load_story("outgoing_answered", provider)
-    ids, sent = told(story, started)
+    ids, sent = requests_of(story, started)
     lost.pbxs[provider].api.remember(started, sent)
     for one in sent:
-        heard.pbxs[provider].post(one)
-    # The hang-up, and all after it, is lost.
+        complete.pbxs[provider].post(one)
+    # The hang-up and later requests are lost.
     for event, one in zip(story.events, sent, strict=True):
         if event.hangup:
             break
         lost.pbxs[provider].post(one)
     integration_id = lost.integration(provider)
     place = call_key(lost.office.tenant_id, integration_id, ids["call"], 0)
-    # As the state machine does when nothing came in all the time.
-    answer = lost.stack.invoke("TagsFunction", {"task": "reconcile", "pk": place.pk, "sk": place.sk})
-    assert answer == {"open": False}
-    wait_until_same(provider, heard, lost, [ids["call"]])
-    found = lost.call(provider, ids["call"])
-    assert found is not None
-    assert not found["end_unknown"]
+    # Like the state machine after its timeout.
+    response = lost.stack.invoke("TagsFunction", {"task": "reconcile", "pk": place.pk, "sk": place.sk})
+    assert response == {"open": False}
+    wait_until_same(provider, complete, lost, [ids["call"]])
+    call = lost.call(provider, ids["call"])
+    assert call is not None
+    assert not call["end_unknown"]
     assert lost.recovered(provider)[0]["missing"] == "end"
 
 
 @each_provider
-def test_reconciliation_recovers_a_day_with_lost_webhooks(places: tuple[Place, Place], provider: str) -> None:
-    heard, lost = places
+def test_reconciliation_recovers_a_day_with_lost_webhooks(
+    offices: tuple[ConnectedOffice, ConnectedOffice], provider: str
+) -> None:
+    complete, lost = offices
     chance = random.Random(f"{SEED}-{provider}")  # noqa: S311 - no secret
     since, until = hours()
     before = lost.recovered(provider)
@@ -311,50 +319,52 @@ def test_reconciliation_recovers_a_day_with_lost_webhooks(places: tuple[Place, P
     dropped = 0
     for number, story in enumerate(stories_of(provider) * TIMES):
         started = since + timedelta(minutes=2 + 3 * number)
-        ids, sent = told(story, started)
+        ids, sent = requests_of(story, started)
         call_ids += [name for label, name in ids.items() if label in ("call", "call2")]
         for one in sent:
-            heard.pbxs[provider].post(one)
-            # Of the first call nothing arrives at all.
+            complete.pbxs[provider].post(one)
+            # The first call loses all its requests.
             if number == 0 or chance.random() < LOST:
                 dropped += 1
             else:
                 lost.pbxs[provider].post(one)
-        for place in places:
+        for place in offices:
             place.pbxs[provider].api.remember(started, sent)
     assert dropped > 5
-    for place in places:
+    for place in offices:
         place.recover(provider, since, until)
-    wait_until_same(provider, heard, lost, call_ids)
+    wait_until_same(provider, complete, lost, call_ids)
     days = (since - timedelta(days=1)).date().isoformat(), (until + timedelta(days=1)).date().isoformat()
-    wait_until_reports_are_same(provider, heard, lost, days)
-    found = lost.recovered(provider)[: -len(before) or None]
-    assert "call" in {one["missing"] for one in found}
-    # What was recovered once is not again.
-    was = [lost.call(provider, one) for one in call_ids]
+    wait_until_reports_are_same(provider, complete, lost, days)
+    recovered = lost.recovered(provider)[: -len(before) or None]
+    assert "call" in {one["missing"] for one in recovered}
+    # A second run recovers nothing.
+    calls = [lost.call(provider, one) for one in call_ids]
     lost.recover(provider, since, until)
-    assert lost.recovered(provider) == [*found, *before]
-    assert [lost.call(provider, one) for one in call_ids] == was
+    assert lost.recovered(provider) == [*recovered, *before]
+    assert [lost.call(provider, one) for one in call_ids] == calls
 
 
-def test_schedule_recovers_calls_since_the_connection(places: tuple[Place, Place]) -> None:
-    heard, lost = places
+def test_schedule_recovers_calls_since_the_connection(offices: tuple[ConnectedOffice, ConnectedOffice]) -> None:
+    complete, lost = offices
     connected_at = lost.owner.get(f"/v1/integrations/{lost.integration('generic')}").json["created_at"]
-    # Ten minutes before: that is how long a PBX may take to tell of a call.
+    # A PBX can report a call up to ten minutes late.
     started = datetime.fromisoformat(connected_at) - timedelta(minutes=10) + timedelta(seconds=1)
-    ids, sent = told(load_story("missed_incoming", "generic"), started)
+    ids, sent = requests_of(load_story("missed_incoming", "generic"), started)
     for one in sent:
-        heard.pbxs["generic"].post(one)
+        complete.pbxs["generic"].post(one)
     lost.pbxs["generic"].api.remember(started, sent)
-    answer = lost.stack.invoke("JobsFunction", {"source": "hangtag.compare"})
-    assert answer["asked"] >= 2 * len(ABLE)
-    wait_until_same("generic", heard, lost, [ids["call"]])
+    response = lost.stack.invoke("JobsFunction", {"source": "hangtag.compare"})
+    assert response["asked"] >= 2 * len(ABLE)
+    wait_until_same("generic", complete, lost, [ids["call"]])
     history = lost.owner.get(f"/v1/integrations/{lost.integration('generic')}").json["reconciliation"]
     assert datetime.fromisoformat(history["reconciled_until"]) > started
 
 
-def test_failed_reconciliation_shows_the_error_until_it_succeeds(places: tuple[Place, Place]) -> None:
-    _, lost = places
+def test_failed_reconciliation_shows_the_error_until_it_succeeds(
+    offices: tuple[ConnectedOffice, ConnectedOffice],
+) -> None:
+    _, lost = offices
     pbx = lost.pbxs["generic"]
     since, until = hours()
     pbx.server.faults.append(Fault(Reply(422, {"error": "the archive is being moved"})))
@@ -371,11 +381,11 @@ def test_failed_reconciliation_shows_the_error_until_it_succeeds(places: tuple[P
         clock.wait(0.1)
 
 
-def test_invalid_reconciliation_period_is_rejected(places: tuple[Place, Place]) -> None:
-    heard, _ = places
-    path = f"/v1/integrations/{heard.integration('generic')}/recover"
+def test_invalid_reconciliation_period_is_rejected(offices: tuple[ConnectedOffice, ConnectedOffice]) -> None:
+    complete, _ = offices
+    path = f"/v1/integrations/{complete.integration('generic')}/recover"
     now = datetime.now(UTC)
     for since, until in ((now, now), (now, now - timedelta(days=1)), (now - timedelta(days=8), now)):
-        answer = heard.owner.post(path, {"from": since.isoformat(), "to": until.isoformat()})
-        assert answer.status == 400, answer
-    assert heard.owner.post(path, {"from": "yesterday", "to": now.isoformat()}).status == 400
+        response = complete.owner.post(path, {"from": since.isoformat(), "to": until.isoformat()})
+        assert response.status == 400, response
+    assert complete.owner.post(path, {"from": "yesterday", "to": now.isoformat()}).status == 400

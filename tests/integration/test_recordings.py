@@ -154,7 +154,7 @@ def test_each_recording_of_a_call_can_be_played(line: Line, server: MediaServer)
     assert requests.get(line.office.owner.get(path(call)).json["url"], timeout=60).content == second
 
 
-def test_a_lasting_link_is_copied_through_redirects(line: Line, server: MediaServer) -> None:
+def test_lasting_link_is_copied_through_redirects(line: Line, server: MediaServer) -> None:
     server.put("/moved.wav", audio())
     url = server.put("/lasting.wav", to("/moved.wav"))
     call = recorded(line, "lasting", url, is_temp="0")
@@ -181,7 +181,7 @@ def test_playback_follows_the_visibility_of_the_call(stack: Stack, line: Line, s
         assert caller.get(path(call)).status == 200
 
 
-def test_a_missing_recording_is_reported(line: Line) -> None:
+def test_missing_recording_is_reported(line: Line) -> None:
     line.talk("none", OLGA)
     answer = line.office.owner.get(path(line.call("none")))
     assert (answer.status, answer.json["detail"]) == (404, "The call has no recording.")
@@ -206,7 +206,7 @@ def test_nothing_is_copied_if_the_settings_exclude_recordings(line: Line, server
 
 
 @pytest.mark.parametrize(("mode", "state"), [("link", "linked"), ("on_demand", "on_demand")])
-def test_the_url_of_the_pbx_is_returned_by_the_settings(line: Line, server: MediaServer, mode: str, state: str) -> None:
+def test_url_of_the_pbx_is_returned_by_the_settings(line: Line, server: MediaServer, mode: str, state: str) -> None:
     rules(line.office, mode=mode)
     url = server.put(f"/{mode}.wav", audio())
     call = recorded(line, mode, url, is_temp="0")
@@ -218,7 +218,7 @@ def test_the_url_of_the_pbx_is_returned_by_the_settings(line: Line, server: Medi
     line.recording(f"{mode}-once", "archived")
 
 
-def test_a_url_with_credentials_is_played_from_a_temporary_copy(
+def test_url_with_credentials_is_played_from_a_temporary_copy(
     stack: Stack, server: MediaServer, bucket: Bucket
 ) -> None:
     office = open_office(stack.api, stack.operator_token)
@@ -240,7 +240,7 @@ def test_a_url_with_credentials_is_played_from_a_temporary_copy(
     assert [key.split("/")[0] for key in bucket.keys(office.tenant_id)] == ["plays"]
 
 
-def test_a_url_outside_of_the_pbx_is_never_returned(stack: Stack) -> None:
+def test_url_outside_of_the_pbx_is_never_returned(stack: Stack) -> None:
     """Ringostat signs nothing: whoever has the webhook's address could have employees open any page."""
     office = open_office(stack.api, stack.operator_token)
     made = office.owner.made("/v1/integrations", {"provider": "ringostat", "name": "R", "credentials": {}})
@@ -277,7 +277,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("what", REFUSED)
-def test_an_invalid_recording_is_rejected_with_the_reason(
+def test_invalid_recording_is_rejected_with_the_reason(
     line: Line, server: MediaServer, bucket: Bucket, what: str
 ) -> None:
     serve, reason, final = REFUSED[what]
@@ -292,7 +292,7 @@ def test_an_invalid_recording_is_rejected_with_the_reason(
     assert (bucket.keys(line.office.tenant_id), bucket.unfinished()) == ([], [])
 
 
-def test_an_endless_stream_is_abandoned_in_bounded_memory(
+def test_endless_stream_is_abandoned_in_bounded_memory(
     stack: Stack,
     line: Line,
     server: MediaServer,
@@ -342,7 +342,7 @@ def peak_of(pid: int) -> int:
     return 0
 
 
-def test_a_slow_stream_is_abandoned_in_time(line: Line, server: MediaServer, bucket: Bucket) -> None:
+def test_slow_stream_is_abandoned_in_time(line: Line, server: MediaServer, bucket: Bucket) -> None:
     over = threading.Event()
     url = server.put("/drip.mp3", drip(over))
     line.talk("drip", OLGA)
@@ -378,7 +378,7 @@ def later(kept: RecordingState) -> datetime:
     return datetime.fromisoformat(kept.due)
 
 
-def test_a_failing_copy_is_retried_for_two_days(line: Line, server: MediaServer, bucket: Bucket) -> None:
+def test_failing_copy_is_retried_for_two_days(line: Line, server: MediaServer, bucket: Bucket) -> None:
     recorded(line, "patient", server.put("/patient.mp3", status(404)))
     call, recording_id, kept = tried(line, "patient")
     pauses, begun = [], later(kept)
@@ -400,7 +400,7 @@ def test_retry_after_of_the_pbx_delays_the_next_attempt(line: Line, server: Medi
     assert timedelta(seconds=3900) < later(kept) - datetime.now(UTC) <= timedelta(seconds=4000)
 
 
-def test_a_late_recording_is_copied_by_a_retry(line: Line, server: MediaServer, bucket: Bucket) -> None:
+def test_late_recording_is_copied_by_a_retry(line: Line, server: MediaServer, bucket: Bucket) -> None:
     recorded(line, "later", server.put("/later.wav", in_turn(status(404), audio())))
     call, recording_id, kept = tried(line, "later")
     assert fetching.work(call, recording_id, later(kept)) is None
@@ -408,7 +408,7 @@ def test_a_late_recording_is_copied_by_a_retry(line: Line, server: MediaServer, 
     assert (shown["state"], shown["reason"]) == ("archived", None)
 
 
-def test_a_single_use_link_is_fetched_once_after_a_crash(line: Line, server: MediaServer, bucket: Bucket) -> None:
+def test_single_use_link_is_fetched_once_after_a_crash(line: Line, server: MediaServer, bucket: Bucket) -> None:
     url = server.put("/once.wav", in_turn(status(503), audio(), status(410)))
     recorded(line, "once", url)
     call, recording_id, kept = tried(line, "once")
@@ -431,7 +431,7 @@ def test_concurrent_attempts_fetch_once(line: Line, server: MediaServer, bucket:
     assert len([one for one in server.asked if one.path == "/twice.wav"]) == 2
 
 
-def test_an_admin_retries_a_failed_copy(line: Line, server: MediaServer) -> None:
+def test_admin_retries_a_failed_copy(line: Line, server: MediaServer) -> None:
     call = recorded(line, "anew", server.put("/anew.wav", in_turn(status(410), audio())))
     found = line.recording("anew", "failed")
     assert line.office.employee.post(path(call, f"recordings/{found['id']}/fetch"), {}).status == 403
@@ -445,7 +445,7 @@ def test_an_admin_retries_a_failed_copy(line: Line, server: MediaServer) -> None
 # ------------------------------------------------------------------ how long
 
 
-def test_a_copy_is_deleted_after_the_retention_period(
+def test_copy_is_deleted_after_the_retention_period(
     stack: Stack, line: Line, server: MediaServer, bucket: Bucket
 ) -> None:
     call = recorded(line, "old", server.put("/old.wav", audio()))
@@ -463,7 +463,7 @@ def test_a_copy_is_deleted_after_the_retention_period(
     assert pointer not in list(recordings.due(now + timedelta(days=400)))
 
 
-def test_the_schedule_reviews_copies(stack: Stack, line: Line, server: MediaServer, bucket: Bucket) -> None:
+def test_schedule_reviews_copies(stack: Stack, line: Line, server: MediaServer, bucket: Bucket) -> None:
     recorded(line, "looked-at", server.put("/looked-at.wav", audio()))
     found = line.recording("looked-at", "archived")
     pointer = Pointer(item_of(line, "looked-at").key, found["id"])
@@ -477,7 +477,7 @@ def test_the_schedule_reviews_copies(stack: Stack, line: Line, server: MediaServ
     assert pointer in list(recordings.due(datetime.now(UTC) + timedelta(days=8)))
 
 
-def test_a_held_recording_survives_retention_or_erasure(line: Line, server: MediaServer, bucket: Bucket) -> None:
+def test_held_recording_survives_retention_or_erasure(line: Line, server: MediaServer, bucket: Bucket) -> None:
     held = recorded(line, "held", server.put("/held.wav", audio()))
     free = recorded(line, "free", server.put("/free.wav", audio()))
     ids = {one: line.recording(one, "archived")["id"] for one in ("held", "free")}

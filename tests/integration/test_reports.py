@@ -140,7 +140,7 @@ def test_calls_appear_in_each_report_of_the_week(stack: Stack, office: Office, l
     assert found["totals"]["seconds_to_return"] >= 0
 
 
-def test_a_report_file_contains_no_formulas(stack: Stack, office: Office, line: Line) -> None:
+def test_report_file_contains_no_formulas(stack: Stack, office: Office, line: Line) -> None:
     names = ["=1+1", "+1", "-1", "@SUM(A1)", "\"quoted, and 'so'\"", "Ünal"]
     for number, name in enumerate(names):
         office.employee.made("/v1/contacts", {"name": name, "phones": [f"+7903555082{number}"]})
@@ -170,7 +170,7 @@ def file_later(caller: Caller, kind: str, **asked: str) -> dict[str, Any]:
     return dict(said)
 
 
-def test_a_long_report_file_is_written_by_a_job(stack: Stack, office: Office) -> None:
+def test_long_report_file_is_written_by_a_job(stack: Stack, office: Office) -> None:
     calls = some(office, 60)
     seed(stack, office, calls)
     awaited(stack, office.owner, "calls-by-line", calls_are(counted(calls)), **PLACES)
@@ -273,7 +273,7 @@ def erase_sums(stack: Stack, office: Office, hours: Sequence[datetime]) -> None:
             client.dynamodb().delete_item(**table, Key={"pk": item["pk"], "sk": item["sk"]})
 
 
-def test_a_late_earlier_call_becomes_the_first_of_its_contact(stack: Stack, office: Office) -> None:
+def test_late_earlier_call_becomes_the_first_of_its_contact(stack: Stack, office: Office) -> None:
     first, second = (
         next(call for call in some(office, 60, hour, 3) if call.body["tag_type"] == "call" and call.body["contact_id"])
         for hour in (HOUR, HOUR + timedelta(hours=5))
@@ -291,7 +291,7 @@ def test_a_late_earlier_call_becomes_the_first_of_its_contact(stack: Stack, offi
     awaited(stack, office.owner, "calls-by-hour", lambda said: firsts(said) == {"12": 1, "17": 0}, **PLACES)
 
 
-def test_a_large_hour_is_stored_in_parts(stack: Stack, office: Office) -> None:
+def test_large_hour_is_stored_in_parts(stack: Stack, office: Office) -> None:
     chance = random.Random(5)  # noqa: S311
     known = people(chance, contacts=15_000, employees=200)
     place = report_sums.hour_place(office.tenant_id, HOUR)
@@ -378,7 +378,7 @@ def requests_of(service: Any) -> Iterator[list[str]]:
         service.meta.events.unregister("before-call", note)
 
 
-def test_the_cost_of_a_refresh_is_that_of_its_hours(stack: Stack, office: Office) -> None:
+def test_cost_of_a_refresh_is_that_of_its_hours(stack: Stack, office: Office) -> None:
     calls = some(office, 20)
     seed(stack, office, calls)
     awaited(stack, office.owner, "calls-by-line", calls_are(counted(calls)), **PLACES)
@@ -401,7 +401,7 @@ def test_the_cost_of_a_refresh_is_that_of_its_hours(stack: Stack, office: Office
     assert costs[0] == costs[1], costs
 
 
-def test_an_erased_number_disappears_from_reports(stack: Stack, office: Office, line: Line) -> None:
+def test_erased_number_disappears_from_reports(stack: Stack, office: Office, line: Line) -> None:
     contact = office.employee.made("/v1/contacts", {"name": "Ivan", "phones": ["+79035550861"]})["id"]
     line.talk("e-1", "79035550861")
     awaited(stack, office.owner, "calls-by-contact", calls_are(1))
@@ -440,7 +440,7 @@ def files_of(stack: Stack, office: Office) -> list[str]:
     return [file["Key"] for file in found if office.tenant_id in file["Key"]]
 
 
-def test_an_erased_tenant_leaves_no_reports(stack: Stack, office: Office, line: Line) -> None:
+def test_erased_tenant_leaves_no_reports(stack: Stack, office: Office, line: Line) -> None:
     line.talk("t-1", "79035550862")
     awaited(stack, office.owner, "calls-by-contact", calls_are(1))
     csv_of(office.owner, "calls-by-contact")
@@ -466,7 +466,7 @@ def marked(stack: Stack, office: Office) -> list[dict[str, Any]]:
     return [dict(item) for item in answer["Items"]]
 
 
-def test_a_mark_is_removed_after_a_second_refresh(stack: Stack, office: Office) -> None:
+def test_mark_is_removed_after_a_second_refresh(stack: Stack, office: Office) -> None:
     # Far off, so that the schedule, which runs beside, leaves it alone.
     then = datetime(2099, 3, 10, 12, tzinfo=UTC)
     marks.mark(office.tenant_id, HOUR, then)
@@ -512,7 +512,7 @@ def test_a_mark_is_removed_after_a_second_refresh(stack: Stack, office: Office) 
         {"limit": "0"},
     ],
 )
-def test_an_invalid_report_request_is_rejected(shared: Office, asked: dict[str, str]) -> None:
+def test_invalid_report_request_is_rejected(shared: Office, asked: dict[str, str]) -> None:
     assert shared.owner.get("/v1/reports/calls-by-contact", **asked).status == 400
 
 

@@ -1,4 +1,4 @@
-"""Telephony settings at work: contacts and supervisors, placement of tags, tag definitions, missed calls."""
+"""Effects of telephony settings: contacts and supervisors, placement of tags, tag definitions, missed calls."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -25,20 +25,20 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 PORT = 4623
 
 
-def rules(office: Office, **changed: Any) -> None:
-    """Set rules; calls are looked at again after a second."""
-    answer = office.owner.put("/v1/settings/telephony", {"settle_seconds": 1, **changed})
-    assert answer.status == 200, answer
+def change_settings(office: Office, **changed: Any) -> None:
+    """Change telephony settings; calls settle after a second."""
+    response = office.owner.put("/v1/settings/telephony", {"settle_seconds": 1, **changed})
+    assert response.status == 200, response
 
 
 def contacts(caller: Caller, phone: str) -> list[Any]:
-    found: list[Any] = caller.get("/v1/contacts", phone=phone).json["items"]
-    return found
+    rows: list[Any] = caller.get("/v1/contacts", phone=phone).json["items"]
+    return rows
 
 
-def refused(answer: Answer, status: int) -> list[dict[str, str]]:
-    assert answer.status == status, answer
-    return list(answer.json["errors"])
+def errors_of(response: Answer, status: int) -> list[dict[str, str]]:
+    assert response.status == status, response
+    return list(response.json["errors"])
 
 
 # ------------------------------------------------------------------ unknown callers and their supervisors
@@ -55,7 +55,7 @@ def test_unknown_caller_gets_a_contact_while_the_phone_rings(office: Office, lin
 
 def test_supervisor_of_a_new_contact_follows_template_then_answer(office: Office, line: Line) -> None:
     boris, _ = hire(office, "Boris", "102")
-    rules(office)
+    change_settings(office)
     for ext in ("101", "102"):
         line.ring("answered", "79035550102", ext)
     line.answer("answered", "79035550102", "102")
@@ -63,23 +63,23 @@ def test_supervisor_of_a_new_contact_follows_template_then_answer(office: Office
     line.hang_up("answered", "79035550102", "102")
     line.tag("answered")
     assert contacts(office.owner, "+79035550102")[0]["supervisor_id"] == boris
-    # Nobody answers: who was rung first.
+    # Without an response, the first ringing employee is the supervisor.
     for ext in ("102", "101"):
         line.ring("missed", "79035550103", ext)
     for ext in ("102", "101"):
         line.event("missed", "COMPLETED", "79035550103", ext, status="Missed", duration="0")
     line.tag("missed")
     assert contacts(office.owner, "+79035550103")[0]["supervisor_id"] == boris
-    # The template's, whoever answers.
+    # A supervisor of the template has priority over the response.
     anna = office.anna["id"]
-    rules(office, contacts={"template": {"name": "Caller {number}", "supervisor_id": anna}})
+    change_settings(office, contacts={"template": {"name": "Caller {number}", "supervisor_id": anna}})
     line.talk("template", "79035550104", "102")
-    (made,) = contacts(office.owner, "+79035550104")
-    assert (made["supervisor_id"], made["name"]) == (anna, "Caller +79035550104")
+    (contact,) = contacts(office.owner, "+79035550104")
+    assert (contact["supervisor_id"], contact["name"]) == (anna, "Caller +79035550104")
 
 
 def test_answered_only_creates_the_contact_at_the_answer(office: Office, line: Line) -> None:
-    rules(office, contacts={"create_unknown": "answered_only"})
+    change_settings(office, contacts={"create_unknown": "answered_only"})
     assert line.missed("c1", "79035550105")["contact_id"] is None
     assert contacts(office.owner, "+79035550105") == []
     line.ring("c2", "79035550106")
@@ -89,21 +89,21 @@ def test_answered_only_creates_the_contact_at_the_answer(office: Office, line: L
 
 
 def test_tag_without_a_contact_is_filled_once(office: Office, line: Line) -> None:
-    rules(office, contacts={"create_unknown": "never"})
+    change_settings(office, contacts={"create_unknown": "never"})
     assert line.talk("c1", "79035550107")["contact_id"] is None
-    made = office.employee.made("/v1/contacts", {"name": "Ivan", "phones": ["8 903 555-01-07"]})
+    created = office.employee.made("/v1/contacts", {"name": "Ivan", "phones": ["8 903 555-01-07"]})
     filled = line.tag("c1", revision=2)
-    assert (filled["contact_id"], values(filled)["Contact"]) == (made["id"], {"id": made["id"], "name": "Ivan"})
-    # Once: the number moves to somebody else, the tag stays.
-    office.employee.patch(f"/v1/contacts/{made['id']}", {"phones": []})
+    assert (filled["contact_id"], values(filled)["Contact"]) == (created["id"], {"id": created["id"], "name": "Ivan"})
+    # The tag is filled once; it does not follow the number to another contact.
+    office.employee.patch(f"/v1/contacts/{created['id']}", {"phones": []})
     office.employee.made("/v1/contacts", {"name": "Olga", "phones": ["+79035550107"]})
     later = line.talk("c2", "79035550107")
     assert values(later)["Contact"]["name"] == "Olga"
-    assert line.tag("c1")["contact_id"] == made["id"]
+    assert line.tag("c1")["contact_id"] == created["id"]
 
 
 def test_line_reported_after_the_tag_is_added(office: Office, line: Line) -> None:
-    """So is a number (test_reconciliation.py): the telephony API always has one."""
+    """For a number see test_reconciliation.py, because the telephony API always reports one."""
     path = f"/v1/lines/{quote('+74951230001', safe='')}"
     office.owner.put(path, {"name": "Main office"})
     for event in ("INCOMING", "ACCEPTED", "COMPLETED"):
@@ -113,7 +113,7 @@ def test_line_reported_after_the_tag_is_added(office: Office, line: Line) -> Non
     line.hang_up("c1", "79035550108")
     shown = values(line.tag("c1", revision=2))
     assert (shown["External line"], shown["External line name"]) == ("74951230001", "Main office")
-    # Once: what the line is called later does not reach it.
+    # The name is added once; later names of the line do not change it.
     office.owner.put(path, {"name": "Front desk"})
     line.post(cmd="record", callid="c1", is_temp="0", record_link="https://pbx.example.com/c1.mp3")
     assert values(line.tag("c1", revision=3))["External line name"] == "Main office"
@@ -144,7 +144,7 @@ def test_call_is_placed_as_previewed(office: Office, line: Line) -> None:
     call_id = line.call("before")["id"]
     condition = {"field": "Object", "op": "=", "value": "Deal"}
     template = {"title": "Deal", "fields": [deal]}
-    rules(
+    change_settings(
         office,
         attach={
             "to": "last_task_matching",
@@ -154,25 +154,25 @@ def test_call_is_placed_as_previewed(office: Office, line: Line) -> None:
             "task": template,
         },
     )
-    said = office.owner.asked("/v1/settings/telephony/preview", {"call_id": call_id})
-    assert (said["task_id"], said["hidden"], said["reason_code"]) == (first, True, "matching_task")
+    preview = office.owner.asked("/v1/settings/telephony/preview", {"call_id": call_id})
+    assert (preview["task_id"], preview["hidden"], preview["reason_code"]) == (first, True, "matching_task")
     tag = line.talk("after", "79035550111")
     assert (tag["task_id"], tag["contact_id"], tag["hidden"]) == (first, contact, True)
-    # The rules of then are frozen: what was written before stays where it was.
+    # New settings do not move existing tags.
     assert line.tag("before")["task_id"] is None
-    # Hidden: the employee sees it in no list, though the tag stands on the contact too.
+    # A hidden tag is in none of the lists of an employee, not even in those of the contact.
     assert office.employee.get("/v1/tags", contact_id=contact).json["items"] == [line.tag("before")]
     assert office.owner.get("/v1/tags", task_id=first).json["items"] == [tag]
 
 
 def test_unknown_caller_with_new_task_gets_one_of_each(office: Office, line: Line) -> None:
-    rules(office, attach={"to": "new_task", "task": {"title": "Call from {number}", "due_in_minutes": 30}})
+    change_settings(office, attach={"to": "new_task", "task": {"title": "Call from {number}", "due_in_minutes": 30}})
     tag = line.talk("c1", "79035550112")
     (contact,) = contacts(office.owner, "+79035550112")
     (task,) = office.owner.get("/v1/tasks", contact_id=contact["id"]).json["items"]
     assert (tag["task_id"], tag["contact_id"]) == (task["id"], contact["id"])
     assert task["title"] == "Call from +79035550112"
-    # A late recording: the same tag on the same task.
+    # A late recording updates the tag; its task does not change.
     line.post(cmd="record", callid="c1", record_link="https://pbx.example/1.mp3")
     assert line.tag("c1", revision=2)["task_id"] == task["id"]
     assert len(office.owner.get("/v1/tasks", contact_id=contact["id"]).json["items"]) == 1
@@ -181,8 +181,8 @@ def test_unknown_caller_with_new_task_gets_one_of_each(office: Office, line: Lin
 def test_invalid_telephony_settings_are_rejected_by_field(office: Office) -> None:
     put = office.owner.put
     rows = [{"field": "Object", "value": "Deal"}, {"field": "status", "op": "≠", "value": "completed"}]
-    wrong = {"attach": {"to": "last_task_matching", "conditions": rows, "logic": "(1 AND 2) OR 3"}}
-    (fault,) = refused(put("/v1/settings/telephony", wrong), 400)
+    invalid = {"attach": {"to": "last_task_matching", "conditions": rows, "logic": "(1 AND 2) OR 3"}}
+    (fault,) = errors_of(put("/v1/settings/telephony", invalid), 400)
     assert fault == {
         "field": "attach.logic",
         "code": "syntax_error",
@@ -190,23 +190,23 @@ def test_invalid_telephony_settings_are_rejected_by_field(office: Office) -> Non
         "params": {"position": 13},
     }
     lonely = {"attach": {"to": "last_task_matching", "conditions": rows, "if_none": "create_task"}}
-    assert refused(put("/v1/settings/telephony", lonely), 422)[0]["field"] == "attach.task"
+    assert errors_of(put("/v1/settings/telephony", lonely), 422)[0]["field"] == "attach.task"
     unfit = {
         "attach": {"to": "new_task", "task": {"title": "T", "fields": [{"name": "S", "type": "number", "value": "x"}]}}
     }
-    (fault,) = refused(put("/v1/settings/telephony", unfit), 400)
+    (fault,) = errors_of(put("/v1/settings/telephony", unfit), 400)
     assert (fault["field"], fault["code"]) == ("attach.task.fields.0.value", "invalid_type")
     always = {"attach": {"to": "last_task_matching"}}
-    (fault,) = refused(put("/v1/settings/telephony", always), 400)
+    (fault,) = errors_of(put("/v1/settings/telephony", always), 400)
     assert (fault["field"], fault["code"]) == ("attach.conditions", "conditions_required")
     masks = {"masks": [{"type": "Mobile", "mask": "#"}, {"type": "mobile", "mask": "##"}]}
-    (fault,) = refused(put("/v1/settings/telephony", masks), 400)
+    (fault,) = errors_of(put("/v1/settings/telephony", masks), 400)
     assert (fault["field"], fault["code"]) == ("masks.1.type", "duplicate_value")
     for unknown in ("0" * 16, "zzz"):
-        (fault,) = refused(put("/v1/settings/telephony", {"contacts": {"template": {"supervisor_id": unknown}}}), 400)
+        (fault,) = errors_of(put("/v1/settings/telephony", {"contacts": {"template": {"supervisor_id": unknown}}}), 400)
         assert fault["code"] == "unknown_employee"
-    nobody = {"contacts": {"template": {"supervisor_id": "0" * 16}}}
-    assert refused(put("/v1/settings/telephony", nobody), 400)[0]["field"] == "contacts.template.supervisor_id"
+    unknown_body = {"contacts": {"template": {"supervisor_id": "0" * 16}}}
+    assert errors_of(put("/v1/settings/telephony", unknown_body), 400)[0]["field"] == "contacts.template.supervisor_id"
     assert office.owner.get("/v1/settings/telephony").json["attach"]["to"] == "contact"
 
 
@@ -219,7 +219,7 @@ def test_tag_definition_is_rejected_by_position(office: Office, line: Line) -> N
     assert [(field["name"], field["type"]) for field in tag["fields"]] == [(f["name"], f["type"]) for f in own]
     assert values(tag)["utm_source"] == "site"
     own[3] = {"name": "Field 4", "type": "string"}
-    (fault,) = refused(office.owner.put("/v1/settings/tags", {"call": own}), 422)
+    (fault,) = errors_of(office.owner.put("/v1/settings/tags", {"call": own}), 422)
     assert fault == {"field": "call.3", "code": "not_allowed_value", "reason": "The type must be number, not string."}
 
 
@@ -234,7 +234,7 @@ def test_execution_sees_a_hang_up_that_arrives_while_it_runs(
     raise_attempt = calls.raise_attempt
 
     def end_first(*arguments: Any) -> bool:
-        """Between what the execution read and what it does about it, the hang-up comes."""
+        """Send the hang-up between the read and the write of the execution."""
         monkeypatch.setattr(calls, "raise_attempt", raise_attempt)
         line.hang_up("open-again", phone)
         return raise_attempt(*arguments)
@@ -248,15 +248,15 @@ def test_execution_sees_a_hang_up_that_arrives_while_it_runs(
 
 
 def test_missed_call_is_open_until_returned_or_resolved(office: Office, line: Line) -> None:
-    rules(office)
+    change_settings(office)
     first, second = line.missed("m1", "79035550120"), line.missed("m2", "79035550121")
     waiting = office.employee.get("/v1/missed-calls").json["items"]
     assert {missed["id"] for missed in waiting} == {first["id"], second["id"]}
     assert waiting[0]["ringing_employees"] == [{"id": office.anna["id"], "name": "Anna"}]
     returned = line.talk("back", "79035550120", type="out")
     path = "/v1/missed-calls"
-    found = until(office.employee, path, {"state": "returned"}, lambda missed: missed["id"] == first["id"])
-    assert found["returned_by_call_id"] == returned["call_id"]
+    missed_call = until(office.employee, path, {"state": "returned"}, lambda missed: missed["id"] == first["id"])
+    assert missed_call["returned_by_call_id"] == returned["call_id"]
     done = office.employee.post(f"{path}/{second['id']}/resolve", {}).json
     assert (done["state"], done["resolved_by"]["id"]) == ("resolved", office.anna["id"])
     assert office.employee.get(path).json["items"] == []
@@ -270,8 +270,8 @@ def test_missed_call_is_returned_by_the_first_later_talk(stack: Stack, order: tu
     resolution = PartySnapshot(number=number, readable=True)
     before, missed, first, second = (f"2026-03-01T12:{minute}:00+00:00" for minute in ("00", "05", "10", "15"))
 
-    def hear(at: str) -> None:
-        """As the emission of a tag does."""
+    def write(at: str) -> None:
+        """Write what the emission of a tag writes."""
         if at == missed:
             call: dict[str, Any] = {"call_id": "missed", "line": None, "contact_id": None, "rung": (), "recipients": ()}
             writes = missed_calls.puts(tenant_id, MissedCall(id="m", at=at, number=number, **call), None)
@@ -282,10 +282,10 @@ def test_missed_call_is_returned_by_the_first_later_talk(stack: Stack, order: tu
         after_tag(tenant_id, {**tag, "direction": "in"}, resolution)
 
     for place in order:
-        hear((before, missed, first, second)[place])
-    found = missed_calls.load(tenant_id, number, "m")
-    assert found is not None
-    assert (found.state, found.returned_at, found.returned_by_call_id) == ("returned", first, f"talk at {first}")
+        write((before, missed, first, second)[place])
+    stored = missed_calls.load(tenant_id, number, "m")
+    assert stored is not None
+    assert (stored.state, stored.returned_at, stored.returned_by_call_id) == ("returned", first, f"talk at {first}")
 
 
 @pytest.mark.usefixtures("environment")
@@ -299,9 +299,9 @@ def test_concurrent_returns_keep_the_first_talk(stack: Stack) -> None:
     talks = [Talk(f"talk {minute}", f"2026-03-01T12:{minute:02d}:00+00:00") for minute in range(8, 0, -1)]
     with ThreadPoolExecutor(len(talks)) as pool:
         list(pool.map(lambda talk: missed_calls.mark_returned(tenant_id, number, talk), talks))
-    found = missed_calls.load(tenant_id, number, "m")
-    assert found is not None
-    assert found.returned_by_call_id == "talk 1"
+    stored = missed_calls.load(tenant_id, number, "m")
+    assert stored is not None
+    assert stored.returned_by_call_id == "talk 1"
 
 
 def test_notified_employees_follow_the_settings(office: Office, line: Line) -> None:
@@ -310,13 +310,13 @@ def test_notified_employees_follow_the_settings(office: Office, line: Line) -> N
     group = office.owner.made("/v1/groups", {"name": "Support", "employee_ids": [boris, vera]})["id"]
     office.employee.made("/v1/contacts", {"name": "Ivan", "phones": ["+79035550122"], "supervisor_id": group})
     notices = {"supervisor": True, "ringing_employees": True, "employee_ids": [gleb]}
-    rules(office, notifications={"missed_calls": notices})
+    change_settings(office, notifications={"missed_calls": notices})
     missed = line.missed("m1", "79035550122")
-    told = office.owner.get(f"/v1/missed-calls/{missed['id']}").json["notified_employees"]
-    assert sorted(one["id"] for one in told) == sorted([boris, vera, office.anna["id"], gleb])
+    notified = office.owner.get(f"/v1/missed-calls/{missed['id']}").json["notified_employees"]
+    assert sorted(one["id"] for one in notified) == sorted([boris, vera, office.anna["id"], gleb])
 
 
-# ------------------------------------------------------------------ many at once
+# ------------------------------------------------------------------ load
 
 
 @pytest.mark.slow
@@ -329,7 +329,7 @@ def test_thousand_concurrent_calls_of_one_number_make_one_contact(office: Office
     deadline = time.monotonic() + 400
     while len(tags := all_tags(office)) < 1000:
         assert time.monotonic() < deadline, len(tags)
-        # Nothing tells a client of the API that a tag was written; it asks again.
+        # The API has no notification for a written tag.
         time.sleep(2)
     assert len({tag["id"] for tag in tags}) == 1000
     (contact,) = contacts(office.owner, "+79035550130")
@@ -338,12 +338,12 @@ def test_thousand_concurrent_calls_of_one_number_make_one_contact(office: Office
 
 
 def all_tags(office: Office) -> list[Any]:
-    """All tags of the last days."""
-    found: list[Any] = []
+    """Return all tags of the last days."""
+    rows: list[Any] = []
     page: dict[str, str] = {}
     while True:
-        answer = office.owner.get("/v1/tags", limit="200", **page).json
-        found += answer["items"]
-        if answer["next_cursor"] is None:
-            return found
-        page = {"cursor": answer["next_cursor"]}
+        response = office.owner.get("/v1/tags", limit="200", **page).json
+        rows += response["items"]
+        if response["next_cursor"] is None:
+            return rows
+        page = {"cursor": response["next_cursor"]}

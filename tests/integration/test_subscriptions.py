@@ -58,7 +58,7 @@ def run_schedule(stack: Stack, owner: Any, integration_id: str, detail: str) -> 
     stack.invoke("JobsFunction", {"source": "hangtag.compare"})
     deadline, clock = time.monotonic() + WITHIN_SECONDS, threading.Event()
     while True:
-        check = owner.get(f"/v1/integrations/{integration_id}").json["look_after"]
+        check = owner.get(f"/v1/integrations/{integration_id}").json["subscription"]
         if check is not None and detail in check["detail"]:
             return dict(check)
         assert time.monotonic() < deadline, check
@@ -68,7 +68,7 @@ def run_schedule(stack: Stack, owner: Any, integration_id: str, detail: str) -> 
 
 def test_handshake_returns_the_token_in_time(shared: Office) -> None:
     with connected(shared.owner) as (api, validator, integration):
-        assert integration["set_up"]["ok"], integration["set_up"]
+        assert integration["setup"]["ok"], integration["setup"]
         (response,) = validator.responses
         assert response.headers["content-type"].startswith("application/json")
         assert response.elapsed.total_seconds() < _ECHO_SECONDS
@@ -90,15 +90,15 @@ def test_failed_handshake_is_reported_to_the_admin(shared: Office) -> None:
         rotated = shared.owner.post(
             f"/v1/integrations/{integration['id']}/rotate", {"overlap_hours": 1, "secrets": True}
         ).json
-        assert not rotated["set_up"]["ok"]
-        assert "validation token" in rotated["set_up"]["detail"]
+        assert not rotated["setup"]["ok"]
+        assert "validation token" in rotated["setup"]["detail"]
 
 
 def test_rotated_address_is_subscribed_at_once(shared: Office) -> None:
     with connected(shared.owner) as (api, _, integration):
         body = {"overlap_hours": 1, "secrets": False}
         rotated = shared.owner.post(f"/v1/integrations/{integration['id']}/rotate", body).json
-        assert rotated["set_up"]["ok"], rotated["set_up"]
+        assert rotated["setup"]["ok"], rotated["setup"]
         assert rotated["secrets"] == {}
         before, after = api.subscriptions
         assert after["deliveryMode"]["address"] == rotated["webhook_url"] != integration["webhook_url"]
