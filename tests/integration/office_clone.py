@@ -41,15 +41,15 @@ class Mould:
 
 def take_mould(dynamodb: Any, table: str, original: Tenant) -> Mould:
     """Read all of a tenant's items, and its webhook token's."""
-    found = []
+    items = []
     for page in dynamodb.get_paginator("scan").paginate(TableName=table):
         for item in page["Items"]:
             pk = item["pk"]["S"]
             ours = pk.startswith("T#") and pk.split("#")[1] == original.id
             if ours or token_hash(original.token) in pk:
                 # A copy is past its set-up, in which every delivery would be kept.
-                found.append({name: value for name, value in item.items() if name != "set_up_until"})
-    return Mould(original, tuple(found))
+                items.append({name: value for name, value in item.items() if name != "set_up_until"})
+    return Mould(original, tuple(items))
 
 
 def cast(dynamodb: Any, table: str, mould: Mould, token_key: str) -> Tenant:
@@ -61,8 +61,8 @@ def cast(dynamodb: Any, table: str, mould: Mould, token_key: str) -> Tenant:
     text = mould.text.replace(old.id, tenant_id).replace(token_hash(old.token), token_hash(token))
     requests = [{"PutRequest": {"Item": item}} for item in json.loads(text)]
     while requests:
-        answer = dynamodb.batch_write_item(RequestItems={table: requests[:25]})
-        requests = answer["UnprocessedItems"].get(table, []) + requests[25:]
+        response = dynamodb.batch_write_item(RequestItems={table: requests[:25]})
+        requests = response["UnprocessedItems"].get(table, []) + requests[25:]
     url = old.webhook_url.replace(old.token, token)
     return Tenant(tenant_id, old.integration_id, token, url, old.planfix_token)
 

@@ -96,18 +96,18 @@ def settings_of(stack: Stack) -> Settings:
     )
 
 
-def received(request: Request, url: str, at: datetime) -> tuple[str, WebhookRequest]:
-    """A delivery as the function gets it, and the token in its address."""
-    parts = urlsplit(request.url)
-    came = WebhookRequest(
-        method=request.method,
+def webhook_request(sent: Request, url: str, at: datetime) -> tuple[str, WebhookRequest]:
+    """Return the request as the function receives it, and the token of its URL."""
+    parts = urlsplit(sent.url)
+    request = WebhookRequest(
+        method=sent.method,
         path=parts.path.removeprefix(urlsplit(url).path.partition("/hooks/")[0]),
         query=parts.query,
-        headers={name.lower(): value for name, value in request.headers.items()},
-        body=request.body,
+        headers={name.lower(): value for name, value in sent.headers.items()},
+        body=sent.body,
         arrived_at=at,
     )
-    return urlsplit(url).path.rsplit("/", 1)[1], came
+    return urlsplit(url).path.rsplit("/", 1)[1], request
 
 
 @pytest.mark.stack
@@ -121,19 +121,19 @@ def test_steering_response_survives_a_table_outage(
     call_id = f"parked-{provider}"
     sent = message(load_story("answered_incoming", provider).events[0], {"call": call_id}, now, now)
     signed = line.pbx.request(line.webhook_url, sent, line.secrets, now)
-    token, came = received(signed, line.webhook_url, now)
+    token, request = webhook_request(signed, line.webhook_url, now)
     with table_refuses_writes():
-        reply = handle(settings_of(stack), provider, token, came)
-    assert reply.status == 200
-    assert reply != QUEUED
-    assert line.webhook_url in reply.body
+        response = handle(settings_of(stack), provider, token, request)
+    assert response.status == 200
+    assert response != QUEUED
+    assert line.webhook_url in response.body
     owner, clock = Caller(stack.api, office.owner_token), threading.Event()
     for _ in range(600):
-        found = owner.get("/v1/calls", integration_id=line.integration_id, pbx_call_id=call_id).json["items"]
-        if found:
+        calls = owner.get("/v1/calls", integration_id=line.integration_id, pbx_call_id=call_id).json["items"]
+        if calls:
             break
         # Nothing tells a client of the API that something changed; it asks again.
         clock.wait(0.1)
-    assert [call["state"] for call in found] == ["open"]
+    assert [call["state"] for call in calls] == ["open"]
     # Had it been kept at once, the PBX would have been told the same.
-    assert handle(settings_of(stack), provider, token, came) == reply
+    assert handle(settings_of(stack), provider, token, request) == response
