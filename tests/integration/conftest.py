@@ -1,4 +1,4 @@
-"""What the files of this suite share. Each names the port of its own stack, `PORT`; no two have the same."""
+"""Fixtures of the integration tests. Each test file has a stack of its own, at its own `PORT`."""
 
 from collections.abc import Iterator
 
@@ -12,34 +12,34 @@ from pbx_line import Line
 
 @pytest.fixture(scope="module")
 def stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
-    """The file's own stack."""
+    """Return the stack of the test file."""
     with running(port=request.module.PORT) as started:
         yield started
 
 
 @pytest.fixture
 def office(stack: Stack) -> Office:
-    """A new tenant, ready to be called."""
+    """Return a new tenant that can receive calls."""
     return open_office(stack.api, stack.operator_token)
 
 
 @pytest.fixture(scope="module")
 def shared(stack: Stack) -> Office:
-    """An office for tests that leave nothing in it."""
+    """Return an office for tests that do not change it."""
     return open_office(stack.api, stack.operator_token)
 
 
 @pytest.fixture
 def line(office: Office) -> Line:
-    """The PBX of the office."""
+    """Return the PBX of the office."""
     return Line(office)
 
 
 @pytest.fixture(scope="module")
 def environment(stack: Stack) -> Iterator[pytest.MonkeyPatch]:
-    """The embedded AWS in this process, as the functions find it: by their environment."""
+    """Set the environment of the functions in this process, for calls of the embedded AWS."""
     function = stack.client("lambda").get_function_configuration(FunctionName=stack.functions["AdminFunction"])
-    wanted = {
+    variables = {
         "TABLE_NAME": stack.table,
         "CREDENTIALS_KEY_ID": function["Environment"]["Variables"]["CREDENTIALS_KEY_ID"],
         "AWS_ENDPOINT_URL": stack.endpoint,
@@ -48,7 +48,7 @@ def environment(stack: Stack) -> Iterator[pytest.MonkeyPatch]:
         "AWS_SECRET_ACCESS_KEY": "test",
     }
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in wanted.items():
+        for name, value in variables.items():
             patch.setenv(name, value)
         _forget_clients()
         yield patch

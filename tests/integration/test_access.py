@@ -42,7 +42,7 @@ def assert_problem(response: Response, status: int) -> None:
 
 
 def all_of(caller: Caller, path: str, limit: int) -> list[Any]:
-    """A whole list, page by page."""
+    """Return a whole list, read by pages."""
     rows: list[Any] = []
     cursor: dict[str, str] = {}
     while True:
@@ -62,7 +62,7 @@ def by(entry: Any) -> str:
 
 
 def hire(office: Office, role: str) -> tuple[Any, Caller]:
-    """Somebody new, and a caller with their token."""
+    """Create an employee with a role. Return it, and a client with its token."""
     hired = office.owner.create("/v1/employees", {"name": f"The {role}", "role": role})
     token = office.owner.create("/v1/tokens", {"employee_id": hired["id"]})["token"]
     return hired, office.owner.with_token(token)
@@ -195,7 +195,7 @@ def test_token_of_a_deleted_employee_is_rejected_at_once(stack: Stack, issuer: F
         assert_problem(caller.get("/v1/contacts"), 401)
 
 
-# ------------------------------------------------------------------ the audit list
+# ------------------------------------------------------------------ audit log
 
 
 def test_audit_log_has_actors_without_values(stack: Stack, office: Office) -> None:
@@ -208,7 +208,7 @@ def test_audit_log_has_actors_without_values(stack: Stack, office: Office) -> No
     listed = all_of(admins, "/v1/audit", 2)
     assert listed == all_of(office.owner, "/v1/audit", 200)
     assert [one["created_at"] for one in listed] == sorted((one["created_at"] for one in listed), reverse=True)
-    # Oldest first, and without what other parts write.
+    # Oldest first, without the entries of other resources.
     ours = [one for one in reversed(listed) if one["action"].split(".")[0] in ("token", "tenant")]
     entries = [(by(one), one["action"], one["target"]["id"], one["changed_fields"]) for one in ours]
     assert entries[0] == ("operator", "tenant.created", office.tenant_id, [])
@@ -263,7 +263,7 @@ def test_new_country_of_a_tenant_reaches_its_webhook_endpoints(stack: Stack, off
     assert_problem(office.operator.patch(f"/v1/tenants/{NOBODY}", {"name": "Nobody"}), 404)
 
 
-# ------------------------------------------------------------------ tokens of the SaaS's own
+# ------------------------------------------------------------------ tokens of the identity provider
 
 
 def test_token_of_the_identity_provider_signs_in(issuer: FakeIssuer, office: Office) -> None:

@@ -1,4 +1,4 @@
-"""Admin API on a stack."""
+"""Admin API: settings, employees, integrations and roles, on a stack."""
 
 import json
 import time
@@ -38,7 +38,7 @@ def post_webhook(office: Office, **form: str) -> requests.Response:
     return requests.post(office.integration["webhook_url"], data=form, timeout=60)
 
 
-# ------------------------------------------------------------------ from the tenant to the caller's name
+# ------------------------------------------------------------------ caller lookup
 
 
 def test_caller_lookup_returns_name_with_supervisor(office: Office) -> None:
@@ -71,7 +71,7 @@ def test_tenants_with_the_same_number_are_isolated(stack: Stack, office: Office)
     assert_problem(office.employee.post("/v1/contacts", {"name": "C", "supervisor_id": other.anna["id"]}), 400)
 
 
-# ------------------------------------------------------------------ who may what
+# ------------------------------------------------------------------ roles
 
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Basic abc", "Bearer \u00e9", "Bearer a b", "x" * 5000])
@@ -151,7 +151,7 @@ def test_token_is_valid_for_a_year(shared: Office) -> None:
     assert created["expires_at"].startswith(str(time.gmtime().tm_year + 1))
 
 
-# ------------------------------------------------------------------ integrations and their secrets
+# ------------------------------------------------------------------ integrations
 
 
 def test_secrets_are_shown_only_once(stack: Stack, office: Office) -> None:
@@ -332,7 +332,7 @@ def test_list_pages_reach_the_end(office: Office) -> None:
 
 def test_telephony_settings_are_replaced_as_a_whole(office: Office) -> None:
     path = "/v1/settings/telephony"
-    # What they are is shown by tests/unit/test_settings.py.
+    # tests/unit/test_settings.py covers the default values.
     defaults = TelephonySettings().model_dump(mode="json")
     assert office.owner.get(path).json == defaults
     body = {"settle_seconds": 3, "attach": {"hidden": True}, "contacts": {"create_unknown": "never"}}
@@ -387,7 +387,7 @@ def test_unknown_country_or_time_zone_is_rejected(shared: Office, place: dict[st
     assert fields(response) == [field]
 
 
-# ------------------------------------------------------------------ what callers get wrong
+# ------------------------------------------------------------------ invalid requests
 
 BODIES = {
     "nothing": b"",
@@ -491,7 +491,7 @@ def test_cursor_of_another_list_is_rejected(shared: Office, cursor: str) -> None
     assert fields(response) == ["cursor"]
 
 
-# ------------------------------------------------------------------ once
+# ------------------------------------------------------------------ idempotency
 
 
 def test_repeated_idempotency_key_runs_once(office: Office) -> None:
@@ -542,7 +542,7 @@ def test_invalid_idempotency_key_is_rejected(shared: Office, key: str) -> None:
     assert_problem(shared.owner.send("POST", "/v1/employees", json={"name": "X"}, headers=headers), 400)
 
 
-# ------------------------------------------------------------------ leaving
+# ------------------------------------------------------------------ erasure
 
 
 def belonging_to(stack: Stack, tenant_id: str) -> list[str]:
@@ -584,7 +584,7 @@ def test_erased_tenant_leaves_no_items(stack: Stack, office: Office) -> None:
     assert office.operator.send("DELETE", path).status == 204
     deadline = time.monotonic() + 60
     while belonging_to(stack, office.tenant_id) and time.monotonic() < deadline:
-        # The open call's execution may still have been writing its token.
+        # The open call's execution can still be writing its token.
         time.sleep(0.2)
     assert belonging_to(stack, office.tenant_id) == []
     assert_problem(office.operator.send("DELETE", path), 404)

@@ -20,14 +20,14 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
 @dataclass(frozen=True, slots=True)
 class OfficeStack:
-    """A stack and an office in it."""
+    """An office and its stack."""
 
     stack: Stack
     office: Office
 
     @property
     def event(self) -> dict[str, str]:
-        """A good event."""
+        """Return a valid event."""
         return {
             "cmd": "event", "type": "in", "event": "INCOMING", "ext": "101", "phone": "79101234567",
             "callid": "bad-input", "planfix_token": self.office.planfix_token,
@@ -41,7 +41,7 @@ class OfficeStack:
             )
 
     def reasons(self) -> list[tuple[int, str]]:
-        """What the admin sees of deliveries: status and reason, newest first."""
+        """Return status and result of the logged webhook requests, newest first."""
         api = Api(self.stack.api, self.office.owner_token)
         entries = api.get(f"/v1/integrations/{self.office.integration_id}/deliveries", limit="100")["items"]
         return [(item["http_status"], item["result"]) for item in entries]
@@ -55,7 +55,7 @@ def site() -> Iterator[OfficeStack]:
 
 @pytest.fixture
 def fresh(site: OfficeStack) -> OfficeStack:
-    """Another office of the same stack, whose allowance of kept deliveries nobody used up."""
+    """Return another office of the same stack, with an unused rate limit of log entries."""
     api = Api(site.stack.api, site.stack.operator_token)
     return OfficeStack(site.stack, build_office(api, load_office_plan()))
 
@@ -93,7 +93,7 @@ def test_each_kind_of_bad_input_is_rejected_with_a_log_entry(site: OfficeStack) 
         if status in (400, 401):
             assert response.json() in ({"error": "Invalid parameters"}, {"error": "Invalid token"}), name
         entries = site.reasons()
-        # The rate limit lets the first ten through, and one a second after that.
+        # The rate limit accepts ten entries, then one per second.
         if len(responses) <= 8:
             assert any(logged_status == status and reason in result for logged_status, result in entries), (
                 name,

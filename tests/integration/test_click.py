@@ -31,7 +31,7 @@ IGOR = "+79035550302"
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """An office whose PBX can be asked to call, and that PBX."""
+    """An office and its PBX, which supports click-to-call."""
 
     office: Office
     line: Line
@@ -39,28 +39,28 @@ class Desk:
 
     @property
     def pbx_requests(self) -> list[dict[str, str]]:
-        """The calls that the PBX was asked for: from whom, to whom."""
+        """Return the call requests that the PBX received: `from` and `to`."""
         forms = [request.form for request in self.server.asked if request.form.get("cmd") == "makeCall"]
         return [{"from": form["from"], "to": form["to"]} for form in forms]
 
     def click(self, caller: Caller | None = None, key: str | None = None, **body: Any) -> Response:
-        """POST /v1/calls."""
+        """Send `POST /v1/calls`."""
         headers = {"Idempotency-Key": key} if key else {}
         return (caller or self.office.employee).post("/v1/calls", body, **headers)
 
     def start_call(self, caller: Caller | None = None, key: str | None = None, **body: Any) -> str:
-        """POST /v1/calls that succeeds; return the call's id."""
+        """Start a call and return its id."""
         response = self.click(caller, key, **body)
         assert response.status == 202, response
         return str(response.json["call_id"])
 
-    def until(self, call_id: str, /, **body: Any) -> dict[str, Any]:
+    def until(self, call_id: str, /, **expected: Any) -> dict[str, Any]:
         """Return the call, once it has these values."""
         clock = threading.Event()
         call: Any = None
         for _ in range(600):
             call = self.office.owner.get(f"/v1/calls/{call_id}").json
-            if all(call[name] == value for name, value in body.items()):
+            if all(call[name] == value for name, value in expected.items()):
                 return dict(call)
             # The API does not push changes.
             clock.wait(0.1)
@@ -131,7 +131,7 @@ def test_the_tag_of_a_call_from_a_task_belongs_to_the_task(desk: Desk) -> None:
     for number, (status, kind) in enumerate((("Success", "call"), ("Busy", "missed_call"))):
         call_id = desk.start_call(task_id=task["id"])
         out(desk, f"p{number}", "OUTGOING")
-        # In a click this says that the employee picked up.
+        # In click-to-call this event means that the employee picked up.
         out(desk, f"p{number}", "ACCEPTED")
         out(desk, f"p{number}", "COMPLETED", status=status, duration="0")
         tag = desk.line.tag(f"p{number}")
@@ -150,7 +150,7 @@ def test_the_number_has_the_format_of_the_pbx(desk: Desk) -> None:
         call_id = desk.start_call(to="8 (903) 555-03-01")
         desk.await_requests(number + 1)
         assert desk.pbx_requests[-1]["to"] == dialled
-        # The PBX may tell the number as it was given.
+        # The PBX can report the number in the dialled format.
         out(desk, f"p{number}", "OUTGOING", dialled)
         assert desk.until(call_id, pbx_call_id=f"p{number}")["click_to_call"]
         out(desk, f"p{number}", "COMPLETED", dialled, status="Busy", duration="0")
@@ -158,7 +158,7 @@ def test_the_number_has_the_format_of_the_pbx(desk: Desk) -> None:
     assert desk.office.owner.patch(place, {"settings": {"dial_prefix": "+"}}).status == 400
 
 
-# ------------------------------------------------------------------ from where
+# ------------------------------------------------------------------ choice of the PBX
 
 
 def test_the_pbx_of_the_last_call_with_the_contact_is_used(stack: Stack, desk: Desk) -> None:
@@ -172,13 +172,13 @@ def test_the_pbx_of_the_last_call_with_the_contact_is_used(stack: Stack, desk: D
         extensions = [*desk.office.anna["extensions"], {"integration_id": second["id"], "extension": "201"}]
         assert owner.patch(f"/v1/employees/{desk.office.anna['id']}", {"extensions": extensions}).status == 200
         assert desk.click(contact_id=olga["id"]).json["extension"] == "101"
-        # The contact called by the second PBX meanwhile.
+        # The contact then calls through the second PBX.
         other = Line(replace(desk.office, integration=second), "74951230002")
         other.talk("in1", OLGA.removeprefix("+"), "201", final="1")
         response = desk.click(contact_id=olga["id"]).json
         assert (response["extension"], response["integration_id"]) == ("201", second["id"])
         assert response["line"]["number"] == "+74951230002"
-        # Another contact still has the default, and a choice outweighs both.
+        # An explicit integration_id has priority.
         explicit = desk.click(to=IGOR, integration_id=second["id"])
         assert explicit.status == 409, explicit
         assert explicit.json["code"] == "phone_busy"
@@ -204,7 +204,7 @@ def test_without_a_phone_to_ring_the_error_has_a_dial_link(desk: Desk) -> None:
     assert desk.pbx_requests == []
 
 
-# ------------------------------------------------------------------ whether
+# ------------------------------------------------------------------ rejected calls
 
 
 def test_a_party_that_cannot_be_called_is_rejected(desk: Desk) -> None:
@@ -232,13 +232,13 @@ def test_click_rates_are_limited_per_employee_or_tenant(desk: Desk) -> None:
     assert desk.office.owner.put("/v1/settings/telephony", {"calling": rule}).status == 200
     _, boris = hire(desk.office, "Boris", "102")
     _, vera = hire(desk.office, "Vera", "103")
-    # Half of a limit may come at once.
+    # Bursts can use half of a limit.
     assert [desk.click(caller, to=OLGA).status for caller in (desk.office.employee, boris, vera)] == [202, 202, 429]
     response = desk.click(vera, to=OLGA)
     assert (response.status, "Try again in" in response.json["detail"]) == (429, True)
 
 
-# ------------------------------------------------------------------ once
+# ------------------------------------------------------------------ idempotency
 
 
 def test_requests_with_one_idempotency_key_are_one_call(desk: Desk) -> None:
@@ -251,12 +251,12 @@ def test_requests_with_one_idempotency_key_are_one_call(desk: Desk) -> None:
     assert (second.status, second.json["code"]) == (409, "phone_busy")
     assert desk.click(to=OLGA).status == 409
     assert desk.click(key="k-1", to=IGOR).status == 422
-    # Another employee's key of the same name is another's.
+    # Keys belong to one employee.
     _, boris = hire(desk.office, "Boris", "102")
     assert desk.click(boris, key="k-1", to=OLGA).status == 202
     desk.await_requests(2)
     assert sorted(call["from"] for call in desk.pbx_requests) == ["101", "102"]
-    # Long after, with the call over, the key still is that call.
+    # After the call the key still returns it.
     out(desk, "p1", "OUTGOING")
     out(desk, "p1", "COMPLETED", status="Busy", duration="0")
     desk.line.call("p1")
@@ -272,7 +272,7 @@ def test_a_duplicate_queue_message_rings_once(desk: Desk, environment: pytest.Mo
     assert len(desk.pbx_requests) == 1
 
 
-# ------------------------------------------------------------------ what goes wrong
+# ------------------------------------------------------------------ failures
 
 
 def test_a_rejected_call_has_the_words_of_the_pbx(desk: Desk) -> None:
@@ -284,7 +284,7 @@ def test_a_rejected_call_has_the_words_of_the_pbx(desk: Desk) -> None:
         assert "user 101 is not registered" in window["failure_reason"]
     shown = desk.until(call_id, state="closed")
     assert (shown["outcome"], shown["failure_reason"]) == ("failed", window["failure_reason"])
-    # The phone is free for another try at once.
+    # The phone is available again.
     desk.start_call(to=OLGA)
 
 
@@ -301,7 +301,7 @@ def test_an_unreachable_pbx_differs_from_a_timed_out_request(desk: Desk) -> None
     desk.server.faults.append(Fault(None))
     call_id = desk.start_call(to=OLGA)
     desk.await_requests(1)
-    # It placed the call after all, and tells of it before its answer is given up.
+    # The PBX placed the call, and sends its events before the request times out.
     out(desk, "p1", "OUTGOING")
     out(desk, "p1", "ACCEPTED")
     out(desk, "p1", "COMPLETED", status="Success", duration="5")
@@ -335,13 +335,13 @@ def test_a_delayed_click_does_not_ring_the_phone(desk: Desk, environment: pytest
     assert len(desk.pbx_requests) == 1
 
 
-# ------------------------------------------------------------------ never the wrong one
+# ------------------------------------------------------------------ matching
 
 
 def test_concurrent_clicks_to_one_number_match_by_employee(desk: Desk) -> None:
     _, boris = hire(desk.office, "Boris", "102")
     mine, his = desk.start_call(to=OLGA), desk.start_call(boris, to=OLGA)
-    # His comes first, and both are under way together.
+    # Both calls are open at the same time; the second click is reported first.
     out(desk, "p2", "OUTGOING", ext="102")
     out(desk, "p1", "OUTGOING", ext="101")
     for call_id, ext in (("p1", "101"), ("p2", "102")):
@@ -352,7 +352,7 @@ def test_concurrent_clicks_to_one_number_match_by_employee(desk: Desk) -> None:
 
 
 def test_a_call_from_before_the_click_does_not_match(desk: Desk) -> None:
-    # Dialled by hand, to the same number from the same phone; it ends only after the click.
+    # Dialled by hand from the same phone to the same number; it ends after the click.
     out(desk, "by-hand", "OUTGOING")
     out(desk, "by-hand", "ACCEPTED")
     before = desk.line.call("by-hand", state="open")

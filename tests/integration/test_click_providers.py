@@ -43,11 +43,11 @@ NOT_PICKED_UP = ("click_employee_no_answer", "Anna Petrova", "+74957654321")
 OTHERS = {
     ("generic", "outgoing_busy"): "click_busy",
     ("generic", "outgoing_answered"): "outgoing_answered",
-    # It gives our reference back with each leg, the employee's own first.
+    # Mango Office returns the reference with each leg, first the employee's.
     ("mango", "outgoing_answered"): "click_answered",
     ("mango", "outgoing_busy"): "click_busy",
     ("mango", "outgoing_no_answer"): "click_no_answer",
-    # What its employees dial themselves is told otherwise than RingOut.
+    # Calls dialled by hand have other events than RingOut calls.
     ("ringcentral", "outgoing_answered"): "click_answered",
     ("ringcentral", "outgoing_busy"): "click_busy",
     ("ringcentral", "outgoing_no_answer"): "click_no_answer",
@@ -69,7 +69,7 @@ CASES = [
 
 @dataclass(frozen=True, slots=True)
 class ClickOffice:
-    """An office with the planned people, who have their extensions at every PBX."""
+    """An office whose employees have extensions at every PBX."""
 
     stack: Stack
     office: Office
@@ -80,24 +80,24 @@ class ClickOffice:
         return Caller(self.stack.api, self.office.owner_token)
 
     def employee(self, name: str) -> Caller:
-        """The API for an employee."""
+        """Return a client with the employee's token."""
         token = self.owner.create("/v1/tokens", {"employee_id": self.office.employees[name]})["token"]
         return self.owner.with_token(token)
 
     def until(self, call_id: str, accept: Any) -> dict[str, Any]:
-        """The call, once it is accepted."""
+        """Return the call, once `accept` returns True for it."""
         clock = threading.Event()
         call: Any = None
         for _ in range(600):
             call = self.owner.get(f"/v1/calls/{call_id}").json
             if accept(call):
                 return dict(call)
-            # Nothing tells a client of the API that something changed; it asks again.
+            # The API does not push changes.
             clock.wait(0.1)
         raise AssertionError(call)
 
     def settled(self, call_id: str) -> dict[str, Any]:
-        """The call, once it has its tag, or the reason for none."""
+        """Return the call, once it has a tag or a skip reason."""
         return self.until(call_id, lambda call: call["tag_id"] or call["skip_reason"])
 
 
@@ -115,7 +115,7 @@ def desk(stack: Stack) -> Iterator[ClickOffice]:
 
 @contextmanager
 def connected(owner: Caller, office: Office, provider: str) -> Iterator[ClickedPbx]:
-    """The PBX of one integration, whose API the integration is pointed at."""
+    """Run the PBX of one integration, and set the integration's API address to it."""
     line = office.lines[provider]
     with clickable(provider, load(provider).CREDENTIALS) as pbx:
         credentials = dict(pbx.credentials(pbx.server.url))
@@ -127,7 +127,7 @@ def connected(owner: Caller, office: Office, provider: str) -> Iterator[ClickedP
 
 
 def start_call(desk: ClickOffice, provider: str, caller: Caller, number: str, key: str | None = None) -> Response:
-    """POST /v1/calls by that PBX."""
+    """Send `POST /v1/calls` for that PBX."""
     headers = {"Idempotency-Key": key} if key else {}
     body = {"to": number, "integration_id": desk.office.lines[provider].integration_id}
     return caller.post("/v1/calls", body, **headers)
@@ -150,12 +150,12 @@ def test_a_click_is_one_call_with_at_most_one_tag(
     pbx.story, before = name, len(pbx.calls)
     with listening(caller) as browser:
         call_id = accepted_id(start_call(desk, provider, caller, number))
-        # Its window opens; of a PBX that is quick not as placing, but as ringing already.
+        # With a fast PBX the first state of the window is ringing, not placing.
         browser.until(lambda message: message.get("call", {}).get("id") == call_id)
         call = desk.settled(call_id)
         pbx.done()
         browser.call("ended", id=call_id)
-        # The end of an earlier call of theirs may be told late; a window is open for this one alone.
+        # The end of an earlier call can arrive late; only this call has an open window.
         windows = [message["call"] for message in browser.all() if message["type"] == "call"]
         assert {one["id"] for one in windows if one["window_state"] not in ("ended", "taken", "gone")} == {call_id}
         assert len(pbx.calls) == before + 1
@@ -210,7 +210,7 @@ def test_a_returned_reference_is_enough_to_match_a_click(desk: ClickOffice) -> N
     pbx.story, pbx.lost = None, True
     call_id = accepted_id(start_call(desk, "generic", caller, "+79101234567"))
     reference = call_id.split(".")[1]
-    # The bridge tells another number than it was given, and its answer with the call's id was lost.
+    # The bridge reports another number than the dialled one, and its response was lost.
     event_fields = {"call_id": "by-reference", "direction": "out", "extension": "101", "external": "+79990001122"}
     for event in ({"type": "ringing"}, {"type": "ended", "outcome": "busy", "final": True}):
         sent = Message(body={**event_fields, **event, "reference": reference})

@@ -1,4 +1,4 @@
-"""500 concurrent calls of 20 tenants: each of 200 connected employees receives exactly their own messages."""
+"""Live messages of 500 concurrent calls: each of 200 employees of 20 tenants receives exactly their own."""
 
 import asyncio
 import json
@@ -41,7 +41,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(900)]
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """One of them: its PBX's address and secret, and each extension's owner."""
+    """A tenant: URL and secret of its PBX, and a client for each extension."""
 
     owner: Caller
     webhook_url: str
@@ -56,7 +56,7 @@ class Tenant:
 
 
 def create_office(stack: Stack, number: int) -> Tenant:
-    """A tenant like all others."""
+    """Create a tenant; all tenants are alike."""
     operator = Caller(stack.api, stack.operator_token)
     tenant = operator.create("/v1/tenants", {"name": "Acme", "country": "RU"})
     owner = operator.with_token(tenant["owner_token"])
@@ -81,7 +81,7 @@ def create_office(stack: Stack, number: int) -> Tenant:
 
 @dataclass(slots=True)
 class Listener:
-    """One connection, and what it must be told."""
+    """One connection, and the messages that it must receive."""
 
     tenant: int
     extension: str
@@ -94,7 +94,7 @@ class Listener:
     pong: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def listen(self) -> None:
-        """Take in what comes, until the connection is closed."""
+        """Record messages until the connection is closed."""
         async for text in self.socket:
             message = json.loads(text)
             if message["type"] == "pong":
@@ -105,7 +105,7 @@ class Listener:
 
 
 def ids_of_calls(tenant: Tenant, calls: list[PlayedCall]) -> dict[str, str]:
-    """The calls' ids in the API → the PBX's; they hold digests of those, and the integration's id."""
+    """Map the calls' ids in the API to the PBX's."""
     from hangtag.store.calls.items import call_key, public_id
 
     return {
@@ -115,7 +115,7 @@ def ids_of_calls(tenant: Tenant, calls: list[PlayedCall]) -> dict[str, str]:
 
 
 async def play_all(tenants: list[Tenant], calls: list[PlayedCall]) -> list[Listener]:
-    """Connect everybody, some of them twice, play the calls, and wait until nothing more can come."""
+    """Connect all employees, some of them twice; play the calls; wait for the last messages."""
     loop = asyncio.get_running_loop()
     named = [ids_of_calls(tenant, calls) for tenant in tenants]
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -133,9 +133,9 @@ async def play_all(tenants: list[Tenant], calls: list[PlayedCall]) -> list[Liste
             listening = [asyncio.create_task(listener.listen()) for listener in listeners]
             await asyncio.gather(*(loop.run_in_executor(pool, play, tenants[call.tenant], call) for call in calls))
             waiting = [listener.whole.wait() for listener in listeners if listener.states or listener.missed]
-            # Whoever misses something is named by the judge.
+            # After a timeout the checker reports the missing messages.
             await asyncio.wait([asyncio.create_task(one) for one in waiting], timeout=WITHIN_SECONDS)
-            # Every call has its tag, or the reason for none: nothing is to be told any more but what is on its way.
+            # Once every call has a tag or a skip reason, no more messages are created.
             await asyncio.gather(
                 *(loop.run_in_executor(pool, await_settled, tenants[call.tenant], call) for call in calls)
             )
@@ -152,7 +152,7 @@ def play(tenant: Tenant, call: PlayedCall) -> None:
 
 
 def await_settled(tenant: Tenant, call: PlayedCall) -> None:
-    place = {"integration_id": tenant.integration_id, "call_id": call.call_id}
+    place = {"integration_id": tenant.integration_id, "pbx_call_id": call.call_id}
     until(tenant.owner, "/v1/calls", place, lambda call: bool(call["tag_id"] or call["skip_reason"]))
 
 
@@ -177,11 +177,11 @@ def test_each_employee_receives_their_own_calls_only(stack: Stack) -> None:
     assert not wrong, "\n".join(wrong[:10])
 
 
-# ------------------------------------------------------------------ the judge itself
+# ------------------------------------------------------------------ the checker
 
 
 def complete_messages() -> tuple[Received, dict[str, tuple[str, ...]], set[str]]:
-    """What one employee must hear of a small plan, and that heard just so."""
+    """Return the messages of one employee for a small plan, and the expectations that they meet."""
     calls = plan(1, 2 * len(KINDS), SEED)
     states, missed = expectations(calls, 0, SUPERVISOR)
     received = Received()
@@ -192,7 +192,7 @@ def complete_messages() -> tuple[Received, dict[str, tuple[str, ...]], set[str]]
 
 
 @pytest.mark.parametrize("fault", ["none", "lost", "another's", "backwards", "unknown state", "missed", "foreign"])
-def test_the_judge_reports_each_kind_of_fault(fault: str) -> None:
+def test_checker_reports_each_kind_of_fault(fault: str) -> None:
     received, states, missed = complete_messages()
     call = next(iter(states))
     if fault == "lost":

@@ -21,7 +21,7 @@ def add_contact(office: Office, name: str, *phones: Any, **more: Any) -> Any:
 
 
 def matched(office: Office) -> str | None:
-    """Who is called when the number rings."""
+    """Return the name of the contact that matches the number."""
     items = office.employee.get("/v1/contacts", phone=NUMBER).json["items"]
     return str(items[0]["name"]) if items else None
 
@@ -69,7 +69,7 @@ def test_concurrent_changes_leave_the_match_with_the_oldest(office: Office) -> N
 
 
 def test_concurrent_calls_add_each_new_number_once(office: Office) -> None:
-    """An outside CRM knows whose they are; each call asks when it rings, and when it is over."""
+    """The external CRM returns one contact for all numbers; each call looks it up twice."""
     tenant = office.tenant_id
     first = Phone(NUMBER, NUMBER, None)
     ivan = contacts.create_contact(tenant, "Ivan", (first,), None, external_id="77")

@@ -45,7 +45,7 @@ def test_the_planner_lists_due_tasks_with_contacts_to_call(office: Office) -> No
     assert (called["id"], called["phones"][0]["e164"]) == (ivan, "+79035550301")
     mine = office.employee.get("/v1/planner", assignee_id=anna).json["items"]
     assert [entry["task"]["title"] for entry in mine] == ["Later"]
-    # What is done leaves the planner, what is put off moves in it.
+    # Completed tasks leave the planner; tasks with a later due time move.
     soon, overdue = planned[1]["task"]["id"], planned[0]["task"]["id"]
     assert office.employee.patch(f"/v1/tasks/{soon}", {"status": "cancelled"}).status == 200
     assert office.employee.patch(f"/v1/tasks/{overdue}", {"due_at": in_hours(40)}).status == 200
@@ -79,7 +79,7 @@ def test_task_lists_continue_when_tasks_leave_them(office: Office) -> None:
     rest = office.employee.get("/v1/planner", limit="2", cursor=first["next_cursor"]).json
     assert [entry["task"]["id"] for entry in first["items"] + rest["items"]] == task_ids
     assert rest["next_cursor"] is None
-    # The list goes on where it was, although the task that stood there is done.
+    # The cursor stays valid, although its task is completed.
     office.employee.patch(f"/v1/tasks/{task_ids[1]}", {"status": "completed"})
     rest = office.employee.get("/v1/planner", limit="2", cursor=first["next_cursor"]).json
     assert [entry["task"]["id"] for entry in rest["items"]] == task_ids[2:]
@@ -143,7 +143,7 @@ def test_hidden_calls_are_visible_to_admins_or_task_members(office: Office, line
     assert office.owner.put("/v1/settings/telephony", rule).status == 200
     tag = line.talk("c1", "79035550305")
     assert (tag["hidden"], tag["task_id"]) == (True, task)
-    # What is said of a hidden call is as hidden.
+    # Comments on a hidden call are hidden too.
     as_boris.create(f"/v1/calls/{tag['call_id']}/comments", {"text": "Big deal"})
     as_boris.create(f"/v1/calls/{tag['call_id']}/comments", {"text": "Call back", "task_id": task})
     for caller, sees in ((office.owner, True), (as_boris, True), (office.employee, False)):

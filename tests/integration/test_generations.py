@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
 
 class ReusedCallId:
-    """One call id, and the table it is written to."""
+    """One call id of a PBX, and its items in the table."""
 
     def __init__(self, stack: Stack) -> None:
         self.call_id = uuid.uuid4().hex
