@@ -4,7 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
+import fake_crm
 from api_client import Office, open_office
+from fake_crm import FakeCrm
 from hangtag.store.db import client, models
 from local.stack import Stack, running
 from pbx_line import Line
@@ -53,6 +55,47 @@ def environment(stack: Stack) -> Iterator[pytest.MonkeyPatch]:
         _forget_clients()
         yield patch
     _forget_clients()
+
+
+@pytest.fixture(scope="module")
+def loopback(environment: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Set the environment of the functions in this process, and allow requests to this machine."""
+    environment.setenv("OUTBOUND_LOOPBACK", "true")
+    return environment
+
+
+@pytest.fixture(scope="module")
+def unwatched_table(stack: Stack) -> str:
+    """Create a table like the stack's, without stream readers: only the test changes its items."""
+    tables = stack.client("dynamodb")
+    like = tables.describe_table(TableName=stack.table)["Table"]
+    indexes = [
+        {name: index[name] for name in ("IndexName", "KeySchema", "Projection")}
+        for index in like["GlobalSecondaryIndexes"]
+    ]
+    tables.create_table(
+        TableName="unwatched",
+        AttributeDefinitions=like["AttributeDefinitions"],
+        KeySchema=like["KeySchema"],
+        GlobalSecondaryIndexes=indexes,
+        BillingMode="PAY_PER_REQUEST",
+    )
+    return "unwatched"
+
+
+@pytest.fixture
+def outbox_table(loopback: pytest.MonkeyPatch, unwatched_table: str) -> Iterator[str]:
+    """Use the table without stream readers in this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TABLE_NAME", unwatched_table)
+        yield unwatched_table
+
+
+@pytest.fixture
+def external_crm() -> Iterator[FakeCrm]:
+    """Run an external CRM."""
+    with fake_crm.running() as started:
+        yield started
 
 
 def _forget_clients() -> None:
