@@ -213,8 +213,15 @@ def work(message: Mapping[str, Any], has_time: Callable[[], bool]) -> None:
         after = replace(stands, error=in_words(problem))
     finally:
         reconciliation.finish(tenant_id, integration_id, replace(after, at=iso(datetime.now(UTC))))
-    fields = {"tenant": tenant_id, "integration": integration_id, "recovered": recovered, "ok": after.error is None}
-    logger.info("reconciliation.done", extra=fields)
+    logger.info(
+        "reconciliation.done",
+        extra={
+            "tenant": tenant_id,
+            "integration": integration_id,
+            "recovered": recovered,
+            "ok": after.error is None,
+        },
+    )
 
 
 def _looked_after(pbx: Pbx, tenant_id: str, integration_id: str) -> Check:
