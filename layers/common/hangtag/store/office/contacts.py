@@ -211,8 +211,8 @@ def _save_new(write: TransactWrite, tenant_id: str, contact: Contact, origin: st
     else:
         _pass_numbers(write, tenant_id, None, contact)
     message = {**contact.to_json(), "created_at": representation.instant(contact.created_at)}
-    for told in outbox.entries(tenant_id, "contact", contact.id, 1, {"contact": message}, now()):
-        write.save(told)
+    for entry in outbox.entries(tenant_id, "contact", contact.id, 1, {"contact": message}, now()):
+        write.save(entry)
 
 
 def _raise_if_taken(refused: TransactionRejectedError, contact_id: str | None) -> None:
