@@ -81,7 +81,7 @@ check: setup $(SAM_VENV)/.stamp ## check style, prose, types, layers, template a
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
 	$(BIN)/python -m tools.prose
-	$(BIN)/python -m tools.structure --report
+	$(BIN)/python -m tools.structure
 	$(BIN)/mypy layers/common/hangtag clients/hangtag_client/hangtag_client local tools tests/conftest.py
 	@# One by one, because suites and functions contain modules of the same name.
 	@for part in tests/*/ $(FUNCTIONS); do echo mypy $$part; $(BIN)/mypy $$part || exit 1; done

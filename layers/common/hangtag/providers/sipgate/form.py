@@ -9,18 +9,18 @@ from hangtag.providers.forms import ApiSettings, Credentials, ProviderInfo, Unve
 __all__ = ["INFOS"]
 
 
-def _known_key(said: str) -> str:
+def _rsa_public_key(pem: str) -> str:
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
     try:
-        key = load_pem_public_key(said.encode())
+        key = load_pem_public_key(pem.encode())
     except (ValueError, UnsupportedAlgorithm):
         raise ValueError("that is no public key in PEM") from None
     if not isinstance(key, RSAPublicKey) or key.key_size < 2048:
         raise ValueError("it must be a public key of RSA, of 2048 bits at least")
-    return said
+    return pem
 
 
 _PAIR = "[0-9A-Za-z.*-]{1,64}=[0-9A-Za-z.*-]{1,64}"
@@ -32,8 +32,8 @@ class SipgateCredentials(Credentials):
 
     token_id: str | None = Field(default=None, max_length=128, description="Id of the personal access token (token-…)")
     token: SecretStr | None = Field(default=None, min_length=1, max_length=256, description="Personal access token")
-    public_key: Annotated[str, StringConstraints(max_length=4096), AfterValidator(_known_key)] | None = Field(
-        default=None, description="Public key of sipgate's signatures (PEM); empty: the published one"
+    public_key: Annotated[str, StringConstraints(max_length=4096), AfterValidator(_rsa_public_key)] | None = Field(
+        default=None, description="Public key that sipgate signs with (PEM); empty: the one that it published"
     )
 
 
