@@ -16,7 +16,7 @@ import requests
 
 from local.simulator.lines import Line
 from local.simulator.player import fresh_id
-from local.simulator.rest import Asked, ClickToCallRest, Reply, Rest, Server, load, serving
+from local.simulator.rest import Asked, Reply, Rest, Server, TakesClicks, load, serving
 from local.simulator.story import Message, Story, load_story, message
 
 WITHIN_SECONDS = 60.0
@@ -52,12 +52,12 @@ class ClickedPbx:
         """See `Rest`."""
         return self.api.settings(url)
 
-    def respond(self, asked: Asked) -> Reply:
+    def answer(self, request: Asked) -> Reply:
         """See `Rest`; an accepted click is placed in a thread."""
-        reply = self.api.respond(asked)
-        if reply.status >= 300:
-            return reply
-        if asked.path == "/v2/calls":
+        response = self.api.answer(request)
+        if response.status >= 300:
+            return response
+        if request.path == "/v2/calls":
             # Telnyx: each leg is a command of its own.
             leg = (json.loads(response.encoded())["data"]["call_control_id"], request.json["client_state"])
             if "link_to" in request.json:
@@ -66,9 +66,9 @@ class ClickedPbx:
             else:
                 self._legs = [leg]
                 self._second.clear()
-        if asked.path.endswith("/commands/callback"):
-            self._command = str(json.loads(asked.form["json"])["command_id"])
-        named = cast("ClickToCallRest", self.api).placed_call_id(asked, reply)
+        if request.path.endswith("/commands/callback"):
+            self._command = str(json.loads(request.form["json"])["command_id"])
+        named = cast("TakesClicks", self.api).clicked(request, response)
         if named is not None:
             self._place(named or fresh_id())
             if self.lost:

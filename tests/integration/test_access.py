@@ -16,7 +16,7 @@ pytestmark = pytest.mark.stack
 
 PORT = 4631
 KEY = make_key("first")
-UNKNOWN_ID = "0123456789abcdef"
+NOBODY = "0123456789abcdef"
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def all_of(caller: Caller, path: str, limit: int) -> list[Any]:
         cursor = {"cursor": page.json["next_cursor"]}
 
 
-def actor_of(entry: Any) -> str:
+def by(entry: Any) -> str:
     """Return the actor of an audit entry as one text, such as `employee:<id>`."""
     actor = entry["actor"]
     return f"{actor['type']}:{actor['id']}" if actor["id"] else str(actor["type"])
@@ -143,7 +143,7 @@ def test_owner_token_can_be_replaced_by_owner_or_operator(office: Office) -> Non
     third = office.owner.with_token(lost.json["owner_token"])
     assert [one["id"] for one in all_of(third, "/v1/tokens", 200) if one["employee_id"] is None] == [lost.json["id"]]
     changes = [one for one in all_of(third, "/v1/audit", 3) if one["action"] == "token.owner_replaced"]
-    assert [actor_of(one) for one in changes] == ["operator", "owner"]
+    assert [by(one) for one in changes] == ["operator", "owner"]
     assert [one["target"]["id"] for one in changes] == [lost.json["id"], replaced["id"]]
 
 
@@ -164,7 +164,7 @@ def test_concurrent_replacements_leave_one_owner_token(office: Office) -> None:
 def test_current_user_has_role_tenant_and_employee(office: Office) -> None:
     admin, admins = hire(office, "admin")
     tenant = office.operator.get(f"/v1/tenants/{office.tenant_id}").json
-    expected_by_caller = {
+    expected = {
         office.operator: {"role": "operator", "tenant": None, "employee_id": None},
         office.owner: {"role": "owner", "tenant": tenant, "employee_id": None},
         admins: {"role": "admin", "tenant": tenant, "employee_id": admin["id"]},
@@ -176,18 +176,18 @@ def test_current_user_has_role_tenant_and_employee(office: Office) -> None:
 
 
 def test_changed_role_takes_effect_at_once(office: Office) -> None:
-    admin, employee = hire(office, "admin")
-    assert employee.get("/v1/tokens").status == 200
+    admin, theirs = hire(office, "admin")
+    assert theirs.get("/v1/tokens").status == 200
     office.owner.patch(f"/v1/employees/{admin['id']}", {"role": "employee"})
     assert_problem(theirs.get("/v1/tokens"), 403)
     assert theirs.get("/v1/me").json["role"] == "employee"
 
 
 def test_token_of_a_deleted_employee_is_rejected_at_once(stack: Stack, issuer: FakeIssuer, office: Office) -> None:
-    admin, employee = hire(office, "admin")
+    admin, theirs = hire(office, "admin")
     token = issuer.token(KEY, tenant=office.tenant_id, role="admin", employee=admin["id"])
-    by_issuer = office.owner.with_token(token)
-    assert [caller.get("/v1/me").status for caller in (employee, by_issuer)] == [200, 200]
+    by_saas = office.owner.with_token(token)
+    assert [caller.get("/v1/me").status for caller in (theirs, by_saas)] == [200, 200]
     place = {"pk": {"S": f"T#{office.tenant_id}"}, "sk": {"S": f"EMPLOYEE#{admin['id']}"}}
     stack.client("dynamodb").delete_item(TableName=stack.table, Key=place)
     for caller in (theirs, by_saas):
@@ -254,10 +254,8 @@ def test_new_country_of_a_tenant_reaches_its_webhook_endpoints(stack: Stack, off
     path = f"/v1/tenants/{office.tenant_id}"
     moved = office.operator.patch(path, {"country": "KZ"})
     assert (moved.status, moved.json["country"], moved.json["time_zone"]) == (200, "KZ", "Europe/Moscow")
-    endpoints = [
-        item for item in items(stack) if item["sk"]["S"] == "HOOK" and item["tenant_id"]["S"] == office.tenant_id
-    ]
-    assert [endpoint["country"]["S"] for endpoint in endpoints] == ["KZ"]
+    hooks = [item for item in items(stack) if item["sk"]["S"] == "HOOK" and item["tenant_id"]["S"] == office.tenant_id]
+    assert [hook["country"]["S"] for hook in hooks] == ["KZ"]
     assert office.operator.patch(path, {}).json == moved.json
     for wrong in ({"country": "ZZ"}, {"time_zone": "Mars/Base"}, {"name": ""}, {"name": None}, {"id": NOBODY}):
         assert_problem(office.operator.patch(path, wrong), 400)
@@ -272,8 +270,8 @@ def test_token_of_the_identity_provider_signs_in(issuer: FakeIssuer, office: Off
     anna = office.anna["id"]
     for role, employee in (("owner", None), ("admin", None), ("employee", anna), ("employee", None)):
         token = issuer.token(KEY, tenant=office.tenant_id, role=role, employee=employee)
-        caller = office.owner.with_token(token)
-        me = caller.get("/v1/me").json
+        theirs = office.owner.with_token(token)
+        me = theirs.get("/v1/me").json
         assert (me["role"], me["tenant"]["id"], me["employee_id"]) == (role, office.tenant_id, employee)
         assert theirs.get("/v1/tokens").status == (403 if role == "employee" else 200)
         assert theirs.get("/v1/contacts").status == 200
@@ -290,22 +288,22 @@ def test_invalid_tokens_get_the_same_response_everywhere(stack: Stack, issuer: F
     good = {"tenant": office.tenant_id, "role": "admin"}
     assert office.owner.with_token(issuer.token(KEY, **good)).get("/v1/me").status == 200
     now = int(time.time())
-    invalid = {
+    wrong = {
         "none": by_hand({"alg": "none", "kid": "first"}, issuer.claims(**good)),
         "audience": issuer.token(KEY, **good, aud="another"),
         "issuer": issuer.token(KEY, **good, iss="https://another.example"),
         "expired": issuer.token(KEY, **good, iat=now - 900, exp=now - 600),
         "unknown key": issuer.token(make_key("stranger"), **good),
         "forged key": issuer.token(make_key("forger"), headers={"kid": "first"}, **good),
-        "tenant": issuer.token(KEY, tenant=UNKNOWN_ID, role="admin"),
+        "tenant": issuer.token(KEY, tenant=NOBODY, role="admin"),
         "no tenant": issuer.token(KEY, role="admin"),
         "operator": issuer.token(KEY, tenant=office.tenant_id, role="operator"),
-        "employee": issuer.token(KEY, **good, employee=UNKNOWN_ID),
+        "employee": issuer.token(KEY, **good, employee=NOBODY),
         "other tenant's employee": issuer.token(KEY, **good, employee=other.anna["id"]),
         "huge": issuer.token(KEY, **good, more="x" * 7000),
         "dots": "..",
     }
-    for name, token in invalid.items():
+    for name, token in wrong.items():
         for path in ("/v1/me", "/v1/contacts"):
             response = office.owner.with_token(token).get(path)
             assert_problem(response, 401)
@@ -314,8 +312,8 @@ def test_invalid_tokens_get_the_same_response_everywhere(stack: Stack, issuer: F
 
 
 def test_tenant_being_erased_rejects_tokens(stack: Stack, issuer: FakeIssuer, office: Office) -> None:
-    employee = office.owner.with_token(issuer.token(KEY, tenant=office.tenant_id, role="owner"))
-    assert employee.get("/v1/contacts").status == 200
+    theirs = office.owner.with_token(issuer.token(KEY, tenant=office.tenant_id, role="owner"))
+    assert theirs.get("/v1/contacts").status == 200
     stack.client("dynamodb").update_item(
         TableName=stack.table,
         Key={"pk": {"S": f"T#{office.tenant_id}"}, "sk": {"S": "TENANT"}},
