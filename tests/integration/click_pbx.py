@@ -16,7 +16,7 @@ import requests
 
 from local.simulator.lines import Line
 from local.simulator.player import fresh_id
-from local.simulator.rest import Asked, Reply, Rest, Server, TakesClicks, load, serving
+from local.simulator.rest import Asked, ClickToCallRest, Reply, Rest, Server, load, serving
 from local.simulator.story import Message, Story, load_story, message
 
 WITHIN_SECONDS = 60.0
@@ -52,35 +52,35 @@ class ClickedPbx:
         """See `Rest`."""
         return self.api.settings(url)
 
-    def answer(self, request: Asked) -> Reply:
+    def respond(self, asked: Asked) -> Reply:
         """See `Rest`; an accepted click is placed in a thread."""
-        response = self.api.answer(request)
-        if response.status >= 300:
-            return response
-        if request.path == "/v2/calls":
+        reply = self.api.respond(asked)
+        if reply.status >= 300:
+            return reply
+        if asked.path == "/v2/calls":
             # Telnyx: each leg is a command of its own.
-            leg = (json.loads(response.encoded())["data"]["call_control_id"], request.json["client_state"])
-            if "link_to" in request.json:
+            leg = (json.loads(reply.encoded())["data"]["call_control_id"], asked.json["client_state"])
+            if "link_to" in asked.json:
                 self._legs.append(leg)
                 self._second.set()
             else:
                 self._legs = [leg]
                 self._second.clear()
-        if request.path.endswith("/commands/callback"):
-            self._command = str(json.loads(request.form["json"])["command_id"])
-        named = cast("TakesClicks", self.api).clicked(request, response)
+        if asked.path.endswith("/commands/callback"):
+            self._command = str(json.loads(asked.form["json"])["command_id"])
+        named = cast("ClickToCallRest", self.api).placed_call_id(asked, reply)
         if named is not None:
             self._place(named or fresh_id())
             if self.lost:
                 self._over.wait(WITHIN_SECONDS)
-        return response
+        return reply
 
     def _place(self, call_id: str) -> None:
         self.calls.append(call_id)
         if self.story is None:
             return
-        story = load_story(self.story, self.provider)
-        thread = threading.Thread(target=self._tell, args=(story, call_id), daemon=True)
+        found = load_story(self.story, self.provider)
+        thread = threading.Thread(target=self._tell, args=(found, call_id), daemon=True)
         self._threads.append(thread)
         thread.start()
 
@@ -98,10 +98,10 @@ class ClickedPbx:
         for event in story.events:
             sent = self._as_asked(message(event, ids, start, datetime.now(UTC)), controls)
             signed = self.line.pbx.request(self.line.webhook_url, sent, self.line.secrets, datetime.now(UTC))
-            response = requests.request(
+            answer = requests.request(
                 signed.method, signed.url, headers=dict(signed.headers), data=signed.body, timeout=WITHIN_SECONDS
             )
-            assert response.status_code == event.reply, (story.name, response.status_code, response.text)
+            assert answer.status_code == event.reply, (story.name, answer.status_code, answer.text)
 
     def _as_asked(self, sent: Message, controls: list[str]) -> Message:
         """Fill in the references that Mango Office and Telnyx echo; the second leg of Telnyx waits for its request."""
