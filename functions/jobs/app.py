@@ -8,8 +8,7 @@ from typing import Any, cast
 
 from hangtag import runtime
 from hangtag.batches import process_batch
-from hangtag.observability import logger
-from hangtag.runtime import Settings
+from hangtag.runtime import Settings, logger
 
 SETTINGS = runtime.bind(
     Settings.read(

@@ -7,8 +7,7 @@ from typing import Any
 
 from hangtag import runtime
 from hangtag.auth import is_ours
-from hangtag.observability import logger
-from hangtag.runtime import Settings
+from hangtag.runtime import Settings, logger
 from hangtag.services.live import windows
 from hangtag.services.live.push import ApiGateway
 from hangtag.store.calls import clicks, live

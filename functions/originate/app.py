@@ -10,8 +10,7 @@ from hangtag import runtime
 from hangtag.api.clicks import routes as clicks
 from hangtag.api.kernel.service import Api
 from hangtag.batches import process_batch
-from hangtag.observability import logger
-from hangtag.runtime import Settings
+from hangtag.runtime import Settings, logger
 
 SETTINGS = runtime.bind(
     Settings.read(

@@ -7,8 +7,7 @@ from typing import Any
 from hangtag import runtime
 from hangtag.api.kernel.service import Api
 from hangtag.api.reports import routes as reports
-from hangtag.observability import logger
-from hangtag.runtime import Settings
+from hangtag.runtime import Settings, logger
 from hangtag.services.reports.sums import mark_all, refresh
 
 SETTINGS = runtime.bind(

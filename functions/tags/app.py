@@ -7,8 +7,7 @@ from typing import Any
 
 from hangtag import runtime
 from hangtag.batches import process_batch
-from hangtag.observability import logger
-from hangtag.runtime import Settings
+from hangtag.runtime import Settings, logger
 from hangtag.services.tags.caller import lookup_caller
 from hangtag.services.tags.emit import emit
 from hangtag.services.tags.fill import fill

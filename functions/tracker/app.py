@@ -7,8 +7,7 @@ from typing import Any
 
 from hangtag import runtime
 from hangtag.batches import process_batch
-from hangtag.observability import logger
-from hangtag.runtime import Settings
+from hangtag.runtime import Settings, logger
 from hangtag.services.calls import settling
 from hangtag.services.calls.sweep import sweep
 from hangtag.services.calls.tracker import Machinery, act, decide, deliver, fill_later

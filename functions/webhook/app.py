@@ -7,9 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from hangtag import runtime
-from hangtag.observability import logger
 from hangtag.providers.base import WebhookRequest, WebhookResponse
-from hangtag.runtime import Settings
+from hangtag.runtime import Settings, logger
 from hangtag.services.webhooks.handler import AWS_ERRORS, QueuedWebhook, WebhookHandler, handle
 
 SETTINGS = runtime.bind(

@@ -14,7 +14,7 @@ from standardwebhooks import Webhook
 from crm_outbox import HOUR, KEYS, START, Clock, items, put_tag, run_queue, tenant_with
 from fake_crm import DOWN, OK, CrmResponse, FakeCrm, Message
 from hangtag.crm import config, lookup
-from hangtag.observability import logger
+from hangtag.runtime import logger
 from hangtag.services.crm.outbox_worker import deliver
 from hangtag.store.crm import breaker, outbox
 from hangtag.store.crm import config as crm

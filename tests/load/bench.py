@@ -11,7 +11,7 @@ from live import browsers, calls_per_message, post_to_message
 from local import stack as local_stack
 from local.simulator import Api, build_office, load_office_plan
 from office_clone import end_set_up
-from process import ED25519, SIGNED, cpu_ratio, import_ratio
+from process import ED25519, SIGNED, cpu_ratio, import_ratio, modules_imported
 from reports import lone_table, refreshes
 
 PORT = 4621
@@ -58,6 +58,8 @@ def main() -> int:
 
     start, cpu = import_ratio(), cpu_ratio()
     show("webhook's start / botocore's session and a DynamoDB client", start, IMPORT_TARGET)
+    modules = modules_imported()
+    show("modules that the webhook imports (Zadarma)", modules)
     signed, ed25519 = import_ratio(SIGNED), import_ratio(ED25519)
     show("webhook's start, PBX that signs with a secret (KMS)", signed)
     show("webhook's start, PBX that signs with Ed25519 (KMS, cryptography)", ed25519)
@@ -94,6 +96,7 @@ def main() -> int:
     costs = report_costs(show)
     figures = {
         "import": start,
+        "modules": modules,
         "signed": signed,
         "ed25519": ed25519,
         "cpu": cpu,

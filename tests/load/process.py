@@ -42,7 +42,9 @@ from hangtag import providers
 from hangtag.store.db import client
 client.dynamodb()
 providers.load("telephony_api")
+import hangtag.providers.telephony_api.webhook
 """
+MODULES = WEBHOOK.replace("telephony_api", "zadarma") + "import sys\nprint(len(sys.modules))\n"
 
 
 # Additional modules of a first request: of a PBX that signs with a secret, and of the one that signs with Ed25519.
@@ -72,6 +74,14 @@ def import_ratio(code: str = WEBHOOK) -> float:
 
     start(BARE), start(code)
     return statistics.median(start(code) / start(BARE) for _ in range(PAIRS))
+
+
+def modules_imported() -> int:
+    """Return the number of modules that the webhook has imported before its first request, of all packages."""
+    path = os.pathsep.join([str(ROOT / "functions" / "webhook"), str(ROOT / "layers" / "common")])
+    environment = {**os.environ, **ENVIRONMENT, "PYTHONPATH": path}
+    output = subprocess.run([sys.executable, "-c", MODULES], env=environment, capture_output=True, check=True).stdout
+    return int(output.split()[-1])
 
 
 def _cpu(work: Callable[[], object]) -> float:

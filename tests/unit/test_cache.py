@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from hangtag.store.db.cache import TtlCache
+from hangtag.runtime import TtlCache
 
 
 class Clock:

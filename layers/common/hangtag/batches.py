@@ -6,7 +6,7 @@ Replaces Powertools' BatchProcessor, which would load more than the logger (see 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from hangtag.observability import logger
+from hangtag.runtime import logger
 
 __all__ = ["process_batch"]
 

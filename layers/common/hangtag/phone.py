@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from phonenumbers import PhoneNumber
 
-__all__ = ["Number", "country_of", "dialled", "is_emergency", "is_premium", "is_short", "normalise"]
+__all__ = ["Number", "country_of", "dialled", "is_emergency", "is_premium", "is_short", "mask_number", "normalise"]
 
 MAX_LENGTH = 64
 _SCHEME = re.compile(r"(?:sips?|tel):([^@;]*)", re.IGNORECASE)
@@ -171,3 +171,14 @@ def dialled(e164: str, country: str, form: str | None) -> str:
 
     number = phonenumbers.parse(e164, None)
     return _digits(phonenumbers.format_out_of_country_calling_number(number, country.upper()))
+
+
+_SHOWN_HEAD = 5
+_SHOWN_TAIL = 4
+
+
+def mask_number(number: str) -> str:
+    """Mask a phone number for a log: "+74951234567" becomes "+7495***4567", a short number "***"."""
+    if len(number) < _SHOWN_HEAD + _SHOWN_TAIL + 2:
+        return "***"
+    return f"{number[:_SHOWN_HEAD]}***{number[-_SHOWN_TAIL:]}"

@@ -1,14 +1,26 @@
-"""Settings of this process. `functions/<name>/app.py` reads them from the environment and binds them once.
+"""Objects of one process: its settings, its logger and its caches.
 
-No other module of the package reads the environment: a missing variable fails when the function starts, and the error
-contains its name. Standard library only, because the webhook imports this module.
+`functions/<name>/app.py` reads the settings from the environment and binds them once. No other module of the package
+reads the environment: a missing variable fails when the function starts, and the error contains its name. On the
+webhook's path: loads only the logger of Powertools.
 """
 
-from collections.abc import Callable, Mapping
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
-__all__ = ["VARIABLES", "Settings", "bind", "settings"]
+from aws_lambda_powertools.logging import Logger
+
+__all__ = ["VARIABLES", "Settings", "TtlCache", "bind", "logger", "settings"]
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+# Structured JSON. Service and level come from POWERTOOLS_SERVICE_NAME and LOG_LEVEL. Events, bodies and whole phone
+# numbers are never logged.
+logger = Logger()
 
 
 class Settings(NamedTuple):
@@ -95,3 +107,38 @@ def bind(values: Settings) -> Settings:
 def settings() -> Settings:
     """Return the settings of the process."""
     return _bound
+
+
+class TtlCache(Generic[K, V]):
+    """Cache of at most `size` values, each for `seconds` after loading; the least recently used one is evicted first.
+
+    None is a value like any other, so absences are cached too.
+    """
+
+    def __init__(self, size: int, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._size = size
+        self._seconds = seconds
+        self._clock = clock
+        self._entries: OrderedDict[K, tuple[float, V]] = OrderedDict()
+
+    def get_or(self, key: K, load: Callable[[], V]) -> V:
+        """Return the value of a key, loading it if it is not cached. Errors of `load` propagate and are not cached."""
+        now = self._clock()
+        entry = self._entries.get(key)
+        if entry is not None and now < entry[0]:
+            self._entries.move_to_end(key)
+            return entry[1]
+        value = load()
+        self._entries[key] = (now + self._seconds, value)
+        self._entries.move_to_end(key)
+        while len(self._entries) > self._size:
+            self._entries.popitem(last=False)
+        return value
+
+    def discard(self, key: K) -> None:
+        """Drop a key after this process changed its value."""
+        self._entries.pop(key, None)
+
+    def clear(self) -> None:
+        """Drop all keys."""
+        self._entries.clear()

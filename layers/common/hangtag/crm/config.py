@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 
 from hangtag import outbound, secrets
 from hangtag.errors import BadInputError, ConflictError, ErrorCode, FieldError
+from hangtag.runtime import TtlCache
 from hangtag.store.crm import breaker
 from hangtag.store.crm import config as crm
 from hangtag.store.crm.config import CrmConfig, load
 from hangtag.store.db import audit
-from hangtag.store.db.cache import TtlCache
 
 __all__ = ["CrmConfig", "connect", "disconnect", "load", "make_secret", "require", "rotate", "signing_secrets"]
 

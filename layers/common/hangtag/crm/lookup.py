@@ -14,13 +14,12 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from hangtag.crm import webhook
 from hangtag.errors import BadInputError, UnreachableError
-from hangtag.observability import logger
 from hangtag.outbound import HttpResponse
+from hangtag.runtime import TtlCache, logger
 from hangtag.settings import PlacementCondition
 from hangtag.store.crm import breaker
 from hangtag.store.crm import config as crm
 from hangtag.store.crm.outbox import Fault, compose
-from hangtag.store.db.cache import TtlCache
 from hangtag.store.db.clock import now
 
 __all__ = ["FoundContact", "FoundTask", "find_contact", "last_task"]

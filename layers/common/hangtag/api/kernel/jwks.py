@@ -10,7 +10,7 @@ from typing import Any
 
 from hangtag import outbound
 from hangtag.errors import UnavailableError
-from hangtag.observability import logger
+from hangtag.runtime import logger
 
 __all__ = ["IssuerKeys"]
 

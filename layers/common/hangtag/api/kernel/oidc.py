@@ -17,7 +17,7 @@ from hangtag import runtime
 from hangtag.api.kernel.jwks import IssuerKeys
 from hangtag.api.kernel.models import is_id
 from hangtag.errors import ErrorCode, UnauthorizedError
-from hangtag.observability import logger
+from hangtag.runtime import logger
 from hangtag.store.office import employees, tenants
 
 __all__ = ["Identity", "Issuer", "Settings", "identify"]

@@ -32,7 +32,7 @@ from hangtag.errors import (
     NotFoundError,
     UnavailableError,
 )
-from hangtag.observability import logger
+from hangtag.runtime import logger
 
 __all__ = ["Api", "Routes"]
 

@@ -178,7 +178,7 @@ TemplateSupervisor = Annotated[
 Mode = Annotated[
     RoutingMode,
     Field(
-        description="When a PBX that requests the caller's name also receives the extension of the supervisor.",
+        description="Time at which a PBX that requests the caller's name also receives the supervisor's extension.",
         examples=["on"],
     ),
 ]
@@ -255,7 +255,7 @@ SettleSeconds = Annotated[
     Field(
         ge=1,
         le=settings.MAX_SETTLE_SECONDS,
-        description="Seconds after an unanswered leg in which another leg of the call can still start.",
+        description="Seconds after an unanswered leg during which another leg of the call can start.",
         examples=[10],
     ),
 ]

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from hangtag.observability import logger
+from hangtag.runtime import logger
 from hangtag.services.calls.settling import settlement
 from hangtag.services.integrations.reconciliation import tell_one
 from hangtag.store.calls import items as calls

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from botocore.exceptions import ClientError
 
-from hangtag.observability import logger
+from hangtag.runtime import logger
 from hangtag.store.calls import items as calls
 from hangtag.store.db import client
 

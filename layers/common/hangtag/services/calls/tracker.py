@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from hangtag.domain.calls.event import Direction
 from hangtag.domain.calls.fold import Call
-from hangtag.observability import logger
+from hangtag.runtime import logger
 from hangtag.services.recordings.queue import enqueue
 from hangtag.store.calls.items import CallItem
 from hangtag.store.db import client

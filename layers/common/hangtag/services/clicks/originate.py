@@ -10,8 +10,8 @@ from typing import Any
 from urllib3.exceptions import NewConnectionError
 
 from hangtag.errors import HangtagError, NotFoundError, UnreachableError
-from hangtag.observability import logger
 from hangtag.providers import base as providers
+from hangtag.runtime import logger
 from hangtag.services.integrations.client import Pbx, causes, in_words, open_pbx
 from hangtag.store.calls import clicks
 from hangtag.store.calls.clicks import Click, State

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from hangtag.crm import webhook
 from hangtag.crm.webhook import Outcome, Verdict
 from hangtag.errors import NotFoundError
-from hangtag.observability import logger
+from hangtag.runtime import logger
 from hangtag.services.tags import notifications
 from hangtag.store.calls.missed_calls import MissedCall
 from hangtag.store.crm import breaker, outbox

@@ -17,9 +17,9 @@ from hangtag import runtime
 from hangtag.domain.calls.event import CallEvent, Kind
 from hangtag.domain.calls.fold import Call, fold
 from hangtag.errors import ConflictError, ErrorCode, HangtagError, NotFoundError
-from hangtag.observability import logger
 from hangtag.providers import load
 from hangtag.providers.base import Check
+from hangtag.runtime import logger
 from hangtag.services.integrations.client import Pbx, in_words, open_pbx, run_check
 from hangtag.store.calls import items as calls
 from hangtag.store.calls.events import SEAL_AFTER, AppendStatus, Source, append_all

@@ -23,7 +23,7 @@ from hangtag import runtime
 from hangtag.domain.calls.event import CallEvent, encode
 from hangtag.domain.calls.fold import Recording, fold
 from hangtag.errors import NotFoundError
-from hangtag.observability import logger
+from hangtag.runtime import logger
 from hangtag.services.calls.view import recordings_view
 from hangtag.services.jobs.redact import Scrubber
 from hangtag.services.reports import file as report_file

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from hangtag import runtime
 from hangtag.errors import NotFoundError
-from hangtag.observability import logger
+from hangtag.runtime import logger
 from hangtag.store.db import client
 from hangtag.store.office import tenants
 from hangtag.store.privacy import exports

@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 
 from hangtag import runtime
 from hangtag.errors import BadInputError, ConflictError, NotFoundError
-from hangtag.observability import logger
+from hangtag.runtime import logger
 from hangtag.store.db import client
 from hangtag.store.db.clock import iso, now
 from hangtag.store.db.keys import digest, key

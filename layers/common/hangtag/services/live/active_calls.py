@@ -3,7 +3,7 @@
 from botocore.exceptions import BotoCoreError, ClientError
 
 from hangtag.domain.calls.fold import Call
-from hangtag.observability import logger
+from hangtag.runtime import logger
 from hangtag.store.calls import active_calls
 from hangtag.store.calls.items import CallItem
 

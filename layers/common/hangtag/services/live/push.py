@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from botocore.exceptions import BotoCoreError, ClientError
 
 from hangtag import runtime
-from hangtag.observability import logger
+from hangtag.runtime import logger
 from hangtag.store.calls import live
 from hangtag.store.calls.live import Connection
 from hangtag.store.db import client

@@ -15,9 +15,9 @@ from hangtag.domain.calls.classify import is_internal, is_private
 from hangtag.domain.calls.event import Direction
 from hangtag.domain.calls.fold import Call, Leg
 from hangtag.errors import NotFoundError
-from hangtag.observability import logger
 from hangtag.phone import normalise
 from hangtag.representation import Names
+from hangtag.runtime import logger
 from hangtag.services.live.push import Push
 from hangtag.services.tags.match_click import with_click
 from hangtag.store.calls import clicks, live

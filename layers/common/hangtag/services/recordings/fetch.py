@@ -13,11 +13,11 @@ from itertools import chain
 from hangtag import runtime
 from hangtag.domain.calls.fold import Recording
 from hangtag.errors import BadInputError, ConflictError, HangtagError, NotFoundError, TooLargeError
-from hangtag.observability import logger
 from hangtag.outbound import check_host
 from hangtag.outbound.download import Download
 from hangtag.providers import load
 from hangtag.providers.base import Media
+from hangtag.runtime import logger
 from hangtag.services.calls.view import recordings_view
 from hangtag.services.integrations.client import in_words, open_pbx
 from hangtag.services.recordings.audio import HEAD_BYTES, media_type

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from hangtag import runtime
 from hangtag.domain.reports.report import Filters, Kind, Period
 from hangtag.errors import NotFoundError
-from hangtag.observability import logger
+from hangtag.runtime import logger
 from hangtag.services.reports import file as report_file
 from hangtag.services.reports.rows import ReportRequest
 from hangtag.services.reports.visibility import viewer_of

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from hangtag.domain.reports import facts, sums
 from hangtag.domain.reports.facts import Body, CallHistory
 from hangtag.domain.reports.sums import Aggregate
-from hangtag.observability import logger
+from hangtag.runtime import logger
 from hangtag.store.office import tenants
 from hangtag.store.reports import calls as report_calls
 from hangtag.store.reports import first_calls, marks

@@ -5,7 +5,7 @@ Runs in the tags function, not in the tracker: a request to an external CRM must
 
 from hangtag.domain.calls.fold import Call
 from hangtag.errors import NotFoundError
-from hangtag.observability import logger
+from hangtag.runtime import logger
 from hangtag.services.tags.contacts import will_be_tagged, with_contact
 from hangtag.services.tags.match_click import with_click
 from hangtag.services.tags.snapshot import resolve

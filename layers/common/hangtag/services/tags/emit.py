@@ -13,8 +13,8 @@ from hangtag import representation
 from hangtag.domain.calls.fold import Call
 from hangtag.domain.tags.plan import TagPlan, TaskWrite, plan_tag
 from hangtag.errors import NotFoundError
-from hangtag.observability import logger
 from hangtag.representation import Names
+from hangtag.runtime import logger
 from hangtag.services.calls.view import call_view
 from hangtag.services.tags import missed_calls
 from hangtag.services.tags.facts import EmissionFacts, load_facts

@@ -1,6 +1,6 @@
 """Late contacts: amendment of the tags of a number that had no contact when they were written."""
 
-from hangtag.observability import logger
+from hangtag.runtime import logger
 from hangtag.services.tags.emit import emit
 from hangtag.store.calls import tags
 

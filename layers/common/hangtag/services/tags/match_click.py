@@ -12,9 +12,9 @@ from datetime import datetime
 from hangtag.domain.calls.classify import PickUp
 from hangtag.domain.calls.event import Direction
 from hangtag.domain.calls.fold import Call
-from hangtag.observability import logger
 from hangtag.phone import normalise
 from hangtag.providers import load
+from hangtag.runtime import logger
 from hangtag.store.calls import clicks
 from hangtag.store.calls import items as calls
 from hangtag.store.calls.clicks import Click

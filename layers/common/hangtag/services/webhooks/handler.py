@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 from botocore.exceptions import BotoCoreError, ClientError
 
 from hangtag.auth import is_ours, token_hash
-from hangtag.observability import logger
 from hangtag.providers import load
 from hangtag.providers.base import (
     ContactCard,
@@ -25,7 +24,7 @@ from hangtag.providers.base import (
     WebhookRequest,
     WebhookResponse,
 )
-from hangtag.runtime import Settings
+from hangtag.runtime import Settings, logger
 from hangtag.store.calls.events import AppendedEvent, Source, append_all
 from hangtag.store.db import client
 from hangtag.store.integrations import endpoints

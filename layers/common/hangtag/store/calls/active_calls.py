@@ -6,7 +6,7 @@ key("T", tenant, "BUSY") / key(integration, extension, call). A mark that is nev
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from hangtag.store.db.cache import TtlCache
+from hangtag.runtime import TtlCache
 from hangtag.store.db.client import dynamodb, table
 from hangtag.store.db.clock import now
 from hangtag.store.db.keys import key

@@ -17,8 +17,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from hangtag.auth import make_token, token_hash
+from hangtag.runtime import TtlCache
 from hangtag.store.db.batch import read_all
-from hangtag.store.db.cache import TtlCache
 from hangtag.store.db.client import dynamodb, is_condition_failure, table
 from hangtag.store.db.clock import now
 from hangtag.store.db.keys import key

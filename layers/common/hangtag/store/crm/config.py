@@ -5,8 +5,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from hangtag.runtime import TtlCache
 from hangtag.store.db.audit import AuditItem
-from hangtag.store.db.cache import TtlCache
 from hangtag.store.db.client import dynamodb, is_condition_failure, table
 from hangtag.store.db.keys import key
 

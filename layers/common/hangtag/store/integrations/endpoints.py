@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from botocore.exceptions import ClientError
 
 from hangtag.providers.base import VerificationKeys
-from hangtag.store.db.cache import TtlCache
+from hangtag.runtime import TtlCache
 from hangtag.store.db.client import dynamodb, is_condition_failure, table
 from hangtag.store.db.keys import key
 

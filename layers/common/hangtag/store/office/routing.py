@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from hangtag.hours import Hours, is_working
+from hangtag.runtime import TtlCache
 from hangtag.store.calls import active_calls
-from hangtag.store.db.cache import TtlCache
 from hangtag.store.db.client import table
 from hangtag.store.db.keys import key
 

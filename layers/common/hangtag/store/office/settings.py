@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from hangtag.domain.calls.classify import TagType
 from hangtag.domain.tags.definition import DefinedField, Definition, define, fields_of, standard
-from hangtag.store.db.cache import TtlCache
+from hangtag.runtime import TtlCache
 from hangtag.store.db.client import dynamodb, table
 from hangtag.store.db.keys import key
 

@@ -8,8 +8,8 @@ from datetime import date
 from typing import Any
 
 from hangtag.errors import NotFoundError
+from hangtag.runtime import TtlCache
 from hangtag.store.db import audit, tenant_list
-from hangtag.store.db.cache import TtlCache
 from hangtag.store.db.clock import iso, now
 from hangtag.store.db.keys import key
 from hangtag.store.db.models import EndpointItem, IntegrationItem, TenantItem

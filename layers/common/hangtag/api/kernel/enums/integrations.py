@@ -72,7 +72,7 @@ class DiagnosticName(StrEnum):
 
     - `credentials`: the credentials are complete.
     - `webhook_requests`: webhook requests arrive.
-    - `previous_url`: the previous webhook URL is no longer in use.
+    - `previous_url`: the PBX uses the new webhook URL.
     - `extensions`: all ringing extensions are mapped.
     - `pbx`: the PBX accepts API requests.
     - `setup`: the webhook is set up at the PBX.

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hangtag.observability import mask_number
+from hangtag.phone import mask_number
 
 
 @pytest.mark.parametrize(
