@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from api_client import Caller, Office, Response, open_office
+from api_client import Caller, Office, assert_problem, open_office
 from fake_issuer import AUDIENCE, FakeIssuer, by_hand, issuing, make_key
 from hangtag.auth import token_hash
 from local.stack import Stack, running
@@ -34,11 +34,6 @@ def stack(issuer: FakeIssuer) -> Iterator[Stack]:
 def items(stack: Stack) -> list[dict[str, Any]]:
     pages = stack.client("dynamodb").get_paginator("scan").paginate(TableName=stack.table)
     return [item for page in pages for item in page["Items"]]
-
-
-def assert_problem(response: Response, status: int) -> None:
-    assert response.status == status, response
-    assert response.media == "application/problem+json"
 
 
 def all_of(caller: Caller, path: str, limit: int) -> list[Any]:

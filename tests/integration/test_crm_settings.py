@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook
 
-from api_client import Office, Response, open_office
+from api_client import Office, assert_problem, open_office
 from crm_outbox import put_tag
 from fake_crm import DOWN, OK, CrmResponse, FakeCrm
 from hangtag.store.crm import config as crm
@@ -18,10 +18,6 @@ from local.stack import Stack
 pytestmark = pytest.mark.stack
 
 PORT = 4640
-
-
-def assert_problem(response: Response, status: int) -> None:
-    assert (response.status, response.media) == (status, "application/problem+json"), response
 
 
 def test_connected_crm_receives_retried_tag_with_a_valid_signature(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import requests
 
-from api_client import Office, Response, open_office
+from api_client import Office, assert_problem, open_office
 from local.stack import Stack
 
 pytestmark = pytest.mark.stack
@@ -28,11 +28,6 @@ def busy(stack: Stack) -> Office:
     ring(office, "hidden", "Success", phone="79990000002")
     tagged(office, "hidden")
     return office
-
-
-def assert_problem(response: Response, status: int) -> None:
-    assert response.status == status, response
-    assert response.media == "application/problem+json"
 
 
 def ring(
