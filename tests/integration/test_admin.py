@@ -37,7 +37,7 @@ def test_caller_lookup_returns_name_with_supervisor(office: Office) -> None:
     assert (response.status_code, response.json()) == (200, {"contact_name": "Ivan", "responsible": 101})
 
 
-def test_caller_lookup_returns_a_new_name(office: Office) -> None:
+def test_caller_lookup_returns_the_updated_contact_name(office: Office) -> None:
     created = office.employee.create("/v1/contacts", {"name": "Ivan", "phones": ["+74951234567"]})
     office.employee.patch(f"/v1/contacts/{created['id']}", {"name": "Ivan the Second"})
     assert post_webhook(office, cmd="contact", phone="74951234567").json() == {"contact_name": "Ivan the Second"}
@@ -72,7 +72,7 @@ def test_request_without_a_valid_token_is_rejected(stack: Stack, header: str) ->
         assert response.headers["www-authenticate"] == "Bearer"
 
 
-def test_foreign_tokens_are_rejected(stack: Stack, shared: Office) -> None:
+def test_tokens_for_other_purposes_are_rejected_by_the_api(stack: Stack, shared: Office) -> None:
     webhook = shared.integration["webhook_url"].rsplit("/", 1)[1]
     foreign = make_token("api", "a" * 64)
     for token in (webhook, foreign, stack.operator_token + "x", stack.operator_token[:-1]):
@@ -121,7 +121,7 @@ def test_token_has_the_current_role_of_its_employee(office: Office) -> None:
     assert_problem(office.employee.get("/v1/employees"), 403)
 
 
-def test_expired_token_is_rejected(stack: Stack, office: Office) -> None:
+def test_expired_employee_token_is_rejected_by_the_api(stack: Stack, office: Office) -> None:
     assert office.employee.get("/v1/contacts").status == 200
     assert office.employee.token
     pk = f"TOKEN#{token_hash(office.employee.token)}"
@@ -134,7 +134,7 @@ def test_expired_token_is_rejected(stack: Stack, office: Office) -> None:
     assert_problem(office.employee.get("/v1/contacts"), 401)
 
 
-def test_token_is_valid_for_a_year(shared: Office) -> None:
+def test_employee_token_is_valid_for_a_year_by_default(shared: Office) -> None:
     created = shared.owner.create("/v1/tokens", {"employee_id": shared.anna["id"]})
     assert set(created) == {"id", "token", "expires_at"}
     assert created["expires_at"].startswith(str(time.gmtime().tm_year + 1))
@@ -143,7 +143,7 @@ def test_token_is_valid_for_a_year(shared: Office) -> None:
 # ------------------------------------------------------------------ integrations
 
 
-def test_secrets_are_shown_only_once(stack: Stack, office: Office) -> None:
+def test_integration_secrets_are_returned_only_once(stack: Stack, office: Office) -> None:
     shown = office.owner.get(f"/v1/integrations/{office.integration['id']}").json
     ours = {"id", "provider", "name", "settings", "created_at", "previous_url_until", "watched_until"}
     assert set(shown) == ours | {"last_webhook_at", "reconciliation", "subscription"}
@@ -162,7 +162,7 @@ def test_ping_returns_the_entered_credentials(office: Office) -> None:
     assert post_webhook(office, cmd="ping").json() == {"pbxToken": "pbx-key-of-the-tenant", "pbxUrl": ""}
 
 
-def test_provider_lists_its_credentials(shared: Office) -> None:
+def test_provider_lists_its_credentials_with_generated_secrets(shared: Office) -> None:
     listed = shared.owner.get("/v1/providers").json["items"]
     first = next(provider for provider in listed if provider["key"] == "telephony_api")
     assert first["generated_secrets"] == ["planfix_token"]
@@ -193,7 +193,7 @@ def test_invalid_integration_is_rejected_by_field(shared: Office, change: dict[s
     assert "hunter2" not in json.dumps(response.json)
 
 
-def test_credentials_over_4_kb_are_rejected(shared: Office) -> None:
+def test_integration_credentials_over_4_kb_are_rejected(shared: Office) -> None:
     credentials = {"pbx_url": "https://pbx.example/" + "я" * 2028, "pbx_token": "x" * 500}
     response = shared.owner.post(
         "/v1/integrations", {"provider": "telephony_api", "name": "P", "credentials": credentials}
@@ -302,7 +302,7 @@ def test_invalid_employee_is_rejected_by_field(shared: Office, change: dict[str,
         assert_problem(shared.owner.post("/v1/employees", {"name": "Boris", **change}), 400)
 
 
-def test_list_pages_reach_the_end(office: Office) -> None:
+def test_pages_of_a_list_contain_each_employee_once(office: Office) -> None:
     for number in range(4):
         office.owner.create("/v1/employees", {"name": f"Employee {number}"})
     ids, cursor = [], None
@@ -348,7 +348,7 @@ def test_telephony_settings_are_replaced_as_a_whole(office: Office) -> None:
         ("%2B74957770000", "+74957770000"),
     ],
 )
-def test_line_number_can_have_any_format(shared: Office, typed: str, number: str) -> None:
+def test_line_is_stored_under_its_e164_number_in_any_format(shared: Office, typed: str, number: str) -> None:
     put = shared.owner.put(f"/v1/lines/{typed}", {"name": "Sales", "color": "#00ff00"})
     assert (put.status, put.json) == (200, {"number": number, "name": "Sales", "color": "#00ff00"})
     assert put.json in shared.owner.get("/v1/lines").json["items"]
@@ -362,7 +362,7 @@ def test_line_with_an_invalid_number_is_rejected(shared: Office, typed: str) -> 
 
 
 @pytest.mark.parametrize("wrong", [{}, {"name": ""}, {"name": "x", "color": "red"}, {"name": "x", "color": 5}])
-def test_invalid_line_is_rejected(shared: Office, wrong: dict[str, Any]) -> None:
+def test_line_with_an_invalid_name_or_color_is_rejected(shared: Office, wrong: dict[str, Any]) -> None:
     assert_problem(shared.owner.put("/v1/lines/+74957770000", wrong), 400)
 
 
@@ -403,7 +403,7 @@ def eventually_tagged(office: Office, call_id: str) -> None:
     raise AssertionError(call_id)
 
 
-def test_erased_tenant_leaves_no_items(stack: Stack, office: Office) -> None:
+def test_erased_tenant_leaves_no_items_in_the_table(stack: Stack, office: Office) -> None:
     other = open_office(stack.api, stack.operator_token)
     before = len(belonging_to(stack, other.tenant_id))
     office.employee.create("/v1/contacts", {"name": "Ivan", "phones": ["+74951234567", "+74951234568"]})

@@ -61,18 +61,18 @@ def test_invalid_body_is_rejected_by_every_write(shared: Office, body: bytes) ->
         assert_problem(response, 400)
 
 
-def test_body_over_64_kb_is_rejected(shared: Office) -> None:
+def test_body_over_64_kb_is_rejected_by_every_write(shared: Office) -> None:
     for method, path in WRITES:
         assert_problem(shared.owner.send(method, path, json={"name": "x" * 70000}), 413)
 
 
 @pytest.mark.parametrize("media", ["application/x-www-form-urlencoded", "multipart/form-data", "text/plain", "junk"])
-def test_other_media_type_is_rejected(shared: Office, media: str) -> None:
+def test_media_type_other_than_json_is_rejected_by_every_write(shared: Office, media: str) -> None:
     for method, path in WRITES:
         assert_problem(shared.owner.send(method, path, data=b"name=x", headers={"content-type": media}), 415)
 
 
-def test_json_media_types_are_accepted(shared: Office) -> None:
+def test_json_media_types_with_parameters_are_accepted(shared: Office) -> None:
     body = b'\xef\xbb\xbf{"settle_seconds": 10}'
     for media in ("application/json", "application/json; charset=utf-8", "application/problem+json"):
         response = shared.owner.send("PUT", "/v1/settings/telephony", data=body, headers={"content-type": media})
@@ -97,7 +97,9 @@ def test_json_media_types_are_accepted(shared: Office) -> None:
         ("GET", "/v1/integrations/0123456789abcdef", 404),
     ],
 )
-def test_unknown_path_or_method_is_rejected(shared: Office, method: str, path: str, status: int) -> None:
+def test_unknown_path_or_method_is_rejected_with_its_status(
+    shared: Office, method: str, path: str, status: int
+) -> None:
     assert_problem(shared.owner.send(method, path), status)
 
 
@@ -106,7 +108,7 @@ def test_method_not_allowed_lists_allowed_methods(shared: Office) -> None:
 
 
 @pytest.mark.parametrize("limit", ["0", "-1", "201", "x", "", "1.5", "9" * 5000, "1,2"])
-def test_invalid_limit_is_rejected(shared: Office, limit: str) -> None:
+def test_invalid_limit_of_a_list_is_rejected_with_its_field(shared: Office, limit: str) -> None:
     for path in ("/v1/employees", "/v1/lines", "/v1/integrations"):
         response = shared.owner.get(path, limit=limit)
         assert_problem(response, 400)
@@ -116,7 +118,7 @@ def test_invalid_limit_is_rejected(shared: Office, limit: str) -> None:
 @pytest.mark.parametrize(
     "cursor", ["x", "", "!", "W10", "é", "A" * 5000, "WyJsaW5lcyIsIngiXQ", "bnVsbA", "WyJlbXBsb3llZXMiLDVd"]
 )
-def test_cursor_of_another_list_is_rejected(shared: Office, cursor: str) -> None:
+def test_invalid_cursor_of_a_list_is_rejected_with_its_field(shared: Office, cursor: str) -> None:
     response = shared.owner.get("/v1/employees", cursor=cursor)
     assert_problem(response, 400)
     assert invalid_fields(response) == ["cursor"]
@@ -125,7 +127,7 @@ def test_cursor_of_another_list_is_rejected(shared: Office, cursor: str) -> None
 # ------------------------------------------------------------------ idempotency
 
 
-def test_repeated_idempotency_key_runs_once(office: Office) -> None:
+def test_request_with_a_repeated_idempotency_key_runs_once(office: Office) -> None:
     body = {"provider": "telephony_api", "name": "Second"}
     first = office.owner.post("/v1/integrations", body, idempotency_key="k1")
     again = office.owner.post("/v1/integrations", body, idempotency_key="k1")

@@ -137,7 +137,7 @@ def await_letters(office: Office, count: int) -> list[dict[str, Any]]:
         {"kind": "webhook", "url": "https://crm.example.com/", "secret": "mine"},
     ],
 )
-def test_invalid_crm_settings_are_rejected(office: Office, body: dict[str, Any]) -> None:
+def test_invalid_crm_settings_are_rejected_by_the_api(office: Office, body: dict[str, Any]) -> None:
     assert_problem(office.owner.put("/v1/settings/crm", body), 400)
 
 
