@@ -80,7 +80,7 @@ def test_crm_test_message_reports_the_response_in_words(stack: Stack, office: Of
     assert office.owner.post("/v1/settings/crm/test", {}).json == {
         "ok": False,
         "http_status": None,
-        "message": "the service did not answer",
+        "message": "The service did not answer.",
     }
     assert office.owner.put("/v1/settings/crm", {"kind": "builtin"}).json["kind"] == "builtin"
 
