@@ -119,3 +119,16 @@ def hire(office: Office, name: str, extension: str) -> tuple[str, Caller]:
     employee_id = office.owner.create("/v1/employees", {"name": name, "extensions": [mapping]})["id"]
     token = office.owner.create("/v1/tokens", {"employee_id": employee_id})["token"]
     return employee_id, office.owner.with_token(token)
+
+
+def assert_problem(response: Response, status: int) -> None:
+    """Check that the response is a problem document with this status."""
+    assert response.status == status, response
+    assert response.media == PROBLEM
+    assert response.json["status"] == status
+    assert response.headers["cache-control"] == "no-store"
+
+
+def invalid_fields(response: Response) -> list[str]:
+    """Return the fields that a problem document reports."""
+    return [fault["field"] for fault in response.json["errors"]]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from api_client import Caller, Office, Response, open_office
+from api_client import Caller, Office, assert_problem, open_office
 from fake_issuer import AUDIENCE, FakeIssuer, by_hand, issuing, make_key
 from hangtag.auth import token_hash
 from local.stack import Stack, running
@@ -34,11 +34,6 @@ def stack(issuer: FakeIssuer) -> Iterator[Stack]:
 def items(stack: Stack) -> list[dict[str, Any]]:
     pages = stack.client("dynamodb").get_paginator("scan").paginate(TableName=stack.table)
     return [item for page in pages for item in page["Items"]]
-
-
-def assert_problem(response: Response, status: int) -> None:
-    assert response.status == status, response
-    assert response.media == "application/problem+json"
 
 
 def all_of(caller: Caller, path: str, limit: int) -> list[Any]:
@@ -71,7 +66,7 @@ def hire(office: Office, role: str) -> tuple[Any, Caller]:
 # ------------------------------------------------------------------ tokens
 
 
-def test_revoked_token_ends_at_once(office: Office) -> None:
+def test_revoked_token_is_rejected_at_the_next_request(office: Office) -> None:
     created = office.owner.create("/v1/tokens", {"employee_id": office.anna["id"], "expires_in_days": 7})
     theirs = office.owner.with_token(created["token"])
     listed = all_of(office.owner, "/v1/tokens", 1)
@@ -175,7 +170,7 @@ def test_current_user_has_role_tenant_and_employee(office: Office) -> None:
     assert_problem(office.owner.with_token(None).get("/v1/me"), 401)
 
 
-def test_changed_role_takes_effect_at_once(office: Office) -> None:
+def test_changed_role_takes_effect_at_the_next_request(office: Office) -> None:
     admin, theirs = hire(office, "admin")
     assert theirs.get("/v1/tokens").status == 200
     office.owner.patch(f"/v1/employees/{admin['id']}", {"role": "employee"})
@@ -311,7 +306,7 @@ def test_invalid_tokens_get_the_same_response_everywhere(stack: Stack, issuer: F
             assert response.headers["www-authenticate"] == "Bearer"
 
 
-def test_tenant_being_erased_rejects_tokens(stack: Stack, issuer: FakeIssuer, office: Office) -> None:
+def test_tokens_are_rejected_while_their_tenant_is_erased(stack: Stack, issuer: FakeIssuer, office: Office) -> None:
     theirs = office.owner.with_token(issuer.token(KEY, tenant=office.tenant_id, role="owner"))
     assert theirs.get("/v1/contacts").status == 200
     stack.client("dynamodb").update_item(

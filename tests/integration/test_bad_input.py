@@ -154,7 +154,7 @@ def test_hang_up_with_a_long_link_is_stored_without_it(fresh: OfficeStack) -> No
     assert (call["state"], call["outcome"], call["recordings"]) == ("closed", "success", [])
 
 
-def test_call_stores_at_most_200_events(fresh: OfficeStack) -> None:
+def test_webhook_reports_events_over_200_of_a_call(fresh: OfficeStack) -> None:
     for number in range(201):
         event = form(fresh, callid="endless", event_id=str(number))
         assert fresh.post(event).status_code == 200

@@ -164,7 +164,7 @@ def run(url: str, *flows: Flow, wait: float = 1.0) -> tuple[bool, list[str]]:
     return check(plan, lines.append), lines
 
 
-def test_correct_bridge_passes_every_flow() -> None:
+def test_correct_bridge_passes_every_flow_of_the_check() -> None:
     with serving() as (url, bridge):
         passed, lines = run(url, *Flow, wait=30)
 
@@ -177,7 +177,7 @@ def test_correct_bridge_passes_every_flow() -> None:
     assert {status for status, _ in bridge.responses} == {200}
 
 
-def test_output_masks_tokens() -> None:
+def test_output_of_the_check_masks_tokens_of_the_bridge() -> None:
     with serving(wrong_token=(403, f"{KEY} is not what {NUMBER} sent")) as (url, bridge):
         _, lines = run(url, *Flow)
 
@@ -234,7 +234,7 @@ def all_but_the_last(script: Script) -> Script:
         (all_but_the_last, Flow.PARALLEL, r"Success for 102, who answered; received no COMPLETED"),
     ],
 )
-def test_each_fault_gets_its_own_finding(fault: Fault, flow: Flow, finding: str) -> None:
+def test_each_fault_of_a_bridge_has_its_own_finding(fault: Fault, flow: Flow, finding: str) -> None:
     with serving(fault) as (url, _):
         passed, lines = run(url, flow)
 
@@ -242,7 +242,7 @@ def test_each_fault_gets_its_own_finding(fault: Fault, flow: Flow, finding: str)
     assert any(line.startswith("FAIL") and re.search(finding, line) for line in lines), lines
 
 
-def test_bridge_that_accepts_any_key_fails() -> None:
+def test_bridge_that_accepts_any_key_fails_the_check() -> None:
     with serving(wrong_token=(200, "")) as (url, _):
         passed, lines = run(url, Flow.PARALLEL)
 
@@ -310,7 +310,7 @@ def post_raw(url: str, body: bytes, method: str = "POST") -> int:
             return error.code
 
 
-def test_listener_responds_as_hangtag_does() -> None:
+def test_listener_sends_the_same_responses_as_hangtag() -> None:
     office = OfficeLookups(contact=lambda _: None, credentials=dict)
     with Listener("127.0.0.1", 0, "/tel/api/x", "t", office, lambda _: None) as listener:
         url = listener.address + "/tel/api/x"
@@ -332,7 +332,7 @@ def test_listener_responds_as_hangtag_does() -> None:
     assert all("token" not in request.fields for request in listener.since(0))
 
 
-def test_exit_status_reports_the_result(capsys: pytest.CaptureFixture[str]) -> None:
+def test_exit_status_reports_the_result_of_the_check(capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--pbx-token", KEY, "--listen", "127.0.0.1:0", "--from", "101", "--to", f"+{NUMBER}", "--wait", "20"]
     with serving() as (url, _):
         assert main(["check-provider", "--bridge", url, *options]) == 0
@@ -341,7 +341,7 @@ def test_exit_status_reports_the_result(capsys: pytest.CaptureFixture[str]) -> N
     assert "All passed." in capsys.readouterr().out
 
 
-def test_port_in_use_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+def test_port_in_use_is_reported_as_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
     with serving() as (url, _):
         listen = url.removeprefix("http://").removesuffix("/bridge")
         options = ["--bridge", url, "--pbx-token", KEY, "--flow", "parallel", "--listen", listen]
@@ -351,7 +351,7 @@ def test_port_in_use_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Can't listen at" in capsys.readouterr().err
 
 
-def test_interrupt_ends_the_check_cleanly() -> None:
+def test_interrupt_ends_the_check_without_a_traceback() -> None:
     with serving(can_replay=False) as (url, _):
         command = [sys.executable, "-m", "hangtag_client", "check-provider", "--bridge", url, "--pbx-token", KEY]
         command += ["--flow", "parallel", "--listen", "127.0.0.1:0"]

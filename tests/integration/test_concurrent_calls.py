@@ -192,7 +192,7 @@ def complete_messages() -> tuple[Received, dict[str, tuple[str, ...]], set[str]]
 
 
 @pytest.mark.parametrize("fault", ["none", "lost", "another's", "backwards", "unknown state", "missed", "foreign"])
-def test_checker_reports_each_kind_of_fault(fault: str) -> None:
+def test_message_checker_reports_each_kind_of_fault(fault: str) -> None:
     received, states, missed = complete_messages()
     call = next(iter(states))
     if fault == "lost":

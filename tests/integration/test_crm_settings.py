@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook
 
-from api_client import Office, Response, open_office
+from api_client import Office, assert_problem, open_office
 from crm_outbox import put_tag
 from fake_crm import DOWN, OK, CrmResponse, FakeCrm
 from hangtag.store.crm import config as crm
@@ -18,10 +18,6 @@ from local.stack import Stack
 pytestmark = pytest.mark.stack
 
 PORT = 4640
-
-
-def assert_problem(response: Response, status: int) -> None:
-    assert (response.status, response.media) == (status, "application/problem+json"), response
 
 
 def test_connected_crm_receives_retried_tag_with_a_valid_signature(
@@ -84,7 +80,7 @@ def test_crm_test_message_reports_the_response_in_words(stack: Stack, office: Of
     assert office.owner.post("/v1/settings/crm/test", {}).json == {
         "ok": False,
         "http_status": None,
-        "message": "the service did not answer",
+        "message": "The service did not answer.",
     }
     assert office.owner.put("/v1/settings/crm", {"kind": "builtin"}).json["kind"] == "builtin"
 
@@ -141,7 +137,7 @@ def await_letters(office: Office, count: int) -> list[dict[str, Any]]:
         {"kind": "webhook", "url": "https://crm.example.com/", "secret": "mine"},
     ],
 )
-def test_invalid_crm_settings_are_rejected(office: Office, body: dict[str, Any]) -> None:
+def test_invalid_crm_settings_are_rejected_by_the_api(office: Office, body: dict[str, Any]) -> None:
     assert_problem(office.owner.put("/v1/settings/crm", body), 400)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import requests
 
-from api_client import Office, Response, open_office
+from api_client import Office, assert_problem, open_office
 from local.stack import Stack
 
 pytestmark = pytest.mark.stack
@@ -28,11 +28,6 @@ def busy(stack: Stack) -> Office:
     ring(office, "hidden", "Success", phone="79990000002")
     tagged(office, "hidden")
     return office
-
-
-def assert_problem(response: Response, status: int) -> None:
-    assert response.status == status, response
-    assert response.media == "application/problem+json"
 
 
 def ring(
@@ -250,7 +245,7 @@ def test_calls_in_progress_are_listed_as_open(stack: Stack, office: Office) -> N
     assert ids(state="closed") == ids() == ["over"]
 
 
-def test_unknown_calls_are_not_found(shared: Office) -> None:
+def test_unknown_call_ids_of_a_tenant_are_not_found(shared: Office) -> None:
     assert of_pbx(shared, "unknown") == []
     strange = shared.employee.get("/v1/calls", integration_id="x", pbx_call_id="y")
     assert (strange.status, strange.json["errors"][0]["code"]) == (400, "unknown_integration")
@@ -353,5 +348,5 @@ def test_calls_of_another_tenant_are_not_found(busy: Office, shared: Office) -> 
         ("GET", "/v1/tags?from=x", 400),
     ],
 )
-def test_unknown_routes_return_their_status(shared: Office, method: str, path: str, status: int) -> None:
+def test_unknown_routes_are_rejected_with_their_status(shared: Office, method: str, path: str, status: int) -> None:
     assert_problem(shared.employee.send(method, path), status)

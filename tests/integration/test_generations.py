@@ -16,7 +16,7 @@ NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 DAY = timedelta(hours=25)
 SOURCE = Source("nobody", "pbx", "telephony_api")
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(300), pytest.mark.usefixtures("environment")]
 
 
 class ReusedCallId:
