@@ -57,7 +57,7 @@ def furnish(office: Office, mark: str) -> Side:
     rules = owner.get("/v1/settings/telephony").json
     assert owner.put("/v1/settings/telephony", {**rules, "recordings": {"mode": "none"}}).status == 200
     line.post(cmd="record", callid="same-call", record_link=f"https://pbx.example/{mark}.mp3")
-    recording = line.recording("same-call", "not_kept")
+    recording = line.recording("same-call", "skipped")
     missed = line.missed("same-missed", PHONE)
     task = owner.made("/v1/tasks", {"title": "Same title", "contact_ids": [tag["contact_id"]]})
     comment = {"text": f"{mark} comment", "task_id": task["id"]}
