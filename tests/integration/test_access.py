@@ -71,7 +71,7 @@ def hire(office: Office, role: str) -> tuple[Any, Caller]:
 # ------------------------------------------------------------------ tokens
 
 
-def test_revoked_token_ends_at_once(office: Office) -> None:
+def test_revoked_token_is_rejected_at_once(office: Office) -> None:
     created = office.owner.made("/v1/tokens", {"employee_id": office.anna["id"], "expires_in_days": 7})
     employee = office.owner.with_token(created["token"])
     listed = all_of(office.owner, "/v1/tokens", 1)
@@ -175,7 +175,7 @@ def test_current_user_has_role_tenant_and_employee(office: Office) -> None:
     assert_problem(office.owner.with_token(None).get("/v1/me"), 401)
 
 
-def test_changed_role_takes_effect_at_once(office: Office) -> None:
+def test_changed_role_of_an_employee_applies_at_once(office: Office) -> None:
     admin, employee = hire(office, "admin")
     assert employee.get("/v1/tokens").status == 200
     office.owner.patch(f"/v1/employees/{admin['id']}", {"role": "employee"})
@@ -313,7 +313,7 @@ def test_invalid_tokens_get_the_same_response_everywhere(stack: Stack, issuer: F
             assert response.headers["www-authenticate"] == "Bearer"
 
 
-def test_tenant_being_erased_rejects_tokens(stack: Stack, issuer: FakeIssuer, office: Office) -> None:
+def test_tokens_of_a_tenant_being_erased_are_rejected(stack: Stack, issuer: FakeIssuer, office: Office) -> None:
     employee = office.owner.with_token(issuer.token(KEY, tenant=office.tenant_id, role="owner"))
     assert employee.get("/v1/contacts").status == 200
     stack.client("dynamodb").update_item(

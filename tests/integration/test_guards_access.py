@@ -126,7 +126,7 @@ def test_documented_roles_match_the_roles_of_the_guards() -> None:
 
 
 @pytest.mark.parametrize("kind", INVALID)
-def test_every_route_rejects_invalid_tokens(guarded: GuardedStack, kind: str) -> None:
+def test_every_route_rejects_each_kind_of_invalid_token(guarded: GuardedStack, kind: str) -> None:
     caller = Caller(guarded.stack.api, invalid_token(guarded, kind))
     assert on_every_route(caller, ROUTES, 401) == []
 

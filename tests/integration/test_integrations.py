@@ -116,7 +116,7 @@ def assert_problem(response: Answer, status: int) -> None:
 # ------------------------------------------------------------------ changing and deleting
 
 
-def test_credentials_are_merged_by_name(proxied: ProxiedStack, office: Office) -> None:
+def test_changed_credentials_are_merged_by_name(proxied: ProxiedStack, office: Office) -> None:
     typed = {"pbx_url": "https://pbx.example/api"}
     response = office.owner.patch(at(office), {"name": "Renamed", "credentials": typed})
     assert response.status == 200, response

@@ -227,7 +227,7 @@ def test_missed_call_is_sent_to_its_recipients_only(office: Office, line: Line) 
 # ------------------------------------------------------------------ browsers
 
 
-def test_ticket_opens_one_connection(office: Office) -> None:
+def test_ticket_of_the_live_channel_opens_one_connection(office: Office) -> None:
     url = office.employee.made("/v1/live-tickets", {})["url"]
     token = url.rpartition("=")[2]
     with connect(url):
@@ -241,7 +241,7 @@ def test_ticket_opens_one_connection(office: Office) -> None:
     assert (rejected.status, rejected.media) == (403, "application/problem+json")
 
 
-def test_expired_ticket_opens_no_connection(office: Office, environment: pytest.MonkeyPatch) -> None:
+def test_expired_ticket_does_not_open_a_connection(office: Office, environment: pytest.MonkeyPatch) -> None:
     url = office.employee.made("/v1/live-tickets", {})["url"]
     hashed = token_hash(url.rpartition("=")[2])
     place: Any = {"pk": {"S": key("TICKET", hashed)}, "sk": {"S": "TICKET"}}
@@ -255,7 +255,7 @@ def test_expired_ticket_opens_no_connection(office: Office, environment: pytest.
         pass
 
 
-def test_messages_of_clients_get_a_response(office: Office) -> None:
+def test_each_message_of_a_client_gets_a_response(office: Office) -> None:
     with listening(office.employee) as browser:
         browser.send("ping")
         browser.until(lambda message: message["type"] == "pong")
@@ -267,7 +267,9 @@ def test_messages_of_clients_get_a_response(office: Office) -> None:
         browser.until(lambda _: sum(message["type"] == "error" for message in browser.messages) == 6)
 
 
-def test_dead_connection_is_removed(office: Office, line: Line, environment: pytest.MonkeyPatch) -> None:
+def test_dead_connection_is_removed_by_the_next_push(
+    office: Office, line: Line, environment: pytest.MonkeyPatch
+) -> None:
     tenant_id, anna = office.tenant_id, office.anna["id"]
     with listening(office.employee) as browser:
         dead = live.Connection("dead-connection", tenant_id, anna)
@@ -283,7 +285,7 @@ def test_dead_connection_is_removed(office: Office, line: Line, environment: pyt
         assert live.find_connection(dead.id) is None
 
 
-def test_closed_connection_is_removed(office: Office, environment: pytest.MonkeyPatch) -> None:
+def test_connection_closed_by_its_client_is_removed(office: Office, environment: pytest.MonkeyPatch) -> None:
     with listening(office.employee):
         assert len(live.connections(office.tenant_id, [office.anna["id"]])) == 1
     _until(lambda: live.connections(office.tenant_id, [office.anna["id"]]) == ())
@@ -325,7 +327,7 @@ def test_many_events_of_one_call_send_few_messages(office: Office, line: Line) -
         assert len(windows) <= 20, windows
 
 
-def test_messages_never_cross_tenants(stack: Stack, office: Office, line: Line) -> None:
+def test_live_messages_are_isolated_by_tenant(stack: Stack, office: Office, line: Line) -> None:
     other = open_office(stack.api, stack.operator_token)
     with listening(office.employee) as mine, listening(other.employee) as theirs:
         line.ring("c1", OUTSIDE)
@@ -396,7 +398,7 @@ def test_contacts_comments_or_tasks_are_created_during_a_call(office: Office, li
         browser.call("ended", task_id=task["id"], tag={"id": tag["id"], "type": "call"})
 
 
-def test_tagged_call_is_assigned_to_a_task(office: Office, line: Line) -> None:
+def test_tagged_call_can_be_assigned_to_another_task(office: Office, line: Line) -> None:
     contact = create_contact(office)
     task = office.owner.made("/v1/tasks", {"title": "Deal", "contact_ids": [contact["id"]]})
     tag = line.talk("c1", OUTSIDE, final="1")

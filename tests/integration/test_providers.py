@@ -71,7 +71,7 @@ def zadarma(works: bool = True) -> Iterator[tuple[Api, Server]]:
         yield api, server
 
 
-def test_handshake_of_a_pbx_is_answered(shared: Office) -> None:
+def test_handshake_of_a_pbx_gets_its_echo_as_plain_text(shared: Office) -> None:
     with zadarma() as (api, server):
         integration = connected(shared.owner, settings=dict(api.settings(server.url)))
     response = requests.get(integration["webhook_url"], params={"zd_echo": "<b>echo</b>"}, timeout=60)
@@ -130,7 +130,7 @@ def test_previous_secret_is_valid_during_the_overlap(
     assert token not in raw
 
 
-def test_error_names_the_invalid_setting(shared: Office) -> None:
+def test_error_response_names_the_invalid_setting(shared: Office) -> None:
     wrong = {
         "settings.time_zone": {"time_zone": "Mars/Olympus"},
         "settings.unknown": {"unknown": 1},
@@ -146,7 +146,7 @@ def test_error_names_the_invalid_setting(shared: Office) -> None:
 # ------------------------------------------------------------------ requests to the PBX
 
 
-def test_new_integration_sets_up_the_pbx(shared: Office) -> None:
+def test_new_or_rotated_webhook_url_is_set_at_the_pbx(shared: Office) -> None:
     with zadarma() as (api, server):
         integration = connected(shared.owner, settings=dict(api.settings(server.url)))
         assert integration["setup"]["ok"], integration["setup"]
@@ -225,7 +225,9 @@ def test_requests_use_the_integration_account(shared: Office, environment: pytes
 
 
 @pytest.mark.parametrize(("count", "seconds"), [(1, 1.0), (3, 60.0), (10, 1.0), (7, 60.0)])
-def test_limit_holds_in_every_window(stack: Stack, environment: pytest.MonkeyPatch, count: int, seconds: float) -> None:
+def test_rate_limit_holds_in_every_time_window(
+    stack: Stack, environment: pytest.MonkeyPatch, count: int, seconds: float
+) -> None:
     """No `count` + 1 permitted requests lie within `seconds`, and the limit is used up."""
     clock = [1_000_000.0]
     limiter = TableLimiter("limits", f"{count}-{seconds}", lambda: clock[0])

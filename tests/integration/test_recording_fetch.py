@@ -152,7 +152,7 @@ def peak_of(pid: int) -> int:
     return 0
 
 
-def test_slow_stream_is_abandoned_in_time(line: Line, server: MediaServer, bucket: Bucket) -> None:
+def test_slow_stream_is_abandoned_at_its_time_limit(line: Line, server: MediaServer, bucket: Bucket) -> None:
     over = threading.Event()
     url = server.put("/drip.mp3", drip(over))
     line.talk("drip", OLGA)
@@ -207,7 +207,7 @@ def test_single_use_link_is_fetched_once_after_a_crash(line: Line, server: Media
     assert len([one for one in server.asked if one.path == "/once.wav"]) == 2
 
 
-def test_concurrent_attempts_fetch_once(line: Line, server: MediaServer, bucket: Bucket) -> None:
+def test_concurrent_attempts_fetch_a_recording_once(line: Line, server: MediaServer, bucket: Bucket) -> None:
     record_call(line, "twice", server.put("/twice.wav", in_turn(status(503), audio())))
     call, recording_id, recording = failed_attempt(line, "twice")
     with ThreadPoolExecutor(6) as pool:
@@ -217,7 +217,7 @@ def test_concurrent_attempts_fetch_once(line: Line, server: MediaServer, bucket:
     assert len([one for one in server.asked if one.path == "/twice.wav"]) == 2
 
 
-def test_admin_retries_a_failed_copy(line: Line, server: MediaServer) -> None:
+def test_admin_can_retry_the_copy_of_a_failed_recording(line: Line, server: MediaServer) -> None:
     call = record_call(line, "again", server.put("/again.wav", in_turn(status(410), audio())))
     recording = line.recording("again", "failed")
     assert line.office.employee.post(call_path(call, f"recordings/{recording['id']}/fetch"), {}).status == 403

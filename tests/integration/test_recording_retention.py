@@ -56,7 +56,9 @@ def test_copy_is_deleted_after_the_retention_period(
     assert pointer not in list(recordings.due(now + timedelta(days=400)))
 
 
-def test_schedule_reviews_copies(stack: Stack, line: Line, server: MediaServer, bucket: Bucket) -> None:
+def test_schedule_reviews_the_retention_of_copies(
+    stack: Stack, line: Line, server: MediaServer, bucket: Bucket
+) -> None:
     record_call(line, "looked-at", server.put("/looked-at.wav", audio()))
     recording = line.recording("looked-at", "archived")
     pointer = Pointer(item_of(line, "looked-at").key, recording["id"])

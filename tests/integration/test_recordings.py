@@ -58,7 +58,7 @@ def test_playback_returns_the_audio_of_the_pbx_in_ranges(line: Line, server: Med
     assert server.url not in str(owner.get(f"/v1/calls/{call['id']}").json)
 
 
-def test_each_playback_is_in_the_audit_log(line: Line, server: MediaServer) -> None:
+def test_each_playback_adds_an_entry_to_the_audit_log(line: Line, server: MediaServer) -> None:
     call = record_call(line, "audited", server.put("/audited.wav", audio()))
     line.recording("audited", "archived")
     owner, employee = line.office.owner, line.office.employee
@@ -117,7 +117,7 @@ def test_playback_follows_the_visibility_of_the_call(stack: Stack, line: Line, s
         assert caller.get(call_path(call)).status == 200
 
 
-def test_missing_recording_is_reported(line: Line) -> None:
+def test_playback_of_a_missing_recording_is_a_404(line: Line) -> None:
     line.talk("none", OLGA)
     response = line.office.owner.get(call_path(line.call("none")))
     assert (response.status, response.json["detail"]) == (404, "The call has no recording.")
@@ -125,7 +125,7 @@ def test_missing_recording_is_reported(line: Line) -> None:
     assert line.office.owner.get(f"/v1/calls/{nowhere}/recording").status == 404
 
 
-def test_excluded_recordings_are_not_copied(line: Line, server: MediaServer) -> None:
+def test_recordings_excluded_by_settings_are_not_copied(line: Line, server: MediaServer) -> None:
     set_rules(line.office, mode="none")
     url = server.put("/not-kept.wav", audio())
     call = record_call(line, "not-kept", url)

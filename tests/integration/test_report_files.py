@@ -34,7 +34,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(600), pytest.mark.usefixtur
 PORT = 4671
 
 
-def test_report_file_contains_no_formulas(stack: Stack, office: Office, line: Line) -> None:
+def test_report_file_escapes_names_that_are_formulas(stack: Stack, office: Office, line: Line) -> None:
     names = ["=1+1", "+1", "-1", "@SUM(A1)", "\"quoted, and 'so'\"", "Ünal"]
     for number, name in enumerate(names):
         office.employee.made("/v1/contacts", {"name": name, "phones": [f"+7903555082{number}"]})
@@ -120,7 +120,7 @@ def files_of(stack: Stack, office: Office) -> list[str]:
     return [file["Key"] for file in contents if office.tenant_id in file["Key"]]
 
 
-def test_erased_tenant_leaves_no_reports(stack: Stack, office: Office, line: Line) -> None:
+def test_erased_tenant_leaves_no_report_items_or_files(stack: Stack, office: Office, line: Line) -> None:
     line.talk("t-1", "79035550862")
     report_until(stack, office.owner, "calls-by-contact", calls_are(1))
     csv_of(office.owner, "calls-by-contact")

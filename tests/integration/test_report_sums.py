@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(600), pytest.mark.usefixtur
 PORT = 4673
 
 
-def test_late_corrections_equal_a_rebuild(stack: Stack, office: Office) -> None:
+def test_sums_after_late_corrections_equal_a_rebuild(stack: Stack, office: Office) -> None:
     calls = calls_of_hour(office, 30)
     seed(stack, office, calls)
     report_until(stack, office.owner, "calls-by-line", calls_are(tag_count(calls)), **DAY)
@@ -92,7 +92,7 @@ def test_late_earlier_call_becomes_the_first_of_its_contact(stack: Stack, office
     report_until(stack, office.owner, "calls-by-hour", lambda report: firsts(report) == {"12": 1, "17": 0}, **DAY)
 
 
-def test_large_hour_is_stored_in_parts(stack: Stack, office: Office) -> None:
+def test_sums_of_a_large_hour_are_stored_in_parts(stack: Stack, office: Office) -> None:
     chance = random.Random(5)  # noqa: S311
     directory = people(chance, contacts=15_000, employees=200)
     place = report_sums.hour_place(office.tenant_id, HOUR)

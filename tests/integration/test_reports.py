@@ -186,11 +186,11 @@ def export_lines(office: Office) -> bytes:
         {"limit": "0"},
     ],
 )
-def test_invalid_report_request_is_rejected(shared: Office, query: dict[str, str]) -> None:
+def test_report_request_with_an_invalid_query_is_rejected(shared: Office, query: dict[str, str]) -> None:
     assert shared.owner.get("/v1/reports/calls-by-contact", **query).status == 400
 
 
-def test_rows_are_listed_in_pages(stack: Stack, office: Office) -> None:
+def test_report_rows_are_listed_in_pages_newest_first(stack: Stack, office: Office) -> None:
     calls = calls_of_hour(office, 40)
     seed(stack, office, calls)
     query = {"from": "2026-03-09", "to": "2026-03-15", "step": "day"}

@@ -119,7 +119,7 @@ def test_line_reported_after_the_tag_is_added(office: Office, line: Line) -> Non
     assert values(line.tag("c1", revision=3))["External line name"] == "Main office"
 
 
-def test_own_line_is_never_a_contact(office: Office, line: Line) -> None:
+def test_number_of_an_own_line_is_never_a_contact(office: Office, line: Line) -> None:
     office.owner.put(f"/v1/lines/{quote('+74951230009', safe='')}", {"name": "Second office"})
     assert line.talk("c1", "74951230009")["contact_id"] is None
     assert contacts(office.owner, "+74951230009") == []
@@ -128,14 +128,14 @@ def test_own_line_is_never_a_contact(office: Office, line: Line) -> None:
 # ------------------------------------------------------------------ lines, tasks, tag definitions
 
 
-def test_tag_contains_the_name_of_the_line(office: Office, line: Line) -> None:
+def test_tag_contains_the_name_of_the_external_line(office: Office, line: Line) -> None:
     put = office.owner.put(f"/v1/lines/{quote('+74951230001', safe='')}", {"name": "Sales", "color": "#2f855a"})
     assert put.json == {"number": "+74951230001", "name": "Sales", "color": "#2f855a"}
     assert values(line.talk("c1", "79035550110"))["External line name"] == "Sales"
     assert office.owner.get("/v1/lines").json["items"] == [put.json]
 
 
-def test_call_is_placed_as_previewed(office: Office, line: Line) -> None:
+def test_tag_of_a_call_is_placed_as_previewed(office: Office, line: Line) -> None:
     contact = office.employee.made("/v1/contacts", {"name": "Ivan", "phones": ["+79035550111"]})["id"]
     deal = {"name": "Object", "type": "string", "value": "Deal"}
     first = office.employee.made("/v1/tasks", {"title": "Sale", "contact_ids": [contact], "fields": [deal]})["id"]
@@ -224,7 +224,7 @@ def test_tag_definition_is_rejected_by_position(office: Office, line: Line) -> N
 
 
 @pytest.mark.usefixtures("environment")
-def test_execution_sees_a_hang_up_that_arrives_while_it_runs(
+def test_execution_handles_a_hang_up_during_its_run(
     stack: Stack, office: Office, line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     phone = "79035550140"
