@@ -71,7 +71,7 @@ def hire(office: Office, role: str) -> tuple[Any, Caller]:
 # ------------------------------------------------------------------ tokens
 
 
-def test_revoked_token_is_rejected_at_once(office: Office) -> None:
+def test_revoked_token_of_an_employee_ends_at_once(office: Office) -> None:
     created = office.owner.made("/v1/tokens", {"employee_id": office.anna["id"], "expires_in_days": 7})
     employee = office.owner.with_token(created["token"])
     listed = all_of(office.owner, "/v1/tokens", 1)
