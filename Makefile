@@ -81,7 +81,7 @@ check: setup $(SAM_VENV)/.stamp ## check style, prose, types, layers, template a
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
 	$(BIN)/python -m tools.prose
-	$(BIN)/python -m tools.structure --report
+	$(BIN)/python -m tools.structure
 	$(BIN)/mypy layers/common/hangtag clients/hangtag_client/hangtag_client local tools tests/conftest.py
 	@# One by one, because suites and functions contain modules of the same name.
 	@for part in tests/*/ $(FUNCTIONS); do echo mypy $$part; $(BIN)/mypy $$part || exit 1; done
@@ -90,6 +90,7 @@ check: setup $(SAM_VENV)/.stamp ## check style, prose, types, layers, template a
 	$(SAM) validate --lint
 	$(BIN)/python -m tools.asl_lint statemachines/*.asl.yaml
 	$(BIN)/python -m tools.openapi --check
+	$(BIN)/python -m tools.api_pages --check
 	$(BIN)/python -m tools.providers --check
 
 format: setup ## format the code
@@ -98,6 +99,7 @@ format: setup ## format the code
 
 docs: setup ## generate docs/openapi.json and docs/providers.md from the code
 	$(BIN)/python -m tools.openapi
+	$(BIN)/python -m tools.api_pages
 	$(BIN)/python -m tools.providers
 
 bench: setup ## measure the cost of a call, as ratios and counts of one run

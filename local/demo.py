@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(number, signal.default_int_handler)
     try:
         with _running_stack(Place(port_from_environment())) as running:
-            return _show(running, once=options.once, speed=options.speed)
+            return _show(running, single_round=options.once, speed=options.speed)
     except (LocalError, ApiError, StoryError) as error:
         print(f"hangtag: {error}", file=sys.stderr)
         return 1
@@ -95,18 +95,18 @@ def _running_stack(place: Place) -> Iterator[stack.Stack]:
         _print("Hangtag is down")
 
 
-def _show(running: stack.Stack, *, once: bool, speed: float) -> int:
+def _show(running: stack.Stack, *, single_round: bool, speed: float) -> int:
     show = Show.prepare(running, speed)
     try:
         show.play_all()
-        if once:
+        if single_round:
             show.look_again()
         else:
             _print("every story was played once; random calls follow, until Ctrl-C")
             show.play_at_random()
     except KeyboardInterrupt:
         show.stop.set()
-        if once:
+        if single_round:
             raise
         _print("ending …")
     finally:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from local.simulator.story import StoryError
-from local.simulator.story_from_log import LogOptions, read_entries, story_from_log
+from local.simulator.story.from_log import LogOptions, read_entries, story_from_log
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

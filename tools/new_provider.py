@@ -179,9 +179,9 @@ def check(key: str, root: Path) -> None:
     for package in providers.glob("*/__init__.py"):
         if package.parent.name == key or f'"{key}"' in package.read_text(encoding="utf-8"):
             raise KeyRejectedError(f"The provider {key!r} already exists in {package.parent}. Choose another key.")
-    taken = [path for path in files(key) if (root / path).exists()]
-    if taken:
-        raise KeyRejectedError(f"{taken[0]} already exists. Remove it or choose another key.")
+    existing = [path for path in files(key) if (root / path).exists()]
+    if existing:
+        raise KeyRejectedError(f"{existing[0]} already exists. Remove it or choose another key.")
 
 
 def create(key: str, root: Path = ROOT) -> tuple[str, ...]:

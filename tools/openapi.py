@@ -24,7 +24,7 @@ from hangtag.errors import CODE_STATUS, STATUS, ErrorCode
 from hangtag.runtime import VARIABLES
 from tools.openapi_changes import breaking_changes
 
-__all__ = ["document", "join", "operations", "reached", "text"]
+__all__ = ["app_of", "document", "join", "operations", "reached", "text"]
 
 ROOT = Path(__file__).parent.parent
 FILE = ROOT / "docs" / "openapi.json"
@@ -202,7 +202,7 @@ def operations() -> dict[str, Operation]:
 
 def _part(function: str) -> tuple[dict[str, Any], dict[tuple[str, str], Operation]]:
     """Return the document of one function and the operations by method and path."""
-    app = _app(function)
+    app = app_of(function)
     part: dict[str, Any] = json.loads(app.get_openapi_json_schema(title="part", version="1"))
     described = {
         (route.method.lower(), route.openapi_path): app.operations[route.method, str(route.path)]
@@ -212,7 +212,8 @@ def _part(function: str) -> tuple[dict[str, Any], dict[tuple[str, str], Operatio
 
 
 @lru_cache(maxsize=len(FUNCTIONS))
-def _app(function: str) -> Any:
+def app_of(function: str) -> Any:
+    """Return the API of a function, imported with placeholder settings."""
     path = ROOT / "functions" / function / "app.py"
     spec = importlib.util.spec_from_file_location(f"openapi_{function}", path)
     if spec is None or spec.loader is None:

@@ -81,9 +81,9 @@ def _call_mismatches(expected: Expectation, ids: Mapping[str, str], call: Mappin
     recordings: Sequence[Mapping[str, Any]] = call.get("recordings") or ()
     recording: Mapping[str, Any] = recordings[-1] if recordings else {}
     if "recording" in compared:
-        # The API does not say where a PBX has it; its id is made of that.
-        wanted = Recording(fill(expected.recording, ids), temporary=False).id if expected.recording else None
-        yield from _differs("recording", wanted, recording.get("id"))
+        # The API does not return the recording's place in the PBX, but the id depends on it.
+        recording_id = Recording(fill(expected.recording, ids), temporary=False).id if expected.recording else None
+        yield from _differs("recording", recording_id, recording.get("id"))
     if expected.recording_is_temporary is not None:
         temporary = expected.recording_is_temporary
         yield from _differs("temporary recording", temporary, recording.get("temporary"))
@@ -140,7 +140,7 @@ def _task_mismatches(expected: str | None, people: People, task_id: str | None) 
 
 def recipient_mismatches(expected: Iterable[str], people: People, ids: Iterable[str]) -> Iterable[str]:
     """Yield a mismatch unless the notified employees of a missed call are the expected ones."""
-    names = {known: name for name, known in people.employees.items()}
+    names = {employee_id: name for name, employee_id in people.employees.items()}
     yield from _differs("recipients", sorted(expected), sorted(names.get(one, one) for one in ids))
 
 

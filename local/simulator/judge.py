@@ -110,8 +110,8 @@ class Judge:
 
 
 def _calls(api: Api, integration_id: str, call_id: str) -> list[Mapping[str, Any]]:
-    found = api.get("/v1/calls", integration_id=integration_id, pbx_call_id=call_id)
-    return list(found["items"])
+    page = api.get("/v1/calls", integration_id=integration_id, pbx_call_id=call_id)
+    return list(page["items"])
 
 
 def _tags(api: Api, calls: list[Mapping[str, Any]], mismatches: list[str]) -> list[Mapping[str, Any]]:

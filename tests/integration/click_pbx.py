@@ -16,7 +16,7 @@ import requests
 
 from local.simulator.lines import Line
 from local.simulator.player import fresh_id
-from local.simulator.rest import Asked, Reply, Rest, Server, TakesClicks, load, serving
+from local.simulator.rest import Asked, ClickToCallRest, Reply, Rest, Server, load, serving
 from local.simulator.story import Message, Story, load_story, message
 
 WITHIN_SECONDS = 60.0
@@ -52,9 +52,9 @@ class ClickedPbx:
         """See `Rest`."""
         return self.api.settings(url)
 
-    def answer(self, asked: Asked) -> Reply:
+    def respond(self, asked: Asked) -> Reply:
         """See `Rest`; an accepted click is placed in a thread."""
-        reply = self.api.answer(asked)
+        reply = self.api.respond(asked)
         if reply.status >= 300:
             return reply
         if asked.path == "/v2/calls":
@@ -68,7 +68,7 @@ class ClickedPbx:
                 self._second.clear()
         if asked.path.endswith("/commands/callback"):
             self._command = str(json.loads(asked.form["json"])["command_id"])
-        named = cast("TakesClicks", self.api).clicked(asked, reply)
+        named = cast("ClickToCallRest", self.api).placed_call_id(asked, reply)
         if named is not None:
             self._place(named or fresh_id())
             if self.lost:

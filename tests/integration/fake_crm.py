@@ -1,4 +1,4 @@
-"""A CRM outside, on loopback: it does what the docs ask of one, or fails as a test tells it."""
+"""External CRM on loopback that follows docs/crm.md, or fails as a test configures it."""
 
 import json
 import socket
@@ -10,117 +10,119 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-# How long a CRM that stalls holds an answer back.
+# Delay of a response that stalls.
 STALL_SECONDS = 30
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One request, as it came."""
+    """One received request."""
 
     headers: Mapping[str, str]
     text: str
 
     @property
-    def said(self) -> Any:
-        """Its body."""
+    def payload(self) -> Any:
+        """Return the parsed body."""
         return json.loads(self.text)
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """One answer. `taken`: the CRM takes the message in, whatever it answers; `lost`: its answer never arrives."""
+class CrmResponse:
+    """One response. `accepted`: the CRM stores the message, independent of the status; `lost`: it sends no response."""
 
     status: int = 200
     body: bytes = b"{}"
     headers: Mapping[str, str] = field(default_factory=dict)
-    taken: bool = True
+    accepted: bool = True
     lost: bool = False
     stalls: bool = False
 
 
-OK = Reply()
-DOWN = Reply(500, taken=False)
+OK = CrmResponse()
+DOWN = CrmResponse(500, accepted=False)
 
 
 class FakeCrm:
-    """Keeps what it was told by the rules of the docs: a message id counts once, a lower revision never replaces."""
+    """A CRM that stores tags as documented: each message id once, and no revision older than the stored one."""
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.answer: Callable[[Message], Reply] = lambda _: OK
-        self.asked: list[Message] = []
+        self.respond: Callable[[Message], CrmResponse] = lambda _: OK
+        self.messages: list[Message] = []
         self.ended = threading.Event()
-        # What it did with its tags: how often each was written, by subject and revision.
+        # Number of writes of each tag, by id and revision.
         self.writes: Counter[tuple[str, int]] = Counter()
         self.tags: dict[str, int] = {}
         self._seen: set[str] = set()
         self._lock = threading.Lock()
-        self._came = threading.Condition(self._lock)
+        self._arrived = threading.Condition(self._lock)
 
-    def take(self, message: Message) -> Reply:
-        """One message."""
-        reply = self.answer(message)
+    def receive(self, message: Message) -> CrmResponse:
+        """Record one message and return the response."""
+        response = self.respond(message)
         with self._lock:
-            self.asked.append(message)
-            if reply.taken and message.said["type"] == "tag.written":
+            self.messages.append(message)
+            if response.accepted and message.payload["type"] == "tag.written":
                 self._write(message)
-            self._came.notify_all()
-        if reply.stalls:
+            self._arrived.notify_all()
+        if response.stalls:
             self.ended.wait(STALL_SECONDS)
-        return reply
+        return response
 
     def _write(self, message: Message) -> None:
-        said = message.said
+        payload = message.payload
         if message.headers["webhook-id"] in self._seen:
             return
         self._seen.add(message.headers["webhook-id"])
-        tag = said["data"]["tag"]["id"]
-        if said["revision"] > self.tags.get(tag, 0):
-            self.tags[tag] = said["revision"]
-            self.writes[tag, said["revision"]] += 1
+        tag = payload["data"]["tag"]["id"]
+        if payload["revision"] > self.tags.get(tag, 0):
+            self.tags[tag] = payload["revision"]
+            self.writes[tag, payload["revision"]] += 1
 
-    def await_asked(self, count: int, seconds: float = 20.0) -> list[Message]:
-        """What it was asked, once that is so much."""
+    def await_messages(self, count: int, seconds: float = 20.0) -> list[Message]:
+        """Return all messages, once there are `count`. Fails after `seconds`."""
         with self._lock:
-            assert self._came.wait_for(lambda: len(self.asked) >= count, seconds), f"{len(self.asked)} of {count}"
-            return list(self.asked)
+            assert self._arrived.wait_for(lambda: len(self.messages) >= count, seconds), (
+                f"{len(self.messages)} of {count}"
+            )
+            return list(self.messages)
 
 
 @contextmanager
 def running() -> Iterator[FakeCrm]:
-    """A CRM for as long as the context lasts."""
+    """Run a CRM during the block."""
 
     class Handler(BaseHTTPRequestHandler):
-        """One request a connection."""
+        """Handler of one request per connection."""
 
         def do_POST(self) -> None:
-            """Take a message, and answer."""
+            """Receive a message and send the response."""
             text = self.rfile.read(int(self.headers["content-length"])).decode()
             headers = {name.lower(): value for name, value in self.headers.items()}
-            reply = crm.take(Message(headers, text))
-            if reply.lost:
+            response = crm.receive(Message(headers, text))
+            if response.lost:
                 with suppress(OSError):
                     self.connection.shutdown(socket.SHUT_RDWR)
                 return
             with suppress(OSError):
-                self.send_response(reply.status)
-                for name, value in reply.headers.items():
+                self.send_response(response.status)
+                for name, value in response.headers.items():
                     self.send_header(name, value)
-                self.send_header("content-length", str(len(reply.body)))
+                self.send_header("content-length", str(len(response.body)))
                 self.end_headers()
-                self.wfile.write(reply.body)
+                self.wfile.write(response.body)
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     class Server(ThreadingHTTPServer):
-        """Many at once."""
+        """Server of concurrent requests."""
 
         request_queue_size = 128
 
         def handle_error(self, request: Any, client_address: Any) -> None:
-            """Connections that were shut are no errors here."""
+            """Ignore closed connections."""
 
     server = Server(("127.0.0.1", 0), Handler)
     crm = FakeCrm(f"http://127.0.0.1:{server.server_port}/hooks?key=in-the-query")

@@ -1,4 +1,4 @@
-"""Tenants for tests, by the hundred: copies of one that was set up through the public API."""
+"""Tenants for tests, by the hundred: copies of a tenant that was set up through the public API."""
 
 import json
 import secrets
@@ -12,7 +12,7 @@ from local.stack import Stack
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """A tenant to play at."""
+    """A tenant that receives the calls of a test."""
 
     id: str
     integration_id: str
@@ -22,53 +22,53 @@ class Tenant:
 
     @property
     def marks(self) -> tuple[str, str]:
-        """What every AWS call for this tenant names one of."""
+        """Return the texts that identify this tenant; each AWS call for it contains one of them."""
         return self.id, token_hash(self.token)
 
 
 @dataclass(frozen=True, slots=True)
 class Mould:
-    """The items of the tenant that is copied."""
+    """Items of the copied tenant."""
 
     original: Tenant
     items: tuple[dict[str, Any], ...]
 
     @property
     def text(self) -> str:
-        """All of them as JSON."""
+        """Return all items as JSON."""
         return json.dumps(self.items)
 
 
 def take_mould(dynamodb: Any, table: str, original: Tenant) -> Mould:
-    """Read all of a tenant's items, and its webhook token's."""
-    found = []
+    """Read all items of a tenant, and those of its webhook token."""
+    items = []
     for page in dynamodb.get_paginator("scan").paginate(TableName=table):
         for item in page["Items"]:
             pk = item["pk"]["S"]
             ours = pk.startswith("T#") and pk.split("#")[1] == original.id
             if ours or token_hash(original.token) in pk:
-                # A copy is past its set-up, in which every delivery would be kept.
-                found.append({name: value for name, value in item.items() if name != "set_up_until"})
-    return Mould(original, tuple(found))
+                # During set-up every webhook request would be logged.
+                items.append({name: value for name, value in item.items() if name != "set_up_until"})
+    return Mould(original, tuple(items))
 
 
 def cast(dynamodb: Any, table: str, mould: Mould, token_key: str) -> Tenant:
-    """Make another tenant: the same office, under another id and another webhook token."""
+    """Create a copy of the tenant, with another id and another webhook token."""
     old = mould.original
     token = make_token("hook", token_key)
-    # As long as the original's: ids may be cut to a length somewhere.
+    # Same length as the original, in case ids are truncated.
     tenant_id = secrets.token_hex(len(old.id))[: len(old.id)]
     text = mould.text.replace(old.id, tenant_id).replace(token_hash(old.token), token_hash(token))
     requests = [{"PutRequest": {"Item": item}} for item in json.loads(text)]
     while requests:
-        answer = dynamodb.batch_write_item(RequestItems={table: requests[:25]})
-        requests = answer["UnprocessedItems"].get(table, []) + requests[25:]
+        response = dynamodb.batch_write_item(RequestItems={table: requests[:25]})
+        requests = response["UnprocessedItems"].get(table, []) + requests[25:]
     url = old.webhook_url.replace(old.token, token)
     return Tenant(tenant_id, old.integration_id, token, url, old.planfix_token)
 
 
 def end_set_up(stack: Stack, webhook_url: str) -> None:
-    """Let a new webhook address be past its set-up, before any process read it: no delivery is kept for it."""
+    """End the set-up of a new webhook endpoint before any process reads it, to log no requests."""
     stack.client("dynamodb").update_item(
         TableName=stack.table,
         Key={"pk": {"S": key("TOKEN", token_hash(webhook_url.rsplit("/", 1)[1]))}, "sk": {"S": "HOOK"}},

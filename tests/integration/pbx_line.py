@@ -22,9 +22,9 @@ class Line:
     def post(self, **form: str) -> requests.Response:
         """Post one webhook request."""
         form = {"planfix_token": self.office.integration["secrets"]["planfix_token"], **form}
-        answer = requests.post(self.office.integration["webhook_url"], data=form, timeout=60)
-        assert answer.status_code == 200, (answer.status_code, answer.text)
-        return answer
+        response = requests.post(self.office.integration["webhook_url"], data=form, timeout=60)
+        assert response.status_code == 200, (response.status_code, response.text)
+        return response
 
     def event(self, call_id: str, event: str, phone: str, ext: str = "101", **more: str) -> None:
         """Post one event, by default of an incoming call."""
@@ -35,9 +35,11 @@ class Line:
         """Let an extension ring."""
         self.event(call_id, "INCOMING", phone, ext, **more)
 
-    def answer(self, call_id: str, phone: str, ext: str = "101") -> None:
+    def pick_up(self, call_id: str, phone: str, ext: str = "101") -> None:
         """Answer the call."""
         self.event(call_id, "ACCEPTED", phone, ext)
+
+    answer = pick_up
 
     def hang_up(self, call_id: str, phone: str, ext: str = "101", **more: str) -> None:
         """End the conversation."""
@@ -50,7 +52,7 @@ class Line:
     def talk(self, call_id: str, phone: str, ext: str = "101", **more: str) -> dict[str, Any]:
         """Return the tag of an answered call."""
         self.ring(call_id, phone, ext)
-        self.answer(call_id, phone, ext)
+        self.pick_up(call_id, phone, ext)
         self.hang_up(call_id, phone, ext, **more)
         return self.tag(call_id)
 
@@ -93,9 +95,9 @@ def until(caller: Caller, path: str, params: dict[str, str], accept: Any) -> dic
     deadline = time.monotonic() + WITHIN_SECONDS
     while True:
         items = caller.get(path, **params).json["items"]
-        found = next((item for item in items if accept(item)), None)
-        if found is not None:
-            return dict(found)
+        item = next((item for item in items if accept(item)), None)
+        if item is not None:
+            return dict(item)
         assert time.monotonic() < deadline, (path, params, items)
         # The API does not push changes.
         time.sleep(EVERY_SECONDS)

@@ -19,15 +19,15 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
-    """A stack and an office in it."""
+class OfficeStack:
+    """An office and its stack."""
 
     stack: Stack
     office: Office
 
     @property
     def event(self) -> dict[str, str]:
-        """A good event."""
+        """Return a valid event."""
         return {
             "cmd": "event", "type": "in", "event": "INCOMING", "ext": "101", "phone": "79101234567",
             "callid": "bad-input", "planfix_token": self.office.planfix_token,
@@ -41,30 +41,30 @@ class Scene:
             )
 
     def reasons(self) -> list[tuple[int, str]]:
-        """What the admin sees of deliveries: status and reason, newest first."""
+        """Return status and result of the logged webhook requests, newest first."""
         api = Api(self.stack.api, self.office.owner_token)
-        kept = api.get(f"/v1/integrations/{self.office.integration_id}/deliveries", limit="100")["items"]
-        return [(item["http_status"], item["result"]) for item in kept]
+        entries = api.get(f"/v1/integrations/{self.office.integration_id}/deliveries", limit="100")["items"]
+        return [(item["http_status"], item["result"]) for item in entries]
 
 
 @pytest.fixture(scope="module")
-def scene() -> Iterator[Scene]:
+def site() -> Iterator[OfficeStack]:
     with local_stack.running(port=PORT) as stack:
-        yield Scene(stack, build_office(Api(stack.api, stack.operator_token), load_office_plan()))
+        yield OfficeStack(stack, build_office(Api(stack.api, stack.operator_token), load_office_plan()))
 
 
 @pytest.fixture
-def fresh(scene: Scene) -> Scene:
-    """Another office of the same stack, whose allowance of kept deliveries nobody used up."""
-    api = Api(scene.stack.api, scene.stack.operator_token)
-    return Scene(scene.stack, build_office(api, load_office_plan()))
+def fresh(site: OfficeStack) -> OfficeStack:
+    """Return another office of the same stack, with an unused rate limit of log entries."""
+    api = Api(site.stack.api, site.stack.operator_token)
+    return OfficeStack(site.stack, build_office(api, load_office_plan()))
 
 
-def form(scene: Scene, **change: str) -> bytes:
-    return urlencode(scene.event | change).encode()
+def form(site: OfficeStack, **change: str) -> bytes:
+    return urlencode(site.event | change).encode()
 
 
-CASES: dict[str, tuple[Callable[[Scene], bytes], str, int, str]] = {
+CASES: dict[str, tuple[Callable[[OfficeStack], bytes], str, int, str]] = {
     "wrong token in the body": (lambda s: form(s, planfix_token="0" * 32), FORM, 401, "planfix_token"),
     "no callid": (lambda s: form(s, callid=""), FORM, 400, "callid is missing"),
     "unknown cmd": (lambda s: form(s, cmd="dance"), FORM, 400, "cmd is not one of"),
@@ -85,63 +85,66 @@ CASES: dict[str, tuple[Callable[[Scene], bytes], str, int, str]] = {
 }  # fmt: skip
 
 
-def test_each_kind_of_bad_input_is_rejected_with_a_log_entry(scene: Scene) -> None:
-    answers = {}
+def test_each_kind_of_bad_input_is_rejected_with_a_log_entry(site: OfficeStack) -> None:
+    responses = {}
     for name, (body, content_type, status, reason) in CASES.items():
-        answer = scene.post(body(scene), content_type)
-        answers[name] = (answer.status_code, status)
+        response = site.post(body(site), content_type)
+        responses[name] = (response.status_code, status)
         if status in (400, 401):
-            assert answer.json() in ({"error": "Invalid parameters"}, {"error": "Invalid token"}), name
-        kept = scene.reasons()
-        # The rate limit lets the first ten through, and one a second after that.
-        if len(answers) <= 8:
-            assert any(seen == status and reason in why for seen, why in kept), (name, kept)
-    assert [name for name, (got, wanted) in answers.items() if got != wanted] == [], answers
+            assert response.json() in ({"error": "Invalid parameters"}, {"error": "Invalid token"}), name
+        entries = site.reasons()
+        # The rate limit accepts ten entries, then one per second.
+        if len(responses) <= 8:
+            assert any(logged_status == status and reason in result for logged_status, result in entries), (
+                name,
+                entries,
+            )
+    assert [name for name, (actual, expected) in responses.items() if actual != expected] == [], responses
 
 
-def test_log_entries_are_small_without_secrets(scene: Scene) -> None:
-    scene.post(form(scene, callid="", x="y" * 30000))
-    api = Api(scene.stack.api, scene.office.owner_token)
-    kept = api.get(f"/v1/integrations/{scene.office.integration_id}/deliveries")["items"]
-    assert kept
-    token = scene.office.webhook_url.rsplit("/", 1)[1]
-    for item in kept:
+def test_log_entries_are_small_without_secrets(site: OfficeStack) -> None:
+    site.post(form(site, callid="", x="y" * 30000))
+    api = Api(site.stack.api, site.office.owner_token)
+    entries = api.get(f"/v1/integrations/{site.office.integration_id}/deliveries")["items"]
+    assert entries
+    token = site.office.webhook_url.rsplit("/", 1)[1]
+    for item in entries:
         text = json.dumps(item)
-        assert scene.office.planfix_token not in text
+        assert site.office.planfix_token not in text
         assert token not in text
         assert len(item["body"].encode()) <= 16384
 
 
-def test_unknown_tokens_get_one_constant_response(scene: Scene) -> None:
-    token = scene.office.webhook_url.rsplit("/", 1)[1]
+def test_unknown_tokens_get_one_constant_response(site: OfficeStack) -> None:
+    token = site.office.webhook_url.rsplit("/", 1)[1]
     flipped = ("B" if token[0] == "A" else "A") + token[1:]
     strange = [flipped, token[:-1], token + "A", "x", "a" * 5000, "%00", "%D0%BA%D0%BB%D1%8E%D1%87"]
-    client = scene.stack.client("dynamodb")
-    before = client.scan(TableName=scene.stack.table, Select="COUNT")["Count"]
-    answers = {
-        (answer.status_code, answer.text, answer.headers["content-type"])
-        for answer in (scene.post(form(scene), url=scene.office.webhook_url.replace(token, other)) for other in strange)
+    client = site.stack.client("dynamodb")
+    before = client.scan(TableName=site.stack.table, Select="COUNT")["Count"]
+    responses = {
+        (response.status_code, response.text, response.headers["content-type"])
+        for response in (site.post(form(site), url=site.office.webhook_url.replace(token, other)) for other in strange)
     }
-    assert len(answers) == 1
-    assert answers.pop()[0] == 404
-    assert client.scan(TableName=scene.stack.table, Select="COUNT")["Count"] == before
+    assert len(responses) == 1
+    assert responses.pop()[0] == 404
+    assert client.scan(TableName=site.stack.table, Select="COUNT")["Count"] == before
 
 
-def test_token_of_another_provider_is_not_found(scene: Scene) -> None:
-    token = scene.office.webhook_url.rsplit("/", 1)[1]
+def test_token_of_another_provider_is_not_found(site: OfficeStack) -> None:
+    token = site.office.webhook_url.rsplit("/", 1)[1]
     for provider in ("zadarma", "nobody", "telephony_api%00"):
-        assert scene.post(form(scene), url=f"{scene.stack.api}/hooks/{provider}/{token}").status_code == 404
-    assert scene.post(form(scene), url=f"{scene.stack.api}/hooks/telephony_api/{token}").status_code == 200
+        assert site.post(form(site), url=f"{site.stack.api}/hooks/{provider}/{token}").status_code == 404
+    assert site.post(form(site), url=f"{site.stack.api}/hooks/telephony_api/{token}").status_code == 200
 
 
-def test_event_with_unknown_fields_is_stored(scene: Scene) -> None:
-    assert scene.post(form(scene, callid="with-more", surprise="1")).status_code == 200
-    api = Api(scene.stack.api, scene.office.owner_token)
-    found = api.get("/v1/calls", integration_id=scene.office.integration_id, pbx_call_id="with-more")["items"]
-    assert [call["state"] for call in found] == ["open"]
+def test_event_with_unknown_fields_is_stored(site: OfficeStack) -> None:
+    assert site.post(form(site, callid="with-more", surprise="1")).status_code == 200
+    api = Api(site.stack.api, site.office.owner_token)
+    calls = api.get("/v1/calls", integration_id=site.office.integration_id, pbx_call_id="with-more")["items"]
+    assert [call["state"] for call in calls] == ["open"]
 
 
-def test_hang_up_with_a_long_link_is_stored_without_it(fresh: Scene) -> None:
+def test_hang_up_with_a_long_link_is_stored_without_it(fresh: OfficeStack) -> None:
     link = "https://pbx.example/" + "x" * 1500
     done = form(fresh, callid="long-link", event="COMPLETED", status="Success", duration="5", record_link=link)
     assert fresh.post(done).status_code == 200
@@ -151,7 +154,7 @@ def test_hang_up_with_a_long_link_is_stored_without_it(fresh: Scene) -> None:
     assert (call["state"], call["outcome"], call["recordings"]) == ("closed", "success", [])
 
 
-def test_call_stores_at_most_200_events(fresh: Scene) -> None:
+def test_call_stores_at_most_200_events(fresh: OfficeStack) -> None:
     for number in range(201):
         event = form(fresh, callid="endless", event_id=str(number))
         assert fresh.post(event).status_code == 200

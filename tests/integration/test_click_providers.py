@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import requests
 
-from api_client import Answer, Caller
+from api_client import Caller, Response
 from click_pbx import ClickedPbx, clickable
 from hangtag.providers import load as load_provider
 from hangtag.providers import provider_keys
@@ -43,11 +43,11 @@ NOT_PICKED_UP = ("click_employee_no_answer", "Anna Petrova", "+74957654321")
 OTHERS = {
     ("generic", "outgoing_busy"): "click_busy",
     ("generic", "outgoing_answered"): "outgoing_answered",
-    # It gives our reference back with each leg, the employee's own first.
+    # Mango Office returns the reference with each leg, first the employee's.
     ("mango", "outgoing_answered"): "click_answered",
     ("mango", "outgoing_busy"): "click_busy",
     ("mango", "outgoing_no_answer"): "click_no_answer",
-    # What its employees dial themselves is told otherwise than RingOut.
+    # Calls dialled by hand have other events than RingOut calls.
     ("ringcentral", "outgoing_answered"): "click_answered",
     ("ringcentral", "outgoing_busy"): "click_busy",
     ("ringcentral", "outgoing_no_answer"): "click_no_answer",
@@ -68,8 +68,8 @@ CASES = [
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
-    """An office with the planned people, who have their extensions at every PBX."""
+class ClickOffice:
+    """An office whose employees have extensions at every PBX."""
 
     stack: Stack
     office: Office
@@ -80,29 +80,29 @@ class Scene:
         return Caller(self.stack.api, self.office.owner_token)
 
     def employee(self, name: str) -> Caller:
-        """The API for an employee."""
-        token = self.owner.made("/v1/tokens", {"employee_id": self.office.employees[name]})["token"]
+        """Return a client with the employee's token."""
+        token = self.owner.create("/v1/tokens", {"employee_id": self.office.employees[name]})["token"]
         return self.owner.with_token(token)
 
     def until(self, call_id: str, accept: Any) -> dict[str, Any]:
-        """The call, once it is accepted."""
+        """Return the call, once `accept` returns True for it."""
         clock = threading.Event()
-        found: Any = None
+        call: Any = None
         for _ in range(600):
-            found = self.owner.get(f"/v1/calls/{call_id}").json
-            if accept(found):
-                return dict(found)
-            # Nothing tells a client of the API that something changed; it asks again.
+            call = self.owner.get(f"/v1/calls/{call_id}").json
+            if accept(call):
+                return dict(call)
+            # The API does not push changes.
             clock.wait(0.1)
-        raise AssertionError(found)
+        raise AssertionError(call)
 
-    def judged(self, call_id: str) -> dict[str, Any]:
-        """The call, once it has its tag, or the reason for none."""
+    def settled(self, call_id: str) -> dict[str, Any]:
+        """Return the call, once it has a tag or a skip reason."""
         return self.until(call_id, lambda call: call["tag_id"] or call["skip_reason"])
 
 
 @pytest.fixture(scope="module")
-def scene(stack: Stack) -> Iterator[Scene]:
+def desk(stack: Stack) -> Iterator[ClickOffice]:
     office = build_office(Api(stack.api, stack.operator_token), load_office_plan(), providers=ABLE)
     owner = Caller(stack.api, office.owner_token)
     rules = owner.get("/v1/settings/telephony").json
@@ -110,61 +110,61 @@ def scene(stack: Stack) -> Iterator[Scene]:
     assert owner.put("/v1/settings/telephony", often).status == 200
     with ExitStack() as contexts:
         pbxs = {provider: contexts.enter_context(connected(owner, office, provider)) for provider in ABLE}
-        yield Scene(stack, office, pbxs)
+        yield ClickOffice(stack, office, pbxs)
 
 
 @contextmanager
 def connected(owner: Caller, office: Office, provider: str) -> Iterator[ClickedPbx]:
-    """The PBX of one integration, whose API the integration is pointed at."""
+    """Run the PBX of one integration, and set the integration's API address to it."""
     line = office.lines[provider]
     with clickable(provider, load(provider).CREDENTIALS) as pbx:
         credentials = dict(pbx.credentials(pbx.server.url))
-        wanted = {"credentials": credentials, "settings": dict(pbx.settings(pbx.server.url)), "overlap_hours": 0}
-        changed = owner.patch(f"/v1/integrations/{line.integration_id}", wanted)
+        change = {"credentials": credentials, "settings": dict(pbx.settings(pbx.server.url)), "overlap_hours": 0}
+        changed = owner.patch(f"/v1/integrations/{line.integration_id}", change)
         assert changed.status == 200, changed
         pbx.line = replace(line, secrets={**line.secrets, **credentials})
         yield pbx
 
 
-def clicked(scene: Scene, provider: str, caller: Caller, number: str, key: str | None = None) -> Answer:
-    """POST /v1/calls by that PBX."""
+def start_call(desk: ClickOffice, provider: str, caller: Caller, number: str, key: str | None = None) -> Response:
+    """Send `POST /v1/calls` for that PBX."""
     headers = {"Idempotency-Key": key} if key else {}
-    wanted = {"to": number, "integration_id": scene.office.lines[provider].integration_id}
-    return caller.post("/v1/calls", wanted, **headers)
+    body = {"to": number, "integration_id": desk.office.lines[provider].integration_id}
+    return caller.post("/v1/calls", body, **headers)
 
 
-def taken(answer: Answer) -> str:
-    assert answer.status == 202, answer
-    return str(answer.json["call_id"])
+def accepted_id(response: Response) -> str:
+    assert response.status == 202, response
+    return str(response.json["call_id"])
 
 
 @pytest.mark.parametrize(("provider", "story", "who", "number"), CASES)
 def test_a_click_is_one_call_with_at_most_one_tag(
-    scene: Scene, provider: str, story: str, who: str, number: str
+    desk: ClickOffice, provider: str, story: str, who: str, number: str
 ) -> None:
     name = OTHERS.get((provider, story), story)
-    told = load_story(name, provider)
-    expected = (told if told.expect else load_story(name)).expect[0]
-    caller = scene.employee(who)
-    pbx = scene.pbxs[provider]
+    played = load_story(name, provider)
+    expected = (played if played.expect else load_story(name)).expect[0]
+    caller = desk.employee(who)
+    pbx = desk.pbxs[provider]
     pbx.story, before = name, len(pbx.calls)
     with listening(caller) as browser:
-        call_id = taken(clicked(scene, provider, caller, number))
-        # Its window opens; of a PBX that is quick not as placing, but as ringing already.
+        call_id = accepted_id(start_call(desk, provider, caller, number))
+        # With a fast PBX the first state of the window is ringing, not placing.
         browser.until(lambda message: message.get("call", {}).get("id") == call_id)
-        call = scene.judged(call_id)
+        call = desk.settled(call_id)
         pbx.done()
         browser.call("ended", id=call_id)
-        # The end of an earlier call of theirs may be told late; a window is open for this one alone.
-        told_of = [message["call"] for message in browser.all() if message["type"] == "call"]
-        assert {one["id"] for one in told_of if one["window_state"] not in ("ended", "taken", "gone")} == {call_id}
+        # The end of an earlier call can arrive late; only this call has an open window.
+        windows = [message["call"] for message in browser.all() if message["type"] == "call"]
+        assert {one["id"] for one in windows if one["window_state"] not in ("ended", "taken", "gone")} == {call_id}
         assert len(pbx.calls) == before + 1
     assert (call["id"], call["pbx_call_id"], call["click_to_call"]) == (call_id, pbx.calls[-1], True)
-    assert (call["skip_reason"], bool(call["tag_id"])) == (told.clicked, told.clicked is None)
-    assert (call["failure_reason"] is None) == (told.clicked is None)
-    if told.clicked is None:
+    assert (call["skip_reason"], bool(call["tag_id"])) == (played.clicked, played.clicked is None)
+    assert (call["failure_reason"] is None) == (played.clicked is None)
+    if played.clicked is None:
         assert expected.tag is not None
-        (tag,) = scene.owner.get("/v1/tags", call_id=call_id).json["items"]
+        (tag,) = desk.owner.get("/v1/tags", call_id=call_id).json["items"]
         assert (tag["type"], tag["direction"]) == (expected.tag.type, "out")
         assert tag["contact_id"] is not None
 
@@ -189,48 +189,50 @@ REFUSALS = {
 
 
 @each_provider
-def test_a_rejected_click_is_reported_without_a_tag(scene: Scene, provider: str) -> None:
-    caller = scene.employee("Anna Petrova")
-    pbx = scene.pbxs[provider]
+def test_a_rejected_click_is_reported_without_a_tag(desk: ClickOffice, provider: str) -> None:
+    caller = desk.employee("Anna Petrova")
+    pbx = desk.pbxs[provider]
     before = len(pbx.calls)
     with listening(caller) as browser:
         pbx.server.faults.append(Fault(REFUSALS[provider]))
-        call_id = taken(clicked(scene, provider, caller, "+79101234567"))
-        told = browser.call("ended", id=call_id)
-        assert (told["outcome"], told["tag"]) == ("failed", None)
-        assert told["failure_reason"]
+        call_id = accepted_id(start_call(desk, provider, caller, "+79101234567"))
+        window = browser.call("ended", id=call_id)
+        assert (window["outcome"], window["tag"]) == ("failed", None)
+        assert window["failure_reason"]
         assert len(pbx.calls) == before
-    shown = scene.until(call_id, lambda call: call["state"] == "closed")
-    assert (shown["failure_reason"], shown["tag_id"]) == (told["failure_reason"], None)
+    shown = desk.until(call_id, lambda call: call["state"] == "closed")
+    assert (shown["failure_reason"], shown["tag_id"]) == (window["failure_reason"], None)
 
 
-def test_a_returned_reference_is_enough_to_match_a_click(scene: Scene) -> None:
-    caller, pbx = scene.employee("Anna Petrova"), scene.pbxs["generic"]
+def test_a_returned_reference_is_enough_to_match_a_click(desk: ClickOffice) -> None:
+    caller, pbx = desk.employee("Anna Petrova"), desk.pbxs["generic"]
     assert pbx.line is not None
     pbx.story, pbx.lost = None, True
-    call_id = taken(clicked(scene, "generic", caller, "+79101234567"))
+    call_id = accepted_id(start_call(desk, "generic", caller, "+79101234567"))
     reference = call_id.split(".")[1]
-    # The bridge tells another number than it was given, and its answer with the call's id was lost.
-    told = {"call_id": "by-reference", "direction": "out", "extension": "101", "external": "+79990001122"}
+    # The bridge reports another number than the dialled one, and its response was lost.
+    event_fields = {"call_id": "by-reference", "direction": "out", "extension": "101", "external": "+79990001122"}
     for event in ({"type": "ringing"}, {"type": "ended", "outcome": "busy", "final": True}):
-        sent = Message(body={**told, **event, "reference": reference})
+        sent = Message(body={**event_fields, **event, "reference": reference})
         signed = pbx.line.pbx.request(pbx.line.webhook_url, sent, pbx.line.secrets, datetime.now(UTC))
-        answer = requests.request(signed.method, signed.url, headers=dict(signed.headers), data=signed.body, timeout=60)
-        assert answer.status_code == 200, answer.text
-    assert scene.judged(call_id)["pbx_call_id"] == "by-reference"
+        response = requests.request(
+            signed.method, signed.url, headers=dict(signed.headers), data=signed.body, timeout=60
+        )
+        assert response.status_code == 200, response.text
+    assert desk.settled(call_id)["pbx_call_id"] == "by-reference"
     pbx.lost = False
 
 
 @each_provider
-def test_a_call_with_a_lost_response_is_placed_once(scene: Scene, provider: str) -> None:
-    caller = scene.employee("Boris Orlov")
-    pbx = scene.pbxs[provider]
+def test_a_call_with_a_lost_response_is_placed_once(desk: ClickOffice, provider: str) -> None:
+    caller = desk.employee("Boris Orlov")
+    pbx = desk.pbxs[provider]
     pbx.story, pbx.lost, before = "outgoing_answered", True, len(pbx.calls)
-    answers = [clicked(scene, provider, caller, "+79101234567", key=f"lost-{provider}") for _ in range(3)]
-    (call_id,) = {taken(answer) for answer in answers}
-    call = scene.judged(call_id)
+    responses = [start_call(desk, provider, caller, "+79101234567", key=f"lost-{provider}") for _ in range(3)]
+    (call_id,) = {accepted_id(response) for response in responses}
+    call = desk.settled(call_id)
     pbx.done()
     pbx.lost = False
     assert (call["pbx_call_id"], len(pbx.calls)) == (pbx.calls[-1], before + 1)
-    (tag,) = scene.owner.get("/v1/tags", call_id=call_id).json["items"]
+    (tag,) = desk.owner.get("/v1/tags", call_id=call_id).json["items"]
     assert tag["type"] == "call"

@@ -16,22 +16,22 @@ NUMBER = "+79990000001"
 DEADLINE_SECONDS = 60
 
 
-def make(office: Office, name: str, *phones: Any, **more: Any) -> Any:
-    return office.employee.made("/v1/contacts", {"name": name, "phones": list(phones), **more})
+def add_contact(office: Office, name: str, *phones: Any, **more: Any) -> Any:
+    return office.employee.create("/v1/contacts", {"name": name, "phones": list(phones), **more})
 
 
 def matched(office: Office) -> str | None:
-    """Who is called when the number rings."""
-    found = office.employee.get("/v1/contacts", phone=NUMBER).json["items"]
-    return str(found[0]["name"]) if found else None
+    """Return the name of the contact that matches the number."""
+    items = office.employee.get("/v1/contacts", phone=NUMBER).json["items"]
+    return str(items[0]["name"]) if items else None
 
 
 # ------------------------------------------------------------------ a number on several contacts
 
 
 def test_a_number_of_two_contacts_matches_the_older_one(office: Office) -> None:
-    ivan = make(office, "Ivan", NUMBER)
-    oleg = make(office, "Oleg", "8 (999) 000-00-01")
+    ivan = add_contact(office, "Ivan", NUMBER)
+    oleg = add_contact(office, "Oleg", "8 (999) 000-00-01")
     assert matched(office) == "Ivan"
     assert [(phone["matched"], phone["matched_contact_id"]) for phone in ivan["phones"]] == [(True, ivan["id"])]
     assert [(phone["matched"], phone["matched_contact_id"]) for phone in oleg["phones"]] == [(False, ivan["id"])]
@@ -40,7 +40,7 @@ def test_a_number_of_two_contacts_matches_the_older_one(office: Office) -> None:
 
 
 def test_a_freed_number_matches_the_next_oldest_contact(office: Office) -> None:
-    ivan, oleg, _ = (make(office, name, NUMBER) for name in ("Ivan", "Oleg", "Pyotr"))
+    ivan, oleg, _ = (add_contact(office, name, NUMBER) for name in ("Ivan", "Oleg", "Pyotr"))
     assert office.employee.patch(f"/v1/contacts/{oleg['id']}", {"name": "Oleg II"}).status == 200
     assert office.employee.patch(f"/v1/contacts/{ivan['id']}", {"phones": []}).status == 200
     assert matched(office) == "Oleg II"
@@ -69,43 +69,45 @@ def test_concurrent_changes_leave_the_match_with_the_oldest(office: Office) -> N
 
 
 def test_concurrent_calls_add_each_new_number_once(office: Office) -> None:
-    """An outside CRM knows whose they are; each call asks when it rings, and when it is over."""
+    """The external CRM returns one contact for all numbers; each call looks it up twice."""
     tenant = office.tenant_id
     first = Phone(NUMBER, NUMBER, None)
-    known = contacts.create_contact(tenant, "Ivan", (first,), None, external_id="77")
-    wanted = [f"+7999000010{number}" for number in range(4)]
+    ivan = contacts.create_contact(tenant, "Ivan", (first,), None, external_id="77")
+    new_numbers = [f"+7999000010{number}" for number in range(4)]
 
-    def called(number: str) -> str:
+    def contact_of(number: str) -> str:
         return contacts.create_unknown(tenant, number, external_id="77").id
 
     with ThreadPoolExecutor(16) as pool:
-        found = list(pool.map(called, wanted * 4))
-    assert set(found) == {known.id}
-    numbers = [phone.e164 for phone in contacts.get_contact(tenant, known.id).phones]
-    assert sorted(numbers) == [NUMBER, *wanted]
+        contact_ids = list(pool.map(contact_of, new_numbers * 4))
+    assert set(contact_ids) == {ivan.id}
+    numbers = [phone.e164 for phone in contacts.get_contact(tenant, ivan.id).phones]
+    assert sorted(numbers) == [NUMBER, *new_numbers]
 
 
 def test_two_extensions_of_one_number_are_two_phones(office: Office) -> None:
-    made = make(office, "Ivan", "+7 495 123-45-67 ext. 12", {"number": "+7 495 123-45-67 ext. 13", "type": "Work"})
-    shown = [(phone["e164"], phone["extension"], phone["type"], phone["matched"]) for phone in made["phones"]]
+    ivan = add_contact(
+        office, "Ivan", "+7 495 123-45-67 ext. 12", {"number": "+7 495 123-45-67 ext. 13", "type": "Work"}
+    )
+    shown = [(phone["e164"], phone["extension"], phone["type"], phone["matched"]) for phone in ivan["phones"]]
     assert shown == [("+74951234567", "12", None, True), ("+74951234567", "13", "Work", True)]
 
 
 def test_a_contact_cannot_have_the_number_of_a_line(office: Office) -> None:
     assert office.owner.put("/v1/lines/+74957770001", {"name": "Sales"}).status == 200
-    refused = office.employee.post("/v1/contacts", {"name": "Ivan", "phones": [NUMBER, "8 495 777-00-01"]})
-    assert (refused.status, [fault["field"] for fault in refused.json["errors"]]) == (400, ["phones.1"])
-    ivan = make(office, "Ivan", NUMBER)
+    response = office.employee.post("/v1/contacts", {"name": "Ivan", "phones": [NUMBER, "8 495 777-00-01"]})
+    assert (response.status, [fault["field"] for fault in response.json["errors"]]) == (400, ["phones.1"])
+    ivan = add_contact(office, "Ivan", NUMBER)
     assert office.employee.patch(f"/v1/contacts/{ivan['id']}", {"phones": ["+74957770001"]}).status == 400
 
 
 def test_an_external_id_belongs_to_one_contact(office: Office) -> None:
-    ivan = make(office, "Ivan", external_id="crm-1")
+    ivan = add_contact(office, "Ivan", external_id="crm-1")
     assert office.employee.post("/v1/contacts", {"name": "Oleg", "external_id": "crm-1"}).status == 409
-    oleg = make(office, "Oleg", external_id="crm-2")
+    oleg = add_contact(office, "Oleg", external_id="crm-2")
     assert office.employee.patch(f"/v1/contacts/{oleg['id']}", {"external_id": "crm-1"}).status == 409
     assert office.employee.patch(f"/v1/contacts/{ivan['id']}", {"external_id": None, "name": "Ivan II"}).status == 200
     assert office.employee.patch(f"/v1/contacts/{oleg['id']}", {"external_id": "crm-1"}).status == 200
-    found = office.employee.get("/v1/contacts", external_id="crm-1").json["items"]
-    assert [item["name"] for item in found] == ["Oleg"]
+    items = office.employee.get("/v1/contacts", external_id="crm-1").json["items"]
+    assert [item["name"] for item in items] == ["Oleg"]
     assert office.employee.get("/v1/contacts", external_id="crm-2").json["items"] == []

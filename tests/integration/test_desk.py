@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import requests
 
-from api_client import Answer, Office, open_office
+from api_client import Office, Response, open_office
 from local.stack import Stack
 
 pytestmark = pytest.mark.stack
@@ -30,9 +30,9 @@ def busy(stack: Stack) -> Office:
     return office
 
 
-def refused(answer: Answer, status: int) -> None:
-    assert answer.status == status, answer
-    assert answer.media == "application/problem+json"
+def assert_problem(response: Response, status: int) -> None:
+    assert response.status == status, response
+    assert response.media == "application/problem+json"
 
 
 def ring(
@@ -55,23 +55,23 @@ def ring(
     if hang_up:
         events.append({"event": "COMPLETED", "status": status, "duration": "5", "final": "1"})
     for event in events:
-        answer = requests.post(office.integration["webhook_url"], data={**common, **event}, timeout=60)
-        assert answer.status_code == 200
+        response = requests.post(office.integration["webhook_url"], data={**common, **event}, timeout=60)
+        assert response.status_code == 200
 
 
 def of_pbx(office: Office, call_id: str) -> list[Any]:
-    answer = office.owner.get("/v1/calls", integration_id=office.integration["id"], pbx_call_id=call_id)
-    assert answer.status == 200
-    found: list[Any] = answer.json["items"]
-    return found
+    response = office.owner.get("/v1/calls", integration_id=office.integration["id"], pbx_call_id=call_id)
+    assert response.status == 200
+    calls: list[Any] = response.json["items"]
+    return calls
 
 
 def tagged(office: Office, call_id: str) -> Any:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        found = of_pbx(office, call_id)
-        if found and found[0]["tag_id"]:
-            return found[0]
+        calls = of_pbx(office, call_id)
+        if calls and calls[0]["tag_id"]:
+            return calls[0]
         time.sleep(0.1)
     raise AssertionError(call_id)
 
@@ -80,30 +80,30 @@ def tagged(office: Office, call_id: str) -> Any:
 
 
 def test_a_contact_is_found_by_its_number_in_any_format(office: Office) -> None:
-    made = office.employee.made("/v1/contacts", {"name": "Ivan", "phones": ["8 (495) 123-45-67 доб. 12"]})
-    (phone,) = made["phones"]
+    created = office.employee.create("/v1/contacts", {"name": "Ivan", "phones": ["8 (495) 123-45-67 доб. 12"]})
+    (phone,) = created["phones"]
     assert (phone["raw"], phone["e164"]) == ("8 (495) 123-45-67 доб. 12", "+74951234567")
     assert (phone["extension"], phone["formatted"], phone["matched"]) == ("12", "+74951234567,12", True)
     for phone in ("+74951234567", "84951234567", "74951234567", "495 123-45-67", "81074951234567"):
-        assert office.employee.get("/v1/contacts", phone=phone).json == {"items": [made], "next_cursor": None}
+        assert office.employee.get("/v1/contacts", phone=phone).json == {"items": [created], "next_cursor": None}
     assert office.employee.get("/v1/contacts", phone="+74951234568").json["items"] == []
     for phone in ("4951234", "anonymous", "hello", "", "-", "\0", "x" * 64):
-        answer = office.employee.get("/v1/contacts", phone=phone)
-        refused(answer, 400)
-        assert [(fault["field"], fault["code"]) for fault in answer.json["errors"]] == [("phone", "invalid_phone")]
-    assert office.employee.get(f"/v1/contacts/{made['id']}").json == made
+        response = office.employee.get("/v1/contacts", phone=phone)
+        assert_problem(response, 400)
+        assert [(fault["field"], fault["code"]) for fault in response.json["errors"]] == [("phone", "invalid_phone")]
+    assert office.employee.get(f"/v1/contacts/{created['id']}").json == created
 
 
 def test_numbers_are_read_by_the_rules_of_the_tenants_country(stack: Stack) -> None:
     office = open_office(stack.api, stack.operator_token, country="RO")
-    made = office.employee.made("/v1/contacts", {"name": "Ion", "phones": ["0722 123 456"]})
-    assert made["phones"][0]["e164"] == "+40722123456"
-    assert office.employee.get("/v1/contacts", phone="0040722123456").json["items"] == [made]
+    created = office.employee.create("/v1/contacts", {"name": "Ion", "phones": ["0722 123 456"]})
+    assert created["phones"][0]["e164"] == "+40722123456"
+    assert office.employee.get("/v1/contacts", phone="0040722123456").json["items"] == [created]
 
 
 def test_a_number_of_two_contacts_matches_the_older_one(office: Office) -> None:
-    ivan = office.employee.made("/v1/contacts", {"name": "Ivan", "phones": ["+74951234567"]})
-    oleg = office.employee.made("/v1/contacts", {"name": "Oleg", "phones": ["+74950000000", "84951234567"]})
+    ivan = office.employee.create("/v1/contacts", {"name": "Ivan", "phones": ["+74951234567"]})
+    oleg = office.employee.create("/v1/contacts", {"name": "Oleg", "phones": ["+74950000000", "84951234567"]})
     shown = [(phone["matched"], phone["matched_contact_id"]) for phone in oleg["phones"]]
     assert shown == [(True, oleg["id"]), (False, ivan["id"])]
     assert office.employee.get("/v1/contacts", phone="+74951234567").json["items"] == [ivan]
@@ -124,16 +124,16 @@ def test_concurrent_contacts_with_one_number_get_one_match(office: Office) -> No
 
 
 def test_an_update_moves_numbers_but_no_omitted_property(office: Office) -> None:
-    made = office.employee.made("/v1/contacts", {"name": "Ivan", "phones": ["+74951234567", "+74951234568"]})
-    path = f"/v1/contacts/{made['id']}"
+    created = office.employee.create("/v1/contacts", {"name": "Ivan", "phones": ["+74951234567", "+74951234568"]})
+    path = f"/v1/contacts/{created['id']}"
     changed = office.employee.patch(path, {"phones": ["+74951234568", "+74951234569"]}).json
     assert [phone["e164"] for phone in changed["phones"]] == ["+74951234568", "+74951234569"]
     assert {name: changed[name] for name in ("id", "name", "supervisor_id", "created_at")} == {
-        name: made[name] for name in ("id", "name", "supervisor_id", "created_at")
+        name: created[name] for name in ("id", "name", "supervisor_id", "created_at")
     }
     assert office.employee.get("/v1/contacts", phone="+74951234567").json["items"] == []
     assert office.employee.get("/v1/contacts", phone="+74951234569").json["items"] == [changed]
-    office.employee.made("/v1/contacts", {"name": "Oleg", "phones": ["+74951234567"]})
+    office.employee.create("/v1/contacts", {"name": "Oleg", "phones": ["+74951234567"]})
     named = office.employee.patch(path, {"name": "Ivan II", "supervisor_id": office.anna["id"]}).json
     assert (named["name"], named["supervisor_id"], named["phones"]) == ("Ivan II", office.anna["id"], changed["phones"])
     assert office.employee.patch(path, {"supervisor_id": None}).json["supervisor_id"] is None
@@ -159,23 +159,23 @@ def test_an_update_moves_numbers_but_no_omitted_property(office: Office) -> None
     ],
 )
 def test_an_invalid_contact_is_rejected_with_its_field(shared: Office, wrong: dict[str, Any], field: str) -> None:
-    answer = shared.employee.post("/v1/contacts", {"name": "Ivan", **wrong})
-    refused(answer, 400)
-    assert [fault["field"] for fault in answer.json["errors"]] == [field]
-    refused(shared.employee.patch("/v1/contacts/" + "0" * 32, {"nothing": 1}), 400)
+    response = shared.employee.post("/v1/contacts", {"name": "Ivan", **wrong})
+    assert_problem(response, 400)
+    assert [fault["field"] for fault in response.json["errors"]] == [field]
+    assert_problem(shared.employee.patch("/v1/contacts/" + "0" * 32, {"nothing": 1}), 400)
 
 
 def test_contacts_are_listed_newest_first_in_pages(office: Office) -> None:
-    made = [office.employee.made("/v1/contacts", {"name": f"Contact {number}"}) for number in range(7)]
-    seen: list[Any] = []
+    created = [office.employee.create("/v1/contacts", {"name": f"Contact {number}"}) for number in range(7)]
+    listed: list[Any] = []
     cursor: dict[str, str] = {}
     for _ in range(10):
         page = office.employee.get("/v1/contacts", limit=3, **cursor).json
-        seen += page["items"]
+        listed += page["items"]
         if page["next_cursor"] is None:
             break
         cursor = {"cursor": page["next_cursor"]}
-    assert seen == made[::-1]
+    assert listed == created[::-1]
 
 
 # ------------------------------------------------------------------ calls
@@ -196,9 +196,9 @@ def test_a_call_keeps_its_id_from_ringing_to_the_end(office: Office) -> None:
 
 def test_calls_of_a_period_are_listed_by_filters(busy: Office) -> None:
     def ids(**query: str) -> list[str]:
-        answer = busy.owner.get("/v1/calls", **query)
-        assert answer.status == 200, answer
-        return [call["pbx_call_id"] for call in answer.json["items"]]
+        response = busy.owner.get("/v1/calls", **query)
+        assert response.status == 200, response
+        return [call["pbx_call_id"] for call in response.json["items"]]
 
     assert ids() == ["hidden", "missed", "answered"]
     assert ids(state="closed", integration_id=busy.integration["id"]) == ["hidden", "missed", "answered"]
@@ -221,12 +221,12 @@ def test_a_long_empty_period_ends_by_its_cursors(shared: Office) -> None:
     query = {"from": "2025-01-01", "to": "2025-06-01"}
     following: list[str | None] = []
     while len(following) < 5:
-        answer = shared.employee.get("/v1/calls", **query).json
-        assert answer["items"] == []
-        following.append(answer["next_cursor"])
-        if answer["next_cursor"] is None:
+        response = shared.employee.get("/v1/calls", **query).json
+        assert response["items"] == []
+        following.append(response["next_cursor"])
+        if response["next_cursor"] is None:
             break
-        query["cursor"] = answer["next_cursor"]
+        query["cursor"] = response["next_cursor"]
     assert [cursor is None for cursor in following] == [False, True]
 
 
@@ -262,7 +262,7 @@ def test_unknown_calls_are_not_found(shared: Office) -> None:
         f"{integration_id}.{'0' * 32}.9999999",
         "x" * 2000,
     ):
-        refused(shared.employee.get(f"/v1/calls/{wrong}"), 404)
+        assert_problem(shared.employee.get(f"/v1/calls/{wrong}"), 404)
 
 
 @pytest.mark.parametrize(
@@ -282,9 +282,9 @@ def test_unknown_calls_are_not_found(shared: Office) -> None:
     ],
 )
 def test_an_invalid_query_is_rejected_with_its_parameter(shared: Office, query: dict[str, str], field: str) -> None:
-    answer = shared.employee.get("/v1/calls", **query)
-    refused(answer, 400)
-    assert [fault["field"] for fault in answer.json["errors"]] == [field]
+    response = shared.employee.get("/v1/calls", **query)
+    assert_problem(response, 400)
+    assert [fault["field"] for fault in response.json["errors"]] == [field]
 
 
 # ------------------------------------------------------------------ tags
@@ -312,7 +312,7 @@ def test_hidden_tags_are_visible_to_admins_only(busy: Office) -> None:
     for query in ({"contact_id": hidden["contact_id"]}, {"call_id": hidden["call_id"]}):
         assert busy.owner.get("/v1/tags", **query).json["items"] == [hidden]
         assert busy.employee.get("/v1/tags", **query).json["items"] == []
-    refused(busy.employee.get(f"/v1/tags/{hidden['id']}"), 404)
+    assert_problem(busy.employee.get(f"/v1/tags/{hidden['id']}"), 404)
 
 
 def test_tags_of_a_contact_are_listed_in_pages(busy: Office) -> None:
@@ -324,17 +324,17 @@ def test_tags_of_a_contact_are_listed_in_pages(busy: Office) -> None:
     days = busy.owner.get("/v1/tags", limit=2).json
     rest = busy.owner.get("/v1/tags", limit=2, cursor=days["next_cursor"]).json
     assert [len(days["items"]), len(rest["items"])] == [2, 1]
-    refused(busy.owner.get("/v1/tags", contact_id=caller["id"], cursor=days["next_cursor"]), 400)
+    assert_problem(busy.owner.get("/v1/tags", contact_id=caller["id"], cursor=days["next_cursor"]), 400)
 
 
 def test_calls_of_another_tenant_are_not_found(busy: Office, shared: Office) -> None:
     call = of_pbx(busy, "missed")[0]
-    refused(shared.owner.get(f"/v1/calls/{call['id']}"), 404)
-    refused(shared.owner.get(f"/v1/tags/{call['tag_id']}"), 404)
+    assert_problem(shared.owner.get(f"/v1/calls/{call['id']}"), 404)
+    assert_problem(shared.owner.get(f"/v1/tags/{call['tag_id']}"), 404)
     for query in ({"call_id": call["id"]}, {"contact_id": call["contact_id"]}, {}):
         assert shared.owner.get("/v1/tags", **query).json["items"] == []
-    found = shared.owner.get("/v1/calls", integration_id=busy.integration["id"], pbx_call_id="missed")
-    assert found.json["items"] == []
+    calls = shared.owner.get("/v1/calls", integration_id=busy.integration["id"], pbx_call_id="missed")
+    assert calls.json["items"] == []
 
 
 @pytest.mark.parametrize(
@@ -354,4 +354,4 @@ def test_calls_of_another_tenant_are_not_found(busy: Office, shared: Office) -> 
     ],
 )
 def test_unknown_routes_return_their_status(shared: Office, method: str, path: str, status: int) -> None:
-    refused(shared.employee.send(method, path), status)
+    assert_problem(shared.employee.send(method, path), status)

@@ -14,8 +14,8 @@ PORT = 4625
 
 
 def contact(office: Office, phone: str, **more: Any) -> str:
-    made: str = office.employee.made("/v1/contacts", {"name": "Ivan", "phones": [phone], **more})["id"]
-    return made
+    contact_id: str = office.employee.create("/v1/contacts", {"name": "Ivan", "phones": [phone], **more})["id"]
+    return contact_id
 
 
 def in_hours(hours: float) -> str:
@@ -37,15 +37,15 @@ def test_the_planner_lists_due_tasks_with_contacts_to_call(office: Office) -> No
         ("Done", 2, {"status": "completed"}),
     ):
         task = {"title": title, "contact_ids": [ivan], "due_at": in_hours(hours), **more}
-        office.employee.made("/v1/tasks", task)
-    office.employee.made("/v1/tasks", {"title": "Never due", "contact_ids": [ivan]})
+        office.employee.create("/v1/tasks", task)
+    office.employee.create("/v1/tasks", {"title": "Never due", "contact_ids": [ivan]})
     planned = office.employee.get("/v1/planner").json["items"]
     assert [entry["task"]["title"] for entry in planned] == ["Overdue", "Soon", "Later"]
     (called,) = planned[0]["contacts"]
     assert (called["id"], called["phones"][0]["e164"]) == (ivan, "+79035550301")
     mine = office.employee.get("/v1/planner", assignee_id=anna).json["items"]
     assert [entry["task"]["title"] for entry in mine] == ["Later"]
-    # What is done leaves the planner, what is put off moves in it.
+    # Completed tasks leave the planner; tasks with a later due time move.
     soon, overdue = planned[1]["task"]["id"], planned[0]["task"]["id"]
     assert office.employee.patch(f"/v1/tasks/{soon}", {"status": "cancelled"}).status == 200
     assert office.employee.patch(f"/v1/tasks/{overdue}", {"due_at": in_hours(40)}).status == 200
@@ -56,8 +56,8 @@ def test_the_planner_lists_due_tasks_with_contacts_to_call(office: Office) -> No
 def test_tasks_of_a_contact_are_listed_newest_first(office: Office) -> None:
     ivan, olga = contact(office, "+79035550302"), contact(office, "+79035550303")
     fields = [{"name": "Sum", "type": "number", "value": 5}, {"name": "From", "type": "date", "value": "2026-03-01"}]
-    first = office.employee.made("/v1/tasks", {"title": "One", "contact_ids": [ivan, olga], "fields": fields})
-    second = office.employee.made("/v1/tasks", {"title": "Two", "contact_ids": [ivan]})
+    first = office.employee.create("/v1/tasks", {"title": "One", "contact_ids": [ivan, olga], "fields": fields})
+    second = office.employee.create("/v1/tasks", {"title": "Two", "contact_ids": [ivan]})
     assert ids(office.employee, "/v1/tasks", contact_id=ivan) == [second["id"], first["id"]]
     office.employee.patch(f"/v1/tasks/{first['id']}", {"contact_ids": [olga], "status": "completed"})
     assert ids(office.employee, "/v1/tasks", contact_id=ivan) == [second["id"]]
@@ -68,25 +68,25 @@ def test_tasks_of_a_contact_are_listed_newest_first(office: Office) -> None:
 
 def test_task_lists_continue_when_tasks_leave_them(office: Office) -> None:
     ivan = contact(office, "+79035550310")
-    made = [
-        office.employee.made("/v1/tasks", {"title": str(n), "contact_ids": [ivan], "due_at": in_hours(n + 1)})["id"]
+    task_ids = [
+        office.employee.create("/v1/tasks", {"title": str(n), "contact_ids": [ivan], "due_at": in_hours(n + 1)})["id"]
         for n in range(3)
     ]
     first = office.employee.get("/v1/tasks", contact_id=ivan, limit="2").json
     rest = office.employee.get("/v1/tasks", contact_id=ivan, limit="2", cursor=first["next_cursor"]).json
-    assert [task["id"] for task in first["items"] + rest["items"]] == made[::-1]
+    assert [task["id"] for task in first["items"] + rest["items"]] == task_ids[::-1]
     first = office.employee.get("/v1/planner", limit="2").json
     rest = office.employee.get("/v1/planner", limit="2", cursor=first["next_cursor"]).json
-    assert [entry["task"]["id"] for entry in first["items"] + rest["items"]] == made
+    assert [entry["task"]["id"] for entry in first["items"] + rest["items"]] == task_ids
     assert rest["next_cursor"] is None
-    # The list goes on where it was, although the task that stood there is done.
-    office.employee.patch(f"/v1/tasks/{made[1]}", {"status": "completed"})
+    # The cursor stays valid, although its task is completed.
+    office.employee.patch(f"/v1/tasks/{task_ids[1]}", {"status": "completed"})
     rest = office.employee.get("/v1/planner", limit="2", cursor=first["next_cursor"]).json
-    assert [entry["task"]["id"] for entry in rest["items"]] == made[2:]
+    assert [entry["task"]["id"] for entry in rest["items"]] == task_ids[2:]
     opened = office.employee.get("/v1/tasks", contact_id=ivan, status="open", limit="1").json
-    office.employee.patch(f"/v1/tasks/{made[2]}", {"status": "completed"})
+    office.employee.patch(f"/v1/tasks/{task_ids[2]}", {"status": "completed"})
     rest = office.employee.get("/v1/tasks", contact_id=ivan, status="open", cursor=opened["next_cursor"]).json
-    assert [task["id"] for task in opened["items"] + rest["items"]] == [made[2], made[0]]
+    assert [task["id"] for task in opened["items"] + rest["items"]] == [task_ids[2], task_ids[0]]
 
 
 @pytest.mark.parametrize("path", ["/v1/planner", "/v1/tasks", "/v1/calls", "/v1/tags", "/v1/missed-calls"])
@@ -110,27 +110,27 @@ def test_periods_at_the_end_of_the_calendar_are_accepted(office: Office, path: s
     ],
 )
 def test_an_invalid_task_is_rejected_with_its_field(office: Office, wrong: dict[str, Any], field: str) -> None:
-    answer = office.employee.post("/v1/tasks", wrong)
-    assert answer.status == 400
-    assert [fault["field"] for fault in answer.json["errors"]] == [field]
+    response = office.employee.post("/v1/tasks", wrong)
+    assert response.status == 400
+    assert [fault["field"] for fault in response.json["errors"]] == [field]
 
 
 def test_comments_belong_to_the_contact_or_to_a_task(office: Office, line: Line) -> None:
     ivan = contact(office, "+79035550304")
     tag = line.talk("c1", "79035550304")
     call_id = tag["call_id"]
-    task = office.employee.made(f"/v1/calls/{call_id}/tasks", {"title": "Send the offer"})
+    task = office.employee.create(f"/v1/calls/{call_id}/tasks", {"title": "Send the offer"})
     assert (task["contact_ids"], task["call_id"]) == ([ivan], call_id)
-    said = office.employee.made(f"/v1/calls/{call_id}/comments", {"text": "Wants a flat"})
-    assert said["contact_id"] == ivan
-    assert said["author"] == {"type": "employee", "id": office.anna["id"], "name": "Anna"}
-    assert (said["call"]["direction"], said["call"]["outcome"]) == ("in", "success")
-    on_task = office.employee.made(f"/v1/calls/{call_id}/comments", {"text": "Two rooms", "task_id": task["id"]})
+    comment = office.employee.create(f"/v1/calls/{call_id}/comments", {"text": "Wants a flat"})
+    assert comment["contact_id"] == ivan
+    assert comment["author"] == {"type": "employee", "id": office.anna["id"], "name": "Anna"}
+    assert (comment["call"]["direction"], comment["call"]["outcome"]) == ("in", "success")
+    on_task = office.employee.create(f"/v1/calls/{call_id}/comments", {"text": "Two rooms", "task_id": task["id"]})
     timeline = office.employee.get(f"/v1/contacts/{ivan}/timeline").json["items"]
     assert [entry["type"] for entry in timeline] == ["comment", "tag"]
-    assert (timeline[0]["comment"], timeline[1]["tag"]["id"]) == (said, tag["id"])
+    assert (timeline[0]["comment"], timeline[1]["tag"]["id"]) == (comment, tag["id"])
     assert office.employee.get(f"/v1/tasks/{task['id']}/timeline").json["items"][0]["comment"] == on_task
-    assert ids(office.employee, f"/v1/calls/{call_id}/comments") == [on_task["id"], said["id"]]
+    assert ids(office.employee, f"/v1/calls/{call_id}/comments") == [on_task["id"], comment["id"]]
     withheld = line.talk("c2", "anonymous")["call_id"]
     assert office.employee.post(f"/v1/calls/{withheld}/comments", {"text": "Who?"}).status == 409
 
@@ -138,22 +138,22 @@ def test_comments_belong_to_the_contact_or_to_a_task(office: Office, line: Line)
 def test_hidden_calls_are_visible_to_admins_or_task_members(office: Office, line: Line) -> None:
     ivan = contact(office, "+79035550305")
     boris, as_boris = hire(office, "Boris", "102")
-    task = office.owner.made("/v1/tasks", {"title": "Deal", "contact_ids": [ivan], "member_ids": [boris]})["id"]
+    task = office.owner.create("/v1/tasks", {"title": "Deal", "contact_ids": [ivan], "member_ids": [boris]})["id"]
     rule = {"settle_seconds": 1, "attach": {"to": "last_active_task", "hidden": True}}
     assert office.owner.put("/v1/settings/telephony", rule).status == 200
     tag = line.talk("c1", "79035550305")
     assert (tag["hidden"], tag["task_id"]) == (True, task)
-    # What is said of a hidden call is as hidden.
-    as_boris.made(f"/v1/calls/{tag['call_id']}/comments", {"text": "Big deal"})
-    as_boris.made(f"/v1/calls/{tag['call_id']}/comments", {"text": "Call back", "task_id": task})
+    # Comments on a hidden call are hidden too.
+    as_boris.create(f"/v1/calls/{tag['call_id']}/comments", {"text": "Big deal"})
+    as_boris.create(f"/v1/calls/{tag['call_id']}/comments", {"text": "Call back", "task_id": task})
     for caller, sees in ((office.owner, True), (as_boris, True), (office.employee, False)):
-        seen = [tag["id"]] if sees else []
-        assert ids(caller, "/v1/tags", contact_id=ivan) == seen
-        assert ids(caller, "/v1/tags", task_id=task) == seen
-        assert ids(caller, "/v1/tags") == seen
+        expected = [tag["id"]] if sees else []
+        assert ids(caller, "/v1/tags", contact_id=ivan) == expected
+        assert ids(caller, "/v1/tags", task_id=task) == expected
+        assert ids(caller, "/v1/tags") == expected
         assert ids(caller, "/v1/calls") == ([tag["call_id"]] if sees else [])
         for path in (f"/v1/contacts/{ivan}/timeline", f"/v1/tasks/{task}/timeline"):
-            assert len(caller.get(path).json["items"]) == 2 * len(seen)
+            assert len(caller.get(path).json["items"]) == 2 * len(expected)
         for path in (f"/v1/tags/{tag['id']}", f"/v1/calls/{tag['call_id']}"):
             assert caller.get(path).status == (200 if sees else 404)
 
@@ -179,7 +179,7 @@ def test_display_formats_change_formatted_numbers_only(office: Office) -> None:
     assert office.owner.put("/v1/settings/telephony", {"masks": masks}).status == 200
     assert office.employee.get("/v1/masks").json["items"] == masks
     phones = [{"number": "8 903 555 03 07 ext. 12", "type": "Mobile"}, "+79035550308"]
-    card = office.employee.made("/v1/contacts", {"name": "Olga", "phones": phones})
+    card = office.employee.create("/v1/contacts", {"name": "Olga", "phones": phones})
     mobile, other = card["phones"]
     assert (mobile["formatted"], mobile["e164"], mobile["extension"]) == ("+7 (903) 555-03-07,12", "+79035550307", "12")
     assert other["formatted"] == "+79035550308"
@@ -214,7 +214,7 @@ def test_invalid_working_hours_are_rejected_by_position(office: Office) -> None:
         ({"deputy_id": office.anna["id"]}, "deputy_id"),
         ({"deputy_id": "0" * 16}, "deputy_id"),
     ):
-        answer = office.owner.patch(path, wrong)
-        assert (answer.status, answer.json["errors"][0]["field"]) == (400, field)
+        response = office.owner.patch(path, wrong)
+        assert (response.status, response.json["errors"][0]["field"]) == (400, field)
     assert office.owner.send("DELETE", f"/v1/employees/{boris}").status == 204
     hire(office, "Vera", "102")

@@ -21,7 +21,7 @@ def office(stack: Stack) -> Office:
 def test_erased_number_is_removed_everywhere(stack: Stack, office: Office) -> None:
     exported(office)
     before = {item["id"]: item for item in office.owner.get("/v1/calls", limit="50").json["items"]}
-    started = office.owner.made("/v1/erasures", {"number": "+7 (910) 555-77-01"})
+    started = office.owner.create("/v1/erasures", {"number": "+7 (910) 555-77-01"})
     receipt = finished(office.owner, f"/v1/erasures/{started['id']}")
     assert receipt["counts"]["contact"] == 1
     assert receipt["counts"]["call"] == 3
@@ -45,7 +45,7 @@ def test_erased_number_is_removed_everywhere(stack: Stack, office: Office) -> No
     (change,) = [one for one in office.owner.get("/v1/audit").json["items"] if one["action"] == "contact.erased"]
     assert change["actor"]["type"] == "owner"
     # A second erasure finds nothing.
-    again = office.owner.made("/v1/erasures", {"number": PHONE})
+    again = office.owner.create("/v1/erasures", {"number": PHONE})
     assert finished(office.owner, f"/v1/erasures/{again['id']}")["counts"] == {}
 
 

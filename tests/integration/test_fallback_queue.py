@@ -1,4 +1,4 @@
-"""Webhook requests during outages: without the table and the queue, and without the table alone."""
+"""Webhook requests during outages: without the table and the queue, and without outage of the table."""
 
 import os
 import socket
@@ -30,7 +30,7 @@ PORT = 4683
 
 @pytest.fixture
 def unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """AWS at an address where nobody listens."""
+    """Set an AWS endpoint that refuses connections."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -64,12 +64,12 @@ def test_webhook_returns_503_without_table_or_queue() -> None:
     assert handle(settings, "telephony_api", "junk", request).status == 404
 
 
-# ------------------------------------------------------------------ the table alone
+# ------------------------------------------------------------------ outage of the table
 
 
 @contextmanager
 def table_refuses_writes() -> Iterator[None]:
-    """No UpdateItem of this process reaches the table; it is read as always."""
+    """Fail each UpdateItem of this process; reads succeed."""
 
     def refuse(**_: Any) -> None:
         raise ConnectionClosedError(endpoint_url="the table")
@@ -83,7 +83,7 @@ def table_refuses_writes() -> Iterator[None]:
 
 
 def settings_of(stack: Stack) -> Settings:
-    """As the webhook of the stack has them."""
+    """Return the settings of the stack's webhook function."""
     function = stack.client("lambda").get_function_configuration(FunctionName=stack.functions["WebhookFunction"])
     variables = function["Environment"]["Variables"]
     return Settings(
@@ -96,18 +96,18 @@ def settings_of(stack: Stack) -> Settings:
     )
 
 
-def received(request: Request, url: str, at: datetime) -> tuple[str, WebhookRequest]:
-    """A delivery as the function gets it, and the token in its address."""
-    parts = urlsplit(request.url)
-    came = WebhookRequest(
-        method=request.method,
+def webhook_request(sent: Request, url: str, at: datetime) -> tuple[str, WebhookRequest]:
+    """Return the request as the function receives it, and the token of its URL."""
+    parts = urlsplit(sent.url)
+    request = WebhookRequest(
+        method=sent.method,
         path=parts.path.removeprefix(urlsplit(url).path.partition("/hooks/")[0]),
         query=parts.query,
-        headers={name.lower(): value for name, value in request.headers.items()},
-        body=request.body,
+        headers={name.lower(): value for name, value in sent.headers.items()},
+        body=sent.body,
         arrived_at=at,
     )
-    return urlsplit(url).path.rsplit("/", 1)[1], came
+    return urlsplit(url).path.rsplit("/", 1)[1], request
 
 
 @pytest.mark.stack
@@ -115,25 +115,25 @@ def received(request: Request, url: str, at: datetime) -> tuple[str, WebhookRequ
 def test_steering_response_survives_a_table_outage(
     stack: Stack, environment: pytest.MonkeyPatch, provider: str
 ) -> None:
-    """Another answer would end the call, or all that is told of it; and what was told is not lost."""
+    """Any other response would end the call or its events; the request itself is stored later."""
     office = build_office(Api(stack.api, stack.operator_token), load_office_plan(), providers=(provider,))
     line, now = office.lines[provider], datetime.now(UTC)
-    call_id = f"parked-{provider}"
+    call_id = f"queued-{provider}"
     sent = message(load_story("answered_incoming", provider).events[0], {"call": call_id}, now, now)
     signed = line.pbx.request(line.webhook_url, sent, line.secrets, now)
-    token, came = received(signed, line.webhook_url, now)
+    token, request = webhook_request(signed, line.webhook_url, now)
     with table_refuses_writes():
-        reply = handle(settings_of(stack), provider, token, came)
-    assert reply.status == 200
-    assert reply != QUEUED
-    assert line.webhook_url in reply.body
+        response = handle(settings_of(stack), provider, token, request)
+    assert response.status == 200
+    assert response != QUEUED
+    assert line.webhook_url in response.body
     owner, clock = Caller(stack.api, office.owner_token), threading.Event()
     for _ in range(600):
-        found = owner.get("/v1/calls", integration_id=line.integration_id, pbx_call_id=call_id).json["items"]
-        if found:
+        calls = owner.get("/v1/calls", integration_id=line.integration_id, pbx_call_id=call_id).json["items"]
+        if calls:
             break
-        # Nothing tells a client of the API that something changed; it asks again.
+        # The API does not push changes.
         clock.wait(0.1)
-    assert [call["state"] for call in found] == ["open"]
-    # Had it been kept at once, the PBX would have been told the same.
-    assert handle(settings_of(stack), provider, token, came) == reply
+    assert [call["state"] for call in calls] == ["open"]
+    # Without the outage, the response would have been equal.
+    assert handle(settings_of(stack), provider, token, request) == response

@@ -42,8 +42,8 @@ def guarded() -> Iterator[GuardedStack]:
         parameters = {"OidcIssuer": issuer.url, "OidcAudience": AUDIENCE}
         with running(port=PORT, parameters=parameters) as stack:
             office = open_office(stack.api, stack.operator_token)
-            boss = office.owner.made("/v1/employees", {"name": "Boss", "role": "admin"})
-            token = office.owner.made("/v1/tokens", {"employee_id": boss["id"]})["token"]
+            boss = office.owner.create("/v1/employees", {"name": "Boss", "role": "admin"})
+            token = office.owner.create("/v1/tokens", {"employee_id": boss["id"]})["token"]
             by_role = {
                 "employee": office.employee,
                 "admin": office.owner.with_token(token),
@@ -88,7 +88,7 @@ def invalid_token(guarded: GuardedStack, kind: str) -> str | None:
     claims = {"tenant": guarded.office.tenant_id, "role": "owner"}
     issuer = guarded.issuer
     if kind in ("expired", "revoked"):
-        created = guarded.office.owner.made("/v1/tokens", {"employee_id": guarded.office.anna["id"]})
+        created = guarded.office.owner.create("/v1/tokens", {"employee_id": guarded.office.anna["id"]})
         token: str = created["token"]
         assert guarded.office.owner.with_token(token).get("/v1/me").status == 200
         if kind == "expired":

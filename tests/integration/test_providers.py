@@ -51,7 +51,7 @@ def send(request: Request) -> requests.Response:
 def connected(owner: Caller, **more: Any) -> Any:
     """Create an integration with Zadarma."""
     body = {"provider": "zadarma", "name": "Z", "credentials": dict(simulator.CREDENTIALS), **more}
-    return owner.made("/v1/integrations", body)
+    return owner.create("/v1/integrations", body)
 
 
 def signed(integration: Any, secret: str = simulator.CREDENTIALS["api_secret"]) -> Request:
@@ -165,7 +165,7 @@ def test_failed_setup_shows_the_message_of_the_pbx(shared: Office) -> None:
         pbx.faults.append(Fault(Reply(500, "license\nexpired for key pbx-key")))
         credentials = {"pbx_url": pbx.url + "/planfix_api.php", "pbx_token": "pbx-key"}
         body = {"provider": "telephony_api", "name": "P", "credentials": credentials}
-        integration = shared.owner.made("/v1/integrations", body)
+        integration = shared.owner.create("/v1/integrations", body)
     # The message of the PBX, without the key that it repeats.
     assert integration["setup"]["detail"] == "The PBX returned HTTP 500: license expired for key ***"
     assert not integration["setup"]["ok"]
@@ -175,7 +175,7 @@ def test_setup_sends_key_and_address_to_the_pbx(shared: Office) -> None:
     api = TelephonyApi({})
     with serving(api) as pbx:
         body = {"provider": "telephony_api", "name": "P", "credentials": dict(api.credentials(pbx.url))}
-        integration = shared.owner.made("/v1/integrations", body)
+        integration = shared.owner.create("/v1/integrations", body)
     assert integration["setup"]["ok"]
     assert api.set_up["planfix_url"] == integration["webhook_url"]
     assert api.set_up["planfix_token"] == integration["secrets"]["planfix_token"]

@@ -83,7 +83,7 @@ def test_held_recording_survives_retention_or_erasure(line: Line, server: MediaS
     set_rules(line.office, mode="copy", retention_days=1)
     pointer = Pointer(item_of(line, "held").key, ids["held"])
     assert not fetching.review(pointer, datetime.now(UTC) + timedelta(days=100))
-    erasure = owner.made("/v1/erasures", {"number": f"+{OLGA}"})
+    erasure = owner.create("/v1/erasures", {"number": f"+{OLGA}"})
     clock = threading.Event()
     while owner.get(f"/v1/erasures/{erasure['id']}").json["state"] != "done":
         clock.wait(0.1)

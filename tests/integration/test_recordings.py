@@ -102,9 +102,9 @@ def test_lasting_link_is_copied_through_redirects(line: Line, server: MediaServe
 def test_playback_follows_the_visibility_of_the_call(stack: Stack, line: Line, server: MediaServer) -> None:
     owner = line.office.owner
     now = owner.get("/v1/settings/telephony").json
-    olga = owner.made("/v1/contacts", {"name": "Olga", "phones": [OLGA]})
+    olga = owner.create("/v1/contacts", {"name": "Olga", "phones": [OLGA]})
     task = {"title": "Secret", "contact_ids": [olga["id"]], "member_ids": [line.office.anna["id"]]}
-    owner.made("/v1/tasks", task)
+    owner.create("/v1/tasks", task)
     hidden = {**now, "attach": {**now["attach"], "to": "last_active_task", "hidden": True}}
     assert owner.put("/v1/settings/telephony", hidden).status == 200
     call = record_call(line, "hidden", server.put("/hidden.wav", audio()))
@@ -155,7 +155,7 @@ def test_url_with_credentials_is_played_from_a_temporary_copy(
     stack: Stack, server: MediaServer, bucket: Bucket
 ) -> None:
     office = open_office(stack.api, stack.operator_token)
-    integration = office.owner.made(
+    integration = office.owner.create(
         "/v1/integrations",
         {"provider": "itoolabs", "name": "VATS", "credentials": {"pbx_url": server.url, "api_key": "vats-key"}},
     )
@@ -178,7 +178,7 @@ def test_url_with_credentials_is_played_from_a_temporary_copy(
 def test_url_outside_of_the_pbx_is_never_returned(stack: Stack) -> None:
     """Ringostat signs nothing, so anyone with the webhook URL could make employees open any page."""
     office = open_office(stack.api, stack.operator_token)
-    integration = office.owner.made("/v1/integrations", {"provider": "ringostat", "name": "R", "credentials": {}})
+    integration = office.owner.create("/v1/integrations", {"provider": "ringostat", "name": "R", "credentials": {}})
     set_rules(office, mode="link")
     form = {"uniqueid": "elsewhere", "caller": OLGA, "dst": "74951230001", "connected_with": "101", "billsec": "9"}
     form |= {"disposition": "ANSWERED", "recording": "https://app.ringostat.com.example.com/recordings/1"}

@@ -37,7 +37,7 @@ PORT = 4671
 def test_report_file_escapes_names_that_are_formulas(stack: Stack, office: Office, line: Line) -> None:
     names = ["=1+1", "+1", "-1", "@SUM(A1)", "\"quoted, and 'so'\"", "Ünal"]
     for number, name in enumerate(names):
-        office.employee.made("/v1/contacts", {"name": name, "phones": [f"+7903555082{number}"]})
+        office.employee.create("/v1/contacts", {"name": name, "phones": [f"+7903555082{number}"]})
         line.talk(f"f-{number}", f"7903555082{number}")
     report_until(stack, office.owner, "calls-by-contact", calls_are(len(names)))
     rows, url = csv_of(office.owner, "calls-by-contact")
@@ -82,13 +82,13 @@ def test_long_report_file_is_written_by_a_job(stack: Stack, office: Office) -> N
 
 
 def test_erased_number_disappears_from_reports(stack: Stack, office: Office, line: Line) -> None:
-    contact = office.employee.made("/v1/contacts", {"name": "Ivan", "phones": ["+79035550861"]})["id"]
+    contact = office.employee.create("/v1/contacts", {"name": "Ivan", "phones": ["+79035550861"]})["id"]
     line.talk("e-1", "79035550861")
     report_until(stack, office.owner, "calls-by-contact", calls_are(1))
     csv_of(office.owner, "calls-by-contact")
     later = background_file(office.owner, "calls-by-contact")["id"]
     assert traces(stack, office, contact), "no report contains the contact before the erasure"
-    erasure = office.owner.made("/v1/erasures", {"number": "+79035550861"})["id"]
+    erasure = office.owner.create("/v1/erasures", {"number": "+79035550861"})["id"]
     deadline = time.monotonic() + WITHIN_SECONDS
     while office.owner.get(f"/v1/erasures/{erasure}").json["state"] != "done":
         assert time.monotonic() < deadline

@@ -36,7 +36,7 @@ NUMBERS = {
 
 
 def test_calls_appear_in_each_report_of_the_week(stack: Stack, office: Office, line: Line) -> None:
-    contact = office.employee.made("/v1/contacts", {"name": "=HYPERLINK(1)", "phones": ["+79035550801"]})["id"]
+    contact = office.employee.create("/v1/contacts", {"name": "=HYPERLINK(1)", "phones": ["+79035550801"]})["id"]
     talk = line.talk("r-talk", "79035550801")
     line.missed("r-missed", "79035550802")
     report = report_until(stack, office.owner, "calls-by-contact", calls_are(2))
@@ -78,7 +78,7 @@ def test_calls_appear_in_each_report_of_the_week(stack: Stack, office: Office, l
 
 def test_reports_of_employees_contain_their_visible_calls(stack: Stack, office: Office) -> None:
     boris_id, boris = hire(office, "Boris", "102")
-    task = office.owner.made("/v1/tasks", {"title": "Secret", "member_ids": [boris_id]})["id"]
+    task = office.owner.create("/v1/tasks", {"title": "Secret", "member_ids": [boris_id]})["id"]
     base = next(call for call in calls_of_hour(office, 50) if call.body["tag_type"] == "call")
     anna = office.anna["id"]
 
@@ -161,7 +161,7 @@ def test_reports_equal_plain_sql_in_every_time_zone(stack: Stack, office: Office
 
 def export_lines(office: Office) -> bytes:
     """Return the content of a finished export."""
-    export_id = office.owner.made("/v1/exports", {})["id"]
+    export_id = office.owner.create("/v1/exports", {})["id"]
     deadline = time.monotonic() + WITHIN_SECONDS * 3
     while True:
         job = office.owner.get(f"/v1/exports/{export_id}").json

@@ -14,7 +14,7 @@ __all__ = ["Asked", "Reply", "Server", "serving"]
 class _Told:
     """A service that is one function, called by many threads."""
 
-    answer: Callable[[Asked], Reply]
+    respond: Callable[[Asked], Reply]
 
 
 def serving(answer: Callable[[Asked], Reply]) -> AbstractContextManager[Server]:

@@ -191,7 +191,7 @@ def test_unusable_url_is_described_in_words(url: str, words: str) -> None:
 
 
 def test_pbx_without_a_url_is_not_called() -> None:
-    assert said("") == (True, "pbx_url is not entered: calls are received, but can't be clicked")
+    assert said("") == (True, "Calls are received, but click-to-call is not available, because pbx_url is empty.")
 
 
 # ------------------------------------------------------------------ providers
@@ -370,9 +370,9 @@ def test_encoded_request_without_secrets_replays_identically() -> None:
 
 
 def test_replay_of_an_unknown_command_is_described_in_words() -> None:
-    assert replayed(kept("cmd=dance")) == Replayed(False, "cmd is none of event, record, contact, ping")
+    assert replayed(kept("cmd=dance")) == Replayed(False, "Field cmd is not one of event, record, contact, ping.")
 
 
 @pytest.mark.parametrize("command", ["cmd=contact&phone=79101234567", "cmd=ping"])
 def test_caller_lookup_is_replayed_without_a_response(command: str) -> None:
-    assert replayed(kept(command)) == Replayed(True, "understood; it brought no event of a call")
+    assert replayed(kept(command)) == Replayed(True, "Parsed. The request contains no call event.")

@@ -323,7 +323,7 @@ def raw(body: bytes, packing: str) -> Iterator[str]:
         def settings(self, url: str) -> Mapping[str, Any]:
             return {}
 
-        def answer(self, asked: rest.Asked) -> rest.Reply:
+        def respond(self, asked: rest.Asked) -> rest.Reply:
             return rest.Reply(200, body, {"content-encoding": packing})
 
     with rest.serving(Packing()) as server:

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from hangtag import settings
 from hangtag.api.integrations import setup
 from hangtag.api.settings import models as api_models
-from hangtag.api.settings.models import TelephonySettingsInput
+from hangtag.api.settings.inputs import TelephonySettingsInput
 from hangtag.settings import TelephonySettings
 from hangtag.store.office import settings as stored
 

@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from local.simulator.story import EVENTS, Story, StoryError, load_stories, read_story
-from local.simulator.story_format import FormatError, expand
-from local.simulator.story_writer import write_events
+from local.simulator.story.format import FormatError, expand
+from local.simulator.story.writer import write_events
 
 FILES = sorted(path for path in EVENTS.glob("*/*.yaml"))
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "stories.md"

@@ -13,7 +13,7 @@ from hangtag.store.integrations.request_log import mask, mask_headers
 from local import story as command
 from local.simulator import default_lines
 from local.simulator.story import Event, Story, StoryError, load_stories, load_story, message, read_story
-from local.simulator.story_from_log import LogOptions, read_entries, story_from_log
+from local.simulator.story.from_log import LogOptions, read_entries, story_from_log
 from provider_stories import NOON, Line, comparable, line
 
 IDS = {"call": "7F3A0C9D21E84B5AA6D0-1234", "call2": "0B1C2D3E4F5061728394-5678"}

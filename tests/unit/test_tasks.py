@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hangtag.api.kernel.enums import TaskFieldType
-from hangtag.api.settings.models import TaskFieldInput
+from hangtag.api.settings.inputs import TaskFieldInput
 from hangtag.api.tasks import service
 from hangtag.api.tasks.models import CreateTaskRequest
 from hangtag.api.tasks.service import validated

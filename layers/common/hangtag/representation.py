@@ -105,14 +105,14 @@ def line_summary(raw: str | None, names: Names) -> dict[str, Any] | None:
     return {"number": number, "name": name, "color": color}
 
 
-def summaries(ids: Iterable[str | None], known: Mapping[str, str], names: Names, label: str = "name") -> list[Any]:
+def summaries(ids: Iterable[str | None], labels: Mapping[str, str], names: Names, label: str = "name") -> list[Any]:
     """Return the summaries of resources, in the order of their ids; `label` is the property of the name."""
-    return [{"id": one, label: known.get(one)} for one in ids if one and (one in known or names.partial)]
+    return [{"id": one, label: labels.get(one)} for one in ids if one and (one in labels or names.partial)]
 
 
-def summary(resource_id: str | None, known: Mapping[str, str], names: Names, label: str = "name") -> Any:
+def summary(resource_id: str | None, labels: Mapping[str, str], names: Names, label: str = "name") -> Any:
     """Return the summary of a resource; None without an id."""
-    return next(iter(summaries((resource_id,), known, names, label)), None)
+    return next(iter(summaries((resource_id,), labels, names, label)), None)
 
 
 def actor(stored: str | None, names: Names) -> dict[str, Any] | None:

@@ -55,7 +55,7 @@ class Pbx(Protocol):
     PBX's documentation requires another status than 401.
     """
 
-    # What the admin of the simulated account enters, as POST /v1/integrations accepts it.
+    # Values that the admin of the simulated account enters, as POST /v1/integrations accepts it.
     CREDENTIALS: Mapping[str, str]
     SETTINGS: Mapping[str, Any]
     # The credentials of another tenant's account: equal except for every secret.

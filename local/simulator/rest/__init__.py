@@ -1,5 +1,29 @@
 """Fakes of the PBXs' REST APIs, over real HTTP on loopback."""
 
-from local.simulator.rest.base import Asked, Fault, NoApi, Reply, Request, Rest, Server, TakesClicks, load, serving
+from local.simulator.rest.base import (
+    Asked,
+    ClickToCallRest,
+    Fault,
+    NoApi,
+    Reply,
+    Request,
+    Response,
+    Rest,
+    Server,
+    load,
+    serving,
+)
 
-__all__ = ["Asked", "Fault", "NoApi", "Reply", "Request", "Rest", "Server", "TakesClicks", "load", "serving"]
+__all__ = [
+    "Asked",
+    "ClickToCallRest",
+    "Fault",
+    "NoApi",
+    "Reply",
+    "Request",
+    "Response",
+    "Rest",
+    "Server",
+    "load",
+    "serving",
+]

@@ -16,7 +16,19 @@ from urllib.parse import parse_qsl, urlsplit
 
 from hangtag import providers
 
-__all__ = ["Asked", "Fault", "NoApi", "Reply", "Request", "Rest", "Server", "TakesClicks", "load", "serving"]
+__all__ = [
+    "Asked",
+    "ClickToCallRest",
+    "Fault",
+    "NoApi",
+    "Reply",
+    "Request",
+    "Response",
+    "Rest",
+    "Server",
+    "load",
+    "serving",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +57,8 @@ class Request:
         return json.loads(self.body)
 
 
-# The former name.
-Asked = Request
-
-
 @dataclass(frozen=True, slots=True)
-class Reply:
+class Response:
     """One response. A `body` that is neither text nor bytes is sent as JSON."""
 
     status: int = 200
@@ -64,18 +72,23 @@ class Reply:
         return (self.body if isinstance(self.body, str) else json.dumps(self.body)).encode()
 
 
+# Former names.
+Asked = Request
+Reply = Response
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A fault instead of the API's response: another reply, or None for no response at all."""
+    """A fault instead of the API's response: another response, or None for no response at all."""
 
-    reply: Reply | None = None
+    response: Response | None = None
 
 
-class Answers(Protocol):
+class Responds(Protocol):
     """Anything that `serving` can serve."""
 
     @property
-    def answer(self) -> Callable[[Request], Reply]:
+    def respond(self) -> Callable[[Request], Response]:
         """The function from a request to its response."""
         ...
 
@@ -91,18 +104,18 @@ class Rest(Protocol):
         """Return the settings of that integration, including `api_url` if the provider has it."""
         ...
 
-    def answer(self, request: Request, /) -> Reply:
+    def respond(self, request: Request, /) -> Response:
         """Return the response: 401 to a wrong signature, 404 to a wrong path, 400 to wrong parameters."""
         ...
 
 
-class TakesClicks(Protocol):
+class ClickToCallRest(Protocol):
     """The additional method of a fake that supports click-to-call."""
 
-    def clicked(self, request: Request, reply: Reply, /) -> str | None:
+    def placed_call_id(self, request: Request, response: Response, /) -> str | None:
         """Return the id of the call that a successful request placed; "" if the response does not contain one.
 
-        None: the request did something else, or placed a further leg.
+        None if the request is not a click-to-call, or placed a further leg.
         """
         ...
 
@@ -121,9 +134,9 @@ class NoApi:
         """Return no settings."""
         return {}
 
-    def answer(self, request: Request) -> Reply:  # noqa: ARG002 - every request is refused
+    def respond(self, request: Request) -> Response:  # noqa: ARG002 - every request is rejected
         """Return 404."""
-        return Reply(404)
+        return Response(404)
 
 
 @dataclass(slots=True)
@@ -161,7 +174,7 @@ def load(provider: str) -> Callable[[Mapping[str, str]], Rest]:
 
 
 @contextmanager
-def serving(api: Answers) -> Iterator[Server]:
+def serving(api: Responds) -> Iterator[Server]:
     """Serve the fake on a loopback port while the context is open."""
     running = Server("")
     over = threading.Event()
@@ -176,16 +189,16 @@ def serving(api: Answers) -> Iterator[Server]:
             request = Request(self.command, parts.path, parts.query, headers, self.rfile.read(length))
             running.requests.append(request)
             fault = running.faults.pop(0) if running.faults else None
-            if fault is not None and fault.reply is None:
+            if fault is not None and fault.response is None:
                 over.wait(30)
                 return
-            reply = fault.reply if fault is not None and fault.reply is not None else api.answer(request)
-            self._send(reply)
+            response = fault.response if fault is not None and fault.response is not None else api.respond(request)
+            self._send(response)
 
-        def _send(self, reply: Reply) -> None:
-            body = reply.encoded()
-            self.send_response(reply.status)
-            for name, value in reply.headers.items():
+        def _send(self, response: Response) -> None:
+            body = response.encoded()
+            self.send_response(response.status)
+            for name, value in response.headers.items():
                 self.send_header(name, value)
             self.send_header("content-length", str(len(body)))
             self.end_headers()

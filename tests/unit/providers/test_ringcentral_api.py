@@ -33,12 +33,12 @@ def test_rejected_access_token_is_replaced_once() -> None:
 def test_token_rejected_twice_raises_an_error() -> None:
     with api_account() as (api, server, account, client):
         RINGCENTRAL.ping(account, client)
-        original = api.answer
+        original = api.respond
 
         def refuse(request: Any) -> Reply:
             return original(request) if request.path.endswith("/token") else Reply(401, {"errorCode": "OAU-213"})
 
-        api.answer = refuse  # type: ignore[method-assign]
+        api.respond = refuse  # type: ignore[method-assign]
         with pytest.raises(BadInputError, match="client_id"):
             RINGCENTRAL.ping(account, client)
         assert api.issued_tokens == 2

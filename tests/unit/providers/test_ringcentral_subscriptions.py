@@ -81,13 +81,13 @@ def test_failed_deletion_does_not_prevent_a_new_subscription() -> None:
     with api_account() as (api, server, account, client):
         gone = api.subscribed(HOOK, 30 * 86400)
         gone["expiresIn"] = 0
-        original = api.answer
+        original = api.respond
 
         def expired(request: Any) -> Reply:
             refused = Reply(404, {"errorCode": "SUB-507", "message": "Subscription was expired"})
             return refused if request.method == "DELETE" else original(request)
 
-        api.answer = expired  # type: ignore[method-assign]
+        api.respond = expired  # type: ignore[method-assign]
         assert "created again" in RINGCENTRAL.renew_subscription(account, client).detail
         assert [item["expiresIn"] for item in api.subscriptions if item is not gone] == [30 * 86400]
         assert sent_requests(server)[1:] == [("DELETE", f"/subscription/{gone['id']}"), ("POST", "/subscription")]

@@ -30,7 +30,7 @@ class Section(StrEnum):
     RECORD = "record"
     CONTACT = "contact"
     PING = "ping"
-    STATUSES = "How statuses are read"
+    STATUSES = "Statuses"
     INCOMING = "Incoming call"
     PARALLEL = "Parallel group"
     SEQUENTIAL = "Sequential group"

@@ -113,7 +113,7 @@ def _words(status: int) -> str:
         return "The CRM accepted the message."
     if 300 <= status < 400:
         return "The CRM redirects, which is not followed. Enter the final URL."
-    known = {
+    advice = {
         401: "The CRM rejected the signature. Check the secret there.",
         403: "The CRM denied access. Check the secret and the permissions there.",
         404: "The CRM does not know this URL.",
@@ -121,8 +121,8 @@ def _words(status: int) -> str:
         413: "The CRM rejected the message as too large.",
         429: "The CRM limits the rate of requests.",
     }
-    if status in known:
-        return known[status]
+    if status in advice:
+        return advice[status]
     return "The CRM returned a server error." if status >= 500 else "The CRM rejected the message."
 
 

@@ -280,14 +280,23 @@ class Provider:
     hosts: ClassVar[tuple[str, ...]] = ()
     # Domains of the recordings; empty if recordings can be anywhere.
     media_hosts: ClassVar[tuple[str, ...]] = ()
-    # The PBX's own rate limits, by the name passed to `PbxClient.send`; "" is the limit of all requests together.
-    limits: "ClassVar[Mapping[str, Limit]]" = MappingProxyType({})
+    # The PBX's own rate limits as (requests, seconds), by the name passed to `PbxClient.send`; "" limits all requests
+    # together.
+    rate_limits: ClassVar[Mapping[str, tuple[int, float]]] = MappingProxyType({})
     # The time between the event that names a recording and the moment it can be downloaded.
     recording_delay: ClassVar[timedelta] = timedelta(seconds=5)
     # Optional credentials that `originate` needs.
     originate_credentials: ClassVar[tuple[str, ...]] = ()
     # The way events of a click-to-call show that the employee picked up; None if they do not.
     pick_up: "ClassVar[PickUp | None]" = None
+
+    @property
+    def limits(self) -> "Mapping[str, Limit]":
+        """The PBX's own rate limits by name."""
+        # Only outgoing requests need them: the webhook does not load the module.
+        from hangtag.limits import Limit
+
+        return {name: Limit(*rate) for name, rate in self.rate_limits.items()}
 
     def handshake(self, request: WebhookRequest) -> WebhookResponse | None:
         """Return the response to a request that checks a new webhook address, before verification; else None."""

@@ -13,35 +13,14 @@ from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from enum import StrEnum
+from typing import Any, TypeVar
 
 from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
 from hangtag.providers.base import VerificationKeys, WebhookRequest
 from hangtag.providers.reading import UNANSWERED, moment, plausible, query, text
 
-__all__ = [
-    "HINTS",
-    "OUT",
-    "Leg",
-    "caller_events",
-    "caller_id",
-    "contact_event",
-    "device",
-    "digits",
-    "employee_events",
-    "entered",
-    "is_extension",
-    "own_phone_events",
-    "read_hints",
-    "recorded_event",
-    "records_calls",
-    "reported_time",
-    "ring_list",
-    "seconds",
-    "signatures",
-    "talked",
-]
-
+E = TypeVar("E", bound=StrEnum)
 # Length limits of the hints in the query of a callback's address.
 HINTS = dict.fromkeys(("extension", "line", "transferred_from"), 64)
 # Leg id shared by both sides of an outgoing call.
@@ -155,18 +134,10 @@ def own_phone_events(event: CallEvent, *, by_click: bool, unanswered: bool, **fi
     return (event,)
 
 
-def recorded_event(
-    call_id: str, at: datetime, at_is_arrival: bool, recording: str, event_id: str | None = None
-) -> CallEvent:
+def recorded_event(call_id: str, at: datetime, at_is_arrival: bool, recording: str, **fields: Any) -> CallEvent:
     """Return the event of a recording that can be fetched."""
-    return CallEvent(
-        call_id=call_id,
-        kind=Kind.RECORDED,
-        at=at,
-        at_is_arrival=at_is_arrival,
-        recording=recording,
-        event_id=event_id,
-    )
+    event = CallEvent(call_id=call_id, kind=Kind.RECORDED, at=at, at_is_arrival=at_is_arrival)
+    return replace(event, recording=recording, **fields)
 
 
 def talked(outcome: Outcome | None, duration: int | None) -> int | None:
@@ -177,14 +148,16 @@ def talked(outcome: Outcome | None, duration: int | None) -> int | None:
 # ------------------------------------------------------------------ addresses
 
 
-def digits(address: str, *, formatted: bool = False) -> str:
-    """Return the digits of a number of at most 32 digits; "" if it is not a number, or only zeros.
+def digits(address: str) -> str:
+    """Return the digits of a number of at most 32 digits; "" if it is not a number."""
+    number = address.strip().removeprefix("+")
+    return number if number.isascii() and number.isdigit() and len(number) <= 32 else ""
 
-    `formatted`: spaces, dots, dashes and parentheses between the digits are allowed.
-    """
-    number = re.sub(r"[\s().-]", "", address) if formatted else address.strip()
-    number = number.removeprefix("+")
-    return number if number.isascii() and number.isdigit() and len(number) <= 32 and number.strip("0") else ""
+
+def nonzero_digits(address: str) -> str:
+    """Return the digits of a number as `digits` does; "" as well if all of them are zeros."""
+    number = digits(address)
+    return number if number.strip("0") else ""
 
 
 def device(address: str, pattern: re.Pattern[str]) -> str:
@@ -214,6 +187,11 @@ def records_calls(settings: Mapping[str, Any]) -> bool:
 
 
 # ------------------------------------------------------------------ fields
+
+
+def by_word(values: type[E], /, **words: str) -> dict[str, E]:
+    """Return a table of a vendor's words: by member of the enumeration, the words that mean it, separated by spaces."""
+    return {word: values(member) for member, synonyms in words.items() for word in synonyms.split()}
 
 
 def read_hints(request: WebhookRequest, limits: Mapping[str, int] = HINTS) -> dict[str, str]:

@@ -57,11 +57,11 @@ class DialSettings(IntegrationSettings):
 
     dial_format: Literal["e164", "international", "national"] | None = Field(
         default=None,
-        description="How numbers are written for this PBX: +79101234567, 79101234567 or 89101234567; empty: as it is "
-        "usual there",
+        description="Format of dialled numbers: e164 (+79101234567), international (79101234567) or national "
+        "(89101234567); empty: the PBX's usual format",
     )
     dial_prefix: Annotated[str, StringConstraints(pattern=r"^[0-9*#]{1,8}$")] | None = Field(
-        default=None, description="What is dialled before a number to get a line out, such as 9"
+        default=None, description="Digits that are dialled before a number to get an outside line, such as 9"
     )
 
 
@@ -69,7 +69,7 @@ class ApiSettings(IntegrationSettings):
     """Settings of a PBX whose REST API can have another address."""
 
     api_url: Annotated[str, StringConstraints(max_length=MAX_ADDRESS)] | None = Field(
-        default=None, description="Address of the PBX's REST API, if it is not the usual one: a sandbox, a region"
+        default=None, description="Address of the PBX's REST API, for a sandbox or a region; empty: the usual one"
     )
 
 

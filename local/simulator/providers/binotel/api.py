@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from local.simulator.past import Sent
-from local.simulator.rest.base import Reply, Request
+from local.simulator.rest.base import Request, Response
 
 _PREFIX = "/api/4.0/"
 
@@ -39,17 +39,17 @@ class Api:
                 row = _details(item)
                 self.rows[row["generalCallID"]] = row
 
-    def clicked(self, request: Request, reply: Reply) -> str | None:
-        """See `TakesClicks`."""
+    def placed_call_id(self, request: Request, response: Response) -> str | None:
+        """See `ClickToCallRest`."""
         is_click = (
-            request.path.endswith("internal-number-to-external-number.json") and reply.body["status"] == "success"
+            request.path.endswith("internal-number-to-external-number.json") and response.body["status"] == "success"
         )
-        return str(reply.body["generalCallID"]) if is_click else None
+        return str(response.body["generalCallID"]) if is_click else None
 
-    def answer(self, request: Request) -> Reply:
+    def respond(self, request: Request) -> Response:
         """Respond to one method."""
         if request.method != "POST" or not request.path.startswith(_PREFIX):
-            return Reply(404, "Not found")
+            return Response(404, "Not found")
         parameters = request.json
         for name in ("key", "secret"):
             if not hmac.compare_digest(str(parameters.get(name, "")).encode(), self._credentials[name].encode()):
@@ -63,7 +63,7 @@ class Api:
         method = methods.get(request.path.removeprefix(_PREFIX))
         return method(parameters) if method is not None else _error("103", "No such method")
 
-    def _call(self, parameters: Mapping[str, Any]) -> Reply:
+    def _call(self, parameters: Mapping[str, Any]) -> Response:
         number = str(parameters.get("externalNumber", ""))
         if not isinstance(parameters.get("async", False), bool) or not str(parameters.get("pbxNumber", "0")).isdigit():
             return _error("150", "Wrong parameters")
@@ -72,12 +72,12 @@ class Api:
         self.placed.append(parameters)
         return _success({"generalCallID": 1700000000 + len(self.placed)})
 
-    def _record(self, parameters: Mapping[str, Any]) -> Reply:
+    def _record(self, parameters: Mapping[str, Any]) -> Response:
         if not parameters.get("generalCallID"):
             return _error("150", "Wrong parameters")
         return _success({"url": f"https://my.binotel.ua/records/{parameters['generalCallID']}.mp3?signature=x"})
 
-    def _list(self, parameters: Mapping[str, Any]) -> Reply:
+    def _list(self, parameters: Mapping[str, Any]) -> Response:
         begin, end = parameters.get("startTime"), parameters.get("stopTime")
         if not isinstance(begin, int) or not isinstance(end, int) or not begin <= end <= begin + 86400:
             return _error("150", "Wrong parameters")
@@ -85,7 +85,7 @@ class Api:
         # PHP writes an empty object as a list.
         return _success({"callDetails": rows or []})
 
-    def _employees(self, _: Mapping[str, Any]) -> Reply:
+    def _employees(self, _: Mapping[str, Any]) -> Response:
         return _success({"listOfEmployees": self.employees})
 
 
@@ -102,9 +102,9 @@ def _details(sent: Sent) -> dict[str, Any]:
     return details
 
 
-def _success(more: Mapping[str, Any]) -> Reply:
-    return Reply(200, {"status": "success", **more})
+def _success(more: Mapping[str, Any]) -> Response:
+    return Response(200, {"status": "success", **more})
 
 
-def _error(code: str, message: str) -> Reply:
-    return Reply(200, {"status": "error", "code": code, "message": message})
+def _error(code: str, message: str) -> Response:
+    return Response(200, {"status": "error", "code": code, "message": message})

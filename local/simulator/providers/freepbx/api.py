@@ -1,4 +1,4 @@
-"""What a FreePBX may have beside it to take commands: the telephony API's, at one address."""
+"""REST API of a FreePBX add-on that accepts commands: the telephony API at one address."""
 
 from local.simulator.providers.telephony_api.api import Api
 

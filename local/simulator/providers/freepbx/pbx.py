@@ -40,19 +40,19 @@ def tampered(request: Request) -> Iterator[Request]:
     if request.headers["content-type"] == FORM:
         yield from flipped_fields(request, [SECRET_FIELD])
         return
-    said = json.loads(request.body)
-    for other in flipped(said.get(SECRET_FIELD, "")):
-        yield replace(request, body=json.dumps({**said, SECRET_FIELD: other}).encode())
+    payload = json.loads(request.body)
+    for other in flipped(payload.get(SECRET_FIELD, "")):
+        yield replace(request, body=json.dumps({**payload, SECRET_FIELD: other}).encode())
 
 
 def forged(url: str, message: Message, secrets: Mapping[str, str], at: datetime) -> Iterator[tuple[str, Request]]:
     """Keys that look right, in a form and in JSON."""
-    asked = Message(body={"event": "callInfoRespNum", "uniqueId": "c1", "intNum": "101", "extNum": "79101234567"})
+    question = Message(body={"event": "callInfoRespNum", "uniqueId": "c1", "intNum": "101", "extNum": "79101234567"})
     wrong = {"empty": "", "upper case": secrets[SECRET_FIELD].upper() + "A", "longer": "0" * 64}
     for name, key in wrong.items():
         yield name, request(url, message, {**secrets, SECRET_FIELD: key}, at)
-        yield f"{name}, in JSON", request(url, asked, {**secrets, SECRET_FIELD: key}, at)
+        yield f"{name}, in JSON", request(url, question, {**secrets, SECRET_FIELD: key}, at)
     for name, value in {"null": None, "a number": 0, "true": True, "a list of it": [secrets[SECRET_FIELD]]}.items():
         # A field of the message outweighs the key.
-        sent = replace(asked, body={**(asked.body or {}), SECRET_FIELD: value})
+        sent = replace(question, body={**(question.body or {}), SECRET_FIELD: value})
         yield f"{name}, in JSON", request(url, sent, secrets, at)

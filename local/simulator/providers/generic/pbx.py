@@ -46,9 +46,11 @@ def request(url: str, message: Message, secrets: Mapping[str, str], at: datetime
     return Request(method=message.method, url=address(url, message), headers={**message.headers, **headers}, body=body)
 
 
-def _id(said: Mapping[str, Any]) -> str:
-    """An id of the message: the same however often it is sent, as long as it speaks of the same."""
-    same = json.dumps([said.get(name) for name in ("type", "call_id", "leg", "extension", "at", "recording", "events")])
+def _id(payload: Mapping[str, Any]) -> str:
+    """Return the message's id, which stays the same if the message is sent again."""
+    same = json.dumps(
+        [payload.get(name) for name in ("type", "call_id", "leg", "extension", "at", "recording", "events")]
+    )
     return f"msg_{hashlib.sha256(same.encode()).hexdigest()[:24]}"
 
 

@@ -42,18 +42,18 @@ def tampered(request: Request) -> Iterator[Request]:
     elif request.headers["content-type"] == FORM:
         yield from flipped_fields(request, [SECRET_FIELD])
     else:
-        said = json.loads(request.body)
-        for other in flipped(said[SECRET_FIELD]):
-            yield replace(request, body=json.dumps({**said, SECRET_FIELD: other}).encode())
+        payload = json.loads(request.body)
+        for other in flipped(payload[SECRET_FIELD]):
+            yield replace(request, body=json.dumps({**payload, SECRET_FIELD: other}).encode())
 
 
 def forged(url: str, message: Message, secrets: Mapping[str, str], at: datetime) -> Iterator[tuple[str, Request]]:
     """Keys that look right, in a form and in JSON."""
     for name, key in {"empty": "", "upper case": secrets[SECRET_FIELD].upper() + "A", "longer": "0" * 64}.items():
         yield name, request(url, message, {**secrets, SECRET_FIELD: key}, at)
-    asked = Message(body={"cmd": "contact", "phone": "79101234567", "callid": "c1"})
+    lookup = Message(body={"cmd": "contact", "phone": "79101234567", "callid": "c1"})
     for name, value in {"null": None, "a number": 0, "true": True, "a list of it": [secrets[SECRET_FIELD]]}.items():
-        yield name, request(url, replace(asked, body={**(asked.body or {}), SECRET_FIELD: value}), secrets, at)
+        yield name, request(url, replace(lookup, body={**(lookup.body or {}), SECRET_FIELD: value}), secrets, at)
     yield (
         "the VATS's own name for a key",
         request(url, Message(post={**message.post, SECRET_FIELD: "", "token": secrets[SECRET_FIELD]}), secrets, at),

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 from local.simulator.past import Sent
-from local.simulator.rest.base import Reply, Request
+from local.simulator.rest.base import Request, Response
 
 _ZONE = timezone(timedelta(hours=3))
 _PAGES = (1, 5, 10, 20, 50, 100, 500, 1000, 2000, 5000)
@@ -149,25 +149,25 @@ class Api:
 
     # -------------------------------------------------------------- requests
 
-    def clicked(self, request: Request, reply: Reply) -> str | None:  # noqa: ARG002 - the response names no call
-        """See `TakesClicks`."""
+    def placed_call_id(self, request: Request, response: Response) -> str | None:  # noqa: ARG002 - the response names no call
+        """See `ClickToCallRest`."""
         return "" if request.path.endswith("/commands/callback") else None
 
-    def answer(self, request: Request) -> Reply:
+    def respond(self, request: Request) -> Response:
         """Respond to one request. Two wrong ones within two minutes block all requests until these are over."""
         if self._wrong_at is not None and self.clock() - self._wrong_at >= _BLOCK_SECONDS:
             self._wrong_at, self._blocked = None, False
         if self._blocked:
-            return Reply(401, {"name": "Unauthorized", "code": 0, "status": 401})
-        reply = self._answer(request)
-        if reply.status >= 400:
+            return Response(401, {"name": "Unauthorized", "code": 0, "status": 401})
+        response = self._answer(request)
+        if response.status >= 400:
             if self._wrong_at is not None:
                 self._blocked = True
-                return Reply(401, {"name": "Unauthorized", "code": 0, "status": 401})
+                return Response(401, {"name": "Unauthorized", "code": 0, "status": 401})
             self._wrong_at = self.clock()
-        return reply
+        return response
 
-    def _answer(self, request: Request) -> Reply:
+    def _answer(self, request: Request) -> Response:
         if request.method != "POST":
             return _error(405, 3101)
         fields = request.form
@@ -191,7 +191,7 @@ class Api:
         route = routes.get(request.path.rstrip("/"))
         return route(parameters) if route is not None else _error(404, 3000)
 
-    def _callback(self, payload: Mapping[str, Any]) -> Reply:
+    def _callback(self, payload: Mapping[str, Any]) -> Response:
         caller = payload.get("from")
         if not payload.keys() <= _CALLBACK_KEYS or not 0 < len(payload.get("command_id", "")) <= 128:
             return _error(400, 3100)
@@ -202,18 +202,18 @@ class Api:
         if payload.get("line_number", self.lines[0]) not in self.lines:
             return _error(400, 3124)
         self.placed.append(dict(payload))
-        return Reply(200, {"result": 1000})
+        return Response(200, {"result": 1000})
 
-    def _recording(self, payload: Mapping[str, Any]) -> Reply:
+    def _recording(self, payload: Mapping[str, Any]) -> Response:
         if payload.get("action") not in ("download", "play"):
             return _error(400, 3104)
         if payload.get("recording_id") not in self.recordings:
             return _error(404, 3320)
         link = f"https://files.mango-office.ru/{len(self.links) + 1:032x}"
         self.links.append(link)
-        return Reply(302, "", {"location": link})
+        return Response(302, "", {"location": link})
 
-    def _users(self, payload: Mapping[str, Any]) -> Reply:
+    def _users(self, payload: Mapping[str, Any]) -> Response:
         with_ids = "general.user_id" in payload.get("ext_fields", [])
         users = [
             {
@@ -224,9 +224,9 @@ class Api:
         ]
         # An employee without a short number.
         users.append({"general": {"name": "Dana Reid", "email": ""}, "telephony": {"extension": "", "numbers": []}})
-        return Reply(200, {"users": users})
+        return Response(200, {"users": users})
 
-    def _request(self, payload: Mapping[str, Any]) -> Reply:
+    def _request(self, payload: Mapping[str, Any]) -> Response:
         try:
             begin, end = (datetime.strptime(payload[name], _DATE) for name in ("start_date", "end_date"))
         except (KeyError, ValueError):
@@ -235,15 +235,15 @@ class Api:
             return _error(400, 3104)
         key = f"BK7TWiy3+Lku1yV0lfHJ{len(self._exports)}"
         self._exports[key] = (payload, self.polls)
-        return Reply(200, {"key": key})
+        return Response(200, {"key": key})
 
-    def _result(self, payload: Mapping[str, Any]) -> Reply:
+    def _result(self, payload: Mapping[str, Any]) -> Response:
         if payload.get("key") not in self._exports:
-            return Reply(200, {"result": 1000, "status": "not-found"})
+            return Response(200, {"result": 1000, "status": "not-found"})
         query, polls = self._exports[payload["key"]]
         if polls > 0:
             self._exports[payload["key"]] = (query, polls - 1)
-            return Reply(200, {"result": 1000, "status": "work" if polls > 1 else "request"})
+            return Response(200, {"result": 1000, "status": "work" if polls > 1 else "request"})
         begin, end = (
             datetime.strptime(query[name], _DATE).replace(tzinfo=_ZONE).timestamp()
             for name in ("start_date", "end_date")
@@ -254,8 +254,8 @@ class Api:
         for row in rows[offset : offset + int(query["limit"])]:
             days[datetime.fromtimestamp(row["context_start_time"], UTC).date().isoformat()].append(row)
         data = [{"list": rows_of_day, "period": day} for day, rows_of_day in days.items()]
-        return Reply(200, {"result": 1000, "status": "complete", "data": data})
+        return Response(200, {"result": 1000, "status": "complete", "data": data})
 
 
-def _error(status: int, code: int) -> Reply:
-    return Reply(status, {"result": code, "message": "a description that may repeat what was sent"})
+def _error(status: int, code: int) -> Response:
+    return Response(status, {"result": code, "message": "a description that may repeat what was sent"})

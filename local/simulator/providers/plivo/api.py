@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from local.simulator.past import Sent
-from local.simulator.rest.base import Reply, Request
+from local.simulator.rest.base import Request, Response
 
 _NUMBER = re.compile(r"[1-9]\d{6,14}")
 _CALLED = re.compile(r"[1-9]\d{6,14}|sips?:[^@\s]+@[\w.-]+", re.ASCII)
@@ -54,37 +54,37 @@ class Api:
                 _own(legs, one, started)
         self.calls += legs.values()
 
-    def clicked(self, request: Request, reply: Reply) -> str | None:  # noqa: ARG002 - the response names a request
-        """See `TakesClicks`."""
+    def placed_call_id(self, request: Request, response: Response) -> str | None:  # noqa: ARG002 - the response names a request
+        """See `ClickToCallRest`."""
         return "" if (request.method, request.path) == ("POST", f"{self._account}Call/") else None
 
-    def answer(self, request: Request) -> Reply:
+    def respond(self, request: Request) -> Response:
         """Return the response to one request."""
         typed = f"{self._typed['auth_id']}:{self._typed['auth_token']}"
         if request.headers.get("authorization") != f"Basic {base64.b64encode(typed.encode()).decode()}":
-            return Reply(401, "Could not verify your access level for that URL.")
+            return Response(401, "Could not verify your access level for that URL.")
         if not request.path.startswith(self._account):
-            return Reply(404, {"error": "not found", "api_id": "a"})
+            return Response(404, {"error": "not found", "api_id": "a"})
         path = request.path.removeprefix(self._account)
         if (request.method, path) == ("POST", "Call/"):
             return self._call(request)
         return self._read(path, request)
 
-    def _read(self, path: str, request: Request) -> Reply:
+    def _read(self, path: str, request: Request) -> Response:
         if request.method != "GET":
-            return Reply(405, {"error": "method not allowed", "api_id": "a"})
+            return Response(405, {"error": "method not allowed", "api_id": "a"})
         if not path:
-            return Reply(200, {"auth_id": self._typed["auth_id"], "name": "Acme", "cash_credits": "10.0"})
+            return Response(200, {"auth_id": self._typed["auth_id"], "name": "Acme", "cash_credits": "10.0"})
         lists = {
             "Call/": (self.calls, "end_time"),
             "Recording/": (self.recordings, "add_time"),
             "Endpoint/": (self.endpoints, ""),
         }
         if path not in lists:
-            return Reply(404, {"error": "not found", "api_id": "a"})
+            return Response(404, {"error": "not found", "api_id": "a"})
         return _page(request.parameters, *lists[path])
 
-    def _call(self, request: Request) -> Reply:
+    def _call(self, request: Request) -> Response:
         payload = request.json
         if not _CALLED.fullmatch(payload.get("to", "")):
             return _error(f"to parameter is invalid: {payload.get('to')}")
@@ -94,7 +94,7 @@ class Api:
             if urlsplit(payload.get(name, "")).scheme not in ("http", "https"):
                 return _error(f"{name} is not a valid URL")
         self.placed.append(payload)
-        return Reply(201, {"message": "call fired", "request_uuid": f"req-{len(self.placed)}", "api_id": "a"})
+        return Response(201, {"message": "call fired", "request_uuid": f"req-{len(self.placed)}", "api_id": "a"})
 
 
 def _own(legs: dict[str, dict[str, Any]], one: Sent, started: datetime) -> None:
@@ -128,7 +128,7 @@ def _dialled(legs: dict[str, dict[str, Any]], one: Sent) -> None:
         row["answer_time"] = row["answer_time"] or (_time(one.at - timedelta(seconds=talked)) if talked else None)
 
 
-def _page(parameters: Mapping[str, str], rows: list[dict[str, Any]], by: str) -> Reply:
+def _page(parameters: Mapping[str, str], rows: list[dict[str, Any]], by: str) -> Response:
     limit, offset = int(parameters.get("limit", "20")), int(parameters.get("offset", "0"))
     if not 0 < limit <= _MOST_ROWS:
         return _error("limit must be between 1 and 20")
@@ -140,12 +140,12 @@ def _page(parameters: Mapping[str, str], rows: list[dict[str, Any]], by: str) ->
     # The newest first.
     matches.sort(key=lambda row: str(row.get(by, "")), reverse=True)
     meta = {"limit": limit, "offset": offset, "total_count": len(matches), "next": None, "previous": None}
-    return Reply(200, {"api_id": "a", "meta": meta, "objects": matches[offset : offset + limit]})
+    return Response(200, {"api_id": "a", "meta": meta, "objects": matches[offset : offset + limit]})
 
 
 def _time(at: datetime) -> str:
     return at.strftime("%Y-%m-%d %H:%M:%S+00:00")
 
 
-def _error(words: str) -> Reply:
-    return Reply(400, {"api_id": "a", "error": words})
+def _error(words: str) -> Response:
+    return Response(400, {"api_id": "a", "error": words})

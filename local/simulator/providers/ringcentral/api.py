@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from local.simulator.past import Sent, iso
 from local.simulator.providers.ringcentral.pbx import EXTENSIONS, MENU, SETTINGS
-from local.simulator.rest.base import Reply, Request
+from local.simulator.rest.base import Request, Response
 
 _ACCOUNT = "/restapi/v1.0/account/~"
 _SUBSCRIPTION = "/restapi/v1.0/subscription"
@@ -69,11 +69,11 @@ class Api:
                 calls.setdefault(session["telephonySessionId"], []).append((item.at, party))
         self.rows += [_record(call_id, steps) for call_id, steps in calls.items()]
 
-    def clicked(self, request: Request, reply: Reply) -> str | None:  # noqa: ARG002 - the response names no session
-        """See `TakesClicks`."""
+    def placed_call_id(self, request: Request, response: Response) -> str | None:  # noqa: ARG002 - the response names no session
+        """See `ClickToCallRest`."""
         return "" if request.path.endswith("/ring-out") else None
 
-    def answer(self, request: Request) -> Reply:
+    def respond(self, request: Request) -> Response:
         """Respond to one request."""
         if (request.method, request.path) == ("POST", "/restapi/oauth/token"):
             return self._token(request)
@@ -92,26 +92,28 @@ class Api:
         route = routes.get((request.method, request.path))
         return route() if route is not None else _error(404, "CMN-102", "Resource is not found")
 
-    def _token(self, request: Request) -> Reply:
+    def _token(self, request: Request) -> Response:
         login = f"{self._credentials['client_id']}:{self._credentials['client_secret']}"
         if request.headers.get("authorization") != f"Basic {base64.b64encode(login.encode()).decode()}":
-            return Reply(401, {"error": "invalid_client", "error_description": "Invalid client credentials"})
+            return Response(401, {"error": "invalid_client", "error_description": "Invalid client credentials"})
         form = request.form
         if form.get("grant_type") != _JWT_BEARER:
-            return Reply(400, {"error": "unsupported_grant_type", "error_description": "Unsupported grant type"})
+            return Response(400, {"error": "unsupported_grant_type", "error_description": "Unsupported grant type"})
         if form.get("assertion") != self._credentials["jwt"]:
-            return Reply(400, {"error": "invalid_grant", "error_description": "Invalid assertion"})
+            return Response(400, {"error": "invalid_grant", "error_description": "Invalid assertion"})
         self.issued_tokens += 1
         token = f"U1BCMDFUMDRKV1MwMXxz{self.issued_tokens:06d}"
         self.tokens.add(token)
-        return Reply(200, {"access_token": token, "token_type": "bearer", "expires_in": 3600, "scope": "CallControl"})
+        return Response(
+            200, {"access_token": token, "token_type": "bearer", "expires_in": 3600, "scope": "CallControl"}
+        )
 
     # ------------------------------------------------------------------ subscriptions
 
-    def _subscription(self, request: Request, subscription_id: str, action: str = "") -> Reply:
+    def _subscription(self, request: Request, subscription_id: str, action: str = "") -> Response:
         if not subscription_id:
             routes = {
-                "GET": lambda: Reply(200, {"records": self.subscriptions}),
+                "GET": lambda: Response(200, {"records": self.subscriptions}),
                 "POST": lambda: self._subscribe(request),
             }
             return routes[request.method]() if request.method in routes else _error(405, "CMN-101", "Not allowed")
@@ -120,15 +122,15 @@ class Api:
             return _error(404, "SUB-507", "Subscription was expired")
         if (request.method, action) == ("DELETE", ""):
             self.subscriptions.remove(subscription)
-            return Reply(204)
+            return Response(204)
         if (request.method, action) != ("POST", "renew"):
             return _error(404, "CMN-102", "Resource is not found")
         if subscription["status"] != "Active":
             return _error(400, "SUB-509", "Subscription is blacklisted")
         subscription["expiresIn"] = subscription["lifetime"]
-        return Reply(200, _public(subscription))
+        return Response(200, _public(subscription))
 
-    def _subscribe(self, request: Request) -> Reply:
+    def _subscribe(self, request: Request) -> Response:
         body = request.json
         mode, seconds = body.get("deliveryMode", {}), body.get("expiresIn", 0)
         filters = body.get("eventFilters", [])
@@ -143,7 +145,7 @@ class Api:
             return _error(400, "SUB-525", "WebHook response does not contain validation token")
         subscription = self.subscribed(mode["address"], seconds)
         subscription["token"] = mode["verificationToken"]
-        return Reply(200, _public(subscription))
+        return Response(200, _public(subscription))
 
     def subscribed(self, address: str, seconds: int, status: str = "Active") -> dict[str, Any]:
         """Add a subscription and return it."""
@@ -165,14 +167,14 @@ class Api:
 
     # ------------------------------------------------------------------ calls
 
-    def _forwarding(self, extension_id: str) -> Reply:
+    def _forwarding(self, extension_id: str) -> Response:
         rows = [
             {"id": "11", "phoneNumber": "+79161112233", "label": "Mobile", "type": "Mobile"},
             {"id": "12", "phoneNumber": self.phones[extension_id], "label": "Desk Phone", "type": "PhoneLine"},
         ]
-        return Reply(200, {"records": rows, "paging": {"page": 1}, "navigation": {}})
+        return Response(200, {"records": rows, "paging": {"page": 1}, "navigation": {}})
 
-    def _ring_out(self, request: Request, extension_id: str) -> Reply:
+    def _ring_out(self, request: Request, extension_id: str) -> Response:
         if request.headers.get("content-type") != "application/json":
             return _error(415, "CMN-415", "Unsupported Media Type")
         body = request.json
@@ -187,9 +189,9 @@ class Api:
         self.placed.append({**body, "extension": extension_id})
         status = {"callStatus": "InProgress", "callerStatus": "InProgress", "calleeStatus": "InProgress"}
         number = f"{234343434 + len(self.placed)}"
-        return Reply(200, {"id": number, "uri": f"{request.path}/{number}", "status": status})
+        return Response(200, {"id": number, "uri": f"{request.path}/{number}", "status": status})
 
-    def _call_log(self, request: Request) -> Reply:
+    def _call_log(self, request: Request) -> Response:
         fields = request.parameters
         if not fields.keys() <= _CALL_LOG or fields.get("view") not in ("Simple", "Detailed"):
             return _error(400, "CMN-101", "Parameter value is invalid")
@@ -206,12 +208,12 @@ class Api:
         # Newest first.
         return self._page(request, sorted(rows, key=lambda row: str(row["startTime"]), reverse=True))
 
-    def _page(self, request: Request, rows: Sequence[Mapping[str, Any]]) -> Reply:
+    def _page(self, request: Request, rows: Sequence[Mapping[str, Any]]) -> Response:
         size = min(int(request.parameters.get("perPage", "100")), self.page_size)
         page = int(request.parameters.get("page", "1"))
         more = {"nextPage": {"uri": f"{request.path}?page={page + 1}"}} if page * size < len(rows) else {}
         page_rows = rows[(page - 1) * size : page * size]
-        return Reply(200, {"records": page_rows, "paging": {"page": page, "perPage": size}, "navigation": more})
+        return Response(200, {"records": page_rows, "paging": {"page": page, "perPage": size}, "navigation": more})
 
 
 def _public(subscription: Mapping[str, Any]) -> dict[str, Any]:
@@ -261,5 +263,7 @@ def _row(
     return row
 
 
-def _error(status: int, code: str, message: str) -> Reply:
-    return Reply(status, {"errorCode": code, "message": message, "errors": [{"errorCode": code, "message": message}]})
+def _error(status: int, code: str, message: str) -> Response:
+    return Response(
+        status, {"errorCode": code, "message": message, "errors": [{"errorCode": code, "message": message}]}
+    )

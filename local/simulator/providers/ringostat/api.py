@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from local.simulator.past import Sent
-from local.simulator.rest.base import Reply, Request
+from local.simulator.rest.base import Request, Response
 
 _STAMP = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
 _FORMAT = "%Y-%m-%d %H:%M:%S"
@@ -43,31 +43,31 @@ class Api:
             row["calldate"] = started.astimezone(ZoneInfo(ZONE)).strftime(_FORMAT)
             self.rows.append(row)
 
-    def clicked(self, request: Request, reply: Reply) -> str | None:  # noqa: ARG002 - the response names no call
-        """See `TakesClicks`."""
+    def placed_call_id(self, request: Request, response: Response) -> str | None:  # noqa: ARG002 - the response names no call
+        """See `ClickToCallRest`."""
         return "" if request.path == "/callback/outward_call" else None
 
-    def answer(self, request: Request) -> Reply:
+    def respond(self, request: Request) -> Response:
         """Respond to one request."""
         if not hmac.compare_digest(request.headers.get("auth-key", "").encode(), self._key.encode()):
-            return Reply(401, {"error": "Unauthorized"})
+            return Response(401, {"error": "Unauthorized"})
         if (request.method, request.path) == ("POST", "/callback/outward_call"):
             return self._callback(request)
         if (request.method, request.path) == ("GET", "/calls/list"):
             return self._list(request.parameters)
         if (request.method, request.path) == ("GET", "/sipstatus/online"):
-            return Reply(200, self.online)
-        return Reply(404, {"error": "Not found"})
+            return Response(200, self.online)
+        return Response(404, {"error": "Not found"})
 
-    def _callback(self, request: Request) -> Reply:
+    def _callback(self, request: Request) -> Response:
         if not request.form.get("extension") or not request.form.get("destination", "").isdigit():
-            return Reply(400, {"error": "Wrong parameters"})
-        return Reply(200, {"status": "ok"})
+            return Response(400, {"error": "Wrong parameters"})
+        return Response(200, {"status": "ok"})
 
-    def _list(self, parameters: Mapping[str, str]) -> Reply:
+    def _list(self, parameters: Mapping[str, str]) -> Response:
         begin, end = parameters.get("from", ""), parameters.get("to", "")
         if parameters.get("export_type") != "json" or not (_STAMP.fullmatch(begin) and _STAMP.fullmatch(end)):
-            return Reply(400, {"error": "Wrong parameters"})
+            return Response(400, {"error": "Wrong parameters"})
         names = parameters.get("fields", "").split(",")
         rows = [{name: row.get(name) for name in names} for row in self.rows if begin <= str(row["calldate"]) <= end]
-        return Reply(200, rows[: self.max_rows])
+        return Response(200, rows[: self.max_rows])

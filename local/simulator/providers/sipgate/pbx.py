@@ -67,9 +67,9 @@ def tampered(request: Request) -> Iterator[Request]:
     """The body and the signature."""
     yield from flipped_body(request)
     # The last letters before the padding hold bits that no byte of the signature has.
-    given = request.headers[SIGNATURE_HEADER]
-    kept, padded = given.rstrip("=")[:-1], given[len(given.rstrip("=")) - 1 :]
-    for other in flipped(kept):
+    signature = request.headers[SIGNATURE_HEADER]
+    letters, padded = signature.rstrip("=")[:-1], signature[len(signature.rstrip("=")) - 1 :]
+    for other in flipped(letters):
         yield with_header(request, SIGNATURE_HEADER, other + padded)
 
 

@@ -1,16 +1,16 @@
-"""A PBX's side of the telephony API: makeCall and setup, with the key in the form; anything else is 400."""
+"""A PBX's side of the telephony API: makeCall and setup, with the key in the form; other requests are 400."""
 
 import hmac
 from collections.abc import Mapping
 from typing import Any
 
-from local.simulator.rest.base import Asked, Reply
+from local.simulator.rest.base import Request, Response
 
 _KEY = "pbx-key-0123456789abcdef"
 
 
 class Api:
-    """One PBX. `calls` are those it was asked to make, `set_up` what it was told."""
+    """One PBX. `calls` are the requested calls, `set_up` the fields of the last setup."""
 
     def __init__(self, credentials: Mapping[str, str]) -> None:
         self._key = credentials.get("pbx_token", _KEY)
@@ -25,21 +25,21 @@ class Api:
         """The integration's settings."""
         return {}
 
-    def clicked(self, asked: Asked, reply: Reply) -> str | None:  # noqa: ARG002 - it names no call
-        """See `TakesClicks`."""
-        return "" if asked.form.get("cmd") == "makeCall" else None
+    def placed_call_id(self, request: Request, response: Response) -> str | None:  # noqa: ARG002 - the response has no call id
+        """See `ClickToCallRest`."""
+        return "" if request.form.get("cmd") == "makeCall" else None
 
-    def answer(self, asked: Asked) -> Reply:
+    def respond(self, request: Request) -> Response:
         """One command."""
-        if (asked.method, asked.path) != ("POST", "/planfix_api.php"):
-            return Reply(404, "Not found")
-        if not hmac.compare_digest(asked.form.get("token", "").encode(), self._key.encode()):
-            return Reply(401, {"error": "Invalid token"})
-        fields = {name: value for name, value in asked.form.items() if name != "token"}
+        if (request.method, request.path) != ("POST", "/planfix_api.php"):
+            return Response(404, "Not found")
+        if not hmac.compare_digest(request.form.get("token", "").encode(), self._key.encode()):
+            return Response(401, {"error": "Invalid token"})
+        fields = {name: value for name, value in request.form.items() if name != "token"}
         if fields.get("cmd") == "makeCall" and fields.get("from") and fields.get("to", "").isdigit():
             self.calls.append(fields)
-            return Reply(200)
+            return Response(200)
         if fields.get("cmd") == "setup" and fields.get("planfix_token") and fields.get("planfix_url"):
             self.set_up = fields
-            return Reply(200)
-        return Reply(400, {"error": "Invalid parameters"})
+            return Response(200)
+        return Response(400, {"error": "Invalid parameters"})

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from local.simulator.past import Sent
-from local.simulator.rest.base import Reply, Request
+from local.simulator.rest.base import Request, Response
 
 _NUMBER = re.compile(r"\+[1-9]\d{6,14}")
 _CALLED = re.compile(r"\+[1-9]\d{6,14}|sips?:[^@\s]+@[\w.-]+", re.ASCII)
@@ -96,34 +96,34 @@ class Api:
             row = {"id": f"d-{len(rows)}", "record_type": "webhook_delivery", "status": "delivered"}
             rows.append({**row, "started_at": at, "finished_at": at, "webhook": body["data"]})
 
-    def clicked(self, request: Request, reply: Reply) -> str | None:
-        """See `TakesClicks`."""
-        return str(reply.body["data"]["call_session_id"]) if _is_first_leg(request) else None
+    def placed_call_id(self, request: Request, response: Response) -> str | None:
+        """See `ClickToCallRest`."""
+        return str(response.body["data"]["call_session_id"]) if _is_first_leg(request) else None
 
-    def answer(self, request: Request) -> Reply:
+    def respond(self, request: Request) -> Response:
         """Return the response to one request."""
         if request.headers.get("authorization") != f"Bearer {self._typed['api_key']}":
             return _error(401, "10009", "Authentication failed")
         return self._routed(request) or _error(404, "10005", "Resource not found")
 
-    def _routed(self, request: Request) -> Reply | None:
-        reply = None
+    def _routed(self, request: Request) -> Response | None:
+        response = None
         match request.method, request.path.split("/")[1:]:
             case "GET", ["v2", "balance"]:
-                reply = Reply(200, {"data": {"record_type": "balance", "balance": "300.00", "currency": "USD"}})
+                response = Response(200, {"data": {"record_type": "balance", "balance": "300.00", "currency": "USD"}})
             case "GET", ["v2", "call_control_applications", id_] if id_ == self.application["id"]:
-                reply = Reply(200, {"data": self.application})
+                response = Response(200, {"data": self.application})
             case "POST", ["v2", "calls"]:
-                reply = self._call(request)
+                response = self._call(request)
             case "POST", ["v2", "calls", control_id, "actions", "hangup"]:
-                reply = self._hang_up(unquote(control_id))
+                response = self._hang_up(unquote(control_id))
             case "GET", ["v2", "recordings", id_]:
-                reply = self._recording(id_)
+                response = self._recording(id_)
             case "GET", ["v2", name] if name in self.lists:
-                reply = self._list(request, name)
-        return reply
+                response = self._list(request, name)
+        return response
 
-    def _call(self, request: Request) -> Reply:
+    def _call(self, request: Request) -> Response:
         if request.headers.get("content-type") != "application/json":
             return _error(415, "10014", "Unsupported Media Type")
         payload = request.json
@@ -141,9 +141,9 @@ class Api:
             "is_alive": False,
         }
         self.live.add(control_id)
-        return Reply(200, {"data": leg})
+        return Response(200, {"data": leg})
 
-    def _refusal(self, payload: Mapping[str, Any]) -> Reply | None:
+    def _refusal(self, payload: Mapping[str, Any]) -> Response | None:
         """Return the first error of a call. Telnyx repeats the numbers in the detail."""
         called, shown = str(payload.get("to")), str(payload.get("from"))
         link = payload.get("link_to")
@@ -163,21 +163,21 @@ class Api:
         match = next((why for why, is_so in errors.items() if is_so), None)
         return _error(422, *match) if match else None
 
-    def _hang_up(self, control_id: str) -> Reply:
+    def _hang_up(self, control_id: str) -> Response:
         if control_id not in self.live:
             return _error(422, "90018", "Call has already ended")
         self.live.discard(control_id)
         self.over.append(control_id)
-        return Reply(200, {"data": {"result": "ok"}})
+        return Response(200, {"data": {"result": "ok"}})
 
-    def _recording(self, id_: str) -> Reply | None:
+    def _recording(self, id_: str) -> Response | None:
         row = next((row for row in self.lists["recordings"] if row["id"] == id_), None)
         if row is None:
             return None
         urls = {"mp3": f"{self._url}/files/{id_}.mp3?X-Amz-Expires=600"}
-        return Reply(200, {"data": {**row, "download_urls": urls}})
+        return Response(200, {"data": {**row, "download_urls": urls}})
 
-    def _list(self, request: Request, name: str) -> Reply:
+    def _list(self, request: Request, name: str) -> Response:
         fields = request.parameters
         rows = self.lists[name]
         for field, value in fields.items():
@@ -195,7 +195,7 @@ class Api:
             "total_pages": -(-len(rows) // size),
             "total_results": len(rows),
         }
-        return Reply(200, {"data": rows[(page - 1) * size : page * size], "meta": meta})
+        return Response(200, {"data": rows[(page - 1) * size : page * size], "meta": meta})
 
 
 def _column(row: Mapping[str, Any], name: str) -> Any:
@@ -218,9 +218,9 @@ def _is_state(payload: str) -> bool:
         return False
 
 
-def _error(status: int, code: str, title: str) -> Reply:
+def _error(status: int, code: str, title: str) -> Response:
     meta = {"url": f"https://developers.telnyx.com/docs/overview/errors/{code}"}
-    return Reply(status, {"errors": [{"code": code, "title": title, "detail": title, "meta": meta}]})
+    return Response(status, {"errors": [{"code": code, "title": title, "detail": title, "meta": meta}]})
 
 
 def _is_first_leg(request: Request) -> bool:

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from xml.etree import ElementTree as ET
 
 from local.simulator.past import Sent, post_of
-from local.simulator.rest.base import Reply, Request
+from local.simulator.rest.base import Request, Response
 
 _EVENTS = ("initiated", "ringing", "answered", "completed")
 _NUMBER = re.compile(r"\+[1-9]\d{6,14}")
@@ -67,11 +67,11 @@ class Api:
             row |= {"status": payload["CallStatus"], "end_time": when, "duration": payload.get("CallDuration")}
         self.calls += calls.values()
 
-    def clicked(self, request: Request, reply: Reply) -> str | None:
-        """See `TakesClicks`."""
-        return str(reply.body["sid"]) if request.method == "POST" and request.path.endswith("/Calls.json") else None
+    def placed_call_id(self, request: Request, response: Response) -> str | None:
+        """See `ClickToCallRest`."""
+        return str(response.body["sid"]) if request.method == "POST" and request.path.endswith("/Calls.json") else None
 
-    def answer(self, request: Request) -> Reply:
+    def respond(self, request: Request) -> Response:
         """Return the response to one request."""
         as_owner = self._is(request, "account_sid", "auth_token")
         if not as_owner and not self._is(request, "api_key_sid", "api_key_secret"):
@@ -80,9 +80,9 @@ class Api:
         if (request.method, path) == ("GET", ".json"):
             # An API key cannot read the account itself.
             account = {"sid": self._typed["account_sid"], "status": self.status, "friendly_name": "Acme"}
-            return Reply(200, account) if as_owner else _error(401, 20003, "Authenticate")
+            return Response(200, account) if as_owner else _error(401, 20003, "Authenticate")
         if request.method == "GET" and re.fullmatch(r"/Recordings/\w+\.mp3", path):
-            return Reply(200, b"ID3 sound", {"content-type": "audio/mpeg"})
+            return Response(200, b"ID3 sound", {"content-type": "audio/mpeg"})
         routes = {
             ("POST", "/Calls.json"): self._call,
             ("GET", "/Calls.json"): self._calls,
@@ -96,7 +96,7 @@ class Api:
         good = f"Basic {base64.b64encode(typed.encode()).decode()}"
         return bool(self._typed.get(secret)) and request.headers.get("authorization", "") == good
 
-    def _call(self, request: Request) -> Reply:
+    def _call(self, request: Request) -> Response:
         if request.headers.get("content-type") != "application/x-www-form-urlencoded":
             return _error(400, 21201, "No 'To' number is specified")
         form = parse_qs(request.body.decode())
@@ -106,9 +106,9 @@ class Api:
         self.placed.append(form)
         sid = f"CA{len(self.placed):032x}"
         uri = f"{self._account}/Calls/{sid}.json"
-        return Reply(201, {"sid": sid, "status": "queued", "direction": "outbound-api", "uri": uri})
+        return Response(201, {"sid": sid, "status": "queued", "direction": "outbound-api", "uri": uri})
 
-    def _refusal(self, form: Mapping[str, list[str]]) -> Reply | None:
+    def _refusal(self, form: Mapping[str, list[str]]) -> Response | None:
         called, shown = form.get("To", [""])[0], form.get("From", [""])[0]
         if not _CALLED.fullmatch(called):
             return _error(400, 21211, f"The 'To' number {called} is not a valid phone number.")
@@ -123,13 +123,13 @@ class Api:
             return _error(400, 21205, "Url is not a valid URL")
         return None if callbacks else _error(400, 21205, "Url parameter is required.")
 
-    def _calls(self, request: Request) -> Reply:
+    def _calls(self, request: Request) -> Response:
         return self._list(request, "calls", "StartTime", "start_time", self.calls)
 
-    def _recordings(self, request: Request) -> Reply:
+    def _recordings(self, request: Request) -> Response:
         return self._list(request, "recordings", "DateCreated", "date_created", self.recordings)
 
-    def _list(self, request: Request, key: str, by: str, column: str, rows: list[dict[str, Any]]) -> Reply:
+    def _list(self, request: Request, key: str, by: str, column: str, rows: list[dict[str, Any]]) -> Response:
         fields = request.parameters
         size = min(int(fields.get("PageSize", "50")), self.page_size)
         page = int(fields.get("Page", "0"))
@@ -139,7 +139,7 @@ class Api:
         fits.sort(key=lambda row: _iso(row[column]), reverse=True)
         more = len(fits) > (page + 1) * size
         following = urlencode({**fields, "PageSize": size, "Page": page + 1, "PageToken": f"PA{page}"})
-        return Reply(
+        return Response(
             200,
             {
                 key: fits[page * size : (page + 1) * size],
@@ -168,6 +168,6 @@ def _iso(payload: str | datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _error(status: int, code: int, message: str) -> Reply:
+def _error(status: int, code: int, message: str) -> Response:
     more = f"https://www.twilio.com/docs/errors/{code}"
-    return Reply(status, {"code": code, "message": message, "more_info": more, "status": status})
+    return Response(status, {"code": code, "message": message, "more_info": more, "status": status})

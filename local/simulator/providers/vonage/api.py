@@ -10,7 +10,7 @@ import jwt
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from local.simulator.past import Sent
-from local.simulator.rest.base import Reply, Request
+from local.simulator.rest.base import Request, Response
 
 _NUMBER = re.compile(r"[1-9]\d{6,14}")
 _SIP = re.compile(r"sips?:[^@\s]+@[\w.-]+", re.ASCII)
@@ -66,16 +66,18 @@ class Api:
                 row["end_time"] = at
         self.calls += legs.values()
 
-    def clicked(self, request: Request, reply: Reply) -> str | None:
-        """See `TakesClicks`."""
-        return str(reply.body["conversation_uuid"]) if (request.method, request.path) == ("POST", "/v1/calls") else None
+    def placed_call_id(self, request: Request, response: Response) -> str | None:
+        """See `ClickToCallRest`."""
+        return (
+            str(response.body["conversation_uuid"]) if (request.method, request.path) == ("POST", "/v1/calls") else None
+        )
 
-    def answer(self, request: Request) -> Reply:
+    def respond(self, request: Request) -> Response:
         """Return the response to one request."""
         if not self._is_ours(request.headers.get("authorization", "")):
             return _error(401, "Unauthorized", "You did not provide correct credentials.")
         if request.method == "GET" and re.fullmatch(r"/v1/files/[\w-]+", request.path):
-            return Reply(200, b"ID3 sound", {"content-type": "audio/mpeg"})
+            return Response(200, b"ID3 sound", {"content-type": "audio/mpeg"})
         routes = {("POST", "/v1/calls"): self._call, ("GET", "/v1/calls"): self._list}
         route = routes.get((request.method, request.path))
         return route(request) if route is not None else _error(404, "Not found", "No such resource.")
@@ -92,7 +94,7 @@ class Api:
         self.seen.add(claims["jti"])
         return scheme == "Bearer" and fresh and claims.get("application_id") == self._typed["application_id"]
 
-    def _call(self, request: Request) -> Reply:
+    def _call(self, request: Request) -> Response:
         if request.headers.get("content-type") != "application/json":
             return _error(415, "Unsupported Media Type", "JSON is expected.")
         payload = request.json
@@ -100,10 +102,10 @@ class Api:
         if name is not None:
             # Vonage repeats the rejected value.
             reason = {"name": name, "reason": f"{payload.get(name)} is not valid"}
-            return Reply(400, {"title": "Bad Request", "type": "about:blank", "invalid_parameters": [reason]})
+            return Response(400, {"title": "Bad Request", "type": "about:blank", "invalid_parameters": [reason]})
         number = len(self.placed)
         self.placed.append(payload)
-        return Reply(
+        return Response(
             201,
             {
                 "uuid": f"63f61863-4a51-4f6b-86e1-{number:012x}",
@@ -134,7 +136,7 @@ class Api:
         }
         return next((name for name, is_so in errors.items() if is_so), None)
 
-    def _list(self, request: Request) -> Reply:
+    def _list(self, request: Request) -> Response:
         fields = request.parameters
         if not fields.keys() <= _FILTERS:
             return _error(400, "Bad Request", "Unknown parameter.")
@@ -147,7 +149,9 @@ class Api:
         if not 1 <= size <= _MOST_ROWS:
             return _error(400, "Bad Request", "page_size")
         page = rows[index : index + min(size, self.page_size)]
-        return Reply(200, {"count": len(rows), "page_size": size, "record_index": index, "_embedded": {"calls": page}})
+        return Response(
+            200, {"count": len(rows), "page_size": size, "record_index": index, "_embedded": {"calls": page}}
+        )
 
 
 def _endpoint(payload: str | None) -> dict[str, str] | None:
@@ -180,5 +184,5 @@ def _are_addresses(payload: object) -> bool:
     return isinstance(payload, list) and all(urlsplit(url).scheme in ("https", "http") for url in payload)
 
 
-def _error(status: int, title: str, detail: str) -> Reply:
-    return Reply(status, {"type": "about:blank", "title": title, "detail": detail})
+def _error(status: int, title: str, detail: str) -> Response:
+    return Response(status, {"type": "about:blank", "title": title, "detail": detail})

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from local.simulator.past import Sent, post_of
-from local.simulator.rest.base import Reply, Request
+from local.simulator.rest.base import Request, Response
 
 _NOTIFICATIONS = (
     "notify_start",
@@ -22,7 +22,7 @@ _NOTIFICATIONS = (
 
 
 class Api:
-    """One account. `rows` are its statistics, `extensions` its internal numbers, `set_up` what it was told."""
+    """One account. `rows` are its statistics, `extensions` its internal numbers, `set_up` the last settings."""
 
     def __init__(self, credentials: Mapping[str, str]) -> None:
         self._key, self._secret = credentials["api_key"], credentials["api_secret"]
@@ -38,7 +38,7 @@ class Api:
         """The integration's settings."""
         return {"api_url": url, "time_zone": "Europe/Moscow"}
 
-    def remember(self, started: datetime, sent: Sequence[Sent]) -> None:  # noqa: ARG002 - the events say it
+    def remember(self, started: datetime, sent: Sequence[Sent]) -> None:  # noqa: ARG002 - the events contain it
         """Have its history know the calls of a story that began then."""
         recorded = {
             fields["pbx_call_id"]: fields["call_id_with_rec"]
@@ -65,11 +65,11 @@ class Api:
                 }
             )
 
-    def clicked(self, request: Request, reply: Reply) -> str | None:  # noqa: ARG002 - it names no call
-        """See `TakesClicks`."""
+    def placed_call_id(self, request: Request, response: Response) -> str | None:  # noqa: ARG002 - it names no call
+        """See `ClickToCallRest`."""
         return "" if request.path == "/v1/request/callback/" else None
 
-    def answer(self, request: Request) -> Reply:
+    def respond(self, request: Request) -> Response:
         """One request."""
         encoded = request.query if request.method == "GET" else request.body.decode()
         if not hmac.compare_digest(
@@ -94,18 +94,18 @@ class Api:
         hexadecimal = hmac.new(self._secret.encode(), signed.encode(), "sha1").hexdigest()
         return f"{self._key}:{base64.b64encode(hexadecimal.encode()).decode()}"
 
-    def _callback(self, fields: Mapping[str, str]) -> Reply:
+    def _callback(self, fields: Mapping[str, str]) -> Response:
         if not fields.get("from") or not fields.get("to", "").isdigit() or "predicted" in fields:
             return _error(400, "Wrong parameters!")
         return _success({"from": fields["from"], "to": fields["to"], "time": 1435573082})
 
-    def _record(self, fields: Mapping[str, str]) -> Reply:
+    def _record(self, fields: Mapping[str, str]) -> Response:
         if not 180 <= int(fields.get("lifetime", "1800")) <= 5184000 or not fields.get("call_id"):
             return _error(400, "Wrong parameters!")
         link = f"https://api.zadarma.com/v1/pbx/record/download/{fields['call_id']}.mp3"
         return _success({"link": link, "lifetime_till": "2026-11-23 13:00:00"})
 
-    def _statistics(self, fields: Mapping[str, str]) -> Reply:
+    def _statistics(self, fields: Mapping[str, str]) -> Response:
         if fields.get("version") != "2" or fields.get("call_type") not in ("in", "out"):
             return _error(400, "Wrong parameters!")
         skip, limit = int(fields.get("skip", "0")), int(fields.get("limit", "1000"))
@@ -120,26 +120,26 @@ class Api:
             {"start": fields["start"], "end": fields["end"], "version": 2, "stats": rows[skip : skip + limit]}
         )
 
-    def _internal(self, _: Mapping[str, str]) -> Reply:
+    def _internal(self, _: Mapping[str, str]) -> Response:
         return _success({"pbx_id": 1234, "numbers": self.extensions})
 
-    def _url(self, fields: Mapping[str, str]) -> Reply:
+    def _url(self, fields: Mapping[str, str]) -> Response:
         if not fields.get("url"):
             return _error(400, "Wrong parameters!")
         self.set_up["url"] = fields["url"]
         return _success({"url": fields["url"]})
 
-    def _notifications(self, fields: Mapping[str, str]) -> Reply:
-        known = {name: value for name, value in fields.items() if name in _NOTIFICATIONS}
-        if not known or any(value not in ("true", "false") for value in known.values()):
+    def _notifications(self, fields: Mapping[str, str]) -> Response:
+        flags = {name: value for name, value in fields.items() if name in _NOTIFICATIONS}
+        if not flags or any(value not in ("true", "false") for value in flags.values()):
             return _error(400, "Wrong parameters!")
-        self.set_up.update(known)
-        return _success(dict(known))
+        self.set_up.update(flags)
+        return _success(dict(flags))
 
 
-def _success(more: Mapping[str, Any]) -> Reply:
-    return Reply(200, {"status": "success", **more})
+def _success(more: Mapping[str, Any]) -> Response:
+    return Response(200, {"status": "success", **more})
 
 
-def _error(status: int, message: str) -> Reply:
-    return Reply(status, {"status": "error", "message": message})
+def _error(status: int, message: str) -> Response:
+    return Response(status, {"status": "error", "message": message})

@@ -19,7 +19,7 @@ SIGNATURE_HEADER = "Signature"
 SECRET_FIELD = ""
 TOLERANCE_SECONDS = None
 UNKNOWN = Message(post={"event": "NOTIFY_PARKED", "pbx_call_id": "in_1", "call_start": "2026-03-01 12:00:00"})
-# What of it would be signed is unknown too, so that it can't be taken.
+# The signed fields of an unknown event are unknown too, so its signature cannot be verified.
 UNKNOWN_STATUS = 401
 HANDSHAKES = ((Message(method="GET", query={"zd_echo": "a1b2c3"}), "a1b2c3"),)
 NOT_SIGNED = ("duration", "disposition", "is_recorded")

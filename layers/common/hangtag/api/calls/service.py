@@ -111,8 +111,8 @@ def call_key(tenant_id: str, call_id: str) -> call_items.CallKey | None:
 def present(tenant_id: str, bodies: Iterable[Body]) -> list[dict[str, Any]]:
     """Return the public JSON of stored calls; all names come from one batched read."""
     stored = list(bodies)
-    known = names.load(tenant_id, names.references(stored)) if stored else None
-    return [representation.call(body, known) for body in stored] if known else []
+    related = names.load(tenant_id, names.references(stored)) if stored else None
+    return [representation.call(body, related) for body in stored] if related else []
 
 
 def _click_body(tenant_id: str, call_id: str) -> Body | None:

@@ -58,19 +58,19 @@ def _shown(tenant_id: str, click: Click) -> dict[str, Any]:
         "line": click.line,
         "number": click.number,
     }
-    known = names.load(tenant_id, names.references([body]))
+    related = names.load(tenant_id, names.references([body]))
     return {
         "call_id": click.public_id,
         "click_state": click.state.value,
         "failure_reason": click.reason,
         "integration_id": click.integration_id,
         "extension": click.extension,
-        **representation.external_number(click.number, known),
-        "line": representation.line_summary(click.line, known),
+        **representation.external_number(click.number, related),
+        "line": representation.line_summary(click.line, related),
         "employee_id": click.employee_id,
-        "employee": representation.summary(click.employee_id, known.employees, known),
+        "employee": representation.summary(click.employee_id, related.employees, related),
         "contact_id": click.contact_id,
-        "contact": representation.summary(click.contact_id, known.contacts, known),
+        "contact": representation.summary(click.contact_id, related.contacts, related),
         "task_id": click.task_id,
-        "task": representation.summary(click.task_id, known.tasks, known, "title"),
+        "task": representation.summary(click.task_id, related.tasks, related, "title"),
     }

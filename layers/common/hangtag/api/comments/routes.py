@@ -62,7 +62,7 @@ def create_call_comment(call_id: str, comment: CreateCommentRequest) -> Comment:
         (shown,) = _present([created.to_json()])
         return Comment.model_validate(shown)
 
-    return Comment.model_validate(routes.once(f"comments {call_id}", work))
+    return Comment.model_validate(routes.idempotent(f"comments {call_id}", work))
 
 
 @routes.get(
@@ -121,18 +121,18 @@ def _entries(entries: list[Entry]) -> list[dict[str, Any]]:
     """Return the public JSON of timeline entries; all names come from one batched read."""
     if not entries:
         return []
-    known = names.load(routes.tenant_id, names.references(body for _, body in entries))
+    related = names.load(routes.tenant_id, names.references(body for _, body in entries))
     present = {"tag": representation.tag, "comment": representation.comment}
     return [
-        {"type": kind, "occurred_at": representation.instant(body["at"]), kind: present[kind](body, known)}
+        {"type": kind, "occurred_at": representation.instant(body["at"]), kind: present[kind](body, related)}
         for kind, body in entries
     ]
 
 
 def _present(bodies: Iterable[Body]) -> list[dict[str, Any]]:
     stored = list(bodies)
-    known = names.load(routes.tenant_id, names.references(stored)) if stored else None
-    return [representation.comment(body, known) for body in stored] if known else []
+    related = names.load(routes.tenant_id, names.references(stored)) if stored else None
+    return [representation.comment(body, related) for body in stored] if related else []
 
 
 def _facts(call: Body) -> CallFacts:

@@ -32,10 +32,10 @@ class Cards:
         """Return the JSON of contacts: numbers formatted and matched, with supervisors by one batched read."""
         complete = self.matched(cards)
         if any(card.get("supervisor_id") for card in complete):
-            known = names.load(self._tenant_id, names.references(complete)).supervisors
+            supervisors = names.load(self._tenant_id, names.references(complete)).supervisors
         else:
-            known = {}
-        return [{**card, "supervisor": _supervisor(card.get("supervisor_id"), known)} for card in complete]
+            supervisors = {}
+        return [{**card, "supervisor": _supervisor(card.get("supervisor_id"), supervisors)} for card in complete]
 
     def matched(self, cards: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Return the JSON of contacts, each number formatted and with the contact that its calls match."""
@@ -61,8 +61,8 @@ class Cards:
         return settings.load_settings(self._tenant_id).masks
 
 
-def _supervisor(supervisor_id: str | None, known: Mapping[str, tuple[str, str]]) -> dict[str, str] | None:
-    if supervisor_id is None or supervisor_id not in known:
+def _supervisor(supervisor_id: str | None, supervisors: Mapping[str, tuple[str, str]]) -> dict[str, str] | None:
+    if supervisor_id is None or supervisor_id not in supervisors:
         return None
-    kind, name = known[supervisor_id]
+    kind, name = supervisors[supervisor_id]
     return {"type": kind, "id": supervisor_id, "name": name}

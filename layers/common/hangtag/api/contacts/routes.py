@@ -49,7 +49,7 @@ def create_contact(contact: CreateContactRequest) -> Contact:
         )
         return Cards(tenant_id).contact(created.to_json())
 
-    return Contact.model_validate(routes.once("contacts", work))
+    return Contact.model_validate(routes.idempotent("contacts", work))
 
 
 @routes.get(

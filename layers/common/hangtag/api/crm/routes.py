@@ -98,7 +98,7 @@ def rotate_crm_secret(request: RotateCrmSecretRequest) -> RotatedCrmSecret:
         after, secret = config.rotate(tenant_id, request.overlap_hours, now(), who)
         return RotatedCrmSecret(secret=secret, previous_secret_until=_future(after.overlap_until))
 
-    return RotatedCrmSecret.model_validate(routes.once("crm-rotate", work, sealed=True))
+    return RotatedCrmSecret.model_validate(routes.idempotent("crm-rotate", work, sealed=True))
 
 
 @routes.post(
@@ -121,7 +121,7 @@ def test_crm() -> CrmTestResult:
         ok = outcome.verdict is webhook.Verdict.ACCEPTED
         return CrmTestResult(ok=ok, http_status=outcome.fault.status, message=outcome.fault.reason)
 
-    return CrmTestResult.model_validate(routes.once("crm-test", work))
+    return CrmTestResult.model_validate(routes.idempotent("crm-test", work))
 
 
 @routes.get(
@@ -158,7 +158,7 @@ def redrive_dead_letters() -> RedriveResult:
         count = _redrive(tenant_id, [one["id"] for one in letters])
         return RedriveResult(redriven=count, has_more=following is not None)
 
-    return RedriveResult.model_validate(routes.once("crm-redrive", work))
+    return RedriveResult.model_validate(routes.idempotent("crm-redrive", work))
 
 
 @routes.post(
@@ -177,7 +177,7 @@ def redrive_dead_letter(letter_id: str) -> RedriveResult:
             raise NotFoundError("No such dead letter.")
         return RedriveResult(redriven=1, has_more=False)
 
-    return RedriveResult.model_validate(routes.once(f"crm-redrive:{outbox_id}", work))
+    return RedriveResult.model_validate(routes.idempotent(f"crm-redrive:{outbox_id}", work))
 
 
 def _redrive(tenant_id: str, ids: list[str]) -> int:

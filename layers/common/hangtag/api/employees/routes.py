@@ -43,7 +43,7 @@ def create_employee(employee: CreateEmployeeRequest) -> Employee:
     def work() -> Employee:
         return Cards(tenant_id).employee(service.create(tenant_id, employee).to_json())
 
-    return Employee.model_validate(routes.once("employees", work))
+    return Employee.model_validate(routes.idempotent("employees", work))
 
 
 @routes.get(

@@ -57,7 +57,7 @@ def start_erasure(request: StartErasureRequest) -> StartedErasure:
         client.make("sqs").send_message(QueueUrl=runtime.settings().jobs_queue_url, MessageBody=json.dumps(job))
         return StartedErasure(id=created.id, state=JobState.RUNNING)
 
-    return StartedErasure.model_validate(routes.once("erasures", work))
+    return StartedErasure.model_validate(routes.idempotent("erasures", work))
 
 
 @routes.get(

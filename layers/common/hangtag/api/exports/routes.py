@@ -38,7 +38,7 @@ def start_export() -> StartedExport:
         client.make("sqs").send_message(QueueUrl=runtime.settings().jobs_queue_url, MessageBody=json.dumps(job))
         return StartedExport(id=created.id, state=JobState.RUNNING)
 
-    return StartedExport.model_validate(routes.once("exports", work))
+    return StartedExport.model_validate(routes.idempotent("exports", work))
 
 
 @routes.get(

@@ -10,7 +10,7 @@ from hangtag.store.office import groups
 __all__ = ["CreateGroupRequest", "Group", "GroupPage", "UpdateGroupRequest"]
 
 _NAME = "Name of the group, 1 to 200 characters."
-_MEMBERS = "Ids of the members, in the order in which calls are routed to them."
+_MEMBERS = "Ids of the members, in the order of call routing."
 _MEMBERS_EXAMPLE = ["7d65a08f5a2e0b7a", "a94a8fe5ccb19ba6"]
 
 GroupName = Annotated[Text, Field(description=_NAME, examples=["Sales"])]

@@ -34,7 +34,7 @@ def create_group(group: CreateGroupRequest) -> Group:
         created = groups.create_group(tenant_id, group.name, _members(tenant_id, group.employee_ids))
         return Group.model_validate(created.to_json())
 
-    return Group.model_validate(routes.once("groups", work))
+    return Group.model_validate(routes.idempotent("groups", work))
 
 
 @routes.get(

@@ -44,7 +44,7 @@ def create_import(request: CreateImportRequest) -> CreatedImport:
         url = client.make("s3").generate_presigned_url("put_object", Params=place, ExpiresIn=UPLOAD_SECONDS)
         return CreatedImport.model_validate({**_json(created), "upload_url": url})
 
-    return CreatedImport.model_validate(routes.once("imports", work, sealed=True))
+    return CreatedImport.model_validate(routes.idempotent("imports", work, sealed=True))
 
 
 @routes.get(

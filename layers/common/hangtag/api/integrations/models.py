@@ -78,7 +78,7 @@ OverlapHours = Annotated[
     Field(
         ge=0,
         le=MAX_OVERLAP_HOURS,
-        description="Number of hours in which the previous URL and secrets stay valid. 0 ends them at once.",
+        description="Number of hours during which the previous URL and secrets stay valid. 0 ends them at once.",
         examples=[24],
     ),
 ]
@@ -122,7 +122,7 @@ class UpdateIntegrationRequest(RequestModel):
             ge=0,
             le=MAX_OVERLAP_HOURS,
             description=(
-                "Number of hours in which webhook requests signed with the previous credentials are accepted. "
+                "Number of hours during which webhook requests signed with the previous credentials are accepted. "
                 "0 ends them at once."
             ),
             examples=[24],
@@ -142,7 +142,7 @@ class Integration(ResponseModel):
     watched_until: Annotated[
         Instant | None,
         Field(
-            description="End of the time in which all webhook requests are logged. Null if they are not.",
+            description="End of the period during which all webhook requests are logged. Null without such a period.",
             examples=[_TIME_EXAMPLE],
         ),
     ]
@@ -198,7 +198,7 @@ class IntegrationDetail(Integration):
     last_webhook_at: Annotated[
         Instant | None,
         Field(
-            description="Time of the latest known webhook request or call. Null if there is none in the last day.",
+            description="Time of the latest known webhook request or call. Null without one in the last day.",
             examples=[_TIME_EXAMPLE],
         ),
     ]
@@ -302,7 +302,7 @@ class WatchWebhookRequestsRequest(RequestModel):
     """Body of `watchWebhookRequests`."""
 
     minutes: Annotated[
-        int, Field(ge=1, le=1440, description="Number of minutes in which all requests are logged.", examples=[30])
+        int, Field(ge=1, le=1440, description="Number of minutes during which all requests are logged.", examples=[30])
     ]
 
 
@@ -329,7 +329,7 @@ class WebhookRequestLogEntry(ResponseModel):
     log_reason: Annotated[LogReason, Field(description="Reason for logging the request.", examples=["setup"])]
     method: Annotated[str, Field(description="HTTP method.", examples=["POST"])]
     path: Annotated[str, Field(description="Path of the URL, with the token masked.", examples=["/tel/api/***"])]
-    query: Annotated[str, Field(description="Query string. Empty if there is none.", examples=["event=ringing"])]
+    query: Annotated[str, Field(description="Query string. Empty without one.", examples=["event=ringing"])]
     headers: Annotated[
         dict[str, str],
         Field(description="Headers by lower-case name.", examples=[{"content-type": "application/json"}]),

@@ -72,7 +72,7 @@ def list_providers() -> ProviderPage:
 def create_integration(integration: CreateIntegrationRequest) -> CreatedIntegration:
     """Connect a PBX."""
     tenant_id, who = routes.tenant_id, routes.caller.name
-    created = routes.once("integrations", lambda: setup.connect(tenant_id, who, integration), sealed=True)
+    created = routes.idempotent("integrations", lambda: setup.connect(tenant_id, who, integration), sealed=True)
     return CreatedIntegration.model_validate(created)
 
 
@@ -184,7 +184,7 @@ def test_integration(integration_id: str) -> DiagnosticReport:
 def rotate_webhook_endpoint(integration_id: str, rotation: RotateWebhookEndpointRequest) -> RotatedWebhookEndpoint:
     """Replace the webhook URL, and the secrets if requested."""
     tenant_id, who, integration = routes.tenant_id, routes.caller.name, found_id(integration_id)
-    rotated = routes.once(
+    rotated = routes.idempotent(
         f"rotate {integration}", lambda: setup.rotate(tenant_id, integration, who, rotation), sealed=True
     )
     return RotatedWebhookEndpoint.model_validate(rotated)

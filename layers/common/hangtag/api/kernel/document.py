@@ -4,7 +4,6 @@
 """
 
 import json
-import os
 import re
 from functools import lru_cache
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
 
+from hangtag import runtime
 from hangtag.api.kernel.service import Routes
 
 __all__ = ["FILE", "methods_of", "routes", "served"]
@@ -32,7 +32,7 @@ routes = Routes(None)
 def get_open_api_document() -> Response[Any]:
     """Return the OpenAPI document."""
     # Without a public URL the server is relative to the document.
-    url = os.environ.get("PUBLIC_URL", "").rstrip("/") or "/"
+    url = runtime.settings().public_url.rstrip("/") or "/"
     return Response(status_code=200, content_type="application/json", body=served(url))
 
 

@@ -31,9 +31,9 @@ def children(
     `extend` adds to a resource's JSON the properties that only the API has.
     """
     start = read_cursor(of, 1, cursor)
-    found = load(limit or DEFAULT_LIMIT, start[0] if start else None)
-    following = write_cursor(of, found.next) if found.next is not None else None
-    return page_of(page, [extend(item.to_json()) for item in found.items], following)
+    batch = load(limit or DEFAULT_LIMIT, start[0] if start else None)
+    following = write_cursor(of, batch.next) if batch.next is not None else None
+    return page_of(page, [extend(item.to_json()) for item in batch.items], following)
 
 
 def found_id(text: str) -> str:

@@ -221,7 +221,7 @@ class Routes(APIGatewayHttpRouter):
             check_key(key)
         return key
 
-    def once(self, what: str, work: Callable[[], BaseModel], *, sealed: bool = False) -> dict[str, Any]:
+    def idempotent(self, what: str, work: Callable[[], BaseModel], *, sealed: bool = False) -> dict[str, Any]:
         """Run a POST once per Idempotency-Key of the tenant; `sealed` stores a secret response encrypted.
 
         `what` is the name of the operation: one key can be used for several operations.
@@ -263,7 +263,7 @@ class Api(APIGatewayHttpResolver):
             response = self._failure(error, method, path, event["requestContext"].get("requestId"))
         response["headers"]["cache-control"] = "no-store"
         logger.info(
-            "api.responded",
+            "api.request_handled",
             extra={"method": method, "route": self._shape(path), "status": response["statusCode"]},
         )
         return response

@@ -93,8 +93,8 @@ def _shown(missed: missed_calls.MissedCall) -> MissedCall:
 def _present(bodies: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return the public JSON of stored missed calls; all names come from one batched read."""
     stored = list(bodies)
-    known = names.load(routes.tenant_id, names.references(stored)) if stored else None
-    return [representation.missed_call(body, known) for body in stored] if known else []
+    related = names.load(routes.tenant_id, names.references(stored)) if stored else None
+    return [representation.missed_call(body, related) for body in stored] if related else []
 
 
 def _load(missed_call_id: str) -> missed_calls.MissedCall:

@@ -4,15 +4,9 @@ from hangtag.api.calls.service import call_key
 from hangtag.api.kernel.caller import Role
 from hangtag.api.kernel.service import Routes
 from hangtag.api.settings import service
-from hangtag.api.settings.models import (
-    PlacementPreview,
-    PreviewSettingsRequest,
-    SetTagDefinitionsRequest,
-    TagDefinitions,
-    TagFieldDefinition,
-    TelephonySettings,
-    TelephonySettingsInput,
-)
+from hangtag.api.settings.inputs import TelephonySettingsInput
+from hangtag.api.settings.models import PlacementPreview, PreviewSettingsRequest, TelephonySettings
+from hangtag.api.settings.tag_definitions import SetTagDefinitionsRequest, TagDefinitions, TagFieldDefinition
 from hangtag.domain.calls.classify import TagType
 from hangtag.domain.tags import DefinedField
 from hangtag.domain.tags.definition import fields_of

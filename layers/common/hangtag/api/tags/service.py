@@ -81,8 +81,8 @@ class Tags:
 
     def _present(self, bodies: Iterable[Body]) -> list[dict[str, Any]]:
         stored = list(bodies)
-        known = names.load(self._tenant_id, names.references(stored)) if stored else None
-        return [representation.tag(body, known) for body in stored] if known else []
+        related = names.load(self._tenant_id, names.references(stored)) if stored else None
+        return [representation.tag(body, related) for body in stored] if related else []
 
     def _accept(self, body: Body) -> bool:
         if self._type is not None and body["type"] != self._type:

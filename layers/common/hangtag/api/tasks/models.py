@@ -19,7 +19,8 @@ from hangtag.api.kernel.models import (
     ResponseModel,
     Text,
 )
-from hangtag.api.settings.models import TaskField, TaskFieldInput
+from hangtag.api.settings.inputs import TaskFieldInput
+from hangtag.api.settings.models import TaskField
 from hangtag.settings import MAX_FIELDS, MAX_MEMBERS
 
 __all__ = [

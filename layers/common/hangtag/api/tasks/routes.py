@@ -89,13 +89,13 @@ def _properties(request: RequestModel) -> dict[str, Any]:
 
 def _create(purpose: str, properties: Mapping[str, Any], call_id: str | None) -> Task:
     tenant_id = routes.tenant_id
-    known = service.validated(tenant_id, properties)
+    validated = service.validated(tenant_id, properties)
 
     def work() -> Task:
-        created = tasks.create_task(tenant_id, tasks.new_task(**known, call_id=call_id))
+        created = tasks.create_task(tenant_id, tasks.new_task(**validated, call_id=call_id))
         return service.present_one(tenant_id, created)
 
-    return Task.model_validate(routes.once(purpose, work))
+    return Task.model_validate(routes.idempotent(purpose, work))
 
 
 @routes.get(

@@ -22,8 +22,8 @@ _TIME = "Not a time in ISO 8601. Use a form such as 2026-11-30T09:30:00Z."
 def present(tenant_id: str, bodies: Iterable[Body]) -> list[dict[str, Any]]:
     """Return the public JSON of stored tasks; all names come from one batched read."""
     stored = list(bodies)
-    known = names.load(tenant_id, names.references(stored)) if stored else None
-    return [_shown(body, known) for body in stored] if known else []
+    related = names.load(tenant_id, names.references(stored)) if stored else None
+    return [_shown(body, related) for body in stored] if related else []
 
 
 def present_one(tenant_id: str, task: tasks.Task) -> Task:
@@ -32,51 +32,51 @@ def present_one(tenant_id: str, task: tasks.Task) -> Task:
     return Task.model_validate(shown)
 
 
-def _shown(body: Body, known: Names) -> dict[str, Any]:
+def _shown(body: Body, related: Names) -> dict[str, Any]:
     return {
         **body,
         "due_at": representation.instant(body["due_at"]),
         "created_at": representation.instant(body["created_at"]),
-        "contacts": representation.summaries(body["contact_ids"], known.contacts, known),
-        "assignee": representation.summary(body["assignee_id"], known.employees, known),
-        "members": representation.summaries(body["member_ids"], known.employees, known),
+        "contacts": representation.summaries(body["contact_ids"], related.contacts, related),
+        "assignee": representation.summary(body["assignee_id"], related.employees, related),
+        "members": representation.summaries(body["member_ids"], related.employees, related),
     }
 
 
 def validated(tenant_id: str, properties: Mapping[str, Any]) -> dict[str, Any]:
     """Return the properties of a request in the types of the store. Raise BadInputError with all invalid fields."""
-    known = dict(properties)
+    values = dict(properties)
     faults: list[FieldError] = []
     for name in ("contact_ids", "member_ids"):
-        if name in known:
-            known[name] = tuple(dict.fromkeys(known[name]))
-    if "status" in known:
-        known["status"] = str(known["status"])
-    if "fields" in known:
-        known["fields"] = tuple(
-            TaskField(name=one.name, type=one.type.value, value=one.value) for one in known["fields"]
+        if name in values:
+            values[name] = tuple(dict.fromkeys(values[name]))
+    if "status" in values:
+        values["status"] = str(values["status"])
+    if "fields" in values:
+        values["fields"] = tuple(
+            TaskField(name=one.name, type=one.type.value, value=one.value) for one in values["fields"]
         )
-        faults += tasks.check_fields(known["fields"])
-    if known.get("due_at") is not None:
+        faults += tasks.check_fields(values["fields"])
+    if values.get("due_at") is not None:
         zone = ZoneInfo(get_tenant(tenant_id).time_zone)
         try:
-            known["due_at"] = tasks.due_time(known["due_at"], zone)
+            values["due_at"] = tasks.due_time(values["due_at"], zone)
         except (ValueError, OverflowError):
             faults.append(FieldError("due_at", FieldErrorCode.INVALID_TIME, _TIME))
-    faults += _unknown_ids(tenant_id, known)
+    faults += _unknown_ids(tenant_id, values)
     if faults:
         raise BadInputError("The task is not valid.", tuple(faults))
-    return known
+    return values
 
 
-def _unknown_ids(tenant_id: str, known: Mapping[str, Any]) -> Iterator[FieldError]:
+def _unknown_ids(tenant_id: str, values: Mapping[str, Any]) -> Iterator[FieldError]:
     """Yield an error for each contact and employee that does not exist."""
-    for place, contact_id in enumerate(known.get("contact_ids", ())):
+    for place, contact_id in enumerate(values.get("contact_ids", ())):
         if not contacts.exists(tenant_id, contact_id):
             yield FieldError(f"contact_ids.{place}", FieldErrorCode.UNKNOWN_CONTACT, "Unknown contact.")
-    for place, employee_id in enumerate(known.get("member_ids", ())):
+    for place, employee_id in enumerate(values.get("member_ids", ())):
         if not employees.exists(tenant_id, employee_id):
             yield FieldError(f"member_ids.{place}", FieldErrorCode.UNKNOWN_EMPLOYEE, "Unknown employee.")
-    assignee = known.get("assignee_id")
+    assignee = values.get("assignee_id")
     if assignee is not None and not employees.exists(tenant_id, assignee):
         yield FieldError("assignee_id", FieldErrorCode.UNKNOWN_EMPLOYEE, "Unknown employee.")

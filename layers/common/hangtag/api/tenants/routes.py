@@ -63,7 +63,7 @@ def get_current_user() -> CurrentUser:
 )
 def create_tenant(tenant: CreateTenantRequest) -> CreatedTenant:
     """Create a tenant."""
-    created = routes.once("tenants", lambda: tenancy.create(tenant), sealed=True)
+    created = routes.idempotent("tenants", lambda: tenancy.create(tenant), sealed=True)
     return CreatedTenant.model_validate(created)
 
 
@@ -129,7 +129,7 @@ def replace_owner_token(tenant_id: str) -> CreatedOwnerToken:
         created = tokens.replace_owner_token(tenant, runtime.settings().token_keys, routes.caller.name)
         return CreatedOwnerToken(id=created.id, owner_token=created.token)
 
-    return CreatedOwnerToken.model_validate(routes.once(f"tenants/{tenant}/owner-token", work, sealed=True))
+    return CreatedOwnerToken.model_validate(routes.idempotent(f"tenants/{tenant}/owner-token", work, sealed=True))
 
 
 @routes.delete(

@@ -47,7 +47,7 @@ def create_token(request: CreateTokenRequest) -> CreatedToken:
         created = tokens.create_token(tenant_id, employee.id, employee.role, runtime.settings().token_keys, who, lives)
         return CreatedToken.model_validate({"id": created.id, "token": created.token, "expires_at": created.expires_at})
 
-    return CreatedToken.model_validate(routes.once("tokens", work, sealed=True))
+    return CreatedToken.model_validate(routes.idempotent("tokens", work, sealed=True))
 
 
 @routes.get(
@@ -107,4 +107,4 @@ def rotate_owner_token() -> CreatedOwnerToken:
         created = tokens.replace_owner_token(tenant_id, runtime.settings().token_keys, who)
         return CreatedOwnerToken(id=created.id, owner_token=created.token)
 
-    return CreatedOwnerToken.model_validate(owner_routes.once("owner-token", work, sealed=True))
+    return CreatedOwnerToken.model_validate(owner_routes.idempotent("owner-token", work, sealed=True))

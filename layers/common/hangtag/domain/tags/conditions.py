@@ -115,7 +115,7 @@ class _Parser:
         predicate = self._either()
         token = self._peek()
         if token is not None:
-            expected = "AND or OR is missing before it" if token.text != ")" else "this parenthesis was never opened"
+            expected = "AND or OR is missing here." if token.text != ")" else "This parenthesis was never opened."
             raise LogicError(token.column, expected)
         return predicate
 
@@ -134,29 +134,29 @@ class _Parser:
     def _operand(self) -> Holds:
         token = self._peek()
         if token is None:
-            raise LogicError(self._end, "a row's number or ( is missing")
+            raise LogicError(self._end, "The number of a condition or ( is missing.")
         if token.text == "(":
             return self._inside(token)
         if token.kind != "number":
-            raise LogicError(token.column, "a row's number or ( is expected here")
+            raise LogicError(token.column, "Enter the number of a condition or ( here.")
         self._at += 1
         number = int(token.text[:6])
         if not 1 <= number <= self._rows:
-            raise LogicError(token.column, f"row {token.text[:6]} does not exist")
+            raise LogicError(token.column, f"There is no condition {token.text[:6]}.")
         return lambda rows: rows[number - 1]
 
     def _inside(self, opening: _Token) -> Holds:
         self._at += 1
         self._depth += 1
         if self._depth > MAX_DEPTH:
-            raise LogicError(opening.column, "it is nested too deeply")
+            raise LogicError(opening.column, "The line is nested too deeply.")
         predicate = self._either()
         self._depth -= 1
         if not self._accept(")"):
             token = self._peek()
             if token is None:
-                raise LogicError(opening.column, "this parenthesis is never closed")
-            raise LogicError(token.column, "AND, OR or ) is expected here")
+                raise LogicError(opening.column, "This parenthesis is never closed.")
+            raise LogicError(token.column, "Enter AND, OR or ) here.")
         return predicate
 
     def _peek(self) -> _Token | None:
@@ -175,6 +175,6 @@ def _tokens(line: str) -> list[_Token]:
         kind = match.lastgroup or "other"
         text, column = match[kind], match.start(kind) + 1
         if kind == "other" or (kind == "word" and text.upper() not in ("AND", "OR")):
-            raise LogicError(column, "only row numbers, AND, OR and parentheses are known")
+            raise LogicError(column, "Use numbers of conditions, AND, OR and parentheses only.")
         tokens.append(_Token(kind, text, column))
     return tokens

@@ -95,13 +95,13 @@ def define(tag_type: TagType, fields: Sequence[DefinedField]) -> Definition:
 
 
 def _check_names(fields: Sequence[DefinedField]) -> None:
-    seen: set[str] = set()
+    used_names: set[str] = set()
     for position, field in enumerate(fields, start=1):
         if not field.name.strip():
             raise DefinitionError(position, "The name is empty.")
-        if field.name in seen:
+        if field.name in used_names:
             raise DefinitionError(position, "The name is used twice in this definition.")
-        seen.add(field.name)
+        used_names.add(field.name)
 
 
 def fields_of(tag_type: TagType, definition: Definition) -> tuple[DefinedField, ...]:

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from hangtag.domain.calls.event import CallEvent
-from hangtag.limits import Limit
 from hangtag.providers.base import (
     Account,
     Check,
@@ -30,7 +29,7 @@ class Binotel(Provider):
     hosts = ("binotel.com", "binotel.ua")
     originate_credentials = ("key", "secret")
     # The vendor documents no limit.
-    limits: ClassVar[Mapping[str, Limit]] = {"": Limit(60, 60)}
+    rate_limits: ClassVar[Mapping[str, tuple[int, float]]] = {"": (60, 60)}
 
     def verify(self, request: WebhookRequest, keys: VerificationKeys) -> None:
         """Verify the sender's IP address and the company's id."""

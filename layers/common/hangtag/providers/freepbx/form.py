@@ -16,17 +16,18 @@ class FreepbxSettings(IntegrationSettings):
     """How missed calls are told."""
 
     missed_by_request: bool = Field(
-        default=False, description="Take callMissedNotify as a missed call; else it is answered and changes nothing"
+        default=False,
+        description="Treat callMissedNotify as a missed call; if off, it gets a response and changes nothing",
     )
 
 
 def _instructions(webhook_url: str) -> tuple[str, ...]:
     return (
-        f"Enter this address at the PBX's scripts as the CRM's address, for forms and for JSON: {webhook_url}",
-        "Enter planfix_token, which is shown this once, as the CRM's key.",
-        "For recordings, let a web server serve /var/spool/asterisk/monitor, and the scripts send links to it.",
-        "Calls can be clicked only if something at the PBX takes makeCall: enter its address and key here, as pbx_url "
-        "and pbx_token.",
+        f"Enter this address in the PBX's scripts as the CRM's address, for forms and for JSON: {webhook_url}",
+        "Enter planfix_token, which is shown only once, as the CRM's key.",
+        "For recordings, serve /var/spool/asterisk/monitor with a web server, and have the scripts send links to it.",
+        "For click-to-call, a program at the PBX must accept makeCall: enter its address and key here, as pbx_url and "
+        "pbx_token.",
     )
 
 
@@ -38,18 +39,19 @@ INFOS = (
         settings=FreepbxSettings,
         made_secrets=("planfix_token",),
         instructions=_instructions,
-        signature="`planfix_token` in the body of forms; JSON requests have none, but a wrong one is refused",
+        signature="`planfix_token` in the body of forms; JSON requests have no token, and one with a wrong token "
+        "is rejected",
         unverified_fields=UnverifiedFields(
-            "every other field of forms, and the whole of the JSON requests callInfoRespNum and callMissedNotify",
-            "the secret token in forms, and an address that can't be guessed",
+            "every other field of forms, and all of the JSON requests callInfoRespNum and callMissedNotify",
+            "the token in forms and the webhook's address are secret",
         ),
         limitations=(
-            "that uniqueId of the JSON requests is the callid of the forms: if it is another, callMissedNotify makes "
-            "a call of its own",
-            'the status with which {"error": "no persons responsible"} is answered: it is 200',
-            "that with missed_by_request a form that says Missed counts nothing by itself: here both count, and make "
-            "one missed call, since a call of which no extension talked is missed however it is told",
-            "whether more than one responsible person is asked for: one is answered",
+            "that uniqueId of the JSON requests equals callid of the forms; if it differs, callMissedNotify becomes a "
+            "separate call",
+            'the status of the response {"error": "no persons responsible"}: 200 is sent',
+            "that with missed_by_request a form with the status Missed has to be ignored: Hangtag counts both, as one "
+            "missed call, because a call without a talk is missed in either case",
+            "whether more than one responsible person is expected: one is returned",
         ),
         sources=("Planfix's help pages on FreePBX and on its telephony API", "docs/telephony-api.md"),
     ),

@@ -23,18 +23,20 @@ class GenericCredentials(Credentials):
     """Where the bridge takes commands, and the key that these are signed with; neither if it takes none."""
 
     bridge_url: str | None = Field(
-        default=None, max_length=MAX_ADDRESS, description="Address of the bridge, if it takes commands"
+        default=None, max_length=MAX_ADDRESS, description="Address of the bridge, if it accepts commands"
     )
     bridge_key: Annotated[SecretStr, AfterValidator(_a_key)] | None = Field(
-        default=None, max_length=512, description="Key of the bridge (whsec_…), which commands to it are signed with"
+        default=None, max_length=512, description="Key that signs the commands to the bridge (whsec_…)"
     )
 
 
 def _instructions(webhook_url: str) -> tuple[str, ...]:
     return (
-        f"Let the bridge post its events to this address: {webhook_url}",
-        "Let it sign them with signing_key, which is shown this once; docs/generic.md says how, and what an event is.",
-        "To call by a click, let the bridge make a key; enter its address and key here, as bridge_url and bridge_key.",
+        f"Have the bridge post its events to this address: {webhook_url}",
+        "Have it sign them with signing_key, which is shown only once. docs/generic.md describes signatures and "
+        "events.",
+        "For click-to-call, generate a key at the bridge; enter its address and key here, as bridge_url and "
+        "bridge_key.",
     )
 
 
@@ -47,7 +49,7 @@ INFOS = (
         verified_with=("signing_key",),
         made_keys=("signing_key",),
         instructions=_instructions,
-        signature="HMAC-SHA256 of id, time and body after Standard Webhooks, both ways; five minutes old at most",
+        signature="HMAC-SHA256 of id, time and body (Standard Webhooks) in both directions; at most five minutes old",
         sources=("docs/generic.md", "https://www.standardwebhooks.com"),
     ),
 )

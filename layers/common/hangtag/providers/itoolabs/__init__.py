@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from hangtag.domain.calls.event import PickUp
-from hangtag.limits import Limit
 from hangtag.providers.base import (
     Account,
     Check,
@@ -52,7 +51,7 @@ class ITooLabs(Provider):
     pick_up = PickUp.ACCEPTED
     originate_credentials = ("pbx_url", "api_key")
     # The vendor documents no limit.
-    limits = {"": Limit(60, 60)}
+    rate_limits = {"": (60, 60)}
 
     def verify(self, request: WebhookRequest, keys: VerificationKeys) -> None:
         """Check the CRM's key."""

@@ -32,23 +32,24 @@ class ItoolabsCredentials(Credentials):
     pbx_url: str | None = Field(
         default=None,
         max_length=MAX_ADDRESS,
-        description="Address of the VATS, such as https://company.megapbx.ru; of an older one, up to crm_api.wcgp",
+        description="Address of the VATS, such as https://company.megapbx.ru; for an older one, the address up "
+        "to crm_api.wcgp",
     )
     api_key: SecretStr | None = Field(default=None, min_length=1, max_length=512, description="Key of the VATS")
 
 
 def _instructions(webhook_url: str) -> tuple[str, ...]:
     return (
-        "Open the VATS's settings, there the integration with a CRM of your own (REST API).",
+        "Open the settings of the VATS, and there the integration with your own CRM (REST API).",
         f"Enter this address as the CRM's address: {webhook_url}",
-        "Enter crm_token, which is shown this once, as the key for authorization in the CRM.",
-        "Enter the VATS's address and its key, which stand on the same page, here as pbx_url and api_key.",
-        "Give each employee the short number of the VATS; a user without one is mapped by the login.",
+        "Enter crm_token, which is shown only once, as the key for authorization in the CRM.",
+        "Enter the address and the key of the VATS from the same page here, as pbx_url and api_key.",
+        "Give each employee their short number at the VATS; a user without one is identified by the login.",
     )
 
 
 def _info(key: str, name: str) -> ProviderInfo:
-    of_preset = () if key in _SEEN else ("that this operator's VATS speaks it, which follows from its set-up page",)
+    of_preset = () if key in _SEEN else ("that this operator's VATS uses this API, as its set-up page suggests",)
     return ProviderInfo(
         key=key,
         name=name,
@@ -58,16 +59,16 @@ def _info(key: str, name: str) -> ProviderInfo:
         instructions=_instructions,
         signature="`crm_token` in the body",
         unverified_fields=UnverifiedFields(
-            "every other field, and when it was sent", "the secret token, and a secret address"
+            "every other field, and the time of sending", "the token and the webhook's address are secret"
         ),
-        missing_stories={"transfer_within_call": "a transfer goes on as a call of its own, second_callid"},
+        missing_stories={"transfer_within_call": "a transfer continues as a separate call, second_callid"},
         limitations=(
-            "that Cancel is what the history says of an outgoing call that nobody answered",
+            "that the history reports an unanswered outgoing call as Cancel",
             "that the employee's phone rings first",
-            "limits of the REST API: 60 requests a minute are kept",
-            "how long a recording's link lives",
-            "that cmd=contact takes a short number as `responsible`, where the specification says a login",
-            "that a call of which the older API's history tells a duration was answered",
+            "the limit of the REST API: 60 requests a minute are sent at most",
+            "the lifetime of a recording's link",
+            "that cmd=contact accepts a short number as `responsible`; the specification requires a login",
+            "that a call with a duration in the older API's history was answered",
             *of_preset,
         ),
         sources=(

@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from hangtag.domain.calls.event import CallEvent, PickUp
-from hangtag.limits import Limit
 from hangtag.providers.base import (
     Account,
     Check,
@@ -30,13 +29,13 @@ class Mango(Provider):
     hosts = ("mango-office.ru",)
     media_hosts = hosts
     # The vendor's table, except for `result`: the interval at which statistics are polled.
-    limits: ClassVar[Mapping[str, Limit]] = {
-        "": Limit(10, 1),
-        "callback": Limit(4, 1),
-        "recording": Limit(10, 1),
-        "stats": Limit(1, 2),
-        "users": Limit(1, 2),
-        "result": Limit(1, 2),
+    rate_limits: ClassVar[Mapping[str, tuple[int, float]]] = {
+        "": (10, 1),
+        "callback": (4, 1),
+        "recording": (10, 1),
+        "stats": (1, 2),
+        "users": (1, 2),
+        "result": (1, 2),
     }
     # A recording is not available at once, and a request that comes too early counts as a wrong one.
     recording_delay = timedelta(seconds=60)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlencode
 
 from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
 from hangtag.providers import call_control
@@ -21,13 +21,13 @@ from hangtag.providers.base import (
     WebhookRequest,
     WebhookResponse,
 )
-from hangtag.providers.call_control import Leg, digits
-from hangtag.providers.plivo import responses
+from hangtag.providers.call_control import Leg, by_word, digits, nonzero_digits
 from hangtag.providers.reading import MAX_FIELDS, form, need, query, same, text, whole
 
 _SIGNATURES = ("x-plivo-signature-v3", "x-plivo-signature-ma-v3")
 _NONCE = "x-plivo-signature-v3-nonce"
 _MAX_NONCE = 128
+RING_SECONDS = 60
 
 
 def verify(request: WebhookRequest, keys: VerificationKeys) -> None:
@@ -52,55 +52,42 @@ def _signed_text(request: WebhookRequest) -> str:
     address = request.url.partition("?")[0]
     body = b"" if request.method == "GET" else request.body
     try:
-        parameters = _sorted(_values(request.query), "=", "&")
-        fields = _sorted(_values(body.decode()), "", "")
+        parameters = _sorted(request.query, "=", "&")
+        fields = _sorted(body.decode(), "", "")
     except ValueError:
         raise PayloadError("The address or the body is not a form in UTF-8.") from None
-    if not fields:
-        return f"{address}?{parameters}" if parameters else address
-    return f"{address}?{parameters}.{fields}" if parameters else f"{address}?{fields}"
+    signed = ".".join(part for part in (parameters, fields) if part)
+    return f"{address}?{signed}" if signed else address
 
 
-def _values(encoded: str) -> Mapping[str, list[str]]:
-    return parse_qs(encoded, keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
-
-
-def _sorted(pairs: Mapping[str, list[str]], between: str, among: str) -> str:
+def _sorted(encoded: str, between: str, among: str) -> str:
+    pairs = parse_qs(encoded, keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
     return among.join(f"{name}{between}{value}" for name in sorted(pairs) for value in sorted(pairs[name]))
 
 
 # ------------------------------------------------------------------ events
 
+_EMPTY = WebhookResponse(200, "<Response/>", "application/xml")
 _LIMITS = {"CallUUID": 128, "From": 256, "To": 256, "DialBLegUUID": 128, "DialBLegTo": 256, "RecordUrl": 2048}
 _HINTS = {"direction": 8, "extension": 64, "line": 32, "number": 32, "ring": 512, "reference": 64}
 # A leg that ended with one of these statuses was not answered.
-_STATUSES = {
-    "busy": Outcome.BUSY,
-    "no-answer": Outcome.NO_ANSWER,
-    "timeout": Outcome.NO_ANSWER,
-    "cancel": Outcome.CANCELLED,
-    "failed": Outcome.FAILED,
-}
-_KINDS = {"StartApp": Kind.ANSWERED, "Ring": Kind.RINGING, "Hangup": Kind.ENDED}
+_STATUSES = by_word(Outcome, busy="busy", no_answer="no-answer timeout", cancelled="cancel", failed="failed")
+_KINDS = by_word(Kind, answered="StartApp", ringing="Ring", ended="Hangup")
 # Older accounts send no Event.
-_KINDS_BY_STATUS = {
-    "ringing": Kind.RINGING,
-    "in-progress": Kind.ANSWERED,
-    "completed": Kind.ENDED,
-    **dict.fromkeys(_STATUSES, Kind.ENDED),
-}
-_DIAL_KINDS = {"answer": Kind.ANSWERED, "connected": Kind.ANSWERED, "hangup": Kind.ENDED}
+_KINDS_BY_STATUS = by_word(Kind, ringing="ringing", answered="in-progress", ended=" ".join(("completed", *_STATUSES)))
+_DIAL_KINDS = by_word(Kind, answered="answer connected", ended="hangup")
 # Hang-up causes by code (plivo.com/docs/voice/troubleshooting/hangup-causes); older callbacks have a name.
 # 9000: another phone that rang in parallel answered first.
-_CAUSES = {
-    **dict.fromkeys(("3000", "6010", "NO_ANSWER"), Outcome.NO_ANSWER),
-    **dict.fromkeys(("3010", "3020", "3100", "3110", "USER_BUSY", "CALL_REJECTED"), Outcome.BUSY),
-    **dict.fromkeys(("1000", "9000", "ORIGINATOR_CANCEL"), Outcome.CANCELLED),
-    **dict.fromkeys(("2030", "2040", "2050", "3030", "3040", "3130", "3140"), Outcome.NOT_ALLOWED),
-    **dict.fromkeys(("3050", "3120", "UNALLOCATED_NUMBER"), Outcome.UNAVAILABLE),
-}
+_CAUSES = by_word(
+    Outcome,
+    no_answer="3000 6010 NO_ANSWER",
+    busy="3010 3020 3100 3110 USER_BUSY CALL_REJECTED",
+    cancelled="1000 9000 ORIGINATOR_CANCEL",
+    not_allowed="2030 2040 2050 3030 3040 3130 3140",
+    unavailable="3050 3120 UNALLOCATED_NUMBER",
+)
 # Other codes by their first digit: no such destination, hung up before an answer.
-_CAUSE_GROUPS = {"2": Outcome.UNAVAILABLE, "4": Outcome.NO_ANSWER}
+_CAUSE_GROUPS = by_word(Outcome, unavailable="2", no_answer="4")
 _DEVICE = re.compile(r"(?:sips?:)?([^@;?\s]{1,64})@[^@\s]+", re.IGNORECASE)
 
 
@@ -112,13 +99,13 @@ def parse(request: WebhookRequest, settings: Mapping[str, Any]) -> ParseResult:
     nonce = request.headers.get(_NONCE, "")[:_MAX_NONCE] or None
     recording = text(fields, "RecordUrl", _LIMITS["RecordUrl"])
     if recording:
-        return ParseResult((call_control.recorded_event(call_id, at, True, recording, nonce),), responses.EMPTY)
+        return ParseResult((call_control.recorded_event(call_id, at, True, recording, event_id=nonce),), _EMPTY)
     kind = _kind(fields)
     if kind is None:
-        return ParseResult(reply=responses.EMPTY, unknown=True)
+        return ParseResult(reply=_EMPTY, unknown=True)
     leg = _leg(fields, Leg(id="", kind=kind, at=at, at_is_arrival=True, event_id=nonce, hints=hints))
     starts = not leg.parent and kind is Kind.ANSWERED
-    reply = _answer(leg, request.url.partition("?")[0], settings) if starts else responses.EMPTY
+    reply = _answer(leg, request.url.partition("?")[0], settings) if starts else _EMPTY
     return ParseResult(leg_events(leg, settings), reply)
 
 
@@ -160,8 +147,13 @@ def leg_events(leg: Leg, settings: Mapping[str, Any]) -> tuple[CallEvent, ...]:
     """Return the events of a leg."""
     direction, clicked = direction_of(leg), leg.way == "outbound"
     event = replace(leg.event(direction, line_of(leg)), reference=leg.hints.get("reference") or None)
+    if leg.parent and direction is Direction.OUT:
+        extension = extension_of(leg, leg.caller if _device(leg.caller) else "")
+        return (call_control.contact_event(event, leg, extension=extension, external=_contact(leg, leg.called)),)
     if leg.parent:
-        return (_dialled_event(event, leg),)
+        extension = extension_of(leg, leg.called)
+        phone = {"leg": extension or leg.id, "extension": extension, "external": _external(leg.caller)}
+        return call_control.employee_events(event, leg, **phone)[:1]
     starts = leg.kind is Kind.ANSWERED
     if starts and (direction is Direction.IN or not clicked):
         # The answer starts the call: its XML rings the phones, or the contact.
@@ -170,22 +162,10 @@ def leg_events(leg: Leg, settings: Mapping[str, Any]) -> tuple[CallEvent, ...]:
         events = call_control.caller_events(event, external=_external(leg.caller))
         phones = _phones(leg, settings) if starts else ()
         return *events, *(replace(events[0], leg=phone, extension=phone) for phone in phones)
-    return call_control.own_phone_events(
-        event,
-        by_click=clicked,
-        unanswered=clicked and leg.outcome is not None,
-        external=_contact(leg, "" if clicked else leg.called) or None,
-        extension=extension_of(leg, leg.called if clicked else leg.caller),
-    )
-
-
-def _dialled_event(event: CallEvent, leg: Leg) -> CallEvent:
-    if event.direction is Direction.OUT:
-        extension = extension_of(leg, leg.caller if _device(leg.caller) else "")
-        return call_control.contact_event(event, leg, extension=extension, external=_contact(leg, leg.called))
-    extension = extension_of(leg, leg.called)
-    phone = {"leg": extension or leg.id, "extension": extension, "external": _external(leg.caller)}
-    return call_control.employee_events(event, leg, **phone)[0]
+    own, other = (leg.called, "") if clicked else (leg.caller, leg.called)
+    fields = {"external": _contact(leg, other) or None, "extension": extension_of(leg, own)}
+    unanswered = clicked and leg.outcome is not None
+    return call_control.own_phone_events(event, by_click=clicked, unanswered=unanswered, **fields)
 
 
 def direction_of(leg: Leg) -> Direction:
@@ -218,7 +198,7 @@ def _device(address: str) -> str:
 
 def _external(address: str) -> str:
     """Return the other party's number, or the user of its SIP address; "" if it is withheld."""
-    return digits(address) or _device(address)
+    return nonzero_digits(address) or _device(address)
 
 
 # ------------------------------------------------------------------ the answer to a call
@@ -233,18 +213,35 @@ def _phones(leg: Leg, settings: Mapping[str, Any]) -> tuple[str, ...]:
 def _answer(leg: Leg, url: str, settings: Mapping[str, Any]) -> WebhookResponse:
     """Return the XML that dials the phones of an incoming call, or the contact of an outgoing one."""
     if direction_of(leg) is Direction.IN:
+        phones = (f"<User>{sip_address(extension, settings)}</User>" for extension in _phones(leg, settings))
         hints = {"direction": "in", "line": digits(leg.called)}
-        return responses.dial(
-            responses.users(_phones(leg, settings), settings), digits(leg.caller), url, hints, settings
-        )
-    clicked = leg.way == "outbound"
-    shown = leg.line_hint or call_control.caller_id(settings)
-    number = _contact(leg, "" if clicked else leg.called)
-    hints = {
-        "direction": "out",
-        "extension": extension_of(leg, leg.called if clicked else leg.caller) or "",
-        "line": shown,
-        "number": number,
-        "reference": leg.hints.get("reference", ""),
-    }
-    return responses.dial(f"<Number>{number}</Number>" if digits(number) else "", shown, url, hints, settings)
+        return _dial("".join(phones), digits(leg.caller), url, hints, settings)
+    own, other = (leg.called, "") if leg.way == "outbound" else (leg.caller, leg.called)
+    shown, number = leg.line_hint or call_control.caller_id(settings), _contact(leg, other)
+    extension = extension_of(leg, own) or ""
+    hints = {"direction": "out", "extension": extension, "line": shown, "number": number}
+    hints["reference"] = leg.hints.get("reference", "")
+    return _dial(f"<Number>{number}</Number>" if digits(number) else "", shown, url, hints, settings)
+
+
+def sip_address(extension: str, settings: Mapping[str, Any]) -> str:
+    """Return the SIP address of a phone; the account's own phones are registered at phone.plivo.com."""
+    return f"sip:{extension}@{settings.get('sip_domain') or 'phone.plivo.com'}"
+
+
+def _dial(
+    targets: str, caller_id: str, url: str, hints: Mapping[str, str], settings: Mapping[str, Any]
+) -> WebhookResponse:
+    """Return XML that dials the targets, with the hints in the callback's address; `_EMPTY` without targets."""
+    from html import escape
+
+    if not targets:
+        return _EMPTY
+    callback = escape(f"{url}?{urlencode({name: value for name, value in hints.items() if value})}")
+    caller = f' callerId="{caller_id}"' if caller_id else ""
+    called_back = f'callbackUrl="{callback}" callbackMethod="POST"'
+    record = f'<Record recordSession="true" redirect="false" maxLength="14400" {called_back}/>'
+    return _EMPTY._replace(
+        body=f"<Response>{record if call_control.records_calls(settings) else ''}"
+        f'<Dial{caller} timeout="{RING_SECONDS}" {called_back}>{targets}</Dial></Response>'
+    )

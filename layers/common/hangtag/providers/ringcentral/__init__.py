@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from hangtag.domain.calls.event import CallEvent, PickUp
-from hangtag.limits import Limit
 from hangtag.providers.base import (
     Account,
     Check,
@@ -31,11 +30,11 @@ class RingCentral(Provider):
     hosts = ("ringcentral.com",)
     media_hosts = hosts
     # Requests per minute and user, by the vendor's usage groups.
-    limits: ClassVar[Mapping[str, Limit]] = {
-        "heavy": Limit(10, 60),
-        "medium": Limit(40, 60),
-        "light": Limit(50, 60),
-        "auth": Limit(5, 60),
+    rate_limits: ClassVar[Mapping[str, tuple[int, float]]] = {
+        "heavy": (10, 60),
+        "medium": (40, 60),
+        "light": (50, 60),
+        "auth": (5, 60),
     }
     # The call log contains a recording at most half a minute after the call.
     recording_delay = timedelta(seconds=60)

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from hangtag.domain.calls.event import CallEvent
-from hangtag.limits import Limit
 from hangtag.providers.base import (
     Account,
     Check,
@@ -35,7 +34,7 @@ class Ringostat(Provider):
     media_hosts = hosts
     originate_credentials = ("auth_key",)
     # The vendor documents no limit.
-    limits: ClassVar[Mapping[str, Limit]] = {"": Limit(60, 60)}
+    rate_limits: ClassVar[Mapping[str, tuple[int, float]]] = {"": (60, 60)}
 
     def verify(self, request: WebhookRequest, keys: VerificationKeys) -> None:
         """Accept every request: nothing in one proves its origin."""

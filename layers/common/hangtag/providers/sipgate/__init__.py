@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from hangtag.limits import Limit
 from hangtag.providers.base import (
     Account,
     Check,
@@ -35,7 +34,7 @@ class Sipgate(Provider):
     hosts = ("sipgate.com", "sipgate.de")
     originate_credentials = ("token_id", "token")
     # The vendor documents no limit.
-    limits = {"": Limit(60, 60)}
+    rate_limits = {"": (60, 60)}
 
     def verify(self, request: WebhookRequest, keys: VerificationKeys) -> None:
         """Check X-Sipgate-Signature."""

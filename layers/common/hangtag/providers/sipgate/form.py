@@ -9,18 +9,18 @@ from hangtag.providers.forms import ApiSettings, Credentials, ProviderInfo, Unve
 __all__ = ["INFOS"]
 
 
-def _known_key(said: str) -> str:
+def _rsa_public_key(pem: str) -> str:
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
     try:
-        key = load_pem_public_key(said.encode())
+        key = load_pem_public_key(pem.encode())
     except (ValueError, UnsupportedAlgorithm):
         raise ValueError("that is no public key in PEM") from None
     if not isinstance(key, RSAPublicKey) or key.key_size < 2048:
         raise ValueError("it must be a public key of RSA, of 2048 bits at least")
-    return said
+    return pem
 
 
 _PAIR = "[0-9A-Za-z.*-]{1,64}=[0-9A-Za-z.*-]{1,64}"
@@ -32,7 +32,7 @@ class SipgateCredentials(Credentials):
 
     token_id: str | None = Field(default=None, max_length=128, description="Id of the personal access token (token-…)")
     token: SecretStr | None = Field(default=None, min_length=1, max_length=256, description="Personal access token")
-    public_key: Annotated[str, StringConstraints(max_length=4096), AfterValidator(_known_key)] | None = Field(
+    public_key: Annotated[str, StringConstraints(max_length=4096), AfterValidator(_rsa_public_key)] | None = Field(
         default=None, description="Public key that sipgate signs with (PEM); empty: the one that it published"
     )
 
@@ -44,24 +44,27 @@ class SipgateSettings(ApiSettings):
         default=None,
         max_length=1024,
         pattern=_PAIRS,
-        description="Extensions by sipgate's ids of users, as in w0=101, w1=102; a user without one goes by the id",
+        description="Extensions by sipgate's user ids, such as w0=101, w1=102; a user without an entry is "
+        "identified by the id",
     )
     devices: str | None = Field(
         default=None,
         max_length=1024,
         pattern=_PAIRS,
-        description="Devices that clicks ring, by extension, as in 101=e0, 102=e4; empty: of user w0 device e0",
+        description="Devices that click-to-call rings, by extension, such as 101=e0, 102=e4; empty: device e0 "
+        "for user w0",
     )
 
 
 def _instructions(webhook_url: str) -> tuple[str, ...]:
     return (
-        "Make a personal access token that may read the history and the account, place calls and change the settings "
-        "of sipgate.io, and enter it here as token_id and token; then the address is entered for you, in place of any "
-        "other: sipgate tells one address of calls of each direction.",
-        f"Else enter this address at sipgate, under sipgate.io, for incoming and for outgoing calls: {webhook_url}",
-        "Enter which user has which extension as users; the ids stand in the addresses of the users' pages.",
-        "If sipgate has made a new key for its signatures, enter it as public_key.",
+        "Create a personal access token that can read the history and the account, place calls and change the settings "
+        "of sipgate.io. Enter it here as token_id and token. Hangtag then enters the webhook's address for you and "
+        "replaces any other one, because sipgate has one address for each direction of calls.",
+        "Without a token, enter this address at sipgate, under sipgate.io, for incoming and for outgoing calls: "
+        f"{webhook_url}",
+        "Enter the extension of each user as users; the user ids are in the addresses of the users' pages.",
+        "If sipgate changed the key of its signatures, enter the new one as public_key.",
     )
 
 
@@ -73,27 +76,28 @@ INFOS = (
         settings=SipgateSettings,
         verified_with=("public_key",),
         instructions=_instructions,
-        signature="header `X-Sipgate-Signature`: base64 of RSA-SHA256 over the body, by the key that sipgate publishes",
+        signature="header `X-Sipgate-Signature`: base64 of RSA-SHA256 over the body, under the key that sipgate "
+        "publishes",
         unverified_fields=UnverifiedFields(
-            "the address, so for whom it is, and when it was signed",
-            "the address can't be guessed, doubles change nothing, and the history is compared",
+            "the address, so the recipient, and the time of signing",
+            "the webhook's address is secret, duplicates have no effect, and calls are reconciled with the history",
         ),
         missing_fields=("recording",),
         missing_stories={
-            "transfer_within_call": "a call that is handed on is another one, with origCallId",
-            "recording_link_late": "no webhook tells of recordings; the history names them",
+            "transfer_within_call": "a transferred call is a separate call, with origCallId",
+            "recording_link_late": "webhooks do not report recordings; the history does",
         },
         limitations=(
-            "that a call which is handed on after talk is named as origCallId by the next, as one that is forwarded is",
-            "how a mailbox that takes a call under the same id is named: voicemail is looked for in answeringNumber",
+            "that a call transferred after a talk is the origCallId of the next call, as a forwarded one is",
+            "the name of a mailbox that answers under the same id: voicemail is expected in answeringNumber",
             "that lastModified of the history is the end of the call, and which of several endpoints answered",
             "whether recordings need the token",
-            "limits of the REST API: 60 requests a minute are kept",
+            "the limit of the REST API: 60 requests a minute are sent at most",
         ),
         sources=(
             "sipgateio 2.15.1 (the vendor's library for Node): webhook, history, call, webhook settings",
             "developer.sipgate.io: the push API (reference, FAQ) and Real Time Call Manipulation",
-            "sipgate/sipgate.io: issues 106, 134, 135, 140 (what is posted of forwarded calls, mailboxes, clicks)",
+            "sipgate/sipgate.io: issues 106, 134, 135, 140 (webhooks of forwarded calls, mailboxes, clicks)",
         ),
     ),
 )

@@ -17,8 +17,8 @@ class TelephonyApiCredentials(Credentials):
 def _instructions(webhook_url: str) -> tuple[str, ...]:
     return (
         f"Enter this address at the PBX as the CRM's address: {webhook_url}",
-        "Enter planfix_token, which is shown this once, as the CRM's key.",
-        "To call by a click, enter the PBX's address and key here, as pbx_url and pbx_token.",
+        "Enter planfix_token, which is shown only once, as the CRM's key.",
+        "For click-to-call, enter the PBX's address and key here, as pbx_url and pbx_token.",
     )
 
 
@@ -31,9 +31,7 @@ INFOS = (
         made_secrets=("planfix_token",),
         instructions=_instructions,
         signature="`planfix_token` in the body",
-        unverified_fields=UnverifiedFields(
-            "every other field", "the secret token itself, and an address that can't be guessed"
-        ),
+        unverified_fields=UnverifiedFields("every other field", "the token and the webhook's address are secret"),
         sources=("Planfix's help page on its telephony API", "docs/telephony-api.md"),
     ),
 )

@@ -8,18 +8,17 @@ from urllib.parse import unquote
 
 from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
 from hangtag.providers import call_control
-from hangtag.providers.call_control import Leg
+from hangtag.providers.call_control import Leg, by_word, nonzero_digits
 from hangtag.providers.reading import need
 
 # Causes of legs that were not answered. A call that is declined (603) is busy, as on phones.
-_UNANSWERED = {
-    "user_busy": Outcome.BUSY,
-    "call_rejected": Outcome.BUSY,
-    "timeout": Outcome.NO_ANSWER,
-    "no_answer": Outcome.NO_ANSWER,
-    "originator_cancel": Outcome.CANCELLED,
-    "not_found": Outcome.UNAVAILABLE,
-}
+_UNANSWERED = by_word(
+    Outcome,
+    busy="user_busy call_rejected",
+    no_answer="timeout no_answer",
+    cancelled="originator_cancel",
+    unavailable="not_found",
+)
 
 
 def outcome_of(cause: str, sip: str) -> Outcome | None:
@@ -66,12 +65,8 @@ def leg_events(name: str, leg: Leg, own: OwnNumbers) -> tuple[CallEvent, ...]:
 
 
 def _caller_events(event: CallEvent, leg: Leg) -> tuple[CallEvent, ...]:
-    return call_control.caller_events(
-        replace(event, leg=leg.id, direction=Direction.IN),
-        external=_number(leg.caller),
-        line=_number(leg.called) or None,
-        started_at=leg.begun,
-    )
+    event = replace(event, leg=leg.id, direction=Direction.IN, line=_number(leg.called) or None)
+    return call_control.caller_events(event, external=_number(leg.caller), started_at=leg.begun)
 
 
 def _employee_events(event: CallEvent, leg: Leg) -> tuple[CallEvent, ...]:
@@ -99,15 +94,10 @@ def _clicked_events(name: str, event: CallEvent, leg: Leg) -> tuple[CallEvent, .
     """Return the events of the employee's phone, rung by a click."""
     if name == "call.bridged":
         return ()
-    return call_control.own_phone_events(
-        event,
-        by_click=True,
-        unanswered=leg.outcome in _UNANSWERED.values(),
-        external=leg.hints.get("number"),
-        line=event.line or _number(leg.caller) or None,
-        extension=leg.extension(_device(leg.called)),
-        started_at=leg.begun,
-    )
+    event = replace(event, line=event.line or _number(leg.caller) or None, started_at=leg.begun)
+    fields = {"external": leg.hints.get("number"), "extension": leg.extension(_device(leg.called))}
+    unanswered = leg.outcome in _UNANSWERED.values()
+    return call_control.own_phone_events(event, by_click=True, unanswered=unanswered, **fields)
 
 
 def _calling_phone_events(name: str, event: CallEvent, leg: Leg) -> tuple[CallEvent, ...]:
@@ -147,4 +137,4 @@ def _number(address: str) -> str:
 
 def read_digits(number: str) -> str:
     """Return the digits of a number that can contain separators; "" if it is not a number."""
-    return call_control.digits(number, formatted=True)
+    return nonzero_digits(re.sub(r"[\s().-]", "", number))

@@ -10,14 +10,13 @@ import base64
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from hangtag.domain.calls.event import CallEvent, Direction, Kind
 from hangtag.providers import call_control
 from hangtag.providers.base import NextStep, ParseResult, PayloadError, SignatureError, VerificationKeys, WebhookRequest
-from hangtag.providers.call_control import Leg
+from hangtag.providers.call_control import Leg, by_word
 from hangtag.providers.reading import json_object, moment, need, plausible, text
 from hangtag.providers.telnyx.legs import leg_events, outcome_of, own_numbers, read_digits
 
@@ -35,25 +34,21 @@ def verify(request: WebhookRequest, keys: VerificationKeys) -> None:
         raise SignatureError(
             f"The webhook was signed more than {TOLERANCE_SECONDS} seconds before or after it arrived."
         )
-    public_keys = [
-        key for entry in keys.credentials.get("public_key", ()) if (key := decode_base64(entry, 32)) is not None
-    ]
-    if not _is_signed(stamp.encode() + b"|" + request.body, signature, public_keys):
+    message = stamp.encode() + b"|" + request.body
+    if not any(_is_signed(message, signature, entry) for entry in keys.credentials.get("public_key", ())):
         raise SignatureError("telnyx-signature-ed25519 is wrong. Check that public_key is the account's.")
 
 
-def _is_signed(message: bytes, signature: bytes, public_keys: list[bytes]) -> bool:
-    """Return whether one of the keys signed the message. Public keys need no constant-time comparison."""
+def _is_signed(message: bytes, signature: bytes, public_key: str) -> bool:
+    """Return whether the key signed the message. Public keys need no constant-time comparison."""
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-    for key in public_keys:
-        try:
-            Ed25519PublicKey.from_public_bytes(key).verify(signature, message)
-        except (InvalidSignature, ValueError):
-            continue
-        return True
-    return False
+    try:
+        Ed25519PublicKey.from_public_bytes(decode_base64(public_key, 32) or b"").verify(signature, message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
 
 
 def decode_base64(encoded: str, length: int) -> bytes | None:
@@ -67,13 +62,8 @@ def decode_base64(encoded: str, length: int) -> bytes | None:
 
 # ------------------------------------------------------------------ payloads
 
-KINDS = {
-    "call.initiated": Kind.RINGING,
-    "call.answered": Kind.ANSWERED,
-    # A leg that is bridged was answered: this replaces a call.answered that was lost.
-    "call.bridged": Kind.ANSWERED,
-    "call.hangup": Kind.ENDED,
-}
+# A leg that is bridged was answered: call.bridged replaces a call.answered that was lost.
+KINDS = by_word(Kind, ringing="call.initiated", answered="call.answered call.bridged", ended="call.hangup")
 # Other events of calls that the library lists. They change nothing.
 _IGNORED = re.compile(
     r"call\.(ai_gather\.\w+|analyzed|conversation\.\w+|conversation_insights\.\w+|cost|deepfake_detection\.\w+|"
@@ -169,9 +159,9 @@ def _recorded_events(data: Mapping[str, Any], arrived_at: datetime) -> tuple[Cal
     if not recording:
         return ()
     at, at_is_arrival = call_control.reported_time(data, "occurred_at", arrived_at)
-    call_id, event_id = need(payload, "call_session_id"), text(data, "id") or None
-    event = call_control.recorded_event(call_id, at, at_is_arrival, recording, event_id)
-    return (replace(event, recording_is_temporary=not lasting),)
+    call_id, fields = need(payload, "call_session_id"), {"recording_is_temporary": not lasting}
+    event_id = text(data, "id") or None
+    return (call_control.recorded_event(call_id, at, at_is_arrival, recording, event_id=event_id, **fields),)
 
 
 def media_address(fields: Mapping[str, Any], name: str) -> str:
@@ -196,18 +186,12 @@ def next_step(request: WebhookRequest) -> NextStep | None:
     hints, control_id = leg.hints, text(payload_of(data), "call_control_id")
     if leg.direction_hint is not Direction.OUT:
         return None
-    number, line = (read_digits(hints.get(name, "")) for name in ("number", "line"))
+    step = {"call_id": leg.call_id, "control_id": control_id, "extension": hints.get("extension", "")}
+    numbers = {name: f"+{number}" for name in ("number", "line") if (number := read_digits(hints.get(name, "")))}
     # Telnyx recognises a repeated command_id for a minute.
     is_new = request.arrived_at - leg.at < timedelta(seconds=50)
-    if (leg.kind, hints.get("leg")) == (Kind.ANSWERED, "employee") and is_new and control_id and number and line:
-        return {
-            "do": "dial",
-            "call_id": leg.call_id,
-            "control_id": control_id,
-            "extension": hints.get("extension", ""),
-            "number": f"+{number}",
-            "line": f"+{line}",
-        }
+    if (leg.kind, hints.get("leg")) == (Kind.ANSWERED, "employee") and is_new and control_id and len(numbers) == 2:
+        return {"do": "dial", **step, **numbers}
     if (leg.kind, hints.get("leg")) == (Kind.ENDED, "contact") and hints.get("control_id"):
         return {"do": "hang_up", "call_id": leg.call_id, "control_id": hints["control_id"]}
     return None

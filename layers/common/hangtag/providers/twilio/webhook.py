@@ -16,26 +16,17 @@ from urllib.parse import parse_qsl
 from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
 from hangtag.providers import call_control
 from hangtag.providers.base import ParseResult, PayloadError, SignatureError, VerificationKeys, WebhookRequest
-from hangtag.providers.call_control import Leg, digits
+from hangtag.providers.call_control import Leg, by_word, digits, nonzero_digits
 from hangtag.providers.reading import MAX_FIELDS, is_json, json_object, need, query, same, text
 
 _SETTINGS_HEADER = "x-twilio-webhooks-signature-settings"
 # The signing secret: the Auth Token, or the secret of a shared key.
 _ALGORITHMS = {"HMAC_SHA1": ("sha1", "auth_token"), "HMAC_SHA256": ("sha256", "shared_key_secret")}
 _PARTS_OF_URL = re.compile(r"(?P<scheme>https?)://(?P<host>[^/?#]*?)(?P<port>:\d+)?(?P<rest>[/?#].*)?", re.DOTALL)
-# Fields of a callback that describe a leg, and their names in the list of calls.
-LEG_FIELDS = {
-    "CallSid": "sid",
-    "ParentCallSid": "parent_call_sid",
-    "CallStatus": "status",
-    "Direction": "direction",
-    "From": "from",
-    "To": "to",
-    "ForwardedFrom": "forwarded_from",
-    "CallDuration": "duration",
-}
 # Fields that are read. Each is allowed once.
-_READ = {*LEG_FIELDS, "AccountSid", "Called", "Caller", "RecordingStatus", "RecordingUrl", "Timestamp"}
+_READ = re.compile(
+    r"(Account|Call|ParentCall)Sid|Call(Status|Duration|ed|er)|Direction|(Forwarded)?From|To|Recording(Status|Url)|Timestamp"
+)
 
 
 def verify(request: WebhookRequest, keys: VerificationKeys) -> None:
@@ -74,13 +65,14 @@ def _algorithm(settings: str, keys: VerificationKeys) -> tuple[str, str]:
 
 def _signed_text(request: WebhookRequest) -> str:
     """Return the text that follows the address in the signed text; "" if the address covers everything."""
-    if request.method == "GET":
-        return ""
-    if is_json(request):
-        if not same(query(request).get("bodySHA256", ""), [hashlib.sha256(request.body).hexdigest()]):
-            raise SignatureError("The address has no bodySHA256 that covers the JSON body.")
-        return ""
-    return "".join(name + value for name, value in _pairs(request))
+    if request.method != "GET" and not is_json(request):
+        return "".join(name + value for name, value in _pairs(request))
+    covered = request.method == "GET" or same(
+        query(request).get("bodySHA256", ""), [hashlib.sha256(request.body).hexdigest()]
+    )
+    if not covered:
+        raise SignatureError("The address has no bodySHA256 that covers the JSON body.")
+    return ""
 
 
 def _addresses(url: str) -> tuple[str, ...]:
@@ -110,7 +102,7 @@ def _fields(request: WebhookRequest) -> Mapping[str, Any]:
     fields: dict[str, str] = {}
     for name, value in _pairs(request):
         # The signature does not cover the order of two values.
-        if name in fields and name in _READ:
+        if name in fields and _READ.fullmatch(name):
             raise PayloadError(f"{name} is given twice.")
         fields[name] = value
     return fields
@@ -118,22 +110,12 @@ def _fields(request: WebhookRequest) -> Mapping[str, Any]:
 
 # ------------------------------------------------------------------ events
 
-OUTCOMES = {
-    "completed": Outcome.SUCCESS,
-    "busy": Outcome.BUSY,
-    "no-answer": Outcome.NO_ANSWER,
-    "canceled": Outcome.CANCELLED,
-    "failed": Outcome.FAILED,
-}
-# None: the leg does not ring yet.
-_KINDS: Mapping[str, Kind | None] = {
-    "queued": None,
-    "initiated": None,
-    "ringing": Kind.RINGING,
-    "in-progress": Kind.ANSWERED,
-    "answered": Kind.ANSWERED,
-    **dict.fromkeys(OUTCOMES, Kind.ENDED),
-}
+OUTCOMES = by_word(
+    Outcome, success="completed", busy="busy", no_answer="no-answer", cancelled="canceled", failed="failed"
+)
+_KINDS = by_word(Kind, ringing="ringing", answered="in-progress answered", ended=" ".join(OUTCOMES))
+# The leg does not ring yet.
+_NOT_RINGING = ("queued", "initiated")
 _RECORDING_STATUSES = ("in-progress", "paused", "stopped", "processing", "completed", "absent", "failed", "deleted")
 # sip:101@acme.sip.twilio.com;transport=tls, client:101, or 101@acme.sip.twilio.com as the REST API writes it.
 _DEVICE = re.compile(r"(?:(?:sips?|client):([^@:;?]*)|([^@:;?]+)@).*", re.IGNORECASE | re.DOTALL)
@@ -141,27 +123,24 @@ _DEVICE = re.compile(r"(?:(?:sips?|client):([^@:;?]*)|([^@:;?]+)@).*", re.IGNORE
 _WITHHELD = ("266696687", "7378742833", "2562533", "8656696", "86282452253")
 
 
-def parse(request: WebhookRequest) -> ParseResult:
+def parse(request: WebhookRequest, settings: Mapping[str, Any]) -> ParseResult:  # noqa: ARG001 - the interface
     """Return the events of one callback, of a leg or of a recording. Raises PayloadError."""
     fields = _fields(request)
-    call_id, at = need(fields, "CallSid"), request.arrived_at
-    recording, recording_status = text(fields, "RecordingUrl", 2048), text(fields, "RecordingStatus")
+    call_id, recording_status = need(fields, "CallSid"), text(fields, "RecordingStatus")
+    recording = text(fields, "RecordingUrl", 2048)
     if recording_status == "completed":
         # CallSid is always the parent's.
-        event = call_control.recorded_event(call_id, at, True, need(fields, "RecordingUrl", 2048))
-        return ParseResult((event,))
+        recording = need(fields, "RecordingUrl", 2048)
+        return ParseResult((call_control.recorded_event(call_id, request.arrived_at, True, recording),))
     if recording_status:
         return ParseResult(unknown=recording_status not in _RECORDING_STATUSES)
     status = need(fields, "CallStatus")
-    at, at_is_arrival = call_control.reported_time(fields, "Timestamp", at)
-    hints = call_control.read_hints(request)
-    leg = replace(read_leg(fields, at), at_is_arrival=at_is_arrival, hints=hints)
+    at, at_is_arrival = call_control.reported_time(fields, "Timestamp", request.arrived_at)
+    leg = replace(read_leg(fields, at), at_is_arrival=at_is_arrival, hints=call_control.read_hints(request))
     direction = direction_of(leg)
-    if direction is None or status not in _KINDS:
+    if direction is None or status not in (*_KINDS, *_NOT_RINGING):
         return ParseResult(unknown=True)
-    if _KINDS[status] is None:
-        return ParseResult()
-    return ParseResult(leg_events(leg, direction, recording))
+    return ParseResult(leg_events(leg, direction, recording) if status in _KINDS else ())
 
 
 def read_leg(fields: Mapping[str, Any], at: datetime) -> Leg:
@@ -170,7 +149,7 @@ def read_leg(fields: Mapping[str, Any], at: datetime) -> Leg:
     outcome = OUTCOMES.get(status)
     return Leg(
         id=text(fields, "CallSid"),
-        kind=_KINDS.get(status) or Kind.RINGING,
+        kind=_KINDS.get(status, Kind.RINGING),
         at=at,
         parent=text(fields, "ParentCallSid"),
         way=text(fields, "Direction"),
@@ -209,13 +188,9 @@ def leg_events(leg: Leg, direction: Direction, recording: str = "") -> tuple[Cal
         return (call_control.contact_event(event, leg, external=_external(leg.called), extension=extension),)
     clicked = leg.way == "outbound-api"
     own, other = (leg.called, "") if clicked else (leg.caller, leg.called)
-    return call_control.own_phone_events(
-        event,
-        by_click=clicked,
-        unanswered=clicked and leg.outcome is not Outcome.SUCCESS,
-        external=_external(other) or None,
-        extension=_extension(leg, own),
-    )
+    fields = {"external": _external(other) or None, "extension": _extension(leg, own)}
+    unanswered = clicked and leg.outcome is not Outcome.SUCCESS
+    return call_control.own_phone_events(event, by_click=clicked, unanswered=unanswered, **fields)
 
 
 def _line(leg: Leg, direction: Direction) -> str | None:
@@ -240,5 +215,5 @@ def _device(address: str) -> str:
 
 def _external(address: str) -> str:
     """Return the other party's number, or the name of its device; "" if it is withheld."""
-    number = digits(address)
+    number = nonzero_digits(address)
     return ("" if number in _WITHHELD else address.strip()) if number else _device(address)

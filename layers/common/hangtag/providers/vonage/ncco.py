@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from hangtag.providers.base import OfficeLookups, ParseResult, WebhookRequest, WebhookResponse
-from hangtag.providers.call_control import caller_id, digits, is_extension, records_calls, ring_list
+from hangtag.providers.call_control import caller_id, is_extension, nonzero_digits, records_calls, ring_list
 from hangtag.providers.reading import need, text
 
 RING_SECONDS = 30
@@ -14,20 +14,20 @@ _NOBODY = "Nobody can take your call now. Please call again later."
 _NOT_DIALLED = "This number can't be called. Please ask your administrator."
 
 
-def answer(request: WebhookRequest, fields: Mapping[str, Any], settings: Mapping[str, Any]) -> ParseResult:
+def connect_caller(request: WebhookRequest, fields: Mapping[str, Any], settings: Mapping[str, Any]) -> ParseResult:
     """Return an NCCO that rings the contact's responsible employee, followed by the extensions of the setting `ring`.
 
     A user of the vendor's apps who calls is connected to the contact instead. Raises PayloadError.
     """
     need(fields, "uuid")
     need(fields, "conversation_uuid")
-    url, called = request.url.partition("?")[0], digits(text(fields, "to"))
+    url, called = request.url.partition("?")[0], nonzero_digits(text(fields, "to"))
     user = text(fields, "from_user", 64)
     if user:
         line = caller_id(settings)
         connects = [connect_contact(url, user, called, line)] if called and line else []
         return ParseResult(reply=_response(recorded(settings, url, connects) or [_talk(_NOT_DIALLED)]))
-    number, extensions = digits(text(fields, "from")), ring_list(settings.get("ring"))
+    number, extensions = nonzero_digits(text(fields, "from")), ring_list(settings.get("ring"))
 
     def respond(office: OfficeLookups) -> WebhookResponse:
         card = office.contact(f"+{number}") if number else None

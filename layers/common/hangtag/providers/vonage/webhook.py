@@ -12,38 +12,29 @@ from typing import Any
 from hangtag.domain.calls.event import CallEvent, Direction, Kind, Outcome
 from hangtag.providers import call_control
 from hangtag.providers.base import ParseResult, PayloadError, WebhookRequest
-from hangtag.providers.call_control import Leg, digits
+from hangtag.providers.call_control import Leg, by_word, nonzero_digits
 from hangtag.providers.reading import json_object, moment, need, plausible, query, text
-from hangtag.providers.vonage.webhook_token import event_id
+from hangtag.providers.vonage import ncco
+from hangtag.providers.vonage.webhook_token import event_id, verify
 
-OUTCOMES = {
-    "completed": Outcome.SUCCESS,
-    "busy": Outcome.BUSY,
-    "cancelled": Outcome.CANCELLED,
-    "unanswered": Outcome.NO_ANSWER,
-    "timeout": Outcome.NO_ANSWER,
-    "rejected": Outcome.BUSY,
-    "failed": Outcome.FAILED,
-}
+__all__ = ["OUTCOMES", "direction_of", "leg_events", "parse", "read_leg", "rings_device", "verify"]
+
+OUTCOMES = by_word(
+    Outcome,
+    success="completed",
+    busy="busy rejected",
+    cancelled="cancelled",
+    no_answer="unanswered timeout",
+    failed="failed",
+)
 # Reasons of a failure in `detail`.
-_DETAILS = {
-    "unavailable": Outcome.UNAVAILABLE,
-    "cannot_route": Outcome.UNAVAILABLE,
-    "number_out_of_service": Outcome.UNAVAILABLE,
-    "invalid_number": Outcome.UNAVAILABLE,
-    "restricted": Outcome.NOT_ALLOWED,
-}
-# None: no change. The end of a leg that is `disconnected` is reported separately.
-_KINDS: Mapping[str, Kind | None] = {
-    # The only report that a phone in the vendor's apps rings.
-    "started": Kind.RINGING,
-    "ringing": Kind.RINGING,
-    "answered": Kind.ANSWERED,
-    "human": None,
-    "machine": None,
-    "disconnected": None,
-    **dict.fromkeys(OUTCOMES, Kind.ENDED),
-}
+_DETAILS = by_word(
+    Outcome, unavailable="unavailable cannot_route number_out_of_service invalid_number", not_allowed="restricted"
+)
+# `started` is the only report that a phone in the vendor's apps rings.
+_KINDS = by_word(Kind, ringing="started ringing", answered="answered", ended=" ".join(OUTCOMES))
+# The end of a leg that is `disconnected` is reported separately.
+_UNCHANGED = ("human", "machine", "disconnected")
 # Webhooks without a status: an error in an NCCO, and input of the caller.
 _WITHOUT_STATUS = {"reason", "dtmf", "speech"}
 # sip:101@sip.example.com;transport=tls; and the name of a user of the vendor's apps.
@@ -59,40 +50,30 @@ def parse(request: WebhookRequest, settings: Mapping[str, Any]) -> ParseResult:
         if text(fields, "status"):
             # The token of a GET covers nothing.
             raise PayloadError("Events must be sent by POST. Check the method of the event URL.")
-        return _answer(request, fields, settings)
+        return ncco.connect_caller(request, fields, settings)
     fields = json_object(request)
     if text(fields, "conversation_uuid_to"):
         return ParseResult((_moved_event(fields, request),))
     call_id, status = need(fields, "conversation_uuid"), text(fields, "status")
-    if text(fields, "recording_url", 2048):
+    recording = text(fields, "recording_url", 2048)
+    if recording:
         at, at_is_arrival = call_control.reported_time(fields, "timestamp", request.arrived_at)
-        recording = need(fields, "recording_url", 2048)
-        return ParseResult((call_control.recorded_event(call_id, at, at_is_arrival, recording, event_id(request)),))
-    if status in _KINDS:
-        leg = _leg(fields, request, _KINDS[status] or Kind.RINGING)
-        return ParseResult(leg_events(leg) if _KINDS[status] else ())
+        event = call_control.recorded_event(call_id, at, at_is_arrival, recording, event_id=event_id(request))
+        return ParseResult((event,))
+    if status in (*_KINDS, *_UNCHANGED):
+        leg = _leg(fields, request, _KINDS.get(status, Kind.RINGING))
+        return ParseResult(leg_events(leg) if status in _KINDS else ())
     if not status and text(fields, "uuid") and text(fields, "to"):
-        return _answer(request, fields, settings)
+        return ncco.connect_caller(request, fields, settings)
     return ParseResult(unknown=bool(status) or not fields.keys() & _WITHOUT_STATUS)
-
-
-def _answer(request: WebhookRequest, fields: Mapping[str, Any], settings: Mapping[str, Any]) -> ParseResult:
-    from hangtag.providers.vonage import ncco
-
-    return ncco.answer(request, fields, settings)
 
 
 def _moved_event(fields: Mapping[str, Any], request: WebhookRequest) -> CallEvent:
     """Return the event of a leg that continues in another conversation. The leg is not named, so none is ended."""
     at, at_is_arrival = call_control.reported_time(fields, "timestamp", request.arrived_at)
-    return CallEvent(
-        call_id=need(fields, "conversation_uuid_from"),
-        kind=Kind.SUMMARY,
-        at=at,
-        at_is_arrival=at_is_arrival,
-        linked_call_id=need(fields, "conversation_uuid_to"),
-        event_id=event_id(request),
-    )
+    call_id, linked = need(fields, "conversation_uuid_from"), need(fields, "conversation_uuid_to")
+    event = CallEvent(call_id=call_id, kind=Kind.SUMMARY, at=at, at_is_arrival=at_is_arrival, linked_call_id=linked)
+    return replace(event, event_id=event_id(request))
 
 
 def _leg(fields: Mapping[str, Any], request: WebhookRequest, kind: Kind) -> Leg:
@@ -115,7 +96,11 @@ def read_leg(
         # If a user of the vendor's apps calls, `from` is null, and `to` is the user.
         caller, called = called, ""
     duration = call_control.seconds(fields, "duration")
-    outcome = _outcome(text(fields, "status"), text(fields, "detail"), bool(duration or begun))
+    status, detail = text(fields, "status"), text(fields, "detail")
+    outcome = _DETAILS.get(detail, OUTCOMES[status]) if status in OUTCOMES else None
+    if status == "completed" and not duration and begun is None:
+        # A completed leg that never began, and has no duration, was not answered.
+        outcome = Outcome.NO_ANSWER
     return Leg(
         id=leg_id,
         call_id=need(fields, "conversation_uuid"),
@@ -130,13 +115,6 @@ def read_leg(
     )
 
 
-def _outcome(status: str, detail: str, was_connected: bool) -> Outcome | None:
-    """Return the outcome of a leg. A completed leg that never began, and has no duration, was not answered."""
-    if status == "completed" and not was_connected:
-        return Outcome.NO_ANSWER
-    return _DETAILS.get(detail, OUTCOMES[status]) if status in OUTCOMES else None
-
-
 def leg_events(leg: Leg) -> tuple[CallEvent, ...]:
     """Return the events of a leg."""
     direction, inbound = direction_of(leg), leg.way == "inbound"
@@ -147,26 +125,20 @@ def leg_events(leg: Leg) -> tuple[CallEvent, ...]:
     if direction is Direction.IN:
         # The caller's number is in the caller's leg: this one shows a number of the account.
         return call_control.employee_events(event, leg, extension=_extension(leg, leg.called))
-    shown = event.line or (None if _device(leg.caller) else _plus(leg.caller) or None)
+    if not inbound:
+        event = replace(event, line=event.line or (None if _device(leg.caller) else _plus(leg.caller) or None))
     if not inbound and leg.hints.get("leg") != "employee":
         external, extension = _external(leg.called), _extension(leg, _device(leg.caller))
-        return (call_control.contact_event(event, leg, external=external, line=shown, extension=extension),)
-    clicked = not inbound
-    own, other = (leg.called, "") if clicked else (leg.caller, leg.called)
-    picked_up = clicked and leg.outcome is Outcome.SUCCESS
-    events = call_control.own_phone_events(
-        event,
-        by_click=clicked,
-        unanswered=clicked and not picked_up,
-        external=_external(other) or None,
-        line=shown if clicked else event.line,
-        extension=_extension(leg, own),
-    )
-    if picked_up and leg.kind is Kind.ENDED:
-        # The pick-up is repeated, in case its webhook was lost.
-        (ended,) = events
-        return replace(ended, kind=Kind.PICKED_UP, outcome=None, final=False), ended
-    return events
+        return (call_control.contact_event(event, leg, external=external, extension=extension),)
+    own, other = (leg.caller, leg.called) if inbound else (leg.called, "")
+    fields = {"external": _external(other) or None, "extension": _extension(leg, own)}
+    unanswered = not inbound and leg.outcome is not Outcome.SUCCESS
+    events = call_control.own_phone_events(event, by_click=not inbound, unanswered=unanswered, **fields)
+    if inbound or unanswered or leg.kind is not Kind.ENDED:
+        return events
+    # The pick-up is repeated, in case its webhook was lost.
+    (ended,) = events
+    return replace(ended, kind=Kind.PICKED_UP, outcome=None, final=False), ended
 
 
 def direction_of(leg: Leg) -> Direction:
@@ -181,12 +153,12 @@ def rings_device(leg: Leg) -> bool:
 
 
 def _extension(leg: Leg, address: str) -> str | None:
-    return leg.extension(_device(address), address)
+    return leg.extension(_device(address), nonzero_digits(address))
 
 
 def _device(address: str) -> str:
     """Return the user of a SIP address, or the name of an app's user; "" if it is a number, or withheld."""
-    if len(digits(address)) > 6:
+    if len(nonzero_digits(address)) > 6:
         return ""
     name = call_control.device(address.strip(), _DEVICE)
     return "" if name.strip("0").lower() in _WITHHELD else name
@@ -194,7 +166,7 @@ def _device(address: str) -> str:
 
 def _plus(address: str) -> str:
     """Return a number in E.164: Vonage omits the plus."""
-    number = digits(address)
+    number = nonzero_digits(address)
     return f"+{number}" if number else ""
 
 

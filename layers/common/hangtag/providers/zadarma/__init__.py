@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from hangtag.limits import Limit
 from hangtag.providers.base import (
     Account,
     Check,
@@ -40,7 +39,7 @@ class Zadarma(Provider):
     # 40 seconds after the end of the call, as in the vendor's PHP client.
     recording_delay = timedelta(seconds=40)
     originate_credentials = ("api_key",)
-    limits = {"": Limit(100, 60), "statistics": Limit(3, 60)}
+    rate_limits = {"": (100, 60), "statistics": (3, 60)}
 
     def handshake(self, request: WebhookRequest) -> WebhookResponse | None:
         """Return the value of `zd_echo`, which the PBX requests before it uses an address."""

@@ -184,13 +184,13 @@ def _party(tenant_id: str, target: Target, country: str) -> _Party:
             "The party to call is missing. Set to, contact_id or task_id.",
             (FieldError("to", FieldErrorCode.REQUIRED, "Set to, contact_id or task_id."),),
         )
-    found = next(_with_number(tenant_id, task), None)
-    if found is None:
+    contact = next(_with_number(tenant_id, task), None)
+    if contact is None:
         raise BadInputError(
             "No contact of the task has a phone number.",
             (FieldError("task_id", FieldErrorCode.REQUIRED, "No contact of the task has a phone number."),),
         )
-    return _Party(found.phones[0].e164, found)
+    return _Party(contact.phones[0].e164, contact)
 
 
 def _task(tenant_id: str, task_id: str) -> tasks.Task:

@@ -21,9 +21,8 @@ from hangtag.observability import logger
 from hangtag.providers import load
 from hangtag.providers.base import Check
 from hangtag.services.integrations.client import Pbx, in_words, open_pbx, run_check
-from hangtag.services.webhooks.ingest import ingest
 from hangtag.store.calls import items as calls
-from hangtag.store.calls.events import SEAL_AFTER, AppendStatus, Source
+from hangtag.store.calls.events import SEAL_AFTER, AppendStatus, Source, append_all
 from hangtag.store.calls.items import CallItem
 from hangtag.store.db import client, tenant_list
 from hangtag.store.db.clock import iso
@@ -111,10 +110,10 @@ def _recover(source: Source, call_id: str, logged: Sequence[CallEvent], now: dat
         return None
     sweep_after = runtime.settings().sweep_after
     # The events' own time, so that a call of days ago does not look like a reused id.
-    ingested = ingest(source, logged, min(begun, now), sweep_after)
-    if all(one.joined.verdict is not AppendStatus.STORED for one in ingested):
+    ingested = append_all(source, logged, min(begun, now), sweep_after)
+    if all(one.result.verdict is not AppendStatus.STORED for one in ingested):
         return None
-    place = calls.call_key(source.tenant_id, source.integration_id, call_id, ingested[-1].joined.generation)
+    place = calls.call_key(source.tenant_id, source.integration_id, call_id, ingested[-1].result.generation)
     recovered = RecoveredCall(calls.public_id(source.integration_id, place), missing, iso(begun), iso(now))
     reconciliation.add_recovered(source.tenant_id, source.integration_id, recovered, place.digest)
     return recovered
@@ -214,8 +213,15 @@ def work(message: Mapping[str, Any], has_time: Callable[[], bool]) -> None:
         after = replace(stands, error=in_words(problem))
     finally:
         reconciliation.finish(tenant_id, integration_id, replace(after, at=iso(datetime.now(UTC))))
-    fields = {"tenant": tenant_id, "integration": integration_id, "recovered": recovered, "ok": after.error is None}
-    logger.info("reconciliation.done", extra=fields)
+    logger.info(
+        "reconciliation.done",
+        extra={
+            "tenant": tenant_id,
+            "integration": integration_id,
+            "recovered": recovered,
+            "ok": after.error is None,
+        },
+    )
 
 
 def _looked_after(pbx: Pbx, tenant_id: str, integration_id: str) -> Check:

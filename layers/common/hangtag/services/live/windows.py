@@ -126,7 +126,7 @@ def follow_call(item: CallItem, push: Push) -> int:
         return 0
     unclicked = calls.public_id(item.integration_id, item.key)
     ids = [item.public_id] if item.public_id == unclicked else [item.public_id, unclicked]
-    return _tell(item.tenant_id, ids, view, push)
+    return _publish(item.tenant_id, ids, view, push)
 
 
 def _view_of_call(item: CallItem, call: Call) -> View:
@@ -139,11 +139,11 @@ def _view_of_call(item: CallItem, call: Call) -> View:
     people = windows(call, office, supervisors)
     answered = office.employees.get(call.answered_by or "")
     contact = office.contact
-    known = _names(country, call.line, office)
+    related = _names(country, call.line, office)
     shared = {
         "direction": Direction.OUT if call.direction is Direction.OUT else Direction.IN,
-        **representation.external_number(call.external, known),
-        "line": representation.line_summary(call.line, known),
+        **representation.external_number(call.external, related),
+        "line": representation.line_summary(call.line, related),
         "contact": {"id": contact.id, "name": contact.name} if contact else None,
         "employee": {"id": answered.id, "name": answered.name} if answered else None,
         "click_to_call": item.click_id is not None,
@@ -225,31 +225,31 @@ def follow_click(click: Click, push: Push) -> int:
         # A changed click has a stream record of its own: a call's window must not return to an older click.
         return clicks.find(click.tenant_id, click.id) == click
 
-    return _tell(click.tenant_id, [click.public_id], View(shared, {click.employee_id: own}), push, is_so)
+    return _publish(click.tenant_id, [click.public_id], View(shared, {click.employee_id: own}), push, is_so)
 
 
 # ------------------------------------------------------------------ publishing
 
 
-def _tell(tenant_id: str, ids: list[str], view: View, push: Push, is_so: Callable[[], bool] = lambda: True) -> int:
+def _publish(tenant_id: str, ids: list[str], view: View, push: Push, is_so: Callable[[], bool] = lambda: True) -> int:
     """Publish a view under the first id. Close the windows of other ids, used before the click was matched.
 
     `is_so` is called after the published state was read, and before a new one is written.
     """
     for _ in range(_ROUNDS):
-        known = live.load_states(tenant_id, ids)
-        sent = sum(_take_back(tenant_id, known[other], push) for other in ids[1:] if other in known)
-        before = known.get(ids[0])
-        saying = _saying(ids[0], view, before)
-        if saying is None or not is_so():
+        states = live.load_states(tenant_id, ids)
+        sent = sum(_take_back(tenant_id, states[other], push) for other in ids[1:] if other in states)
+        before = states.get(ids[0])
+        state = _next_state(ids[0], view, before)
+        if state is None or not is_so():
             return sent
-        if live.publish(tenant_id, saying, before):
-            return sent + _send(tenant_id, saying, before, push)
+        if live.publish(tenant_id, state, before):
+            return sent + _send(tenant_id, state, before, push)
     logger.warning("live.update_conflict", extra={"tenant": tenant_id, "attempts": _ROUNDS})
     return 0
 
 
-def _saying(call_id: str, view: View, before: WindowState | None) -> WindowState | None:
+def _next_state(call_id: str, view: View, before: WindowState | None) -> WindowState | None:
     """Return the state to publish; None if it is published. Earlier recipients without a part in it are set to gone."""
     people = {person: dict(own) for person, own in view.people.items()}
     for person, own in (before.people if before else {}).items():
@@ -268,24 +268,24 @@ def _next(before: WindowState | None) -> int:
     return max(clock, before.seq + 1) if before else clock
 
 
-def _send(tenant_id: str, saying: WindowState, before: WindowState | None, push: Push) -> int:
+def _send(tenant_id: str, state: WindowState, before: WindowState | None, push: Push) -> int:
     """Send the state to the employees whose state changed. A closed window receives no further changes."""
     published = before.people if before else {}
-    new = before is None or before.shared != saying.shared
+    new = before is None or before.shared != state.shared
     recipients = [
         person
-        for person, own in saying.people.items()
+        for person, own in state.people.items()
         if published.get(person) != own or (new and own["state"] not in _CLOSED)
     ]
     connections = live.connections(tenant_id, recipients)
-    return push.send([(connection, saying.message(connection.employee_id)) for connection in connections])
+    return push.send([(connection, state.message(connection.employee_id)) for connection in connections])
 
 
-def _take_back(tenant_id: str, said: WindowState, push: Push) -> int:
-    people = {person: {**own, "state": Window.GONE} for person, own in said.people.items()}
-    over = WindowState(said.call_id, _next(said), False, said.shared, people)
-    live.delete_states(tenant_id, said.call_id)
-    return _send(tenant_id, over, said, push)
+def _take_back(tenant_id: str, state: WindowState, push: Push) -> int:
+    people = {person: {**own, "state": Window.GONE} for person, own in state.people.items()}
+    over = WindowState(state.call_id, _next(state), False, state.shared, people)
+    live.delete_states(tenant_id, state.call_id)
+    return _send(tenant_id, over, state, push)
 
 
 def tell_missed(tenant_id: str, missed: Mapping[str, Any], push: Push) -> int:
@@ -295,8 +295,8 @@ def tell_missed(tenant_id: str, missed: Mapping[str, Any], push: Push) -> int:
     connections = live.connections(tenant_id, missed["recipients"])
     if not connections:
         return 0
-    known = names.load(tenant_id, names.references([missed]))
-    message = {"type": "missed_call", "missed_call": representation.missed_call(missed, known)}
+    related = names.load(tenant_id, names.references([missed]))
+    message = {"type": "missed_call", "missed_call": representation.missed_call(missed, related)}
     return push.send([(connection, message) for connection in connections])
 
 

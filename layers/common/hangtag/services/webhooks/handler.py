@@ -26,8 +26,7 @@ from hangtag.providers.base import (
     WebhookResponse,
 )
 from hangtag.runtime import Settings
-from hangtag.services.webhooks import ingest as ingestion
-from hangtag.store.calls.events import Source
+from hangtag.store.calls.events import AppendedEvent, Source, append_all
 from hangtag.store.db import client
 from hangtag.store.integrations import endpoints
 from hangtag.store.integrations.endpoints import LogReason, WebhookEndpoint
@@ -175,18 +174,18 @@ class WebhookHandler:
         """Parse the payload into call events. Raises WebhookRejectedError."""
         return load(endpoint.provider).parse(self._request, endpoint.settings)
 
-    def ingest(self, endpoint: WebhookEndpoint, result: ParseResult) -> tuple[ingestion.IngestedEvent, ...]:
+    def ingest(self, endpoint: WebhookEndpoint, result: ParseResult) -> tuple[AppendedEvent, ...]:
         """Append the events to their calls. Raises botocore's errors; repeats are safe."""
         source = _source(endpoint)
         self._enqueue_next_step(source)
-        events = ingestion.ingest(source, result.events, self._request.arrived_at, self._settings.sweep_after)
+        events = append_all(source, result.events, self._request.arrived_at, self._settings.sweep_after)
         logger.info(
             "webhook.accepted",
             extra={
                 "tenant": source.tenant_id,
                 "integration": source.integration_id,
                 "events": [event.kind for event in result.events],
-                "stored": [one.joined.verdict.name for one in events],
+                "stored": [one.result.verdict.name for one in events],
             },
         )
         return events
@@ -254,14 +253,17 @@ class WebhookHandler:
         endpoint: WebhookEndpoint,
         result: ParseResult,
         response: WebhookResponse,
-        events: Sequence[ingestion.IngestedEvent],
+        events: Sequence[AppendedEvent],
     ) -> None:
-        warning = ingestion.warning(events)
-        log_reason: LogReason | None = "error" if warning is not None else "unknown" if result.unknown else None
-        log_reason = log_reason or endpoint.log_reason(time.time())
-        if log_reason is not None:
-            reason = warning or (_UNKNOWN if result.unknown else ingestion.describe(events))
-            self._log_request(endpoint, response.status, reason, log_reason, events)
+        log_reason: LogReason | None = "unknown" if result.unknown else endpoint.log_reason(time.time())
+        if any(one.result.is_incomplete for one in events):
+            log_reason = "error"
+        if log_reason is None:
+            return
+        from hangtag.services.webhooks.summary import describe, warning
+
+        reason = warning(events) or (_UNKNOWN if result.unknown else describe(events))
+        self._log_request(endpoint, response.status, reason, log_reason, events)
 
     def _log_request(
         self,
@@ -269,9 +271,10 @@ class WebhookHandler:
         status: int,
         reason: str,
         log_reason: LogReason,
-        events: Sequence[ingestion.IngestedEvent] = (),
+        events: Sequence[AppendedEvent] = (),
     ) -> None:
         """Append the request to the request log that admins read. Never raises, so the response does not change."""
+        from hangtag.services.webhooks.summary import event_results
         from hangtag.store.integrations import request_log
 
         source = _source(endpoint)
@@ -286,7 +289,7 @@ class WebhookHandler:
                 status=status,
                 reason=reason,
                 log_reason=log_reason,
-                events=ingestion.event_results(source, events),
+                events=event_results(source, events),
             )
         except Exception as error:
             logger.warning("webhook.log_failed", extra={"error": type(error).__name__})

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from hangtag.domain.calls.event import CallEvent
 from hangtag.providers import load
 from hangtag.providers.base import WebhookRejectedError, WebhookRequest
-from hangtag.services.webhooks import ingest
-from hangtag.store.calls.events import Source
+from hangtag.services.webhooks import summary
+from hangtag.store.calls.events import Source, append_all
 from hangtag.store.integrations.request_log import MASK, UNREADABLE, EventResult, RequestLogEntry
 
 if TYPE_CHECKING:
@@ -56,12 +56,12 @@ def replay(
         return Replayed(False, rejection.reason)
     left_out = [event for event in result.events if _is_masked(event) or _is_other(event, delivery)]
     whole = [event for event in result.events if event not in left_out]
-    results = ingest.ingest(source, whole, request.arrived_at, sweep_after)
+    results = append_all(source, whole, request.arrived_at, sweep_after)
     skipped = tuple(EventResult(str(one.kind), one.extension, None, "left_out", one.digest()) for one in left_out)
     return Replayed(
         understood=not left_out,
-        reason=_reason(left_out) if left_out else ingest.describe(results),
-        events=ingest.event_results(source, results) + skipped,
+        reason=_reason(left_out) if left_out else summary.describe(results),
+        events=summary.event_results(source, results) + skipped,
     )
 
 

@@ -109,9 +109,9 @@ def begin(click: Click) -> Click:
     except ClientError as error:
         if not is_condition_failure(error):
             raise
-        kept = find(click.tenant_id, click.id)
-        if kept is not None:
-            return kept
+        existing = find(click.tenant_id, click.id)
+        if existing is not None:
+            return existing
         raise ConflictError(
             "Another call is being placed from your phone. Wait until it rings.", code=ErrorCode.PHONE_BUSY
         ) from error

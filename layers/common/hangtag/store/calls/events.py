@@ -3,6 +3,7 @@
 On the webhook's path: standard library and botocore only.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -38,6 +39,18 @@ class AppendResult(NamedTuple):
     generation: int
     cut: bool
 
+    @property
+    def is_incomplete(self) -> bool:
+        """True if the event is not stored, or not whole."""
+        return self.verdict is AppendStatus.FULL or self.cut
+
+
+class AppendedEvent(NamedTuple):
+    """One event and the result of appending it."""
+
+    event: CallEvent
+    result: AppendResult
+
 
 class Source(NamedTuple):
     """Tenant, integration and provider of an event."""
@@ -45,6 +58,13 @@ class Source(NamedTuple):
     tenant_id: str
     integration_id: str
     provider: str
+
+
+def append_all(
+    source: Source, events: Iterable[CallEvent], arrived_at: datetime, sweep_after: timedelta
+) -> tuple[AppendedEvent, ...]:
+    """Append events to their calls, in order. Raises botocore's errors; repeats are safe."""
+    return tuple(AppendedEvent(event, append(source, event, arrived_at, sweep_after)) for event in events)
 
 
 def append(

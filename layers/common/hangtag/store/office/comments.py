@@ -69,8 +69,8 @@ def add_comment(
     )
     names = Names(country=get_tenant(tenant_id).country, partial=True)
     message = {"comment": representation.comment(comment.to_json(), names)}
-    told = outbox.puts(tenant_id, "comment", comment.id, 1, message, moment)
-    writes = [*({"Put": {"TableName": table(), "Item": item}} for item in _items(tenant_id, comment)), *told]
+    messages = outbox.puts(tenant_id, "comment", comment.id, 1, message, moment)
+    writes = [*({"Put": {"TableName": table(), "Item": item}} for item in _items(tenant_id, comment)), *messages]
     dynamodb().transact_write_items(TransactItems=writes)  # type: ignore[arg-type]
     return comment
 

@@ -211,8 +211,8 @@ def _save_new(write: TransactWrite, tenant_id: str, contact: Contact, origin: st
     else:
         _pass_numbers(write, tenant_id, None, contact)
     message = {**contact.to_json(), "created_at": representation.instant(contact.created_at)}
-    for told in outbox.entries(tenant_id, "contact", contact.id, 1, {"contact": message}, now()):
-        write.save(told)
+    for entry in outbox.entries(tenant_id, "contact", contact.id, 1, {"contact": message}, now()):
+        write.save(entry)
 
 
 def _raise_if_taken(refused: TransactionRejectedError, contact_id: str | None) -> None:
@@ -434,13 +434,11 @@ def _external_key(tenant_id: str, external_id: str) -> tuple[str, str]:
 
 
 def _item(tenant_id: str, contact: Contact) -> ContactItem:
-    day = contact.created_at[:10]
-    bucket = str(shard(contact.id, DAY_SHARDS))
     shown = contact.to_json()
     return ContactItem(
         key("T", tenant_id, SK, contact.id),
         SK,
-        day_key=key("T", tenant_id, LIST, day, bucket),
+        day_key=key("T", tenant_id, LIST, contact.created_at[:10], str(shard(contact.id, DAY_SHARDS))),
         day_order=f"{contact.created_at}#{contact.id}",
         body=json.dumps(shown, ensure_ascii=False),
         **shown,

@@ -111,10 +111,10 @@ def _find(tenant_id: str, group_id: str) -> GroupItem | None:
 
 
 def _load(tenant_id: str, group_id: str) -> GroupItem:
-    found = _find(tenant_id, group_id)
-    if found is None:
+    group = _find(tenant_id, group_id)
+    if group is None:
         raise NotFoundError("No such group.")
-    return found
+    return group
 
 
 def _item(tenant_id: str, group: Group) -> GroupItem:

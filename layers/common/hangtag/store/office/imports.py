@@ -74,10 +74,10 @@ def create_import(tenant_id: str, name: str | None) -> Import:
 
 def get_import(tenant_id: str, import_id: str) -> Import:
     """Raises NotFoundError."""
-    found = dynamodb().get_item(TableName=table(), Key=_key(tenant_id, import_id), ConsistentRead=True)
-    if "Item" not in found:
+    response = dynamodb().get_item(TableName=table(), Key=_key(tenant_id, import_id), ConsistentRead=True)
+    if "Item" not in response:
         raise NotFoundError("No such import.")
-    return Import.from_json(json.loads(found["Item"]["body"]["S"]))
+    return Import.from_json(json.loads(response["Item"]["body"]["S"]))
 
 
 def list_imports(tenant_id: str, limit: int, after: str | None) -> Page[Import]:

@@ -60,36 +60,36 @@ def _employee_of(actor: object) -> str | None:
     return actor.removeprefix("employee:") if isinstance(actor, str) and actor.startswith("employee:") else None
 
 
-def load(tenant_id: str, wanted: References) -> Names:
+def load(tenant_id: str, ids: References) -> Names:
     """Read the names of all ids at once. Raises NotFoundError for an erased tenant, and botocore's errors."""
     country = get_tenant(tenant_id).country
     own = key("T", tenant_id)
-    contacts = {one: (key("T", tenant_id, "CONTACT", one), "CONTACT") for one in sorted(wanted.contacts)}
-    tasks = {one: (key("T", tenant_id, "TASK", one), "TASK") for one in sorted(wanted.tasks)}
-    people = {one: (own, key("EMPLOYEE", one)) for one in sorted(wanted.employees | wanted.supervisors)}
-    groups = {one: (own, key("GROUP", one)) for one in sorted(wanted.supervisors)}
-    spellings = {number for raw in wanted.lines for number in (line_number(raw, country), raw)}
+    contacts = {one: (key("T", tenant_id, "CONTACT", one), "CONTACT") for one in sorted(ids.contacts)}
+    tasks = {one: (key("T", tenant_id, "TASK", one), "TASK") for one in sorted(ids.tasks)}
+    people = {one: (own, key("EMPLOYEE", one)) for one in sorted(ids.employees | ids.supervisors)}
+    groups = {one: (own, key("GROUP", one)) for one in sorted(ids.supervisors)}
+    spellings = {number for raw in ids.lines for number in (line_number(raw, country), raw)}
     lines = {number: (own, key("LINE", number)) for number in sorted(spellings)}
-    rules = [(own, "SETTINGS")] if wanted.numbers else []
+    rules = [(own, "SETTINGS")] if ids.numbers else []
     parts = (contacts, tasks, people, groups, lines)
-    found = read_all([*rules, *(place for part in parts for place in part.values())])
-    employees = _named(people, found)
+    items = read_all([*rules, *(place for part in parts for place in part.values())])
+    employees = _named(people, items)
     return Names(
         country=country,
-        contacts=_named(contacts, found),
+        contacts=_named(contacts, items),
         employees=employees,
-        tasks={one: _title(found[place]) for one, place in tasks.items() if place in found},
-        lines={number: _line(found[place]) for number, place in lines.items() if place in found},
+        tasks={one: _title(items[place]) for one, place in tasks.items() if place in items},
+        lines={number: _line(items[place]) for number, place in lines.items() if place in items},
         supervisors={
-            **{one: ("group", name) for one, name in _named(groups, found).items()},
-            **{one: ("employee", name) for one, name in employees.items() if one in wanted.supervisors},
+            **{one: ("group", name) for one, name in _named(groups, items).items()},
+            **{one: ("employee", name) for one, name in employees.items() if one in ids.supervisors},
         },
-        show=partial(masks.show_any, settings.parse(found.get((own, "SETTINGS"), {})).masks) if rules else str,
+        show=partial(masks.show_any, settings.parse(items.get((own, "SETTINGS"), {})).masks) if rules else str,
     )
 
 
-def _named(places: Mapping[str, _Place], found: Mapping[_Place, Any]) -> dict[str, str]:
-    return {one: found[place]["name"]["S"] for one, place in places.items() if place in found}
+def _named(places: Mapping[str, _Place], items: Mapping[_Place, Any]) -> dict[str, str]:
+    return {one: items[place]["name"]["S"] for one, place in places.items() if place in items}
 
 
 def _title(item: Mapping[str, Any]) -> str:

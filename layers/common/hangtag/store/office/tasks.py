@@ -167,10 +167,10 @@ def create_task(tenant_id: str, task: Task, more: Sequence[Mapping[str, Any]] = 
 
 def get_task(tenant_id: str, task_id: str) -> Task:
     """Raises NotFoundError."""
-    found = dynamodb().get_item(TableName=table(), Key=_key(tenant_id, task_id), ConsistentRead=True)
-    if "Item" not in found:
+    response = dynamodb().get_item(TableName=table(), Key=_key(tenant_id, task_id), ConsistentRead=True)
+    if "Item" not in response:
         raise NotFoundError("No such task.")
-    return _parse(found["Item"])
+    return _parse(response["Item"])
 
 
 def exists(tenant_id: str, task_id: str) -> bool:
@@ -268,8 +268,8 @@ def puts(tenant_id: str, task: Task) -> list[Write]:
     The transaction fails if a task with this id exists.
     """
     times = {"due_at": representation.instant(task.due_at), "created_at": representation.instant(task.created_at)}
-    told = outbox.puts(tenant_id, "task", task.id, 1, {"task": {**task.to_json(), **times}}, now())
-    return [*_items(tenant_id, task, None), *told]
+    messages = outbox.puts(tenant_id, "task", task.id, 1, {"task": {**task.to_json(), **times}}, now())
+    return [*_items(tenant_id, task, None), *messages]
 
 
 def remove_contact(tenant_id: str, contact_id: str) -> None:

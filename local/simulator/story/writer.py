@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from local.simulator.story_format import EVENT_COLUMNS, PLACES, FormatError, expand
+from local.simulator.story.format import EVENT_COLUMNS, PLACES, FormatError, expand
 
 __all__ = ["flow", "write_events"]
 

@@ -19,8 +19,8 @@ from hangtag.providers import all_keys
 from hangtag.providers import load as load_provider
 from hangtag.providers.base import WebhookRequest
 from local.simulator.pbx import load as load_pbx
-from local.simulator.story import PROVIDER, StoryError
-from local.simulator.story_writer import write_events
+from local.simulator.story.model import PROVIDER, StoryError
+from local.simulator.story.writer import write_events
 
 __all__ = ["LogOptions", "read_entries", "story_from_log"]
 

@@ -19,9 +19,9 @@ from zoneinfo import ZoneInfo
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from local.simulator.story_format import FormatError, expand
+from local.simulator.story.format import FormatError, expand
 
-EVENTS = Path(__file__).resolve().parents[2] / "events"
+EVENTS = Path(__file__).resolve().parents[3] / "events"
 PROVIDER = "telephony_api"
 # Name of an expected contact, or task, that the story creates.
 NEW_CONTACT = "new"
