@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from api_client import Answer, Caller, Office, open_office
+from api_client import Response, Caller, Office, open_office
 from fake_issuer import AUDIENCE, FakeIssuer, by_hand, issuing, make_key
 from guard_routes import Route, all_routes
 from hangtag.auth import token_hash
@@ -53,7 +53,7 @@ def guarded() -> Iterator[GuardedStack]:
             yield GuardedStack(stack, issuer, office, by_role)
 
 
-def send(caller: Caller, route: Route) -> Answer:
+def send(caller: Caller, route: Route) -> Response:
     """Send a request to a route with unknown ids."""
     address = route.address(dict.fromkeys(route.parameters, UNKNOWN_ID))
     body: dict[str, Any] = {"json": {}} if route.method in ("POST", "PUT", "PATCH") else {}

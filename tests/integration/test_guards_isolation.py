@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from api_client import Answer, Caller, Office, open_office
+from api_client import Response, Caller, Office, open_office
 from guard_routes import Route, all_routes, bodies, id_for
 from local.stack import Stack, running
 from pbx_line import Line
@@ -125,7 +125,7 @@ def state_of(tenants: TwoTenants, side: Side) -> dict[str, str]:
     return {place: text for place, text in texts.items() if side.office.tenant_id in place + text}
 
 
-def fault_of(tenants: TwoTenants, sent: str, response: Answer) -> str | None:
+def fault_of(tenants: TwoTenants, sent: str, response: Response) -> str | None:
     """Return the fault of a response: a 5xx, their texts, or ids of theirs that were not sent; None without one."""
     text = json.dumps(response.json, ensure_ascii=False)
     if response.status >= 500:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import requests
 
-from api_client import Answer, Caller, Office, open_office
+from api_client import Response, Caller, Office, open_office
 from fault_proxy import FaultPlan, Run, Side, Signature, fault_proxy
 from hangtag.api.kernel.cursor import write_cursor
 from hangtag.auth import token_hash
@@ -109,7 +109,7 @@ def log_entries(office: Office, **params: Any) -> list[dict[str, Any]]:
     return items
 
 
-def assert_problem(response: Answer, status: int) -> None:
+def assert_problem(response: Response, status: int) -> None:
     assert (response.status, response.media) == (status, "application/problem+json"), response
 
 

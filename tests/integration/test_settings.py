@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
-from api_client import Answer, Caller, Office, hire
+from api_client import Response, Caller, Office, hire
 from hangtag.services.tags.emit import emit
 from hangtag.services.tags.missed_calls import after_tag
 from hangtag.services.tags.snapshot import PartySnapshot
@@ -36,7 +36,7 @@ def contacts(caller: Caller, phone: str) -> list[Any]:
     return rows
 
 
-def errors_of(response: Answer, status: int) -> list[dict[str, str]]:
+def errors_of(response: Response, status: int) -> list[dict[str, str]]:
     assert response.status == status, response
     return list(response.json["errors"])
 
