@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from api_client import Response, Caller, Office, open_office
+from api_client import Caller, Office, Response, open_office
 from fake_issuer import AUDIENCE, FakeIssuer, by_hand, issuing, make_key
 from guard_routes import Route, all_routes
 from hangtag.auth import token_hash

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from api_client import Response, Caller, Office, open_office
+from api_client import Caller, Office, Response, open_office
 from guard_routes import Route, all_routes, bodies, id_for
 from local.stack import Stack, running
 from pbx_line import Line

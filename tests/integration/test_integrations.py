@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import requests
 
-from api_client import Response, Caller, Office, open_office
+from api_client import Caller, Office, Response, open_office
 from fault_proxy import FaultPlan, Run, Side, Signature, fault_proxy
 from hangtag.api.kernel.cursor import write_cursor
 from hangtag.auth import token_hash

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
-from api_client import Response, Caller, Office, hire
+from api_client import Caller, Office, Response, hire
 from hangtag.services.tags.emit import emit
 from hangtag.services.tags.missed_calls import after_tag
 from hangtag.services.tags.snapshot import PartySnapshot
