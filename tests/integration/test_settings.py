@@ -63,14 +63,14 @@ def test_supervisor_of_a_new_contact_follows_template_then_answer(office: Office
     line.hang_up("answered", "79035550102", "102")
     line.tag("answered")
     assert contacts(office.owner, "+79035550102")[0]["supervisor_id"] == boris
-    # Without an response, the first ringing employee is the supervisor.
+    # If the call is not answered, the first ringing employee is the supervisor.
     for ext in ("102", "101"):
         line.ring("missed", "79035550103", ext)
     for ext in ("102", "101"):
         line.event("missed", "COMPLETED", "79035550103", ext, status="Missed", duration="0")
     line.tag("missed")
     assert contacts(office.owner, "+79035550103")[0]["supervisor_id"] == boris
-    # A supervisor of the template has priority over the response.
+    # A supervisor in the template has priority over the employee who answers.
     anna = office.anna["id"]
     change_settings(office, contacts={"template": {"name": "Caller {number}", "supervisor_id": anna}})
     line.talk("template", "79035550104", "102")
@@ -103,7 +103,7 @@ def test_tag_without_a_contact_is_filled_once(office: Office, line: Line) -> Non
 
 
 def test_line_reported_after_the_tag_is_added(office: Office, line: Line) -> None:
-    """For a number see test_reconciliation.py, because the telephony API always reports one."""
+    """Numbers are covered by test_reconciliation.py, because the telephony API always reports one."""
     path = f"/v1/lines/{quote('+74951230001', safe='')}"
     office.owner.put(path, {"name": "Main office"})
     for event in ("INCOMING", "ACCEPTED", "COMPLETED"):
