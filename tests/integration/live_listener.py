@@ -93,7 +93,7 @@ class Listener:
 @contextmanager
 def listening(caller: Caller) -> Iterator[Listener]:
     """Connect to the live channel with a token, and wait until the open calls have arrived."""
-    ticket = caller.made("/v1/live-tickets", {})
+    ticket = caller.create("/v1/live-tickets", {})
     # A busy machine responds late.
     with connect(ticket["url"], open_timeout=WITHIN_SECONDS, ping_interval=None) as socket:
         listener = Listener(socket)

@@ -77,7 +77,7 @@ def stage() -> Iterator[Stage]:
         switch_off(stack, "LiveFunction")
         # Recordings are separate from the tag too (test_recordings.py), and no server has those of the stories.
         switch_off(stack, "RecordingsFunction")
-        # Report sums of all these tenants would disturb the test; test_reports.py covers them.
+        # Report sums of all these tenants would disturb the test; test_report_sums.py covers them.
         stop_schedule(stack, "reports")
         api, plan_of_office = Api(stack.api, stack.operator_token), load_office_plan()
         offices = {name: build_office(api, plan_of_office, name) for name in TENANTS}

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from api_client import Answer, Caller, Office, open_office
+from api_client import Caller, Office, Response, open_office
 from fake_issuer import AUDIENCE, FakeIssuer, by_hand, issuing, make_key
 from guard_routes import Route, all_routes
 from hangtag.auth import token_hash
@@ -42,8 +42,8 @@ def guarded() -> Iterator[GuardedStack]:
         parameters = {"OidcIssuer": issuer.url, "OidcAudience": AUDIENCE}
         with running(port=PORT, parameters=parameters) as stack:
             office = open_office(stack.api, stack.operator_token)
-            boss = office.owner.made("/v1/employees", {"name": "Boss", "role": "admin"})
-            token = office.owner.made("/v1/tokens", {"employee_id": boss["id"]})["token"]
+            boss = office.owner.create("/v1/employees", {"name": "Boss", "role": "admin"})
+            token = office.owner.create("/v1/tokens", {"employee_id": boss["id"]})["token"]
             by_role = {
                 "employee": office.employee,
                 "admin": office.owner.with_token(token),
@@ -53,7 +53,7 @@ def guarded() -> Iterator[GuardedStack]:
             yield GuardedStack(stack, issuer, office, by_role)
 
 
-def send(caller: Caller, route: Route) -> Answer:
+def send(caller: Caller, route: Route) -> Response:
     """Send a request to a route with unknown ids."""
     address = route.address(dict.fromkeys(route.parameters, UNKNOWN_ID))
     body: dict[str, Any] = {"json": {}} if route.method in ("POST", "PUT", "PATCH") else {}
@@ -88,7 +88,7 @@ def invalid_token(guarded: GuardedStack, kind: str) -> str | None:
     claims = {"tenant": guarded.office.tenant_id, "role": "owner"}
     issuer = guarded.issuer
     if kind in ("expired", "revoked"):
-        created = guarded.office.owner.made("/v1/tokens", {"employee_id": guarded.office.anna["id"]})
+        created = guarded.office.owner.create("/v1/tokens", {"employee_id": guarded.office.anna["id"]})
         token: str = created["token"]
         assert guarded.office.owner.with_token(token).get("/v1/me").status == 200
         if kind == "expired":
@@ -126,7 +126,7 @@ def test_documented_roles_match_the_roles_of_the_guards() -> None:
 
 
 @pytest.mark.parametrize("kind", INVALID)
-def test_every_route_rejects_invalid_tokens(guarded: GuardedStack, kind: str) -> None:
+def test_every_route_rejects_each_kind_of_invalid_token(guarded: GuardedStack, kind: str) -> None:
     caller = Caller(guarded.stack.api, invalid_token(guarded, kind))
     assert on_every_route(caller, ROUTES, 401) == []
 

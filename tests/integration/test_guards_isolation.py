@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from api_client import Answer, Caller, Office, open_office
+from api_client import Caller, Office, Response, open_office
 from guard_routes import Route, all_routes, bodies, id_for
 from local.stack import Stack, running
 from pbx_line import Line
@@ -49,7 +49,7 @@ def furnish(office: Office, mark: str) -> Side:
     """Create one resource of every kind; two offices differ only in their names."""
     owner, line = office.owner, Line(office)
     assert owner.put("/v1/settings/telephony", {"settle_seconds": 2}).status == 200
-    owner.made("/v1/contacts", {"name": f"{mark} customer", "phones": [f"+{PHONE}"]})
+    owner.create("/v1/contacts", {"name": f"{mark} customer", "phones": [f"+{PHONE}"]})
     assert owner.put("/v1/lines/74951230001", {"name": f"{mark} line"}).status == 200
     owner.patch(f"/v1/employees/{office.anna['id']}", {"name": f"{mark} Anna"})
     tag = line.talk("same-call", PHONE)
@@ -57,12 +57,12 @@ def furnish(office: Office, mark: str) -> Side:
     rules = owner.get("/v1/settings/telephony").json
     assert owner.put("/v1/settings/telephony", {**rules, "recordings": {"mode": "none"}}).status == 200
     line.post(cmd="record", callid="same-call", record_link=f"https://pbx.example/{mark}.mp3")
-    recording = line.recording("same-call", "not_kept")
+    recording = line.recording("same-call", "skipped")
     missed = line.missed("same-missed", PHONE)
-    task = owner.made("/v1/tasks", {"title": "Same title", "contact_ids": [tag["contact_id"]]})
+    task = owner.create("/v1/tasks", {"title": "Same title", "contact_ids": [tag["contact_id"]]})
     comment = {"text": f"{mark} comment", "task_id": task["id"]}
-    created = owner.made(f"/v1/calls/{tag['call_id']}/comments", comment)
-    group = owner.made("/v1/groups", {"name": f"{mark} group", "employee_ids": [office.anna["id"]]})
+    created = owner.create(f"/v1/calls/{tag['call_id']}/comments", comment)
+    group = owner.create("/v1/groups", {"name": f"{mark} group", "employee_ids": [office.anna["id"]]})
     deliveries = owner.get(f"/v1/integrations/{office.integration['id']}/deliveries").json["items"]
     tokens = owner.get("/v1/tokens").json["items"]
     ids = {
@@ -82,7 +82,7 @@ def furnish(office: Office, mark: str) -> Side:
 
 def done(owner: Caller, path: str, body: Any) -> str:
     """Run a job to its end and return its id. A running job would change the tenant during the tests."""
-    job_id: str = owner.made(path, body)["id"]
+    job_id: str = owner.create(path, body)["id"]
     deadline = time.monotonic() + WITHIN_SECONDS
     while owner.get(f"{path}/{job_id}").json["state"] == "running":
         assert time.monotonic() < deadline, path
@@ -125,7 +125,7 @@ def state_of(tenants: TwoTenants, side: Side) -> dict[str, str]:
     return {place: text for place, text in texts.items() if side.office.tenant_id in place + text}
 
 
-def fault_of(tenants: TwoTenants, sent: str, response: Answer) -> str | None:
+def fault_of(tenants: TwoTenants, sent: str, response: Response) -> str | None:
     """Return the fault of a response: a 5xx, their texts, or ids of theirs that were not sent; None without one."""
     text = json.dumps(response.json, ensure_ascii=False)
     if response.status >= 500:

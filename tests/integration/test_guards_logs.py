@@ -37,7 +37,7 @@ def test_logs_of_the_stack_have_no_secret_or_whole_number(tmp_path: Path) -> Non
     with running(port=PORT) as stack:
         office = open_office(stack.api, stack.operator_token)
         owner, line = office.owner, Line(office)
-        owner.made(
+        owner.create(
             "/v1/integrations",
             {"provider": "telephony_api", "name": "Second", "credentials": {"pbx_token": CREDENTIAL}},
         )
@@ -47,7 +47,7 @@ def test_logs_of_the_stack_have_no_secret_or_whole_number(tmp_path: Path) -> Non
         owner.post("/v1/contacts", {"name": "No number", "phones": [f"{PHONE}{PHONE}"]})
         owner.get("/v1/contacts", phone=f"+{PHONE}")
         owner.get(f"/v1/contacts/+{PHONE}")
-        owner.made("/v1/tasks", {"title": f"Call +{PHONE}", "contact_ids": [tag["contact_id"]]})
+        owner.create("/v1/tasks", {"title": f"Call +{PHONE}", "contact_ids": [tag["contact_id"]]})
         owner.post("/v1/erasures", {"number": PHONE})
         secret = office.integration["secrets"]["planfix_token"]
         url = office.integration["webhook_url"]

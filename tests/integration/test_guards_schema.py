@@ -42,10 +42,10 @@ class GeneratedRequests:
 def target() -> Iterator[GeneratedRequests]:
     with running(port=PORT) as stack:
         office = open_office(stack.api, stack.operator_token)
-        spare = office.operator.made("/v1/tenants", {"name": "Spare"})
+        spare = office.operator.create("/v1/tenants", {"name": "Spare"})
         tag = Line(office).talk("schema", "79105556601")
-        task = office.owner.made("/v1/tasks", {"title": "Call back", "contact_ids": [tag["contact_id"]]})
-        group = office.owner.made("/v1/groups", {"name": "Sales", "employee_ids": [office.anna["id"]]})
+        task = office.owner.create("/v1/tasks", {"title": "Call back", "contact_ids": [tag["contact_id"]]})
+        group = office.owner.create("/v1/groups", {"name": "Sales", "employee_ids": [office.anna["id"]]})
         ids = {
             "call_id": tag["call_id"], "tag_id": tag["id"], "contact_id": tag["contact_id"], "task_id": task["id"],
             "group_id": group["id"], "employee_id": office.anna["id"], "tenant_id": spare["id"],

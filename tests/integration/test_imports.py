@@ -17,7 +17,7 @@ RUNS = ("running",)
 
 def begin(owner: Caller, file: bytes) -> str:
     """Upload a file and return the id of its import, which is not started yet."""
-    created = owner.made("/v1/imports", {"name": "People"})
+    created = owner.create("/v1/imports", {"name": "People"})
     assert requests.put(created["upload_url"], data=file, timeout=60).status_code == 200
     import_id: str = created["id"]
     return import_id
@@ -114,7 +114,7 @@ def test_unreadable_file_fails_with_a_reason(office: Office, file: bytes, reason
 
 
 def test_import_without_a_file_can_be_started_again(office: Office) -> None:
-    import_id = office.owner.made("/v1/imports", {})["id"]
+    import_id = office.owner.create("/v1/imports", {})["id"]
     start(office.owner, import_id)
     assert until(office.owner, import_id, ended)["reason"] == "The file was not uploaded."
     start(office.owner, import_id)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import requests
 
-from api_client import Answer, Caller, Office, open_office
+from api_client import Caller, Office, Response, open_office
 from fault_proxy import FaultPlan, Run, Side, Signature, fault_proxy
 from hangtag.api.kernel.cursor import write_cursor
 from hangtag.auth import token_hash
@@ -82,7 +82,7 @@ def shared(proxied: ProxiedStack) -> Office:
 def office(shared: Office) -> Office:
     """The shared office with a new PBX that has no mapped extensions."""
     body = {"provider": "telephony_api", "name": "PBX", "credentials": {"pbx_token": "pbx-key-of-the-tenant"}}
-    return replace(shared, integration=shared.owner.made("/v1/integrations", body))
+    return replace(shared, integration=shared.owner.create("/v1/integrations", body))
 
 
 def token_of(url: str) -> str:
@@ -109,14 +109,14 @@ def log_entries(office: Office, **params: Any) -> list[dict[str, Any]]:
     return items
 
 
-def assert_problem(response: Answer, status: int) -> None:
+def assert_problem(response: Response, status: int) -> None:
     assert (response.status, response.media) == (status, "application/problem+json"), response
 
 
 # ------------------------------------------------------------------ changing and deleting
 
 
-def test_credentials_are_merged_by_name(proxied: ProxiedStack, office: Office) -> None:
+def test_changed_credentials_are_merged_by_name(proxied: ProxiedStack, office: Office) -> None:
     typed = {"pbx_url": "https://pbx.example/api"}
     response = office.owner.patch(at(office), {"name": "Renamed", "credentials": typed})
     assert response.status == 200, response
@@ -149,7 +149,7 @@ def test_integration_with_extensions_cannot_be_deleted(shared: Office) -> None:
 
 def test_deleted_integration_leaves_no_endpoints(proxied: ProxiedStack, shared: Office) -> None:
     office = shared
-    second = office.owner.made("/v1/integrations", {"provider": "telephony_api", "name": "Second"})
+    second = office.owner.create("/v1/integrations", {"provider": "telephony_api", "name": "Second"})
     place = f"/v1/integrations/{second['id']}"
     rotated = office.owner.post(f"{place}/rotate", {"overlap_hours": 1}).json
     assert requests.post(rotated["webhook_url"], data={"cmd": "nothing"}, timeout=60).status_code == 401
@@ -216,7 +216,7 @@ def test_repeated_rotation_with_its_key_runs_once(proxied: ProxiedStack, office:
     first = office.owner.post(at(office, "/rotate"), body, idempotency_key="k").json
     assert office.owner.post(at(office, "/rotate"), body, idempotency_key="k").json == first
     assert len(proxied.endpoints(office.integration["id"])) == 2
-    other = office.owner.made("/v1/integrations", {"provider": "telephony_api", "name": "Second"})
+    other = office.owner.create("/v1/integrations", {"provider": "telephony_api", "name": "Second"})
     elsewhere = office.owner.post(f"/v1/integrations/{other['id']}/rotate", body, idempotency_key="k").json
     assert elsewhere["id"] == other["id"]
 
@@ -379,7 +379,7 @@ def test_log_entries_are_isolated_by_integration(proxied: ProxiedStack, office: 
     assert ring(office, "mine").status_code == 200
     (entry,) = log_entries(office)
     other = proxied.office()
-    second = office.owner.made("/v1/integrations", {"provider": "telephony_api", "name": "Second"})["id"]
+    second = office.owner.create("/v1/integrations", {"provider": "telephony_api", "name": "Second"})["id"]
     for caller, integration_id in (
         (other.owner, office.integration["id"]),
         (other.owner, other.integration["id"]),
@@ -408,7 +408,7 @@ def run_checks(office: Office, caller: Caller | None = None) -> tuple[bool, dict
 
 def test_diagnostics_report_problems_until_resolved(office: Office) -> None:
     extension = {"integration_id": office.integration["id"], "extension": "101"}
-    office.owner.made("/v1/employees", {"name": "Boris", "extensions": [extension]})
+    office.owner.create("/v1/employees", {"name": "Boris", "extensions": [extension]})
     ok, checks = run_checks(office)
     assert not ok
     assert checks["credentials"] == (True, "Enough to receive calls. Not entered: pbx_url.")

@@ -27,13 +27,13 @@ RESPONSES: dict[str, dict[str, Any]] = {
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
 
-def test_every_function_has_a_sample_event() -> None:
+def test_every_lambda_function_has_a_sample_event() -> None:
     functions = {path.parent.name for path in EVENTS.parents[1].glob("functions/*/app.py")}
     assert {path.stem for path in EVENTS.glob("*.json")} == functions == set(RESPONSES)
 
 
 @pytest.mark.parametrize("function", sorted(RESPONSES))
-def test_function_handles_its_sample_event(stack: Stack, function: str) -> None:
+def test_lambda_function_handles_its_sample_event(stack: Stack, function: str) -> None:
     event = json.loads((EVENTS / f"{function}.json").read_text())
     response = stack.invoke(f"{function.title()}Function", event)
     assert {name: response[name] for name in RESPONSES[function]} == RESPONSES[function]

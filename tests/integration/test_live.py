@@ -36,7 +36,7 @@ def change_settings(office: Office, **changed: Any) -> None:
 
 
 def create_contact(office: Office, name: str = "Olga", **more: Any) -> Any:
-    return office.owner.made("/v1/contacts", {"name": name, "phones": [f"+{OUTSIDE}"], **more})
+    return office.owner.create("/v1/contacts", {"name": name, "phones": [f"+{OUTSIDE}"], **more})
 
 
 def finish_call(office: Office, line: Line, call_id: str, ext: str = "101") -> None:
@@ -60,7 +60,7 @@ def test_window_follows_the_call_from_ringing_to_its_tag(office: Office, line: L
         assert (ringing["external_number"], ringing["direction"], ringing["extension"]) == (f"+{OUTSIDE}", "in", "101")
         with listening(office.employee) as reloaded:
             assert [message["call"] for message in reloaded.all()] == [ringing]
-            line.answer("c1", OUTSIDE)
+            line.pick_up("c1", OUTSIDE)
             for one in (browser, reloaded):
                 answered = one.call("answered")
                 assert answered["employee"] == {"id": office.anna["id"], "name": "Anna"}
@@ -113,7 +113,7 @@ def test_answer_closes_the_windows_of_the_other_phones(office: Office, line: Lin
             line.ring("c1", OUTSIDE, ext)
         anna.call("ringing")
         first.call("ringing")
-        line.answer("c1", OUTSIDE, "102")
+        line.pick_up("c1", OUTSIDE, "102")
         assert first.call("answered")["employee"]["name"] == "Boris"
         assert anna.call("taken")["employee"]["name"] == "Boris"
         finish_call(office, line, "c1", "102")
@@ -127,7 +127,7 @@ def test_two_connections_receive_the_same_messages(office: Office, line: Line) -
     with listening(office.employee) as one, listening(office.employee) as other:
         line.ring("c1", OUTSIDE)
         assert one.call("ringing")["id"] == other.call("ringing")["id"]
-        line.answer("c1", OUTSIDE)
+        line.pick_up("c1", OUTSIDE)
         assert one.call("answered")["seq"] == other.call("answered")["seq"]
 
 
@@ -137,7 +137,7 @@ def test_supervisor_watches_calls_unless_it_is_disabled(office: Office, line: Li
     with listening(boris) as watching, listening(office.employee) as browser:
         line.ring("c1", OUTSIDE)
         assert watching.call("watching")["extension"] is None
-        line.answer("c1", OUTSIDE)
+        line.pick_up("c1", OUTSIDE)
         assert watching.call("watching", employee={"id": office.anna["id"], "name": "Anna"})
         finish_call(office, line, "c1")
         watching.call("ended")
@@ -153,7 +153,7 @@ def test_supervisor_watches_calls_unless_it_is_disabled(office: Office, line: Li
 def test_all_members_of_a_supervising_group_watch_calls(office: Office, line: Line) -> None:
     boris_id, boris = hire(office, "Boris", "102")
     vera_id, vera = hire(office, "Vera", "103")
-    group = office.owner.made("/v1/groups", {"name": "Sales", "employee_ids": [boris_id, vera_id]})
+    group = office.owner.create("/v1/groups", {"name": "Sales", "employee_ids": [boris_id, vera_id]})
     create_contact(office, supervisor_id=group["id"])
     with listening(boris) as first, listening(vera) as second:
         line.ring("c1", OUTSIDE, "103")
@@ -171,7 +171,7 @@ def test_window_follows_an_extension_to_its_new_employee(office: Office, line: L
         anna.call("ringing")
         assert office.owner.patch(f"/v1/employees/{office.anna['id']}", {"extensions": []}).status == 200
         assert office.owner.patch(f"/v1/employees/{boris_id}", {"extensions": held}).status == 200
-        line.answer("c1", OUTSIDE)
+        line.pick_up("c1", OUTSIDE)
         anna.call("gone")
         assert other.call("answered")["employee"]["name"] == "Boris"
         assert [message["call"]["window_state"] for message in anna.all()][-1] == "gone"
@@ -184,7 +184,7 @@ def test_internal_or_unmapped_calls_have_no_window(office: Office, line: Line) -
         # An extension, an employee's own number, an unmapped extension.
         for call_id, phone, ext in (("c1", "102", "101"), ("c2", "79100000102", "101"), ("c3", OUTSIDE, "199")):
             line.ring(call_id, phone, ext)
-            line.answer(call_id, phone, ext)
+            line.pick_up(call_id, phone, ext)
             line.hang_up(call_id, phone, ext, final="1")
         reasons = [line.call(call_id)["skip_reason"] for call_id in ("c1", "c2", "c3")]
         assert reasons == ["internal", "employee_number", "unknown_extension"]
@@ -199,7 +199,7 @@ def test_hidden_tag_is_sent_to_members_of_its_task_only(office: Office, line: Li
     boris_id, boris = hire(office, "Boris", "102")
     contact = create_contact(office, supervisor_id=boris_id)
     task = {"title": "Deal", "contact_ids": [contact["id"]], "assignee_id": boris_id}
-    created = office.owner.made("/v1/tasks", task)
+    created = office.owner.create("/v1/tasks", task)
     change_settings(office, attach={"to": "last_active_task", "hidden": True})
     with listening(office.employee) as anna, listening(boris) as on_task:
         tag = line.talk("c1", OUTSIDE, final="1")
@@ -227,8 +227,8 @@ def test_missed_call_is_sent_to_its_recipients_only(office: Office, line: Line) 
 # ------------------------------------------------------------------ browsers
 
 
-def test_ticket_opens_one_connection(office: Office) -> None:
-    url = office.employee.made("/v1/live-tickets", {})["url"]
+def test_ticket_of_the_live_channel_opens_one_connection(office: Office) -> None:
+    url = office.employee.create("/v1/live-tickets", {})["url"]
     token = url.rpartition("=")[2]
     with connect(url):
         pass
@@ -241,8 +241,8 @@ def test_ticket_opens_one_connection(office: Office) -> None:
     assert (rejected.status, rejected.media) == (403, "application/problem+json")
 
 
-def test_expired_ticket_opens_no_connection(office: Office, environment: pytest.MonkeyPatch) -> None:
-    url = office.employee.made("/v1/live-tickets", {})["url"]
+def test_expired_ticket_does_not_open_a_connection(office: Office, environment: pytest.MonkeyPatch) -> None:
+    url = office.employee.create("/v1/live-tickets", {})["url"]
     hashed = token_hash(url.rpartition("=")[2])
     place: Any = {"pk": {"S": key("TICKET", hashed)}, "sk": {"S": "TICKET"}}
     dynamodb().update_item(
@@ -255,7 +255,7 @@ def test_expired_ticket_opens_no_connection(office: Office, environment: pytest.
         pass
 
 
-def test_messages_of_clients_get_a_response(office: Office) -> None:
+def test_each_message_of_a_client_gets_a_response(office: Office) -> None:
     with listening(office.employee) as browser:
         browser.send("ping")
         browser.until(lambda message: message["type"] == "pong")
@@ -267,7 +267,9 @@ def test_messages_of_clients_get_a_response(office: Office) -> None:
         browser.until(lambda _: sum(message["type"] == "error" for message in browser.messages) == 6)
 
 
-def test_dead_connection_is_removed(office: Office, line: Line, environment: pytest.MonkeyPatch) -> None:
+def test_dead_connection_is_removed_by_the_next_push(
+    office: Office, line: Line, environment: pytest.MonkeyPatch
+) -> None:
     tenant_id, anna = office.tenant_id, office.anna["id"]
     with listening(office.employee) as browser:
         dead = live.Connection("dead-connection", tenant_id, anna)
@@ -276,14 +278,14 @@ def test_dead_connection_is_removed(office: Office, line: Line, environment: pyt
         line.ring("c1", OUTSIDE)
         browser.call("ringing")
         browser.all()
-        line.answer("c1", OUTSIDE)
+        line.pick_up("c1", OUTSIDE)
         browser.call("answered")
         assert [one.id for one in live.connections(tenant_id, [anna])] != []
         assert dead not in live.connections(tenant_id, [anna])
         assert live.find_connection(dead.id) is None
 
 
-def test_closed_connection_is_removed(office: Office, environment: pytest.MonkeyPatch) -> None:
+def test_connection_closed_by_its_client_is_removed(office: Office, environment: pytest.MonkeyPatch) -> None:
     with listening(office.employee):
         assert len(live.connections(office.tenant_id, [office.anna["id"]])) == 1
     _until(lambda: live.connections(office.tenant_id, [office.anna["id"]]) == ())
@@ -316,7 +318,7 @@ def test_many_events_of_one_call_send_few_messages(office: Office, line: Line) -
 
         with ThreadPoolExecutor(10) as pool:
             list(pool.map(again, range(100)))
-        line.answer("c1", OUTSIDE)
+        line.pick_up("c1", OUTSIDE)
         browser.call("answered")
         finish_call(office, line, "c1")
         browser.call("ended")
@@ -325,7 +327,7 @@ def test_many_events_of_one_call_send_few_messages(office: Office, line: Line) -
         assert len(windows) <= 20, windows
 
 
-def test_messages_never_cross_tenants(stack: Stack, office: Office, line: Line) -> None:
+def test_live_messages_are_isolated_by_tenant(stack: Stack, office: Office, line: Line) -> None:
     other = open_office(stack.api, stack.operator_token)
     with listening(office.employee) as mine, listening(other.employee) as theirs:
         line.ring("c1", OUTSIDE)
@@ -354,7 +356,7 @@ def test_python_client_survives_a_cut_connection(stack: Stack, office: Office, l
                     assert (change.call.contact.id, list(browser.calls)) == (contact["id"], [change.call.id])
                     # Like a network failure.
                     await asyncio.to_thread(cut, stack, office)
-                    await asyncio.to_thread(line.answer, "c1", OUTSIDE)
+                    await asyncio.to_thread(line.pick_up, "c1", OUTSIDE)
                 elif change.call.window_state == "answered":
                     await asyncio.to_thread(line.hang_up, "c1", OUTSIDE, final="1")
                 else:
@@ -380,14 +382,14 @@ def test_contacts_comments_or_tasks_are_created_during_a_call(office: Office, li
     change_settings(office, contacts={"create_unknown": "never"})
     with listening(office.employee) as browser:
         line.ring("c1", OUTSIDE)
-        line.answer("c1", OUTSIDE)
+        line.pick_up("c1", OUTSIDE)
         call_id = browser.call("answered")["id"]
-        contact = office.employee.made("/v1/contacts", {"name": "Saved meanwhile", "phones": [f"+{OUTSIDE}"]})
-        task = office.employee.made(
+        contact = office.employee.create("/v1/contacts", {"name": "Saved meanwhile", "phones": [f"+{OUTSIDE}"]})
+        task = office.employee.create(
             f"/v1/calls/{call_id}/tasks", {"title": "Send the offer", "contact_ids": [contact["id"]]}
         )
         comment = {"text": "wants a discount", "task_id": task["id"]}
-        office.employee.made(f"/v1/calls/{call_id}/comments", comment)
+        office.employee.create(f"/v1/calls/{call_id}/comments", comment)
         put = office.employee.put(f"/v1/calls/{call_id}/task", {"task_id": task["id"]})
         assert (put.status, put.json["task_id"]) == (200, task["id"])
         finish_call(office, line, "c1")
@@ -396,9 +398,9 @@ def test_contacts_comments_or_tasks_are_created_during_a_call(office: Office, li
         browser.call("ended", task_id=task["id"], tag={"id": tag["id"], "type": "call"})
 
 
-def test_tagged_call_is_assigned_to_a_task(office: Office, line: Line) -> None:
+def test_tagged_call_can_be_assigned_to_another_task(office: Office, line: Line) -> None:
     contact = create_contact(office)
-    task = office.owner.made("/v1/tasks", {"title": "Deal", "contact_ids": [contact["id"]]})
+    task = office.owner.create("/v1/tasks", {"title": "Deal", "contact_ids": [contact["id"]]})
     tag = line.talk("c1", OUTSIDE, final="1")
     assert tag["task_id"] is None
     call_id = tag["call_id"]

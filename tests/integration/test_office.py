@@ -101,7 +101,7 @@ def test_concurrent_calls_of_one_number_create_one_contact(tenant: str, table: s
     assert contacts.create_unknown(tenant, "+79990000001") == created[0]
 
 
-def test_known_number_keeps_its_contact(tenant: str) -> None:
+def test_call_of_a_known_number_keeps_its_contact(tenant: str) -> None:
     ivan = contacts.create_contact(tenant, "Ivan", (phone("+79990000001"),), None)
     contact = contacts.create_unknown(tenant, "+79990000001", supervisor_id="0" * 16)
     assert (contact.id, contact.name) == (ivan.id, "Ivan")
@@ -172,7 +172,7 @@ def test_extensions_with_separators_do_not_collide(tenant: str) -> None:
 # ------------------------------------------------------------------ participants
 
 
-def test_participants_of_a_call_have_names_contact_and_line(
+def test_participants_of_a_call_include_contact_with_line(
     tenant: str, pbx: integrations.NewIntegration, table: str
 ) -> None:
     of_pbx = pbx.integration.id
@@ -211,7 +211,7 @@ def test_participants_of_250_extensions_are_complete(tenant: str, pbx: integrati
     assert sorted(result.employees) == names
 
 
-def test_renamed_employee_has_the_new_name(tenant: str, pbx: integrations.NewIntegration) -> None:
+def test_participants_have_the_current_name_of_an_employee(tenant: str, pbx: integrations.NewIntegration) -> None:
     anna = hire(tenant, "Anna", Extension(pbx.integration.id, "101"))
     employees.update_employee(tenant, anna.id, {"name": "Anna Petrova"})
     result = participants.find_participants(tenant, pbx.integration.id, frozenset({"101"}), None, None)
@@ -224,7 +224,7 @@ def test_line_is_found_in_the_notation_of_the_pbx(tenant: str) -> None:
     assert participants.find_participants(tenant, "0" * 16, frozenset(), None, "trunk-2").line_name is None
 
 
-def test_erased_tenant_has_no_participants() -> None:
+def test_participants_of_an_erased_tenant_are_an_error() -> None:
     with pytest.raises(NotFoundError):
         participants.find_participants("0" * 16, "0" * 16, frozenset(), None, None)
 
@@ -248,7 +248,7 @@ def test_endpoint_contains_its_tenant_with_verification_keys(
     assert endpoints.find_endpoint(token_hash("unknown")) is None
 
 
-def test_expired_endpoint_is_not_found(pbx: integrations.NewIntegration, table: str) -> None:
+def test_expired_webhook_endpoint_is_unknown(pbx: integrations.NewIntegration, table: str) -> None:
     hashed = token_hash(pbx.secrets.token)
     client.dynamodb().update_item(
         TableName=table,
@@ -259,7 +259,7 @@ def test_expired_endpoint_is_not_found(pbx: integrations.NewIntegration, table: 
     assert endpoints.find_endpoint(hashed) is None
 
 
-def test_endpoint_is_read_once_a_minute(pbx: integrations.NewIntegration, table: str) -> None:
+def test_webhook_endpoint_is_read_once_a_minute(pbx: integrations.NewIntegration, table: str) -> None:
     reads = []
     reader = client.dynamodb()
     reader.meta.events.register("before-call.dynamodb.GetItem", lambda **_: reads.append(1), unique_id="count")
@@ -305,7 +305,7 @@ def route(tenant: str, pbx: integrations.NewIntegration, table: str, mode: str, 
     return target.extension
 
 
-def test_caller_is_routed_by_working_hours(tenant: str, pbx: integrations.NewIntegration, table: str) -> None:
+def test_caller_is_routed_by_the_working_hours(tenant: str, pbx: integrations.NewIntegration, table: str) -> None:
     boris = hire(tenant, "Boris", Extension(pbx.integration.id, "102"))
     anna = hire(tenant, "Anna", Extension(pbx.integration.id, "101"))
     employees.update_employee(tenant, anna.id, {"working_hours": WEEK, "deputy_id": boris.id})
@@ -380,7 +380,7 @@ def test_request_log_lists_a_week_newest_first(tenant: str, table: str) -> None:
 # ------------------------------------------------------------------ tokens and erasing
 
 
-def test_token_ends_with_its_employee(tenant: str, table: str) -> None:
+def test_token_of_a_deleted_employee_has_no_holder(tenant: str, table: str) -> None:
     anna = hire(tenant, "Anna")
     created = tokens.create_token(tenant, anna.id, "employee", KEYS, "owner")
     assert tokens.find_holder(token_hash(created.token)) == tokens.Holder(tenant, anna.id, "employee")

@@ -51,7 +51,7 @@ def send(request: Request) -> requests.Response:
 def connected(owner: Caller, **more: Any) -> Any:
     """Create an integration with Zadarma."""
     body = {"provider": "zadarma", "name": "Z", "credentials": dict(simulator.CREDENTIALS), **more}
-    return owner.made("/v1/integrations", body)
+    return owner.create("/v1/integrations", body)
 
 
 def signed(integration: Any, secret: str = simulator.CREDENTIALS["api_secret"]) -> Request:
@@ -71,7 +71,7 @@ def zadarma(works: bool = True) -> Iterator[tuple[Api, Server]]:
         yield api, server
 
 
-def test_handshake_of_a_pbx_is_answered(shared: Office) -> None:
+def test_handshake_of_a_pbx_gets_its_echo_as_plain_text(shared: Office) -> None:
     with zadarma() as (api, server):
         integration = connected(shared.owner, settings=dict(api.settings(server.url)))
     response = requests.get(integration["webhook_url"], params={"zd_echo": "<b>echo</b>"}, timeout=60)
@@ -130,7 +130,7 @@ def test_previous_secret_is_valid_during_the_overlap(
     assert token not in raw
 
 
-def test_error_names_the_invalid_setting(shared: Office) -> None:
+def test_error_response_names_the_invalid_setting(shared: Office) -> None:
     wrong = {
         "settings.time_zone": {"time_zone": "Mars/Olympus"},
         "settings.unknown": {"unknown": 1},
@@ -146,7 +146,7 @@ def test_error_names_the_invalid_setting(shared: Office) -> None:
 # ------------------------------------------------------------------ requests to the PBX
 
 
-def test_new_integration_sets_up_the_pbx(shared: Office) -> None:
+def test_new_or_rotated_webhook_url_is_set_at_the_pbx(shared: Office) -> None:
     with zadarma() as (api, server):
         integration = connected(shared.owner, settings=dict(api.settings(server.url)))
         assert integration["setup"]["ok"], integration["setup"]
@@ -165,7 +165,7 @@ def test_failed_setup_shows_the_message_of_the_pbx(shared: Office) -> None:
         pbx.faults.append(Fault(Reply(500, "license\nexpired for key pbx-key")))
         credentials = {"pbx_url": pbx.url + "/planfix_api.php", "pbx_token": "pbx-key"}
         body = {"provider": "telephony_api", "name": "P", "credentials": credentials}
-        integration = shared.owner.made("/v1/integrations", body)
+        integration = shared.owner.create("/v1/integrations", body)
     # The message of the PBX, without the key that it repeats.
     assert integration["setup"]["detail"] == "The PBX returned HTTP 500: license expired for key ***"
     assert not integration["setup"]["ok"]
@@ -175,7 +175,7 @@ def test_setup_sends_key_and_address_to_the_pbx(shared: Office) -> None:
     api = TelephonyApi({})
     with serving(api) as pbx:
         body = {"provider": "telephony_api", "name": "P", "credentials": dict(api.credentials(pbx.url))}
-        integration = shared.owner.made("/v1/integrations", body)
+        integration = shared.owner.create("/v1/integrations", body)
     assert integration["setup"]["ok"]
     assert api.set_up["planfix_url"] == integration["webhook_url"]
     assert api.set_up["planfix_token"] == integration["secrets"]["planfix_token"]
@@ -225,7 +225,9 @@ def test_requests_use_the_integration_account(shared: Office, environment: pytes
 
 
 @pytest.mark.parametrize(("count", "seconds"), [(1, 1.0), (3, 60.0), (10, 1.0), (7, 60.0)])
-def test_limit_holds_in_every_window(stack: Stack, environment: pytest.MonkeyPatch, count: int, seconds: float) -> None:
+def test_rate_limit_holds_in_every_time_window(
+    stack: Stack, environment: pytest.MonkeyPatch, count: int, seconds: float
+) -> None:
     """No `count` + 1 permitted requests lie within `seconds`, and the limit is used up."""
     clock = [1_000_000.0]
     limiter = TableLimiter("limits", f"{count}-{seconds}", lambda: clock[0])

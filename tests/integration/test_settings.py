@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
-from api_client import Answer, Caller, Office, hire
+from api_client import Caller, Office, Response, hire
 from hangtag.services.tags.emit import emit
 from hangtag.services.tags.missed_calls import after_tag
 from hangtag.services.tags.snapshot import PartySnapshot
@@ -36,7 +36,7 @@ def contacts(caller: Caller, phone: str) -> list[Any]:
     return rows
 
 
-def errors_of(response: Answer, status: int) -> list[dict[str, str]]:
+def errors_of(response: Response, status: int) -> list[dict[str, str]]:
     assert response.status == status, response
     return list(response.json["errors"])
 
@@ -58,19 +58,19 @@ def test_supervisor_of_a_new_contact_follows_template_then_answer(office: Office
     change_settings(office)
     for ext in ("101", "102"):
         line.ring("answered", "79035550102", ext)
-    line.answer("answered", "79035550102", "102")
+    line.pick_up("answered", "79035550102", "102")
     line.event("answered", "COMPLETED", "79035550102", "101", status="Cancelled", duration="0")
     line.hang_up("answered", "79035550102", "102")
     line.tag("answered")
     assert contacts(office.owner, "+79035550102")[0]["supervisor_id"] == boris
-    # Without an response, the first ringing employee is the supervisor.
+    # If the call is not answered, the first ringing employee is the supervisor.
     for ext in ("102", "101"):
         line.ring("missed", "79035550103", ext)
     for ext in ("102", "101"):
         line.event("missed", "COMPLETED", "79035550103", ext, status="Missed", duration="0")
     line.tag("missed")
     assert contacts(office.owner, "+79035550103")[0]["supervisor_id"] == boris
-    # A supervisor of the template has priority over the response.
+    # A supervisor in the template has priority over the employee who answers.
     anna = office.anna["id"]
     change_settings(office, contacts={"template": {"name": "Caller {number}", "supervisor_id": anna}})
     line.talk("template", "79035550104", "102")
@@ -83,7 +83,7 @@ def test_answered_only_creates_the_contact_at_the_answer(office: Office, line: L
     assert line.missed("c1", "79035550105")["contact_id"] is None
     assert contacts(office.owner, "+79035550105") == []
     line.ring("c2", "79035550106")
-    line.answer("c2", "79035550106")
+    line.pick_up("c2", "79035550106")
     ringing = until(office.owner, "/v1/calls", {"state": "open"}, lambda call: call["contact_id"])
     assert [ringing["contact_id"]] == [contact["id"] for contact in contacts(office.owner, "+79035550106")]
 
@@ -91,19 +91,19 @@ def test_answered_only_creates_the_contact_at_the_answer(office: Office, line: L
 def test_tag_without_a_contact_is_filled_once(office: Office, line: Line) -> None:
     change_settings(office, contacts={"create_unknown": "never"})
     assert line.talk("c1", "79035550107")["contact_id"] is None
-    created = office.employee.made("/v1/contacts", {"name": "Ivan", "phones": ["8 903 555-01-07"]})
+    created = office.employee.create("/v1/contacts", {"name": "Ivan", "phones": ["8 903 555-01-07"]})
     filled = line.tag("c1", revision=2)
     assert (filled["contact_id"], values(filled)["Contact"]) == (created["id"], {"id": created["id"], "name": "Ivan"})
     # The tag is filled once; it does not follow the number to another contact.
     office.employee.patch(f"/v1/contacts/{created['id']}", {"phones": []})
-    office.employee.made("/v1/contacts", {"name": "Olga", "phones": ["+79035550107"]})
+    office.employee.create("/v1/contacts", {"name": "Olga", "phones": ["+79035550107"]})
     later = line.talk("c2", "79035550107")
     assert values(later)["Contact"]["name"] == "Olga"
     assert line.tag("c1")["contact_id"] == created["id"]
 
 
 def test_line_reported_after_the_tag_is_added(office: Office, line: Line) -> None:
-    """For a number see test_reconciliation.py, because the telephony API always reports one."""
+    """Numbers are covered by test_reconciliation.py, because the telephony API always reports one."""
     path = f"/v1/lines/{quote('+74951230001', safe='')}"
     office.owner.put(path, {"name": "Main office"})
     for event in ("INCOMING", "ACCEPTED", "COMPLETED"):
@@ -119,7 +119,7 @@ def test_line_reported_after_the_tag_is_added(office: Office, line: Line) -> Non
     assert values(line.tag("c1", revision=3))["External line name"] == "Main office"
 
 
-def test_own_line_is_never_a_contact(office: Office, line: Line) -> None:
+def test_number_of_an_own_line_is_never_a_contact(office: Office, line: Line) -> None:
     office.owner.put(f"/v1/lines/{quote('+74951230009', safe='')}", {"name": "Second office"})
     assert line.talk("c1", "74951230009")["contact_id"] is None
     assert contacts(office.owner, "+74951230009") == []
@@ -128,18 +128,18 @@ def test_own_line_is_never_a_contact(office: Office, line: Line) -> None:
 # ------------------------------------------------------------------ lines, tasks, tag definitions
 
 
-def test_tag_contains_the_name_of_the_line(office: Office, line: Line) -> None:
+def test_tag_contains_the_name_of_the_external_line(office: Office, line: Line) -> None:
     put = office.owner.put(f"/v1/lines/{quote('+74951230001', safe='')}", {"name": "Sales", "color": "#2f855a"})
     assert put.json == {"number": "+74951230001", "name": "Sales", "color": "#2f855a"}
     assert values(line.talk("c1", "79035550110"))["External line name"] == "Sales"
     assert office.owner.get("/v1/lines").json["items"] == [put.json]
 
 
-def test_call_is_placed_as_previewed(office: Office, line: Line) -> None:
-    contact = office.employee.made("/v1/contacts", {"name": "Ivan", "phones": ["+79035550111"]})["id"]
+def test_tag_of_a_call_is_placed_as_previewed(office: Office, line: Line) -> None:
+    contact = office.employee.create("/v1/contacts", {"name": "Ivan", "phones": ["+79035550111"]})["id"]
     deal = {"name": "Object", "type": "string", "value": "Deal"}
-    first = office.employee.made("/v1/tasks", {"title": "Sale", "contact_ids": [contact], "fields": [deal]})["id"]
-    office.employee.made("/v1/tasks", {"title": "Support", "contact_ids": [contact]})
+    first = office.employee.create("/v1/tasks", {"title": "Sale", "contact_ids": [contact], "fields": [deal]})["id"]
+    office.employee.create("/v1/tasks", {"title": "Support", "contact_ids": [contact]})
     line.talk("before", "79035550111")
     call_id = line.call("before")["id"]
     condition = {"field": "Object", "op": "=", "value": "Deal"}
@@ -154,7 +154,7 @@ def test_call_is_placed_as_previewed(office: Office, line: Line) -> None:
             "task": template,
         },
     )
-    preview = office.owner.asked("/v1/settings/telephony/preview", {"call_id": call_id})
+    preview = office.owner.run("/v1/settings/telephony/preview", {"call_id": call_id})
     assert (preview["task_id"], preview["hidden"], preview["reason_code"]) == (first, True, "matching_task")
     tag = line.talk("after", "79035550111")
     assert (tag["task_id"], tag["contact_id"], tag["hidden"]) == (first, contact, True)
@@ -224,12 +224,12 @@ def test_tag_definition_is_rejected_by_position(office: Office, line: Line) -> N
 
 
 @pytest.mark.usefixtures("environment")
-def test_execution_sees_a_hang_up_that_arrives_while_it_runs(
+def test_execution_handles_a_hang_up_during_its_run(
     stack: Stack, office: Office, line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     phone = "79035550140"
     line.ring("open-again", phone)
-    line.answer("open-again", phone)
+    line.pick_up("open-again", phone)
     place = call_key(office.tenant_id, office.integration["id"], "open-again", 0)
     raise_attempt = calls.raise_attempt
 
@@ -307,8 +307,8 @@ def test_concurrent_returns_keep_the_first_talk(stack: Stack) -> None:
 def test_notified_employees_follow_the_settings(office: Office, line: Line) -> None:
     staff = {"Boris": "102", "Vera": "103", "Gleb": "104"}
     boris, vera, gleb = (hire(office, name, extension)[0] for name, extension in staff.items())
-    group = office.owner.made("/v1/groups", {"name": "Support", "employee_ids": [boris, vera]})["id"]
-    office.employee.made("/v1/contacts", {"name": "Ivan", "phones": ["+79035550122"], "supervisor_id": group})
+    group = office.owner.create("/v1/groups", {"name": "Support", "employee_ids": [boris, vera]})["id"]
+    office.employee.create("/v1/contacts", {"name": "Ivan", "phones": ["+79035550122"], "supervisor_id": group})
     notices = {"supervisor": True, "ringing_employees": True, "employee_ids": [gleb]}
     change_settings(office, notifications={"missed_calls": notices})
     missed = line.missed("m1", "79035550122")

@@ -53,46 +53,46 @@ def command(port: object, word: str, *options: str) -> subprocess.CompletedProce
     )
 
 
-def eventually(happened: Callable[[], bool]) -> bool:
+def eventually(condition: Callable[[], bool]) -> bool:
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while not happened():
+    while not condition():
         if time.monotonic() > deadline:
             return False
         time.sleep(0.05)
     return True
 
 
-def put_note(of: Stack, key: str, text: str) -> None:
+def put_note(target: Stack, key: str, text: str) -> None:
     item = {"pk": {"S": key}, "sk": {"S": "NOTE"}, "body": {"S": text}}
-    of.client("dynamodb").put_item(TableName=of.table, Item=item)
+    target.client("dynamodb").put_item(TableName=target.table, Item=item)
 
 
-def read_note(of: Stack, key: str) -> str | None:
-    response = of.client("dynamodb").get_item(TableName=of.table, Key={"pk": {"S": key}, "sk": {"S": "NOTE"}})
+def read_note(target: Stack, key: str) -> str | None:
+    response = target.client("dynamodb").get_item(TableName=target.table, Key={"pk": {"S": key}, "sk": {"S": "NOTE"}})
     text: str | None = response.get("Item", {}).get("body", {}).get("S")
     return text
 
 
-def change_a_call(of: Stack, key: str) -> None:
+def change_a_call(target: Stack, key: str) -> None:
     """Write an item that passes the tracker's filter but is not a call."""
-    of.client("dynamodb").put_item(TableName=of.table, Item={"pk": {"S": key}, "sk": {"S": "CALL#0000"}})
+    target.client("dynamodb").put_item(TableName=target.table, Item={"pk": {"S": key}, "sk": {"S": "CALL#0000"}})
 
 
 def changes_read(place: Place) -> int:
     return place.log_file.read_text(errors="replace").count(CHANGE_READ)
 
 
-def test_up_prints_the_url_and_down_ends_all_processes(place: Place) -> None:
-    came_up = command(place.port, "up")
-    assert came_up.returncode == 0, came_up.stderr
+def test_down_ends_all_processes_of_a_stack_after_up(place: Place) -> None:
+    up_result = command(place.port, "up")
+    assert up_result.returncode == 0, up_result.stderr
     details = json.loads(place.stack_file.read_text())
     assert {"api", "console", "live", "operator_token", "table", "state_machine"} <= details.keys()
-    assert details["api"] in came_up.stdout
-    assert details["operator_token"] not in came_up.stdout
+    assert details["api"] in up_result.stdout
+    assert details["operator_token"] not in up_result.stdout
     assert place.stack_file.stat().st_mode & 0o077 == 0
-    announced = json.loads(COMMON_STACK_FILE.read_text())
+    common = json.loads(COMMON_STACK_FILE.read_text())
     # Only a stack that runs next to the tests can keep the common file.
-    assert announced == details or process.running_pid(Place(announced["port"])) is not None
+    assert common == details or process.running_pid(Place(common["port"])) is not None
     leader = process.running_pid(place)
     assert leader is not None
     assert command(place.port, "status").returncode == 0
@@ -100,8 +100,8 @@ def test_up_prints_the_url_and_down_ends_all_processes(place: Place) -> None:
     # The sweep starts a worker, so more than one process has to end.
     Stack(**details).invoke_sweep()
     assert len(process.group_members(leader)) > 1
-    went_down = command(place.port, "down")
-    assert went_down.returncode == 0, went_down.stderr
+    down_result = command(place.port, "down")
+    assert down_result.returncode == 0, down_result.stderr
     assert process.group_members(leader) == []
     assert not place.stack_file.exists()
     assert not COMMON_STACK_FILE.exists() or json.loads(COMMON_STACK_FILE.read_text())["port"] != place.port
@@ -137,7 +137,7 @@ def test_path_without_a_route_of_its_own_gets_a_problem_document(place: Place) -
             assert response.headers["content-type"] == "application/problem+json"
 
 
-def test_stack_listens_on_loopback_only(place: Place) -> None:
+def test_stack_listens_on_the_loopback_address_only(place: Place) -> None:
     with running(port=place.port):
         listeners = [
             row.split()[1].partition(":")[0]
@@ -149,35 +149,35 @@ def test_stack_listens_on_loopback_only(place: Place) -> None:
         assert all(address == "0100007F" for address in listeners)
 
 
-def test_occupied_port_is_reported_with_its_process_and_an_alternative(place: Place) -> None:
+def test_occupied_port_is_reported_with_its_process_id(place: Place) -> None:
     with socket.socket() as holder:
         holder.bind((HOST, place.port))
         holder.listen()
-        refused = command(place.port, "up")
-    assert refused.returncode == 1
-    assert f"port {place.port} is taken" in refused.stderr
-    assert f"HANGTAG_PORT={place.port + 1}" in refused.stderr
-    assert "Traceback" not in refused.stderr
+        result = command(place.port, "up")
+    assert result.returncode == 1
+    assert f"port {place.port} is taken" in result.stderr
+    assert f"HANGTAG_PORT={place.port + 1}" in result.stderr
+    assert "Traceback" not in result.stderr
     if Path("/proc/net/tcp").exists():
-        assert str(os.getpid()) in refused.stderr
+        assert str(os.getpid()) in result.stderr
     assert process.running_pid(place) is None
 
 
 def test_missing_package_is_reported_with_the_command_to_install_it(place: Place) -> None:
     # Without `site`, the environment's packages are not on the path.
-    refused = command(place.port, "up", "-S")
-    assert refused.returncode == 1
-    assert "package ministack is missing" in refused.stderr
-    assert "make up" in refused.stderr
+    result = command(place.port, "up", "-S")
+    assert result.returncode == 1
+    assert "package ministack is missing" in result.stderr
+    assert "make up" in result.stderr
 
 
 def test_invalid_port_is_rejected_with_an_explanation() -> None:
-    refused = command("yes", "up")
-    assert refused.returncode == 1
-    assert "HANGTAG_PORT=yes is not a port" in refused.stderr
+    result = command("yes", "up")
+    assert result.returncode == 1
+    assert "HANGTAG_PORT=yes is not a port" in result.stderr
 
 
-def test_data_token_and_url_survive_a_restart(place: Place) -> None:
+def test_data_operator_token_and_url_survive_a_restart(place: Place) -> None:
     with running(port=place.port) as before:
         put_note(before, "stored", "before the restart")
         after = before.restart()
@@ -202,8 +202,8 @@ def test_waiting_execution_continues_after_a_restart_with_a_new_token(place: Pla
     """The runtime fails executions at a restart, which AWS never does, see `gaps`."""
     key = {"pk": {"S": "waiting"}, "sk": {"S": "CALL#0000"}}
 
-    def token(of: Stack) -> str | None:
-        item = of.client("dynamodb").get_item(TableName=of.table, Key=key)["Item"]
+    def token(target: Stack) -> str | None:
+        item = target.client("dynamodb").get_item(TableName=target.table, Key=key)["Item"]
         text: str | None = item.get("task_token", {}).get("S")
         return text
 
@@ -242,7 +242,7 @@ def is_deploying(place: Place) -> bool:
 
 
 @pytest.mark.parametrize("moment", [is_started, is_deploying])
-def test_interrupted_up_leaves_no_process(place: Place, moment: Callable[[Place], bool]) -> None:
+def test_interrupted_up_leaves_no_process_of_the_stack(place: Place, moment: Callable[[Place], bool]) -> None:
     starting = subprocess.Popen(
         [sys.executable, "-m", "local", "up"],
         cwd=ROOT,
@@ -262,7 +262,7 @@ def test_interrupted_up_leaves_no_process(place: Place, moment: Callable[[Place]
     assert process.running_pid(place) is None
 
 
-def test_workers_end_with_a_killed_runtime(place: Place) -> None:
+def test_workers_end_with_a_runtime_that_was_killed(place: Place) -> None:
     with running(port=place.port) as killed:
         killed.invoke_sweep()
         os.kill(killed.pid, signal.SIGKILL)

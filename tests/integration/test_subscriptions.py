@@ -49,7 +49,7 @@ def connected(owner: Any) -> Iterator[tuple[Api, AddressValidator, Any]]:
     api.validate = validator
     with serving(api) as server:
         body = {"provider": "ringcentral", "name": "R", "credentials": dict(api.credentials(server.url))}
-        integration = owner.made("/v1/integrations", {**body, "settings": dict(api.settings(server.url))})
+        integration = owner.create("/v1/integrations", {**body, "settings": dict(api.settings(server.url))})
         yield api, validator, integration
 
 
