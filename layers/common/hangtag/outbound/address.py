@@ -91,30 +91,30 @@ def on_loopback() -> bool:
 
 
 def check(url: str) -> None:
-    """Whether an address can be a service's, as far as that is seen without asking anybody. Raises UrlError."""
+    """Check the URL of a service without a DNS request. Raises UrlError."""
     check_url(url, plain=on_loopback())
     try:
         literal = ipaddress.ip_address(urlsplit(url).hostname or "")
     except ValueError:
-        # A name; where it leads is looked at with each request.
+        # The addresses of a host name are checked with each request.
         return
     if not rule()(literal):
-        raise UrlError("the address leads into a private network", FieldErrorCode.PRIVATE_ADDRESS)
+        raise UrlError("The address leads into a private network.", FieldErrorCode.PRIVATE_ADDRESS)
 
 
 def check_url(url: str, *, plain: bool) -> None:
-    """Whether an address is one of the web, and names nobody's password. `plain` allows http. Raises UrlError."""
+    """Check that a URL is of the web and has no user name and password. `plain` allows http. Raises UrlError."""
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise UrlError("the address can't be read", FieldErrorCode.INVALID_URL) from None
+        raise UrlError("The address is not a valid URL.", FieldErrorCode.INVALID_URL) from None
     if parts.scheme not in (("http", "https") if plain else ("https",)):
-        raise UrlError("the address must begin with https://", FieldErrorCode.HTTPS_REQUIRED)
+        raise UrlError("The address must begin with https://.", FieldErrorCode.HTTPS_REQUIRED)
     if not parts.hostname or parts.username is not None or parts.password is not None:
-        raise UrlError("the address must name a host, and nobody's password", FieldErrorCode.INVALID_URL)
+        raise UrlError("The address must have a host, and no user name or password.", FieldErrorCode.INVALID_URL)
     if port is not None and port < _FIRST_FREE_PORT and port not in _WEB_PORTS:
-        raise UrlError("the address names a port that is not the web's", FieldErrorCode.INVALID_URL)
+        raise UrlError("The address has a port that is not usual on the web.", FieldErrorCode.INVALID_URL)
 
 
 def next_hop(url: str, target: str) -> str:

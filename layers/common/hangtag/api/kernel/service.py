@@ -62,7 +62,7 @@ HandlerT = TypeVar("HandlerT", bound=Callable[..., Any])
 
 
 class Routes(APIGatewayHttpRouter):
-    """The routes of one feature that require the same role. A feature with two roles has two of these.
+    """Routes of one feature that require one role. A feature with two roles has two instances.
 
     `role` is None for routes without authentication.
     """

@@ -1,4 +1,4 @@
-"""What FreePBX needs of the admin."""
+"""Form of FreePBX: credentials, set-up steps and the facts for the docs."""
 
 from pydantic import Field
 
@@ -9,24 +9,24 @@ __all__ = ["INFOS"]
 
 
 class FreepbxCredentials(TelephonyApiCredentials):
-    """As the telephony API's. Plain FreePBX has no address to enter: then calls can't be clicked."""
+    """Credentials of the telephony API. A plain FreePBX has no address to enter and cannot place calls."""
 
 
 class FreepbxSettings(IntegrationSettings):
-    """How missed calls are told."""
+    """Handling of missed calls."""
 
     missed_by_request: bool = Field(
-        default=False, description="Take callMissedNotify as a missed call; else it is answered and changes nothing"
+        default=False, description="Count callMissedNotify as a missed call; otherwise it is acknowledged and ignored"
     )
 
 
 def _instructions(webhook_url: str) -> tuple[str, ...]:
     return (
-        f"Enter this address at the PBX's scripts as the CRM's address, for forms and for JSON: {webhook_url}",
-        "Enter planfix_token, which is shown this once, as the CRM's key.",
-        "For recordings, let a web server serve /var/spool/asterisk/monitor, and the scripts send links to it.",
-        "Calls can be clicked only if something at the PBX takes makeCall: enter its address and key here, as pbx_url "
-        "and pbx_token.",
+        f"In the PBX's scripts, enter this address as the CRM's address, for forms and for JSON: {webhook_url}",
+        "Enter planfix_token, which is shown only now, as the CRM's key.",
+        "For recordings, serve /var/spool/asterisk/monitor with a web server, and have the scripts send links to it.",
+        "Click-to-call needs an add-on at the PBX that accepts makeCall: enter its address and key here as pbx_url and "
+        "pbx_token.",
     )
 
 
@@ -38,18 +38,18 @@ INFOS = (
         settings=FreepbxSettings,
         made_secrets=("planfix_token",),
         instructions=_instructions,
-        signature="`planfix_token` in the body of forms; JSON requests have none, but a wrong one is refused",
+        signature="`planfix_token` in the body of forms; JSON requests have none, but a wrong one is rejected",
         unverified_fields=UnverifiedFields(
-            "every other field of forms, and the whole of the JSON requests callInfoRespNum and callMissedNotify",
-            "the secret token in forms, and an address that can't be guessed",
+            "every other field of forms, and all fields of the JSON requests callInfoRespNum and callMissedNotify",
+            "the token in forms is secret, and so is the webhook's address",
         ),
         limitations=(
-            "that uniqueId of the JSON requests is the callid of the forms: if it is another, callMissedNotify makes "
-            "a call of its own",
-            'the status with which {"error": "no persons responsible"} is answered: it is 200',
-            "that with missed_by_request a form that says Missed counts nothing by itself: here both count, and make "
-            "one missed call, since a call of which no extension talked is missed however it is told",
-            "whether more than one responsible person is asked for: one is answered",
+            "uniqueId of the JSON requests is expected to be the callid of the forms; otherwise callMissedNotify "
+            "creates another call",
+            '{"error": "no persons responsible"} is returned with status 200',
+            "With missed_by_request, a form with the status Missed and callMissedNotify are both read, and result in "
+            "one missed call",
+            "One responsible employee is returned, even if the PBX accepts several",
         ),
         sources=("Planfix's help pages on FreePBX and on its telephony API", "docs/telephony-api.md"),
     ),

@@ -1,4 +1,4 @@
-"""What a bridge of somebody's own needs of the admin."""
+"""Form of a bridge of your own: credentials, set-up steps and the facts for the docs."""
 
 from typing import Annotated
 
@@ -9,32 +9,32 @@ from hangtag.providers.generic.signing import key_of
 
 __all__ = ["INFOS"]
 
-# Standard Webhooks asks for 24 to 64 bytes; what has half of that is no key.
+# Standard Webhooks requires 24 to 64 bytes; half of that is accepted.
 _LEAST_KEY_BYTES = 12
 
 
-def _a_key(secret: SecretStr) -> SecretStr:
+def _check_key(secret: SecretStr) -> SecretStr:
     if len(key_of(secret.get_secret_value())) < _LEAST_KEY_BYTES:
-        raise ValueError("a key is written whsec_ and base64, of 24 bytes or more")
+        raise ValueError("Enter a key of whsec_ and the base64 of at least 24 bytes.")
     return secret
 
 
 class GenericCredentials(Credentials):
-    """Where the bridge takes commands, and the key that these are signed with; neither if it takes none."""
+    """The bridge's address for commands, and the key that signs them; neither if it accepts no commands."""
 
     bridge_url: str | None = Field(
-        default=None, max_length=MAX_ADDRESS, description="Address of the bridge, if it takes commands"
+        default=None, max_length=MAX_ADDRESS, description="Address of the bridge, if it accepts commands"
     )
-    bridge_key: Annotated[SecretStr, AfterValidator(_a_key)] | None = Field(
-        default=None, max_length=512, description="Key of the bridge (whsec_…), which commands to it are signed with"
+    bridge_key: Annotated[SecretStr, AfterValidator(_check_key)] | None = Field(
+        default=None, max_length=512, description="Key that signs commands to the bridge (whsec_…)"
     )
 
 
 def _instructions(webhook_url: str) -> tuple[str, ...]:
     return (
-        f"Let the bridge post its events to this address: {webhook_url}",
-        "Let it sign them with signing_key, which is shown this once; docs/generic.md says how, and what an event is.",
-        "To call by a click, let the bridge make a key; enter its address and key here, as bridge_url and bridge_key.",
+        f"Have the bridge post its events to this address: {webhook_url}",
+        "Have it sign them with signing_key, which is shown only now; docs/generic.md describes signatures and events.",
+        "For click-to-call, create a key at the bridge; enter its address and key here as bridge_url and bridge_key.",
     )
 
 

@@ -1,4 +1,4 @@
-"""What a VATS of ITooLabs' family needs of the admin."""
+"""Form of the VATS of ITooLabs' family: credentials, set-up steps and the facts for the docs."""
 
 from pydantic import Field, SecretStr
 
@@ -6,7 +6,7 @@ from hangtag.providers.forms import MAX_ADDRESS, Credentials, DialSettings, Prov
 
 __all__ = ["INFOS"]
 
-# Operators that sell it, by their keys. That they all speak it follows from their set-up pages.
+# Operators that sell it, by their keys. Their set-up pages show that they use this API.
 _PRESETS = {
     "itoolabs": "ITooLabs CRM API",
     "megafon": "MegaFon VATS",
@@ -22,33 +22,33 @@ _PRESETS = {
     "viva": "VIVA",
     "domru": "Dom.ru",
 }
-# Of these there is code of somebody who uses it.
-_SEEN = ("itoolabs", "megafon", "kcell", "moldcell", "gravitel")
+# Operators with published code of a customer.
+_CONFIRMED = ("itoolabs", "megafon", "kcell", "moldcell", "gravitel")
 
 
 class ItoolabsCredentials(Credentials):
-    """Where the VATS is reached, and its key. Both are optional until calls are clicked."""
+    """Address and key of the VATS. Both are needed only for click-to-call and the history."""
 
     pbx_url: str | None = Field(
         default=None,
         max_length=MAX_ADDRESS,
-        description="Address of the VATS, such as https://company.megapbx.ru; of an older one, up to crm_api.wcgp",
+        description="Address of the VATS, such as https://company.megapbx.ru; for an older one, up to crm_api.wcgp",
     )
     api_key: SecretStr | None = Field(default=None, min_length=1, max_length=512, description="Key of the VATS")
 
 
 def _instructions(webhook_url: str) -> tuple[str, ...]:
     return (
-        "Open the VATS's settings, there the integration with a CRM of your own (REST API).",
+        "Open the settings of the VATS: integration with your own CRM (REST API).",
         f"Enter this address as the CRM's address: {webhook_url}",
-        "Enter crm_token, which is shown this once, as the key for authorization in the CRM.",
-        "Enter the VATS's address and its key, which stand on the same page, here as pbx_url and api_key.",
-        "Give each employee the short number of the VATS; a user without one is mapped by the login.",
+        "Enter crm_token, which is shown only now, as the key for authorization in the CRM.",
+        "Enter the address and key of the VATS, shown on the same page, here as pbx_url and api_key.",
+        "Give each employee their short number at the VATS; a user without one is mapped by login.",
     )
 
 
 def _info(key: str, name: str) -> ProviderInfo:
-    of_preset = () if key in _SEEN else ("that this operator's VATS speaks it, which follows from its set-up page",)
+    preset_limitations = () if key in _CONFIRMED else ("This operator's API is known from its set-up page only",)
     return ProviderInfo(
         key=key,
         name=name,
@@ -58,17 +58,17 @@ def _info(key: str, name: str) -> ProviderInfo:
         instructions=_instructions,
         signature="`crm_token` in the body",
         unverified_fields=UnverifiedFields(
-            "every other field, and when it was sent", "the secret token, and a secret address"
+            "every other field, and the time of sending", "the token and the webhook's address are secret"
         ),
-        missing_stories={"transfer_within_call": "a transfer goes on as a call of its own, second_callid"},
+        missing_stories={"transfer_within_call": "a transfer continues as another call, second_callid"},
         limitations=(
-            "that Cancel is what the history says of an outgoing call that nobody answered",
-            "that the employee's phone rings first",
-            "limits of the REST API: 60 requests a minute are kept",
-            "how long a recording's link lives",
-            "that cmd=contact takes a short number as `responsible`, where the specification says a login",
-            "that a call of which the older API's history tells a duration was answered",
-            *of_preset,
+            "The history is expected to report an unanswered outgoing call as Cancel",
+            "A click is expected to ring the employee's phone first",
+            "The limit of the REST API: 60 requests a minute are sent at most",
+            "The lifetime of a recording's link",
+            "cmd=contact is expected to accept a short number as `responsible`; the specification names a login",
+            "A call with a duration in the older API's history is read as answered",
+            *preset_limitations,
         ),
         sources=(
             "mikopbx/ModuleMegafonPbx",

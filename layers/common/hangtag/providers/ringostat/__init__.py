@@ -38,7 +38,7 @@ class Ringostat(Provider):
     limits: ClassVar[Mapping[str, Limit]] = {"": Limit(60, 60)}
 
     def verify(self, request: WebhookRequest, keys: VerificationKeys) -> None:
-        """Accept every request: nothing in one proves its origin."""
+        """Accept every request: Ringostat signs none of them."""
 
     def parse(self, request: WebhookRequest, settings: Mapping[str, Any]) -> ParseResult:
         """Return the event of one webhook request."""

@@ -1,4 +1,4 @@
-"""What Zadarma, and Novofon, need of the admin."""
+"""Form of Zadarma and Novofon: credentials, set-up steps and the facts for the docs."""
 
 from pydantic import Field, SecretStr
 
@@ -15,17 +15,17 @@ __all__ = ["INFOS"]
 
 
 class ZadarmaCredentials(Credentials):
-    """The key and the secret of the account's API. Without the secret nothing that comes can be verified."""
+    """Key and secret of the account's API. The secret also verifies webhook requests."""
 
     api_key: str | None = Field(default=None, min_length=1, max_length=128, description="Key of the API")
     api_secret: SecretStr = Field(min_length=1, max_length=256, description="Secret of the API")
 
 
 class ZadarmaSettings(ApiSettings, DialSettings):
-    """The account's clock has no zone of its own in what the PBX sends."""
+    """The account's time zone, which the PBX does not send."""
 
     time_zone: TimeZone | None = Field(
-        default=None, description="Time zone of the account's clock; empty: its times are left out"
+        default=None, description="Time zone of the account's clock; empty: its times are not used"
     )
 
 
@@ -33,11 +33,11 @@ def _instructions(webhook_url: str) -> tuple[str, ...]:
     return (
         "Open Settings → Integrations and API → Keys and API, and enter Key and Secret here as api_key and api_secret.",
         f"Open Settings → Integrations and API → Notifications about PBX calls, and enter this address: {webhook_url}",
-        "Switch on every notification there, and save; the PBX asks the address at once whether it is ours.",
+        "Switch on every notification there, and save; the PBX checks the address at once.",
     )
 
 
-def _info(key: str, name: str, unconfirmed: tuple[str, ...]) -> ProviderInfo:
+def _info(key: str, name: str, preset_limitations: tuple[str, ...]) -> ProviderInfo:
     return ProviderInfo(
         key=key,
         name=name,
@@ -48,17 +48,17 @@ def _info(key: str, name: str, unconfirmed: tuple[str, ...]) -> ProviderInfo:
         signature="header `Signature`: base64 of the hexadecimal HMAC-SHA1, under the API's "
         "secret, of two or three fields",
         unverified_fields=UnverifiedFields(
-            "who answered, duration and disposition; nothing says when it was signed",
-            "doubles change nothing, and the PBX's statistics are compared",
+            "the answering extension, duration and disposition; the time of signing",
+            "duplicates change nothing, and calls are reconciled with the PBX's statistics",
         ),
         missing_stories={
-            "transfer_within_call": "its form is not documented; another NOTIFY_ANSWER is taken for one",
-            "transfer_to_linked_call": "a transfer goes on under the same id",
+            "transfer_within_call": "its form is not documented; another NOTIFY_ANSWER is read as one",
+            "transfer_to_linked_call": "a transfer continues under the same id",
         },
         limitations=(
-            "the account's time zone: a setting",
-            "how a withheld number is written",
-            *unconfirmed,
+            "The account's time zone: a setting",
+            "The form of a withheld number",
+            *preset_limitations,
         ),
         sources=("zadarma/user-api-v1", "zadarma/user-api-py-v1", "zadarma/openapi (spec/v1)"),
     )
@@ -66,5 +66,9 @@ def _info(key: str, name: str, unconfirmed: tuple[str, ...]) -> ProviderInfo:
 
 INFOS = (
     _info("zadarma", "Zadarma", ()),
-    _info("novofon", "Novofon", ("that its notifications have the same fields as Zadarma's", "the API's address")),
+    _info(
+        "novofon",
+        "Novofon",
+        ("Its notifications are expected to have Zadarma's fields", "The API's address"),
+    ),
 )

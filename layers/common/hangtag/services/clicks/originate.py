@@ -56,8 +56,10 @@ def _request(pbx: Pbx, click: Click) -> State:
     except HangtagError as error:
         return _fail(click, in_words(error))
     except Exception as error:
-        # The phone may be ringing, whatever failed.
-        logger.exception("asking the PBX broke off", extra={"tenant": click.tenant_id, "error": type(error).__name__})
+        # The phone can be ringing after any failure.
+        logger.exception(
+            "click.request_failed", extra={"tenant": click.tenant_id, "click": click.id, "error": type(error).__name__}
+        )
         return _unknown(click, "The request to the PBX failed unexpectedly. Your phone can still ring.")
     if placed.call_id is not None:
         clicks.set_call_id(click, placed.call_id)

@@ -136,7 +136,7 @@ def _new(tenant_id: str, employee_id: str | None, target: Target, click_id: str,
 
 
 def _send(click: Click) -> None:
-    """Queue the call for the PBX now, and a check for the time by which the PBX should have reported it."""
+    """Queue the call for the PBX now, and a later check that the PBX reported it."""
     body = {"tenant": click.tenant_id, "click": click.id}
     for task, delay in (("place", 0), ("close", int(clicks.WINDOW.total_seconds()))):
         client.make("sqs").send_message(

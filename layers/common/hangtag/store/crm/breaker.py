@@ -218,7 +218,7 @@ def _remove(permit: Pass, names: tuple[str, ...]) -> None:
 
 
 def _open(tenant_id: str, until: datetime) -> None:
-    """Open the breaker until then; a later end stays."""
+    """Open the breaker until `until`; a later end stays."""
     try:
         dynamodb().update_item(
             TableName=table(),

@@ -166,7 +166,7 @@ def create_task(tenant_id: str, task: Task, more: Sequence[Mapping[str, Any]] = 
 
 
 def get_task(tenant_id: str, task_id: str) -> Task:
-    """Raises NotFoundError."""
+    """Return a task. Raises NotFoundError."""
     response = dynamodb().get_item(TableName=table(), Key=_key(tenant_id, task_id), ConsistentRead=True)
     if "Item" not in response:
         raise NotFoundError("No such task.")
