@@ -36,7 +36,7 @@ def check_of(check: Check) -> DiagnosticCheck:
 
 
 def examine(tenant_id: str, integration: Integration) -> DiagnosticReport:
-    """Run all checks of an integration. Problems at the PBX are failed checks. Raise botocore's errors."""
+    """Run all checks of an integration. Problems at the PBX are failed checks. Raises botocore's errors."""
     credentials = integrations.load_credentials(tenant_id, integration.id)
     entries, _ = request_log.list_entries(tenant_id, integration.id, MAX_ENTRIES, None)
     checks = [_credentials(integration.provider, credentials), _webhook_requests(tenant_id, integration, entries)]

@@ -21,7 +21,7 @@ def read_object(event: Mapping[str, Any], headers: Mapping[str, str], *, may_be_
 
     With `may_be_empty` an empty body is an empty object.
 
-    Raise BadInputError for other content, TooLargeError over 64 KB, UnsupportedMediaError for another media type.
+    Raises BadInputError for other content, TooLargeError over 64 KB, UnsupportedMediaError for another media type.
     """
     media = headers.get("content-type", "application/json").split(";")[0].strip().lower()
     if media != "application/json" and not media.endswith("+json"):

@@ -290,7 +290,7 @@ class Api(APIGatewayHttpResolver):
         return response
 
     def _find(self, method: str, path: str) -> tuple[Operation | None, Route | None]:
-        """Return the operation; None for a method that the path does not support. Raise NotFoundError."""
+        """Return the operation; None for a method that the path does not support. Raises NotFoundError."""
         matching = self._matching(path)
         route = next((route for route in matching if route.method == method), None)
         if route is not None:

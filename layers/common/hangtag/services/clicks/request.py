@@ -81,7 +81,7 @@ class _Phone:
 def begin(tenant_id: str, employee_id: str | None, target: Target, idempotency_key: str | None) -> Click:
     """Validate a request, store it and queue it for the PBX. Requests with the same key are one click-to-call.
 
-    Raise BadInputError, NotFoundError, NoPhoneError, NotCalledError, TooManyError, ConflictError (a call is being
+    Raises BadInputError, NotFoundError, NoPhoneError, NotCalledError, TooManyError, ConflictError (a call is being
     placed from that phone), UnprocessableError (the key was used for another request), and botocore's errors.
     """
     request = digest("request", json.dumps([target.to, target.contact_id, target.task_id, target.integration_id]))
@@ -260,7 +260,7 @@ def _check_often(tenant_id: str, employee_id: str, rules: ClickToCallSettings) -
 def _phone(tenant_id: str, employee: employees.Employee, party: _Party, integration_id: str | None) -> _Phone:
     """Return the phone at the PBX of the last call with the contact; without one, the first extension on the card.
 
-    Only PBXs that can place calls count. Raise NoPhoneError.
+    Only PBXs that can place calls count. Raises NoPhoneError.
     """
     tel = _tel(party.number)
     extensions = [one for one in employee.extensions if integration_id in (None, one.integration_id)]

@@ -99,7 +99,7 @@ def _differ(before: Call, after: Call, rounding: float) -> bool:
 
 
 def _recover(source: Source, call_id: str, logged: Sequence[CallEvent], now: datetime) -> RecoveredCall | None:
-    """Add the missing part of a call and return it; None if nothing is missing. Raise botocore's errors."""
+    """Add the missing part of a call and return it; None if nothing is missing. Raises botocore's errors."""
     item = calls.read_newest(source.tenant_id, source.integration_id, call_id)
     begun = _begun(logged)
     if item is not None and _is_another(item, begun):
@@ -219,7 +219,7 @@ def work(message: Mapping[str, Any], has_time: Callable[[], bool]) -> None:
 
 
 def _looked_after(pbx: Pbx, tenant_id: str, integration_id: str) -> Check:
-    """Renew the PBX's event subscription and return the result for the admin. Raise botocore's errors."""
+    """Renew the PBX's event subscription and return the result for the admin. Raises botocore's errors."""
     check = run_check(pbx.renew_subscription, "subscription")
     if not check.ok:
         logger.warning("integration.silent", extra={"tenant": tenant_id, "integration": integration_id})
@@ -291,7 +291,7 @@ def _needs_reconciliation(key: str) -> bool:
 
 
 def ask_for(tenant_id: str, integration: Integration, span: Span) -> None:
-    """Queue a period requested by an admin. Raise ConflictError for a PBX without a call log, botocore's errors."""
+    """Queue a period requested by an admin. Raises ConflictError for a PBX without a call log, botocore's errors."""
     if not load(integration.provider).supports("history"):
         raise ConflictError("This PBX has no call log to compare with.", code=ErrorCode.HISTORY_UNSUPPORTED)
     message = {"job": "compare", "tenant": tenant_id, "integration": integration.id}

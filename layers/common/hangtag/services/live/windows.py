@@ -289,7 +289,7 @@ def _take_back(tenant_id: str, state: WindowState, push: Push) -> int:
 
 
 def tell_missed(tenant_id: str, missed: Mapping[str, Any], push: Push) -> int:
-    """Send a missed call to its recipients who are connected; names cost one batched read. Raise botocore's errors."""
+    """Send a missed call to its recipients who are connected; names cost one batched read. Raises botocore's errors."""
     if not live.in_use(tenant_id):
         return 0
     connections = live.connections(tenant_id, missed["recipients"])

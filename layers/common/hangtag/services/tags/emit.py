@@ -35,7 +35,7 @@ Writes = tuple[Mapping[str, Any], ...]
 
 
 class EmissionContestedError(Exception):
-    """Raised when other processes kept changing the call while its tag was written. The platform tries again."""
+    """Too many concurrent changes of the call while its tag was written. The platform retries."""
 
 
 def emit(key: calls.CallKey, *, first: bool, fill: bool = False) -> str:
