@@ -67,7 +67,7 @@ def test_no_log_of_the_stack_has_a_secret_or_a_whole_number(tmp_path: Path) -> N
         kept = groups_of(stack)
         assert list(leaks(kept, "log groups", seeded)) == []
         assert in_logs(Place(PORT).directory, since, seeded) == []
-        assert "api.responded" in Place(PORT).functions_log.read_text() + kept
+        assert "api.request_handled" in Place(PORT).functions_log.read_text() + kept
 
 
 PLANTED = {

@@ -61,7 +61,7 @@ class IssuerKeys:
             self._keys = _fetch_keys(self._issuer)
         except Exception as error:
             # The cached keys stay valid.
-            logger.warning("auth.keys_unavailable", extra={"reason": type(error).__name__})
+            logger.warning("auth.keys_fetch_failed", extra={"error": type(error).__name__})
         else:
             self._fetched_at = self._tried_at
 

@@ -263,7 +263,7 @@ class Api(APIGatewayHttpResolver):
             response = self._failure(error, method, path, event["requestContext"].get("requestId"))
         response["headers"]["cache-control"] = "no-store"
         logger.info(
-            "api.responded",
+            "api.request_handled",
             extra={"method": method, "route": self._shape(path), "status": response["statusCode"]},
         )
         return response
