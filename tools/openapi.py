@@ -225,7 +225,7 @@ def app_of(function: str) -> Any:
 
 
 def join(whole: dict[str, Any], part: dict[str, Any], described: Mapping[tuple[str, str], Operation]) -> None:
-    """Add one function's document to the whole. Raise ValueError for two different schemas of one name."""
+    """Add one function's document to the whole. Raises ValueError for two different schemas of one name."""
     for path, methods in part["paths"].items():
         at = whole["paths"].setdefault(path, {})
         for method, operation in methods.items():

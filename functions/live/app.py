@@ -118,7 +118,7 @@ def push(image: Mapping[str, Any]) -> None:
         sent = windows.follow_click(clicks.parse(image), PUSH)
     elif sk.startswith("MISSED#"):
         # The key contains the tenant: T, tenant, MISSED, number.
-        sent = windows.tell_missed(image["pk"]["S"].split("#")[1], json.loads(image["body"]["S"]), PUSH)
+        sent = windows.push_missed_call(image["pk"]["S"].split("#")[1], json.loads(image["body"]["S"]), PUSH)
     elif sk == "CONN":
         sent = windows.welcome(live.parse_connection(image), PUSH)
     logger.info("live.pushed", extra={"item": sk.partition("#")[0], "messages": sent})

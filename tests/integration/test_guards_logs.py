@@ -67,7 +67,7 @@ def test_logs_of_the_stack_have_no_secret_or_whole_number(tmp_path: Path) -> Non
         groups_text = groups_of(stack)
         assert list(leaks(groups_text, "log groups", seeded)) == []
         assert in_logs(Place(PORT).directory, since, seeded) == []
-        assert "api.responded" in Place(PORT).functions_log.read_text() + groups_text
+        assert "api.request_handled" in Place(PORT).functions_log.read_text() + groups_text
 
 
 PLANTED = {

@@ -103,7 +103,7 @@ def _loopback(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def said(url: str, credentials: Mapping[str, str] | None = None, seconds: float = 5.0) -> tuple[bool, str]:
     account = Account(provider="telephony_api", credentials={"pbx_url": url, **(credentials or {})})
-    (finding,) = diagnostics.ask_pbx(
+    (finding,) = diagnostics.check_pbx(
         Pbx(account, RateLimitedClient(limiter=NoLimits(), tokens=NoTokens(), seconds=seconds))
     )
     assert finding.what == "pbx"

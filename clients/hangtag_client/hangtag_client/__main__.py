@@ -11,7 +11,7 @@ __all__ = ["main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status. Raise SystemExit(2) for wrong usage."""
+    """Run one command and return its exit status. Raises SystemExit(2) for wrong usage."""
     parser = argparse.ArgumentParser(prog="hangtag", description="Tools to connect a PBX or a program to Hangtag.")
     commands = parser.add_subparsers(title="commands", required=True)
     add_check(commands)

@@ -111,7 +111,7 @@ def _looks_international(digits: str, country: str) -> bool:
 
 
 def _parse_own(text: str, digits: str, country: str) -> "PhoneNumber | None":
-    """Parse a number that begins with the country's own code, without a plus, and has a valid length only."""
+    """Parse a number that begins with the country's own code without a plus. Only its length is checked."""
     import phonenumbers
 
     own = str(phonenumbers.country_code_for_region(country))

@@ -22,7 +22,7 @@ MAX_PLAIN_BYTES = 4096
 
 
 def encrypt(tenant_id: str, integration_id: str, credentials: Mapping[str, str]) -> str:
-    """The credentials as base64 text.
+    """Return the credentials as base64 text.
 
     Raises TooLargeError if they exceed 4 KB in total, and botocore's errors.
     """

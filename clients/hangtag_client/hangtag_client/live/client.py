@@ -99,7 +99,7 @@ class LiveClient:
     # ------------------------------------------------------------------ connections
 
     async def _keep(self) -> None:
-        """Keep a connection open until cancelled. Raise permanent errors."""
+        """Keep a connection open until cancelled. Raises permanent errors."""
         try:
             current = await self._connect()
             while True:
@@ -139,7 +139,7 @@ class LiveClient:
         self._links.remove(link)
 
     async def _connect(self) -> Link:
-        """Connect, with any number of attempts. Raise permanent errors."""
+        """Connect, with any number of attempts. Raises permanent errors."""
         while True:
             await self._pauses.wait()
             try:

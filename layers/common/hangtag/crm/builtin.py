@@ -14,7 +14,7 @@ __all__ = ["change_contact", "create_contact", "find_by_phone", "get_contact"]
 
 
 def find_by_phone(tenant_id: str, phone: str) -> Contact | None:
-    """Return the contact that calls with this number match. Raise BadInputError if the number cannot be read."""
+    """Return the contact that calls with this number match. Raises BadInputError if the number cannot be read."""
     number = normalise(phone, get_tenant(tenant_id).country)
     if number is None:
         sentence = "The phone number cannot be read. Enter it with its country code, such as +12015550123."
@@ -23,7 +23,7 @@ def find_by_phone(tenant_id: str, phone: str) -> Contact | None:
 
 
 def get_contact(tenant_id: str, contact_id: str) -> Contact:
-    """Return one contact. Raise NotFoundError."""
+    """Return one contact. Raises NotFoundError."""
     return contacts.get_contact(tenant_id, contact_id)
 
 
@@ -34,14 +34,14 @@ def create_contact(
     supervisor_id: str | None,
     external_id: str | None = None,
 ) -> Contact:
-    """Create a contact. Raise BadInputError (a number, the supervisor) and ConflictError (the external id is taken)."""
+    """Create a contact. Raises BadInputError (number, supervisor) and ConflictError (the external id exists)."""
     valid = _phones(tenant_id, phones)
     _check_supervisor(tenant_id, supervisor_id)
     return contacts.create_contact(tenant_id, name, valid, supervisor_id, external_id)
 
 
 def change_contact(tenant_id: str, contact_id: str, changes: Mapping[str, Any]) -> Contact:
-    """Change a contact; `phones` are typed numbers. Raise the errors of `create_contact`, and NotFoundError."""
+    """Change a contact; `phones` are typed numbers. Raises the errors of `create_contact`, and NotFoundError."""
     properties = dict(changes)
     if "phones" in properties:
         properties["phones"] = _phones(tenant_id, properties["phones"])
@@ -50,7 +50,7 @@ def change_contact(tenant_id: str, contact_id: str, changes: Mapping[str, Any]) 
 
 
 def _phones(tenant_id: str, typed: Iterable[EnteredPhone]) -> tuple[Phone, ...]:
-    """Read typed numbers. Raise BadInputError for an unreadable number and for one of the tenant's own lines."""
+    """Read typed numbers. Raises BadInputError for an unreadable number and for one of the tenant's own lines."""
     read = read_phones(typed, get_tenant(tenant_id).country)
     own = lines.own_numbers(tenant_id, [phone.e164 for phone in read])
     faults = [

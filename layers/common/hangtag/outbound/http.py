@@ -99,7 +99,7 @@ def opened(
     plain: bool,
     allowed: Rule,
 ) -> Iterator[requests.Response]:
-    """Open a request to a checked address; the caller reads the body. `deadline` is of `time.monotonic()`.
+    """Open a request to a checked address; the caller reads the body. `deadline` is a time of `time.monotonic()`.
 
     Raises BadInputError, and UnreachableError for the request and for reading its body.
     """

@@ -299,7 +299,7 @@ class Provider:
         return {name: Limit(*rate) for name, rate in self.rate_limits.items()}
 
     def handshake(self, request: WebhookRequest) -> WebhookResponse | None:
-        """Return the response to a request that checks a new webhook address, before verification; else None."""
+        """Return the response to a request that checks a new webhook address, before verification, or None."""
         return None
 
     def verify(self, request: WebhookRequest, keys: VerificationKeys) -> None:
@@ -314,7 +314,7 @@ class Provider:
         raise NotImplementedError
 
     def next_step(self, request: WebhookRequest) -> NextStep | None:
-        """Return the step of a click that a verified request triggers, such as the call to the contact; else None."""
+        """Return the step of a click that a verified request triggers, such as the call to the contact, or None."""
         return None
 
     def connect(self, account: Account, step: NextStep, client: PbxClient) -> PlacedCall:

@@ -231,7 +231,7 @@ def outcome_of(
 ) -> Outcome | None:
     """Return the outcome of a PBX's word: None if it is empty, `unknown` if the table lacks it.
 
-    An incoming call that nobody answered is missed: an outcome in `missed` becomes MISSED if the call is incoming.
+    An unanswered incoming call is missed: an outcome in `missed` becomes MISSED if the call is incoming.
     """
     if not word:
         return None

@@ -68,7 +68,7 @@ class Api(NamedTuple):
         return client.send(method, self.url(account, path), headers=fields, body=body, limit=limit, safe=safe)
 
     def raise_for_status(self, response: Response, error: Callable[[Mapping[str, Any], int], Refusal]) -> Response:
-        """Return a successful response. `error` reads the JSON object ({} if there is none) of a 4xx and its status.
+        """Return a successful response. `error` reads the JSON object of a 4xx ({} without one) and its status.
 
         Raises BadInputError with a message for the admin; UnreachableError for a 5xx or the response of another server.
         """
@@ -91,7 +91,7 @@ class Api(NamedTuple):
         return {} if self.raise_for_status(response, error).status == 204 else self.read(response)
 
     def read(self, response: Response) -> Mapping[str, Any]:
-        """Return the JSON object of a response with any status. Raises UnreachableError if there is none."""
+        """Return the JSON object of a response with any status. Raises UnreachableError for other content."""
         content = json_of(response.body)
         if not isinstance(content, dict):
             raise self.unreadable(response.status)

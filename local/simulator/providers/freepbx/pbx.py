@@ -26,7 +26,7 @@ NOT_SIGNED = ("phone", "ext", "callid", "duration", "status")
 
 
 def request(url: str, message: Message, secrets: Mapping[str, str], at: datetime) -> Request:  # noqa: ARG001
-    """A form, or JSON, with the key."""
+    """Return a form, or JSON, with the key."""
     key = {SECRET_FIELD: secrets[SECRET_FIELD]} if SECRET_FIELD in secrets else {}
     if message.body is None:
         body, content_type = form_body(message, key), FORM
@@ -36,7 +36,7 @@ def request(url: str, message: Message, secrets: Mapping[str, str], at: datetime
 
 
 def tampered(request: Request) -> Iterator[Request]:
-    """The key is all that can be forged."""
+    """Yield requests with another key; only the key is protected."""
     if request.headers["content-type"] == FORM:
         yield from flipped_fields(request, [SECRET_FIELD])
         return
@@ -46,7 +46,7 @@ def tampered(request: Request) -> Iterator[Request]:
 
 
 def forged(url: str, message: Message, secrets: Mapping[str, str], at: datetime) -> Iterator[tuple[str, Request]]:
-    """Keys that look right, in a form and in JSON."""
+    """Yield requests with plausible but wrong keys, in a form and in JSON."""
     question = Message(body={"event": "callInfoRespNum", "uniqueId": "c1", "intNum": "101", "extNum": "79101234567"})
     wrong = {"empty": "", "upper case": secrets[SECRET_FIELD].upper() + "A", "longer": "0" * 64}
     for name, key in wrong.items():

@@ -29,15 +29,15 @@ class Api:
         ]
 
     def credentials(self, url: str) -> Mapping[str, str]:
-        """The account's credentials."""
+        """Return the account's credentials."""
         return {"bridge_url": url + PATH, "bridge_key": self._secret}
 
     def settings(self, url: str) -> Mapping[str, Any]:  # noqa: ARG002 - the address is a credential
-        """The integration's settings."""
+        """Return the integration's settings."""
         return {}
 
     def remember(self, started: datetime, sent: Sequence[Sent]) -> None:
-        """Have its history know the calls of a story that began then."""
+        """Add the calls of a story that began at `started` to the history."""
         begun: dict[str, str] = {}
         for one in sent:
             body: Any = one.message.body or {}
@@ -50,7 +50,7 @@ class Api:
         return str(response.body["call_id"]) if request.json.get("command") == "call" else None
 
     def respond(self, request: Request) -> Response:
-        """One command."""
+        """Return the response to one command."""
         if request.path != PATH or request.method != "POST":
             return Response(404, {"error": "nothing here"})
         if not self._is_genuine(request):

@@ -33,7 +33,7 @@ NOT_SIGNED: tuple[str, ...] = ()
 
 
 def request(url: str, message: Message, secrets: Mapping[str, str], at: datetime) -> Request:
-    """The JSON with its three headers; a story may give the id."""
+    """Return the JSON with its three headers; a story can set the id."""
     body = json_body(message)
     message_id = message.headers.get("webhook-id") or _id(message.body or {})
     sent_at = str(int(at.timestamp()))
@@ -55,18 +55,18 @@ def _id(payload: Mapping[str, Any]) -> str:
 
 
 def key_of(secret: str) -> bytes:
-    """The key that "whsec_…" is written for."""
+    """Return the bytes of a key in the form "whsec_…"."""
     return base64.b64decode(secret.removeprefix("whsec_"))
 
 
 def sign(key: bytes, message_id: str, sent_at: str, body: bytes, algorithm: str = "sha256") -> str:
-    """A signature in base64."""
+    """Return a signature in base64."""
     signed = b".".join((message_id.encode(), sent_at.encode(), body))
     return base64.b64encode(hmac.new(key, signed, algorithm).digest()).decode()
 
 
 def tampered(request: Request) -> Iterator[Request]:
-    """Every byte of the body, and of the three headers."""
+    """Yield requests with a changed byte of the body or of the three headers."""
     yield from flipped_body(request)
     for name in ("webhook-id", "webhook-timestamp", SIGNATURE_HEADER):
         for other in flipped(request.headers[name]):
@@ -74,7 +74,7 @@ def tampered(request: Request) -> Iterator[Request]:
 
 
 def forged(url: str, message: Message, secrets: Mapping[str, str], at: datetime) -> Iterator[tuple[str, Request]]:
-    """Other schemes, other keys, other things signed, other spellings."""
+    """Yield requests with other schemes, keys, signed contents and spellings."""
     good = request(url, message, secrets, at)
     key = key_of(secrets[KEY])
     message_id, sent_at = good.headers["webhook-id"], good.headers["webhook-timestamp"]

@@ -28,15 +28,15 @@ class Api:
         self.calls: list[Mapping[str, str]] = []
 
     def credentials(self, url: str) -> Mapping[str, str]:
-        """The account's credentials."""
+        """Return the account's credentials."""
         return {"pbx_url": url, "api_key": self._key}
 
     def settings(self, url: str) -> Mapping[str, Any]:  # noqa: ARG002 - the address is typed
-        """The integration's settings."""
+        """Return the integration's settings."""
         return {}
 
     def remember(self, started: datetime, sent: Sequence[Sent]) -> None:  # noqa: ARG002 - the events have the times
-        """Have its history know the calls of a story that began then."""
+        """Add the calls of a story that began at `started` to the history."""
         ended: dict[str, datetime] = {}
         for one in sent:
             payload: dict[str, Any] = {**one.message.post, **(one.message.body or {})}
@@ -65,7 +65,7 @@ class Api:
         return str(response.body) if request.path == _LEGACY and request.form.get("cmd") == "makeCall" else None
 
     def respond(self, request: Request) -> Response:
-        """One request, of either API."""
+        """Return the response to a request of either API."""
         if request.path == _LEGACY:
             return self._legacy(request)
         if not hmac.compare_digest(request.headers.get("x-api-key", "").encode(), self._key.encode()):

@@ -22,7 +22,7 @@ NOT_SIGNED = ("phone", "user", "ext", "callid", "duration", "status")
 
 
 def request(url: str, message: Message, secrets: Mapping[str, str], at: datetime) -> Request:  # noqa: ARG001
-    """A form, JSON or a GET with the key."""
+    """Return a form, JSON or a GET with the key."""
     key = {SECRET_FIELD: secrets[SECRET_FIELD]}
     if message.method == "GET":
         sent = replace(message, query={**message.query, **key})
@@ -35,7 +35,7 @@ def request(url: str, message: Message, secrets: Mapping[str, str], at: datetime
 
 
 def tampered(request: Request) -> Iterator[Request]:
-    """The key is all that can be forged."""
+    """Yield requests with another key; only the key is protected."""
     if request.method == "GET":
         before, _, key = request.url.rpartition("=")
         yield from (replace(request, url=f"{before}={other}") for other in flipped(key))
@@ -48,7 +48,7 @@ def tampered(request: Request) -> Iterator[Request]:
 
 
 def forged(url: str, message: Message, secrets: Mapping[str, str], at: datetime) -> Iterator[tuple[str, Request]]:
-    """Keys that look right, in a form and in JSON."""
+    """Yield requests with plausible but wrong keys, in a form and in JSON."""
     for name, key in {"empty": "", "upper case": secrets[SECRET_FIELD].upper() + "A", "longer": "0" * 64}.items():
         yield name, request(url, message, {**secrets, SECRET_FIELD: key}, at)
     lookup = Message(body={"cmd": "contact", "phone": "79101234567", "callid": "c1"})

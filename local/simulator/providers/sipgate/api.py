@@ -26,16 +26,16 @@ class Api:
         self.push: dict[str, Any] = {"incomingUrl": "", "outgoingUrl": "", "log": True, "whitelist": ["p0"]}
 
     def credentials(self, url: str) -> Mapping[str, str]:  # noqa: ARG002 - the address is a setting
-        """The account's credentials."""
+        """Return the account's credentials."""
         return dict(self._typed)
 
     def settings(self, url: str) -> Mapping[str, Any]:
-        """The integration's settings."""
+        """Return the integration's settings."""
         users = ", ".join(f"{user}={extension}" for user, extension in _USERS.items())
         return {"api_url": url, "users": users, "devices": "102=e7"}
 
     def remember(self, started: datetime, sent: Sequence[Sent]) -> None:
-        """Have its history know the calls of a story that began then."""
+        """Add the calls of a story that began at `started` to the history."""
         begun: dict[str, datetime] = {}
         users: dict[str, list[str]] = {}
         answered: dict[str, tuple[str, datetime]] = {}
@@ -54,7 +54,7 @@ class Api:
         return str(response.body["sessionId"]) if request.path == "/v2/sessions/calls" else None
 
     def respond(self, request: Request) -> Response:
-        """One request."""
+        """Return the response to one request."""
         typed = f"{self._typed['token_id']}:{self._typed['token']}"
         if request.headers.get("authorization") != f"Basic {base64.b64encode(typed.encode()).decode()}":
             return Response(401)

@@ -46,7 +46,7 @@ NOT_SIGNED: tuple[str, ...] = ()
 
 
 def request(url: str, message: Message, secrets: Mapping[str, str], at: datetime) -> Request:  # noqa: ARG001
-    """A form, whose lists are written name by name, and its signature."""
+    """Return a form with its signature; each item of a list is a field."""
     pairs = [
         (name, one)
         for name, value in message.post.items()
@@ -58,13 +58,13 @@ def request(url: str, message: Message, secrets: Mapping[str, str], at: datetime
 
 
 def sign(public_key: str, body: bytes) -> str:
-    """Base64 of the signature, by the private key that belongs to this one."""
+    """Return the signature in base64, by the private key of this public key."""
     signature = _PRIVATE[public_key].sign(body, padding.PKCS1v15(), hashes.SHA256())
     return base64.b64encode(signature).decode()
 
 
 def tampered(request: Request) -> Iterator[Request]:
-    """The body and the signature."""
+    """Yield requests with another body or signature."""
     yield from flipped_body(request)
     # The last letters before the padding hold bits that no byte of the signature has.
     signature = request.headers[SIGNATURE_HEADER]
@@ -74,7 +74,7 @@ def tampered(request: Request) -> Iterator[Request]:
 
 
 def forged(url: str, message: Message, secrets: Mapping[str, str], at: datetime) -> Iterator[tuple[str, Request]]:
-    """Signatures by other hashes, paddings and keys, and over another writing of the form."""
+    """Yield requests signed with other hashes, paddings and keys, and over another encoding of the form."""
     good = request(url, message, secrets, at)
     key = _PRIVATE[secrets["public_key"]]
     pss = padding.PSS(padding.MGF1(hashes.SHA256()), padding.PSS.MAX_LENGTH)

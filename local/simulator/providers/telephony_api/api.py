@@ -18,11 +18,11 @@ class Api:
         self.set_up: Mapping[str, str] = {}
 
     def credentials(self, url: str) -> Mapping[str, str]:
-        """The account's credentials."""
+        """Return the account's credentials."""
         return {"pbx_url": f"{url}/planfix_api.php", "pbx_token": self._key}
 
     def settings(self, url: str) -> Mapping[str, Any]:  # noqa: ARG002 - the address is typed
-        """The integration's settings."""
+        """Return the integration's settings."""
         return {}
 
     def placed_call_id(self, request: Request, response: Response) -> str | None:  # noqa: ARG002 - the response has no call id
@@ -30,7 +30,7 @@ class Api:
         return "" if request.form.get("cmd") == "makeCall" else None
 
     def respond(self, request: Request) -> Response:
-        """One command."""
+        """Return the response to one command."""
         if (request.method, request.path) != ("POST", "/planfix_api.php"):
             return Response(404, "Not found")
         if not hmac.compare_digest(request.form.get("token", "").encode(), self._key.encode()):

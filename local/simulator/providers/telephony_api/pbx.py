@@ -21,7 +21,7 @@ NOT_SIGNED = ("phone", "ext", "callid", "duration", "status")
 
 
 def request(url: str, message: Message, secrets: Mapping[str, str], at: datetime) -> Request:  # noqa: ARG001
-    """A form with the key."""
+    """Return a form with the key."""
     return Request(
         method=message.method,
         url=address(url, message),
@@ -31,11 +31,11 @@ def request(url: str, message: Message, secrets: Mapping[str, str], at: datetime
 
 
 def tampered(request: Request) -> Iterator[Request]:
-    """The key is all that can be forged."""
+    """Yield requests with another key; only the key is protected."""
     return flipped_fields(request, [SECRET_FIELD])
 
 
 def forged(url: str, message: Message, secrets: Mapping[str, str], at: datetime) -> Iterator[tuple[str, Request]]:
-    """Keys that look right."""
+    """Yield requests with plausible but wrong keys."""
     for name, key in {"empty": "", "upper case": secrets[SECRET_FIELD].upper() + "A", "longer": "0" * 64}.items():
         yield name, request(url, message, {**secrets, SECRET_FIELD: key}, at)

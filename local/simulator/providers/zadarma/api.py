@@ -31,15 +31,15 @@ class Api:
         self.set_up: dict[str, str] = {}
 
     def credentials(self, url: str) -> Mapping[str, str]:  # noqa: ARG002 - the address is a setting
-        """The account's credentials."""
+        """Return the account's credentials."""
         return {"api_key": self._key, "api_secret": self._secret}
 
     def settings(self, url: str) -> Mapping[str, Any]:
-        """The integration's settings."""
+        """Return the integration's settings."""
         return {"api_url": url, "time_zone": "Europe/Moscow"}
 
     def remember(self, started: datetime, sent: Sequence[Sent]) -> None:  # noqa: ARG002 - the events contain it
-        """Have its history know the calls of a story that began then."""
+        """Add the calls of a story that began at `started` to the history."""
         recorded = {
             fields["pbx_call_id"]: fields["call_id_with_rec"]
             for fields in map(post_of, sent)
@@ -70,7 +70,7 @@ class Api:
         return "" if request.path == "/v1/request/callback/" else None
 
     def respond(self, request: Request) -> Response:
-        """One request."""
+        """Return the response to one request."""
         encoded = request.query if request.method == "GET" else request.body.decode()
         if not hmac.compare_digest(
             request.headers.get("authorization", ""), self._authorization(request.path, encoded)

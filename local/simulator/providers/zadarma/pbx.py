@@ -34,7 +34,7 @@ _DEFAULT = ("caller_id", "called_did", "call_start")
 
 
 def request(url: str, message: Message, secrets: Mapping[str, str], at: datetime) -> Request:  # noqa: ARG001
-    """A form, and the signature of what is signed of it."""
+    """Return a form with the signature of its signed fields."""
     if message.method == "GET":
         return Request(method="GET", url=address(url, message), headers={})
     return Request(
@@ -46,7 +46,7 @@ def request(url: str, message: Message, secrets: Mapping[str, str], at: datetime
 
 
 def tampered(request: Request) -> Iterator[Request]:
-    """The signed fields, and the signature."""
+    """Yield requests with another signed field or signature."""
     fields = dict(parse_qsl(request.body.decode(), keep_blank_values=True))
     yield from flipped_fields(request, _SIGNED.get(fields["event"], _DEFAULT))
     for other in flipped(request.headers[SIGNATURE_HEADER]):
@@ -54,7 +54,7 @@ def tampered(request: Request) -> Iterator[Request]:
 
 
 def forged(url: str, message: Message, secrets: Mapping[str, str], at: datetime) -> Iterator[tuple[str, Request]]:
-    """Signatures as Zadarma's own prose would have them."""
+    """Yield requests signed as Zadarma's text describes it, unlike its code."""
     good = request(url, message, secrets, at)
     raw = hmac.digest(secrets["api_secret"].encode(), _signed(message.post).encode(), hashlib.sha1)
     yield "base64 of the raw digest", with_header(good, SIGNATURE_HEADER, base64.b64encode(raw).decode())
@@ -77,5 +77,5 @@ def _signed(fields: Mapping[str, str]) -> str:
 
 
 def _signature(signed: str, secret: str) -> str:
-    """Base64 of the hexadecimal digest, as the vendor's clients do it."""
+    """Return base64 of the hexadecimal digest, as the vendor's clients do it."""
     return base64.b64encode(hmac.new(secret.encode(), signed.encode(), "sha1").hexdigest().encode()).decode()

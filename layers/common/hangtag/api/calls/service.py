@@ -84,13 +84,13 @@ def find_by_pbx_id(caller: Caller, integration_id: str, pbx_call_id: str) -> Cal
 
 
 def get_call(caller: Caller, call_id: str) -> Call:
-    """Return one call. Raise NotFoundError, also for a call that the caller cannot see."""
+    """Return one call. Raises NotFoundError, also for a call that the caller cannot see."""
     (shown,) = present(caller.tenant_id, [load_body(caller, call_id)])
     return Call.model_validate(shown)
 
 
 def load_body(caller: Caller, call_id: str) -> Body:
-    """Return the stored JSON of one call. Raise NotFoundError, also for a call that the caller cannot see."""
+    """Return the stored JSON of one call. Raises NotFoundError, also for a call that the caller cannot see."""
     tenant_id = caller.tenant_id
     place = call_key(tenant_id, call_id)
     item = call_items.read(place) if place else None

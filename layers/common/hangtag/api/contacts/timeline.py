@@ -20,7 +20,7 @@ Load = Callable[[int, str | None], tuple[list[Body], str | None]]
 
 
 def page(name: str, limit: int | None, cursor: str | None, load: Load) -> tuple[list[Body], str | None]:
-    """Return a page of the list `name` and the cursor of the next. Raise BadInputError for another list's cursor."""
+    """Return a page of the list `name` and the cursor of the next. Raises BadInputError for another list's cursor."""
     start = read_cursor(name, 1, cursor)
     bodies, following = load(limit or DEFAULT_LIMIT, start[0] if start else None)
     return bodies, write_cursor(name, following) if following is not None else None

@@ -24,7 +24,7 @@ __all__ = ["change", "create"]
 
 
 def create(tenant_id: str, request: CreateEmployeeRequest) -> Employee:
-    """Create an employee. Raise BadInputError, and ConflictError naming the holder of an extension or number."""
+    """Create an employee. Raises BadInputError, and ConflictError naming the holder of an extension or number."""
     return employees.create_employee(
         tenant_id,
         name=request.name,
@@ -40,7 +40,7 @@ def create(tenant_id: str, request: CreateEmployeeRequest) -> Employee:
 def change(tenant_id: str, employee_id: str, request: UpdateEmployeeRequest, who: str) -> Employee:
     """Change an employee. `who` is the caller's name for the audit log.
 
-    Raise the errors of `create`, and NotFoundError.
+    Raises the errors of `create`, and NotFoundError.
     """
     before = employees.get_employee(tenant_id, employee_id)
     changes: dict[str, Any] = request.changes()
@@ -61,7 +61,7 @@ def change(tenant_id: str, employee_id: str, request: UpdateEmployeeRequest, who
 
 
 def _hours(request: WorkingHoursInput | None) -> Hours | None:
-    """Return the working hours. Raise BadInputError for an unknown time zone and for invalid spans."""
+    """Return the working hours. Raises BadInputError for an unknown time zone and for invalid spans."""
     if request is None:
         return None
     if request.time_zone is not None and request.time_zone not in available_timezones():
@@ -78,7 +78,7 @@ def _hours(request: WorkingHoursInput | None) -> Hours | None:
 
 
 def _deputy(tenant_id: str, employee_id: str | None, deputy_id: str | None) -> str | None:
-    """Return the deputy's id. Raise BadInputError for an unknown employee and for the employee's own id."""
+    """Return the deputy's id. Raises BadInputError for an unknown employee and for the employee's own id."""
     if deputy_id is None:
         return None
     if not employees.exists(tenant_id, deputy_id):
@@ -91,7 +91,7 @@ def _deputy(tenant_id: str, employee_id: str | None, deputy_id: str | None) -> s
 
 
 def _extensions(tenant_id: str, request: Sequence[ExtensionInput]) -> tuple[Extension, ...]:
-    """Return each extension once. Raise BadInputError for unknown integrations."""
+    """Return each extension once. Raises BadInputError for unknown integrations."""
     unknown = {one for one in {entry.integration_id for entry in request} if not _is_integration(tenant_id, one)}
     if unknown:
         invalid = tuple(

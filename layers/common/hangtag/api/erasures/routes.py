@@ -39,7 +39,7 @@ _KINDS: Mapping[str, str] = {"delivery": "webhook_request"}
     status_code=201,
 )
 def start_erasure(request: StartErasureRequest) -> StartedErasure:
-    """Start an erasure. Raise BadInputError for an invalid number, ConflictError for an employee's number."""
+    """Start an erasure. Raises BadInputError for an invalid number, ConflictError for an employee's number."""
     tenant_id, who = routes.tenant_id, routes.caller.name
     number = normalise(request.number, tenants.load_tenant(tenant_id).country)
     if number is None:

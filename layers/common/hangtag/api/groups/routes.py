@@ -97,7 +97,7 @@ def delete_group(group_id: str) -> Response[str]:
 
 
 def _members(tenant_id: str, employee_ids: list[str]) -> tuple[str, ...]:
-    """Return each id once. Raise BadInputError for unknown employees."""
+    """Return each id once. Raises BadInputError for unknown employees."""
     members = tuple(dict.fromkeys(employee_ids))
     invalid = tuple(
         FieldError(f"employee_ids.{position}", FieldErrorCode.UNKNOWN_EMPLOYEE, "Unknown employee.")

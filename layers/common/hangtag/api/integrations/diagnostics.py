@@ -15,7 +15,7 @@ from hangtag.store.integrations.integrations import Integration
 from hangtag.store.integrations.request_log import ADDRESS, RequestLogEntry
 from hangtag.store.office.employees import by_extension
 
-__all__ = ["ask_pbx", "check_of", "examine", "last_webhook_at"]
+__all__ = ["check_of", "check_pbx", "examine", "last_webhook_at"]
 
 # A request has 30 seconds in total.
 ASK_SECONDS = 12.0
@@ -36,7 +36,7 @@ def check_of(check: Check) -> DiagnosticCheck:
 
 
 def examine(tenant_id: str, integration: Integration) -> DiagnosticReport:
-    """Run all checks of an integration. Problems at the PBX are failed checks. Raise botocore's errors."""
+    """Run all checks of an integration. Problems at the PBX are failed checks. Raises botocore's errors."""
     credentials = integrations.load_credentials(tenant_id, integration.id)
     entries, _ = request_log.list_entries(tenant_id, integration.id, MAX_ENTRIES, None)
     checks = [_credentials(integration.provider, credentials), _webhook_requests(tenant_id, integration, entries)]
@@ -46,7 +46,7 @@ def examine(tenant_id: str, integration: Integration) -> DiagnosticReport:
     renewed = reconciliation.load(tenant_id, integration.id).subscription
     checks += [renewed] if renewed is not None else []
     pbx = open_pbx(tenant_id, integration, seconds=ASK_SECONDS)
-    responses = ask_pbx(pbx)
+    responses = check_pbx(pbx)
     checks += responses
     if all(check.ok for check in responses):
         checks += _unmapped(tenant_id, integration.id, pbx)
@@ -105,7 +105,7 @@ def _extensions(tenant_id: str, integration_id: str) -> Check:
     return Check("extensions", False, detail)
 
 
-def ask_pbx(pbx: Pbx) -> list[Check]:
+def check_pbx(pbx: Pbx) -> list[Check]:
     """Return the result of the PBX's connection test; empty for a PBX without one."""
     if not pbx.can("ping"):
         return []

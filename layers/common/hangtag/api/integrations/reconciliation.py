@@ -66,7 +66,7 @@ def start_reconciliation(integration_id: str, request: StartReconciliationReques
         field = FieldError("to", FieldErrorCode.OUT_OF_RANGE, reason)
         raise BadInputError("The period is not valid.", (field,), code=ErrorCode.RANGE_INVALID)
     integration = integrations.get_integration(routes.tenant_id, found_id(integration_id))
-    service.ask_for(routes.tenant_id, integration, service.Span(request.since, request.until))
+    service.queue_span(routes.tenant_id, integration, service.Span(request.since, request.until))
     audit.record(routes.tenant_id, routes.caller.name, "integration.recovering", integration.id)
     return progress_of(stored.load(routes.tenant_id, integration.id))
 

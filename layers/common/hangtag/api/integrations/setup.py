@@ -80,7 +80,7 @@ def _type(annotation: Any) -> ProviderFieldType:
 
 
 def info_of(provider: str) -> ProviderInfo:
-    """Return the description of a provider. Raise BadInputError for an unknown key."""
+    """Return the description of a provider. Raises BadInputError for an unknown key."""
     info = next((info for info in catalog() if info.key == provider), None)
     if info is None:
         keys = [info.key for info in catalog()]
@@ -93,7 +93,7 @@ def info_of(provider: str) -> ProviderInfo:
 def connect(tenant_id: str, who: str, request: CreateIntegrationRequest) -> CreatedIntegration:
     """Create an integration and set up the PBX if it supports that.
 
-    Raise BadInputError for invalid credentials and settings.
+    Raises BadInputError for invalid credentials and settings.
     """
     info = info_of(request.provider)
     new = integrations.create_integration(
@@ -122,7 +122,7 @@ def connect(tenant_id: str, who: str, request: CreateIntegrationRequest) -> Crea
 
 
 def change(tenant_id: str, integration_id: str, who: str, request: UpdateIntegrationRequest) -> Integration:
-    """Change an integration. Raise NotFoundError, and BadInputError for invalid credentials and settings."""
+    """Change an integration. Raises NotFoundError, and BadInputError for invalid credentials and settings."""
     info = info_of(integrations.get_integration(tenant_id, integration_id).provider)
     changes = request.changes()
     entered: Mapping[str, Any] | None = changes.get("credentials")
@@ -146,7 +146,7 @@ def change(tenant_id: str, integration_id: str, who: str, request: UpdateIntegra
 def rotate(
     tenant_id: str, integration_id: str, who: str, request: RotateWebhookEndpointRequest
 ) -> RotatedWebhookEndpoint:
-    """Replace the webhook URL, and the secrets if requested. Raise NotFoundError."""
+    """Replace the webhook URL, and the secrets if requested. Raises NotFoundError."""
     info = info_of(integrations.get_integration(tenant_id, integration_id).provider)
     new = integrations.rotate_integration(
         tenant_id,
@@ -194,7 +194,7 @@ def _setup(tenant_id: str, integration: Integration, new_secrets: NewSecrets, ur
 
 
 def settings_of(info: ProviderInfo, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings that the provider's model accepts. Raise BadInputError."""
+    """Return the settings that the provider's model accepts. Raises BadInputError."""
     if len(json.dumps(request)) > MAX_SETTINGS_BYTES:
         reason = f"Use at most {MAX_SETTINGS_BYTES} bytes of JSON."
         field = FieldError("settings", FieldErrorCode.TOO_LONG, reason, {"max_length": MAX_SETTINGS_BYTES})
@@ -206,7 +206,7 @@ def settings_of(info: ProviderInfo, request: Mapping[str, Any]) -> dict[str, Any
 
 
 def _check_url(field: str, url: str, allowed: tuple[str, ...]) -> None:
-    """Check that the PBX's credentials can be sent to the URL. Raise BadInputError.
+    """Check that the PBX's credentials can be sent to the URL. Raises BadInputError.
 
     `allowed` are the provider's domains; empty for a provider whose PBXs are at the tenants' own addresses.
     """
@@ -224,7 +224,7 @@ def _check_url(field: str, url: str, allowed: tuple[str, ...]) -> None:
 
 
 def credentials_of(info: ProviderInfo, request: Mapping[str, Any]) -> dict[str, str]:
-    """Return the credentials that the provider's model accepts. Raise BadInputError, which contains no value."""
+    """Return the credentials that the provider's model accepts. Raises BadInputError, which contains no value."""
     credentials = _validated(info.credentials, request, "credentials")
     values = {name: getattr(credentials, name) for name in type(credentials).model_fields}
     texts = {

@@ -148,7 +148,7 @@ def _event(result: EventResult) -> WebhookEventResult:
 
 
 def _before(cursor: str | None) -> str | None:
-    """Return the id of the entry before the page. Raise BadInputError for a cursor of another list."""
+    """Return the id of the entry before the page. Raises BadInputError for a cursor of another list."""
     start = read_cursor("deliveries", 1, cursor)
     if start is None:
         return None

@@ -21,7 +21,7 @@ def read_object(event: Mapping[str, Any], headers: Mapping[str, str], *, may_be_
 
     With `may_be_empty` an empty body is an empty object.
 
-    Raise BadInputError for anything else, TooLargeError over 64 KB, UnsupportedMediaError for another media type.
+    Raises BadInputError for other content, TooLargeError over 64 KB, UnsupportedMediaError for another media type.
     """
     media = headers.get("content-type", "application/json").split(";")[0].strip().lower()
     if media != "application/json" and not media.endswith("+json"):
@@ -72,7 +72,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _check(parsed: Any) -> None:
-    """Reject values that no field can have: NUL, half a character, infinite numbers, deep nesting."""
+    """Reject values that no field can have: NUL, an unpaired surrogate, infinite numbers, deep nesting."""
     level: list[Any] = [parsed]
     for _ in range(MAX_DEPTH):
         below: list[Any] = []
@@ -92,7 +92,7 @@ def _check(parsed: Any) -> None:
 def _check_scalar(value: Any) -> None:
     if isinstance(value, str):
         if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
-            raise _wrong("A text contains a NUL or half a character.", ErrorCode.INVALID_ENCODING)
+            raise _wrong("A text contains a NUL or an unpaired surrogate.", ErrorCode.INVALID_ENCODING)
     elif isinstance(value, float):
         if not math.isfinite(value):
             raise _wrong("A number is too large.", ErrorCode.INVALID_BODY)

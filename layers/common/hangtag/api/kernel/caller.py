@@ -53,9 +53,9 @@ class Caller:
 
 
 def authenticate(headers: Mapping[str, str]) -> Caller:
-    """Return the caller of a request. Raise UnauthorizedError for every token that is not valid.
+    """Return the caller of a request. Raises UnauthorizedError for every token that is not valid.
 
-    Raise UnavailableError for a JWT while its issuer's keys cannot be fetched.
+    Raises UnavailableError for a JWT while its issuer's keys cannot be fetched.
     """
     scheme, _, token = headers.get("authorization", "").strip().partition(" ")
     token = token.strip()

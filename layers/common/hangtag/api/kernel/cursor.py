@@ -20,7 +20,7 @@ def write_cursor(of: str, *parts: str | None) -> str:
 
 
 def read_cursor(of: str, count: int, cursor: str | None) -> tuple[str | None, ...] | None:
-    """Return the parts of a cursor of the list `of`, or None without a cursor. Raise BadInputError for another text."""
+    """Return the parts of a cursor of the list `of`, or None without a cursor. Raises BadInputError for other text."""
     if cursor is None:
         return None
     try:

@@ -60,7 +60,7 @@ class IdempotencyRecord:
     def run(self, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Return the response of `work`, or the stored one.
 
-        Raise ConflictError while the same request runs, UnprocessableError if the key was used for another request.
+        Raises ConflictError while the same request runs, UnprocessableError if the key was used for another request.
         """
         stored = self._begin()
         if stored is not None:

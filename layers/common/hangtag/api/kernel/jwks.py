@@ -39,7 +39,7 @@ class IssuerKeys:
     def find(self, kid: str | None) -> tuple[Key, ...]:
         """Return the keys of a name, all keys for None; an unknown name causes one fetch per minute.
 
-        Raise UnavailableError until the first successful fetch.
+        Raises UnavailableError until the first successful fetch.
         """
         if self._is_due(kid):
             self._fetch()
@@ -71,7 +71,7 @@ def _named(keys: tuple[Key, ...], kid: str | None) -> tuple[Key, ...]:
 
 
 def _fetch_keys(issuer: str) -> tuple[Key, ...]:
-    """Fetch the keys that the discovery document links to. Raise ValueError, and the errors of `outbound.send`."""
+    """Fetch the keys that the discovery document links to. Raises ValueError, and the errors of `outbound.send`."""
     document = _get(issuer.rstrip("/") + DISCOVERY)
     address = document.get("jwks_uri")
     if document.get("issuer") != issuer or not isinstance(address, str):

@@ -50,7 +50,7 @@ def between(tenant_id: str, since: str | None, until: str | None) -> Times:
     """Return the period of a list; the last seven days by default.
 
     `since` and `until` are both dates (days in the tenant's time zone, inclusive) or both instants (`until` exclusive;
-    without an offset they are local times of the tenant). Raise BadInputError for mixed forms and for a reversed
+    without an offset they are local times of the tenant). Raises BadInputError for mixed forms and for a reversed
     period.
     """
     latest = datetime.now(UTC) + _AHEAD
@@ -159,7 +159,7 @@ def by_days(
 
 
 def place_of(name: str, cursor: str | None) -> Place | None:
-    """Return the place in a list by days that a cursor of the list `name` marks. Raise BadInputError."""
+    """Return the place in a list by days that a cursor of the list `name` marks. Raises BadInputError."""
     parts = read_cursor(name, 2, cursor)
     if parts is None:
         return None

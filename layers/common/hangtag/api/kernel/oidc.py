@@ -69,7 +69,7 @@ class Issuer:
     def read(self, token: str) -> Identity:
         """Validate a token, except for the existence of its tenant and employee.
 
-        Raise UnauthorizedError with one message for every invalid token, and UnavailableError if the issuer's keys
+        Raises UnauthorizedError with one message for every invalid token, and UnavailableError if the issuer's keys
         cannot be fetched.
         """
         if len(token) > MAX_LENGTH:
@@ -123,7 +123,7 @@ class Issuer:
 def identify(token: str) -> Identity:
     """Return the identity of a token, in an existing tenant.
 
-    Raise UnauthorizedError with one message for every invalid token and without a configured issuer, and
+    Raises UnauthorizedError with one message for every invalid token and without a configured issuer, and
     UnavailableError if the issuer's keys cannot be fetched.
     """
     issuer = _configured()

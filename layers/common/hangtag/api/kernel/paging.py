@@ -37,7 +37,7 @@ def children(
 
 
 def found_id(text: str) -> str:
-    """Return an id from a path. Raise NotFoundError for a text that cannot be an id, before the table is read."""
+    """Return an id from a path. Raises NotFoundError for a text that cannot be an id, before the table is read."""
     if not is_id(text):
         raise NotFoundError("No such resource.")
     return text

@@ -106,7 +106,7 @@ _PREFIXES = (
 
 
 def _code(kind: str) -> FieldErrorCode:
-    """Return the code of a pydantic error type; everything else is a wrong type."""
+    """Return the code of a pydantic error type; unlisted types are INVALID_TYPE."""
     if kind in _TYPES:
         return _TYPES[kind]
     return next((code for prefix, code in _PREFIXES if kind.startswith(prefix)), FieldErrorCode.INVALID_TYPE)

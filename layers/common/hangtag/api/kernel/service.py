@@ -62,7 +62,7 @@ HandlerT = TypeVar("HandlerT", bound=Callable[..., Any])
 
 
 class Routes(APIGatewayHttpRouter):
-    """The routes of one feature that require the same role. A feature with two roles has two of these.
+    """Routes of one feature that require one role. A feature with two roles has two instances.
 
     `role` is None for routes without authentication.
     """
@@ -290,7 +290,7 @@ class Api(APIGatewayHttpResolver):
         return response
 
     def _find(self, method: str, path: str) -> tuple[Operation | None, Route | None]:
-        """Return the operation; None for a method that the path does not support. Raise NotFoundError."""
+        """Return the operation; None for a method that the path does not support. Raises NotFoundError."""
         matching = self._matching(path)
         route = next((route for route in matching if route.method == method), None)
         if route is not None:

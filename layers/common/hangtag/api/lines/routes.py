@@ -44,7 +44,7 @@ def list_lines(limit: Limit | None = None, cursor: Cursor | None = None) -> Line
     example={"name": "Sales", "color": "#2f855a"},
 )
 def set_line(number: str, line: SetLineRequest) -> Line:
-    """Set the name and colour of a line. Raise BadInputError for an invalid number."""
+    """Set the name and colour of a line. Raises BadInputError for an invalid number."""
     text = _text(number)
     read = normalise(text, tenants.get_tenant(routes.tenant_id).country)
     if read is None:
@@ -71,7 +71,7 @@ def delete_line(number: str) -> Response[str]:
 
 
 def _text(number: str) -> str:
-    """Return the number of the path as it was entered. Raise BadInputError."""
+    """Return the number of the path as it was entered. Raises BadInputError."""
     text = unquote(number).strip()
     if not 0 < len(text) <= MAX_LENGTH or not text.isprintable():
         raise _invalid(f"Enter 1 to {MAX_LENGTH} characters.")

@@ -98,7 +98,7 @@ def _present(bodies: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _load(missed_call_id: str) -> missed_calls.MissedCall:
-    """Return a missed call that the caller can see, by the number in its tag. Raise NotFoundError."""
+    """Return a missed call that the caller can see, by the number in its tag. Raises NotFoundError."""
     tag = tags.load(routes.tenant_id, found_id(missed_call_id))
     number = from_json(tag.resolution).e164 if tag else ""
     missed = missed_calls.load(routes.tenant_id, number, missed_call_id)

@@ -118,7 +118,7 @@ def retry_recording_fetch(call_id: str, recording_id: str) -> Recording:
 
 
 def _item(caller: Caller, call_id: str) -> items.CallItem:
-    """Return the item of a call that the caller can see. Raise NotFoundError.
+    """Return the item of a call that the caller can see. Raises NotFoundError.
 
     A click-to-call that its PBX has not reported has no item and no recording.
     """

@@ -52,7 +52,7 @@ def respond(request: ReportRequest, caller: Caller, *, at_once: bool) -> Respons
 
 
 def show(caller: Caller, file_id: str) -> ReportFile:
-    """Return a file's state to the caller who requested it. Raise NotFoundError."""
+    """Return a file's state to the caller who requested it. Raises NotFoundError."""
     item = report_files.load(caller.tenant_id, file_id)
     if item.who != caller.name or (item.sees_all and caller.role < Role.ADMIN):
         raise NotFoundError("No such file.")

@@ -50,7 +50,7 @@ def filters_of(
 
 
 def request_of(caller: Caller, kind: Kind, first: str | None, last: str | None, filters: Filters) -> ReportRequest:
-    """Return a caller's request for a report, in the tenant's time zone. Raise BadInputError for invalid days."""
+    """Return a caller's request for a report, in the tenant's time zone. Raises BadInputError for invalid days."""
     zone = sums.zone_of(caller.tenant_id)
     period = period_of(first, last, sums.today(zone))
     viewer = viewer_of(caller.tenant_id, caller.employee_id, is_admin=caller.role >= Role.ADMIN)
@@ -60,7 +60,7 @@ def request_of(caller: Caller, kind: Kind, first: str | None, last: str | None, 
 def period_of(first: str | None, last: str | None, today: date) -> Period:
     """Return the local days from `first` to `last`: without both the current week, with one of them a week.
 
-    Raise BadInputError.
+    Raises BadInputError.
     """
     begin = _day("from", first) if first is not None else None
     end = _day("to", last) if last is not None else None
@@ -92,7 +92,7 @@ def _invalid(name: str, code: FieldErrorCode, sentence: str) -> BadInputError:
 
 
 def build(request: ReportRequest, *, compare: bool, step: str | None, limit: int | None, cursor: str | None) -> Report:
-    """Build the report. `step` is day or week, or None. Raise BadInputError for another list's cursor."""
+    """Build the report. `step` is day or week, or None. Raises BadInputError for another list's cursor."""
     start = listing.place_of(_list(request.kind), cursor)
     picked = _picked(request, request.period)
     earlier = _picked(request, request.period.before) if compare else None

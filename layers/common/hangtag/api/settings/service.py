@@ -109,7 +109,7 @@ def _check_template(rule: TagPlacementSettings) -> None:
 def definitions_of(fields: Mapping[TagType, Sequence[DefinedField]]) -> Definitions:
     """Return the definitions of both tags; an omitted one is the standard definition.
 
-    Raise UnprocessableError with the position of the invalid field, counted from 0.
+    Raises UnprocessableError with the position of the invalid field, counted from 0.
     """
     return {kind: _define(kind, fields[kind]) if kind in fields else standard(kind) for kind in TagType}
 
@@ -127,7 +127,7 @@ def _define(kind: TagType, fields: Sequence[DefinedField]) -> Any:
 def preview(tenant_id: str, key: calls.CallKey) -> dict[str, Any]:
     """Return the placement of a call's tag by the current settings, as JSON of `PlacementPreview`.
 
-    Raise NotFoundError, and ConflictError for a call in progress.
+    Raises NotFoundError, and ConflictError for a call in progress.
     """
     item = calls.read(key)
     if item is None:

@@ -32,7 +32,7 @@ class Tags:
         self._sight = Visibility(caller)
 
     def get(self, tag_id: str) -> Tag:
-        """Return one tag. Raise NotFoundError, also for a tag that the caller cannot see."""
+        """Return one tag. Raises NotFoundError, also for a tag that the caller cannot see."""
         (shown,) = self._present([self._load(tag_id)])
         return Tag.model_validate(shown)
 

@@ -44,7 +44,7 @@ def _shown(body: Body, related: Names) -> dict[str, Any]:
 
 
 def validated(tenant_id: str, properties: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the properties of a request in the types of the store. Raise BadInputError with all invalid fields."""
+    """Return the properties of a request in the types of the store. Raises BadInputError with all invalid fields."""
     values = dict(properties)
     faults: list[FieldError] = []
     for name in ("contact_ids", "member_ids"):

@@ -13,7 +13,7 @@ __all__ = ["change", "create", "describe"]
 
 
 def create(request: CreateTenantRequest) -> CreatedTenant:
-    """Create a tenant. Raise BadInputError for an unknown country or time zone."""
+    """Create a tenant. Raises BadInputError for an unknown country or time zone."""
     _check(request.country, request.time_zone)
     tenant, token = tenants.create_tenant(
         request.name, request.country, request.time_zone, runtime.settings().token_keys
@@ -22,14 +22,14 @@ def create(request: CreateTenantRequest) -> CreatedTenant:
 
 
 def change(tenant_id: str, request: UpdateTenantRequest) -> Tenant:
-    """Change a tenant. Raise the errors of `create`, and NotFoundError."""
+    """Change a tenant. Raises the errors of `create`, and NotFoundError."""
     changes = request.changes()
     _check(changes.get("country"), changes.get("time_zone"))
     return Tenant.model_validate(tenants.update_tenant(tenant_id, changes).to_json())
 
 
 def describe(caller: Caller) -> CurrentUser:
-    """Return the caller's role, tenant and employee. Raise NotFoundError if the tenant was just erased."""
+    """Return the caller's role, tenant and employee. Raises NotFoundError if the tenant was just erased."""
     if caller.role is Role.OPERATOR:
         return CurrentUser.model_validate({"role": "operator", "tenant": None, "employee_id": None})
     tenant = tenants.get_tenant(caller.tenant_id).to_json()

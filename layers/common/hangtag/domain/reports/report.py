@@ -64,7 +64,7 @@ def week_of(day: date) -> Period:
 class Filters:
     """Filters of a report; None is any. `employee` is one of those who took part.
 
-    With a `country` (ISO 3166), `line` is compared in E.164, whatever way the PBX wrote the call's line.
+    With a `country` (ISO 3166), `line` is compared in E.164, independent of the PBX's spelling.
     """
 
     employee: str | None = None

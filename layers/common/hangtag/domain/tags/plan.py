@@ -146,7 +146,7 @@ class TagPlan:
 
 
 def plan_tag(call: Call, facts: TagFacts) -> TagPlan:
-    """Decide which tag a closed call leaves, where it stands, and what is written with it. Raises LogicError."""
+    """Plan a closed call's tag, its place, and the items that are written with it. Raises LogicError."""
     if facts.verdict.tag is None:
         return TagPlan(placed=facts.placed)
     attachment, task = _attachment(facts)

@@ -76,7 +76,7 @@ _TOO_FREQUENT = "106"
 def request(
     account: Account, client: PbxClient, method: str, body: Mapping[str, Any], *, safe: bool = True
 ) -> Mapping[str, Any]:
-    """Call a method and return its response. Raise as `Api.json` does, and TooManyError."""
+    """Call a method and return its response. Raises as `Api.json` does, and TooManyError."""
     key, secret = _API.login(account)
     credentials = {"key": key, "secret": secret}
     response = _API.send(

@@ -20,7 +20,7 @@ _NOT_RECORDED = ("", "0", "none", "no", "false", "disabled")
 
 
 def completed_events(details: Mapping[str, Any], arrived_at: datetime | None) -> tuple[CallEvent, ...]:
-    """Return the events of a completed call. `arrived_at` is None for a row of the history. Raise PayloadError."""
+    """Return the events of a completed call. `arrived_at` is None for a row of the history. Raises PayloadError."""
     call_id = need(details, CALL_ID, FIELD_LIMITS[CALL_ID])
     disposition = text(details, "disposition")
     if is_unfinished(disposition):

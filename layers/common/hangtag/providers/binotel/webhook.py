@@ -42,7 +42,7 @@ _WITHOUT_COMPANY = ("hangupTheCall", "apiCallCompleted")
 
 
 def verify(request: WebhookRequest, keys: VerificationKeys) -> None:
-    """Verify the sender's IP address, and the company's id where the request has one. Raise SignatureError."""
+    """Verify the sender's IP address, and the company's id where the request has one. Raises SignatureError."""
     companies = [company for company in keys.credentials.get("company_id", ()) if company]
     if not companies:
         raise SignatureError("The credential company_id is missing. Enter it.")
@@ -80,7 +80,7 @@ _KINDS = {
 
 
 def parse(request: WebhookRequest) -> ParseResult:
-    """Return the events of one request, or the response to a caller lookup. Raise PayloadError."""
+    """Return the events of one request, or the response to a caller lookup. Raises PayloadError."""
     fields = _fields(request)
     name = need(fields, "requestType")
     if name in _LOOKUPS:

@@ -1,4 +1,4 @@
-"""What FreePBX needs of the admin."""
+"""Form of FreePBX: credentials, set-up steps and the facts for the docs."""
 
 from pydantic import Field
 
@@ -9,11 +9,11 @@ __all__ = ["INFOS"]
 
 
 class FreepbxCredentials(TelephonyApiCredentials):
-    """As the telephony API's. Plain FreePBX has no address to enter: then calls can't be clicked."""
+    """Credentials of the telephony API. A plain FreePBX has no address to enter and cannot place calls."""
 
 
 class FreepbxSettings(IntegrationSettings):
-    """How missed calls are told."""
+    """Handling of missed calls."""
 
     missed_by_request: bool = Field(
         default=False,

@@ -1,4 +1,4 @@
-"""What a bridge of somebody's own needs of the admin."""
+"""Form of a bridge of your own: credentials, set-up steps and the facts for the docs."""
 
 from typing import Annotated
 
@@ -9,18 +9,18 @@ from hangtag.providers.generic.signing import key_of
 
 __all__ = ["INFOS"]
 
-# Standard Webhooks asks for 24 to 64 bytes; what has half of that is no key.
+# Standard Webhooks requires 24 to 64 bytes; half of that is accepted.
 _LEAST_KEY_BYTES = 12
 
 
-def _a_key(secret: SecretStr) -> SecretStr:
+def _check_key(secret: SecretStr) -> SecretStr:
     if len(key_of(secret.get_secret_value())) < _LEAST_KEY_BYTES:
-        raise ValueError("a key is written whsec_ and base64, of 24 bytes or more")
+        raise ValueError("Enter a key of whsec_ and the base64 of at least 24 bytes.")
     return secret
 
 
 class GenericCredentials(Credentials):
-    """Where the bridge takes commands, and the key that these are signed with; neither if it takes none."""
+    """The bridge's address for commands, and the key that signs them; neither if it accepts no commands."""
 
     bridge_url: str | None = Field(
         default=None, max_length=MAX_ADDRESS, description="Address of the bridge, if it accepts commands"

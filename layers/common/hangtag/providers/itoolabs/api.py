@@ -111,7 +111,7 @@ def _checked(response: Response, key: str) -> Response:
     if 300 <= response.status < 400:
         raise BadInputError(f"pbx_url redirects (HTTP {response.status}). Check the name of the company in it.")
     if response.status == 404:
-        raise BadInputError("The VATS has nothing at pbx_url (HTTP 404).")
+        raise BadInputError("The VATS was not found at pbx_url (HTTP 404). Check the address.")
     return _API.raise_for_status(response, lambda content, _: Refusal(words(content.get("error"), key)))
 
 

@@ -1,4 +1,4 @@
-"""What a VATS of ITooLabs' family needs of the admin."""
+"""Form of the VATS of ITooLabs' family: credentials, set-up steps and the facts for the docs."""
 
 from pydantic import Field, SecretStr
 
@@ -6,7 +6,7 @@ from hangtag.providers.forms import MAX_ADDRESS, Credentials, DialSettings, Prov
 
 __all__ = ["INFOS"]
 
-# Operators that sell it, by their keys. That they all speak it follows from their set-up pages.
+# Operators that sell it, by their keys. Their set-up pages show that they use this API.
 _PRESETS = {
     "itoolabs": "ITooLabs CRM API",
     "megafon": "MegaFon VATS",
@@ -22,12 +22,12 @@ _PRESETS = {
     "viva": "VIVA",
     "domru": "Dom.ru",
 }
-# Of these there is code of somebody who uses it.
-_SEEN = ("itoolabs", "megafon", "kcell", "moldcell", "gravitel")
+# Operators with published code of a customer.
+_CONFIRMED = ("itoolabs", "megafon", "kcell", "moldcell", "gravitel")
 
 
 class ItoolabsCredentials(Credentials):
-    """Where the VATS is reached, and its key. Both are optional until calls are clicked."""
+    """Address and key of the VATS. Both are needed only for click-to-call and the history."""
 
     pbx_url: str | None = Field(
         default=None,

@@ -34,7 +34,7 @@ def originate(account: Account, click: Click, client: PbxClient) -> PlacedCall:
     """Request a callback, which rings the employee first.
 
     The response contains no call id; events of the call carry the click's reference. Mango reports a callback that it
-    can't place later, at /result/callback. Raise BadInputError for anything that Mango would count as a wrong request:
+    can't place later, at /result/callback. Raises BadInputError for anything that Mango would count as a wrong request:
     two of them block every employee's calls for two minutes.
     """
     number, line = _NUMBER.fullmatch(click.number), _NUMBER.fullmatch(click.line or "")
@@ -108,7 +108,7 @@ def post(
 ) -> Response:
     """Send one signed request and return its response.
 
-    Raise BadInputError if Mango rejects it, TooManyError while Mango blocks all requests, UnreachableError on failure.
+    Raises BadInputError if Mango rejects it, TooManyError while Mango blocks all requests, UnreachableError on failure.
     """
     key, salt = API.login(account)
     payload = json.dumps(body, ensure_ascii=False, separators=(",", ":"))

@@ -101,7 +101,7 @@ _DIRECTIONS = {"1": Direction.IN, "2": Direction.OUT, "3": Direction.INTERNAL}
 
 
 def _call_events(row: Mapping[str, Any], started: datetime, extensions: Mapping[str, str]) -> Iterator[CallEvent]:
-    """Yield the events of one call. Raise PayloadError."""
+    """Yield the events of one call. Raises PayloadError."""
     direction = _DIRECTIONS.get(text(row, "context_type"))
     answered = (whole(row, "talk_duration") or 0) > 0
     caller = employee(extensions.get(text(row, "caller_id"), ""), row, "caller_number")

@@ -48,7 +48,7 @@ class _Sides(NamedTuple):
 
 
 def leg_events(payload: Mapping[str, Any], arrived_at: datetime) -> Iterator[CallEvent]:
-    """Yield the events of one state change of a leg. Holds and unknown states yield nothing. Raise PayloadError."""
+    """Yield the events of one state change of a leg. Holds and unknown states yield nothing. Raises PayloadError."""
     kind = _KINDS.get(word(payload, "call_state"))
     sides = _sides(payload)
     at, at_is_arrival = event_time(payload, arrived_at)

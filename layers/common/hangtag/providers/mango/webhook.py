@@ -27,7 +27,7 @@ __all__ = ["parse", "verify"]
 
 
 def verify(request: WebhookRequest, keys: VerificationKeys) -> None:
-    """Verify the account's key and the signature of the JSON exactly as sent. Raise SignatureError."""
+    """Verify the account's key and the signature of the JSON exactly as sent. Raises SignatureError."""
     fields = form(request)
     key, payload = fields.get("vpbx_api_key", ""), fields.get("json", "")
     is_our_key = same(key, [own for own in keys.credentials.get("vpbx_api_key", ()) if own])
@@ -44,7 +44,7 @@ _IGNORED = ("events/record/tagged", "events/dtmf", "events/sms", "stats/calls/re
 
 
 def parse(request: WebhookRequest) -> ParseResult:
-    """Return the events of one notification. The path names its kind. Raise PayloadError."""
+    """Return the events of one notification. The path names its kind. Raises PayloadError."""
     path = request.rest.strip("/").removeprefix("vpbx/")
     read_events = _READERS.get(path)
     if read_events is None:
@@ -104,7 +104,7 @@ def _recording_events(payload: Mapping[str, Any], arrived_at: datetime) -> Itera
 
 
 def _recording_added_events(payload: Mapping[str, Any], arrived_at: datetime) -> Iterator[CallEvent]:
-    """Yield a recording that can be downloaded."""
+    """Yield the event of a recording that can be downloaded now."""
     at, at_is_arrival = event_time(payload, arrived_at)
     yield CallEvent(
         call_id=need(payload, "entry_id"),

@@ -50,7 +50,7 @@ def word(fields: Mapping[str, Any], name: str) -> str:
 
 
 def party(fields: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """Return one side of a leg. Mango can write an empty one as a list. Raise PayloadError for other types."""
+    """Return one side of a leg. Mango can write an empty one as a list. Raises PayloadError for other types."""
     value = fields.get(name)
     if isinstance(value, dict):
         return value

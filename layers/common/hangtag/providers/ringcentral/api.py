@@ -127,7 +127,7 @@ def pages(
 
 
 def records(response: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the rows of a list's response. Raise UnreachableError if it has none."""
+    """Return the rows of a list's response. Raises UnreachableError if it has none."""
     return _API.rows(response.get("records"))
 
 
@@ -143,7 +143,7 @@ def request(
 ) -> Mapping[str, Any]:
     """Send one request and return the response's JSON. A rejected access token is replaced once.
 
-    Raise as `Api.json` does.
+    Raises as `Api.json` does.
     """
 
     def send() -> Response:

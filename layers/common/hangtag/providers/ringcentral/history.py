@@ -86,7 +86,7 @@ _RESULTS = {
 def _call_events(
     row: Mapping[str, Any], since: datetime, until: datetime, numbers: Mapping[str, str]
 ) -> Iterator[CallEvent]:
-    """Yield the events of one call; nothing for a call in progress or between employees. Raise PayloadError."""
+    """Yield the events of one call; nothing for a call in progress or between employees. Raises PayloadError."""
     span, result = _span(row), text(row, "result").lower()
     is_out = text(row, "direction") == "Outbound"
     caller, called = inner(row, "from"), inner(row, "to")

@@ -41,7 +41,7 @@ def handshake(request: WebhookRequest) -> WebhookResponse | None:
 
 
 def verify(request: WebhookRequest, keys: VerificationKeys) -> None:
-    """Verify the subscription's token in the header Verification-Token or Validation-Token. Raise SignatureError."""
+    """Verify the subscription's token in the header Verification-Token or Validation-Token. Raises SignatureError."""
     tokens = [token for token in keys.credentials.get("verification_token", ()) if token]
     is_valid = same(request.headers.get("verification-token", ""), tokens)
     is_valid |= same(request.headers.get("validation-token", ""), tokens)
@@ -71,7 +71,7 @@ _KINDS = {
 
 
 def parse(request: WebhookRequest, settings: Mapping[str, Any]) -> ParseResult:
-    """Return the events of one notification, which reports one or more parties of a session. Raise PayloadError."""
+    """Return the events of one notification, which reports one or more parties of a session. Raises PayloadError."""
     fields = json_object(request)
     if _SESSIONS not in text(fields, "event", 2048):
         return ParseResult(unknown=True)

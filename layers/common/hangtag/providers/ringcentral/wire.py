@@ -17,7 +17,7 @@ FEATURE_CODE = re.compile(r"\*[0-9]{1,7}")
 
 
 def inner(fields: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """Return an object within another; {} if it is absent. Raise PayloadError if the value is not an object."""
+    """Return an object within another; {} if it is absent. Raises PayloadError if the value is not an object."""
     value = fields.get(name)
     if value is not None and not isinstance(value, dict):
         raise PayloadError(f"Field {name} is not an object.")

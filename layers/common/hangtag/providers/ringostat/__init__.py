@@ -37,7 +37,7 @@ class Ringostat(Provider):
     rate_limits: ClassVar[Mapping[str, tuple[int, float]]] = {"": (60, 60)}
 
     def verify(self, request: WebhookRequest, keys: VerificationKeys) -> None:
-        """Accept every request: nothing in one proves its origin."""
+        """Accept every request: Ringostat signs none of them."""
 
     def parse(self, request: WebhookRequest, settings: Mapping[str, Any]) -> ParseResult:
         """Return the event of one webhook request."""

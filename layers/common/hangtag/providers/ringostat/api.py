@@ -31,7 +31,7 @@ def ping(account: Account, client: PbxClient) -> Check:
 
 
 def request(account: Account, client: PbxClient, path: str, form: Mapping[str, str] | None = None) -> Any:
-    """Return the response's JSON; None if it is not JSON. Raise as `Api.raise_for_status` does."""
+    """Return the response's JSON; None if it is not JSON. Raises as `Api.raise_for_status` does."""
     (key,) = API.login(account)
     # Only clicks are posted; they are not retried.
     method, safe = ("GET", True) if form is None else ("POST", False)

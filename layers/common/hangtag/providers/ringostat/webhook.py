@@ -45,7 +45,7 @@ _MOMENTS = {
 
 
 def parse(request: WebhookRequest, settings: Mapping[str, Any]) -> ParseResult:
-    """Return the event of one request, in any method and format that the admin chose. Raise PayloadError."""
+    """Return the event of one request, in any method and format that the admin chose. Raises PayloadError."""
     fields = {**_body(request), **query(request, _LIMITS)}
     call_moment = _MOMENTS.get(text(fields, "event"))
     if call_moment is None:
@@ -65,7 +65,7 @@ def _body(request: WebhookRequest) -> Mapping[str, Any]:
 def call_event(
     fields: Mapping[str, Any], direction: Direction, kind: Kind, arrived_at: datetime, clock: "ZoneInfo | None"
 ) -> CallEvent:
-    """Return the event of a webhook's or a call log row's fields. Raise PayloadError.
+    """Return the event of a webhook's or a call log row's fields. Raises PayloadError.
 
     `clock` is the time zone of the project; an end with a readable `calldate` is timed by it.
     """

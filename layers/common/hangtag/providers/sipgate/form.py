@@ -1,4 +1,4 @@
-"""What sipgate needs of the admin."""
+"""Form of sipgate: credentials, set-up steps and the facts for the docs."""
 
 from typing import Annotated
 
@@ -17,9 +17,9 @@ def _rsa_public_key(pem: str) -> str:
     try:
         key = load_pem_public_key(pem.encode())
     except (ValueError, UnsupportedAlgorithm):
-        raise ValueError("that is no public key in PEM") from None
+        raise ValueError("Enter a public key in PEM.") from None
     if not isinstance(key, RSAPublicKey) or key.key_size < 2048:
-        raise ValueError("it must be a public key of RSA, of 2048 bits at least")
+        raise ValueError("Enter an RSA public key of at least 2048 bits.")
     return pem
 
 
@@ -28,17 +28,17 @@ _PAIRS = f"^{_PAIR}( *, *{_PAIR})*$"
 
 
 class SipgateCredentials(Credentials):
-    """A personal access token for the REST API, and another key of sipgate's, should it have changed."""
+    """A personal access token for the REST API, and sipgate's public key if it differs from the published one."""
 
     token_id: str | None = Field(default=None, max_length=128, description="Id of the personal access token (token-…)")
     token: SecretStr | None = Field(default=None, min_length=1, max_length=256, description="Personal access token")
     public_key: Annotated[str, StringConstraints(max_length=4096), AfterValidator(_rsa_public_key)] | None = Field(
-        default=None, description="Public key that sipgate signs with (PEM); empty: the one that it published"
+        default=None, description="Public key of sipgate's signatures (PEM); empty: the published one"
     )
 
 
 class SipgateSettings(ApiSettings):
-    """Who sipgate's users and devices are."""
+    """Extensions of sipgate's users, and their devices."""
 
     users: str | None = Field(
         default=None,

@@ -88,7 +88,7 @@ def _events(row: Mapping[str, Any], users: Mapping[str, str]) -> Iterator[CallEv
 
 
 def _extension(endpoints: Any, users: Mapping[str, str]) -> str | None:
-    """Return the extension of the endpoint that answered, or of the only endpoint; else None."""
+    """Return the extension of the endpoint that answered, or of the only endpoint; None if neither exists."""
     rows = [row for row in endpoints if isinstance(row, dict)] if isinstance(endpoints, list) else []
     answers = [row for row in rows if "answer" in str(row.get("type", "")).lower()]
     matches = answers[:1] or (rows if len(rows) == 1 else [])

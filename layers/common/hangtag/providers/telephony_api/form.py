@@ -1,4 +1,4 @@
-"""What the telephony API needs of the admin."""
+"""Form of the telephony API: credentials, set-up steps and the facts for the docs."""
 
 from pydantic import Field, SecretStr
 
@@ -8,7 +8,7 @@ __all__ = ["INFOS"]
 
 
 class TelephonyApiCredentials(Credentials):
-    """Where the PBX is reached, and the key that it expects from us. Both are optional until calls are clicked."""
+    """Address of the PBX, and the key that it requires. Both are needed only for click-to-call."""
 
     pbx_url: str | None = Field(default=None, max_length=MAX_ADDRESS, description="Address of the PBX")
     pbx_token: SecretStr | None = Field(default=None, max_length=512, description="Key of the PBX")

@@ -1,4 +1,4 @@
-"""What Zadarma, and Novofon, need of the admin."""
+"""Form of Zadarma and Novofon: credentials, set-up steps and the facts for the docs."""
 
 from pydantic import Field, SecretStr
 
@@ -15,14 +15,14 @@ __all__ = ["INFOS"]
 
 
 class ZadarmaCredentials(Credentials):
-    """The key and the secret of the account's API. Without the secret nothing that comes can be verified."""
+    """Key and secret of the account's API. The secret also verifies webhook requests."""
 
     api_key: str | None = Field(default=None, min_length=1, max_length=128, description="Key of the API")
     api_secret: SecretStr = Field(min_length=1, max_length=256, description="Secret of the API")
 
 
 class ZadarmaSettings(ApiSettings, DialSettings):
-    """The account's clock has no zone of its own in what the PBX sends."""
+    """The account's time zone, which the PBX does not send."""
 
     time_zone: TimeZone | None = Field(
         default=None, description="Time zone of the account's clock; empty: times in webhook requests are ignored"
@@ -37,7 +37,7 @@ def _instructions(webhook_url: str) -> tuple[str, ...]:
     )
 
 
-def _info(key: str, name: str, unconfirmed: tuple[str, ...]) -> ProviderInfo:
+def _info(key: str, name: str, preset_limitations: tuple[str, ...]) -> ProviderInfo:
     return ProviderInfo(
         key=key,
         name=name,
@@ -66,5 +66,9 @@ def _info(key: str, name: str, unconfirmed: tuple[str, ...]) -> ProviderInfo:
 
 INFOS = (
     _info("zadarma", "Zadarma", ()),
-    _info("novofon", "Novofon", ("that its notifications have the same fields as Zadarma's", "the API's address")),
+    _info(
+        "novofon",
+        "Novofon",
+        ("Its notifications are expected to have Zadarma's fields", "The API's address"),
+    ),
 )

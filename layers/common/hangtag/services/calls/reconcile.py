@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from hangtag.runtime import logger
 from hangtag.services.calls.settling import settlement
-from hangtag.services.integrations.reconciliation import tell_one
+from hangtag.services.integrations.reconciliation import recover_end
 from hangtag.store.calls import items as calls
 
 # A call that the PBX's call log does not contain is over by then, regardless of its events.
@@ -24,7 +24,7 @@ def reconcile(key: calls.CallKey, hangup_timeout: timedelta) -> bool:
     if call.closed:
         return False
     now = datetime.now(UTC)
-    if tell_one(item):
+    if recover_end(item):
         # The tracker continues with a closed call; the state machine waits for an open one.
         newest = calls.read(key)
         return newest is not None and not newest.fold().closed

@@ -28,7 +28,7 @@ _NOT_REPORTED = "The PBX did not report the call."
 def place(tenant_id: str, click_id: str, now: datetime) -> State | None:
     """Request the call at the PBX. Return its state; None if the click was processed before or no longer exists.
 
-    Idempotent. Raise botocore's errors, always before the request to the PBX.
+    Idempotent. Raises botocore's errors, always before the request to the PBX.
     """
     click = clicks.find(tenant_id, click_id)
     if click is None or click.state is not State.WAITING:
@@ -56,10 +56,9 @@ def _request(pbx: Pbx, click: Click) -> State:
     except HangtagError as error:
         return _fail(click, in_words(error))
     except Exception as error:
-        # The phone can be ringing already.
+        # The phone can be ringing after any failure.
         logger.exception(
-            "click.request_failed",
-            extra={"tenant": click.tenant_id, "click": click.id, "error": type(error).__name__},
+            "click.request_failed", extra={"tenant": click.tenant_id, "click": click.id, "error": type(error).__name__}
         )
         return _unknown(click, "The request to the PBX failed unexpectedly. Your phone can still ring.")
     if placed.call_id is not None:
@@ -88,7 +87,7 @@ def close(tenant_id: str, click_id: str, now: datetime) -> bool:
 def connect(message: Mapping[str, Any]) -> bool:
     """Request the second step of PBXs that call the contact only on a further request; `step` is the adapter's state.
 
-    Return True if the PBX accepted it; a rejected request ends the call, and the PBX reports the end. Raise botocore's
+    Return True if the PBX accepted it; a rejected request ends the call, and the PBX reports the end. Raises botocore's
     errors.
     """
     tenant_id = message["tenant"]

@@ -41,9 +41,11 @@ from hangtag.store.office.tenants import get_tenant
 __all__ = ["Target", "begin"]
 
 # Reasons why an employee's phone cannot ring.
-NO_EMPLOYEE = "The token has no employee, so there is no phone to ring first."
-NO_EXTENSION = "You have no extension at a PBX. Ask an admin to add one to your card."
-NO_ORIGINATE = "The PBX of your extension cannot place calls. Ask an admin to enter the credentials for it."
+NO_EMPLOYEE = "The token has no employee whose phone could ring. Use an employee's token."
+NO_EXTENSION = "You have no extension at a PBX. Ask an admin to add one to your card."  # prose: ok
+NO_ORIGINATE = (
+    "The PBX of your extension cannot place calls. Ask an admin to enter the credentials for it."  # prose: ok
+)
 # Entries of a contact that are read to find the line of the last call.
 _MAX_ENTRIES = 20
 
@@ -81,7 +83,7 @@ class _Phone:
 def begin(tenant_id: str, employee_id: str | None, target: Target, idempotency_key: str | None) -> Click:
     """Validate a request, store it and queue it for the PBX. Requests with the same key are one click-to-call.
 
-    Raise BadInputError, NotFoundError, NoPhoneError, NotCalledError, TooManyError, ConflictError (a call is being
+    Raises BadInputError, NotFoundError, NoPhoneError, NotCalledError, TooManyError, ConflictError (a call is being
     placed from that phone), UnprocessableError (the key was used for another request), and botocore's errors.
     """
     request = digest("request", json.dumps([target.to, target.contact_id, target.task_id, target.integration_id]))
@@ -136,7 +138,7 @@ def _new(tenant_id: str, employee_id: str | None, target: Target, click_id: str,
 
 
 def _send(click: Click) -> None:
-    """Queue the call for the PBX now, and a check for the time by which the PBX should have reported it."""
+    """Queue the call for the PBX now, and a later check that the PBX reported it."""
     body = {"tenant": click.tenant_id, "click": click.id}
     for task, delay in (("place", 0), ("close", int(clicks.WINDOW.total_seconds()))):
         client.make("sqs").send_message(
@@ -260,7 +262,7 @@ def _check_often(tenant_id: str, employee_id: str, rules: ClickToCallSettings) -
 def _phone(tenant_id: str, employee: employees.Employee, party: _Party, integration_id: str | None) -> _Phone:
     """Return the phone at the PBX of the last call with the contact; without one, the first extension on the card.
 
-    Only PBXs that can place calls count. Raise NoPhoneError.
+    Only PBXs that can place calls count. Raises NoPhoneError.
     """
     tel = _tel(party.number)
     extensions = [one for one in employee.extensions if integration_id in (None, one.integration_id)]

@@ -30,7 +30,7 @@ from hangtag.store.integrations import reconciliation
 from hangtag.store.integrations.integrations import Integration, get_integration, list_integrations
 from hangtag.store.integrations.reconciliation import Progress, RecoveredCall
 
-__all__ = ["Span", "ask_all", "ask_for", "compare", "lacks", "tell_one", "work"]
+__all__ = ["Span", "compare", "lacks", "queue_all", "queue_span", "recover_end", "work"]
 
 # Events of younger calls can still arrive, and some call logs list a call half a minute late.
 MARGIN = timedelta(minutes=10)
@@ -98,7 +98,7 @@ def _differ(before: Call, after: Call, rounding: float) -> bool:
 
 
 def _recover(source: Source, call_id: str, logged: Sequence[CallEvent], now: datetime) -> RecoveredCall | None:
-    """Add the missing part of a call and return it; None if nothing is missing. Raise botocore's errors."""
+    """Add the missing part of a call and return it; None if nothing is missing. Raises botocore's errors."""
     item = calls.read_newest(source.tenant_id, source.integration_id, call_id)
     begun = _begun(logged)
     if item is not None and _is_another(item, begun):
@@ -128,7 +128,7 @@ def _is_another(item: CallItem, begun: datetime) -> bool:
     return abs(stored_start - begun) >= SEAL_AFTER
 
 
-def tell_one(item: CallItem) -> bool:
+def recover_end(item: CallItem) -> bool:
     """Look up one call's end in the PBX's call log. Return True for new events. Errors of the PBX are logged."""
     if not load(item.provider).supports("history") or not item.events:
         return False
@@ -198,7 +198,7 @@ def work(message: Mapping[str, Any], has_time: Callable[[], bool]) -> None:
     try:
         pbx = open_pbx(tenant_id, integration, seconds=ASKING_SECONDS)
         if pbx.can("renew_subscription"):
-            stands = after = replace(stands, subscription=_looked_after(pbx, tenant_id, integration_id))
+            stands = after = replace(stands, subscription=_renew_subscription(pbx, tenant_id, integration_id))
         if pbx.can("history"):
             source = Source(tenant_id, integration_id, integration.provider)
             completed, came = compare(pbx, source, span, now, has_time)
@@ -213,19 +213,15 @@ def work(message: Mapping[str, Any], has_time: Callable[[], bool]) -> None:
         after = replace(stands, error=in_words(problem))
     finally:
         reconciliation.finish(tenant_id, integration_id, replace(after, at=iso(datetime.now(UTC))))
+    ok = after.error is None
     logger.info(
         "reconciliation.done",
-        extra={
-            "tenant": tenant_id,
-            "integration": integration_id,
-            "recovered": recovered,
-            "ok": after.error is None,
-        },
+        extra={"tenant": tenant_id, "integration": integration_id, "recovered": recovered, "ok": ok},
     )
 
 
-def _looked_after(pbx: Pbx, tenant_id: str, integration_id: str) -> Check:
-    """Renew the PBX's event subscription and return the result for the admin. Raise botocore's errors."""
+def _renew_subscription(pbx: Pbx, tenant_id: str, integration_id: str) -> Check:
+    """Renew the PBX's event subscription and return the result for the admin. Raises botocore's errors."""
     check = run_check(pbx.renew_subscription, "subscription")
     if not check.ok:
         logger.warning("integration.silent", extra={"tenant": tenant_id, "integration": integration_id})
@@ -259,7 +255,7 @@ def _after(stands: Progress, came: datetime, now: datetime) -> Progress:
 # ------------------------------------------------------------------ all of them
 
 
-def ask_all(has_time: Callable[[], bool]) -> int:
+def queue_all(has_time: Callable[[], bool]) -> int:
     """Queue every integration whose PBX has a call log or needs renewal. Return their number.
 
     Raises botocore's errors.
@@ -268,14 +264,14 @@ def ask_all(has_time: Callable[[], bool]) -> int:
     while has_time():
         tenants = tenant_list.list_ids(_PAGE, before)
         for tenant_id in tenants.items:
-            sent += _ask(tenant_id)
+            sent += _queue_tenant(tenant_id)
         if tenants.next is None:
             break
         before = tenants.next
     return sent
 
 
-def _ask(tenant_id: str) -> int:
+def _queue_tenant(tenant_id: str) -> int:
     sent, after = 0, None
     while True:
         page = list_integrations(tenant_id, _PAGE, after)
@@ -296,8 +292,8 @@ def _needs_reconciliation(key: str) -> bool:
     return provider.supports("history") or provider.supports("renew_subscription")
 
 
-def ask_for(tenant_id: str, integration: Integration, span: Span) -> None:
-    """Queue a period requested by an admin. Raise ConflictError for a PBX without a call log, botocore's errors."""
+def queue_span(tenant_id: str, integration: Integration, span: Span) -> None:
+    """Queue a period requested by an admin. Raises ConflictError for a PBX without a call log, botocore's errors."""
     if not load(integration.provider).supports("history"):
         raise ConflictError("This PBX has no call log to compare with.", code=ErrorCode.HISTORY_UNSUPPORTED)
     message = {"job": "compare", "tenant": tenant_id, "integration": integration.id}

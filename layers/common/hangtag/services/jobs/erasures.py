@@ -47,7 +47,7 @@ Item = Mapping[str, Any]
 
 
 def work(message: Mapping[str, Any], has_time: Callable[[], bool]) -> None:
-    """Continue an erasure (`tenant`, `id`, `number`) while there is time. Raise botocore's errors."""
+    """Continue an erasure (`tenant`, `id`, `number`) while there is time. Raises botocore's errors."""
     tenant_id, erasure_id = message["tenant"], message["id"]
     try:
         tenant = tenants.load_tenant(tenant_id)

@@ -26,7 +26,7 @@ _CLOCK = timedelta(days=3)
 
 
 def work(message: Mapping[str, Any], has_time: Callable[[], bool]) -> None:
-    """Continue an export (`tenant`, `id`) while there is time. Raise botocore's errors."""
+    """Continue an export (`tenant`, `id`) while there is time. Raises botocore's errors."""
     tenant_id, export_id = message["tenant"], message["id"]
     try:
         tenant = tenants.load_tenant(tenant_id)

@@ -98,7 +98,7 @@ def work(message: Mapping[str, Any], has_time: Callable[[], bool]) -> None:
 
 
 def send(tenant_id: str, import_id: str, run: int) -> None:
-    """Queue an import to start or continue. Raise botocore's errors."""
+    """Queue an import to start or continue. Raises botocore's errors."""
     body = json.dumps({"job": "import", "tenant": tenant_id, "id": import_id, "run": run})
     client.make("sqs").send_message(QueueUrl=runtime.settings().jobs_queue_url, MessageBody=body)
 
@@ -250,7 +250,7 @@ def _after(state: Import, results: list[str]) -> Import:
 
 
 def _rows(tenant_id: str, import_id: str) -> Iterator[list[str]]:
-    """Yield the rows of the file, the header first. Raise UnreadableError and UnicodeDecodeError."""
+    """Yield the rows of the file, the header first. Raises UnreadableError and UnicodeDecodeError."""
     place = {"Bucket": runtime.settings().files_bucket, "Key": imports.object_key(tenant_id, import_id)}
     try:
         size = client.make("s3").head_object(**place)["ContentLength"]

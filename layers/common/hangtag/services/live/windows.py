@@ -29,7 +29,7 @@ from hangtag.store.db.clock import now
 from hangtag.store.office import groups, names, participants, tasks, tenants
 from hangtag.store.office.participants import Roster
 
-__all__ = ["Window", "follow_call", "follow_click", "replay", "tell_missed", "welcome", "windows"]
+__all__ = ["Window", "follow_call", "follow_click", "push_missed_call", "replay", "welcome", "windows"]
 
 _ROUNDS = 3
 
@@ -221,27 +221,29 @@ def follow_click(click: Click, push: Push) -> int:
     state = Window.ENDED if failed else Window.PLACING
     own = {"state": state, "extension": click.extension, "task_id": click.task_id, "tag": None}
 
-    def is_so() -> bool:
+    def is_current() -> bool:
         # A changed click has a stream record of its own: a call's window must not return to an older click.
         return clicks.find(click.tenant_id, click.id) == click
 
-    return _publish(click.tenant_id, [click.public_id], View(shared, {click.employee_id: own}), push, is_so)
+    return _publish(click.tenant_id, [click.public_id], View(shared, {click.employee_id: own}), push, is_current)
 
 
 # ------------------------------------------------------------------ publishing
 
 
-def _publish(tenant_id: str, ids: list[str], view: View, push: Push, is_so: Callable[[], bool] = lambda: True) -> int:
+def _publish(
+    tenant_id: str, ids: list[str], view: View, push: Push, is_current: Callable[[], bool] = lambda: True
+) -> int:
     """Publish a view under the first id. Close the windows of other ids, used before the click was matched.
 
-    `is_so` is called after the published state was read, and before a new one is written.
+    `is_current` is called after the published state was read, and before a new one is written.
     """
     for _ in range(_ROUNDS):
         states = live.load_states(tenant_id, ids)
-        sent = sum(_take_back(tenant_id, states[other], push) for other in ids[1:] if other in states)
+        sent = sum(_close_window(tenant_id, states[other], push) for other in ids[1:] if other in states)
         before = states.get(ids[0])
         state = _next_state(ids[0], view, before)
-        if state is None or not is_so():
+        if state is None or not is_current():
             return sent
         if live.publish(tenant_id, state, before):
             return sent + _send(tenant_id, state, before, push)
@@ -281,15 +283,15 @@ def _send(tenant_id: str, state: WindowState, before: WindowState | None, push: 
     return push.send([(connection, state.message(connection.employee_id)) for connection in connections])
 
 
-def _take_back(tenant_id: str, state: WindowState, push: Push) -> int:
+def _close_window(tenant_id: str, state: WindowState, push: Push) -> int:
     people = {person: {**own, "state": Window.GONE} for person, own in state.people.items()}
     over = WindowState(state.call_id, _next(state), False, state.shared, people)
     live.delete_states(tenant_id, state.call_id)
     return _send(tenant_id, over, state, push)
 
 
-def tell_missed(tenant_id: str, missed: Mapping[str, Any], push: Push) -> int:
-    """Send a missed call to its recipients who are connected; names cost one batched read. Raise botocore's errors."""
+def push_missed_call(tenant_id: str, missed: Mapping[str, Any], push: Push) -> int:
+    """Send a missed call to its recipients who are connected; names cost one batched read. Raises botocore's errors."""
     if not live.in_use(tenant_id):
         return 0
     connections = live.connections(tenant_id, missed["recipients"])

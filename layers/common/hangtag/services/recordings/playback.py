@@ -34,7 +34,7 @@ class Playable:
 def play(item: CallItem, recording_id: str | None) -> Playable:
     """Return a URL of a recording of the call; of the latest without a `recording_id`.
 
-    Raise NotFoundError (no such recording, or expired), ConflictError (still being fetched), UnreachableError (the PBX
+    Raises NotFoundError (no such recording, or expired), ConflictError (still being fetched), UnreachableError (the PBX
     does not return it), and botocore's errors.
     """
     recording = _chosen(item, recording_id)

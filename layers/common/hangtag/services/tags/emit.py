@@ -35,7 +35,7 @@ Writes = tuple[Mapping[str, Any], ...]
 
 
 class EmissionContestedError(Exception):
-    """Raised when other processes kept changing the call while its tag was written. The platform tries again."""
+    """Too many concurrent changes of the call while its tag was written. The platform retries."""
 
 
 def emit(key: calls.CallKey, *, first: bool, fill: bool = False) -> str:
@@ -169,7 +169,7 @@ def _names(emission: tags.Emission) -> Names:
 
 
 def _finish(item: calls.CallItem, call: Call, emission: tags.Emission) -> None:
-    """Do what follows a written tag. Repeated if the function dies on the way: repeats are safe."""
+    """Run the follow-up work of a written tag. It runs again if the function crashes; repeats are safe."""
     snapshot = from_json(emission.resolution)
     if emission.tag is not None:
         missed_calls.after_tag(item.tenant_id, emission.tag, snapshot)

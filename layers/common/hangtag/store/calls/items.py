@@ -140,7 +140,7 @@ def _parse_lookup(text: str) -> CallerLookup:
 
 
 def call_key(tenant_id: str, integration_id: str, call_id: str, generation: int = 0) -> CallKey:
-    """Return the key of a call from the PBX's id of it."""
+    """Return the key of a call from the PBX's call id."""
     return CallKey(call_pk(tenant_id, integration_id, call_id), call_sk(generation))
 
 

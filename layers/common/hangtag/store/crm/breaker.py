@@ -134,7 +134,7 @@ def record_failure(permit: Pass, now: datetime, fault: Fault, not_before: dateti
 
 
 def pause(failures: int) -> timedelta:
-    """Return how long the breaker stays open after this many failures in a row."""
+    """Return the time for which the breaker stays open after this many consecutive failures."""
     doublings = min(max(failures - THRESHOLD, 0), 10)
     return min(FIRST_PAUSE * (1 << doublings), LONGEST_PAUSE)
 
@@ -218,7 +218,7 @@ def _remove(permit: Pass, names: tuple[str, ...]) -> None:
 
 
 def _open(tenant_id: str, until: datetime) -> None:
-    """Open the breaker until then; a later end stays."""
+    """Open the breaker until `until`; a later end stays."""
     try:
         dynamodb().update_item(
             TableName=table(),

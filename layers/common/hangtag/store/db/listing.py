@@ -46,7 +46,7 @@ def by_day(
     """Return up to `limit` accepted bodies of one list or of several merged ones, and the place of the next page.
 
     `words` are names of lists in the index of days, such as CALLS. A page can be short or empty and still have a next
-    one. Raise botocore's errors.
+    one. Raises botocore's errors.
     """
     words = (words,) if isinstance(words, str) else words
     day, before = (start.day, start.before) if start else (span.newest, None)

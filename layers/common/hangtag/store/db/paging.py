@@ -29,7 +29,7 @@ def within(prefix: str, place: str) -> str:
     """Check a position from a client's cursor against its list. Raises BadInputError if it is outside."""
     if not place.startswith(prefix):
         field = FieldError("cursor", FieldErrorCode.INVALID_FORMAT, "it is not a cursor of this list")
-        raise BadInputError("the cursor is not one of this list", (field,))
+        raise BadInputError("The cursor is not from this list.", (field,))
     return place
 
 

@@ -190,7 +190,7 @@ def weight(contact: Contact) -> int:
 
 
 def _create(tenant_id: str, contact: Contact, origin: str | None = None, *, strange: bool = False) -> Contact:
-    """Create a contact; `strange`: only if its numbers are free, otherwise raise ContestedError."""
+    """Create a contact. With `strange`, raise ContestedError unless its numbers are free."""
     try:
         with transaction() as write:
             _save_new(write, tenant_id, contact, origin, strange=strange)

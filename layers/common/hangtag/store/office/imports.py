@@ -73,7 +73,7 @@ def create_import(tenant_id: str, name: str | None) -> Import:
 
 
 def get_import(tenant_id: str, import_id: str) -> Import:
-    """Raises NotFoundError."""
+    """Return an import. Raises NotFoundError."""
     response = dynamodb().get_item(TableName=table(), Key=_key(tenant_id, import_id), ConsistentRead=True)
     if "Item" not in response:
         raise NotFoundError("No such import.")

@@ -166,7 +166,7 @@ def create_task(tenant_id: str, task: Task, more: Sequence[Mapping[str, Any]] = 
 
 
 def get_task(tenant_id: str, task_id: str) -> Task:
-    """Raises NotFoundError."""
+    """Return a task. Raises NotFoundError."""
     response = dynamodb().get_item(TableName=table(), Key=_key(tenant_id, task_id), ConsistentRead=True)
     if "Item" not in response:
         raise NotFoundError("No such task.")
@@ -379,7 +379,7 @@ def _parse(item: Mapping[str, Any]) -> Task:
 def due_time(text: str, zone: tzinfo = UTC) -> str:
     """Return a due time as the table has it: ISO 8601 in UTC. A time without an offset is local time of the zone.
 
-    A date is the start of that day in the zone. Raise ValueError for a text that is not ISO 8601, OverflowError for a
+    A date is the start of that day in the zone. Raises ValueError for a text that is not ISO 8601, OverflowError for a
     time outside of the calendar in UTC.
     """
     moment = datetime.fromisoformat(text)

@@ -149,7 +149,7 @@ def revoke_token(tenant_id: str, token_id: str, who: str) -> None:
                 _remove(write, pointer)
                 write.save(audit.entry(tenant_id, who, "token.revoked", token_id))
         except TransactionRejectedError as error:
-            # Somebody else revoked it meanwhile.
+            # Another request has revoked it.
             raise NotFoundError("No such token.") from error
 
     retry_contested(attempt)

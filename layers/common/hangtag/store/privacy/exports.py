@@ -125,7 +125,7 @@ def create(tenant_id: str) -> ExportItem:
 
 
 def load(tenant_id: str, export_id: str) -> ExportItem:
-    """Return an export. Raise NotFoundError."""
+    """Return an export. Raises NotFoundError."""
     try:
         return ExportItem.get(key("T", tenant_id), key(WORD, export_id), consistent_read=True)
     except ExportItem.DoesNotExist:
@@ -138,7 +138,7 @@ def object_key(tenant_id: str, export_id: str) -> str:
 
 
 def rows(tenant_id: str, oldest: date, newest: date, start: Place) -> Iterator[Row]:
-    """Yield the rows after a position, in the order of the sources. Raise botocore's errors."""
+    """Yield the rows after a position, in the order of the sources. Raises botocore's errors."""
     days = (newest - oldest).days + 1
     for source in range(start.source, 1 + days * len(LISTS) * DAY_SHARDS):
         after = start.after if source == start.source else None
