@@ -145,7 +145,7 @@ def cpu_ratio() -> float:
     quiet = os.open(os.devnull, os.O_WRONLY)
     os.dup2(quiet, 1), os.dup2(quiet, 2)
     try:
-        with patch.object(client, "dynamodb", lambda: table):
+        with patch.object(client, "make", lambda *_, **__: table):
             assert app.handler(event, None)["statusCode"] == 200
             ours = _cpu(lambda: app.handler(event, None))
     finally:

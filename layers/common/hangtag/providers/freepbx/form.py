@@ -16,17 +16,16 @@ class FreepbxSettings(IntegrationSettings):
     """Handling of missed calls."""
 
     missed_by_request: bool = Field(
-        default=False,
-        description="Treat callMissedNotify as a missed call; if off, it gets a response and changes nothing",
+        default=False, description="Count callMissedNotify as a missed call; otherwise it is acknowledged and ignored"
     )
 
 
 def _instructions(webhook_url: str) -> tuple[str, ...]:
     return (
-        f"Enter this address in the PBX's scripts as the CRM's address, for forms and for JSON: {webhook_url}",
-        "Enter planfix_token, which is shown only once, as the CRM's key.",
+        f"In the PBX's scripts, enter this address as the CRM's address, for forms and for JSON: {webhook_url}",
+        "Enter planfix_token, which is shown only now, as the CRM's key.",
         "For recordings, serve /var/spool/asterisk/monitor with a web server, and have the scripts send links to it.",
-        "For click-to-call, a program at the PBX must accept makeCall: enter its address and key here, as pbx_url and "
+        "Click-to-call needs an add-on at the PBX that accepts makeCall: enter its address and key here as pbx_url and "
         "pbx_token.",
     )
 
@@ -39,19 +38,18 @@ INFOS = (
         settings=FreepbxSettings,
         made_secrets=("planfix_token",),
         instructions=_instructions,
-        signature="`planfix_token` in the body of forms; JSON requests have no token, and one with a wrong token "
-        "is rejected",
+        signature="`planfix_token` in the body of forms; JSON requests have none, but a wrong one is rejected",
         unverified_fields=UnverifiedFields(
-            "every other field of forms, and all of the JSON requests callInfoRespNum and callMissedNotify",
-            "the token in forms and the webhook's address are secret",
+            "every other field of forms, and all fields of the JSON requests callInfoRespNum and callMissedNotify",
+            "the token in forms is secret, and so is the webhook's address",
         ),
         limitations=(
-            "that uniqueId of the JSON requests equals callid of the forms; if it differs, callMissedNotify becomes a "
-            "separate call",
-            'the status of the response {"error": "no persons responsible"}: 200 is sent',
-            "that with missed_by_request a form with the status Missed has to be ignored: Hangtag counts both, as one "
-            "missed call, because a call without a talk is missed in either case",
-            "whether more than one responsible person is expected: one is returned",
+            "uniqueId of the JSON requests is expected to be the callid of the forms; otherwise callMissedNotify "
+            "creates another call",
+            '{"error": "no persons responsible"} is returned with status 200',
+            "With missed_by_request, a form with the status Missed and callMissedNotify are both read, and result in "
+            "one missed call",
+            "One responsible employee is returned, even if the PBX accepts several",
         ),
         sources=("Planfix's help pages on FreePBX and on its telephony API", "docs/telephony-api.md"),
     ),

@@ -25,18 +25,16 @@ class GenericCredentials(Credentials):
     bridge_url: str | None = Field(
         default=None, max_length=MAX_ADDRESS, description="Address of the bridge, if it accepts commands"
     )
-    bridge_key: Annotated[SecretStr, AfterValidator(_a_key)] | None = Field(
-        default=None, max_length=512, description="Key that signs the commands to the bridge (whsec_…)"
+    bridge_key: Annotated[SecretStr, AfterValidator(_check_key)] | None = Field(
+        default=None, max_length=512, description="Key that signs commands to the bridge (whsec_…)"
     )
 
 
 def _instructions(webhook_url: str) -> tuple[str, ...]:
     return (
         f"Have the bridge post its events to this address: {webhook_url}",
-        "Have it sign them with signing_key, which is shown only once. docs/generic.md describes signatures and "
-        "events.",
-        "For click-to-call, generate a key at the bridge; enter its address and key here, as bridge_url and "
-        "bridge_key.",
+        "Have it sign them with signing_key, which is shown only now; docs/generic.md describes signatures and events.",
+        "For click-to-call, create a key at the bridge; enter its address and key here as bridge_url and bridge_key.",
     )
 
 
@@ -49,7 +47,7 @@ INFOS = (
         verified_with=("signing_key",),
         made_keys=("signing_key",),
         instructions=_instructions,
-        signature="HMAC-SHA256 of id, time and body (Standard Webhooks) in both directions; at most five minutes old",
+        signature="HMAC-SHA256 of id, time and body after Standard Webhooks, both ways; five minutes old at most",
         sources=("docs/generic.md", "https://www.standardwebhooks.com"),
     ),
 )

@@ -32,24 +32,23 @@ class ItoolabsCredentials(Credentials):
     pbx_url: str | None = Field(
         default=None,
         max_length=MAX_ADDRESS,
-        description="Address of the VATS, such as https://company.megapbx.ru; for an older one, the address up "
-        "to crm_api.wcgp",
+        description="Address of the VATS, such as https://company.megapbx.ru; for an older one, up to crm_api.wcgp",
     )
     api_key: SecretStr | None = Field(default=None, min_length=1, max_length=512, description="Key of the VATS")
 
 
 def _instructions(webhook_url: str) -> tuple[str, ...]:
     return (
-        "Open the settings of the VATS, and there the integration with your own CRM (REST API).",
+        "Open the settings of the VATS: integration with your own CRM (REST API).",
         f"Enter this address as the CRM's address: {webhook_url}",
-        "Enter crm_token, which is shown only once, as the key for authorization in the CRM.",
-        "Enter the address and the key of the VATS from the same page here, as pbx_url and api_key.",
-        "Give each employee their short number at the VATS; a user without one is identified by the login.",
+        "Enter crm_token, which is shown only now, as the key for authorization in the CRM.",
+        "Enter the address and key of the VATS, shown on the same page, here as pbx_url and api_key.",
+        "Give each employee their short number at the VATS; a user without one is mapped by login.",
     )
 
 
 def _info(key: str, name: str) -> ProviderInfo:
-    of_preset = () if key in _SEEN else ("that this operator's VATS uses this API, as its set-up page suggests",)
+    preset_limitations = () if key in _CONFIRMED else ("This operator's API is known from its set-up page only",)
     return ProviderInfo(
         key=key,
         name=name,
@@ -61,15 +60,15 @@ def _info(key: str, name: str) -> ProviderInfo:
         unverified_fields=UnverifiedFields(
             "every other field, and the time of sending", "the token and the webhook's address are secret"
         ),
-        missing_stories={"transfer_within_call": "a transfer continues as a separate call, second_callid"},
+        missing_stories={"transfer_within_call": "a transfer continues as another call, second_callid"},
         limitations=(
-            "that the history reports an unanswered outgoing call as Cancel",
-            "that the employee's phone rings first",
-            "the limit of the REST API: 60 requests a minute are sent at most",
-            "the lifetime of a recording's link",
-            "that cmd=contact accepts a short number as `responsible`; the specification requires a login",
-            "that a call with a duration in the older API's history was answered",
-            *of_preset,
+            "The history is expected to report an unanswered outgoing call as Cancel",
+            "A click is expected to ring the employee's phone first",
+            "The limit of the REST API: 60 requests a minute are sent at most",
+            "The lifetime of a recording's link",
+            "cmd=contact is expected to accept a short number as `responsible`; the specification names a login",
+            "A call with a duration in the older API's history is read as answered",
+            *preset_limitations,
         ),
         sources=(
             "mikopbx/ModuleMegafonPbx",

@@ -44,27 +44,24 @@ class SipgateSettings(ApiSettings):
         default=None,
         max_length=1024,
         pattern=_PAIRS,
-        description="Extensions by sipgate's user ids, such as w0=101, w1=102; a user without an entry is "
-        "identified by the id",
+        description="Extensions of sipgate's users, as in w0=101, w1=102; a user without one has the id as extension",
     )
     devices: str | None = Field(
         default=None,
         max_length=1024,
         pattern=_PAIRS,
-        description="Devices that click-to-call rings, by extension, such as 101=e0, 102=e4; empty: device e0 "
-        "for user w0",
+        description="Devices that click-to-call rings, as in 101=e0, 102=e4; empty: device e0 for user w0",
     )
 
 
 def _instructions(webhook_url: str) -> tuple[str, ...]:
     return (
         "Create a personal access token that can read the history and the account, place calls and change the settings "
-        "of sipgate.io. Enter it here as token_id and token. Hangtag then enters the webhook's address for you and "
-        "replaces any other one, because sipgate has one address for each direction of calls.",
-        "Without a token, enter this address at sipgate, under sipgate.io, for incoming and for outgoing calls: "
-        f"{webhook_url}",
-        "Enter the extension of each user as users; the user ids are in the addresses of the users' pages.",
-        "If sipgate changed the key of its signatures, enter the new one as public_key.",
+        "of sipgate.io, and enter it here as token_id and token. Hangtag then sets the webhook address and replaces "
+        "the present one: sipgate supports one address for each direction.",
+        f"Without a token, enter this address at sipgate.io for incoming and for outgoing calls: {webhook_url}",
+        "Enter the extensions of the users as users; the URL of a user's page contains the id.",
+        "If sipgate has a new key for its signatures, enter it as public_key.",
     )
 
 
@@ -76,28 +73,28 @@ INFOS = (
         settings=SipgateSettings,
         verified_with=("public_key",),
         instructions=_instructions,
-        signature="header `X-Sipgate-Signature`: base64 of RSA-SHA256 over the body, under the key that sipgate "
-        "publishes",
+        signature="header `X-Sipgate-Signature`: base64 of RSA-SHA256 over the body, by the key that sipgate publishes",
         unverified_fields=UnverifiedFields(
-            "the address, so the recipient, and the time of signing",
-            "the webhook's address is secret, duplicates have no effect, and calls are reconciled with the history",
+            "the address, and so the recipient, and the time of signing",
+            "the address is secret, duplicates change nothing, and calls are reconciled with the history",
         ),
         missing_fields=("recording",),
         missing_stories={
-            "transfer_within_call": "a transferred call is a separate call, with origCallId",
+            "transfer_within_call": "a transfer continues as another call, with origCallId",
             "recording_link_late": "webhooks do not report recordings; the history does",
         },
         limitations=(
-            "that a call transferred after a talk is the origCallId of the next call, as a forwarded one is",
-            "the name of a mailbox that answers under the same id: voicemail is expected in answeringNumber",
-            "that lastModified of the history is the end of the call, and which of several endpoints answered",
-            "whether recordings need the token",
-            "the limit of the REST API: 60 requests a minute are sent at most",
+            "The next call of a transfer after talk is expected to contain origCallId, as that of a forwarding does",
+            "A mailbox that answers under the same id is recognised by voicemail in answeringNumber",
+            "lastModified in the history is read as the end of the call; the first endpoint "
+            "with an answer is read as the one that answered",
+            "It is not documented if recordings need the token",
+            "The limit of the REST API: 60 requests a minute are sent at most",
         ),
         sources=(
             "sipgateio 2.15.1 (the vendor's library for Node): webhook, history, call, webhook settings",
             "developer.sipgate.io: the push API (reference, FAQ) and Real Time Call Manipulation",
-            "sipgate/sipgate.io: issues 106, 134, 135, 140 (webhooks of forwarded calls, mailboxes, clicks)",
+            "sipgate/sipgate.io: issues 106, 134, 135, 140 (events of forwarded calls, mailboxes, clicks)",
         ),
     ),
 )

@@ -17,8 +17,8 @@ class TelephonyApiCredentials(Credentials):
 def _instructions(webhook_url: str) -> tuple[str, ...]:
     return (
         f"Enter this address at the PBX as the CRM's address: {webhook_url}",
-        "Enter planfix_token, which is shown only once, as the CRM's key.",
-        "For click-to-call, enter the PBX's address and key here, as pbx_url and pbx_token.",
+        "Enter planfix_token, which is shown only now, as the CRM's key.",
+        "For click-to-call, enter the PBX's address and key here as pbx_url and pbx_token.",
     )
 
 

@@ -25,7 +25,7 @@ class ZadarmaSettings(ApiSettings, DialSettings):
     """The account's time zone, which the PBX does not send."""
 
     time_zone: TimeZone | None = Field(
-        default=None, description="Time zone of the account's clock; empty: times in webhook requests are ignored"
+        default=None, description="Time zone of the account's clock; empty: its times are not used"
     )
 
 
@@ -33,7 +33,7 @@ def _instructions(webhook_url: str) -> tuple[str, ...]:
     return (
         "Open Settings → Integrations and API → Keys and API, and enter Key and Secret here as api_key and api_secret.",
         f"Open Settings → Integrations and API → Notifications about PBX calls, and enter this address: {webhook_url}",
-        "Switch on every notification there, and save; Zadarma then verifies the address at once.",
+        "Switch on every notification there, and save; the PBX checks the address at once.",
     )
 
 
@@ -48,17 +48,17 @@ def _info(key: str, name: str, preset_limitations: tuple[str, ...]) -> ProviderI
         signature="header `Signature`: base64 of the hexadecimal HMAC-SHA1, under the API's "
         "secret, of two or three fields",
         unverified_fields=UnverifiedFields(
-            "who answered, duration, disposition, and the time of signing",
-            "duplicates have no effect, and calls are reconciled with the statistics",
+            "the answering extension, duration and disposition; the time of signing",
+            "duplicates change nothing, and calls are reconciled with the PBX's statistics",
         ),
         missing_stories={
-            "transfer_within_call": "its format is not documented; a second NOTIFY_ANSWER is read as a transfer",
+            "transfer_within_call": "its form is not documented; another NOTIFY_ANSWER is read as one",
             "transfer_to_linked_call": "a transfer continues under the same id",
         },
         limitations=(
-            "the account's time zone, which is therefore a setting",
-            "the format of a withheld number",
-            *unconfirmed,
+            "The account's time zone: a setting",
+            "The form of a withheld number",
+            *preset_limitations,
         ),
         sources=("zadarma/user-api-v1", "zadarma/user-api-py-v1", "zadarma/openapi (spec/v1)"),
     )
