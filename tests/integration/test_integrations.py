@@ -242,9 +242,9 @@ def test_log_entry_contains_request_with_event_results(office: Office) -> None:
     assert double["events"] == [led | {"result": "duplicate"}]
     assert asked["events"] == []
     assert [one["result"] for one in (first, double, asked)] == [
-        "understood and stored",
-        "a double of what came before; nothing changed",
-        "understood; it brought no event of a call",
+        "Parsed and stored.",
+        "Duplicate of earlier events. Nothing changed.",
+        "Parsed. The request contains no call event.",
     ]
     assert {one["log_reason"] for one in (first, double, asked)} == {"setup"}
     assert (first["http_status"], first["method"], first["truncated"]) == (200, "POST", False)
@@ -416,7 +416,7 @@ def test_diagnostics_report_problems_until_resolved(office: Office) -> None:
     assert post(office, cmd="dance").status_code == 400
     ok, found = findings(office)
     assert not ok
-    assert "rejected with HTTP 400: cmd is none of event" in found["webhook_requests"][1]
+    assert "rejected with HTTP 400: Field cmd is not one of event" in found["webhook_requests"][1]
     assert ring(office, "good").status_code == 200
     with serving(lambda asked: Reply(400 if asked.form.get("token") == "right" else 401)) as pbx:
         office.owner.patch(at(office), {"credentials": {"pbx_url": pbx.url + "/api"}})

@@ -120,8 +120,8 @@ def play(provider: str, story: Story) -> Past:
     history: dict[str, list[CallEvent]] = defaultdict(list)
     with serving(api) as server:
         pbx = RestLine(provider, api, server)
-        for event in load(provider).history(pbx.account, BEGUN - timedelta(minutes=5), NOON, pbx.client):
-            history[event.call_id].append(event)
+        for listed in load(provider).history(pbx.account, BEGUN - timedelta(minutes=5), NOON, pbx.client):
+            history[listed.call_id].append(listed)
     return Past(provider, requests, history, at)
 
 
