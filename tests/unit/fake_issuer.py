@@ -1,4 +1,4 @@
-"""An issuer of JSON Web Tokens on loopback, for tests: its document, its keys, and tokens signed with them."""
+"""Fake issuer of JSON Web Tokens on loopback: its discovery document, its keys, and tokens signed with them."""
 
 import base64
 import json
@@ -20,14 +20,14 @@ AUDIENCE = "hangtag"
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """A key pair. `kid` is its name, `algorithm` what it signs with."""
+    """Key pair with its name (`kid`) and its signature algorithm."""
 
     kid: str
     algorithm: str
     private: Any
 
     def jwk(self, **other: Any) -> dict[str, Any]:
-        """The public half, as an issuer shows it; `other` replaces what it says."""
+        """Return the public half in the form of an issuer; `other` replaces its fields, None removes one."""
         kinds = {"E": ECAlgorithm, "R": RSAAlgorithm, "P": RSAAlgorithm}
         kind: Any = OKPAlgorithm if self.algorithm == "EdDSA" else kinds[self.algorithm[0]]
         shown = {**kind.to_jwk(self.private.public_key(), as_dict=True), "kid": self.kid, "use": "sig", **other}
@@ -36,7 +36,7 @@ class SigningKey:
 
 @lru_cache(maxsize=16)
 def make_key(kid: str, algorithm: str = "RS256") -> SigningKey:
-    """A key; the same one for the same name."""
+    """Return a key. The same name returns the same key."""
     if algorithm == "ES256":
         return SigningKey(kid, algorithm, ec.generate_private_key(ec.SECP256R1()))
     if algorithm == "EdDSA":
@@ -46,7 +46,7 @@ def make_key(kid: str, algorithm: str = "RS256") -> SigningKey:
 
 @dataclass(slots=True)
 class FakeIssuer:
-    """The running issuer. Change `keys`, `document` or `down` and it answers so from then on."""
+    """Running issuer. Changes of `keys`, `document` or `down` apply from the next request on."""
 
     server: Server
     keys: list[dict[str, Any]] = field(default_factory=list)
@@ -55,27 +55,27 @@ class FakeIssuer:
 
     @property
     def url(self) -> str:
-        """Its name, which is its address."""
+        """URL of the issuer, and its name in the `iss` claim."""
         return self.server.url
 
     @property
     def fetches(self) -> int:
-        """How often its keys were fetched."""
+        """Number of requests for the keys."""
         return sum(request.path == "/keys" for request in self.server.asked)
 
     def claims(self, **other: Any) -> dict[str, Any]:
-        """What a valid token says; `other` replaces claims, None leaves one out."""
+        """Return the claims of a valid token; `other` replaces claims, None removes one."""
         at = int(time.time())
-        said = {"iss": self.url, "aud": AUDIENCE, "sub": "user-1", "iat": at, "exp": at + 300, **other}
-        return {name: value for name, value in said.items() if value is not None}
+        claims = {"iss": self.url, "aud": AUDIENCE, "sub": "user-1", "iat": at, "exp": at + 300, **other}
+        return {name: value for name, value in claims.items() if value is not None}
 
     def token(self, key: SigningKey, *, headers: Any = None, **claims: Any) -> str:
-        """A token signed with a key; `headers` replaces some of its header's fields."""
+        """Return a token signed with a key; `headers` replaces fields of its header."""
         named = {name: value for name, value in {"kid": key.kid, **(headers or {})}.items() if value is not None}
         return jwt.encode(self.claims(**claims), key.private, key.algorithm, headers=named)
 
-    def answer(self, request: Asked) -> Reply:
-        """What it says to one request."""
+    def respond(self, request: Asked) -> Reply:
+        """Respond to one request."""
         if self.down:
             return Reply(500, "down")
         if request.path == "/.well-known/openid-configuration":
@@ -85,18 +85,18 @@ class FakeIssuer:
 
 @contextmanager
 def issuing(*keys: SigningKey) -> Iterator[FakeIssuer]:
-    """An issuer with these keys, for as long as the context lasts."""
+    """Run an issuer with these keys during the block."""
     fake: FakeIssuer
 
-    def answer(request: Asked) -> Reply:
-        return fake.answer(request)
+    def respond(request: Asked) -> Reply:
+        return fake.respond(request)
 
-    with serving(answer) as server:
+    with serving(respond) as server:
         fake = FakeIssuer(server, [key.jwk() for key in keys])
         yield fake
 
 
 def by_hand(header: Any, claims: Any, signature: bytes = b"") -> str:
-    """A token as no library would write it; text goes in as it is."""
+    """Build a token that no library would write; text is used unchanged."""
     parts = (part.encode() if isinstance(part, str) else json.dumps(part).encode() for part in (header, claims))
     return ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in (*parts, signature))

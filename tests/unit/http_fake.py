@@ -1,4 +1,4 @@
-"""A fake of any service: an HTTP server on loopback that answers as a test tells it, and keeps what it was asked."""
+"""Fake of any service: an HTTP server on loopback that responds with a test's function and records its requests."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -11,12 +11,12 @@ __all__ = ["Asked", "Reply", "Server", "serving"]
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
-    """A service that is one function, called by many threads."""
+class _FunctionApi:
+    """Service of one function, called by many threads."""
 
     respond: Callable[[Asked], Reply]
 
 
-def serving(answer: Callable[[Asked], Reply]) -> AbstractContextManager[Server]:
-    """A server for as long as the context lasts."""
-    return serving_api(_Told(answer))
+def serving(respond: Callable[[Asked], Reply]) -> AbstractContextManager[Server]:
+    """Run a server during the block."""
+    return serving_api(_FunctionApi(respond))

@@ -50,22 +50,22 @@ class Line:
 
     @property
     def url(self) -> str:
-        """The webhook's address."""
+        """URL of the webhook."""
         return PUBLIC + INFOS[self.provider].webhook_path.format(token=TOKEN)
 
     def verification_keys(self, older: Mapping[str, str] | None = None) -> VerificationKeys:
-        """What verifies this line's deliveries; `older` are secrets of before a rotation that are still good."""
+        """Return the verification keys of this line; `older` are secrets still valid after a rotation."""
         info, ages = INFOS[self.provider], [self.secrets, *([older] if older else [])]
         hashes = {name: tuple(_sha256(age[name]) for age in ages) for name in info.made_secrets}
         credentials = {name: tuple(age[name] for age in ages if name in age) for name in info.verified_with}
         return VerificationKeys(hashes=hashes, credentials=credentials)
 
     def signed(self, sent: Message, at: datetime = NOON) -> Request:
-        """The message as the PBX sends it."""
+        """Return the message as a request that the PBX signed."""
         return self.pbx.request(self.url, sent, self.secrets, at)
 
     def received(self, request: Request, at: datetime = NOON) -> WebhookRequest:
-        """The request as the webhook hands it on."""
+        """Return the request as the webhook passes it to the provider."""
         parts = urlsplit(request.url)
         return WebhookRequest(
             method=request.method,
@@ -92,18 +92,18 @@ class Line:
         by_call: dict[tuple[str, str], list[CallEvent]] = defaultdict(list)
         for number, event in enumerate(events):
             at += timedelta(seconds=event.after, microseconds=number)
-            for told in self.accepted(self.signed(message(event, IDS, NOON, at), at), at).events:
-                by_call[event.tenant, told.call_id].append(told)
-        return {key: closed(told, at) for key, told in by_call.items()}
+            for parsed in self.accepted(self.signed(message(event, IDS, NOON, at), at), at).events:
+                by_call[event.tenant, parsed.call_id].append(parsed)
+        return {key: closed(call_events, at) for key, call_events in by_call.items()}
 
 
 def closed(events: Sequence[CallEvent], at: datetime) -> Call:
-    """The record of a call once nothing comes any more."""
+    """Return the record of a call after its last event."""
     return fold(settled(events, at))
 
 
 def settled(events: Sequence[CallEvent], at: datetime) -> Sequence[CallEvent]:
-    """A call's events, and that nothing came any more, if they do not close it."""
+    """Return the events of a call, with a settlement if they do not close it."""
     call = fold(events)
     if call.closed:
         return events
@@ -113,24 +113,24 @@ def settled(events: Sequence[CallEvent], at: datetime) -> Sequence[CallEvent]:
 
 
 def line(provider: str, *, other: bool = False) -> Line:
-    """A line of the provider; `other`: of another tenant, with other secrets."""
+    """Return a line of the provider; `other`: of another tenant, with other secrets."""
     pbx, info = load_pbx(provider), INFOS[provider]
     typed = pbx.OTHER_CREDENTIALS if other else pbx.CREDENTIALS
     letter = "b" if other else "a"
-    made = dict.fromkeys(info.made_secrets, letter * 32)
+    secrets = dict.fromkeys(info.made_secrets, letter * 32)
     keys = dict.fromkeys(info.made_keys, f"whsec_{letter * 43}=")
-    return Line(provider, pbx, {**typed, **made, **keys})
+    return Line(provider, pbx, {**typed, **secrets, **keys})
 
 
 def comparable(call: Call, not_given: Iterable[str] = ()) -> dict[str, Any]:
-    """What of a record is the same whichever PBX tells it: no ids of legs, numbers as E.164, times to the second."""
+    """Return the parts of a record that do not depend on the PBX: no leg ids, E.164 numbers, times in seconds."""
 
     def seconds(moment: datetime | None) -> int | None:
         return None if moment is None else round((moment - NOON).total_seconds())
 
-    def number(said: str | None) -> str | None:
-        read = normalise(said, PLAN.country) if said else None
-        return read.e164 if read else said
+    def number(text: str | None) -> str | None:
+        phone = normalise(text, PLAN.country) if text else None
+        return phone.e164 if phone else text
 
     record = {
         "direction": call.direction,
@@ -159,7 +159,7 @@ def assert_described(story: Story) -> None:
 
 
 def story_of(stories: Iterable[Story], name: str) -> Story:
-    """The story of that name."""
+    """Return the story of this name."""
     return next(story for story in stories if story.name == name)
 
 

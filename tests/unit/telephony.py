@@ -1,4 +1,4 @@
-"""The telephony API as the webhook asks it: verified, then parsed; a refusal is given back."""
+"""Webhook requests of the telephony API: verified, then parsed. A rejection is returned."""
 
 from collections.abc import Mapping
 
@@ -9,8 +9,9 @@ __all__ = ["WebhookRejectedError", "receive"]
 
 
 def receive(request: WebhookRequest, hashes: Mapping[str, tuple[str, ...]]) -> ParseResult | WebhookRejectedError:
+    """Return the parse result, or the rejection."""
     try:
         verify(request, VerificationKeys(hashes=hashes))
         return parse(request)
-    except WebhookRejectedError as refused:
-        return refused
+    except WebhookRejectedError as rejection:
+        return rejection

@@ -1,4 +1,4 @@
-"""Tokens of the SaaS's own, by an issuer that is asked over real HTTP."""
+"""Tokens of the operator's identity provider, with keys fetched over HTTP from a fake issuer."""
 
 import hashlib
 import hmac
@@ -31,12 +31,12 @@ OF_TENANT = {"tenant": TENANT, "role": "admin"}
 
 @dataclass(slots=True)
 class Clock:
-    """A clock that stands until it is moved."""
+    """Clock that tests set by hand."""
 
     at: float = 1000.0
 
     def __call__(self) -> float:
-        """Seconds."""
+        """Return the time in seconds."""
         return self.at
 
 
@@ -61,17 +61,17 @@ def issuer(fake: FakeIssuer, clock: Clock) -> Issuer:
     return Issuer(Settings(fake.url, AUDIENCE), clock)
 
 
-def refused(issuer: Issuer, token: str) -> None:
+def assert_rejected(issuer: Issuer, token: str) -> None:
     with pytest.raises(UnauthorizedError) as raised:
         issuer.read(token)
     assert (raised.value.message, raised.value.fields) == (REFUSED, ())
 
 
-# ------------------------------------------------------------------ what is taken
+# ------------------------------------------------------------------ accepted tokens
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "PS256", "ES256", "EdDSA"])
-def test_a_token_says_tenant_role_employee_and_subject(algorithm: str) -> None:
+def test_claims_identify_tenant_with_role_and_employee(algorithm: str) -> None:
     key = make_key(f"key-{algorithm}", algorithm)
     with issuing(key) as fake:
         issuer = Issuer(Settings(fake.url, AUDIENCE))
@@ -79,31 +79,29 @@ def test_a_token_says_tenant_role_employee_and_subject(algorithm: str) -> None:
         assert issuer.read(token) == Identity(TENANT, "employee", EMPLOYEE, "user-1")
 
 
-def test_the_names_of_the_claims_are_the_operators(fake: FakeIssuer) -> None:
+def test_operator_configures_the_names_of_the_claims(fake: FakeIssuer) -> None:
     issuer = Issuer(Settings(fake.url, AUDIENCE, "https://saas/org", "https://saas/role", "https://saas/staff"))
     claims = {"https://saas/org": TENANT, "https://saas/role": "owner", "https://saas/staff": None}
     assert issuer.read(fake.token(FIRST, **claims)) == Identity(TENANT, "owner", None, "user-1")
-    refused(issuer, fake.token(FIRST, **OF_TENANT))
+    assert_rejected(issuer, fake.token(FIRST, **OF_TENANT))
 
 
-def test_a_token_for_several_audiences_and_with_a_clock_off_by_a_minute_is_taken(
-    fake: FakeIssuer, issuer: Issuer
-) -> None:
+def test_token_of_several_audiences_or_a_skewed_clock_is_accepted(fake: FakeIssuer, issuer: Issuer) -> None:
     at = int(time.time())
     issuer.read(fake.token(FIRST, aud=["other", AUDIENCE], **OF_TENANT))
     issuer.read(fake.token(FIRST, iat=at + 30, nbf=at + 30, exp=at - 30, **OF_TENANT))
 
 
-def test_a_key_without_a_name_is_taken_if_it_is_the_only_one_that_fits(fake: FakeIssuer, issuer: Issuer) -> None:
+def test_single_matching_key_without_an_id_is_accepted(fake: FakeIssuer, issuer: Issuer) -> None:
     fake.keys = [FIRST.jwk(kid=None), make_key("ec", "ES256").jwk(kid=None)]
     nameless = {"kid": None}
     token = fake.token(FIRST, headers=nameless, **OF_TENANT)
     assert issuer.read(token).tenant_id == TENANT
     fake.keys.append(SECOND.jwk(kid=None))
-    refused(Issuer(Settings(fake.url, AUDIENCE)), token)
+    assert_rejected(Issuer(Settings(fake.url, AUDIENCE)), token)
 
 
-# ------------------------------------------------------------------ what is refused
+# ------------------------------------------------------------------ rejected tokens
 
 
 @pytest.mark.parametrize(
@@ -146,41 +144,39 @@ def test_a_key_without_a_name_is_taken_if_it_is_the_only_one_that_fits(fake: Fak
     ],
     ids=lambda claims: f"{next(iter(claims))}={next(iter(claims.values()))!s:.20}",
 )
-def test_a_claim_that_is_wrong_is_refused(fake: FakeIssuer, issuer: Issuer, claims: dict[str, Any]) -> None:
+def test_token_with_an_invalid_claim_is_rejected(fake: FakeIssuer, issuer: Issuer, claims: dict[str, Any]) -> None:
     assert issuer.read(fake.token(FIRST, **OF_TENANT))
-    # Signed by hand: a library would not write some of them.
+    # Signed by hand, because a library would not write some of the claims.
     whole = by_hand({"alg": "RS256", "kid": "first"}, fake.claims(**{**OF_TENANT, **claims}))
-    refused(issuer, sign(FIRST, whole))
+    assert_rejected(issuer, sign(FIRST, whole))
 
 
 def sign(key: SigningKey, token: str) -> str:
-    """The same token with a right signature."""
+    """Return the token with a valid signature."""
     signed = token.rsplit(".", 1)[0]
     algorithm: Any = jwt.get_algorithm_by_name(key.algorithm)
     signature = base64url_encode(algorithm.sign(signed.encode(), key.private)).decode()
     return f"{signed}.{signature}"
 
 
-def test_a_right_signature_by_hand_is_taken_so_that_the_refusals_are_for_the_claims(
-    fake: FakeIssuer, issuer: Issuer
-) -> None:
+def test_signature_made_by_hand_is_accepted_with_valid_claims(fake: FakeIssuer, issuer: Issuer) -> None:
     whole = by_hand({"alg": "RS256", "kid": "first"}, fake.claims(**OF_TENANT))
     assert issuer.read(sign(FIRST, whole)).tenant_id == TENANT
 
 
-def test_a_token_without_a_signature_is_refused(fake: FakeIssuer, issuer: Issuer) -> None:
+def test_token_without_a_signature_is_rejected(fake: FakeIssuer, issuer: Issuer) -> None:
     claims = fake.claims(**OF_TENANT)
     for algorithm in ("none", "None", "NONE", "", None, 0, ["RS256"], "RS256"):
-        refused(issuer, by_hand({"alg": algorithm, "kid": "first"}, claims))
+        assert_rejected(issuer, by_hand({"alg": algorithm, "kid": "first"}, claims))
 
 
 @pytest.mark.parametrize("algorithm", ["HS256", "HS512", "RS1", "RS384", "ES256K"])
-def test_other_algorithms_are_refused_before_anybody_is_asked(fake: FakeIssuer, issuer: Issuer, algorithm: str) -> None:
-    refused(issuer, by_hand({"alg": algorithm, "kid": "first"}, fake.claims(**OF_TENANT), b"x" * 256))
+def test_unsupported_algorithm_is_rejected_without_a_request(fake: FakeIssuer, issuer: Issuer, algorithm: str) -> None:
+    assert_rejected(issuer, by_hand({"alg": algorithm, "kid": "first"}, fake.claims(**OF_TENANT), b"x" * 256))
     assert fake.server.asked == []
 
 
-def test_the_public_key_is_no_secret_to_sign_with(fake: FakeIssuer, issuer: Issuer) -> None:
+def test_public_key_is_rejected_as_an_hmac_secret(fake: FakeIssuer, issuer: Issuer) -> None:
     public = FIRST.private.public_key()
     secrets = [
         public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
@@ -190,10 +186,10 @@ def test_the_public_key_is_no_secret_to_sign_with(fake: FakeIssuer, issuer: Issu
     for secret in secrets:
         unsigned = by_hand({"alg": "HS256", "kid": "first"}, fake.claims(**OF_TENANT)).rsplit(".", 1)[0]
         mac = hmac.digest(secret, unsigned.encode(), hashlib.sha256)
-        refused(issuer, f"{unsigned}.{base64url_encode(mac).decode()}")
+        assert_rejected(issuer, f"{unsigned}.{base64url_encode(mac).decode()}")
 
 
-def test_a_key_is_used_for_what_the_issuer_says_only(fake: FakeIssuer) -> None:
+def test_key_is_used_only_as_its_issuer_declares(fake: FakeIssuer) -> None:
     small = SigningKey("first", "RS256", rsa.generate_private_key(public_exponent=65537, key_size=1024))  # noqa: S505
     for keys, token in (
         ([FIRST.jwk(use="enc")], fake.token(FIRST, **OF_TENANT)),
@@ -208,31 +204,31 @@ def test_a_key_is_used_for_what_the_issuer_says_only(fake: FakeIssuer) -> None:
         ([small.jwk(key_ops=None)], sign(small, by_hand({"alg": "RS256", "kid": "first"}, fake.claims(**OF_TENANT)))),
     ):
         fake.keys = keys
-        refused(Issuer(Settings(fake.url, AUDIENCE)), token)
+        assert_rejected(Issuer(Settings(fake.url, AUDIENCE)), token)
 
 
-def test_a_key_that_comes_with_the_token_is_not_looked_at(fake: FakeIssuer, issuer: Issuer) -> None:
+def test_key_inside_of_a_token_is_ignored(fake: FakeIssuer, issuer: Issuer) -> None:
     stranger = make_key("stranger")
     for headers in ({"jwk": stranger.jwk()}, {"jku": f"{fake.url}/keys"}, {"x5u": fake.url, "kid": "first"}):
-        refused(issuer, fake.token(stranger, headers=headers, **OF_TENANT))
-    refused(issuer, fake.token(FIRST, headers={"crit": ["exp"]}, **OF_TENANT))
+        assert_rejected(issuer, fake.token(stranger, headers=headers, **OF_TENANT))
+    assert_rejected(issuer, fake.token(FIRST, headers={"crit": ["exp"]}, **OF_TENANT))
 
 
-def test_a_huge_token_is_refused_before_it_is_read(fake: FakeIssuer, issuer: Issuer) -> None:
+def test_huge_token_is_rejected_before_it_is_parsed(fake: FakeIssuer, issuer: Issuer) -> None:
     token = fake.token(FIRST, more="x" * 8192, **OF_TENANT)
     assert len(token) > 8192
-    refused(issuer, token)
-    refused(issuer, "a." * 5_000_000 + "b")
+    assert_rejected(issuer, token)
+    assert_rejected(issuer, "a." * 5_000_000 + "b")
     assert fake.server.asked == []
 
 
-def test_each_changed_character_of_a_token_is_noticed(fake: FakeIssuer, issuer: Issuer) -> None:
+def test_token_with_any_changed_character_is_rejected(fake: FakeIssuer, issuer: Issuer) -> None:
     token = fake.token(FIRST, **OF_TENANT)
-    # The last character of each part may hold bits that stand for nothing.
+    # The last character of each part can contain unused bits.
     for place in range(0, len(token) - 1, 7):
         if token[place] != "." and token[place + 1] != ".":
             other = "A" if token[place] != "A" else "B"
-            refused(issuer, token[:place] + other + token[place + 1 :])
+            assert_rejected(issuer, token[:place] + other + token[place + 1 :])
 
 
 HEADERS = [
@@ -251,28 +247,26 @@ HEADERS = [
 
 
 @pytest.mark.parametrize("header", HEADERS, ids=lambda header: header[:20])
-def test_a_header_that_is_none_is_refused(fake: FakeIssuer, issuer: Issuer, header: str) -> None:
-    refused(issuer, sign(FIRST, by_hand(header, fake.claims(**OF_TENANT))))
+def test_token_with_a_malformed_header_is_rejected(fake: FakeIssuer, issuer: Issuer, header: str) -> None:
+    assert_rejected(issuer, sign(FIRST, by_hand(header, fake.claims(**OF_TENANT))))
 
 
 @pytest.mark.parametrize(
     "claims", ["", "[]", "7", "null", "[" * 5000, '{"exp":NaN,"iat":Infinity}', '{"exp":' + "9" * 5000 + "}"]
 )
-def test_claims_that_are_none_are_refused(issuer: Issuer, claims: str) -> None:
-    refused(issuer, sign(FIRST, by_hand({"alg": "RS256", "kid": "first"}, claims)))
+def test_token_with_malformed_claims_is_rejected(issuer: Issuer, claims: str) -> None:
+    assert_rejected(issuer, sign(FIRST, by_hand({"alg": "RS256", "kid": "first"}, claims)))
 
 
 @given(st.text(max_size=50), st.text(max_size=50), st.text(max_size=50))
-def test_any_other_text_is_refused_too(first: str, second: str, third: str) -> None:
-    refused(Issuer(Settings("https://127.0.0.1:9", AUDIENCE)), f"{first}.{second}.{third}")
+def test_any_three_part_text_is_rejected_as_a_token(first: str, second: str, third: str) -> None:
+    assert_rejected(Issuer(Settings("https://127.0.0.1:9", AUDIENCE)), f"{first}.{second}.{third}")
 
 
 # ------------------------------------------------------------------ the issuer's keys
 
 
-def test_keys_are_remembered_for_ten_minutes_and_a_withdrawn_one_ends(
-    fake: FakeIssuer, issuer: Issuer, clock: Clock
-) -> None:
+def test_issuer_keys_are_cached_for_ten_minutes(fake: FakeIssuer, issuer: Issuer, clock: Clock) -> None:
     old = fake.token(FIRST, **OF_TENANT)
     for _ in range(3):
         issuer.read(old)
@@ -281,40 +275,40 @@ def test_keys_are_remembered_for_ten_minutes_and_a_withdrawn_one_ends(
     issuer.read(old)
     assert fake.fetches == 1
     clock.at += 2
-    refused(issuer, old)
+    assert_rejected(issuer, old)
     assert issuer.read(fake.token(SECOND, **OF_TENANT)).tenant_id == TENANT
     assert fake.fetches == 2
 
 
-def test_a_new_key_is_asked_for_but_at_most_once_a_minute(fake: FakeIssuer, issuer: Issuer, clock: Clock) -> None:
+def test_new_key_is_fetched_at_most_once_a_minute(fake: FakeIssuer, issuer: Issuer, clock: Clock) -> None:
     issuer.read(fake.token(FIRST, **OF_TENANT))
     fake.keys.append(SECOND.jwk())
     new = fake.token(SECOND, **OF_TENANT)
-    refused(issuer, new)
+    assert_rejected(issuer, new)
     clock.at += 61
     assert issuer.read(new).tenant_id == TENANT
     for name in ("a", "b", "c"):
-        refused(issuer, fake.token(make_key("third"), headers={"kid": name}, **OF_TENANT))
+        assert_rejected(issuer, fake.token(make_key("third"), headers={"kid": name}, **OF_TENANT))
     assert fake.fetches == 2
 
 
-def test_known_keys_go_on_while_the_issuer_is_down(fake: FakeIssuer, issuer: Issuer, clock: Clock) -> None:
+def test_cached_keys_stay_valid_while_the_issuer_is_down(fake: FakeIssuer, issuer: Issuer, clock: Clock) -> None:
     token = fake.token(FIRST, **OF_TENANT)
     issuer.read(token)
     fake.down = True
     for _ in range(5):
         clock.at += 700
         assert issuer.read(token).tenant_id == TENANT
-        refused(issuer, fake.token(SECOND, **OF_TENANT))
-    asked = len(fake.server.asked)
+        assert_rejected(issuer, fake.token(SECOND, **OF_TENANT))
+    requests = len(fake.server.asked)
     fake.down = False
     fake.keys = [SECOND.jwk()]
     clock.at += 61
-    refused(issuer, token)
-    assert len(fake.server.asked) == asked + 2
+    assert_rejected(issuer, token)
+    assert len(fake.server.asked) == requests + 2
 
 
-def test_without_any_key_the_caller_is_told_to_come_again(fake: FakeIssuer, issuer: Issuer, clock: Clock) -> None:
+def test_token_is_unavailable_until_keys_can_be_fetched(fake: FakeIssuer, issuer: Issuer, clock: Clock) -> None:
     token = fake.token(FIRST, **OF_TENANT)
     fake.down = True
     for _ in range(10):
@@ -340,7 +334,7 @@ def test_without_any_key_the_caller_is_told_to_come_again(fake: FakeIssuer, issu
     ],
     ids=str,
 )
-def test_a_document_that_is_not_the_issuers_brings_no_keys(
+def test_discovery_document_of_another_issuer_is_rejected(
     fake: FakeIssuer, issuer: Issuer, document: dict[str, Any]
 ) -> None:
     fake.document = document
@@ -349,7 +343,7 @@ def test_a_document_that_is_not_the_issuers_brings_no_keys(
     assert fake.fetches == 0
 
 
-def test_an_issuer_on_a_private_address_is_never_asked(fake: FakeIssuer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_issuer_at_a_private_address_gets_no_request(fake: FakeIssuer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OUTBOUND_LOOPBACK")
     with pytest.raises(UnavailableError):
         Issuer(Settings(fake.url.replace("http:", "https:"), AUDIENCE)).read(fake.token(FIRST, **OF_TENANT))
@@ -360,7 +354,7 @@ def test_an_issuer_on_a_private_address_is_never_asked(fake: FakeIssuer, monkeyp
 
 
 @pytest.mark.parametrize(("url", "audience"), [("", AUDIENCE), ("https://id.example.com", ""), ("", "")])
-def test_a_stack_without_an_issuer_or_an_audience_takes_none(
+def test_stack_without_issuer_or_audience_rejects_every_token(
     fake: FakeIssuer, monkeypatch: pytest.MonkeyPatch, url: str, audience: str
 ) -> None:
     monkeypatch.setenv("OIDC_ISSUER", url)

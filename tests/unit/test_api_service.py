@@ -1,4 +1,4 @@
-"""The way of a request through an API, where nothing of AWS is needed."""
+"""Handling of a request by an API, without AWS."""
 
 import json
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ OPERATOR = "the-operators-token"
 
 
 class Thing(BaseModel):
-    """What a route answers."""
+    """Response of a route."""
 
     size: int
 
@@ -42,19 +42,19 @@ routes = Routes(Role.OPERATOR)
 
 @routes.get("/fails/<how>", operation_id="fail", tags=["Calls"], summary="Do it", description="Do it.")
 def fails(how: str) -> Thing:
-    """Raise what the path names."""
+    """Raise the error in the path."""
     raise ERRORS[how]
 
 
 @routes.get("/wrong", operation_id="getWrong", tags=["Calls"], summary="Do it", description="Do it.")
 def wrong() -> Thing:
-    """Answer something else than was promised."""
+    """Return a response of the wrong type."""
     return "secret-detail"  # type: ignore[return-value]
 
 
 @routes.post("/things", operation_id="createThing", tags=["Calls"], summary="Do it", description="Do it.")
 def take(thing: Thing) -> Thing:
-    """Give back what was sent."""
+    """Return the request body."""
     return thing
 
 
@@ -70,16 +70,16 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
-        # Nobody listens there.
+        # A closed port.
         "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
     }.items():
         monkeypatch.setenv(name, value)
     yield
-    # Made for this environment.
+    # The connection belongs to this environment.
     Entry._connection = None
 
 
-def ask(method: str, path: str, token: str = OPERATOR, **more: Any) -> tuple[int, Any]:
+def send(method: str, path: str, token: str = OPERATOR, **more: Any) -> tuple[int, Any]:
     event = {
         "version": "2.0",
         "rawPath": path,
@@ -87,100 +87,100 @@ def ask(method: str, path: str, token: str = OPERATOR, **more: Any) -> tuple[int
         "requestContext": {"http": {"method": method, "path": path}, "stage": "$default"},
         **more,
     }
-    answer = app.handle(event, None)
-    assert answer["headers"]["cache-control"] == "no-store"
-    return answer["statusCode"], json.loads(answer["body"])
+    response = app.handle(event, None)
+    assert response["headers"]["cache-control"] == "no-store"
+    return response["statusCode"], json.loads(response["body"])
 
 
 @pytest.mark.parametrize(
     ("how", "status"),
     [("bug", 500), ("denied", 500), ("conflict", 409), ("throttled", 503), ("unreachable", 503)],
 )
-def test_every_error_becomes_a_problem_that_tells_nothing_of_the_inside(how: str, status: int) -> None:
-    found, body = ask("GET", f"/fails/{how}")
-    assert (found, body["status"]) == (status, status)
+def test_every_error_becomes_a_problem_without_internal_details(how: str, status: int) -> None:
+    received, body = send("GET", f"/fails/{how}")
+    assert (received, body["status"]) == (status, status)
     assert "secret-detail" not in json.dumps(body)
 
 
-def test_an_answer_that_is_not_as_promised_is_our_fault_and_not_the_callers() -> None:
-    status, body = ask("GET", "/wrong")
+def test_response_of_the_wrong_type_is_a_server_error() -> None:
+    status, body = send("GET", "/wrong")
     assert (status, body["title"]) == (500, "Internal Server Error")
     assert "secret-detail" not in json.dumps(body)
 
 
-def test_a_table_out_of_reach_is_a_503() -> None:
-    status, body = ask("GET", "/things", make_token("api", KEY))
+def test_unreachable_table_returns_a_503_problem() -> None:
+    status, body = send("GET", "/things", make_token("api", KEY))
     assert (status, body["title"]) == (503, "Service Unavailable")
 
 
-def test_a_token_that_is_not_ours_costs_no_read() -> None:
-    # Were the table asked, the answer would be 503.
+def test_foreign_token_is_rejected_without_a_table_read() -> None:
+    # A read of the table would return 503.
     for token in ("junk", make_token("api", "x" * 64), make_token("hook", KEY), OPERATOR + "x"):
-        assert ask("GET", "/things", token)[0] == 401
+        assert send("GET", "/things", token)[0] == 401
 
 
-def test_a_body_is_read_in_any_of_the_forms_that_the_gateway_gives_it() -> None:
-    assert ask("POST", "/things", body='{"size": 3}') == (200, {"size": 3})
-    assert ask("POST", "/things", body="eyJzaXplIjogM30=", isBase64Encoded=True) == (200, {"size": 3})
-    assert ask("POST", "/things", body="{", isBase64Encoded=True)[0] == 400
-    assert ask("POST", "/things")[0] == 400
+def test_body_is_parsed_from_text_or_base64_of_the_gateway() -> None:
+    assert send("POST", "/things", body='{"size": 3}') == (200, {"size": 3})
+    assert send("POST", "/things", body="eyJzaXplIjogM30=", isBase64Encoded=True) == (200, {"size": 3})
+    assert send("POST", "/things", body="{", isBase64Encoded=True)[0] == 400
+    assert send("POST", "/things")[0] == 400
 
 
-def test_a_field_is_refused_by_its_name() -> None:
-    status, body = ask("POST", "/things", body='{"size": "secret-detail"}')
+def test_rejected_field_is_named_without_its_value() -> None:
+    status, body = send("POST", "/things", body='{"size": "secret-detail"}')
     assert status == 400
     assert [fault["field"] for fault in body["errors"]] == ["size"]
     assert "secret-detail" not in json.dumps(body)
 
 
-def test_nothing_is_left_of_a_request_for_the_next() -> None:
-    ask("POST", "/things", body='{"size": 3}')
-    ask("GET", "/nothing")
+def test_context_of_a_request_is_cleared_for_the_next() -> None:
+    send("POST", "/things", body='{"size": 3}')
+    send("GET", "/nothing")
     assert app.context == {}
 
 
 @pytest.mark.parametrize("needed", Role)
-@pytest.mark.parametrize("held", Role)
-def test_a_role_reaches_as_far_as_itself_and_the_operator_stands_apart(needed: Role, held: Role) -> None:
-    allowed = needed is Role.ANYONE or (held >= needed and (held is Role.OPERATOR) == (needed is Role.OPERATOR))
+@pytest.mark.parametrize("role", Role)
+def test_role_permits_itself_with_lower_roles_except_operator(needed: Role, role: Role) -> None:
+    allowed = needed is Role.ANYONE or (role >= needed and (role is Role.OPERATOR) == (needed is Role.OPERATOR))
     if allowed:
-        require(Caller("t", None, held), needed)
+        require(Caller("t", None, role), needed)
     else:
         with pytest.raises(Exception, match="role"):
-            require(Caller("t", None, held), needed)
+            require(Caller("t", None, role), needed)
 
 
 def test_an_unknown_query_parameter_is_named() -> None:
-    status, body = ask("GET", "/fails/bug", queryStringParameters={"limt": "5", "how": "x"})
+    status, body = send("GET", "/fails/bug", queryStringParameters={"limt": "5", "how": "x"})
     assert (status, body["code"]) == (400, "unknown_parameter")
     assert [entry["field"] for entry in body["errors"]] == ["how", "limt"]
 
 
 def test_an_unknown_path_needs_no_token() -> None:
     for token in ("junk", OPERATOR):
-        status, body = ask("GET", "/v1/nothing", token)
+        status, body = send("GET", "/v1/nothing", token)
         assert (status, body["code"]) == (404, "route_not_found")
 
 
 def test_a_method_of_another_function_is_allowed_by_its_path() -> None:
-    # The path is in the API's document; no function of this test serves it.
-    status, body = ask("DELETE", "/v1/calls")
+    # The OpenAPI document has the path; the API of this test does not serve it.
+    status, body = send("DELETE", "/v1/calls")
     assert (status, body["code"], body["params"]) == (405, "method_not_allowed", {"allow": ["GET", "POST"]})
 
 
-def test_a_path_with_characters_that_no_id_contains_is_not_found() -> None:
-    status, body = ask("GET", "/v1/calls/a\x80b")
+def test_path_with_characters_outside_of_ids_is_not_found() -> None:
+    status, body = send("GET", "/v1/calls/a\x80b")
     assert (status, body["code"]) == (404, "not_found")
 
 
 def test_a_problem_contains_the_id_of_its_request() -> None:
     context = {"http": {"method": "GET", "path": "/x"}, "stage": "$default", "requestId": "Kx3c="}
-    assert ask("GET", "/x", requestContext=context)[1]["request_id"] == "Kx3c="
+    assert send("GET", "/x", requestContext=context)[1]["request_id"] == "Kx3c="
 
 
-def test_validation_sentences_are_not_the_frameworks() -> None:
+def test_validation_errors_have_sentences_of_hangtag() -> None:
     for body in ('{"size": "x"}', "{}", '{"size": 1.5}'):
-        _, problem = ask("POST", "/things", body=body)
+        _, problem = send("POST", "/things", body=body)
         (entry,) = problem["errors"]
         assert entry["code"] in ("invalid_type", "required")
         assert "should" not in entry["reason"]

@@ -24,7 +24,7 @@ def test_token_of_one_purpose_is_rejected_for_the_other(signed: Purpose, used: P
     assert not is_ours(make_token(signed, KEY), used, KEY)
 
 
-def test_first_key_signs_and_all_keys_verify() -> None:
+def test_first_key_signs_while_every_key_verifies() -> None:
     old = make_token("hook", KEY)
     new = make_token("hook", f"{OTHER}, {KEY}")
     assert is_ours(old, "hook", f"{OTHER},{KEY}")
@@ -62,7 +62,7 @@ def test_token_is_accepted_in_one_spelling_only(around: str) -> None:
     assert not is_ours(around.format(make_token("hook", KEY)), "hook", KEY)
 
 
-def test_tokens_differ_and_contain_144_random_bits() -> None:
+def test_each_token_contains_144_random_bits() -> None:
     assert len({make_token("hook", KEY)[:24] for _ in range(1000)}) == 1000
 
 

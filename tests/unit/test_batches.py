@@ -21,7 +21,7 @@ def failed(*names: str) -> dict[str, Any]:
     return {"batchItemFailures": [{"itemIdentifier": name} for name in names]}
 
 
-def test_failed_records_are_returned_and_the_others_are_processed() -> None:
+def test_failed_records_are_returned_among_processed_ones() -> None:
     assert process_batch(records("a", "bad", "b"), work) == failed("id bad")
     assert process_batch(records("a", "bad", "b"), work, raise_if_all=True) == failed("id bad")
     assert process_batch(records("a", "b"), work, raise_if_all=True) == failed()

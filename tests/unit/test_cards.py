@@ -35,8 +35,8 @@ def test_a_page_of_contacts_matches_its_numbers_by_one_read(monkeypatch: pytest.
 
 def test_a_contact_has_the_type_of_its_supervisor(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(contacts, "match_numbers", lambda *_: {})
-    known = Names(country="DE", supervisors={"sales": ("group", "Sales"), "anna": ("employee", "Anna Schmidt")})
-    monkeypatch.setattr(names, "load", lambda *_: known)
+    office_names = Names(country="DE", supervisors={"sales": ("group", "Sales"), "anna": ("employee", "Anna Schmidt")})
+    monkeypatch.setattr(names, "load", lambda *_: office_names)
     cards = [{**card(name), "supervisor_id": name} for name in ("sales", "anna", "deleted")]
     assert [one["supervisor"] for one in Cards("tenant").contacts(cards)] == [
         {"type": "group", "id": "sales", "name": "Sales"},

@@ -75,7 +75,7 @@ def test_new_secret_has_24_random_bytes() -> None:
 # ------------------------------------------------------------------ messages
 
 
-def test_message_id_is_derived_from_kind_subject_and_revision() -> None:
+def test_message_id_is_derived_from_kind_subject_revision() -> None:
     first = outbox.message_id("tag", "s1", 1)
     assert first == outbox.message_id("tag", "s1", 1)
     assert len(first) == 32
@@ -87,7 +87,7 @@ def test_message_id_is_derived_from_kind_subject_and_revision() -> None:
     assert len(others | {first}) == 4
 
 
-def test_message_contains_its_type_id_revision_time_and_tenant() -> None:
+def test_message_contains_its_type_id_revision_time_tenant() -> None:
     entry = outbox.entry("t1", "tag", "s1", 3, {"tag": {"name": "Иван"}}, NOW)
     assert json.loads(entry.message) == {
         "type": "tag.written",
@@ -144,7 +144,7 @@ def test_response_200_with_an_error_in_its_body_is_accepted() -> None:
     assert outcome_of(HttpResponse(200, {}, b'{"error": "no"}'), NOW).verdict is Verdict.ACCEPTED
 
 
-def test_a_refused_signature_is_told_in_words() -> None:
+def test_rejected_signature_has_a_reason_in_words() -> None:
     assert "Check the secret" in outcome_of(HttpResponse(401, {}, b""), NOW).fault.reason
 
 
@@ -226,9 +226,7 @@ def test_embedded_stack_allows_services_on_this_machine(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("setting", ["false", "", "1", "True"])
-def test_services_on_this_machine_are_rejected_outside_the_embedded_stack(
-    monkeypatch: pytest.MonkeyPatch, setting: str
-) -> None:
+def test_service_on_this_machine_is_rejected_outside_test_stacks(monkeypatch: pytest.MonkeyPatch, setting: str) -> None:
     monkeypatch.setenv("OUTBOUND_LOOPBACK", setting)
     with serving(lambda _: Reply(200)) as server:
         for call in (outbound.check, lambda url: outbound.send("POST", url)):

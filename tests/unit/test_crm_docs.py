@@ -40,9 +40,7 @@ def message(revision: int, message_id: str, name: str) -> bytes:
     return json.dumps(body).encode()
 
 
-def test_example_stores_each_message_once_and_ignores_older_revisions(
-    receive: Receive, database: sqlite3.Connection
-) -> None:
+def test_example_stores_only_the_newest_revision_of_a_message(receive: Receive, database: sqlite3.Connection) -> None:
     secret = make_secret()
     for revision, message_id, name in ((1, "a", "first"), (1, "a", "again"), (3, "c", "third"), (2, "b", "second")):
         body = message(revision, message_id, name)
@@ -55,7 +53,7 @@ def test_example_stores_each_message_once_and_ignores_older_revisions(
     assert database.execute("SELECT revision, tag FROM tags").fetchall() == [(4, "null")]
 
 
-def test_example_rejects_forged_changed_and_old_messages(receive: Receive, database: sqlite3.Connection) -> None:
+def test_example_rejects_forged_changed_or_old_messages(receive: Receive, database: sqlite3.Connection) -> None:
     secret, now, body = make_secret(), datetime.now(UTC), message(1, "a", "Ivan")
     assert receive(database, make_secret(), sign([secret], "a", now, body), body) == 401
     assert receive(database, secret, sign([secret], "a", now, body), body + b" ") == 401

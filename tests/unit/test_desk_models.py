@@ -42,13 +42,13 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[list[tuple[str, str]]]:
 
 def test_all_names_of_a_page_come_from_one_batched_read(reads: list[list[tuple[str, str]]]) -> None:
     ids = References({"acme", "gone"}, {"anna"}, {"offer"}, {"4930901820"}, {"sales", "anna"}, numbers=True)
-    known = names.load("t", ids)
+    result = names.load("t", ids)
     assert len(reads) == 1
-    assert (known.contacts, known.tasks) == ({"acme": "Acme GmbH"}, {"offer": "Send the offer"})
-    assert known.employees == {"anna": "Anna Schmidt"}
-    assert known.supervisors == {"sales": ("group", "Sales"), "anna": ("employee", "Anna Schmidt")}
-    assert known.lines == {"+4930901820": ("Support", "#2f80ed")}
-    assert known.show("+12015550123") == "+12015550123"
+    assert (result.contacts, result.tasks) == ({"acme": "Acme GmbH"}, {"offer": "Send the offer"})
+    assert result.employees == {"anna": "Anna Schmidt"}
+    assert result.supervisors == {"sales": ("group", "Sales"), "anna": ("employee", "Anna Schmidt")}
+    assert result.lines == {"+4930901820": ("Support", "#2f80ed")}
+    assert result.show("+12015550123") == "+12015550123"
 
 
 @pytest.mark.parametrize("line", ["+4930901820", "4930901820", "030 901820"])

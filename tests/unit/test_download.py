@@ -36,7 +36,7 @@ PRIVATE = ("http://169.254.169.254/latest/meta-data", "http://10.0.0.1/", "http:
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[MediaServer]:
-    """A PBX's server on this machine, allowed as on the embedded stack."""
+    """Run the server of a PBX on this machine, allowed as on the embedded stack."""
     monkeypatch.setenv("OUTBOUND_LOOPBACK", "true")
     with media() as media_server:
         yield media_server
@@ -124,7 +124,7 @@ def test_redirect_to_a_url_that_is_not_a_web_url_is_rejected(server: MediaServer
     assert len(server.asked) == 1
 
 
-def test_name_with_changing_addresses_does_not_reach_a_private_network(
+def test_name_with_changing_addresses_reaches_no_private_network(
     server: MediaServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     port = int(server.url.rpartition(":")[2])

@@ -1,4 +1,4 @@
-"""Errors, and how a caller sees them."""
+"""Error classes and their problem documents."""
 
 import json
 
@@ -21,7 +21,7 @@ KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and is
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_error_has_a_status_of_its_own_and_stands_in_the_tree(kind: type[HangtagError]) -> None:
+def test_every_error_class_has_a_status_in_the_documented_tree(kind: type[HangtagError]) -> None:
     assert kind in STATUS
     assert kind.__name__ in (errors.__doc__ or "")
 
@@ -47,15 +47,15 @@ def test_a_subclass_without_a_row_has_its_parents_status() -> None:
     assert status_of(NarrowError()) == (409, "Conflict")
 
 
-def test_a_problem_names_the_fields_and_what_is_wrong_with_them() -> None:
-    answer = problem(
+def test_problem_lists_each_invalid_field_with_its_reason() -> None:
+    response = problem(
         BadInputError(
             "not valid", (FieldError("phones.0", FieldErrorCode.INVALID_PHONE, "it can't be read", {"max_length": 64}),)
         )
     )
-    assert answer["statusCode"] == 400
-    assert answer["headers"]["content-type"] == "application/problem+json"
-    assert json.loads(answer["body"]) == {
+    assert response["statusCode"] == 400
+    assert response["headers"]["content-type"] == "application/problem+json"
+    assert json.loads(response["body"]) == {
         "type": "about:blank",
         "title": "Bad Request",
         "status": 400,
@@ -67,6 +67,6 @@ def test_a_problem_names_the_fields_and_what_is_wrong_with_them() -> None:
     }
 
 
-def test_a_plain_error_tells_nothing() -> None:
+def test_problem_of_a_plain_error_has_no_detail() -> None:
     body = json.loads(problem(HangtagError())["body"])
     assert body == {"type": "about:blank", "title": "Internal Server Error", "status": 500, "code": "internal_error"}

@@ -1,6 +1,6 @@
-"""Whatever one or two webhooks of a call told, and were lost, its PBX's history tells again: over all stories.
+"""Reconciliation of calls with one or two lost webhook requests from the call log of the PBX, over all stories.
 
-Also in `tests/integration/test_history.py`, with a day of calls on the stack.
+`tests/integration/test_history.py` does the same with a day of calls on the stack.
 """
 
 from collections import defaultdict
@@ -24,36 +24,36 @@ from provider_stories import IDS, NOON, closed, line, settled
 from test_provider_outgoing import Line as RestLine
 
 BEGUN = NOON - timedelta(hours=1)
-# Seconds: what is known by its arrival only differs by so much, and is left as it is.
+# Seconds: tolerance of times that come from the arrival of a request.
 TOLERANCE = 3
-# What the histories do not carry, and why.
+# Fields missing from the call logs, with the reason.
 NOT_CARRIED: Mapping[str, frozenset[str]] = {
-    # One row a call: when it began, who talked or was called last, and for how long. The waiting is left out.
+    # One row a call: its start, the last employee and the talk time, without the ringing time.
     "zadarma": frozenset({"legs", "line", "answered_at", "ended_at"}),
-    # One row a call, with the waiting only where somebody talked.
+    # One row a call, with the ringing time of answered calls only.
     "itoolabs": frozenset({"legs", "linked_call_id", "ended_at"}),
-    # Every leg, but not in which order they rang.
+    # Every leg, without the order of ringing.
     "twilio": frozenset({"legs"}),
-    # The webhooks themselves.
+    # The events of the webhooks.
     "telnyx": frozenset(),
-    # Every leg, but neither its ringing nor the recordings, which are in no list.
+    # Every leg, without its ringing and its recordings.
     "vonage": frozenset({"legs", "recordings", "started_at"}),
-    # One row a call, with its endpoints, but not that one was handed on.
+    # One row a call with its endpoints, without the transfers.
     "sipgate": frozenset({"legs", "linked_call_id"}),
-    # Every phone that rang, but neither the menu nor the queue, nor by which line a call went out.
+    # Every phone that rang, without menus, queues and the line of outgoing calls.
     "mango": frozenset({"legs", "line"}),
-    # Every leg, but not that it rang.
+    # Every leg, without its ringing.
     "plivo": frozenset({"legs"}),
-    # One row a call: whose phones rang, and that nobody answered at one of them, is left out.
+    # One row a call, without the phones that rang.
     "ringostat": frozenset({"legs"}),
-    # One row a call, likewise.
+    # One row a call, without the phones that rang.
     "binotel": frozenset({"legs"}),
-    # As the bridge remembers them: the events themselves.
+    # The bridge returns the events that it sent.
     "generic": frozenset(),
-    # When a call and its legs began and ended, and who took it; not when, and so not for how long was talked.
+    # Start and end of the call and its legs, and the employee who answered, without the time of the answer.
     "ringcentral": frozenset({"legs", "answered_at", "talk_seconds"}),
 }
-# That one employee handed the call to another is in the webhook alone: so what both talked is not added up.
+# Only the webhook reports a transfer, so the talk times of both employees are not added.
 NOT_CARRIED_OF_A_STORY = {
     ("twilio", "transfer_within_call"): frozenset({"talk_seconds", "answered_at"}),
     ("vonage", "transfer_within_call"): frozenset({"talk_seconds", "answered_at"}),
@@ -64,7 +64,7 @@ STORIES = [
     (provider, story)
     for provider in ABLE
     for story in load_stories(provider)
-    # What a click began is known before any webhook.
+    # A click is stored before its first webhook request.
     if not story.name.startswith("click_")
 ]
 
@@ -79,64 +79,64 @@ def _loopback(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """A story: the events of each delivery, what the PBX's history tells of them by call, and when it ended."""
+    """Played story: the events of each webhook request, the events in the PBX's call log by call, and its end."""
 
     provider: str
-    deliveries: Sequence[Sequence[CallEvent]]
+    requests: Sequence[Sequence[CallEvent]]
     history: Mapping[str, Sequence[CallEvent]]
     ended: datetime
 
     def without(self, lost: Sequence[int]) -> dict[str, Sequence[CallEvent]]:
-        """The events of each call if these deliveries did not arrive."""
-        told: dict[str, list[CallEvent]] = {call_id: [] for call_id in self.history}
-        for number, events in enumerate(self.deliveries):
+        """Return the events of each call if these webhook requests were lost."""
+        received: dict[str, list[CallEvent]] = {call_id: [] for call_id in self.history}
+        for number, events in enumerate(self.requests):
             for event in events:
-                told.setdefault(event.call_id, [])
+                received.setdefault(event.call_id, [])
                 if number not in lost:
-                    told[event.call_id].append(event)
-        return {call_id: tuple(events) for call_id, events in told.items()}
+                    received[event.call_id].append(event)
+        return {call_id: tuple(events) for call_id, events in received.items()}
 
     def records(self, lost: Sequence[int]) -> dict[str, Call]:
-        """Every call once the PBX was asked, and nothing comes any more."""
-        made = {}
-        for call_id, known in self.without(lost).items():
-            told = self.history.get(call_id, ())
-            added = told if lacks(known, told) else ()
-            made[call_id] = closed([*known, *added], self.ended)
-        return made
+        """Return every call after the reconciliation and its last event."""
+        records = {}
+        for call_id, stored in self.without(lost).items():
+            listed = self.history.get(call_id, ())
+            added = listed if lacks(stored, listed) else ()
+            records[call_id] = closed([*stored, *added], self.ended)
+        return records
 
 
 def play(provider: str, story: Story) -> Past:
-    """A story through the provider's module, and through its fake REST API's history."""
+    """Play a story through the provider's webhook and through the call log of its fake REST API."""
     sender, at = line(provider), BEGUN
-    sent, deliveries = [], []
+    sent, requests = [], []
     for event in story.events:
         at += timedelta(seconds=event.after)
-        said = message(event, IDS, BEGUN, at)
-        sent.append(Sent(said, at))
-        deliveries.append(sender.accepted(sender.signed(said, at), at).events)
+        payload = message(event, IDS, BEGUN, at)
+        sent.append(Sent(payload, at))
+        requests.append(sender.accepted(sender.signed(payload, at), at).events)
     api: Any = load_rest(provider)(sender.pbx.CREDENTIALS)
     api.remember(BEGUN, sent)
     history: dict[str, list[CallEvent]] = defaultdict(list)
     with serving(api) as server:
-        asked = RestLine(provider, api, server)
-        for told in load(provider).history(asked.account, BEGUN - timedelta(minutes=5), NOON, asked.client):
-            history[told.call_id].append(told)
-    return Past(provider, deliveries, history, at)
+        pbx = RestLine(provider, api, server)
+        for listed in load(provider).history(pbx.account, BEGUN - timedelta(minutes=5), NOON, pbx.client):
+            history[listed.call_id].append(listed)
+    return Past(provider, requests, history, at)
 
 
 def losses(past: Past) -> Iterator[tuple[int, ...]]:
-    """Every delivery alone, every two, and all."""
-    numbers = range(len(past.deliveries))
+    """Yield the numbers of lost webhook requests: each one, each pair, and all."""
+    numbers = range(len(past.requests))
     yield from combinations(numbers, 1)
     yield from combinations(numbers, 2)
     yield tuple(numbers)
 
 
-def differences(provider: str, story: str, heard: Call, found: Call) -> dict[str, Any]:
-    """The fields that the history carries, and that are not the same."""
+def differences(provider: str, story: str, received: Call, reconciled: Call) -> dict[str, Any]:
+    """Return the fields in the call log that differ."""
     exempt = NOT_CARRIED[provider] | NOT_CARRIED_OF_A_STORY.get((provider, story), frozenset())
-    ours, theirs = comparable(heard), comparable(found)
+    ours, theirs = comparable(received), comparable(reconciled)
     return {
         name: (ours[name], theirs[name])
         for name in ours
@@ -159,29 +159,30 @@ def is_same(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-def test_every_history_is_played() -> None:
+def test_every_provider_with_history_is_compared() -> None:
     assert set(ABLE) == set(NOT_CARRIED)
 
 
 @pytest.mark.parametrize(("provider", "story"), STORIES, ids=[f"{key}-{story.name}" for key, story in STORIES])
-def test_whatever_is_lost_of_a_call_is_found_in_the_history(provider: str, story: Story) -> None:
+def test_history_restores_the_lost_webhooks_of_a_call(provider: str, story: Story) -> None:
     past = play(provider, story)
-    undisturbed = past.records(())
+    complete = past.records(())
     for lost in losses(past):
-        found = past.records(lost)
-        assert found.keys() == undisturbed.keys()
-        for call_id, call in undisturbed.items():
-            assert differences(provider, story.name, call, found[call_id]) == {}, lost
+        reconciled = past.records(lost)
+        assert reconciled.keys() == complete.keys()
+        for call_id, call in complete.items():
+            assert differences(provider, story.name, call, reconciled[call_id]) == {}, lost
 
 
 @pytest.mark.parametrize(("provider", "story"), STORIES, ids=[f"{key}-{story.name}" for key, story in STORIES])
-def test_a_call_of_which_all_arrived_lacks_nothing(provider: str, story: Story) -> None:
+def test_complete_call_needs_no_reconciliation(provider: str, story: Story) -> None:
     past = play(provider, story)
-    found = {
-        lacks(settled(known, past.ended), past.history.get(call_id, ())) for call_id, known in past.without(()).items()
+    missing = {
+        lacks(settled(stored, past.ended), past.history.get(call_id, ()))
+        for call_id, stored in past.without(()).items()
     }
-    # Telnyx tells of that recording's address first, and knows its lasting name in the list only.
-    assert found == ({"recording"} if (provider, story.name) == ("telnyx", "recording_temporary") else {None})
+    # Telnyx sends the address of that recording first; only the list contains its lasting name.
+    assert missing == ({"recording"} if (provider, story.name) == ("telnyx", "recording_temporary") else {None})
 
 
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -194,7 +195,7 @@ RECORDED = CallEvent(call_id="A1", kind=Kind.RECORDED, at=AT + timedelta(seconds
 
 
 @pytest.mark.parametrize(
-    ("known", "told", "missing"),
+    ("stored", "listed", "missing"),
     [
         ((), (RANG, ANSWERED, ENDED), "call"),
         ((RANG, ANSWERED), (RANG, ANSWERED, ENDED), "end"),
@@ -215,5 +216,7 @@ RECORDED = CallEvent(call_id="A1", kind=Kind.RECORDED, at=AT + timedelta(seconds
         ((RANG, ANSWERED, ENDED), (), None),
     ],
 )
-def test_what_a_call_lacks(known: Sequence[CallEvent], told: Sequence[CallEvent], missing: str | None) -> None:
-    assert lacks(known, told) == missing
+def test_missing_part_of_a_call_is_named(
+    stored: Sequence[CallEvent], listed: Sequence[CallEvent], missing: str | None
+) -> None:
+    assert lacks(stored, listed) == missing

@@ -36,30 +36,30 @@ RINGING = b"cmd=event&type=in&event=INCOMING&phone=79101234567&ext=101&callid=c1
 
 
 class Recorder:
-    """A table that takes every event, and remembers their digests."""
+    """Table that accepts every event and records the digests."""
 
     def __init__(self) -> None:
         self.digests: list[str] = []
 
-    def update_item(self, **said: Any) -> None:
-        self.digests.append(said["ExpressionAttributeNames"]["#event"].removeprefix("e#"))
+    def update_item(self, **arguments: Any) -> None:
+        self.digests.append(arguments["ExpressionAttributeNames"]["#event"].removeprefix("e#"))
 
 
 class NoTable:
-    """A table that nothing may reach."""
+    """Table that fails on any access."""
 
     def __getattr__(self, name: str) -> Any:
-        raise AssertionError(f"the table was asked: {name}")
+        raise AssertionError(f"unexpected table access: {name}")
 
 
-def replay_at(table: Recorder | NoTable, delivery: RequestLogEntry) -> Replayed:
+def replay_at(table: Recorder | NoTable, entry: RequestLogEntry) -> Replayed:
     """Replay a request log entry against this table."""
     with patch("hangtag.store.calls.events.dynamodb", lambda: table):
-        return replay(SOURCE, {}, delivery, timedelta(minutes=5))
+        return replay(SOURCE, {}, entry, timedelta(minutes=5))
 
 
-def kept(body: str, *, truncated: bool = False) -> RequestLogEntry:
-    """A delivery as it is read from the table."""
+def log_entry(body: str, *, truncated: bool = False) -> RequestLogEntry:
+    """Return a request log entry as read from the table."""
     return RequestLogEntry(
         id="0" * 32,
         received_at="2026-03-01T12:00:00.000+00:00",
@@ -77,8 +77,8 @@ def kept(body: str, *, truncated: bool = False) -> RequestLogEntry:
     )
 
 
-def replayed(delivery: RequestLogEntry) -> Replayed:
-    return replay_at(NoTable(), delivery)
+def replayed(entry: RequestLogEntry) -> Replayed:
+    return replay_at(NoTable(), entry)
 
 
 def posted(body: bytes) -> WebhookRequest:
@@ -92,22 +92,22 @@ def posted(body: bytes) -> WebhookRequest:
     )
 
 
-# ------------------------------------------------------------------ asking the PBX
+# ------------------------------------------------------------------ checks at the PBX
 
 
 @pytest.fixture
 def _loopback(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Services may be on this machine."""
+    """Allow services on this machine."""
     monkeypatch.setenv("OUTBOUND_LOOPBACK", "true")
 
 
-def said(url: str, credentials: Mapping[str, str] | None = None, seconds: float = 5.0) -> tuple[bool, str]:
+def check_of(url: str, credentials: Mapping[str, str] | None = None, seconds: float = 5.0) -> tuple[bool, str]:
     account = Account(provider="telephony_api", credentials={"pbx_url": url, **(credentials or {})})
-    (finding,) = diagnostics.check_pbx(
+    (check,) = diagnostics.check_pbx(
         Pbx(account, RateLimitedClient(limiter=NoLimits(), tokens=NoTokens(), seconds=seconds))
     )
-    assert finding.what == "pbx"
-    return finding.ok, finding.detail
+    assert check.what == "pbx"
+    return check.ok, check.detail
 
 
 @pytest.mark.usefixtures("_loopback")
@@ -129,18 +129,18 @@ def test_response_of_the_pbx_is_described_in_words(
     status: int, credentials: dict[str, str], ok: bool, words: str
 ) -> None:
     with serving(lambda _: Reply(status, headers={"location": "http://127.0.0.1:1/"})) as pbx:
-        told = said(pbx.url + "/api", credentials)
-    assert told[0] is ok
-    assert words in told[1]
-    (asked,) = pbx.asked
-    assert (asked.method, asked.path, asked.form.get("token")) == ("POST", "/api", credentials.get("pbx_token"))
-    # A command that is none of those that make a PBX do something.
-    assert asked.form["cmd"] == "ping"
+        is_ok, detail = check_of(pbx.url + "/api", credentials)
+    assert is_ok is ok
+    assert words in detail
+    (request,) = pbx.asked
+    assert (request.method, request.path, request.form.get("token")) == ("POST", "/api", credentials.get("pbx_token"))
+    # The command has no effect at the PBX.
+    assert request.form["cmd"] == "ping"
 
 
 @contextmanager
 def silent() -> Iterator[int]:
-    """A port that takes connections and says nothing."""
+    """Yield a port that accepts connections and never responds."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen()
@@ -150,14 +150,14 @@ def silent() -> Iterator[int]:
 @pytest.mark.usefixtures("_loopback")
 def test_silent_pbx_times_out() -> None:
     with silent() as port:
-        assert said(f"http://127.0.0.1:{port}/", seconds=0.2) == (False, "it did not answer in time")
+        assert check_of(f"http://127.0.0.1:{port}/", seconds=0.2) == (False, "it did not answer in time")
 
 
 @pytest.mark.usefixtures("_loopback")
 def test_closed_port_is_described_in_words() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        ok, words = said(f"http://127.0.0.1:{free.getsockname()[1]}/")
+        ok, words = check_of(f"http://127.0.0.1:{free.getsockname()[1]}/")
     assert not ok
     assert words.startswith("nothing answers there")
 
@@ -165,7 +165,7 @@ def test_closed_port_is_described_in_words() -> None:
 @pytest.mark.usefixtures("_loopback")
 def test_plain_server_behind_https_is_described_as_tls() -> None:
     with serving(lambda _: Reply(200)) as pbx:
-        ok, words = said(pbx.url.replace("http:", "https:"))
+        ok, words = check_of(pbx.url.replace("http:", "https:"))
     assert not ok
     assert "TLS" in words
 
@@ -184,14 +184,14 @@ def test_plain_server_behind_https_is_described_as_tls() -> None:
     ],
 )
 def test_unusable_url_is_described_in_words(url: str, words: str) -> None:
-    ok, told = said(url)
+    ok, detail = check_of(url)
     assert not ok
-    assert words in told
-    assert "secret" not in told
+    assert words in detail
+    assert "secret" not in detail
 
 
 def test_pbx_without_a_url_is_not_called() -> None:
-    assert said("") == (True, "Calls are received, but click-to-call is not available, because pbx_url is empty.")
+    assert check_of("") == (True, "Calls are received, but click-to-call is not available, because pbx_url is empty.")
 
 
 # ------------------------------------------------------------------ providers
@@ -200,8 +200,8 @@ def test_pbx_without_a_url_is_not_called() -> None:
 def parsed(provider: str, body: bytes) -> ParseResult | WebhookRejectedError:
     try:
         return load(provider).parse(posted(body), {})
-    except WebhookRejectedError as refused:
-        return refused
+    except WebhookRejectedError as rejection:
+        return rejection
 
 
 @pytest.mark.parametrize("provider", all_keys())
@@ -217,11 +217,11 @@ def test_both_secrets_are_valid_during_a_rotation() -> None:
         assert isinstance(result, ParseResult) is good
 
 
-# ------------------------------------------------------------------ what is kept
+# ------------------------------------------------------------------ request log
 
 
 @pytest.mark.parametrize(
-    ("claims", "kept"),
+    ("claims", "logged"),
     [
         (b'{"jti":"c5ba8f24","api_key":"a1b2c3d"}', {"jti": "c5ba8f24"}),
         (b'{"jti":"' + b"j" * 128 + b'"}', {"jti": "j" * 128}),
@@ -234,16 +234,16 @@ def test_both_secrets_are_valid_during_a_rotation() -> None:
         (b"\xff", None),
     ],
 )
-def test_only_the_id_of_a_signed_token_is_logged(claims: bytes, kept: dict[str, str] | None) -> None:
+def test_only_the_id_of_a_signed_token_is_logged(claims: bytes, logged: dict[str, str] | None) -> None:
     middle = urlsafe_b64encode(claims).decode().rstrip("=")
     shown = mask_headers({"authorization": f"Bearer eyJhbGciOiJIUzI1NiJ9.{middle}.c2lnbmF0dXJl"})["authorization"]
-    if kept is None:
+    if logged is None:
         assert shown == "***"
         return
     scheme, head, left, signature = shown.replace(" ", ".").split(".")
     assert (scheme, head, signature) == ("Bearer", "***", "***")
-    assert json.loads(urlsafe_b64decode(left + "=" * (-len(left) % 4))) == kept
-    # The same again: what is kept is masked once more when it is shown.
+    assert json.loads(urlsafe_b64decode(left + "=" * (-len(left) % 4))) == logged
+    # A logged header is masked again for display.
     assert mask_headers({"authorization": shown})["authorization"] == shown
 
 
@@ -283,15 +283,17 @@ def test_logged_headers_are_limited_without_secrets() -> None:
 def test_request_is_logged_while_its_url_is_new_or_watched(
     set_up_until: float, watched_until: float, why: str | None
 ) -> None:
-    hook = WebhookEndpoint("t", "i", "telephony_api", "RU", {}, set_up_until=set_up_until, watched_until=watched_until)
-    assert hook.log_reason(5.0) == why
+    endpoint = WebhookEndpoint(
+        "t", "i", "telephony_api", "RU", {}, set_up_until=set_up_until, watched_until=watched_until
+    )
+    assert endpoint.log_reason(5.0) == why
 
 
 # ------------------------------------------------------------------ replay
 
 
 def test_truncated_request_cannot_be_replayed() -> None:
-    done = replayed(kept(RINGING.decode(), truncated=True))
+    done = replayed(log_entry(RINGING.decode(), truncated=True))
     assert (done.understood, done.events) == (False, ())
     assert "The log entry is truncated" in done.reason
 
@@ -302,7 +304,7 @@ def test_truncated_request_cannot_be_replayed() -> None:
 )
 def test_event_with_a_masked_part_is_not_replayed(more: str) -> None:
     ended = RINGING.decode().replace("INCOMING", "COMPLETED")
-    done = replayed(kept(ended + more))
+    done = replayed(log_entry(ended + more))
     assert not done.understood
     assert [(one.kind, one.extension, one.call_id, one.result) for one in done.events] == [
         ("ended", "101", None, "left_out")
@@ -310,7 +312,7 @@ def test_event_with_a_masked_part_is_not_replayed(more: str) -> None:
 
 
 def test_masked_recording_link_is_not_replayed() -> None:
-    done = replayed(kept("cmd=record&callid=c1&record_link=https://pbx.example/1?token=***"))
+    done = replayed(log_entry("cmd=record&callid=c1&record_link=https://pbx.example/1?token=***"))
     assert [one.result for one in done.events] == ["left_out"]
 
 
@@ -338,21 +340,21 @@ VALUES = (
 @given(st.dictionaries(NAMES, VALUES), st.sampled_from(["INCOMING", "ACCEPTED", "COMPLETED"]), st.booleans())
 def test_replay_never_adds_other_events(more: dict[str, str], event: str, is_encoded: bool) -> None:
     form = {"cmd": "event", "type": "in", "event": event, "phone": "79101234567", "callid": "c1"} | more
-    encode = urlencode if is_encoded else lambda said: "&".join(f"{name}={value}" for name, value in said.items())
+    encode = urlencode if is_encoded else lambda fields: "&".join(f"{name}={value}" for name, value in fields.items())
     body = (encode(form) + "&planfix_token=abc").encode("utf-8", "replace")
     original = receive(posted(body), {"planfix_token": (secret_hash("abc"),)})
     if isinstance(original, WebhookRejectedError):
         return
     text, truncated = mask(body)
-    delivery = replace(
-        kept(text, truncated=truncated),
+    entry = replace(
+        log_entry(text, truncated=truncated),
         received_at=NOON.isoformat(timespec="milliseconds"),
         events=tuple(
             EventResult(str(one.kind), one.extension, "id", "stored", one.digest()) for one in original.events
         ),
     )
     table = Recorder()
-    replay_at(table, delivery)
+    replay_at(table, entry)
     assert set(table.digests) <= {one.digest() for one in original.events}
 
 
@@ -363,16 +365,16 @@ def test_encoded_request_without_secrets_replays_identically() -> None:
     original = receive(posted(body.encode() + b"&planfix_token=abc"), {"planfix_token": (secret_hash("abc"),)})
     assert isinstance(original, ParseResult)
     table = Recorder()
-    delivery = replace(kept(body + "&planfix_token=***"), received_at=NOON.isoformat(timespec="milliseconds"))
-    done = replay_at(table, delivery)
+    entry = replace(log_entry(body + "&planfix_token=***"), received_at=NOON.isoformat(timespec="milliseconds"))
+    done = replay_at(table, entry)
     assert done.understood
     assert table.digests == [one.digest() for one in original.events]
 
 
 def test_replay_of_an_unknown_command_is_described_in_words() -> None:
-    assert replayed(kept("cmd=dance")) == Replayed(False, "Field cmd is not one of event, record, contact, ping.")
+    assert replayed(log_entry("cmd=dance")) == Replayed(False, "Field cmd is not one of event, record, contact, ping.")
 
 
 @pytest.mark.parametrize("command", ["cmd=contact&phone=79101234567", "cmd=ping"])
 def test_caller_lookup_is_replayed_without_a_response(command: str) -> None:
-    assert replayed(kept(command)) == Replayed(True, "Parsed. The request contains no call event.")
+    assert replayed(log_entry(command)) == Replayed(True, "Parsed. The request contains no call event.")

@@ -25,7 +25,7 @@ def test_number_that_does_not_fit_its_format_is_shown_in_e164(
     assert show(mask, e164, extension) == shown
 
 
-def test_what_is_typed_into_a_mask_is_the_number_again() -> None:
+def test_formatted_number_is_read_back_unchanged() -> None:
     typed = show("+# (###) ###-##-##,###", "+79101234567", "123")
     number = normalise(read(typed), "DE")
     assert number is not None
@@ -33,6 +33,6 @@ def test_what_is_typed_into_a_mask_is_the_number_again() -> None:
     assert read("8 (910) 123-45-67") == "89101234567"
 
 
-def test_a_mask_belongs_to_a_phone_type() -> None:
+def test_phone_type_selects_its_display_format() -> None:
     masks = [DisplayFormat(type="Mobile", mask="+###"), DisplayFormat(type="Work", mask="##")]
     assert (mask_for(masks, "mobile"), mask_for(masks, "Home"), mask_for(masks, None)) == ("+###", None, None)

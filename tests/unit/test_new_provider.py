@@ -50,7 +50,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy
 
 
-def test_new_provider_passes_the_contract_except_for_unwritten_stories(root: Path) -> None:
+def test_new_provider_passes_the_contract_without_stories(root: Path) -> None:
     options = ("-p", "no:cacheprovider", "-q", "-p", "no:xdist", "-rf")
     result = run(root, "-m", "pytest", *options, *CONTRACT, environment={"HANGTAG_CONTRACT": "acme"})
     failed = set(re.findall(r"^FAILED (\S+)", result.stdout, re.MULTILINE))

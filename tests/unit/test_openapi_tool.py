@@ -13,7 +13,7 @@ def part(name: str, **shape: Any) -> dict[str, Any]:
     return {"paths": {}, "components": {"schemas": {name: shape}}}
 
 
-def test_two_functions_may_have_the_same_shape_and_not_two_of_one_name() -> None:
+def test_schema_name_of_two_functions_has_one_definition() -> None:
     whole: dict[str, Any] = {"paths": {}, "components": {"schemas": {}}}
     join(whole, part("GroupOut", type="object"), {})
     join(whole, part("GroupOut", type="object"), {})

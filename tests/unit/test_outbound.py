@@ -129,7 +129,7 @@ def loopback(address: outbound.Address) -> bool:
     return address.is_loopback
 
 
-def test_request_keeps_its_host_name_and_returns_the_response(service: str) -> None:
+def test_request_keeps_the_host_name_of_its_url(service: str) -> None:
     answer = outbound.send("POST", service + "/echo", body=b"hello", plain=True, allowed=loopback)
     assert (answer.status, answer.body) == (200, b"hello")
     assert answer.headers["x-host"] == service.removeprefix("http://")
@@ -323,7 +323,7 @@ def raw(body: bytes, packing: str) -> Iterator[str]:
         def settings(self, url: str) -> Mapping[str, Any]:
             return {}
 
-        def respond(self, asked: rest.Asked) -> rest.Reply:
+        def respond(self, request: rest.Asked) -> rest.Reply:
             return rest.Reply(200, body, {"content-encoding": packing})
 
     with rest.serving(Packing()) as server:
@@ -360,7 +360,7 @@ def pbx_client(limiter: FakeLimiter, seconds: float = 5.0) -> outbound.RateLimit
 
 
 @pytest.mark.usefixtures("_here")
-def test_request_counts_against_the_general_limit_and_its_own_limit() -> None:
+def test_request_counts_against_the_general_limit_with_its_own() -> None:
     limiter = FakeLimiter()
     with serving(lambda _: Reply(200)) as server:
         pbx_client(limiter).send("GET", server.url, limit="statistics")
@@ -430,7 +430,7 @@ def test_internal_server_error_is_not_retried() -> None:
         assert len(server.asked) == 1
 
 
-def test_access_token_is_requested_again_only_when_it_ends_or_is_rejected() -> None:
+def test_access_token_is_requested_again_after_end_or_rejection() -> None:
     requests: list[str] = []
     client = pbx_client(FakeLimiter())
 

@@ -148,7 +148,7 @@ def test_normalising_an_e164_number_leaves_it_unchanged(national: str, country: 
         ("１０１", False),
     ],
 )
-def test_short_number_has_two_to_four_digits_and_no_plus(raw: str, short: bool) -> None:
+def test_short_number_has_two_to_four_digits_without_plus(raw: str, short: bool) -> None:
     assert is_short(raw) is short
 
 

@@ -96,16 +96,16 @@ def kinds(pbx: Line) -> list[Message]:
     return list(by_shape.values())[:12]
 
 
-def verify(pbx: Line, request: Request, trust: VerificationKeys | None = None, later: float = 0) -> None:
+def verify(pbx: Line, request: Request, keys: VerificationKeys | None = None, later: float = 0) -> None:
     at = NOON + timedelta(seconds=later)
-    load(pbx.provider).verify(pbx.received(request, at), trust or pbx.verification_keys())
+    load(pbx.provider).verify(pbx.received(request, at), keys or pbx.verification_keys())
 
 
 def with_field(request: Request, name: str, value: str | None) -> Request:
     """Return the request with another value of a field of its form or JSON; None removes the field."""
     is_json = request.body.startswith(b"{")
     fields = json.loads(request.body) if is_json else dict(parse_qsl(request.body.decode(), keep_blank_values=True))
-    changed = {known: said for known, said in fields.items() if known != name} | (
+    changed = {other: text for other, text in fields.items() if other != name} | (
         {name: value} if value is not None else {}
     )
     return replace(request, body=json.dumps(changed).encode() if is_json else urlencode(changed).encode())
@@ -138,14 +138,12 @@ def authenticated(pbx: Line, sent: Iterable[Message]) -> Iterator[Message]:
             assert INFOS[pbx.provider].unverified_fields is not None
 
 
-def rejection_status(
-    pbx: Line, request: Request, trust: VerificationKeys | None = None, later: float = 0
-) -> int | None:
+def rejection_status(pbx: Line, request: Request, keys: VerificationKeys | None = None, later: float = 0) -> int | None:
     """Return the status of a rejection, None for an accepted request."""
     if not is_ours(urlsplit(request.url).path.split("/")[3], "hook", KEYS):
         return NOT_FOUND.status
     try:
-        verify(pbx, request, trust, later)
+        verify(pbx, request, keys, later)
     except WebhookRejectedError as refused:
         assert isinstance(refused, SignatureError | PayloadError)
         assert refused.reply.status == refused.status
@@ -403,7 +401,7 @@ def test_story_expects_the_recording_of_its_events(pbx: Line, story: Story) -> N
 def test_missing_fields_differ_in_at_least_one_story(pbx: Line) -> None:
     """A field in `missing_fields` must differ from the model in at least one story."""
     for name in INFOS[pbx.provider].missing_fields:
-        told = [
+        pairs = [
             (comparable(call)[name], comparable(model)[name])
             for story in STORIES[pbx.provider]
             if story.name in {one.name for one in MODEL}
@@ -413,7 +411,7 @@ def test_missing_fields_differ_in_at_least_one_story(pbx: Line) -> None:
                 strict=True,
             )
         ]
-        assert any(ours != theirs for ours, theirs in told), name
+        assert any(ours != theirs for ours, theirs in pairs), name
 
 
 # ------------------------------------------------------------------ any input

@@ -45,7 +45,7 @@ def test_matrix_shows_the_capabilities_of_the_class() -> None:
 
 
 @pytest.mark.parametrize("key", provider_keys())
-def test_page_starts_with_what_the_reader_can_do(key: str) -> None:
+def test_page_starts_with_the_tasks_of_the_reader(key: str) -> None:
     text = PAGES[f"providers/{key}.md"]
     title, _, begin = text.splitlines()[:3]
     assert title.startswith("# ")

@@ -233,24 +233,24 @@ def _has_credentials(headers: Mapping[str, str]) -> bool:
 @pytest.mark.parametrize("provider", selected_keys())
 def test_credentials_are_sent_to_the_pbxs_hosts_only(provider: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OUTBOUND_LOOPBACK")
-    known = hosts(provider)
-    if not known:
+    domains = hosts(provider)
+    if not domains:
         entered = [name for name in INFOS[provider].credentials.model_fields if "url" in name]
         assert entered or not load(provider).capabilities(), (
             f"{provider} sends credentials to any host: set `hosts` in its class to the domains of its API, or add a "
             "credential for the address, such as pbx_url"
         )
         return
-    check_host(f"https://api.{known[0]}/v1", known)
+    check_host(f"https://api.{domains[0]}/v1", domains)
     for url in (
-        f"https://{known[0]}.evil.example/",
-        f"https://evil{known[0]}/",
-        f"https://evil.example/?{known[0]}",
+        f"https://{domains[0]}.evil.example/",
+        f"https://evil{domains[0]}/",
+        f"https://evil.example/?{domains[0]}",
         "https://127.0.0.1/",
         "https://",
     ):
         with pytest.raises(BadInputError):
-            check_host(url, known)
+            check_host(url, domains)
 
 
 @pytest.mark.parametrize("provider", all_keys())

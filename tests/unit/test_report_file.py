@@ -15,14 +15,14 @@ from hangtag.services.reports.rows import Row
 from hangtag.store.db import client
 
 
-def row(number: int, **said: Any) -> Row:
-    made: dict[str, Any] = {
+def row(number: int, **fields: Any) -> Row:
+    defaults: dict[str, Any] = {
         "call_id": f"c-{number:06d}", "date": f"2026-03-{1 + number % 28:02d}", "time_from": "12:00:00",
         "time_to": "12:01:00", "started_at": "2026-03-01T12:00:00+00:00", "ended_at": None,
         "direction": "in", "answered": True, "contact_id": f"id-{number % 7}", "contact": f"Contact {number % 7}",
         "employee_id": None, "employee": None, "type": "incoming", "minutes": 1.5, "recording": None,
     }  # fmt: skip
-    return Row(**{**made, **said})
+    return Row(**{**defaults, **fields})
 
 
 def shuffled(count: int) -> list[Row]:
@@ -43,12 +43,12 @@ def sorted_by_hand(kind: Kind, rows: list[Row]) -> list[str]:
 
 @pytest.mark.parametrize("kind", [Kind.BY_CONTACT, Kind.MISSED])
 @pytest.mark.parametrize("run_rows", [1, 7, 100, 1000])
-def test_rows_are_in_order_however_few_fit_into_memory(kind: Kind, run_rows: int) -> None:
+def test_rows_are_sorted_for_any_number_in_memory(kind: Kind, run_rows: int) -> None:
     rows = shuffled(300)
-    with ExitStack() as held:
-        found = list(in_order(kind, rows, held, run_rows))
-    assert sorted(found, key=lambda one: one.call_id) == sorted(rows, key=lambda one: one.call_id)
-    assert [one.call_id for one in found] == sorted_by_hand(kind, rows)
+    with ExitStack() as runs:
+        ordered = list(in_order(kind, rows, runs, run_rows))
+    assert sorted(ordered, key=lambda one: one.call_id) == sorted(rows, key=lambda one: one.call_id)
+    assert [one.call_id for one in ordered] == sorted_by_hand(kind, rows)
 
 
 def test_the_number_of_rows_in_memory_is_bounded() -> None:
@@ -56,21 +56,21 @@ def test_the_number_of_rows_in_memory_is_bounded() -> None:
     most = 0
 
     class Counted(Row):
-        """A row that is counted while it is held."""
+        """Row that is counted while it is in memory."""
 
         def __del__(self) -> None:
             nonlocal alive
             alive -= 1
 
-    def made() -> Iterator[Row]:
+    def counted() -> Iterator[Row]:
         nonlocal alive, most
         for one in shuffled(2000):
             alive += 1
             most = max(most, alive)
             yield Counted(**asdict(one))
 
-    with ExitStack() as held:
-        assert sum(1 for _ in in_order(Kind.BY_CONTACT, made(), held, 50)) == 2002
+    with ExitStack() as runs:
+        assert sum(1 for _ in in_order(Kind.BY_CONTACT, counted(), runs, 50)) == 2002
     assert most <= 52
 
 
@@ -78,21 +78,21 @@ class Bucket:
     """A fake S3 client that records its calls; the part `fails_at` fails."""
 
     def __init__(self, fails_at: int = 0) -> None:
-        self.asked: list[str] = []
+        self.calls: list[str] = []
         self._fails_at = fails_at
 
     def __getattr__(self, name: str) -> Any:
-        def ask(**arguments: Any) -> dict[str, str]:
-            self.asked.append(name)
+        def record(**arguments: Any) -> dict[str, str]:
+            self.calls.append(name)
             if arguments.get("PartNumber") == self._fails_at:
                 raise OSError("the network is down")
             return {"UploadId": "u-1", "ETag": "e"}
 
-        return ask
+        return record
 
 
 @pytest.mark.parametrize(
-    ("times", "fails_at", "error", "asked"),
+    ("times", "fails_at", "error", "calls"),
     [
         (3, 0, None, ["create_multipart_upload", *["upload_part"] * 3, "complete_multipart_upload"]),
         (1, 0, TimeoutError, ["create_multipart_upload", "upload_part", "abort_multipart_upload"]),
@@ -100,7 +100,7 @@ class Bucket:
     ],
 )
 def test_an_unfinished_file_leaves_nothing_in_the_bucket(
-    monkeypatch: pytest.MonkeyPatch, times: int, fails_at: int, error: type[Exception] | None, asked: list[str]
+    monkeypatch: pytest.MonkeyPatch, times: int, fails_at: int, error: type[Exception] | None, calls: list[str]
 ) -> None:
     bucket = Bucket(fails_at)
     monkeypatch.setenv("FILES_BUCKET", "files")
@@ -113,4 +113,4 @@ def test_an_unfinished_file_leaves_nothing_in_the_bucket(
     else:
         with pytest.raises(error):
             report_file._upload("name", lines, lambda: next(left))
-    assert bucket.asked == asked
+    assert bucket.calls == calls

@@ -235,15 +235,17 @@ def test_a_comment_has_its_public_names() -> None:
 
 
 def test_the_references_of_records_are_collected_once() -> None:
-    found = stored_names.references([CALL, TAG, MISSED, COMMENT, {"supervisor_id": "sales", "member_ids": ["boris"]}])
-    assert (found.contacts, found.tasks, found.lines) == ({"acme"}, {"offer"}, {"4930901820"})
-    assert (found.employees, found.supervisors) == ({"anna", "deleted", "boris"}, {"sales"})
-    assert found.numbers is True
+    references = stored_names.references(
+        [CALL, TAG, MISSED, COMMENT, {"supervisor_id": "sales", "member_ids": ["boris"]}]
+    )
+    assert (references.contacts, references.tasks, references.lines) == ({"acme"}, {"offer"}, {"4930901820"})
+    assert (references.employees, references.supervisors) == ({"anna", "deleted", "boris"}, {"sales"})
+    assert references.numbers is True
 
 
 def test_a_live_message_sends_the_state_as_window_state() -> None:
-    said = WindowState("c", 1, True, {"direction": "in"}, {"anna": {"state": "ringing", "extension": "101"}})
-    assert said.message("anna")["call"] == {
+    state = WindowState("c", 1, True, {"direction": "in"}, {"anna": {"state": "ringing", "extension": "101"}})
+    assert state.message("anna")["call"] == {
         "id": "c",
         "seq": 1,
         "window_state": "ringing",

@@ -1,4 +1,4 @@
-"""The JSON of a request, read strictly."""
+"""Strict parsing of JSON request bodies."""
 
 import base64
 import json
@@ -14,7 +14,7 @@ from hangtag.errors import BadInputError, TooLargeError, UnsupportedMediaError
 
 
 def event(body: bytes) -> dict[str, Any]:
-    """As the HTTP API passes on a body that is not text."""
+    """Return an event of the HTTP API with a body that is not text."""
     return {"body": base64.b64encode(body).decode(), "isBase64Encoded": True}
 
 
@@ -28,13 +28,13 @@ VALUES = st.recursive(
 
 
 @given(st.dictionaries(TEXTS, VALUES, max_size=5))
-def test_any_plain_object_is_read_as_it_was_written(value: dict[str, Any]) -> None:
+def test_any_plain_json_object_is_parsed_unchanged(value: dict[str, Any]) -> None:
     assert read_object(event(json.dumps(value).encode()), {}) == value
     assert read_object({"body": json.dumps(value, ensure_ascii=False)}, {}) == value
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_are_an_object_or_refused(body: bytes) -> None:
+def test_any_bytes_parse_to_an_object_or_are_rejected(body: bytes) -> None:
     with suppress(BadInputError):
         assert isinstance(read_object(event(body), {}), dict)
 
@@ -58,13 +58,13 @@ def test_any_bytes_are_an_object_or_refused(body: bytes) -> None:
     ],
     ids=range(13),
 )
-def test_what_no_field_can_hold_is_refused(wrong: dict[str, Any]) -> None:
+def test_body_with_unsupported_values_is_rejected(wrong: dict[str, Any]) -> None:
     with pytest.raises(BadInputError):
         read_object(wrong, {})
 
 
 @pytest.mark.parametrize("nothing", [{}, {"body": None}, {"body": " "}, event(b"")])
-def test_no_body_is_an_empty_object_where_nothing_need_be_said(nothing: dict[str, Any]) -> None:
+def test_missing_body_is_an_empty_object_where_optional(nothing: dict[str, Any]) -> None:
     assert read_object(nothing, {}, may_be_empty=True) == {}
     with pytest.raises(BadInputError):
         read_object(nothing, {})
@@ -76,6 +76,6 @@ def test_a_body_over_64_kb_is_too_large() -> None:
 
 
 @pytest.mark.parametrize("media", ["text/plain", "application/x-www-form-urlencoded", "", "json"])
-def test_another_media_type_is_refused(media: str) -> None:
+def test_body_of_another_media_type_is_rejected(media: str) -> None:
     with pytest.raises(UnsupportedMediaError):
         read_object({"body": "{}"}, {"content-type": media})

@@ -168,7 +168,7 @@ def test_judge_polls_until_the_call_has_its_tag() -> None:
         (verdict,) = judge.judge(RUN, every_seconds=0.001, landed=verdicts.append)
     assert verdict.ok
     assert verdicts == [verdict]
-    assert {asked.headers["authorization"] for asked in server.asked} == {"Bearer owner"}
+    assert {request.headers["authorization"] for request in server.asked} == {"Bearer owner"}
     assert server.asked[0].parameters == {"integration_id": "i1", "pbx_call_id": "PBX-1"}
     assert "Anna Petrova, contact Olga Smirnova, 62 s" in demo.describe(verdict)
     assert "+79101234567" not in demo.describe(verdict)

@@ -26,7 +26,7 @@ CALLBACK = GOOD | {
 
 
 def machine(task: dict[str, Any]) -> dict[str, Any]:
-    """A machine of one task."""
+    """Return a state machine of one task."""
     return {"StartAt": "Only", "States": {"Only": task, "Failed": {"Type": "Fail"}}}
 
 

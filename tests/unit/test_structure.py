@@ -52,7 +52,7 @@ def test_median_of_functions_over_the_limit_is_a_fault() -> None:
 
 
 @pytest.mark.parametrize(("arguments", "status"), [([], 1), (["--report"], 0), (["--fix"], 2)])
-def test_exit_status(tmp_path: Path, arguments: list[str], status: int) -> None:
+def test_exit_status_is_one_with_any_fault(tmp_path: Path, arguments: list[str], status: int) -> None:
     (tmp_path / "pyproject.toml").write_text(TABLE)
     (tmp_path / "functions").mkdir()
     (tmp_path / "functions" / "app.py").write_text("A = 1\n" * 6)

@@ -48,9 +48,9 @@ def berlin(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service, "get_tenant", lambda _: tenant)
 
 
-def made(template: TaskTemplate, **more: Any) -> Task:
-    known: dict[str, Any] = {"contact": ("ivan", "Ivan"), "number": "+79101234567", **more}
-    return task_from_template(template, task_id="task", call_id="call", created_at=CREATED, **known)
+def task_of(template: TaskTemplate, **more: Any) -> Task:
+    defaults: dict[str, Any] = {"contact": ("ivan", "Ivan"), "number": "+79101234567", **more}
+    return task_from_template(template, task_id="task", call_id="call", created_at=CREATED, **defaults)
 
 
 # ------------------------------------------------------------------ free fields
@@ -90,8 +90,8 @@ def test_all_invalid_fields_of_a_task_are_reported_at_once() -> None:
 def test_valid_properties_of_a_task_get_the_types_of_the_store() -> None:
     field_input = TaskFieldInput(name="Sum", type=TaskFieldType.NUMBER, value=5)
     sent = {"title": "Sale", "fields": [field_input], "due_at": "2026-03-02T09:30Z"}
-    known = {"title": "Sale", "fields": (field("Sum", "number", 5),), "due_at": "2026-03-02T09:30:00.000+00:00"}
-    assert validated("tenant", sent) == known
+    stored = {"title": "Sale", "fields": (field("Sum", "number", 5),), "due_at": "2026-03-02T09:30:00.000+00:00"}
+    assert validated("tenant", sent) == stored
     assert validated("tenant", {"due_at": None}) == {"due_at": None}
 
 
@@ -119,7 +119,7 @@ def test_the_value_of_a_free_field_keeps_its_json_type(value: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "kept"),
+    ("text", "stored"),
     [
         ("2026-03-02T09:30:00Z", "2026-03-02T09:30:00.000+00:00"),
         ("2026-03-02T09:30:00+03:00", "2026-03-02T06:30:00.000+00:00"),
@@ -129,8 +129,8 @@ def test_the_value_of_a_free_field_keeps_its_json_type(value: Any) -> None:
         ("2026-03-02T09:30:00.123456Z", "2026-03-02T09:30:00.123+00:00"),
     ],
 )
-def test_a_due_time_is_stored_in_utc_by_default(text: str, kept: str) -> None:
-    assert due_time(text) == kept
+def test_a_due_time_is_stored_in_utc_by_default(text: str, stored: str) -> None:
+    assert due_time(text) == stored
 
 
 @pytest.mark.parametrize("text", ["", "tomorrow", "02.03.2026", "2026-02-30", "2026-03-02T25:00"])
@@ -174,7 +174,7 @@ def test_a_template_makes_the_task_of_a_call() -> None:
         due_in_minutes=90,
         fields=fields,
     )
-    assert made(template) == Task(
+    assert task_of(template) == Task(
         id="task",
         title="Call Ivan at +79101234567",
         contact_ids=("ivan",),
@@ -189,27 +189,27 @@ def test_a_template_makes_the_task_of_a_call() -> None:
 
 
 def test_the_default_template_has_no_due_time() -> None:
-    task = made(TaskTemplate())
+    task = task_of(TaskTemplate())
     assert (task.title, task.due_at, task.assignee_id, task.people) == ("Call with Ivan", None, None, frozenset())
 
 
 def test_a_template_without_a_contact_uses_the_number() -> None:
-    task = made(TaskTemplate(), contact=None)
+    task = task_of(TaskTemplate(), contact=None)
     assert (task.title, task.contact_ids) == ("Call with +79101234567", ())
 
 
 def test_a_template_with_zero_minutes_is_due_at_creation() -> None:
-    assert made(TaskTemplate(due_in_minutes=0)).due_at == CREATED
+    assert task_of(TaskTemplate(due_in_minutes=0)).due_at == CREATED
 
 
 def test_a_title_from_a_template_is_cut_at_200_characters() -> None:
-    task = made(TaskTemplate(title="{contact} " * 20), contact=("ivan", "Ivan the Terrible"))
+    task = task_of(TaskTemplate(title="{contact} " * 20), contact=("ivan", "Ivan the Terrible"))
     assert len(task.title) == 200
 
 
 def test_a_task_survives_a_round_trip_through_json() -> None:
     fields = [field("Sum", "number", 5.5), field("Paid", "boolean", False), field("Until", "date", "2026-03-02")]
-    task = made(TaskTemplate(due_in_minutes=5, member_ids=["b" * 16], fields=fields))
+    task = task_of(TaskTemplate(due_in_minutes=5, member_ids=["b" * 16], fields=fields))
     assert Task.from_json(task.to_json()) == task
     assert task.due_at == due_time(task.due_at or "")
     assert datetime.fromisoformat(task.due_at).tzinfo == UTC

@@ -64,8 +64,8 @@ def test_alarm_description_is_a_subject_with_its_symptom() -> None:
 def test_alarm_subject_is_the_name_of_the_resource() -> None:
     wrong = []
     for name, alarm in alarms().items():
-        found = DESCRIPTION.match(alarm["AlarmDescription"])
-        subject = found[1] if found else ""
+        match = DESCRIPTION.match(alarm["AlarmDescription"])
+        subject = match[1] if match else ""
         if subject.replace(" ", "").casefold() != watched(alarm).casefold():
             wrong.append(name)
     assert wrong == []
@@ -75,9 +75,9 @@ def test_alarm_description_states_its_threshold() -> None:
     ages = {name: one for name, one in alarms().items() if one["MetricName"] == "ApproximateAgeOfOldestMessage"}
     assert ages
     for alarm in ages.values():
-        found = AGE.match(alarm["AlarmDescription"].partition(": ")[2])
-        assert found is not None
-        assert int(found[1]) * 60 == alarm["Threshold"]
+        match = AGE.match(alarm["AlarmDescription"].partition(": ")[2])
+        assert match is not None
+        assert int(match[1]) * 60 == alarm["Threshold"]
 
 
 def test_nested_stack_gets_the_name_of_each_resource() -> None:
@@ -90,7 +90,7 @@ def test_nested_stack_gets_the_name_of_each_resource() -> None:
             assert value in ({"Ref": name}, {"Fn::GetAtt": [name, "QueueName"]})
 
 
-def test_admin_function_serves_what_has_no_route_of_its_own() -> None:
+def test_admin_function_serves_paths_without_a_route() -> None:
     routes = of_type("AWS::ApiGatewayV2::Route").values()
     admin = [route["RouteKey"] for route in routes if "AdminIntegration" in route["Target"]["Fn::Sub"]]
     assert admin == ["ANY /v1", "ANY /v1/{proxy+}"]

@@ -16,7 +16,7 @@ HUNG_UP = event(Kind.ENDED, 60, outcome=Outcome.SUCCESS, talk_seconds=50)
 
 
 def item(*events: CallEvent, waiting: bool = False, emitted: bool = False, live: bool = True) -> CallItem:
-    """A call's item; `waiting`: its execution stored a token; `emitted`: its tag is current."""
+    """Return a call's item; `waiting`: its execution stored a token; `emitted`: its tag is current."""
     bare = CallItem(
         key=CallKey("T#t#CALL#i#0", "CALL#0000"),
         tenant_id="t",
@@ -68,7 +68,7 @@ def test_call_gets_the_actions_that_its_state_needs(call: CallItem, actions: Act
     assert decide(call, call.fold(), "always") == actions
 
 
-def test_change_after_the_tag_amends_it_and_fetches_new_recordings_once() -> None:
+def test_change_after_the_tag_amends_it_with_new_recordings() -> None:
     tagged = item(RINGING, HUNG_UP, waiting=True, emitted=True)
     recorded = event(Kind.RECORDED, 90, "", recording="https://pbx/1")
     changed = replace(tagged, events=(*tagged.events, recorded), count=3)
@@ -110,7 +110,7 @@ INTERNAL = event(Kind.RINGING, 0, direction=Direction.INTERNAL)
         (item(INTERNAL), None, "always", False),
     ],
 )
-def test_caller_is_looked_up_when_ringing_and_when_a_contact_can_be_created(
+def test_caller_is_looked_up_while_ringing_or_for_a_new_contact(
     call: CallItem, met: CallerLookup | None, create_unknown: str, expected: bool
 ) -> None:
     ringing = replace(call, met=met)

@@ -24,5 +24,5 @@ def json_request(body: bytes, content_type: str = "application/json") -> Webhook
     )
 
 
-def request(said: object, content_type: str = "application/json") -> WebhookRequest:
-    return json_request(json.dumps(said).encode(), content_type)
+def request(payload: object, content_type: str = "application/json") -> WebhookRequest:
+    return json_request(json.dumps(payload).encode(), content_type)

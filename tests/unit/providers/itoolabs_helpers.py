@@ -15,7 +15,7 @@ ITOOLABS = load("itoolabs")
 
 @contextmanager
 def fake_vats(path: str = "", **credentials: str) -> Iterator[tuple[Account, Api, Server]]:
-    """An account at a VATS; `path` follows its address."""
+    """Run a fake VATS and yield an account at it; `path` follows its address."""
     api = Api({})
     with serving(api) as server:
         typed = {**api.credentials(server.url + path), **credentials}

@@ -57,12 +57,12 @@ def lookups(contacts: Mapping[str, ContactCard]) -> OfficeLookups:
     return OfficeLookups(contact=contacts.get, credentials=dict)
 
 
-def respond(said: object, contacts: Mapping[str, ContactCard]) -> tuple[int, Any]:
-    accepted = FREEPBX.parse(request(said), {})
+def respond(payload: object, contacts: Mapping[str, ContactCard]) -> tuple[int, Any]:
+    accepted = FREEPBX.parse(request(payload), {})
     assert accepted.respond is not None
     assert accepted.events == ()
     reply = accepted.respond(lookups(contacts))
-    # If the look-up fails, the PBX is told that there is nobody.
+    # Response of a failed lookup.
     assert accepted.reply.body == '{"error": "no persons responsible"}'
     return reply.status, json.loads(reply.body)
 
@@ -182,11 +182,11 @@ def test_missed_request_without_extension_has_no_employee() -> None:
     assert (event.leg, event.extension, event.external) == ("", None, "")
 
 
-@pytest.mark.parametrize("said", [{}, {"event": ""}, {"event": 5.5}, {"event": "callMissedNotify"}, [], None, "x"])
-def test_unreadable_request_is_rejected(said: object) -> None:
+@pytest.mark.parametrize("payload", [{}, {"event": ""}, {"event": 5.5}, {"event": "callMissedNotify"}, [], None, "x"])
+def test_unreadable_request_is_rejected(payload: object) -> None:
     for setting in ({}, {"missed_by_request": True}):
         with pytest.raises(PayloadError) as refused:
-            FREEPBX.parse(request(said), setting)
+            FREEPBX.parse(request(payload), setting)
         assert refused.value.reply.status == 400
 
 

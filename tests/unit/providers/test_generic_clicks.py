@@ -62,7 +62,7 @@ def test_rejection_hides_numbers_with_keys(bridge_account: Account, bridge_serve
 
 
 @pytest.mark.parametrize(
-    ("status", "said"),
+    ("status", "message"),
     [
         (401, "rejected the signature"),
         (403, "rejected the signature"),
@@ -73,16 +73,16 @@ def test_rejection_hides_numbers_with_keys(bridge_account: Account, bridge_serve
     ],
 )
 def test_rejection_has_a_plain_message(
-    bridge_account: Account, bridge_server: rest.Server, status: int, said: str
+    bridge_account: Account, bridge_server: rest.Server, status: int, message: str
 ) -> None:
     for function in EVERY.values():
         bridge_server.faults.append(rest.Fault(rest.Reply(status, "")))
-        with pytest.raises(BadInputError, match=said):
+        with pytest.raises(BadInputError, match=message):
             function(bridge_account, PlainClient())
     bridge_server.faults.append(rest.Fault(rest.Reply(status, "")))
     finding = GENERIC.ping(bridge_account, PlainClient())
     assert not finding.ok
-    assert said in finding.detail
+    assert message in finding.detail
 
 
 @pytest.mark.parametrize(

@@ -29,16 +29,16 @@ def test_history_folds_to_the_record_of_the_webhook(
     for event in story.events:
         at += timedelta(seconds=event.after)
         sent = message(event, {"call": "A", "call2": "B"}, NOW, at)
-        # A bridge whose clock tells the time of all events, as the page asks it to.
+        # The bridge sends the time of every event, as its page requires.
         bridge_api.events += [{"at": _iso(at), **inner, "started_at": _iso(NOW)} for inner in _events(sent)]
         for inner in bridge_api.events[-len(_events(sent)) :]:
             posted += parse(inner, f"m-{len(posted)}")
-    told = list(GENERIC.history(bridge_account, NOW - timedelta(hours=1), NOW + timedelta(hours=1), PlainClient()))
-    assert len(told) == len(posted)
-    assert len(bridge_server.requests) == -(-len(told) // bridge_api.page)
-    for call_id in {event.call_id for event in told}:
+    listed = list(GENERIC.history(bridge_account, NOW - timedelta(hours=1), NOW + timedelta(hours=1), PlainClient()))
+    assert len(listed) == len(posted)
+    assert len(bridge_server.requests) == -(-len(listed) // bridge_api.page)
+    for call_id in {event.call_id for event in listed}:
         ours = [event for event in posted if event.call_id == call_id]
-        theirs = [event for event in told if event.call_id == call_id]
+        theirs = [event for event in listed if event.call_id == call_id]
         assert fold(ours).digest() == fold(theirs).digest() == fold([*ours, *theirs]).digest()
     assert list(GENERIC.history(bridge_account, NOW - timedelta(days=9), NOW - timedelta(days=8), PlainClient())) == []
 

@@ -114,20 +114,20 @@ def events(draw: st.DrawFn) -> Any:
 
 
 def agree(body: Any) -> None:
-    """What the schema accepts is parse; what it refuses is refused, but for types that a later version may know."""
+    """Assert that the schema and `parse` accept the same bodies, except for events of unknown types."""
     text = json.dumps(body)
     try:
-        # What JSON itself can't hold, such as NaN, is no matter of the schema's.
+        # JSON has no NaN and no infinity, so the schema does not cover them.
         accepted = VALID.is_valid(json.loads(text, parse_constant=_no_constant))
     except ValueError:
         accepted = False
     try:
-        found = GENERIC.parse(webhook_request(text.encode(), {"webhook-id": "m"}), {})
+        result = GENERIC.parse(webhook_request(text.encode(), {"webhook-id": "m"}), {})
     except PayloadError as refused:
         assert not accepted, (refused.reason, body)
     else:
-        assert accepted != found.unknown, body
-        for event in found.events:
+        assert accepted != result.unknown, body
+        for event in result.events:
             assert fold([event]).call_id == event.call_id
 
 
@@ -136,7 +136,7 @@ def agree(body: Any) -> None:
 def test_schema_agrees_on_each_value_of_each_field(kind: str, name: str) -> None:
     for value in (*VALUES[name], *ODD):
         agree({**GOOD, "type": kind, name: value})
-    agree({known: value for known, value in GOOD.items() if known != name})
+    agree({other: value for other, value in GOOD.items() if other != name})
 
 
 @settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -169,12 +169,12 @@ def blocks(language: str) -> list[str]:
 
 
 def defined(code: str) -> Callable[..., Any]:
-    """The one function that a block of the page defines."""
+    """Return the only function that a block of the page defines."""
     names: dict[str, Any] = {}
     exec(compile(code, "docs/generic.md", "exec"), names)  # noqa: S102
-    made: Callable[..., Any]
-    (made,) = (value for value in names.values() if inspect.isfunction(value))
-    return made
+    function: Callable[..., Any]
+    (function,) = (value for value in names.values() if inspect.isfunction(value))
+    return function
 
 
 SIGNED, IS_GENUINE = map(defined, blocks("python"))

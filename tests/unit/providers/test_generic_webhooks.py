@@ -44,8 +44,8 @@ def test_library_accepts_the_signature_of_the_simulator() -> None:
         for event in story.events:
             sent = message(event, {"call": "A", "call2": "B"}, now, now)
             signed = pbx.request("https://hangtag.example.com", sent, {"signing_key": KEY}, now)
-            said = Webhook(KEY).verify(signed.body, dict(signed.headers))
-            assert said == sent.body
+            payload = Webhook(KEY).verify(signed.body, dict(signed.headers))
+            assert payload == sent.body
             GENERIC.verify(webhook_request(signed.body, signed.headers, now), keys_of(KEY))
             with pytest.raises(WebhookVerificationError):
                 Webhook(OLDER).verify(signed.body, dict(signed.headers))
@@ -144,9 +144,9 @@ def test_missing_field_stays_empty() -> None:
 @pytest.mark.parametrize("word", list(Outcome))
 @pytest.mark.parametrize("direction", list(Direction))
 def test_outcome_no_answer_of_an_incoming_call_is_missed(word: Outcome, direction: Direction) -> None:
-    said = parse_one(type="ended", outcome=str(word), direction=str(direction)).outcome
+    outcome = parse_one(type="ended", outcome=str(word), direction=str(direction)).outcome
     missed = (word, direction) == (Outcome.NO_ANSWER, Direction.IN)
-    assert said is (Outcome.MISSED if missed else word)
+    assert outcome is (Outcome.MISSED if missed else word)
 
 
 @pytest.mark.parametrize(

@@ -41,8 +41,8 @@ def test_page_instead_of_a_call_id_is_an_error() -> None:
 @pytest.mark.parametrize("path", ["", LEGACY])
 def test_extensions_are_the_users_of_the_vats(path: str) -> None:
     with fake_vats(path) as (account, _, _):
-        known = ITOOLABS.extensions(account, PlainClient())
-    assert [(one.extension, one.name) for one in known] == [("101", "Anna Petrova"), ("102", "Boris Orlov")]
+        extensions = ITOOLABS.extensions(account, PlainClient())
+    assert [(one.extension, one.name) for one in extensions] == [("101", "Anna Petrova"), ("102", "Boris Orlov")]
 
 
 def test_recording_key_is_sent_to_the_vats_host_only() -> None:

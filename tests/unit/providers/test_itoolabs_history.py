@@ -29,30 +29,35 @@ def test_history_equals_the_webhook_events_of_the_same_call(name: str) -> None:
     rows = []
     for one in story.events:
         sent = message(one, IDS, NOON, NOON)
-        said: dict[str, Any] = {**sent.post, **(sent.body or {})}
-        if said.get("cmd") == "history":
-            more = {"status": said["status"], "duration": said["duration"], "record": said.get("link")}
-            who = {"client": said["phone"], "user": said.get("user"), "ext": said.get("ext"), "type": said["type"]}
-            where = {"diversion": said["diversion"], "start": said["start"], "uid": said["callid"]}
+        payload: dict[str, Any] = {**sent.post, **(sent.body or {})}
+        if payload.get("cmd") == "history":
+            more = {"status": payload["status"], "duration": payload["duration"], "record": payload.get("link")}
+            who = {
+                "client": payload["phone"],
+                "user": payload.get("user"),
+                "ext": payload.get("ext"),
+                "type": payload["type"],
+            }
+            where = {"diversion": payload["diversion"], "start": payload["start"], "uid": payload["callid"]}
             rows.append(row(**more, **who, **where))
     assert rows
     with fake_vats() as (account, api, _):
         api.rows = rows
         span = (NOON - timedelta(hours=1), NOON + timedelta(hours=1))
-        known = list(ITOOLABS.history(account, *span, PlainClient()))
-    for event in known:
+        listed = list(ITOOLABS.history(account, *span, PlainClient()))
+    for event in listed:
         call = calls["main", event.call_id]
         events = [*_events(ours, story.events, event.call_id), event]
         assert comparable(fold(events)) | {"recording": None} == comparable(call) | {"recording": None}
 
 
-def _events(ours: Any, events: Any, call_id: str) -> list[CallEvent]:
+def _events(ours: Any, story_events: Any, call_id: str) -> list[CallEvent]:
     at = NOON
-    found: list[CallEvent] = []
-    for number, event in enumerate(events):
+    events: list[CallEvent] = []
+    for number, event in enumerate(story_events):
         at += timedelta(seconds=event.after, microseconds=number)
-        found += ours.accepted(ours.signed(message(event, IDS, NOON, at), at), at).events
-    return [one for one in found if one.call_id == call_id]
+        events += ours.accepted(ours.signed(message(event, IDS, NOON, at), at), at).events
+    return [one for one in events if one.call_id == call_id]
 
 
 def test_history_of_the_older_api_is_read_from_csv() -> None:
@@ -64,10 +69,10 @@ def test_history_of_the_older_api_is_read_from_csv() -> None:
             "broken",
             "A4,in,7,anna,7,not a time,1,1,",
         ]
-        known = list(ITOOLABS.history(account, NOON, NOON + timedelta(hours=1), PlainClient()))
-    assert [(one.call_id, one.outcome, one.talk_seconds) for one in known] == [
+        listed = list(ITOOLABS.history(account, NOON, NOON + timedelta(hours=1), PlainClient()))
+    assert [(one.call_id, one.outcome, one.talk_seconds) for one in listed] == [
         ("A1", Outcome.SUCCESS, 62),
         ("A2", Outcome.MISSED, 0),
         ("A3", Outcome.NO_ANSWER, 0),
     ]
-    assert known[0].recording == "https://vats.example/1.mp3"
+    assert listed[0].recording == "https://vats.example/1.mp3"

@@ -116,7 +116,7 @@ def test_leg_is_the_extension_or_the_login_of_a_user(user: str, ext: str, leg: s
     ],
 )
 def test_history_status_determines_the_outcome(status: str, incoming: Outcome, outgoing: Outcome) -> None:
-    """That a user is named does not mean that the user answered."""
+    """A user in the payload does not imply an answer."""
     event = parse_one(**HISTORY | {"status": status})
     assert (event.outcome, event.final) == (incoming, True)
     assert event.talk_seconds == (42 if incoming is Outcome.SUCCESS else 0)
@@ -127,7 +127,7 @@ def test_history_event_has_the_start_of_the_call() -> None:
     event = parse_one(**HISTORY)
     assert event.started_at == NOON - timedelta(minutes=1)
     assert event.at == NOON - timedelta(seconds=18)
-    # A clock that is off by a week is not believed.
+    # A time one week off is replaced by the arrival.
     assert parse_one(**HISTORY | {"start": "20260308T115900Z"}).at_is_arrival
 
 
@@ -142,15 +142,15 @@ def test_history_is_accepted_as_a_get_request() -> None:
 
 
 def test_contact_response_has_name_with_responsible_extension() -> None:
-    def asked(card: ContactCard | None) -> Any:
+    def response_for(card: ContactCard | None) -> Any:
         accepted = ITOOLABS.parse(webhook_request({"cmd": "contact", "phone": "79101234567", "callid": "c1"}), {})
         assert accepted.respond is not None
         office = OfficeLookups(contact=lambda _: card, credentials=dict)
         return json.loads(accepted.respond(office).body)
 
-    assert asked(ContactCard("Ольга", "102")) == {"contact_name": "Ольга", "responsible": "102"}
-    assert asked(ContactCard("Ольга", None)) == {"contact_name": "Ольга"}
-    assert asked(None) == {}
+    assert response_for(ContactCard("Ольга", "102")) == {"contact_name": "Ольга", "responsible": "102"}
+    assert response_for(ContactCard("Ольга", None)) == {"contact_name": "Ольга"}
+    assert response_for(None) == {}
 
 
 def test_rating_is_accepted_without_events() -> None:

@@ -159,7 +159,7 @@ def test_sip_account_stands_in_for_a_missing_short_number(number: str, extension
 
 
 @pytest.mark.parametrize("name", ["answered_without_a_short_number", "outgoing_without_a_short_number"])
-def test_sip_account_must_be_mapped_to_an_employee(name: str) -> None:
+def test_sip_account_needs_a_mapping_to_an_employee(name: str) -> None:
     call, incoming = story(name), name.startswith("answered")
     verdict = classify(call, mapped=set(), external_is_employee=False)
     assert verdict.skip is SkipReason.UNKNOWN_EXTENSION

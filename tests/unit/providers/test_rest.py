@@ -88,7 +88,7 @@ def test_login_names_the_missing_credentials() -> None:
         API._replace(logins=("key",)).login(account())
 
 
-def test_rows_drops_non_objects_and_requires_a_list() -> None:
+def test_rows_requires_a_list_without_non_objects() -> None:
     assert API.rows([{"a": 1}, None, [], "x"]) == [{"a": 1}]
     for value in (None, {"a": 1}, "rows"):
         with pytest.raises(UnreachableError, match="Acme does not contain the expected list"):

@@ -40,7 +40,7 @@ def test_recording_is_found_by_its_session() -> None:
             RINGCENTRAL.recording(account, "s-none", client)
 
 
-def test_call_log_record_names_employee_and_times() -> None:
+def test_call_log_record_has_employee_with_times() -> None:
     with api_account() as (api, _server, account, client):
         api.rows = [record()]
         call = fold(call_log_events(api, account, client))

@@ -52,8 +52,8 @@ def test_setup_enters_the_address_without_other_changes() -> None:
 
 def test_extensions_are_the_users_of_sipgate() -> None:
     with fake_sipgate() as (_, _server, account):
-        found = SIPGATE.extensions(account, PlainClient())
-        assert [(one.extension, one.name) for one in found] == [
+        extensions = SIPGATE.extensions(account, PlainClient())
+        assert [(one.extension, one.name) for one in extensions] == [
             ("101", "Anna Petrova"),
             ("102", "Boris Orlov"),
             ("w9", ""),

@@ -75,8 +75,8 @@ def test_history_has_withheld_numbers_as_empty() -> None:
 def test_history_skips_unreadable_rows_on_all_pages() -> None:
     with fake_sipgate() as (api, server, account):
         api.rows = [row(number) for number in range(1100)]
-        found = {event.call_id for event in SIPGATE.history(account, NOON - timedelta(hours=1), NOON, PlainClient())}
-        assert (len(found), len(server.requests)) == (1100, 3)
+        call_ids = {event.call_id for event in SIPGATE.history(account, NOON - timedelta(hours=1), NOON, PlainClient())}
+        assert (len(call_ids), len(server.requests)) == (1100, 3)
         rows = [None, {}, row(1, created="soon"), row(2, callId=None), row(3, lastModified="2031-01-01T00:00:00Z")]
         server.faults.append(Fault(Reply(200, {"items": rows})))
         (event,) = SIPGATE.history(account, NOON - timedelta(hours=1), NOON, PlainClient())

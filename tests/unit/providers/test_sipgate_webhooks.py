@@ -41,7 +41,7 @@ SIGNATURE = (
 )
 
 
-# A public key by an algorithm that nobody knows.
+# A public key of an unsupported algorithm.
 UNSUPPORTED_KEY = "-----BEGIN PUBLIC KEY-----\nMBIwCQYFK4EEAH8FAAMFAEFBQUE=\n-----END PUBLIC KEY-----"
 
 
@@ -100,9 +100,9 @@ def test_entered_key_replaces_the_published_one() -> None:
 def test_form_accepts_only_an_rsa_public_key() -> None:
     curve = ec.generate_private_key(ec.SECP256R1()).public_key()
     other = curve.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
-    for said in ("", "x", other, UNSUPPORTED_KEY, SIGNATURE):
+    for key in ("", "x", other, UNSUPPORTED_KEY, SIGNATURE):
         with pytest.raises(ValidationError):
-            SipgateCredentials(public_key=said)
+            SipgateCredentials(public_key=key)
     assert SipgateCredentials(public_key=PUBLISHED_KEY).public_key == PUBLISHED_KEY
 
 
@@ -117,10 +117,10 @@ def test_every_listed_user_rings() -> None:
     assert [(one.kind, one.leg, one.external, one.line) for one in events] == [
         (Kind.RINGING, leg, "4912354678", "49999999") for leg in ("101", "102", "w7")
     ]
-    # As in what sipgate itself has signed.
+    # Parameter names as in a request signed by sipgate.
     counted = parse({**CALL, "userId[][0]": "w0", "userId[][1]": "w1"})
     assert [one.leg for one in counted] == ["101", "102"]
-    # A call that rings nobody, a menu's, is there all the same.
+    # A call in a menu has an event without a leg.
     assert parse_one(CALL).leg == ""
 
 
@@ -159,8 +159,8 @@ def test_cause_maps_to_an_outcome(cause: str, incoming: Outcome | None, outgoing
 
 def test_mailbox_is_not_an_employee() -> None:
     rang = parse({**CALL, "userId[]": ["w0"]})
-    taken = parse({**CALL, "event": "answer", "userId": "w0", "answeringNumber": "voicemail"}, 20)
-    assert taken == ()
+    answered = parse({**CALL, "event": "answer", "userId": "w0", "answeringNumber": "voicemail"}, 20)
+    assert answered == ()
     assert parse({**CALL, "event": "answer", "answeringNumber": "49999999"}) == ()
     ended = parse({**CALL, "event": "hangup", "cause": "normalClearing", "answeringNumber": "voicemail"}, 40)
     call = fold([*rang, *ended])
@@ -183,7 +183,7 @@ def test_forwarded_call_is_linked_from_the_previous_one() -> None:
         _, linked = parse({**CALL, "callId": "c2", name: "c1", "userId[]": ["w0"]})
         assert (linked.call_id, linked.kind, linked.linked_call_id) == ("c1", Kind.SUMMARY, "c2")
     assert len(parse({**CALL, "origCallId": "c1"})) == 1
-    # Should its first request be lost, the others say so.
+    # The later requests contain the link in case the first one is lost.
     for event in ("answer", "hangup"):
         *_, linked = parse({**CALL, "event": event, "callId": "c2", "origCallId": "c1"})
         assert (linked.call_id, linked.linked_call_id) == ("c1", "c2")

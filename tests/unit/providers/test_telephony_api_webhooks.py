@@ -44,7 +44,7 @@ def post(body: bytes, content_type: str = "application/x-www-form-urlencoded") -
 
 
 def parse_one(fields: dict[str, str]) -> CallEvent:
-    """The one event of an accepted delivery."""
+    """Return the only event of an accepted request."""
     result = post(urlencode(fields).encode())
     assert isinstance(result, ParseResult), result
     assert (result.reply.status, result.reply.body) == (200, "")
@@ -109,7 +109,7 @@ def test_status_is_read_leniently(status: str, outcome: Outcome | None) -> None:
     assert parse_one(EVENT | {"event": "COMPLETED", "status": status}).outcome is outcome
 
 
-def test_withheld_number_is_empty_but_must_be_present() -> None:
+def test_withheld_number_is_empty_in_a_required_field() -> None:
     assert parse_one(EVENT | {"phone": ""}).external == ""
     without = {name: value for name, value in EVENT.items() if name != "phone"}
     assert rejection(without) == (400, "Invalid parameters", "Field phone is missing.")
@@ -223,7 +223,7 @@ def test_any_body_is_parsed_or_rejected(body: bytes, content_type: str) -> None:
 
 @given(st.dictionaries(st.sampled_from(sorted(EVENT)), st.text(max_size=80)))
 def test_any_parameter_value_is_parsed_or_rejected(fields: dict[str, str]) -> None:
-    """Promise: whatever a bridge puts into its parameters, it gets an answer."""
+    """Any parameter value of a bridge gets a response."""
     post(urlencode(EVENT | fields | {"planfix_token": TOKEN}, errors="replace").encode())
 
 
@@ -235,7 +235,7 @@ def lookups(card: ContactCard | None) -> OfficeLookups:
 
 
 @pytest.mark.parametrize(
-    ("card", "answer"),
+    ("card", "response"),
     [
         (None, {}),
         (ContactCard("Ivan", "103"), {"contact_name": "Ivan", "responsible": 103}),
@@ -243,11 +243,11 @@ def lookups(card: ContactCard | None) -> OfficeLookups:
         (ContactCard("Ivan", None), {"contact_name": "Ivan"}),
     ],
 )
-def test_contact_response_has_the_documented_format(card: ContactCard | None, answer: dict[str, object]) -> None:
+def test_contact_response_has_the_documented_format(card: ContactCard | None, response: dict[str, object]) -> None:
     result = post(urlencode({"cmd": "contact", "phone": "7910", "planfix_token": TOKEN}).encode())
     assert isinstance(result, ParseResult)
     assert result.respond is not None
-    assert json.loads(result.respond(lookups(card)).body) == answer
+    assert json.loads(result.respond(lookups(card)).body) == response
     assert json.loads(result.reply.body) == {}
 
 

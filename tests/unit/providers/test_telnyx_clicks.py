@@ -41,7 +41,7 @@ from telnyx_helpers import (
 )
 
 
-def clicked(*bodies: Mapping[str, Any]) -> Call:
+def folded(*bodies: Mapping[str, Any]) -> Call:
     return fold(all_of(*bodies))
 
 
@@ -76,14 +76,14 @@ def test_click_without_pick_up_by_the_employee_has_no_tag(cause: str) -> None:
     end = own_leg("hangup", 30, hangup_cause=cause, sip_hangup_cause="487")
     (event,) = all_of(end)
     assert (event.outcome, event.final) == (Outcome.NO_ANSWER, True)
-    call = clicked(own_leg("initiated", 0), end)
+    call = folded(own_leg("initiated", 0), end)
     assert (call.closed, call.outcome, call.picked_up) == (True, Outcome.NO_ANSWER, False)
     verdict = classify(call, mapped=frozenset({"101"}), external_is_employee=False, pick_up=PickUp.TOLD)
     assert verdict.skip is SkipReason.EMPLOYEE_NO_ANSWER
 
 
 def test_click_without_answer_by_the_contact_is_a_missed_call() -> None:
-    call = clicked(
+    call = folded(
         own_leg("initiated", 0),
         own_leg("answered", 3),
         contacts_leg("initiated", 3),

@@ -44,7 +44,7 @@ def test_recording_without_an_address_has_no_event() -> None:
         assert parse("recording.saved", **payload).events == ()
 
 
-def test_recording_address_is_requested_anew_each_time() -> None:
+def test_recording_address_is_requested_again_each_time() -> None:
     with fake_account() as at, library(at) as client:
         media = telnyx.recording(at.account, KNOWN_RECORDING, at.client)
         assert media.url.startswith(f"{at.server.url}/files/{KNOWN_RECORDING}.mp3")

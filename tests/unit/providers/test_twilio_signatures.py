@@ -135,7 +135,7 @@ def test_vendor_library_accepts_every_simulated_message(story: Story) -> None:
 
 
 @each_form
-def test_adapter_accepts_what_the_vendor_library_accepts_in_every_encoding(sent: Message) -> None:
+def test_adapter_accepts_vendor_library_signatures_in_every_encoding(sent: Message) -> None:
     good = OURS.signed(sent)
     assert library_accepts(good)
     twilio.verify(OURS.received(good), OURS.verification_keys())

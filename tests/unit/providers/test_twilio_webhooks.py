@@ -210,7 +210,7 @@ def test_order_of_callbacks_does_not_change_the_call(name: str) -> None:
     assert {fold(order).digest() for order in itertools.islice(orders, 60)} == {expected}
 
 
-def test_transferred_call_belongs_to_the_last_employee_without_the_hint() -> None:
+def test_call_belongs_to_the_last_employee_without_transfer_hint() -> None:
     events = webhook(load_story("transfer_within_call", "twilio"))
     # One event, at the first ring of the second phone, for the leg in the address.
     assert [(event.leg, event.at) for event in events if event.kind is Kind.TRANSFERRED] == [
