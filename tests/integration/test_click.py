@@ -296,7 +296,7 @@ def test_an_unreachable_pbx_differs_from_a_timed_out_request(desk: Desk) -> None
     before = {"credentials": {"pbx_url": f"{desk.server.url}/planfix_api.php"}}
     assert desk.office.owner.patch(place, gone).status == 200
     shown = desk.until(desk.start_call(to=OLGA), state="closed")
-    assert shown["failure_reason"].startswith("The PBX could not be reached")
+    assert shown["failure_reason"].startswith("The call was not placed.")
     assert desk.office.owner.patch(place, before).status == 200
     desk.server.faults.append(Fault(None))
     call_id = desk.start_call(to=OLGA)

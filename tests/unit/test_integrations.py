@@ -150,7 +150,7 @@ def silent() -> Iterator[int]:
 @pytest.mark.usefixtures("_loopback")
 def test_silent_pbx_times_out() -> None:
     with silent() as port:
-        assert check_of(f"http://127.0.0.1:{port}/", seconds=0.2) == (False, "it did not answer in time")
+        assert check_of(f"http://127.0.0.1:{port}/", seconds=0.2) == (False, "The PBX did not respond in time.")
 
 
 @pytest.mark.usefixtures("_loopback")
@@ -159,7 +159,7 @@ def test_closed_port_is_described_in_words() -> None:
         free.bind(("127.0.0.1", 0))
         ok, words = check_of(f"http://127.0.0.1:{free.getsockname()[1]}/")
     assert not ok
-    assert words.startswith("nothing answers there")
+    assert words.startswith("The PBX is not reachable.")
 
 
 @pytest.mark.usefixtures("_loopback")
@@ -173,7 +173,7 @@ def test_plain_server_behind_https_is_described_as_tls() -> None:
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("https://pbx.invalid/", "its name does not resolve"),
+        ("https://pbx.invalid/", "host name does not resolve"),
         ("https://127.0.0.1/", "private network"),
         ("https://[::1]/", "private network"),
         ("https://169.254.169.254/latest/meta-data", "private network"),

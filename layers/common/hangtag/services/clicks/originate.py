@@ -51,7 +51,7 @@ def _request(pbx: Pbx, click: Click) -> State:
         placed = pbx.originate(request)
     except UnreachableError as error:
         if _never_sent(error):
-            return _fail(click, f"The PBX could not be reached: {in_words(error)}")
+            return _fail(click, f"The call was not placed. {in_words(error)}")
         return _unknown(click, f"The PBX did not respond ({in_words(error)}). Your phone can still ring.")
     except HangtagError as error:
         return _fail(click, in_words(error))

@@ -136,16 +136,16 @@ def in_words(error: HangtagError) -> str:
     """Return the reason why a request to a PBX failed, for the admin."""
     chain = causes(error)
     if any(isinstance(cause, socket.gaierror) for cause in chain):
-        return "its name does not resolve: is it typed rightly?"
+        return "The PBX's host name does not resolve. Check the address."
     for cause in chain:
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"its certificate is not valid (TLS): {cause.verify_message}"
+            return f"The PBX's TLS certificate is not valid: {cause.verify_message}."
     if any(isinstance(cause, ssl.SSLError) for cause in chain):
-        return "it makes no secure connection (TLS) at this port"
+        return "The PBX does not accept TLS connections at this port. Check the port."
     if any(isinstance(cause, TimeoutError) for cause in chain):
-        return "it did not answer in time"
+        return "The PBX did not respond in time."
     if isinstance(error, UnreachableError) and error.__cause__ is not None:
-        return "nothing answers there: is the port right, and does a firewall let us through?"
+        return "The PBX is not reachable. Check the port and the firewall."
     return error.message
 
 
