@@ -24,7 +24,7 @@ MAX_OVERLAP_HOURS = 7 * 24
 _KIND = "Kind of CRM."
 _URL = "HTTPS URL that receives the signed messages. Null for the built-in CRM."
 _URL_EXAMPLE = "https://crm.example.com/hangtag"
-_PREVIOUS = "Until this time messages also carry the signature of the previous secret. Null if there is none."
+_PREVIOUS = "Until this time messages also carry the signature of the previous secret. Null without one."
 _SIGNING = "Secret that signs the messages. Shown only once."
 
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[!-~]+$", max_length=2000)]
@@ -97,7 +97,7 @@ class RotateCrmSecretRequest(RequestModel):
         Field(
             ge=0,
             le=MAX_OVERLAP_HOURS,
-            description="Number of hours in which messages carry both signatures. 0 ends the previous secret at once.",
+            description="Number of hours that messages carry both signatures. 0 ends the previous secret at once.",
             examples=[24],
         ),
     ] = 24

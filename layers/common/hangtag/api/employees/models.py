@@ -36,7 +36,7 @@ __all__ = [
 
 MAX_SPANS = 21
 _NAME = "Name of the employee, 1 to 200 characters."
-_EMAIL = "Address for notifications. Null if there is none."
+_EMAIL = "Address for notifications. Null without one."
 _ROLE = "Role of the employee's tokens."
 _PHONES = "The employee's own numbers. Calls with them are not tagged."
 _EXTENSIONS = "Extensions of the employee. An extension belongs to one employee."

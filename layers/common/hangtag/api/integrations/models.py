@@ -198,7 +198,7 @@ class IntegrationDetail(Integration):
     last_webhook_at: Annotated[
         Instant | None,
         Field(
-            description="Time of the latest known webhook request or call. Null if there is none in the last day.",
+            description="Time of the latest known webhook request or call. Null without one in the last day.",
             examples=[_TIME_EXAMPLE],
         ),
     ]
@@ -302,7 +302,7 @@ class WatchWebhookRequestsRequest(RequestModel):
     """Body of `watchWebhookRequests`."""
 
     minutes: Annotated[
-        int, Field(ge=1, le=1440, description="Number of minutes in which all requests are logged.", examples=[30])
+        int, Field(ge=1, le=1440, description="Number of minutes of logging all requests.", examples=[30])
     ]
 
 
@@ -329,7 +329,7 @@ class WebhookRequestLogEntry(ResponseModel):
     log_reason: Annotated[LogReason, Field(description="Reason for logging the request.", examples=["setup"])]
     method: Annotated[str, Field(description="HTTP method.", examples=["POST"])]
     path: Annotated[str, Field(description="Path of the URL, with the token masked.", examples=["/tel/api/***"])]
-    query: Annotated[str, Field(description="Query string. Empty if there is none.", examples=["event=ringing"])]
+    query: Annotated[str, Field(description="Query string. Empty without one.", examples=["event=ringing"])]
     headers: Annotated[
         dict[str, str],
         Field(description="Headers by lower-case name.", examples=[{"content-type": "application/json"}]),

@@ -178,7 +178,7 @@ TemplateSupervisor = Annotated[
 Mode = Annotated[
     RoutingMode,
     Field(
-        description="When a PBX that requests the caller's name also receives the extension of the supervisor.",
+        description="Condition for also sending the extension of the supervisor to a PBX that requests the name.",
         examples=["on"],
     ),
 ]
