@@ -109,8 +109,8 @@ def get_call(call_id: str) -> Call:
     tags=["Calls"],
     summary="Assign a call to a task",
     description=(
-        "Assigns an open or closed call to a task. Its tag moves to that task within seconds, regardless of the tenant's"
-        " placement rule is. 409 `call_still_open` while the PBX has not reported the call yet."
+        "Assigns an open or closed call to a task. Its tag moves to that task within seconds, regardless of the"
+        " tenant's placement rule. 409 `call_still_open` while the PBX has not reported the call yet."
     ),
     errors=(ErrorCode.CALL_STILL_OPEN,),
     example={"task_id": "c4a6f20d9b8e4731"},
