@@ -43,9 +43,7 @@ __all__ = ["Target", "begin"]
 # Reasons why an employee's phone cannot ring.
 NO_EMPLOYEE = "The token has no employee whose phone could ring. Use an employee's token."
 NO_EXTENSION = "You have no extension at a PBX. Ask an admin to add one to your card."  # prose: ok
-NO_ORIGINATE = (
-    "The PBX of your extension cannot place calls. Ask an admin to enter the credentials for it."  # prose: ok
-)
+NO_ORIGINATE = "The PBX of your extension cannot place calls. Ask an admin to enter its credentials."  # prose: ok
 # Entries of a contact that are read to find the line of the last call.
 _MAX_ENTRIES = 20
 
