@@ -4,6 +4,7 @@ python -m tools.artifacts .aws-sam/build             for Lambda: wheels, process
 python -m tools.artifacts --import .aws-sam/build    for the host (HANGTAG_LAYER_TARGET=host): imports
 """
 
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ ELF_MAGIC = b"\x7fELF"
 ELF_MACHINE = slice(18, 20)
 AARCH64 = (183).to_bytes(2, "little")
 IMPORT_WITHIN_SECONDS = 60
+_PARAMETER = re.compile(r"\$\{([^}]+)\}")
 
 # Isolated and without `site`, the path is the standard library's alone.
 PROBE = """
@@ -73,10 +75,16 @@ def artifacts(build: Path) -> list[Artifact]:
 def _variables(properties: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, str]:
     """Return a function's environment: parameters by their default, "unknown" for values of a deployment."""
     variables = properties.get("Environment", {}).get("Variables", {})
-    return {
-        name: str(defaults.get(value.get("Ref", ""), "unknown")) if isinstance(value, dict) else str(value)
-        for name, value in variables.items()
-    }
+    return {name: _value(value, defaults) for name, value in variables.items()}
+
+
+def _value(value: Any, defaults: Mapping[str, Any]) -> str:
+    if not isinstance(value, dict):
+        return str(value)
+    text = value.get("Fn::Sub")
+    if isinstance(text, str):
+        return _PARAMETER.sub(lambda match: str(defaults.get(match[1], "unknown")), text)
+    return str(defaults.get(value.get("Ref", ""), "unknown"))
 
 
 def import_fault(artifact: Artifact) -> str | None:
