@@ -57,7 +57,7 @@ class MediaServer:
 
     url: str = ""
     files: dict[str, Callable[[], Serve]] = field(default_factory=dict)
-    asked: list[Fetch] = field(default_factory=list)
+    requests: list[Fetch] = field(default_factory=list)
     over: threading.Event = field(default_factory=threading.Event)
 
     def put(self, path: str, serve: "Serve | Callable[[], Serve]") -> str:
@@ -75,7 +75,7 @@ def media() -> Iterator[MediaServer]:
         """Handler of one request per connection."""
 
         def do_GET(self) -> None:
-            server.asked.append(Fetch(self.path, {name.lower(): value for name, value in self.headers.items()}))
+            server.requests.append(Fetch(self.path, {name.lower(): value for name, value in self.headers.items()}))
             make = server.files.get(self.path)
             # A client that reached its limit closes the connection.
             with suppress(OSError):

@@ -81,12 +81,6 @@ class Caller:
         assert response.status == 201, response
         return response.json
 
-    asked = run
-    made = create
-
-
-Answer = Response
-
 
 @dataclass(frozen=True, slots=True)
 class Office:

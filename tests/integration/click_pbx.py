@@ -16,7 +16,7 @@ import requests
 
 from local.simulator.lines import Line
 from local.simulator.player import fresh_id
-from local.simulator.rest import Asked, ClickToCallRest, Reply, Rest, Server, load, serving
+from local.simulator.rest import ClickToCallRest, Request, Response, Rest, Server, load, serving
 from local.simulator.story import Message, Story, load_story, message
 
 WITHIN_SECONDS = 60.0
@@ -52,7 +52,7 @@ class ClickedPbx:
         """See `Rest`."""
         return self.api.settings(url)
 
-    def respond(self, asked: Asked) -> Reply:
+    def respond(self, asked: Request) -> Response:
         """See `Rest`; an accepted click is placed in a thread."""
         reply = self.api.respond(asked)
         if reply.status >= 300:

@@ -39,8 +39,6 @@ class Line:
         """Answer the call."""
         self.event(call_id, "ACCEPTED", phone, ext)
 
-    answer = pick_up
-
     def hang_up(self, call_id: str, phone: str, ext: str = "101", **more: str) -> None:
         """End the conversation."""
         self.event(call_id, "COMPLETED", phone, ext, **{"status": "Success", "duration": "9", **more})

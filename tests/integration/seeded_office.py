@@ -9,7 +9,7 @@ import requests
 from api_client import Caller, Office
 from live_listener import listening
 from local.simulator.providers.telephony_api.api import Api
-from local.simulator.rest import Fault, Reply, serving
+from local.simulator.rest import Fault, Response, serving
 from local.stack import Stack
 from pbx_line import Line
 
@@ -40,7 +40,7 @@ def click(office: Office, number: str, call_id: str) -> None:
     place, api, line = f"/v1/integrations/{office.integration['id']}", Api({}), Line(office)
     with serving(api) as server, listening(office.employee) as browser:
         assert office.owner.patch(place, {"credentials": dict(api.credentials(server.url))}).status == 200
-        server.faults.append(Fault(Reply(400)))
+        server.faults.append(Fault(Response(400)))
         failed = office.employee.post("/v1/calls", {"to": number})
         assert failed.status == 202
         browser.call("ended", id=failed.json["call_id"])

@@ -17,7 +17,8 @@ from hangtag.store.calls import clicks
 from hangtag.store.calls import items as calls
 from live_listener import listening
 from local.simulator.providers.telephony_api.api import Api
-from local.simulator.rest import Fault, Reply, Server, serving
+from local.simulator.rest import Fault, Server, serving
+from local.simulator.rest import Response as PbxResponse
 from local.stack import Stack
 from pbx_line import Line
 
@@ -40,7 +41,7 @@ class Desk:
     @property
     def pbx_requests(self) -> list[dict[str, str]]:
         """Return the call requests that the PBX received: `from` and `to`."""
-        forms = [request.form for request in self.server.asked if request.form.get("cmd") == "makeCall"]
+        forms = [request.form for request in self.server.requests if request.form.get("cmd") == "makeCall"]
         return [{"from": form["from"], "to": form["to"]} for form in forms]
 
     def click(self, caller: Caller | None = None, key: str | None = None, **body: Any) -> Response:
@@ -276,7 +277,7 @@ def test_a_duplicate_queue_message_rings_once(desk: Desk, environment: pytest.Mo
 
 
 def test_a_rejected_call_has_the_words_of_the_pbx(desk: Desk) -> None:
-    desk.server.faults.append(Fault(Reply(400, {"error": "user 101 is not registered"})))
+    desk.server.faults.append(Fault(PbxResponse(400, {"error": "user 101 is not registered"})))
     with listening(desk.office.employee) as browser:
         call_id = desk.start_call(to=OLGA)
         window = browser.call("ended")
@@ -324,7 +325,7 @@ def test_a_click_that_the_pbx_never_reports_is_closed(desk: Desk, environment: p
 
 
 def test_a_delayed_click_does_not_ring_the_phone(desk: Desk, environment: pytest.MonkeyPatch) -> None:
-    desk.server.faults.append(Fault(Reply(400, {"error": "no"})))
+    desk.server.faults.append(Fault(PbxResponse(400, {"error": "no"})))
     first = clicks.load(desk.office.tenant_id, calls.click_of(desk.start_call(to=OLGA)) or "")
     desk.until(first.public_id, state="closed")
     late = replace(first, id="f" * 32, state=clicks.State.WAITING, reason=None)

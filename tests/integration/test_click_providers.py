@@ -22,7 +22,8 @@ from live_listener import listening
 from local.simulator import Api, load_office_plan
 from local.simulator.office import Office, build_office
 from local.simulator.pbx import load
-from local.simulator.rest import Fault, Reply
+from local.simulator.rest import Fault
+from local.simulator.rest import Response as PbxResponse
 from local.simulator.story import Message, load_story
 from local.stack import Stack
 
@@ -171,20 +172,20 @@ def test_a_click_is_one_call_with_at_most_one_tag(
 
 # A rejection by each PBX. Its message is for the admin, and reaches the employee.
 REFUSALS = {
-    "telephony_api": Reply(400, {"error": "user is not registered"}),
-    "freepbx": Reply(400, {"error": "user is not registered"}),
-    "itoolabs": Reply(400, {"error": "user is not registered"}),
-    "zadarma": Reply(400, {"status": "error", "message": "user is not registered"}),
-    "twilio": Reply(400, {"code": 21211, "message": "user is not registered", "status": 400}),
-    "telnyx": Reply(422, {"errors": [{"code": "10016", "title": "user is not registered", "detail": "-"}]}),
-    "vonage": Reply(400, {"title": "user is not registered", "type": "about:blank"}),
-    "plivo": Reply(400, {"error": "user is not registered", "api_id": "a"}),
-    "sipgate": Reply(403),
-    "mango": Reply(400, {"result": 3330, "message": "user is not registered"}),
-    "binotel": Reply(200, {"status": "error", "code": "104", "message": "user is not registered"}),
-    "ringostat": Reply(400, {"error": "user is not registered"}),
-    "generic": Reply(422, {"error": "user is not registered"}),
-    "ringcentral": Reply(400, {"errorCode": "CMN-101", "message": "user is not registered"}),
+    "telephony_api": PbxResponse(400, {"error": "user is not registered"}),
+    "freepbx": PbxResponse(400, {"error": "user is not registered"}),
+    "itoolabs": PbxResponse(400, {"error": "user is not registered"}),
+    "zadarma": PbxResponse(400, {"status": "error", "message": "user is not registered"}),
+    "twilio": PbxResponse(400, {"code": 21211, "message": "user is not registered", "status": 400}),
+    "telnyx": PbxResponse(422, {"errors": [{"code": "10016", "title": "user is not registered", "detail": "-"}]}),
+    "vonage": PbxResponse(400, {"title": "user is not registered", "type": "about:blank"}),
+    "plivo": PbxResponse(400, {"error": "user is not registered", "api_id": "a"}),
+    "sipgate": PbxResponse(403),
+    "mango": PbxResponse(400, {"result": 3330, "message": "user is not registered"}),
+    "binotel": PbxResponse(200, {"status": "error", "code": "104", "message": "user is not registered"}),
+    "ringostat": PbxResponse(400, {"error": "user is not registered"}),
+    "generic": PbxResponse(422, {"error": "user is not registered"}),
+    "ringcentral": PbxResponse(400, {"errorCode": "CMN-101", "message": "user is not registered"}),
 }
 
 

@@ -16,7 +16,8 @@ from fault_proxy import FaultPlan, Run, Side, Signature, fault_proxy
 from hangtag.api.kernel.cursor import write_cursor
 from hangtag.auth import token_hash
 from hangtag.store.db.keys import key
-from http_fake import Reply, serving
+from http_fake import Response as ApiResponse
+from http_fake import serving
 from local.stack import Stack, running
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
@@ -420,7 +421,7 @@ def test_diagnostics_report_problems_until_resolved(office: Office) -> None:
     assert not ok
     assert "rejected with HTTP 400: Field cmd is not one of event" in checks["webhook_requests"][1]
     assert ring(office, "good").status_code == 200
-    with serving(lambda request: Reply(400 if request.form.get("token") == "right" else 401)) as pbx:
+    with serving(lambda request: ApiResponse(400 if request.form.get("token") == "right" else 401)) as pbx:
         office.owner.patch(at(office), {"credentials": {"pbx_url": pbx.url + "/api"}})
         ok, checks = run_checks(office)
         assert (ok, checks["pbx"][0]) == (False, False)

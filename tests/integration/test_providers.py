@@ -25,7 +25,7 @@ from local.simulator.pbx import Request
 from local.simulator.providers.telephony_api.api import Api as TelephonyApi
 from local.simulator.providers.zadarma import pbx as simulator
 from local.simulator.providers.zadarma.api import Api
-from local.simulator.rest import Fault, Reply, Server, serving
+from local.simulator.rest import Fault, Response, Server, serving
 from local.simulator.story import Message
 from local.stack import Stack
 
@@ -67,7 +67,7 @@ def zadarma(works: bool = True) -> Iterator[tuple[Api, Server]]:
     api = Api(simulator.CREDENTIALS)
     with serving(api) as server:
         if not works:
-            server.faults += [Fault(Reply(500, "<html>"))] * 20
+            server.faults += [Fault(Response(500, "<html>"))] * 20
         yield api, server
 
 
@@ -162,7 +162,7 @@ def test_failed_setup_shows_the_message_of_the_pbx(shared: Office) -> None:
             "check": "setup", "ok": False, "detail": "Zadarma returned a server error (HTTP 500).",
         }  # fmt: skip
     with serving(TelephonyApi({})) as pbx:
-        pbx.faults.append(Fault(Reply(500, "license\nexpired for key pbx-key")))
+        pbx.faults.append(Fault(Response(500, "license\nexpired for key pbx-key")))
         credentials = {"pbx_url": pbx.url + "/planfix_api.php", "pbx_token": "pbx-key"}
         body = {"provider": "telephony_api", "name": "P", "credentials": credentials}
         integration = shared.owner.create("/v1/integrations", body)

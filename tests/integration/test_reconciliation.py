@@ -30,7 +30,7 @@ from local.simulator.past import Sent
 from local.simulator.pbx import load
 from local.simulator.player import fresh_id
 from local.simulator.providers.generic import api as generic
-from local.simulator.rest import Fault, Reply, Server, serving
+from local.simulator.rest import Fault, Response, Server, serving
 from local.simulator.rest import load as load_rest
 from local.simulator.story import Story, load_stories, load_story, message
 from local.stack import Stack
@@ -367,7 +367,7 @@ def test_failed_reconciliation_shows_the_error_until_it_succeeds(
     _, lost = offices
     pbx = lost.pbxs["generic"]
     since, until = hours()
-    pbx.server.faults.append(Fault(Reply(422, {"error": "the archive is being moved"})))
+    pbx.server.faults.append(Fault(Response(422, {"error": "the archive is being moved"})))
     lost.recover("generic", since, until)
     path = f"/v1/integrations/{lost.integration('generic')}"
     deadline, clock = time.monotonic() + WITHIN_SECONDS, threading.Event()

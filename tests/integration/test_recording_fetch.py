@@ -204,7 +204,7 @@ def test_single_use_link_is_fetched_once_after_a_crash(line: Line, server: Media
     fetching.fetch_once(item, Recording(url, temporary=True), place, 20)
     assert fetching.work(call, recording_id, due_time(recording)) is None
     assert item_of(line, "once").recordings[recording_id].state is RecordingStatus.KEPT
-    assert len([one for one in server.asked if one.path == "/once.wav"]) == 2
+    assert len([one for one in server.requests if one.path == "/once.wav"]) == 2
 
 
 def test_concurrent_attempts_fetch_a_recording_once(line: Line, server: MediaServer, bucket: Bucket) -> None:
@@ -214,7 +214,7 @@ def test_concurrent_attempts_fetch_a_recording_once(line: Line, server: MediaSer
         pauses = list(pool.map(lambda _: fetching.work(call, recording_id, due_time(recording)), range(6)))
     assert pauses.count(None) >= 1
     assert item_of(line, "twice").recordings[recording_id].tries == 2
-    assert len([one for one in server.asked if one.path == "/twice.wav"]) == 2
+    assert len([one for one in server.requests if one.path == "/twice.wav"]) == 2
 
 
 def test_admin_can_retry_the_copy_of_a_failed_recording(line: Line, server: MediaServer) -> None:

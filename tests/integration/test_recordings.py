@@ -135,7 +135,7 @@ def test_recordings_excluded_by_settings_are_not_copied(line: Line, server: Medi
         404,
         "The recording is not stored: the tenant's settings exclude recordings.",
     )
-    assert "/not-kept.wav" not in {request.path for request in server.asked}
+    assert "/not-kept.wav" not in {request.path for request in server.requests}
 
 
 @pytest.mark.parametrize(("mode", "state"), [("link", "linked"), ("on_demand", "on_demand")])
@@ -169,7 +169,7 @@ def test_url_with_credentials_is_played_from_a_temporary_copy(
     line.recording("asked", "on_demand")
     played = office.owner.get(call_path(line.call("asked"))).json
     assert requests.get(played["url"], timeout=60).content == tone()
-    assert {request.headers.get("x-api-key") for request in server.asked if request.path == "/asked.mp3"} == {
+    assert {request.headers.get("x-api-key") for request in server.requests if request.path == "/asked.mp3"} == {
         "vats-key"
     }
     assert [key.split("/")[0] for key in bucket.keys(office.tenant_id)] == ["plays"]

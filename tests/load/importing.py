@@ -20,7 +20,7 @@ def main() -> int:
     """Run the import. Return 0 if every row became one contact."""
     with local_stack.running(port=PORT, parameters={"LogLevel": "WARNING"}) as stack:
         office = open_office(stack.api, stack.operator_token)
-        new_import = office.owner.made("/v1/imports", {})
+        new_import = office.owner.create("/v1/imports", {})
         rows = "".join(f"Contact {number},+7903{number:07d},row-{number}\n" for number in range(ROWS))
         requests.put(new_import["upload_url"], data=f"name,phone,external_id\n{rows}", timeout=60)
         path = f"/v1/imports/{new_import['id']}"

@@ -38,8 +38,8 @@ def browsers(pbx: Pbx, count: int) -> Iterator[Mapping[str, Listener]]:
 
     def hired(extension: str) -> Caller:
         card = [{"integration_id": pbx.office.integration_id, "extension": extension}]
-        employee = owner.made("/v1/employees", {"name": f"Employee {extension}", "extensions": card})
-        return owner.with_token(owner.made("/v1/tokens", {"employee_id": employee["id"]})["token"])
+        employee = owner.create("/v1/employees", {"name": f"Employee {extension}", "extensions": card})
+        return owner.with_token(owner.create("/v1/tokens", {"employee_id": employee["id"]})["token"])
 
     extensions = [str(FIRST_EXTENSION + number) for number in range(count)]
     with ExitStack() as connections, ThreadPoolExecutor(8) as pool:

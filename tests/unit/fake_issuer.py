@@ -13,7 +13,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
-from http_fake import Asked, Reply, Server, serving
+from http_fake import Request, Response, Server, serving
 
 AUDIENCE = "hangtag"
 
@@ -61,7 +61,7 @@ class FakeIssuer:
     @property
     def fetches(self) -> int:
         """Number of requests for the keys."""
-        return sum(request.path == "/keys" for request in self.server.asked)
+        return sum(request.path == "/keys" for request in self.server.requests)
 
     def claims(self, **other: Any) -> dict[str, Any]:
         """Return the claims of a valid token; `other` replaces claims, None removes one."""
@@ -74,13 +74,13 @@ class FakeIssuer:
         named = {name: value for name, value in {"kid": key.kid, **(headers or {})}.items() if value is not None}
         return jwt.encode(self.claims(**claims), key.private, key.algorithm, headers=named)
 
-    def respond(self, request: Asked) -> Reply:
+    def respond(self, request: Request) -> Response:
         """Respond to one request."""
         if self.down:
-            return Reply(500, "down")
+            return Response(500, "down")
         if request.path == "/.well-known/openid-configuration":
-            return Reply(body={"issuer": self.url, "jwks_uri": f"{self.url}/keys", **self.document})
-        return Reply(body={"keys": self.keys})
+            return Response(body={"issuer": self.url, "jwks_uri": f"{self.url}/keys", **self.document})
+        return Response(body={"keys": self.keys})
 
 
 @contextmanager
@@ -88,7 +88,7 @@ def issuing(*keys: SigningKey) -> Iterator[FakeIssuer]:
     """Run an issuer with these keys during the block."""
     fake: FakeIssuer
 
-    def respond(request: Asked) -> Reply:
+    def respond(request: Request) -> Response:
         return fake.respond(request)
 
     with serving(respond) as server:

@@ -15,6 +15,9 @@ from hangtag.store.db.keys import DAY_SHARDS, call_pk, call_sk, key, shard
 BATCH = 25
 _LINES = ("74951230001", "74951230002", None)
 
+# A recording in a stored call.
+RECORDING = {"id": "5f0c2a7be1d94c36", "temporary": False, "state": "linked"}
+
 
 @dataclass(frozen=True, slots=True)
 class People:
@@ -94,7 +97,7 @@ def _view(random_: random.Random, office: People, at: datetime, call_id: str) ->
         "legs": [],
         "end_unknown": False,
         "linked_call_id": None,
-        "recording": {"url": "https://pbx.example/r.mp3", "temporary": False} if random_.random() < 0.3 else None,
+        "recording": RECORDING if random_.random() < 0.3 else None,
         "data": {},
         "employee_id": talker,
         "employee_ids": sorted({*rung, *([talker] if talker else [])}),

@@ -15,7 +15,9 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from hangtag_client.live import Call, Change, LiveClient, Timing
-from http_fake import Asked, Reply, serving
+from http_fake import Request as ApiRequest
+from http_fake import Response as ApiResponse
+from http_fake import serving
 
 TOKEN = "t0ken"
 # Upper bound for a hanging test.
@@ -36,8 +38,8 @@ class Channel:
         self.url = ""
         self.api = ""
         self.open: dict[str, Body] = {}
-        self.requests: list[Asked] = []
-        self.replies: list[Reply] = []
+        self.requests: list[ApiRequest] = []
+        self.replies: list[ApiResponse] = []
         self.refusals: list[Response] = []
         self.tickets: set[str] = set()
         self.pongs: Callable[[int], bool] = lambda _: True
@@ -47,14 +49,14 @@ class Channel:
         self.up_at_connect: list[int] = []
         self.received: list[tuple[int, str]] = []
 
-    def answer(self, request: Asked) -> Reply:
+    def answer(self, request: ApiRequest) -> ApiResponse:
         """Respond to a ticket request, in a thread of the HTTP server."""
         self.requests.append(request)
         if self.replies:
             return self.replies.pop(0)
         ticket = f"ticket-{len(self.requests)}"
         self.tickets.add(ticket)
-        return Reply(201, {"url": f"{self.url}?ticket={ticket}", "expires_at": "2030-01-01T00:00:30Z"})
+        return ApiResponse(201, {"url": f"{self.url}?ticket={ticket}", "expires_at": "2030-01-01T00:00:30Z"})
 
     def handshake(self, connection: ServerConnection, request: Request) -> Response | None:
         """Accept each ticket once."""

@@ -173,7 +173,7 @@ def test_token_without_a_signature_is_rejected(fake: FakeIssuer, issuer: Issuer)
 @pytest.mark.parametrize("algorithm", ["HS256", "HS512", "RS1", "RS384", "ES256K"])
 def test_unsupported_algorithm_is_rejected_without_a_request(fake: FakeIssuer, issuer: Issuer, algorithm: str) -> None:
     assert_rejected(issuer, by_hand({"alg": algorithm, "kid": "first"}, fake.claims(**OF_TENANT), b"x" * 256))
-    assert fake.server.asked == []
+    assert fake.server.requests == []
 
 
 def test_public_key_is_rejected_as_an_hmac_secret(fake: FakeIssuer, issuer: Issuer) -> None:
@@ -219,7 +219,7 @@ def test_huge_token_is_rejected_before_it_is_parsed(fake: FakeIssuer, issuer: Is
     assert len(token) > 8192
     assert_rejected(issuer, token)
     assert_rejected(issuer, "a." * 5_000_000 + "b")
-    assert fake.server.asked == []
+    assert fake.server.requests == []
 
 
 def test_token_with_any_changed_character_is_rejected(fake: FakeIssuer, issuer: Issuer) -> None:
@@ -300,12 +300,12 @@ def test_cached_keys_stay_valid_while_the_issuer_is_down(fake: FakeIssuer, issue
         clock.at += 700
         assert issuer.read(token).tenant_id == TENANT
         assert_rejected(issuer, fake.token(SECOND, **OF_TENANT))
-    requests = len(fake.server.asked)
+    requests = len(fake.server.requests)
     fake.down = False
     fake.keys = [SECOND.jwk()]
     clock.at += 61
     assert_rejected(issuer, token)
-    assert len(fake.server.asked) == requests + 2
+    assert len(fake.server.requests) == requests + 2
 
 
 def test_token_is_unavailable_until_keys_can_be_fetched(fake: FakeIssuer, issuer: Issuer, clock: Clock) -> None:
@@ -314,7 +314,7 @@ def test_token_is_unavailable_until_keys_can_be_fetched(fake: FakeIssuer, issuer
     for _ in range(10):
         with pytest.raises(UnavailableError):
             issuer.read(token)
-    assert len(fake.server.asked) == 1
+    assert len(fake.server.requests) == 1
     fake.down = False
     clock.at += 6
     assert issuer.read(token).tenant_id == TENANT
@@ -347,7 +347,7 @@ def test_issuer_at_a_private_address_gets_no_request(fake: FakeIssuer, monkeypat
     monkeypatch.delenv("OUTBOUND_LOOPBACK")
     with pytest.raises(UnavailableError):
         Issuer(Settings(fake.url.replace("http:", "https:"), AUDIENCE)).read(fake.token(FIRST, **OF_TENANT))
-    assert fake.server.asked == []
+    assert fake.server.requests == []
 
 
 # ------------------------------------------------------------------ the stack's settings

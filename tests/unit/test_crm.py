@@ -16,7 +16,7 @@ from hangtag.services.crm.outbox_worker import backoff
 from hangtag.services.tags.notifications import recipients
 from hangtag.settings import MissedCallNotificationSettings
 from hangtag.store.crm import breaker, outbox
-from http_fake import Reply, serving
+from http_fake import Response, serving
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 BODY = '{"type":"tag.written","data":{"name":"Иван 🙂"}}'.encode()
@@ -220,7 +220,7 @@ def test_missed_call_recipients_follow_the_settings_without_duplicates(
 
 def test_embedded_stack_allows_services_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OUTBOUND_LOOPBACK", "true")
-    with serving(lambda _: Reply(200, "hello")) as server:
+    with serving(lambda _: Response(200, "hello")) as server:
         outbound.check(server.url)
         assert outbound.send("POST", server.url).body == b"hello"
 
@@ -228,11 +228,11 @@ def test_embedded_stack_allows_services_on_this_machine(monkeypatch: pytest.Monk
 @pytest.mark.parametrize("setting", ["false", "", "1", "True"])
 def test_service_on_this_machine_is_rejected_outside_test_stacks(monkeypatch: pytest.MonkeyPatch, setting: str) -> None:
     monkeypatch.setenv("OUTBOUND_LOOPBACK", setting)
-    with serving(lambda _: Reply(200)) as server:
+    with serving(lambda _: Response(200)) as server:
         for call in (outbound.check, lambda url: outbound.send("POST", url)):
             with pytest.raises(BadInputError):
                 call(server.url)
-        assert server.asked == []
+        assert server.requests == []
 
 
 @pytest.mark.parametrize("setting", ["true", "false"])

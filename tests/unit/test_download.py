@@ -96,7 +96,7 @@ def test_redirects_are_followed_without_the_credentials(server: MediaServer) -> 
     url = server.put("/1", to("/2"))
     server.put("/2", to(end, 307))
     assert read(url, headers={"x-api-key": "secret"}) == tone()
-    assert [request.headers.get("x-api-key") for request in server.asked] == ["secret", None, None]
+    assert [request.headers.get("x-api-key") for request in server.requests] == ["secret", None, None]
 
 
 @pytest.mark.parametrize("target", PRIVATE)
@@ -107,7 +107,7 @@ def test_redirect_into_a_private_network_is_rejected_at_each_hop(server: MediaSe
     server.put(f"/{hop}", to(target))
     with pytest.raises(BadInputError, match="private"):
         read(f"{server.url}/0")
-    assert len(server.asked) == hop + 1
+    assert len(server.requests) == hop + 1
 
 
 def test_redirect_loop_ends_with_an_error(server: MediaServer) -> None:
@@ -121,7 +121,7 @@ def test_redirect_loop_ends_with_an_error(server: MediaServer) -> None:
 def test_redirect_to_a_url_that_is_not_a_web_url_is_rejected(server: MediaServer, target: str) -> None:
     with pytest.raises((BadInputError, UnreachableError)):
         read(server.put("/1", to(target)))
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
 
 
 def test_name_with_changing_addresses_reaches_no_private_network(

@@ -26,7 +26,7 @@ from hangtag.services.webhooks.replay import Replayed, replay
 from hangtag.store.calls.events import Source
 from hangtag.store.integrations.endpoints import WebhookEndpoint
 from hangtag.store.integrations.request_log import EventResult, RequestLogEntry, mask, mask_headers
-from http_fake import Reply, serving
+from http_fake import Response, serving
 from telephony import receive
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -128,11 +128,11 @@ def check_of(url: str, credentials: Mapping[str, str] | None = None, seconds: fl
 def test_response_of_the_pbx_is_described_in_words(
     status: int, credentials: dict[str, str], ok: bool, words: str
 ) -> None:
-    with serving(lambda _: Reply(status, headers={"location": "http://127.0.0.1:1/"})) as pbx:
+    with serving(lambda _: Response(status, headers={"location": "http://127.0.0.1:1/"})) as pbx:
         is_ok, detail = check_of(pbx.url + "/api", credentials)
     assert is_ok is ok
     assert words in detail
-    (request,) = pbx.asked
+    (request,) = pbx.requests
     assert (request.method, request.path, request.form.get("token")) == ("POST", "/api", credentials.get("pbx_token"))
     # The command has no effect at the PBX.
     assert request.form["cmd"] == "ping"
@@ -164,7 +164,7 @@ def test_closed_port_is_described_in_words() -> None:
 
 @pytest.mark.usefixtures("_loopback")
 def test_plain_server_behind_https_is_described_as_tls() -> None:
-    with serving(lambda _: Reply(200)) as pbx:
+    with serving(lambda _: Response(200)) as pbx:
         ok, words = check_of(pbx.url.replace("http:", "https:"))
     assert not ok
     assert "TLS" in words

@@ -17,7 +17,9 @@ from hangtag_client.__main__ import main
 from hangtag_client.live import Call, Change
 from hangtag_client.live.command import line
 from hangtag_client.live.values import read
-from http_fake import Asked, Reply, serving
+from http_fake import Request as ApiRequest
+from http_fake import Response as ApiResponse
+from http_fake import serving
 from live_client_helpers import (
     LIMIT_SECONDS,
     QUICK,
@@ -70,7 +72,7 @@ def test_exit_works_at_any_moment(moment: str) -> None:
             if moment == "ticket":
                 loop, answer = asyncio.get_running_loop(), office.answer
 
-                def slow(request: Asked) -> Reply:
+                def slow(request: ApiRequest) -> ApiResponse:
                     loop.call_soon_threadsafe(reached.set)
                     release.wait(LIMIT_SECONDS)
                     return answer(request)
@@ -83,7 +85,7 @@ def test_exit_works_at_any_moment(moment: str) -> None:
                 later.callback(silent.close)
                 office.url = f"ws://127.0.0.1:{port_of(silent)}/"
             elif moment == "pause":
-                office.replies, more = [Reply(503)], {"sleep": pause}
+                office.replies, more = [ApiResponse(503)], {"sleep": pause}
             else:
                 office.syncs = lambda number: number == 0
                 timing = dataclasses.replace(QUICK, renew_after=0.0, synced_within=3600.0)
@@ -161,9 +163,9 @@ def test_command_explains_a_wrong_token(
     monkeypatch.delenv("HANGTAG_TOKEN", raising=False)
     file = tmp_path / "token"
     file.write_text(f"{TOKEN}\n")
-    with serving(lambda _: Reply(401)) as api:
+    with serving(lambda _: ApiResponse(401)) as api:
         assert main(["live", "--api", api.url, "--token-file", str(file)]) == 2
-        assert api.asked[0].headers["authorization"] == f"Bearer {TOKEN}"
+        assert api.requests[0].headers["authorization"] == f"Bearer {TOKEN}"
         assert "hangtag live: The token is invalid" in capsys.readouterr().err
         assert main(["live", "--api", api.url]) == 2
         assert "The token is missing" in capsys.readouterr().err
@@ -172,12 +174,12 @@ def test_command_explains_a_wrong_token(
         file.write_bytes(b"\xff")
         assert main(["live", "--api", api.url, "--token-file", str(file)]) == 2
         assert "can't be read: it is not text" in capsys.readouterr().err
-        assert len(api.asked) == 1
+        assert len(api.requests) == 1
 
 
 def test_command_explains_a_wrong_address(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HANGTAG_TOKEN", TOKEN)
-    with serving(lambda _: Reply(404)) as api:
+    with serving(lambda _: ApiResponse(404)) as api:
         assert main(["live", "--api", api.url]) == 2
         assert "contains no ticket (HTTP 404)" in capsys.readouterr().err
     # The server has been closed.

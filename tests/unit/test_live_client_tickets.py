@@ -21,7 +21,7 @@ from hangtag_client.live import LiveClient, Timing, TryLaterError
 from hangtag_client.live.client import Pauses
 from hangtag_client.live.link import need_library
 from hangtag_client.live.ticket import check_api, check_live, retry_after
-from http_fake import Reply
+from http_fake import Response as ApiResponse
 from live_client_helpers import LIMIT_SECONDS, QUICK, channel, client, cut, environment, run, summary, until
 
 
@@ -54,7 +54,7 @@ def test_rejected_ticket_is_replaced(status: int) -> None:
 def test_permanent_errors_end_the_client(status: int, error: type[HangtagError]) -> None:
     async def story() -> None:
         async with channel() as office:
-            office.replies = [Reply(status, "<html>", {"Location": f"{office.api}/other"})]
+            office.replies = [ApiResponse(status, "<html>", {"Location": f"{office.api}/other"})]
             async with client(office) as live:
                 for _ in range(2):
                     with pytest.raises(error):
@@ -70,7 +70,7 @@ def test_expired_token_ends_the_client_after_earlier_changes() -> None:
             first = await office.connected.get()
             await office.send_call("a", 1)
             await until(lambda: "a" in live.calls)
-            office.replies = [Reply(401)]
+            office.replies = [ApiResponse(401)]
             await cut(first)
             await until(lambda: len(office.requests) == 2)
             assert summary(await anext(live)) == ("call", "a", 1, "ringing")
@@ -84,7 +84,11 @@ def test_address_that_worked_before_is_retried() -> None:
     async def story() -> None:
         async with channel() as office, client(office) as live:
             first = await office.connected.get()
-            office.replies = [Reply(404), Reply(200, "a hotel's login"), Reply(201, {"url": "ws://example.org/"})]
+            office.replies = [
+                ApiResponse(404),
+                ApiResponse(200, "a hotel's login"),
+                ApiResponse(201, {"url": "ws://example.org/"}),
+            ]
             await cut(first)
             await office.connected.get()
             await office.send_call("a", 1)
@@ -104,10 +108,10 @@ def test_retry_after_of_the_api_is_respected() -> None:
         async with channel() as office:
             in_two_hours = format_datetime(datetime.now(UTC) + timedelta(hours=2), usegmt=True)
             office.replies = [
-                Reply(503, "", {"Retry-After": "7"}),
-                Reply(429, "", {"Retry-After": in_two_hours}),
-                Reply(500, "", {"Retry-After": "soon"}),
-                Reply(502),
+                ApiResponse(503, "", {"Retry-After": "7"}),
+                ApiResponse(429, "", {"Retry-After": in_two_hours}),
+                ApiResponse(500, "", {"Retry-After": "soon"}),
+                ApiResponse(502),
             ]
             busy = Response(503, "Busy", Headers({"Content-Length": "0", "Retry-After": "9"}))
             office.refusals = [busy]

@@ -18,7 +18,7 @@ from fake_clients import NoTokens
 from hangtag import outbound
 from hangtag.errors import BadInputError, TooManyError, UnreachableError
 from hangtag.limits import Limit, Token
-from http_fake import Asked, Reply, serving
+from http_fake import Request, Response, serving
 from local.simulator import rest
 
 
@@ -252,21 +252,21 @@ def test_connection_uses_the_checked_address(service: str, monkeypatch: pytest.M
 # ------------------------------------------------------------------ redirects and compression
 
 
-def hopping(*hops: Reply) -> Callable[[Asked], Reply]:
+def hopping(*hops: Response) -> Callable[[Request], Response]:
     """Return a handler that responds to /0, /1, … with these."""
     return lambda request: hops[int(request.path.strip("/"))]
 
 
-def to(target: str) -> Reply:
-    return Reply(302, "", {"location": target})
+def to(target: str) -> Response:
+    return Response(302, "", {"location": target})
 
 
 def test_redirects_are_followed_up_to_the_limit_without_the_headers() -> None:
-    with serving(hopping(to("/1"), to("/2"), Reply(200, "there"))) as server:
+    with serving(hopping(to("/1"), to("/2"), Response(200, "there"))) as server:
         url, headers = f"{server.url}/0", {"authorization": "Bearer x"}
         answer = outbound.send("GET", url, headers=headers, hops=2, plain=True, allowed=loopback)
         assert (answer.status, answer.body) == (200, b"there")
-        assert ["authorization" in request.headers for request in server.asked] == [True, False, False]
+        assert ["authorization" in request.headers for request in server.requests] == [True, False, False]
         assert outbound.send("GET", url, hops=1, plain=True, allowed=loopback).status == 302
         assert outbound.send("POST", url, hops=5, plain=True, allowed=loopback).status == 302
 
@@ -285,7 +285,7 @@ def test_redirect_into_a_private_network_is_rejected_at_every_hop(hop: int, targ
 def test_redirect_loop_ends_at_the_limit() -> None:
     with serving(hopping(to("/0"))) as server:
         assert outbound.send("GET", f"{server.url}/0", hops=5, plain=True, allowed=loopback).status == 302
-        assert len(server.asked) == 6
+        assert len(server.requests) == 6
 
 
 @pytest.mark.parametrize(
@@ -323,8 +323,8 @@ def raw(body: bytes, packing: str) -> Iterator[str]:
         def settings(self, url: str) -> Mapping[str, Any]:
             return {}
 
-        def respond(self, request: rest.Asked) -> rest.Reply:
-            return rest.Reply(200, body, {"content-encoding": packing})
+        def respond(self, request: rest.Request) -> rest.Response:
+            return rest.Response(200, body, {"content-encoding": packing})
 
     with rest.serving(Packing()) as server:
         yield server.url
@@ -362,7 +362,7 @@ def pbx_client(limiter: FakeLimiter, seconds: float = 5.0) -> outbound.RateLimit
 @pytest.mark.usefixtures("_here")
 def test_request_counts_against_the_general_limit_with_its_own() -> None:
     limiter = FakeLimiter()
-    with serving(lambda _: Reply(200)) as server:
+    with serving(lambda _: Response(200)) as server:
         pbx_client(limiter).send("GET", server.url, limit="statistics")
         pbx_client(limiter).send("GET", server.url, limit="unknown")
     assert limiter.taken == ["", "statistics", ""]
@@ -370,11 +370,11 @@ def test_request_counts_against_the_general_limit_with_its_own() -> None:
 
 @pytest.mark.usefixtures("_here")
 def test_client_waits_for_a_limit_within_its_time_or_raises_the_wait() -> None:
-    with serving(lambda _: Reply(200)) as server:
+    with serving(lambda _: Response(200)) as server:
         assert pbx_client(FakeLimiter(0.01, 0.0)).send("GET", server.url).status == 200
         with pytest.raises(TooManyError, match="in 60 seconds"):
             pbx_client(FakeLimiter(60.0)).send("GET", server.url)
-        assert len(server.asked) == 1
+        assert len(server.requests) == 1
 
 
 @pytest.mark.usefixtures("_here")
@@ -383,10 +383,10 @@ def test_client_waits_for_a_limit_within_its_time_or_raises_the_wait() -> None:
 )
 def test_429_blocks_all_requests_for_the_requested_pause(retry_after: str, seconds: float) -> None:
     limiter = FakeLimiter()
-    with serving(lambda _: Reply(429, headers={"retry-after": retry_after})) as server, pytest.raises(TooManyError):
+    with serving(lambda _: Response(429, headers={"retry-after": retry_after})) as server, pytest.raises(TooManyError):
         pbx_client(limiter).send("GET", server.url, limit="statistics")
     assert limiter.held == [("statistics", seconds)]
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
 
 
 def test_provider_can_block_requests_without_a_429() -> None:
@@ -400,7 +400,7 @@ def test_provider_can_block_requests_without_a_429() -> None:
 def test_429_with_a_retry_date_blocks_until_that_date() -> None:
     limiter = FakeLimiter()
     at = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
-    with serving(lambda _: Reply(429, headers={"retry-after": at})) as server, pytest.raises(TooManyError):
+    with serving(lambda _: Response(429, headers={"retry-after": at})) as server, pytest.raises(TooManyError):
         pbx_client(limiter).send("GET", server.url)
     ((_, seconds),) = limiter.held
     assert 25 < seconds <= 30
@@ -411,23 +411,23 @@ def test_429_with_a_retry_date_blocks_until_that_date() -> None:
     ("method", "safe", "tries"), [("GET", None, 3), ("POST", None, 1), ("POST", True, 3), ("GET", False, 1)]
 )
 def test_only_safe_requests_are_retried(method: str, safe: bool | None, tries: int) -> None:
-    with serving(lambda _: Reply(503)) as server:
+    with serving(lambda _: Response(503)) as server:
         assert pbx_client(FakeLimiter()).send(method, server.url, safe=safe).status == 503
-        assert len(server.asked) == tries
+        assert len(server.requests) == tries
 
 
 @pytest.mark.usefixtures("_here")
 def test_retry_returns_the_first_successful_response() -> None:
     statuses = iter([503, 502, 200])
-    with serving(lambda _: Reply(next(statuses))) as server:
+    with serving(lambda _: Response(next(statuses))) as server:
         assert pbx_client(FakeLimiter()).send("GET", server.url).status == 200
 
 
 @pytest.mark.usefixtures("_here")
 def test_internal_server_error_is_not_retried() -> None:
-    with serving(lambda _: Reply(500)) as server:
+    with serving(lambda _: Response(500)) as server:
         assert pbx_client(FakeLimiter()).send("GET", server.url).status == 500
-        assert len(server.asked) == 1
+        assert len(server.requests) == 1
 
 
 def test_access_token_is_requested_again_after_end_or_rejection() -> None:

@@ -18,7 +18,7 @@ from hangtag.providers import CAPABILITIES, all_keys, load
 from hangtag.providers.base import Account, Check, Click, KnownExtension, Media, PlacedCall
 from hangtag.services.integrations.client import hosts
 from local.simulator.pbx import load as load_pbx
-from local.simulator.rest import Fault, Reply, Rest, Server, serving
+from local.simulator.rest import Fault, Response, Rest, Server, serving
 from local.simulator.rest import load as load_rest
 from local.simulator.story import load_stories
 from provider_stories import INFOS, NOON, selected_keys
@@ -144,7 +144,7 @@ def test_form_accepts_the_credentials_of_the_fake(provider: str) -> None:
 @each_capability
 def test_429_blocks_requests_for_the_retry_after_time(provider: str, capability: str) -> None:
     with running(provider) as (api, server):
-        server.faults += [Fault(Reply(429, "", {"retry-after": "17"}))] * 5
+        server.faults += [Fault(Response(429, "", {"retry-after": "17"}))] * 5
         line = Line(provider, api, server)
         result = outcome(line, capability)
         if not server.requests:
@@ -158,7 +158,7 @@ def test_429_blocks_requests_for_the_retry_after_time(provider: str, capability:
 @pytest.mark.parametrize("status", [500, 502, 503])
 def test_server_error_is_a_declared_failure(provider: str, capability: str, status: int) -> None:
     with running(provider) as (api, server):
-        server.faults += [Fault(Reply(status, "<html>oh no</html>"))] * 20
+        server.faults += [Fault(Response(status, "<html>oh no</html>"))] * 20
         line = Line(provider, api, server)
         result = outcome(line, capability)
         if server.requests:
@@ -171,7 +171,7 @@ def test_server_error_is_a_declared_failure(provider: str, capability: str, stat
 )
 def test_junk_response_raises_only_declared_errors(provider: str, capability: str, body: bytes) -> None:
     with running(provider) as (api, server):
-        server.faults += [Fault(Reply(200, body))] * 20
+        server.faults += [Fault(Response(200, body))] * 20
         line = Line(provider, api, server)
         result = outcome(line, capability)
         # For some PBXs an empty success is valid.
@@ -221,7 +221,7 @@ def _other(value: str) -> str:
 @each_capability
 def test_redirect_does_not_carry_credentials(provider: str, capability: str) -> None:
     with running(provider) as (api, server), running(provider) as (_, elsewhere):
-        server.faults += [Fault(Reply(302, "", {"location": f"{elsewhere.url}/x"}))] * 20
+        server.faults += [Fault(Response(302, "", {"location": f"{elsewhere.url}/x"}))] * 20
         outcome(Line(provider, api, server), capability)
         assert not [request for request in elsewhere.requests if _has_credentials(request.headers)]
 

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from http_fake import Asked, Reply, Server, serving
+from http_fake import Request as ApiRequest
+from http_fake import Response as ApiResponse
+from http_fake import Server, serving
 from local import demo
 from local.simulator import (
     Api,
@@ -28,25 +30,25 @@ QUICK = Backoff(attempts=4, first_seconds=0.001, longest_seconds=0.002)
 STORY = load_story("answered_incoming")
 
 
-def always_fine(request: Asked) -> Reply:
-    return Reply()
+def always_fine(request: ApiRequest) -> ApiResponse:
+    return ApiResponse()
 
 
-def scripted(*statuses: int) -> Callable[[Asked], Reply]:
+def scripted(*statuses: int) -> Callable[[ApiRequest], ApiResponse]:
     """Return a service that responds with these statuses in turn, then with 200."""
     queue = iter(statuses)
 
-    def respond(request: Asked) -> Reply:
-        return Reply(next(queue, 200))
+    def respond(request: ApiRequest) -> ApiResponse:
+        return ApiResponse(next(queue, 200))
 
     return respond
 
 
-def refusing(status: int, problem: dict[str, str]) -> Callable[[Asked], Reply]:
+def refusing(status: int, problem: dict[str, str]) -> Callable[[ApiRequest], ApiResponse]:
     """Return a service that responds to every request with a problem."""
 
-    def respond(request: Asked) -> Reply:
-        return Reply(status, problem)
+    def respond(request: ApiRequest) -> ApiResponse:
+        return ApiResponse(status, problem)
 
     return respond
 
@@ -67,8 +69,8 @@ def played(server: Server, story: Story = STORY, **config: Any) -> Run:
 def test_story_is_sent_in_order_as_forms_with_the_secret() -> None:
     with serving(always_fine) as server:
         run = played(server)
-    assert [request.form["event"] for request in server.asked] == ["INCOMING", "ACCEPTED", "COMPLETED"]
-    for request in server.asked:
+    assert [request.form["event"] for request in server.requests] == ["INCOMING", "ACCEPTED", "COMPLETED"]
+    for request in server.requests:
         assert (request.method, request.path) == ("POST", "/main")
         assert request.headers["content-type"] == "application/x-www-form-urlencoded"
         assert request.form["planfix_token"] == "secret-main"
@@ -88,9 +90,9 @@ def test_each_run_generates_new_call_ids() -> None:
 def test_events_of_two_tenants_go_to_their_own_webhooks() -> None:
     with serving(always_fine) as server:
         played(server, load_story("same_call_id_at_two_tenants"))
-    assert {request.path for request in server.asked} == {"/main", "/other"}
-    assert len({request.form["callid"] for request in server.asked}) == 1
-    for request in server.asked:
+    assert {request.path for request in server.requests} == {"/main", "/other"}
+    assert len({request.form["callid"] for request in server.requests}) == 1
+    for request in server.requests:
         assert request.form["planfix_token"] == f"secret-{request.path[1:]}"
 
 
@@ -140,7 +142,7 @@ def test_backoff_grows_to_its_limit_with_retry_after_honoured() -> None:
 def test_duplicates_multiply_with_concurrent_copies() -> None:
     with serving(always_fine) as server:
         played(server, duplicate=2, concurrent=3)
-    assert [request.form["event"] for request in server.asked] == [
+    assert [request.form["event"] for request in server.requests] == [
         name for name in ("INCOMING", "ACCEPTED", "COMPLETED") for _ in range(6)
     ]
 
@@ -151,7 +153,7 @@ def test_shuffle_is_the_same_for_the_same_seed() -> None:
     def order(seed: int) -> list[tuple[str, str]]:
         with serving(always_fine) as server:
             played(server, story, shuffle=True, seed=seed)
-        return [(request.form["event"], request.form["ext"]) for request in server.asked]
+        return [(request.form["event"], request.form["ext"]) for request in server.requests]
 
     assert order(1) == order(1)
     assert order(1) != order(2)
@@ -161,7 +163,7 @@ def test_shuffle_is_the_same_for_the_same_seed() -> None:
 def test_dropped_hang_up_changes_the_expected_result() -> None:
     with serving(always_fine) as server:
         run = played(server, drop_hangup=True)
-    assert [request.form["event"] for request in server.asked] == ["INCOMING", "ACCEPTED"]
+    assert [request.form["event"] for request in server.requests] == ["INCOMING", "ACCEPTED"]
     (expected,) = run.story.expect
     assert expected.tag is not None
     assert (expected.outcome, expected.tag.duration, expected.tag.end_unknown) == (
@@ -174,9 +176,9 @@ def test_dropped_hang_up_changes_the_expected_result() -> None:
 def test_player_stops_immediately_during_a_gap() -> None:
     stop = threading.Event()
 
-    def respond_and_stop(request: Asked) -> Reply:
+    def respond_and_stop(request: ApiRequest) -> ApiResponse:
         stop.set()
-        return Reply()
+        return ApiResponse()
 
     with serving(respond_and_stop) as server:
         run = Player(PlayerConfig(speed=1), stop).play(STORY, webhooks(server))
@@ -190,14 +192,14 @@ def test_invalid_player_configuration_is_rejected(wrong: dict[str, Any]) -> None
 
 
 def test_office_is_set_up_through_the_public_api() -> None:
-    def respond(request: Asked) -> Reply:
+    def respond(request: ApiRequest) -> ApiResponse:
         resource = {"id": f"id-of-{request.json.get('name')}"}
         if request.path == "/v1/tenants":
-            return Reply(201, resource | {"owner_token": "owner"})
+            return ApiResponse(201, resource | {"owner_token": "owner"})
         if request.path == "/v1/integrations":
             secrets = {"planfix_token": "pt"}
-            return Reply(201, resource | {"webhook_url": "https://hook", "secrets": secrets})
-        return Reply(201, resource)
+            return ApiResponse(201, resource | {"webhook_url": "https://hook", "secrets": secrets})
+        return ApiResponse(201, resource)
 
     plan = load_office_plan()
     with serving(respond) as server:
@@ -205,15 +207,15 @@ def test_office_is_set_up_through_the_public_api() -> None:
     assert (office.webhook_url, office.planfix_token) == ("https://hook", "pt")
     assert office.employees["Anna Petrova"] == "id-of-Anna Petrova"
     assert office.contacts.keys() == {contact.name for contact in plan.contacts}
-    tokens = [request.headers["authorization"] for request in server.asked]
+    tokens = [request.headers["authorization"] for request in server.requests]
     assert tokens == ["Bearer operator", *["Bearer owner"] * (len(tokens) - 1)]
-    posted = {request.path for request in server.asked if request.method == "PUT"}
+    posted = {request.path for request in server.requests if request.method == "PUT"}
     assert posted == {
         "/v1/settings/telephony",
         "/v1/lines/%2B74951230001",
         "/v1/lines/%2B74951230002",
     }
-    keys = [request.headers["idempotency-key"] for request in server.asked if request.method == "POST"]
+    keys = [request.headers["idempotency-key"] for request in server.requests if request.method == "POST"]
     assert len(set(keys)) == len(keys)
     assert "owner" not in repr(office).replace("owner_token", "")
 

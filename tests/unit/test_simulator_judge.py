@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from http_fake import Asked, Reply, serving
+from http_fake import Request, Response, serving
 from local import demo
 from local.simulator import Judge, Office, Player, Run, Verdict, load_story
 from local.simulator.compare import People, compare
@@ -133,8 +133,8 @@ OFFICE = Office(
 RUN = Run(story=STORY, ids=IDS, requests=(), complete=True)
 
 
-def forbidden(request: Asked) -> Reply:
-    return Reply(403, {"title": "Forbidden"})
+def forbidden(request: Request) -> Response:
+    return Response(403, {"title": "Forbidden"})
 
 
 def expecting(duration: int) -> Expectation:
@@ -145,18 +145,18 @@ def expecting(duration: int) -> Expectation:
     return expected.model_copy(update={"tag": changed})
 
 
-def landing(after: int) -> Callable[[Asked], Reply]:
+def landing(after: int) -> Callable[[Request], Response]:
     """Return an API where the call is open for `after` requests, and then has its tag."""
     polls = iter(range(1000))
 
-    def respond(request: Asked) -> Reply:
+    def respond(request: Request) -> Response:
         if request.path == "/v1/calls":
             assert request.parameters["integration_id"] == "i1"
             is_final = next(polls) >= after
-            return Reply(200, {"items": [CALL if is_final else CALL | {"tag_id": None}]})
+            return Response(200, {"items": [CALL if is_final else CALL | {"tag_id": None}]})
         if request.path == "/hook":
-            return Reply()
-        return Reply(200, tag() if request.path == "/v1/tags/tag-1" else {"items": [tag()]})
+            return Response()
+        return Response(200, tag() if request.path == "/v1/tags/tag-1" else {"items": [tag()]})
 
     return respond
 
@@ -168,8 +168,8 @@ def test_judge_polls_until_the_call_has_its_tag() -> None:
         (verdict,) = judge.judge(RUN, every_seconds=0.001, landed=verdicts.append)
     assert verdict.ok
     assert verdicts == [verdict]
-    assert {request.headers["authorization"] for request in server.asked} == {"Bearer owner"}
-    assert server.asked[0].parameters == {"integration_id": "i1", "pbx_call_id": "PBX-1"}
+    assert {request.headers["authorization"] for request in server.requests} == {"Bearer owner"}
+    assert server.requests[0].parameters == {"integration_id": "i1", "pbx_call_id": "PBX-1"}
     assert "Anna Petrova, contact Olga Smirnova, 62 s" in demo.describe(verdict)
     assert "+79101234567" not in demo.describe(verdict)
 

@@ -1,11 +1,9 @@
 """Fakes of the PBXs' REST APIs, over real HTTP on loopback."""
 
 from local.simulator.rest.base import (
-    Asked,
     ClickToCallRest,
     Fault,
     NoApi,
-    Reply,
     Request,
     Response,
     Rest,
@@ -15,11 +13,9 @@ from local.simulator.rest.base import (
 )
 
 __all__ = [
-    "Asked",
     "ClickToCallRest",
     "Fault",
     "NoApi",
-    "Reply",
     "Request",
     "Response",
     "Rest",

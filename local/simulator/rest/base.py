@@ -17,11 +17,9 @@ from urllib.parse import parse_qsl, urlsplit
 from hangtag import providers
 
 __all__ = [
-    "Asked",
     "ClickToCallRest",
     "Fault",
     "NoApi",
-    "Reply",
     "Request",
     "Response",
     "Rest",
@@ -70,11 +68,6 @@ class Response:
         if isinstance(self.body, bytes):
             return self.body
         return (self.body if isinstance(self.body, str) else json.dumps(self.body)).encode()
-
-
-# Former names.
-Asked = Request
-Reply = Response
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +139,6 @@ class Server:
     url: str
     requests: list[Request] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
-
-    @property
-    def asked(self) -> list[Request]:
-        """The former name of `requests`."""
-        return self.requests
 
 
 def load(provider: str) -> Callable[[Mapping[str, str]], Rest]:

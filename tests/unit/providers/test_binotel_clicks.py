@@ -10,7 +10,7 @@ from hangtag.errors import BadInputError, TooManyError
 from hangtag.providers.base import (
     Click,
 )
-from local.simulator.rest import Fault, Reply
+from local.simulator.rest import Fault, Response
 
 
 def test_national_number_is_dialled_in_ten_digits() -> None:
@@ -34,14 +34,14 @@ def test_click_is_asynchronous() -> None:
 
 def test_click_without_a_call_id_is_placed() -> None:
     with api_account() as (_, server, account):
-        server.faults.append(Fault(Reply(200, {"status": "success"})))
+        server.faults.append(Fault(Response(200, {"status": "success"})))
         assert BINOTEL.originate(account, CLICK, PlainClient()).call_id is None
 
 
 def test_error_message_contains_no_digits() -> None:
     with api_account() as (_, server, account):
         body = {"status": "error", "code": "104", "message": "line 901 can't call 0671112233"}
-        server.faults.append(Fault(Reply(200, body)))
+        server.faults.append(Fault(Response(200, body)))
         with pytest.raises(BadInputError, match=r"rejected the request \(104\): line can't call$"):
             BINOTEL.originate(account, CLICK, PlainClient())
 
@@ -51,7 +51,7 @@ def test_rate_limit_code_pauses_all_requests(code: object) -> None:
     with api_account() as (_, server, account):
         client = PlainClient()
         server.faults.append(
-            Fault(Reply(200, {"status": "error", "code": code, "message": "Requests are too frequent"}))
+            Fault(Response(200, {"status": "error", "code": code, "message": "Requests are too frequent"}))
         )
         with pytest.raises(TooManyError, match="in 10 seconds"):
             BINOTEL.originate(account, CLICK, client)
@@ -62,6 +62,6 @@ def test_error_message_contains_no_request_data() -> None:
     with api_account() as (_, server, account):
         for code in ("0671112233", {"phone": "0671112233"}, "binotel-secret"):
             body = {"status": "error", "code": code, "message": "no binotel-secret 0671112233"}
-            server.faults.append(Fault(Reply(200, body)))
+            server.faults.append(Fault(Response(200, body)))
             with pytest.raises(BadInputError, match=r"rejected the request \(HTTP 200\): no \*\*\*$"):
                 BINOTEL.originate(account, CLICK, PlainClient())

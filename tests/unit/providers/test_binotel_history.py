@@ -8,7 +8,7 @@ from binotel_helpers import BINOTEL, api_account
 from fake_clients import PlainClient
 from hangtag.domain.calls.event import Direction
 from hangtag.errors import UnreachableError
-from local.simulator.rest import Fault, Reply
+from local.simulator.rest import Fault, Response
 from provider_stories import NOON
 
 
@@ -28,7 +28,7 @@ def test_history_is_requested_one_day_at_a_time() -> None:
 def test_malformed_history_raises_an_error() -> None:
     with api_account() as (_, server, account):
         for body in ({"status": "success"}, {"status": "success", "callDetails": "x"}, ["success"]):
-            server.faults.append(Fault(Reply(200, body)))
+            server.faults.append(Fault(Response(200, body)))
             with pytest.raises(UnreachableError):
                 list(BINOTEL.history(account, NOON - timedelta(hours=1), NOON, PlainClient()))
 

@@ -45,7 +45,7 @@ def test_click_is_a_signed_command_with_a_call_id(
 def test_bridge_can_omit_the_call_id_of_a_click(
     bridge_account: Account, bridge_server: rest.Server, body: str, call_id: str | None
 ) -> None:
-    bridge_server.faults.append(rest.Fault(rest.Reply(200, body)))
+    bridge_server.faults.append(rest.Fault(rest.Response(200, body)))
     assert GENERIC.originate(bridge_account, CLICK, PlainClient()).call_id == call_id
 
 
@@ -54,7 +54,9 @@ def test_rejection_hides_numbers_with_keys(bridge_account: Account, bridge_serve
         GENERIC.originate(bridge_account, replace(CLICK, extension="199"), PlainClient())
     assert refused.value.message == "The bridge rejected the command (HTTP 422): 199 can't call ***"
     key = bridge_account.credentials["bridge_key"]
-    bridge_server.faults.append(rest.Fault(rest.Reply(409, f"busy\r\n\x1b[31m {key} +7 (910) 123-45-67 " + "x" * 900)))
+    bridge_server.faults.append(
+        rest.Fault(rest.Response(409, f"busy\r\n\x1b[31m {key} +7 (910) 123-45-67 " + "x" * 900))
+    )
     with pytest.raises(BadInputError) as refused:
         GENERIC.originate(bridge_account, CLICK, PlainClient())
     assert refused.value.message.startswith("The bridge rejected the command (HTTP 409): busy [31m *** *** x")
@@ -76,10 +78,10 @@ def test_rejection_has_a_plain_message(
     bridge_account: Account, bridge_server: rest.Server, status: int, message: str
 ) -> None:
     for function in EVERY.values():
-        bridge_server.faults.append(rest.Fault(rest.Reply(status, "")))
+        bridge_server.faults.append(rest.Fault(rest.Response(status, "")))
         with pytest.raises(BadInputError, match=message):
             function(bridge_account, PlainClient())
-    bridge_server.faults.append(rest.Fault(rest.Reply(status, "")))
+    bridge_server.faults.append(rest.Fault(rest.Response(status, "")))
     finding = GENERIC.ping(bridge_account, PlainClient())
     assert not finding.ok
     assert message in finding.detail
@@ -92,7 +94,7 @@ def test_bad_response_is_unreachable(bridge_account: Account, bridge_server: res
     for name, function in EVERY.items():
         if name == "originate" and "url" in str(junk):
             continue
-        bridge_server.faults.append(rest.Fault(rest.Reply(200, junk)))
+        bridge_server.faults.append(rest.Fault(rest.Response(200, junk)))
         with pytest.raises(UnreachableError):
             function(bridge_account, PlainClient())
 
@@ -133,7 +135,7 @@ def test_recording_is_an_address_or_comes_from_the_bridge(bridge_account: Accoun
     (event,) = parse({"type": "recorded", "call_id": "c", "recording": {"reference": "r-1"}})
     assert event.recording == "r-1"
     assert GENERIC.recording(bridge_account, "r-1", client).url == "https://bridge.example.com/once/r-1.wav"
-    bridge_server.faults.append(rest.Fault(rest.Reply(200, {"url": "file:///etc/passwd"})))
+    bridge_server.faults.append(rest.Fault(rest.Response(200, {"url": "file:///etc/passwd"})))
     with pytest.raises(UnreachableError, match="does not contain an address"):
         GENERIC.recording(bridge_account, "r-1", client)
 
@@ -145,7 +147,7 @@ def test_extensions_of_the_bridge_are_listed(bridge_account: Account, bridge_ser
         KnownExtension("103"),
     )
     for wrong in ([{"name": "x"}], ["101"], [{"extension": ["101"]}], {"101": "Anna"}):
-        bridge_server.faults.append(rest.Fault(rest.Reply(200, {"extensions": wrong})))
+        bridge_server.faults.append(rest.Fault(rest.Response(200, {"extensions": wrong})))
         with pytest.raises(UnreachableError):
             GENERIC.extensions(bridge_account, PlainClient())
 

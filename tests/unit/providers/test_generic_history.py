@@ -55,18 +55,18 @@ def _iso(at: datetime) -> str:
 
 def test_history_of_long_ago_has_its_own_times(bridge_account: Account, bridge_server: rest.Server) -> None:
     rows = [{**EVENT, "at": "2020-01-02T03:04:05Z"}, {"type": "parked"}]
-    bridge_server.faults.append(rest.Fault(rest.Reply(200, {"events": rows})))
+    bridge_server.faults.append(rest.Fault(rest.Response(200, {"events": rows})))
     (event,) = GENERIC.history(bridge_account, NOW, NOW, PlainClient())
     assert (event.at, event.at_is_arrival) == (datetime(2020, 1, 2, 3, 4, 5, tzinfo=UTC), False)
 
 
 def test_history_without_end_or_time_is_an_error(bridge_account: Account, bridge_server: rest.Server) -> None:
     for wrong in ({**EVENT}, {**EVENT, "at": "2026-02-30T00:00:00Z"}, "x", {"call_id": "c"}):
-        bridge_server.faults.append(rest.Fault(rest.Reply(200, {"events": [wrong]})))
+        bridge_server.faults.append(rest.Fault(rest.Response(200, {"events": [wrong]})))
         with pytest.raises(UnreachableError, match=r"is unreadable: events\[0\]"):
             list(GENERIC.history(bridge_account, NOW, NOW, PlainClient()))
     bridge_server.requests.clear()
-    bridge_server.faults += [rest.Fault(rest.Reply(200, {"events": [], "next_cursor": "again"}))] * 500
+    bridge_server.faults += [rest.Fault(rest.Response(200, {"events": [], "next_cursor": "again"}))] * 500
     with pytest.raises(UnreachableError, match="does not end"):
         list(GENERIC.history(bridge_account, NOW, NOW, PlainClient()))
     assert len(bridge_server.requests) == 200

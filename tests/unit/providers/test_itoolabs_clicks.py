@@ -9,7 +9,7 @@ from hangtag.providers.base import (
     Click,
 )
 from itoolabs_helpers import ITOOLABS, LEGACY, fake_vats
-from local.simulator.rest import Fault, Reply
+from local.simulator.rest import Fault, Response
 
 CLICK = Click(extension="101", number="+74957654321", reference="r")
 
@@ -27,13 +27,13 @@ def test_click_sends_the_user_with_a_number_of_digits_only(path: str) -> None:
 )
 def test_call_id_is_read_from_text_or_an_object(body: str, call_id: str | None) -> None:
     with fake_vats(LEGACY) as (account, _, server):
-        server.faults.append(Fault(Reply(200, body)))
+        server.faults.append(Fault(Response(200, body)))
         assert ITOOLABS.originate(account, CLICK, PlainClient()).call_id == call_id
 
 
 def test_page_instead_of_a_call_id_is_an_error() -> None:
     with fake_vats(LEGACY) as (account, _, server):
-        server.faults.append(Fault(Reply(200, "<html>log in</html>")))
+        server.faults.append(Fault(Response(200, "<html>log in</html>")))
         with pytest.raises(UnreachableError):
             ITOOLABS.originate(account, CLICK, PlainClient())
 
@@ -59,7 +59,7 @@ def test_recording_key_is_sent_to_the_vats_host_only() -> None:
 )
 def test_error_status_has_a_plain_message(status: int, words: str) -> None:
     with fake_vats() as (account, _, server):
-        server.faults.append(Fault(Reply(status, "")))
+        server.faults.append(Fault(Response(status, "")))
         with pytest.raises(BadInputError, match=words):
             ITOOLABS.extensions(account, PlainClient())
 
@@ -67,7 +67,7 @@ def test_error_status_has_a_plain_message(status: int, words: str) -> None:
 def test_error_message_hides_numbers_with_the_key() -> None:
     with fake_vats() as (account, _, server):
         key = account.credentials["api_key"]
-        server.faults.append(Fault(Reply(400, {"error": f"no such user 74957654321 for {key}"})))
+        server.faults.append(Fault(Response(400, {"error": f"no such user 74957654321 for {key}"})))
         with pytest.raises(BadInputError, match=r"rejected the request \(HTTP 400\): no such user for \*\*\*$"):
             ITOOLABS.originate(account, CLICK, PlainClient())
 

@@ -16,7 +16,7 @@ from hangtag.providers.base import (
     Click,
     ParseResult,
 )
-from local.simulator.rest import Fault, Reply
+from local.simulator.rest import Fault, Response
 from local.simulator.story import load_story, message
 from mango_helpers import CALLBACK, CLICK, DOCUMENTED, KEY, MANGO, api_account, leg, parsed, single, story
 from provider_stories import IDS, NOON, line
@@ -151,27 +151,27 @@ def test_error_explains_that_mango_blocks_all_requests() -> None:
 @pytest.mark.parametrize(
     ("reply", "error", "words"),
     [
-        (Reply(400, {"result": 3102}), BadInputError, "rejects vpbx_api_key and vpbx_api_salt"),
-        (Reply(200, {"result": 3105}), BadInputError, "rejects vpbx_api_key and vpbx_api_salt"),
-        (Reply(200, {"result": 3124}), BadInputError, "that line"),
-        (Reply(400, {"code": 2240, "message": "79001234567"}), BadInputError, "tariff"),
-        (Reply(404, "<html>"), BadInputError, "404"),
-        (Reply(503, {"result": 5008}), UnreachableError, "5008"),
-        (Reply(200, {"result": "5003"}), UnreachableError, "5003"),
-        (Reply(503, {"name": "Service Unavailable", "message": "Rate limit exceeded.", "code": 0, "status": 429}),
+        (Response(400, {"result": 3102}), BadInputError, "rejects vpbx_api_key and vpbx_api_salt"),
+        (Response(200, {"result": 3105}), BadInputError, "rejects vpbx_api_key and vpbx_api_salt"),
+        (Response(200, {"result": 3124}), BadInputError, "that line"),
+        (Response(400, {"code": 2240, "message": "79001234567"}), BadInputError, "tariff"),
+        (Response(404, "<html>"), BadInputError, "404"),
+        (Response(503, {"result": 5008}), UnreachableError, "5008"),
+        (Response(200, {"result": "5003"}), UnreachableError, "5003"),
+        (Response(503, {"name": "Service Unavailable", "message": "Rate limit exceeded.", "code": 0, "status": 429}),
          TooManyError, "rate limit"),
-        (Reply(401, ""), TooManyError, "120 seconds"),
-        (Reply(200, "<html>login</html>"), UnreachableError, "unreadable response"),
+        (Response(401, ""), TooManyError, "120 seconds"),
+        (Response(200, "<html>login</html>"), UnreachableError, "unreadable response"),
     ],
 )  # fmt: skip
-def test_errors_never_repeat_text_from_mango(reply: Reply, error: type[Exception], words: str) -> None:
+def test_errors_never_repeat_text_from_mango(reply: Response, error: type[Exception], words: str) -> None:
     with api_account() as (account, _, server):
         server.faults.append(Fault(reply))
         with pytest.raises(error, match=words) as raised:
             MANGO.originate(account, CLICK, PlainClient())
         assert "79001234567" not in str(raised.value)
         # The response to an asynchronous request can be empty.
-        server.faults.append(Fault(Reply(200, "")))
+        server.faults.append(Fault(Response(200, "")))
         MANGO.originate(account, CLICK, PlainClient())
 
 

@@ -14,7 +14,7 @@ from hangtag.errors import UnreachableError
 from hangtag.providers.base import (
     KnownExtension,
 )
-from local.simulator.rest import Fault, Reply
+from local.simulator.rest import Fault, Response
 from local.simulator.story import load_story, message
 from mango_helpers import MANGO, RECORDING, api_account, context, history_events, moment_of
 from provider_stories import IDS, NOON, line
@@ -56,8 +56,8 @@ def test_history_polls_a_limited_number_of_times() -> None:
 def test_failed_statistics_are_reported_as_an_error(status: str) -> None:
     with api_account() as (account, _, server):
         users, key = {"users": ["x"]}, {"key": "k"}
-        server.faults += [Fault(Reply(200, users)), Fault(Reply(200, key)), Fault(Reply(204, "")),
-                          Fault(Reply(200, {"result": 1000, "status": status}))]  # fmt: skip
+        server.faults += [Fault(Response(200, users)), Fault(Response(200, key)), Fault(Response(204, "")),
+                          Fault(Response(200, {"result": 1000, "status": status}))]  # fmt: skip
         with pytest.raises(UnreachableError, match="did not produce"):
             history_events(account)
         assert len(server.requests) == 4
@@ -93,8 +93,8 @@ def test_unreadable_rows_are_skipped() -> None:
     with api_account() as (account, api, server):
         api.contexts = [context("good", NOON)]
         rows: list[Any] = [*api.contexts, "junk", None, {}, *(context("bad", NOON, **more) for more in bad)]
-        server.faults += [Fault(Reply(200, {"users": ["x", {"general": 1}]})), Fault(Reply(200, {"key": "k"})),
-                          Fault(Reply(200, {"status": "complete", "data": [{"list": rows}, "x", {}]}))]  # fmt: skip
+        server.faults += [Fault(Response(200, {"users": ["x", {"general": 1}]})), Fault(Response(200, {"key": "k"})),
+                          Fault(Response(200, {"status": "complete", "data": [{"list": rows}, "x", {}]}))]  # fmt: skip
         assert {event.call_id for event in history_events(account)} == {"good"}
 
 

@@ -11,7 +11,7 @@ from fake_clients import NoLimits, NoTokens, PlainClient
 from hangtag.domain.calls.fold import fold
 from hangtag.errors import BadInputError, TooManyError, UnreachableError
 from hangtag.outbound import RateLimitedClient
-from local.simulator.rest import Fault, Reply
+from local.simulator.rest import Fault, Response
 from mango_helpers import MANGO, RECORDING, api_account, context, history_events, parsed
 from provider_stories import NOON
 
@@ -56,7 +56,7 @@ def test_missing_recording_is_reported_as_not_ready() -> None:
     with api_account() as (account, _, server):
         with pytest.raises(BadInputError, match=r"3320.*no such recording yet"):
             MANGO.recording(account, "MToxMDA=", PlainClient())
-        for reply in (Reply(200, b"ID3"), Reply(302, ""), Reply(204, "")):
+        for reply in (Response(200, b"ID3"), Response(302, ""), Response(204, "")):
             server.faults.append(Fault(reply))
             with pytest.raises(UnreachableError, match="no address"):
                 MANGO.recording(account, RECORDING, PlainClient())
@@ -74,7 +74,7 @@ def test_wrong_request_pauses_recording_requests() -> None:
             with pytest.raises(BadInputError, match="3320"):
                 MANGO.recording(account, "MToxMDA=", client)
             assert limiter.held == {"recording": 120.0}
-            server.faults.append(Fault(Reply(200, {"message": "Rate limit exceeded.", "code": 0, "status": 429})))
+            server.faults.append(Fault(Response(200, {"message": "Rate limit exceeded.", "code": 0, "status": 429})))
             with pytest.raises(TooManyError, match="in 10 seconds"):
                 MANGO.extensions(account, client)
             assert limiter.held == {"recording": 120.0, "": 10.0}

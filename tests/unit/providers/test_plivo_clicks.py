@@ -12,7 +12,7 @@ from hangtag.providers.base import (
     Account,
     Click,
 )
-from local.simulator.rest import Fault, Reply
+from local.simulator.rest import Fault, Response
 from plivo_helpers import HOOK, fake_account, plivo
 
 CLICK = Click(extension="101", number="+79101234567", reference="ref-1", line="+74951230002")
@@ -55,6 +55,6 @@ def test_invalid_click_is_rejected_without_a_request(
 
 def test_message_of_a_rejection_contains_no_number() -> None:
     with fake_account() as (_, server, account):
-        server.faults.append(Fault(Reply(400, {"error": "from parameter is invalid: 74951230002"})))
+        server.faults.append(Fault(Response(400, {"error": "from parameter is invalid: 74951230002"})))
         with pytest.raises(BadInputError, match=r"\(HTTP 400\): from parameter is invalid:$"):
             plivo.originate(account, CLICK, PlainClient())

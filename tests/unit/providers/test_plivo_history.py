@@ -6,7 +6,7 @@ import pytest
 
 from fake_clients import PlainClient
 from hangtag.errors import UnreachableError
-from local.simulator.rest import Fault, Reply
+from local.simulator.rest import Fault, Response
 from plivo_helpers import fake_account, plivo
 from provider_stories import NOON
 
@@ -30,9 +30,9 @@ def test_history_skips_malformed_rows_but_not_a_malformed_list() -> None:
         rows = [None, {}, {"call_uuid": "x", "end_time": "soon"}, {"call_uuid": 7, "end_time": "2026-03-01 11:30:00Z"}]
         # A time without a zone.
         rows.append({"call_uuid": "y", "end_time": "2026-03-01 11:30:00"})
-        server.faults.append(Fault(Reply(200, {"objects": rows})))
+        server.faults.append(Fault(Response(200, {"objects": rows})))
         (event,) = plivo.history(account, NOON - timedelta(hours=2), NOON, PlainClient())
         assert (event.call_id, event.final) == ("7", True)
-        server.faults.append(Fault(Reply(200, {"objects": "x"})))
+        server.faults.append(Fault(Response(200, {"objects": "x"})))
         with pytest.raises(UnreachableError):
             list(plivo.history(account, NOON - timedelta(hours=2), NOON, PlainClient()))

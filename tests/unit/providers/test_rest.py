@@ -10,7 +10,7 @@ from fake_clients import PlainClient
 from hangtag.errors import BadInputError, HangtagError, UnreachableError
 from hangtag.providers.base import Account
 from hangtag.providers.rest import Api, Refusal, basic, error_of
-from http_fake import Asked, Reply, serving
+from http_fake import Request, Response, serving
 
 API = Api("Acme", "https://api.example.com", ("key", "secret"), (401, 403))
 
@@ -19,53 +19,57 @@ def account(url: str = "", **credentials: str) -> Account:
     return Account(provider="acme", credentials=credentials, settings={"api_url": url} if url else {})
 
 
-def send(reply: Reply, **options: Any) -> tuple[Asked, Mapping[str, Any] | HangtagError]:
+def send(reply: Response, **options: Any) -> tuple[Request, Mapping[str, Any] | HangtagError]:
     """Send a request to a fake that returns `reply`; return the request as received, and the content or error."""
     with serving(lambda _: reply) as server:
         headers = {"x-key": "k"}
         response = API.send(account(server.url + "/"), PlainClient(), "POST", "/v1/calls", headers=headers, **options)
         try:
-            return server.asked[0], API.json(response, error_of)
+            return server.requests[0], API.json(response, error_of)
         except HangtagError as error:
-            return server.asked[0], error
+            return server.requests[0], error
 
 
 def test_json_and_forms_are_sent_with_their_content_type() -> None:
-    request, content = send(Reply(201, {"id": 7}), content={"to": "+1"})
+    request, content = send(Response(201, {"id": 7}), content={"to": "+1"})
     assert (request.path, request.headers["content-type"], request.json) == (
         "/v1/calls",
         "application/json",
         {"to": "+1"},
     )
     assert (request.headers["x-key"], content) == ("k", {"id": 7})
-    request, _ = send(Reply(200, {}), form=[("to", "+1"), ("to", "a b")])
+    request, _ = send(Response(200, {}), form=[("to", "+1"), ("to", "a b")])
     assert request.headers["content-type"] == "application/x-www-form-urlencoded"
     assert request.body == b"to=%2B1&to=a+b"
-    request, content = send(Reply(204))
+    request, content = send(Response(204))
     assert (request.body, "content-type" in request.headers, content) == (b"", False, {})
 
 
 @pytest.mark.parametrize(
     ("reply", "error", "message"),
     [
-        (Reply(401, {"error": "no"}), BadInputError, "Acme rejected key and secret (HTTP 401)."),
-        (Reply(403), BadInputError, "Acme rejected key and secret (HTTP 403)."),
+        (Response(401, {"error": "no"}), BadInputError, "Acme rejected key and secret (HTTP 401)."),
+        (Response(403), BadInputError, "Acme rejected key and secret (HTTP 403)."),
         (
-            Reply(400, {"error": "call +49151 not\nallowed"}),
+            Response(400, {"error": "call +49151 not\nallowed"}),
             BadInputError,
             "Acme rejected the request (HTTP 400): call + not allowed",
         ),
-        (Reply(422, {"error": {"message": "no line"}}), BadInputError, "Acme rejected the request (HTTP 422): no line"),
-        (Reply(404), BadInputError, "Acme rejected the request (HTTP 404)."),
-        (Reply(404, "\n<html>"), UnreachableError, "Acme returned an unreadable response (HTTP 404)."),
-        (Reply(302, "", {"location": "/x"}), UnreachableError, "Acme returned an unreadable response (HTTP 302)."),
-        (Reply(503, {"error": "busy"}), UnreachableError, "Acme returned a server error (HTTP 503)."),
-        (Reply(200, "[]"), UnreachableError, "Acme returned an unreadable response (HTTP 200)."),
-        (Reply(200, "<html>"), UnreachableError, "Acme returned an unreadable response (HTTP 200)."),
+        (
+            Response(422, {"error": {"message": "no line"}}),
+            BadInputError,
+            "Acme rejected the request (HTTP 422): no line",
+        ),
+        (Response(404), BadInputError, "Acme rejected the request (HTTP 404)."),
+        (Response(404, "\n<html>"), UnreachableError, "Acme returned an unreadable response (HTTP 404)."),
+        (Response(302, "", {"location": "/x"}), UnreachableError, "Acme returned an unreadable response (HTTP 302)."),
+        (Response(503, {"error": "busy"}), UnreachableError, "Acme returned a server error (HTTP 503)."),
+        (Response(200, "[]"), UnreachableError, "Acme returned an unreadable response (HTTP 200)."),
+        (Response(200, "<html>"), UnreachableError, "Acme returned an unreadable response (HTTP 200)."),
     ],
 )
 def test_failed_response_raises_an_error_with_a_plain_message(
-    reply: Reply, error: type[HangtagError], message: str
+    reply: Response, error: type[HangtagError], message: str
 ) -> None:
     _, result = send(reply)
     assert isinstance(result, error)

@@ -12,7 +12,7 @@ from hangtag.errors import BadInputError, TooManyError
 from hangtag.outbound import RateLimitedClient
 from hangtag.providers.ringcentral.form import RingCentralCredentials, RingCentralSettings
 from local.simulator.providers.ringcentral import pbx as simulator
-from local.simulator.rest import Fault, Reply
+from local.simulator.rest import Fault, Response
 from provider_stories import NOON
 from ringcentral_helpers import ANNA, BORIS, RINGCENTRAL, FakeLimiter, api_account
 
@@ -25,7 +25,7 @@ def test_rejected_access_token_is_replaced_once() -> None:
         api.tokens.clear()
         RINGCENTRAL.ping(account, client)
         assert api.issued_tokens == 2
-        server.faults += [Fault(Reply(401, {"errorCode": "OAU-213"}))]
+        server.faults += [Fault(Response(401, {"errorCode": "OAU-213"}))]
         RINGCENTRAL.ping(account, client)
         assert api.issued_tokens == 3
 
@@ -35,8 +35,8 @@ def test_token_rejected_twice_raises_an_error() -> None:
         RINGCENTRAL.ping(account, client)
         original = api.respond
 
-        def refuse(request: Any) -> Reply:
-            return original(request) if request.path.endswith("/token") else Reply(401, {"errorCode": "OAU-213"})
+        def refuse(request: Any) -> Response:
+            return original(request) if request.path.endswith("/token") else Response(401, {"errorCode": "OAU-213"})
 
         api.respond = refuse  # type: ignore[method-assign]
         with pytest.raises(BadInputError, match="client_id"):
@@ -61,7 +61,7 @@ def test_rate_limited_group_is_paused(monkeypatch: pytest.MonkeyPatch) -> None:
             limiter=limiter, tokens=NoTokens(), limits=RINGCENTRAL.limits, hosts=RINGCENTRAL.hosts, seconds=5.0
         )
         RINGCENTRAL.ping(account, client)
-        server.faults.append(Fault(Reply(429, {"errorCode": "CMN-301"}, {"retry-after": "60"})))
+        server.faults.append(Fault(Response(429, {"errorCode": "CMN-301"}, {"retry-after": "60"})))
         with pytest.raises(TooManyError):
             list(RINGCENTRAL.history(account, NOON - timedelta(hours=1), NOON, client))
         assert limiter.held == {"heavy": 60.0}

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from hangtag.errors import BadInputError
-from local.simulator.rest import Fault, Reply
+from local.simulator.rest import Fault, Response
 from ringcentral_helpers import BORIS, CLICK, CONTACT, OWN, RINGCENTRAL, api_account, sent_requests
 
 
@@ -35,7 +35,7 @@ def test_click_of_an_unknown_extension_sends_no_request(extension: str) -> None:
 def test_click_without_a_phone_explains_the_problem() -> None:
     with api_account() as (_, server, account, client):
         RINGCENTRAL.ping(account, client)
-        server.faults.append(Fault(Reply(200, {"records": []})))
+        server.faults.append(Fault(Response(200, {"records": []})))
         with pytest.raises(BadInputError, match="no phone"):
             RINGCENTRAL.originate(account, CLICK, client)
 

@@ -10,7 +10,7 @@ import pytest
 from hangtag.domain.calls.event import Direction, Kind, Outcome
 from hangtag.domain.calls.fold import fold
 from hangtag.errors import UnreachableError
-from local.simulator.rest import Fault, Reply
+from local.simulator.rest import Fault, Response
 from local.simulator.story import load_story, message
 from provider_stories import IDS, NOON
 from ringcentral_helpers import (
@@ -83,7 +83,7 @@ def test_call_log_keeps_the_talk_time_of_webhooks() -> None:
 def test_call_log_skips_unusable_records(row: Mapping[str, Any]) -> None:
     with api_account() as (_, server, account, client):
         RINGCENTRAL.ping(account, client)
-        server.faults.append(Fault(Reply(200, {"records": [row, None, "x"]})))
+        server.faults.append(Fault(Response(200, {"records": [row, None, "x"]})))
         result = RINGCENTRAL.history(account, NOON - timedelta(hours=1), NOON + timedelta(hours=1), client)
         assert list(result) == []
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from hangtag.errors import BadInputError
-from local.simulator.rest import Reply
+from local.simulator.rest import Response
 from ringcentral_helpers import HOOK, RINGCENTRAL, TOKEN, api_account, sent_requests
 
 
@@ -83,8 +83,8 @@ def test_failed_deletion_does_not_prevent_a_new_subscription() -> None:
         gone["expiresIn"] = 0
         original = api.respond
 
-        def expired(request: Any) -> Reply:
-            refused = Reply(404, {"errorCode": "SUB-507", "message": "Subscription was expired"})
+        def expired(request: Any) -> Response:
+            refused = Response(404, {"errorCode": "SUB-507", "message": "Subscription was expired"})
             return refused if request.method == "DELETE" else original(request)
 
         api.respond = expired  # type: ignore[method-assign]

@@ -5,7 +5,7 @@ import pytest
 from fake_clients import PlainClient
 from hangtag.errors import BadInputError
 from hangtag.providers.base import Account
-from local.simulator.rest import Fault, Reply
+from local.simulator.rest import Fault, Response
 from ringostat_helpers import CLICK, RINGOSTAT, api_account
 
 
@@ -20,12 +20,12 @@ def test_click_rings_the_employee_first() -> None:
 @pytest.mark.parametrize(
     "reply",
     [
-        Reply(200, {"error": "extension 380441112233 is not connected"}),
-        Reply(400, {"message": "extension 380441112233 is not connected"}),
-        Reply(400, {"error": {"code": 1, "message": "extension 380441112233 is not connected"}}),
+        Response(200, {"error": "extension 380441112233 is not connected"}),
+        Response(400, {"message": "extension 380441112233 is not connected"}),
+        Response(400, {"error": {"code": 1, "message": "extension 380441112233 is not connected"}}),
     ],
 )
-def test_error_message_contains_no_digits(reply: Reply) -> None:
+def test_error_message_contains_no_digits(reply: Response) -> None:
     with api_account() as (_, server, account):
         server.faults.append(Fault(reply))
         with pytest.raises(BadInputError, match="extension is not connected"):

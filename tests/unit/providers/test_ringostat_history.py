@@ -8,7 +8,7 @@ from fake_clients import PlainClient
 from hangtag.domain.calls.event import Direction
 from hangtag.errors import UnreachableError
 from hangtag.providers.ringostat import history as call_log
-from local.simulator.rest import Fault, Reply
+from local.simulator.rest import Fault, Response
 from provider_stories import NOON
 from ringostat_helpers import RINGOSTAT, api_account
 
@@ -36,10 +36,10 @@ def test_unreadable_rows_are_skipped() -> None:
     with api_account() as (_, server, account):
         good = {"calldate": "2026-03-01 13:00:00", "call_type": "transitout", "dst": "1"}
         rows = [None, {}, {"uniqueid": "1"}, {**good, "uniqueid": "2", "waittime": "x"}, {**good, "uniqueid": "3"}]
-        server.faults.append(Fault(Reply(200, rows)))
+        server.faults.append(Fault(Response(200, rows)))
         (result,) = RINGOSTAT.history(account, NOON - timedelta(hours=2), NOON, PlainClient())
         assert (result.call_id, result.direction) == ("3", Direction.OUT)
-        server.faults.append(Fault(Reply(200, {"rows": []})))
+        server.faults.append(Fault(Response(200, {"rows": []})))
         with pytest.raises(UnreachableError):
             list(RINGOSTAT.history(account, NOON - timedelta(hours=2), NOON, PlainClient()))
 
@@ -49,7 +49,7 @@ def test_time_zone_of_a_row_has_priority() -> None:
     row = {"uniqueid": "1", "call_type": "in", "caller": "380441112233", "disposition": "ANSWERED", "billsec": 11,
            "waittime": "12", "calldate": "2026-03-01T13:13:43+0300", "connected_with": "380671112233"}  # fmt: skip
     with api_account() as (_, server, account):
-        server.faults.append(Fault(Reply(200, [row])))
+        server.faults.append(Fault(Response(200, [row])))
         (result,) = RINGOSTAT.history(account, NOON - timedelta(hours=2), NOON, PlainClient())
         assert result.started_at == datetime(2026, 3, 1, 10, 13, 43, tzinfo=UTC)
         assert result.at == result.started_at + timedelta(seconds=23)

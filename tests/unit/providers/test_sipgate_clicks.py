@@ -7,7 +7,7 @@ import pytest
 from fake_clients import PlainClient
 from hangtag.errors import BadInputError
 from hangtag.providers.base import Account, Click
-from local.simulator.rest import Fault, Reply
+from local.simulator.rest import Fault, Response
 from sipgate_helpers import HOOK, SIPGATE, fake_sipgate
 
 CLICK = Click(extension="101", number="+4912354678", reference="r", line="+49999999")
@@ -36,7 +36,7 @@ def test_invalid_device_is_never_requested(extension: str) -> None:
 @pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 409])
 def test_rejection_has_a_message_of_hangtags_own(status: int) -> None:
     with fake_sipgate() as (_, server, account):
-        server.faults.append(Fault(Reply(status, {"message": "+4912354678"})))
+        server.faults.append(Fault(Response(status, {"message": "+4912354678"})))
         with pytest.raises(BadInputError, match=f"\\(HTTP {status}\\)") as refused:
             SIPGATE.originate(account, CLICK, PlainClient())
         assert "4912354678" not in refused.value.message

@@ -10,7 +10,7 @@ import pytest
 from fake_clients import PlainClient
 from hangtag.domain.calls.event import Direction, Kind, Outcome
 from hangtag.errors import UnreachableError
-from local.simulator.rest import Fault, Reply
+from local.simulator.rest import Fault, Response
 from provider_stories import NOON
 from sipgate_helpers import SIPGATE, fake_sipgate
 
@@ -78,10 +78,10 @@ def test_history_skips_unreadable_rows_on_all_pages() -> None:
         call_ids = {event.call_id for event in SIPGATE.history(account, NOON - timedelta(hours=1), NOON, PlainClient())}
         assert (len(call_ids), len(server.requests)) == (1100, 3)
         rows = [None, {}, row(1, created="soon"), row(2, callId=None), row(3, lastModified="2031-01-01T00:00:00Z")]
-        server.faults.append(Fault(Reply(200, {"items": rows})))
+        server.faults.append(Fault(Response(200, {"items": rows})))
         (event,) = SIPGATE.history(account, NOON - timedelta(hours=1), NOON, PlainClient())
         # A note that was written later is not the end of the call.
         assert event.at == NOON - timedelta(minutes=30) + timedelta(seconds=42)
-        server.faults.append(Fault(Reply(200, {"items": "x"})))
+        server.faults.append(Fault(Response(200, {"items": "x"})))
         with pytest.raises(UnreachableError):
             list(SIPGATE.history(account, NOON - timedelta(hours=1), NOON, PlainClient()))

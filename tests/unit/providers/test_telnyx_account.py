@@ -11,14 +11,14 @@ from pydantic import ValidationError
 from hangtag.errors import BadInputError, TooManyError, UnreachableError
 from hangtag.providers.telnyx.form import INFOS, TelnyxCredentials, TelnyxSettings
 from local.simulator.providers.telnyx import pbx as simulated
-from local.simulator.rest import Fault, Reply
+from local.simulator.rest import Fault, Response
 from telnyx_helpers import OWN, SETTINGS, WORKED_KEY, fake_account, library, telnyx
 
 
 def test_server_error_or_rate_limit_maps_to_its_exception() -> None:
     with fake_account() as at:
         for status, error in ((500, UnreachableError), (503, UnreachableError), (429, TooManyError)):
-            at.server.faults += [Fault(Reply(status, {"errors": [{"code": "10007"}]}))]
+            at.server.faults += [Fault(Response(status, {"errors": [{"code": "10007"}]}))]
             with pytest.raises(error):
                 telnyx.ping(at.account, at.client)
 

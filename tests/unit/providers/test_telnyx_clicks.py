@@ -21,7 +21,7 @@ from hangtag.providers.base import (
 )
 from local.simulator.providers.telnyx import pbx as simulated
 from local.simulator.providers.telnyx.api import KNOWN_RECORDING
-from local.simulator.rest import Fault, Reply
+from local.simulator.rest import Fault, Response
 from provider_stories import NOON
 from telnyx_helpers import (
     ANNA,
@@ -244,7 +244,7 @@ def test_employee_is_hung_up_if_the_contact_cannot_be_called() -> None:
             telnyx.connect(at.account, {**step, "number": CONTACT}, at.client)
         # Without a response the leg stays up: a retry can succeed.
         at.api.live.add("v3:control-0")
-        at.server.faults += [Fault(Reply(503, "<html>"))]
+        at.server.faults += [Fault(Response(503, "<html>"))]
         with pytest.raises(UnreachableError):
             telnyx.connect(at.account, {**step, "number": CONTACT}, at.client)
         assert at.api.over == ["v3:control-0"]
@@ -297,7 +297,7 @@ def test_api_rejection_has_our_message_without_the_number(status: int, code: str
         "errors": [{"code": code, "title": "Bad", "detail": f"{CONTACT} <script> {simulated.CREDENTIALS['api_key']}"}]
     }
     with fake_account() as at:
-        at.server.faults += [Fault(Reply(status, payload))]
+        at.server.faults += [Fault(Response(status, payload))]
         with pytest.raises(BadInputError, match=REFUSED[status, code]) as error:
             telnyx.originate(at.account, CLICK, at.client)
         words = error.value.message
@@ -309,7 +309,7 @@ def test_api_rejection_has_our_message_without_the_number(status: int, code: str
 @pytest.mark.parametrize("errors", [None, [], [None], ["x"], [{"code": ["1"]}], {"code": "10002"}, [{}]])
 def test_rejection_without_an_error_code_shows_the_status(errors: object) -> None:
     with fake_account() as at:
-        at.server.faults += [Fault(Reply(422, {"errors": errors}))]
+        at.server.faults += [Fault(Response(422, {"errors": errors}))]
         with pytest.raises(BadInputError, match="422"):
             telnyx.originate(at.account, CLICK, at.client)
 
@@ -352,12 +352,12 @@ def test_unreadable_response_is_an_unreachable_pbx(junk: bytes) -> None:
             lambda: telnyx.ping(at.account, at.client),
             lambda: telnyx.ping(at.without("connection_id"), at.client),
         ):
-            at.server.faults += [Fault(Reply(200, junk))]
+            at.server.faults += [Fault(Response(200, junk))]
             with pytest.raises(UnreachableError):
                 ask()
         for junk_list in (junk, b'{"data":{"0":1}}'):
             if junk_list == b'{"data":[]}':
                 continue
-            at.server.faults += [Fault(Reply(200, junk_list))]
+            at.server.faults += [Fault(Response(200, junk_list))]
             with pytest.raises(UnreachableError):
                 telnyx.extensions(at.account, at.client)

@@ -11,7 +11,7 @@ from hangtag.domain.calls.fold import fold
 from hangtag.errors import UnreachableError
 from local.simulator.providers.telnyx import pbx as simulated
 from local.simulator.providers.telnyx.api import KNOWN_RECORDING
-from local.simulator.rest import Fault, Reply
+from local.simulator.rest import Fault, Response
 from local.simulator.story import Story, load_story, message
 from provider_stories import IDS, NOON, comparable
 from telnyx_helpers import deliveries, each_story, fake_account, flat, library, telnyx
@@ -121,7 +121,7 @@ def test_list_without_a_page_count_ends_with_an_empty_page() -> None:
     with fake_account() as at:
         rows = [{"user_name": f"user{number}"} for number in range(3)]
         pages = [rows[:2], rows[2:], [], [], []]
-        at.server.faults += [Fault(Reply(200, {"data": page, "meta": None})) for page in pages]
+        at.server.faults += [Fault(Response(200, {"data": page, "meta": None})) for page in pages]
         assert len(telnyx.extensions(at.account, at.client)) == 3
         assert len(at.server.requests) == 4
 
@@ -157,7 +157,7 @@ def test_history_skips_rows_of_other_applications_or_malformed_rows() -> None:
 def test_endless_history_is_abandoned_after_fifty_pages() -> None:
     with fake_account() as at:
         rows = listed(load_story("missed_incoming", "telnyx"), "c", NOON)
-        endless = Fault(Reply(200, {"data": rows, "meta": {"page_number": 1, "total_pages": 10**9}}))
+        endless = Fault(Response(200, {"data": rows, "meta": {"page_number": 1, "total_pages": 10**9}}))
         at.server.faults += [endless] * 60
         with pytest.raises(UnreachableError, match="shorter period"):
             list(telnyx.history(at.account, NOON, NOON + timedelta(hours=1), at.client))

@@ -8,7 +8,7 @@ import pytest
 from hangtag.domain.calls.event import Kind
 from hangtag.errors import BadInputError, UnreachableError
 from local.simulator.providers.telnyx.api import KNOWN_RECORDING
-from local.simulator.rest import Fault, Reply
+from local.simulator.rest import Fault, Response
 from telnyx_helpers import fake_account, library, parse, single_event, telnyx
 
 URL = "https://s3.amazonaws.com/telephony-recorder-prod/acme/call.mp3?X-Amz-Expires=600"
@@ -63,6 +63,6 @@ def test_recording_address_is_requested_again_each_time() -> None:
         assert len(at.server.requests) == request_log
         with pytest.raises(BadInputError, match="nothing with that id"):
             telnyx.recording(at.account, "deleted", at.client)
-        at.server.faults += [Fault(Reply(200, {"data": {"download_urls": {"mp3": 5}}}))]
+        at.server.faults += [Fault(Response(200, {"data": {"download_urls": {"mp3": 5}}}))]
         with pytest.raises(UnreachableError):
             telnyx.recording(at.account, KNOWN_RECORDING, at.client)

@@ -15,7 +15,7 @@ from fake_clients import PlainClient
 from hangtag.domain.calls.event import CallEvent, Outcome
 from hangtag.domain.calls.fold import fold
 from hangtag.errors import BadInputError, HangtagError, TooManyError, UnreachableError
-from local.simulator.rest import Fault, Reply
+from local.simulator.rest import Fault, Response
 from provider_stories import NOON
 from twilio_helpers import (
     ACCOUNT,
@@ -149,7 +149,7 @@ def test_api_rejection_has_our_message_without_the_number() -> None:
 )
 def test_api_error_maps_to_its_exception(status: int, body: Any, kind: type[HangtagError], words: str) -> None:
     with fake_account() as (account, _, server):
-        server.faults.append(Fault(Reply(status, body)))
+        server.faults.append(Fault(Response(status, body)))
         with pytest.raises(kind, match=words) as error:
             twilio.originate(account, CLICK, PlainClient())
         assert len(server.requests) == 1
@@ -158,7 +158,7 @@ def test_api_error_maps_to_its_exception(status: int, body: Any, kind: type[Hang
 
 def test_rate_limit_error_code_pauses_all_requests() -> None:
     with fake_account() as (account, _, server):
-        server.faults.append(Fault(Reply(403, {"code": 20429})))
+        server.faults.append(Fault(Response(403, {"code": 20429})))
         client = PlainClient()
         with pytest.raises(TooManyError, match=r"The rate limit of Twilio is reached\. Try again in 10 seconds"):
             twilio.originate(account, CLICK, client)

@@ -14,7 +14,7 @@ from hangtag.errors import UnreachableError
 from hangtag.providers.base import (
     Account,
 )
-from local.simulator.rest import Fault, Reply
+from local.simulator.rest import Fault, Response
 from local.simulator.story import Story
 from provider_stories import NOON, comparable
 from twilio_helpers import ACCOUNT, CONTACT, OWN, RECORDED, each_story, fake_account, story_messages, twilio, webhook
@@ -140,7 +140,7 @@ def test_history_skips_rows_that_are_malformed_or_not_ended() -> None:
     good = {"call_sid": "CAgood", "date_created": format_datetime(NOON), "uri": urlsplit(RECORDED).path + ".json"}
     recordings += [{**good, "status": "processing"}, {**good, "status": "completed"}]
     with fake_account() as (account, _, server):
-        server.faults += [Fault(Reply(200, {"calls": rows})), Fault(Reply(200, {"recordings": recordings}))]
+        server.faults += [Fault(Response(200, {"calls": rows})), Fault(Response(200, {"recordings": recordings}))]
         results = history(account)
     assert [(event.call_id, event.kind) for event in results] == [("CAgood", Kind.ENDED), ("CAgood", Kind.RECORDED)]
     # Without a media_url, the address is derived from the row's own, as in callbacks.
@@ -152,7 +152,7 @@ def test_history_skips_rows_that_are_malformed_or_not_ended() -> None:
 )
 def test_next_page_outside_the_api_is_rejected(following: Any) -> None:
     with fake_account() as (account, _, server):
-        server.faults.append(Fault(Reply(200, {"calls": [], "next_page_uri": following})))
+        server.faults.append(Fault(Response(200, {"calls": [], "next_page_uri": following})))
         with pytest.raises(UnreachableError, match="outside its API"):
             history(account)
 
@@ -160,10 +160,10 @@ def test_next_page_outside_the_api_is_rejected(following: Any) -> None:
 def test_endless_list_is_abandoned_after_fifty_pages() -> None:
     with fake_account() as (account, _, server):
         again = {"calls": [], "next_page_uri": f"/2010-04-01/Accounts/{ACCOUNT}/Calls.json?Page=1"}
-        server.faults += [Fault(Reply(200, again))] * 60
+        server.faults += [Fault(Response(200, again))] * 60
         with pytest.raises(UnreachableError, match="pages"):
             history(account)
         assert len(server.requests) == 50
-        server.faults[:] = [Fault(Reply(200, {"items": []}))]
+        server.faults[:] = [Fault(Response(200, {"items": []}))]
         with pytest.raises(UnreachableError, match="expected list"):
             history(account)

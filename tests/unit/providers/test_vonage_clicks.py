@@ -17,7 +17,7 @@ from hangtag.providers.base import (
     Click,
 )
 from local.simulator.providers.vonage import pbx as simulated
-from local.simulator.rest import Fault, Reply
+from local.simulator.rest import Fault, Response
 from local.simulator.story import Message, load_story, message
 from provider_stories import IDS, NOON, closed
 from vonage_helpers import CONTACT, DIALLED, EMPLOYEE, HOOK, OURS, OWN, fake_account, verification_keys, vonage
@@ -111,7 +111,7 @@ def test_api_error_maps_to_its_exception_with_our_message(
     status: int, body: Any, kind: type[HangtagError], words: str
 ) -> None:
     with fake_account() as (account, _, server):
-        server.faults.append(Fault(Reply(status, body)))
+        server.faults.append(Fault(Response(status, body)))
         with pytest.raises(kind, match=words) as error:
             vonage.originate(account, CLICK, PlainClient())
     assert "9101234567" not in error.value.message

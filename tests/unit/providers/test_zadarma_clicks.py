@@ -10,14 +10,14 @@ import pytest
 from fake_clients import PlainClient
 from hangtag.errors import BadInputError
 from hangtag.providers.base import Account, Click
-from local.simulator.rest import Fault, Reply
+from local.simulator.rest import Fault, Response
 from zadarma_helpers import ZADARMA, fake_zadarma
 
 
 def test_request_is_signed_like_the_vendors_python_client() -> None:
     """The worked example of that client, with equal parameters."""
     with fake_zadarma(api_key="user_key") as (account, _, server):
-        server.faults.append(Fault(Reply(200, {"status": "success"})))
+        server.faults.append(Fault(Response(200, {"status": "success"})))
         click = Click(extension="100", number="+442037691882", reference="r")
         ZADARMA.originate(account, click, PlainClient())
         (request,) = server.requests
@@ -41,13 +41,13 @@ def test_recording_requests_a_temporary_link() -> None:
         assert media.url == "https://api.zadarma.com/v1/pbx/record/download/1458313316.343456.mp3"
         assert media.headers == {}
         links = {"status": "success", "links": ["https://api.zadarma.com/1.mp3", "https://api.zadarma.com/2.mp3"]}
-        server.faults.append(Fault(Reply(200, links)))
+        server.faults.append(Fault(Response(200, links)))
         assert ZADARMA.recording(account, "x", PlainClient()).url == "https://api.zadarma.com/1.mp3"
 
 
 def test_error_contains_the_message_of_the_vendor() -> None:
     with fake_zadarma() as (account, _, server):
-        server.faults.append(Fault(Reply(400, {"status": "error", "message": "Wrong caller ID"})))
+        server.faults.append(Fault(Response(400, {"status": "error", "message": "Wrong caller ID"})))
         with pytest.raises(BadInputError, match=r"rejected the request \(HTTP 400\): Wrong caller ID"):
             ZADARMA.extensions(account, PlainClient())
     with fake_zadarma(api_secret="wrong") as (account, _, _), pytest.raises(BadInputError, match="rejected api_key"):

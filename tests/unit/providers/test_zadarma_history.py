@@ -10,7 +10,7 @@ from fake_clients import PlainClient
 from hangtag.domain.calls.event import Direction
 from hangtag.domain.calls.fold import fold
 from hangtag.errors import UnreachableError
-from local.simulator.rest import Fault, Reply
+from local.simulator.rest import Fault, Response
 from local.simulator.story import load_story, message
 from provider_stories import IDS, NOON, comparable, line
 from zadarma_helpers import ZADARMA, fake_zadarma
@@ -87,14 +87,14 @@ def _times() -> dict[str, None]:
 def test_history_skips_unreadable_rows() -> None:
     rows = [{"pbx_call_id": "x"}, "junk", None, row("good", NOON), {**row("bad", NOON), "seconds": [1]}]
     with fake_zadarma() as (account, _, server):
-        server.faults += [Fault(Reply(200, {"status": "success", "stats": rows}))]
+        server.faults += [Fault(Response(200, {"status": "success", "stats": rows}))]
         events = list(ZADARMA.history(account, NOON - timedelta(hours=1), NOON, PlainClient()))
     assert {event.call_id for event in events} == {"good"}
 
 
 def test_response_without_a_list_is_an_error() -> None:
     with fake_zadarma() as (account, _, server):
-        server.faults += [Fault(Reply(200, json.dumps({"status": "success"})))] * 2
+        server.faults += [Fault(Response(200, json.dumps({"status": "success"})))] * 2
         with pytest.raises(UnreachableError):
             list(ZADARMA.history(account, NOON - timedelta(hours=1), NOON, PlainClient()))
         with pytest.raises(UnreachableError):
