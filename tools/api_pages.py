@@ -62,10 +62,10 @@ def pages() -> dict[str, str]:
         for method, operation in methods.items():
             if (method, path) in places:
                 operations.setdefault(places[method, path], []).append((method.upper(), path, operation))
-    texts = {f"{feature}.md": "\n".join(_page(feature, found)) for feature, found in sorted(operations.items())}
+    texts = {f"{feature}.md": "\n".join(_page(feature, entries)) for feature, entries in sorted(operations.items())}
     rows = (
         f"| [{_title(feature)}]({feature}.md) | {', '.join(operation['summary'] for _, _, operation in found)} |\n"
-        for feature, found in sorted(operations.items())
+        for feature, entries in sorted(operations.items())
     )
     return {"README.md": f"{_NOTE}\n{_INDEX}{''.join(rows)}", **texts}
 

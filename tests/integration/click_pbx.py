@@ -52,23 +52,23 @@ class ClickedPbx:
         """See `Rest`."""
         return self.api.settings(url)
 
-    def respond(self, asked: Request) -> Response:
+    def respond(self, request: Request) -> Response:
         """See `Rest`; an accepted click is placed in a thread."""
-        reply = self.api.respond(asked)
+        reply = self.api.respond(request)
         if reply.status >= 300:
             return reply
-        if asked.path == "/v2/calls":
+        if request.path == "/v2/calls":
             # Telnyx: each leg is a command of its own.
-            leg = (json.loads(reply.encoded())["data"]["call_control_id"], asked.json["client_state"])
-            if "link_to" in asked.json:
+            leg = (json.loads(reply.encoded())["data"]["call_control_id"], request.json["client_state"])
+            if "link_to" in request.json:
                 self._legs.append(leg)
                 self._second.set()
             else:
                 self._legs = [leg]
                 self._second.clear()
-        if asked.path.endswith("/commands/callback"):
-            self._command = str(json.loads(asked.form["json"])["command_id"])
-        named = cast("ClickToCallRest", self.api).placed_call_id(asked, reply)
+        if request.path.endswith("/commands/callback"):
+            self._command = str(json.loads(request.form["json"])["command_id"])
+        named = cast("ClickToCallRest", self.api).placed_call_id(request, reply)
         if named is not None:
             self._place(named or fresh_id())
             if self.lost:
@@ -79,8 +79,8 @@ class ClickedPbx:
         self.calls.append(call_id)
         if self.story is None:
             return
-        found = load_story(self.story, self.provider)
-        thread = threading.Thread(target=self._tell, args=(found, call_id), daemon=True)
+        setting = load_story(self.story, self.provider)
+        thread = threading.Thread(target=self._tell, args=(setting, call_id), daemon=True)
         self._threads.append(thread)
         thread.start()
 

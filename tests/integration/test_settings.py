@@ -186,7 +186,7 @@ def test_invalid_telephony_settings_are_rejected_by_field(office: Office) -> Non
     assert fault == {
         "field": "attach.logic",
         "code": "syntax_error",
-        "reason": "Column 14: There is no condition 3.",
+        "reason": "Column 14: Condition 3 does not exist.",
         "params": {"position": 13},
     }
     lonely = {"attach": {"to": "last_task_matching", "conditions": rows, "if_none": "create_task"}}

@@ -142,7 +142,7 @@ class _Parser:
         self._at += 1
         number = int(token.text[:6])
         if not 1 <= number <= self._rows:
-            raise LogicError(token.column, f"There is no condition {token.text[:6]}.")
+            raise LogicError(token.column, f"Condition {token.text[:6]} does not exist.")
         return lambda rows: rows[number - 1]
 
     def _inside(self, opening: _Token) -> Holds:
