@@ -64,7 +64,7 @@ def pages() -> dict[str, str]:
                 operations.setdefault(places[method, path], []).append((method.upper(), path, operation))
     texts = {f"{feature}.md": "\n".join(_page(feature, entries)) for feature, entries in sorted(operations.items())}
     rows = (
-        f"| [{_title(feature)}]({feature}.md) | {', '.join(operation['summary'] for _, _, operation in found)} |\n"
+        f"| [{_title(feature)}]({feature}.md) | {', '.join(operation['summary'] for _, _, operation in entries)} |\n"
         for feature, entries in sorted(operations.items())
     )
     return {"README.md": f"{_NOTE}\n{_INDEX}{''.join(rows)}", **texts}
