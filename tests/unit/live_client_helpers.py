@@ -49,7 +49,7 @@ class Channel:
         self.up_at_connect: list[int] = []
         self.received: list[tuple[int, str]] = []
 
-    def answer(self, request: ApiRequest) -> ApiResponse:
+    def respond(self, request: ApiRequest) -> ApiResponse:
         """Respond to a ticket request, in a thread of the HTTP server."""
         self.requests.append(request)
         if self.replies:
@@ -130,7 +130,7 @@ async def channel() -> AsyncIterator[Channel]:
         fake.serve, "127.0.0.1", 0, process_request=fake.handshake, ping_interval=None, close_timeout=1
     ) as server:
         fake.url = f"ws://127.0.0.1:{port_of(server)}/live"
-        with serving(fake.answer) as api:
+        with serving(fake.respond) as api:
             fake.api = api.url
             yield fake
 

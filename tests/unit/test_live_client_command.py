@@ -70,7 +70,7 @@ def test_exit_works_at_any_moment(moment: str) -> None:
             later.callback(release.set)
             timing, more = QUICK, dict[str, Any]()
             if moment == "ticket":
-                loop, answer = asyncio.get_running_loop(), office.answer
+                loop, answer = asyncio.get_running_loop(), office.respond
 
                 def slow(request: ApiRequest) -> ApiResponse:
                     loop.call_soon_threadsafe(reached.set)
