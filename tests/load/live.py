@@ -64,7 +64,7 @@ def _ring(pbx: Pbx, extension: str, browser: Listener, together: threading.Barri
 
 def _is_ringing(message: Mapping[str, object]) -> bool:
     call = message.get("call")
-    return isinstance(call, dict) and call["state"] == "ringing"
+    return isinstance(call, dict) and call["window_state"] == "ringing"
 
 
 def post_to_message(pbx: Pbx, listening_at: Mapping[str, Listener], at_once: int, rounds: int) -> Times:

@@ -14,6 +14,7 @@ from typing import Any
 from unittest.mock import patch
 
 from generated_calls import People, call_item, generate_call, people, put_all
+from hangtag import runtime
 from hangtag.services.reports import sums
 from hangtag.store.db import client
 from local.stack import Stack
@@ -81,9 +82,12 @@ def lone_table(stack: Stack) -> Iterator[str]:
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
     }
+    before = runtime.settings()
     with patch.dict(os.environ, place):
         client.make.cache_clear()
+        runtime.bind(runtime.Settings(table=stack.table))
         yield stack.table
+    runtime.bind(before)
     client.make.cache_clear()
 
 
