@@ -45,7 +45,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         return bool(context.get_remaining_time_in_millis() > MARGIN_MS)
 
     if event.get("source") == "hangtag.compare":
-        count = importlib.import_module(WORKERS["compare"]).ask_all(has_time)
+        count = importlib.import_module(WORKERS["compare"]).queue_all(has_time)
         logger.info("reconciliation.scheduled", extra={"integrations": count})
         return {"asked": count}
 
