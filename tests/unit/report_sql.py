@@ -12,13 +12,15 @@ _COLUMNS = {
     "kind": "VARCHAR", "id": "VARCHAR", "call_id": "VARCHAR", "integration_id": "VARCHAR", "direction": "VARCHAR",
     "line": "VARCHAR", "started_at": "TIMESTAMPTZ", "answered_at": "TIMESTAMPTZ", "talk_seconds": "BIGINT",
     "employee_id": "VARCHAR", "employee_ids": "VARCHAR[]", "contact_id": "VARCHAR", "task_id": "VARCHAR",
-    "hidden": "BOOLEAN", "tag_id": "VARCHAR", "tag_type": "VARCHAR", "at": "TIMESTAMPTZ", "returned_at": "TIMESTAMPTZ",
+    "hidden": "BOOLEAN", "tag_id": "VARCHAR", "tag_type": "VARCHAR",
+    "at": "TIMESTAMPTZ", "occurred_at": "TIMESTAMPTZ", "returned_at": "TIMESTAMPTZ",
 }  # fmt: skip
 _READ = """
 CREATE TABLE lines AS SELECT * FROM read_json($file, format = 'newline_delimited', columns = {columns});
 CREATE TABLE facts AS
 SELECT
-  c.id, c.contact_id, c.line, c.integration_id, c.direction, c.employee_ids, c.hidden, c.task_id, c.started_at,
+  c.id, c.contact_id, CASE WHEN c.line LIKE '{%' THEN json_extract_string(c.line, '$.number') ELSE c.line END AS line,
+  c.integration_id, c.direction, c.employee_ids, c.hidden, c.task_id, c.started_at,
   coalesce(c.employee_id, CASE WHEN len(c.employee_ids) = 1 THEN c.employee_ids[1] END) AS employee,
   c.tag_type = 'call' AS answered,
   c.tag_type = 'missed_call' AND c.direction = 'in' AS missed,
@@ -26,7 +28,7 @@ SELECT
   CASE WHEN c.tag_type = 'call' THEN c.talk_seconds ELSE 0 END AS talk,
   CASE WHEN c.tag_type = 'call' AND c.direction = 'in'
     THEN epoch_ms(c.answered_at) - epoch_ms(c.started_at) END AS wait,
-  CASE WHEN c.direction = 'in' THEN date_diff('second', m.at, m.returned_at) END AS back,
+  CASE WHEN c.direction = 'in' THEN date_diff('second', coalesce(m.occurred_at, m.at), m.returned_at) END AS back,
   c.direction = 'in' AND c.contact_id IS NOT NULL AND row_number() OVER (
     PARTITION BY c.contact_id, c.direction ORDER BY c.started_at, c.tag_id) = 1 AS first
 FROM lines c LEFT JOIN lines m ON m.kind = 'missed_call' AND m.call_id = c.id

@@ -55,7 +55,7 @@ def test_recording_key_is_sent_to_the_vats_host_only() -> None:
 
 @pytest.mark.parametrize(
     ("status", "words"),
-    [(301, "name of the company"), (401, "rejected api_key"), (403, "api_key"), (404, "nothing at pbx_url")],
+    [(301, "name of the company"), (401, "rejected api_key"), (403, "api_key"), (404, "not found at pbx_url")],
 )
 def test_error_status_has_a_plain_message(status: int, words: str) -> None:
     with fake_vats() as (account, _, server):
