@@ -40,7 +40,7 @@ LastDay = Annotated[
     Query(
         alias="to",
         pattern=_DAY,
-        description="Last day of the report in the tenant's time zone, inclusive; at most 366 days after `from`.",
+        description="Last day of the report in the tenant's time zone, inclusive. A report covers at most 366 days.",
         examples=["2026-12-06"],
     ),
 ]
