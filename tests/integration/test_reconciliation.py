@@ -65,19 +65,19 @@ MISSING_FIELDS: Mapping[str, frozenset[str]] = {
 }
 # Numbers of reports that depend on fields missing from the call logs.
 MISSING_NUMBERS: Mapping[str, frozenset[str]] = {
-    "zadarma": frozenset({"timed", "answer_ms", "seconds_to_answer"}),
-    "itoolabs": frozenset({"timed", "answer_ms", "seconds_to_answer"}),
-    "twilio": frozenset({"answer_ms", "seconds_to_answer", "talk_seconds", "talk_minutes"}),
+    "zadarma": frozenset({"timed_calls", "answer_ms_total", "seconds_to_answer"}),
+    "itoolabs": frozenset({"timed_calls", "answer_ms_total", "seconds_to_answer"}),
+    "twilio": frozenset({"answer_ms_total", "seconds_to_answer", "talk_seconds", "talk_minutes"}),
     "telnyx": frozenset(),
-    "vonage": frozenset({"timed", "answer_ms", "seconds_to_answer", "talk_seconds", "talk_minutes"}),
-    "plivo": frozenset({"timed", "answer_ms", "seconds_to_answer"}),
-    "sipgate": frozenset({"timed", "answer_ms", "seconds_to_answer", "talk_seconds", "talk_minutes"}),
+    "vonage": frozenset({"timed_calls", "answer_ms_total", "seconds_to_answer", "talk_seconds", "talk_minutes"}),
+    "plivo": frozenset({"timed_calls", "answer_ms_total", "seconds_to_answer"}),
+    "sipgate": frozenset({"timed_calls", "answer_ms_total", "seconds_to_answer", "talk_seconds", "talk_minutes"}),
     # Milliseconds of webhooks come from their order; the call log has whole seconds.
-    "mango": frozenset({"answer_ms"}),
-    "ringostat": frozenset({"timed", "answer_ms", "seconds_to_answer"}),
-    "binotel": frozenset({"timed", "answer_ms", "seconds_to_answer"}),
+    "mango": frozenset({"answer_ms_total"}),
+    "ringostat": frozenset({"timed_calls", "answer_ms_total", "seconds_to_answer"}),
+    "binotel": frozenset({"timed_calls", "answer_ms_total", "seconds_to_answer"}),
     "generic": frozenset(),
-    "ringcentral": frozenset({"timed", "answer_ms", "seconds_to_answer", "talk_seconds", "talk_minutes"}),
+    "ringcentral": frozenset({"timed_calls", "answer_ms_total", "seconds_to_answer", "talk_seconds", "talk_minutes"}),
 }
 REPORTS = ("calls-by-contact", "calls-by-employee", "missed-calls", "calls-by-line", "calls-by-hour")
 
