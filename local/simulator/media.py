@@ -53,7 +53,7 @@ class Serve:
 
 @dataclass(slots=True)
 class MediaServer:
-    """The running server: responses by path in `files`, and the requests received in `asked`."""
+    """The running server: responses by path in `files`, and the received `requests`."""
 
     url: str = ""
     files: dict[str, Callable[[], Serve]] = field(default_factory=dict)

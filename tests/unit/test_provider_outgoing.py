@@ -116,7 +116,7 @@ def test_capability_works_against_the_fake_api(provider: str, capability: str) -
         assert type(result) is kinds.get(capability, Check)
         if isinstance(result, Check):
             assert result.ok, result
-            assert result.what in ("pbx", "set_up", "look_after")
+            assert result.what in ("pbx", "setup", "subscription")
         if capability == "extensions":
             assert all(isinstance(one, KnownExtension) and one.extension for one in result)
         # Some PBXs need no request for a recording, because events contain its address.

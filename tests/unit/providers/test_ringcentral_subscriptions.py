@@ -29,7 +29,7 @@ def test_active_subscription_costs_one_light_request() -> None:
         before = [dict(item) for item in api.subscriptions]
         server.requests.clear()
         result = RINGCENTRAL.renew_subscription(account, client)
-        assert (result.what, result.ok) == ("look_after", True)
+        assert (result.what, result.ok) == ("subscription", True)
         assert "active" in result.detail
         assert [(item.method, item.path) for item in server.requests] == [("GET", "/restapi/v1.0/subscription")]
         assert api.subscriptions == before

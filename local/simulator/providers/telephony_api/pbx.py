@@ -1,4 +1,4 @@
-"""A PBX that speaks the telephony API: forms, with the CRM's key in each."""
+"""Simulated PBX of the telephony API. Every form contains the CRM's key."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime

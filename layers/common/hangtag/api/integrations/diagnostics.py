@@ -25,14 +25,11 @@ MAX_NAMED = 10
 CALLS_BACK = timedelta(days=1)
 # Log entries that are searched for a request to the new webhook URL.
 MAX_ENTRIES = 50
-# Names of checks that have another name in the API.
-_NAMES: Mapping[str, str] = {"set_up": "setup", "look_after": "subscription", "renew_subscription": "subscription"}
 
 
 def check_of(check: Check) -> DiagnosticCheck:
-    """Return a check under its name in the API."""
-    name = DiagnosticName(_NAMES.get(check.what, check.what))
-    return DiagnosticCheck(check=name, ok=check.ok, detail=check.detail)
+    """Return a check as the API's model."""
+    return DiagnosticCheck(check=DiagnosticName(check.what), ok=check.ok, detail=check.detail)
 
 
 def examine(tenant_id: str, integration: Integration) -> DiagnosticReport:

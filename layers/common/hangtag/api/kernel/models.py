@@ -77,7 +77,6 @@ Cursor = Annotated[
 Id = Annotated[str, _id_of(FieldErrorCode.INVALID_FORMAT, "Not an id of Hangtag's."), _ID_SCHEMA]
 ContactId = Annotated[str, _id_of(FieldErrorCode.UNKNOWN_CONTACT, "Unknown contact."), _ID_SCHEMA]
 EmployeeId = Annotated[str, _id_of(FieldErrorCode.UNKNOWN_EMPLOYEE, "Unknown employee."), _ID_SCHEMA]
-GroupId = Annotated[str, _id_of(FieldErrorCode.UNKNOWN_GROUP, "Unknown group."), _ID_SCHEMA]
 IntegrationId = Annotated[str, _id_of(FieldErrorCode.UNKNOWN_INTEGRATION, "Unknown integration."), _ID_SCHEMA]
 SupervisorId = Annotated[str, _id_of(FieldErrorCode.UNKNOWN_EMPLOYEE, "Unknown employee or group."), _ID_SCHEMA]
 TaskId = Annotated[str, _id_of(FieldErrorCode.UNKNOWN_TASK, "Unknown task."), _ID_SCHEMA]
@@ -164,13 +163,6 @@ class EmployeeSummary(ResponseModel):
 
     id: str = Field(description="Id of the employee.", examples=["9d3b1e60a7c24f85"])
     name: str = Field(description="Name of the employee.", examples=["Anna Schmidt"])
-
-
-class GroupSummary(ResponseModel):
-    """A group in another resource."""
-
-    id: str = Field(description="Id of the group.", examples=["27ce81f4b05a4d19"])
-    name: str = Field(description="Name of the group.", examples=["Sales"])
 
 
 class LineSummary(ResponseModel):

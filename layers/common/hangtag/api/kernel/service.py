@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, NotRequired, TypedDict, TypeVar, Unpack
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.api_gateway import Route
@@ -61,6 +61,24 @@ _TEMPORARY = frozenset(
 HandlerT = TypeVar("HandlerT", bound=Callable[..., Any])
 
 
+class OperationOptions(TypedDict):
+    """Description of an operation, stated at its route.
+
+    `errors` are the codes that do not follow from the operation's shape: 401 and 403 follow from the role, 404 from a
+    path parameter, 413 and 415 from a body; 400, 429, 500 and 503 are always possible. `example` is a request body.
+    """
+
+    operation_id: str
+    tags: Sequence[str]
+    summary: str
+    description: str
+    errors: NotRequired[Collection[ErrorCode]]
+    example: NotRequired[Any]
+    status_code: NotRequired[int]
+    responses: NotRequired[dict[int, Any]]
+    deprecated: NotRequired[bool]
+
+
 class Routes(APIGatewayHttpRouter):
     """Routes of one feature that require one role. A feature with two roles has two instances.
 
@@ -73,132 +91,58 @@ class Routes(APIGatewayHttpRouter):
         self.operations: dict[tuple[str, str], Operation] = {}
 
     def get(  # type: ignore[override]
-        self,
-        path: str,
-        *,
-        operation_id: str,
-        tags: Sequence[str],
-        summary: str,
-        description: str,
-        errors: Collection[ErrorCode] = (),
-        status_code: int = 200,
-        responses: dict[int, Any] | None = None,
-        deprecated: bool = False,
+        self, path: str, **options: Unpack[OperationOptions]
     ) -> Callable[[HandlerT], HandlerT]:
-        """Add a GET operation.
-
-        `errors` are the codes that do not follow from the operation's shape: 401 and 403 follow from the role, 404
-        from a path parameter, 413 and 415 from a body; 400, 429, 500 and 503 are always possible.
-        """
-        operation = self._operation(operation_id, tags, summary, description, errors, None)
-        return self._add("GET", path, operation, status_code, responses, deprecated=deprecated)
+        """Add a GET operation. See `OperationOptions`."""
+        return self._add("GET", path, options)
 
     def post(  # type: ignore[override]
-        self,
-        path: str,
-        *,
-        operation_id: str,
-        tags: Sequence[str],
-        summary: str,
-        description: str,
-        errors: Collection[ErrorCode] = (),
-        example: Any = None,
-        status_code: int = 200,
-        responses: dict[int, Any] | None = None,
-        deprecated: bool = False,
+        self, path: str, **options: Unpack[OperationOptions]
     ) -> Callable[[HandlerT], HandlerT]:
-        """Add a POST operation; `example` is a request body. See `get` for `errors`."""
-        operation = self._operation(operation_id, tags, summary, description, errors, example)
-        return self._add("POST", path, operation, status_code, responses, deprecated=deprecated)
+        """Add a POST operation. See `OperationOptions`."""
+        return self._add("POST", path, options)
 
     def put(  # type: ignore[override]
-        self,
-        path: str,
-        *,
-        operation_id: str,
-        tags: Sequence[str],
-        summary: str,
-        description: str,
-        errors: Collection[ErrorCode] = (),
-        example: Any = None,
-        status_code: int = 200,
-        responses: dict[int, Any] | None = None,
-        deprecated: bool = False,
+        self, path: str, **options: Unpack[OperationOptions]
     ) -> Callable[[HandlerT], HandlerT]:
-        """Add a PUT operation; `example` is a request body. See `get` for `errors`."""
-        operation = self._operation(operation_id, tags, summary, description, errors, example)
-        return self._add("PUT", path, operation, status_code, responses, deprecated=deprecated)
+        """Add a PUT operation. See `OperationOptions`."""
+        return self._add("PUT", path, options)
 
     def patch(  # type: ignore[override]
-        self,
-        path: str,
-        *,
-        operation_id: str,
-        tags: Sequence[str],
-        summary: str,
-        description: str,
-        errors: Collection[ErrorCode] = (),
-        example: Any = None,
-        status_code: int = 200,
-        responses: dict[int, Any] | None = None,
-        deprecated: bool = False,
+        self, path: str, **options: Unpack[OperationOptions]
     ) -> Callable[[HandlerT], HandlerT]:
-        """Add a PATCH operation; `example` is a request body. See `get` for `errors`."""
-        operation = self._operation(operation_id, tags, summary, description, errors, example)
-        return self._add("PATCH", path, operation, status_code, responses, deprecated=deprecated)
+        """Add a PATCH operation. See `OperationOptions`."""
+        return self._add("PATCH", path, options)
 
     def delete(  # type: ignore[override]
-        self,
-        path: str,
-        *,
-        operation_id: str,
-        tags: Sequence[str],
-        summary: str,
-        description: str,
-        errors: Collection[ErrorCode] = (),
-        example: Any = None,
-        status_code: int = 200,
-        responses: dict[int, Any] | None = None,
-        deprecated: bool = False,
+        self, path: str, **options: Unpack[OperationOptions]
     ) -> Callable[[HandlerT], HandlerT]:
-        """Add a DELETE operation; `example` is a request body. See `get` for `errors`."""
-        operation = self._operation(operation_id, tags, summary, description, errors, example)
-        return self._add("DELETE", path, operation, status_code, responses, deprecated=deprecated)
+        """Add a DELETE operation. See `OperationOptions`."""
+        return self._add("DELETE", path, options)
 
-    def _operation(
-        self,
-        operation_id: str,
-        tags: Sequence[str],
-        summary: str,
-        description: str,
-        errors: Collection[ErrorCode],
-        example: Any,
-    ) -> Operation:
-        (tag,) = tags
-        return Operation(operation_id, tag, summary, description, self.role, frozenset(errors), example)
-
-    def _add(
-        self,
-        method: str,
-        path: str,
-        operation: Operation,
-        status_code: int,
-        responses: dict[int, Any] | None,
-        *,
-        deprecated: bool,
-    ) -> Callable[[HandlerT], HandlerT]:
+    def _add(self, method: str, path: str, options: OperationOptions) -> Callable[[HandlerT], HandlerT]:
+        (tag,) = options["tags"]
+        operation = Operation(
+            options["operation_id"],
+            tag,
+            options["summary"],
+            options["description"],
+            self.role,
+            frozenset(options.get("errors", ())),
+            options.get("example"),
+        )
         self.operations[method, path] = operation
         add: Callable[[HandlerT], HandlerT] = self.route(
             path,
             method,
             summary=operation.summary,
             description=operation.full_description,
-            responses=responses,
+            responses=options.get("responses"),
             tags=[operation.tag],
             operation_id=operation.operation_id,
             openapi_extensions={"x-required-role": operation.required_role},
-            deprecated=deprecated,
-            status_code=status_code,
+            deprecated=options.get("deprecated", False),
+            status_code=options.get("status_code", 200),
         )
         return add
 

@@ -22,54 +22,7 @@ from hangtag.api.kernel.enums import (
     VisibilityScope,
 )
 from hangtag.api.kernel.models import RequestModel
-from hangtag.api.settings.properties import (
-    CALLING,
-    CONDITIONS,
-    CONTACT_TEMPLATE,
-    FIELDS,
-    MASKS,
-    MISSED,
-    NOTIFICATIONS,
-    PLACEMENT,
-    RECORDINGS,
-    ROUTING,
-    TEMPLATE,
-    UNKNOWN,
-    VISIBILITY,
-    AssigneeId,
-    ConditionField,
-    ConditionOperator,
-    ConditionValue,
-    ContactName,
-    Countries,
-    CreateUnknown,
-    DueInMinutes,
-    EmployeePerMinute,
-    FieldName,
-    FieldValue,
-    FormatType,
-    Hidden,
-    IfNone,
-    Logic,
-    Mask,
-    MemberIds,
-    Mode,
-    NotifyByEmail,
-    NotifyEmployees,
-    NotifyRinging,
-    NotifySupervisor,
-    PlaceTo,
-    PremiumRate,
-    RetentionDays,
-    Scope,
-    SettleSeconds,
-    StorageMode,
-    SupervisorWindow,
-    TaskFieldTypeChoice,
-    TemplateSupervisor,
-    TemplateTitle,
-    TenantPerMinute,
-)
+from hangtag.api.settings import properties as props
 
 __all__ = [
     "ClickToCallSettingsInput",
@@ -125,27 +78,29 @@ class _SettingsInput(RequestModel):
 class TaskFieldInput(_SettingsInput):
     """Field of a task."""
 
-    name: FieldName
-    type: TaskFieldTypeChoice = TaskFieldType.STRING
-    value: FieldValue = None
+    name: props.FieldName
+    type: props.TaskFieldTypeChoice = TaskFieldType.STRING
+    value: props.FieldValue = None
 
 
 class PlacementConditionInput(_SettingsInput):
     """Condition on a task."""
 
-    field: ConditionField
-    op: Annotated[ConditionOperator, Field(description="Comparison.", examples=["="])] = ConditionOperator.EQUAL
-    value: ConditionValue = None
+    field: props.ConditionField
+    op: Annotated[props.ConditionOperator, Field(description="Comparison.", examples=["="])] = (
+        props.ConditionOperator.EQUAL
+    )
+    value: props.ConditionValue = None
 
 
 class TaskTemplateInput(_SettingsInput):
     """Template of new tasks."""
 
-    title: TemplateTitle = _DEFAULTS.attach.task.title
-    assignee_id: AssigneeId = None
-    member_ids: MemberIds = Field(default_factory=list)
-    due_in_minutes: DueInMinutes = None
-    fields: Annotated[list[TaskFieldInput], Field(max_length=settings.MAX_FIELDS, description=FIELDS)] = Field(
+    title: props.TemplateTitle = _DEFAULTS.attach.task.title
+    assignee_id: props.AssigneeId = None
+    member_ids: props.MemberIds = Field(default_factory=list)
+    due_in_minutes: props.DueInMinutes = None
+    fields: Annotated[list[TaskFieldInput], Field(max_length=settings.MAX_FIELDS, description=props.FIELDS)] = Field(
         default_factory=list
     )
 
@@ -153,34 +108,36 @@ class TaskTemplateInput(_SettingsInput):
 class TagPlacementSettingsInput(_SettingsInput):
     """Placement of the tags of calls."""
 
-    to: PlaceTo = PlacementTarget.CONTACT
-    hidden: Hidden = False
+    to: props.PlaceTo = PlacementTarget.CONTACT
+    hidden: props.Hidden = False
     conditions: Annotated[
-        list[PlacementConditionInput], Field(max_length=settings.MAX_CONDITIONS, description=CONDITIONS)
+        list[PlacementConditionInput], Field(max_length=settings.MAX_CONDITIONS, description=props.CONDITIONS)
     ] = Field(default_factory=list)
-    logic: Logic = None
-    if_none: IfNone = PlacementFallback.CONTACT
-    task: Annotated[TaskTemplateInput, Field(description=TEMPLATE)] = TaskTemplateInput()
+    logic: props.Logic = None
+    if_none: props.IfNone = PlacementFallback.CONTACT
+    task: Annotated[TaskTemplateInput, Field(description=props.TEMPLATE)] = TaskTemplateInput()
 
 
 class UnknownCallerTemplateInput(_SettingsInput):
     """Template of the contact for an unknown number."""
 
-    name: ContactName = _DEFAULTS.contacts.template.name
-    supervisor_id: TemplateSupervisor = None
+    name: props.ContactName = _DEFAULTS.contacts.template.name
+    supervisor_id: props.TemplateSupervisor = None
 
 
 class UnknownCallerSettingsInput(_SettingsInput):
     """Contacts for unknown numbers."""
 
-    create_unknown: CreateUnknown = UnknownCallerPolicy.ALWAYS
-    template: Annotated[UnknownCallerTemplateInput, Field(description=CONTACT_TEMPLATE)] = UnknownCallerTemplateInput()
+    create_unknown: props.CreateUnknown = UnknownCallerPolicy.ALWAYS
+    template: Annotated[UnknownCallerTemplateInput, Field(description=props.CONTACT_TEMPLATE)] = (
+        UnknownCallerTemplateInput()
+    )
 
 
 class RoutingSettingsInput(_SettingsInput):
     """Routing of incoming calls to supervisors."""
 
-    mode: Mode = RoutingMode.ON
+    mode: props.Mode = RoutingMode.ON
 
 
 class MissedCallNotificationSettingsInput(_SettingsInput):
@@ -188,17 +145,17 @@ class MissedCallNotificationSettingsInput(_SettingsInput):
 
     OLD_NAMES: ClassVar[Mapping[str, str]] = {"rung": "ringing_employees"}
 
-    supervisor: NotifySupervisor = True
-    ringing_employees: NotifyRinging = False
-    employee_ids: NotifyEmployees = Field(default_factory=list)
-    email: NotifyByEmail = False
+    supervisor: props.NotifySupervisor = True
+    ringing_employees: props.NotifyRinging = False
+    employee_ids: props.NotifyEmployees = Field(default_factory=list)
+    email: props.NotifyByEmail = False
 
 
 class NotificationSettingsInput(_SettingsInput):
     """Notifications of employees."""
 
-    supervisor_window: SupervisorWindow = True
-    missed_calls: Annotated[MissedCallNotificationSettingsInput, Field(description=MISSED)] = (
+    supervisor_window: props.SupervisorWindow = True
+    missed_calls: Annotated[MissedCallNotificationSettingsInput, Field(description=props.MISSED)] = (
         MissedCallNotificationSettingsInput()
     )
 
@@ -206,14 +163,14 @@ class NotificationSettingsInput(_SettingsInput):
 class DisplayFormatInput(_SettingsInput):
     """Display format of one type of phone number."""
 
-    type: FormatType
-    mask: Mask
+    type: props.FormatType
+    mask: props.Mask
 
 
 class VisibilitySettingsInput(_SettingsInput):
     """Visibility of calls."""
 
-    calls: Scope = VisibilityScope.ALL
+    calls: props.Scope = VisibilityScope.ALL
 
 
 class ClickToCallSettingsInput(_SettingsInput):
@@ -221,10 +178,10 @@ class ClickToCallSettingsInput(_SettingsInput):
 
     OLD_NAMES: ClassVar[Mapping[str, str]] = {"premium": "allow_premium_rate"}
 
-    countries: Countries = None
-    allow_premium_rate: PremiumRate = False
-    employee_per_minute: EmployeePerMinute = _DEFAULTS.calling.employee_per_minute
-    tenant_per_minute: TenantPerMinute = _DEFAULTS.calling.tenant_per_minute
+    countries: props.Countries = None
+    allow_premium_rate: props.PremiumRate = False
+    employee_per_minute: props.EmployeePerMinute = _DEFAULTS.calling.employee_per_minute
+    tenant_per_minute: props.TenantPerMinute = _DEFAULTS.calling.tenant_per_minute
 
 
 class RecordingSettingsInput(_SettingsInput):
@@ -232,22 +189,26 @@ class RecordingSettingsInput(_SettingsInput):
 
     OLD_NAMES: ClassVar[Mapping[str, str]] = {"keep": "mode"}
 
-    mode: StorageMode = RecordingMode.COPY
-    retention_days: RetentionDays = None
+    mode: props.StorageMode = RecordingMode.COPY
+    retention_days: props.RetentionDays = None
 
 
 class TelephonySettingsInput(_SettingsInput):
     """Body of `replaceTelephonySettings`. Omitted properties get their defaults."""
 
-    settle_seconds: SettleSeconds = _DEFAULTS.settle_seconds
-    attach: Annotated[TagPlacementSettingsInput, Field(description=PLACEMENT)] = TagPlacementSettingsInput()
-    contacts: Annotated[UnknownCallerSettingsInput, Field(description=UNKNOWN)] = UnknownCallerSettingsInput()
-    routing: Annotated[RoutingSettingsInput, Field(description=ROUTING)] = RoutingSettingsInput()
-    notifications: Annotated[NotificationSettingsInput, Field(description=NOTIFICATIONS)] = NotificationSettingsInput()
-    masks: Annotated[list[DisplayFormatInput], Field(max_length=20, description=MASKS)] = Field(default_factory=list)
-    visibility: Annotated[VisibilitySettingsInput, Field(description=VISIBILITY)] = VisibilitySettingsInput()
-    calling: Annotated[ClickToCallSettingsInput, Field(description=CALLING)] = ClickToCallSettingsInput()
-    recordings: Annotated[RecordingSettingsInput, Field(description=RECORDINGS)] = RecordingSettingsInput()
+    settle_seconds: props.SettleSeconds = _DEFAULTS.settle_seconds
+    attach: Annotated[TagPlacementSettingsInput, Field(description=props.PLACEMENT)] = TagPlacementSettingsInput()
+    contacts: Annotated[UnknownCallerSettingsInput, Field(description=props.UNKNOWN)] = UnknownCallerSettingsInput()
+    routing: Annotated[RoutingSettingsInput, Field(description=props.ROUTING)] = RoutingSettingsInput()
+    notifications: Annotated[NotificationSettingsInput, Field(description=props.NOTIFICATIONS)] = (
+        NotificationSettingsInput()
+    )
+    masks: Annotated[list[DisplayFormatInput], Field(max_length=20, description=props.MASKS)] = Field(
+        default_factory=list
+    )
+    visibility: Annotated[VisibilitySettingsInput, Field(description=props.VISIBILITY)] = VisibilitySettingsInput()
+    calling: Annotated[ClickToCallSettingsInput, Field(description=props.CALLING)] = ClickToCallSettingsInput()
+    recordings: Annotated[RecordingSettingsInput, Field(description=props.RECORDINGS)] = RecordingSettingsInput()
 
     def to_settings(self) -> settings.TelephonySettings:
         """Return the settings as they are stored."""

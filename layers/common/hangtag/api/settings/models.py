@@ -17,54 +17,7 @@ from hangtag.api.kernel.enums import (
     TagType,
 )
 from hangtag.api.kernel.models import Page, RequestModel, ResponseModel
-from hangtag.api.settings.properties import (
-    CALLING,
-    CONDITIONS,
-    CONTACT_TEMPLATE,
-    FIELDS,
-    MASKS,
-    MISSED,
-    NOTIFICATIONS,
-    PLACEMENT,
-    RECORDINGS,
-    ROUTING,
-    TEMPLATE,
-    UNKNOWN,
-    VISIBILITY,
-    AssigneeId,
-    ConditionField,
-    ConditionOperator,
-    ConditionValue,
-    ContactName,
-    Countries,
-    CreateUnknown,
-    DueInMinutes,
-    EmployeePerMinute,
-    FieldName,
-    FieldValue,
-    FormatType,
-    Hidden,
-    IfNone,
-    Logic,
-    Mask,
-    MemberIds,
-    Mode,
-    NotifyByEmail,
-    NotifyEmployees,
-    NotifyRinging,
-    NotifySupervisor,
-    PlaceTo,
-    PremiumRate,
-    RetentionDays,
-    Scope,
-    SettleSeconds,
-    StorageMode,
-    SupervisorWindow,
-    TaskFieldTypeChoice,
-    TemplateSupervisor,
-    TemplateTitle,
-    TenantPerMinute,
-)
+from hangtag.api.settings import properties as props
 
 __all__ = [
     "ClickToCallSettings",
@@ -91,81 +44,81 @@ __all__ = [
 class TaskField(ResponseModel):
     """Field of a task."""
 
-    name: FieldName
-    type: TaskFieldTypeChoice
-    value: FieldValue
+    name: props.FieldName
+    type: props.TaskFieldTypeChoice
+    value: props.FieldValue
 
 
 class PlacementCondition(ResponseModel):
     """Condition on a task."""
 
-    field: ConditionField
-    op: Annotated[ConditionOperator, Field(description="Comparison, as it was entered.", examples=["="])]
-    value: ConditionValue
+    field: props.ConditionField
+    op: Annotated[props.ConditionOperator, Field(description="Comparison, as it was entered.", examples=["="])]
+    value: props.ConditionValue
 
 
 class TaskTemplate(ResponseModel):
     """Template of new tasks."""
 
-    title: TemplateTitle
-    assignee_id: AssigneeId
-    member_ids: MemberIds
-    due_in_minutes: DueInMinutes
-    fields: Annotated[list[TaskField], Field(description=FIELDS)]
+    title: props.TemplateTitle
+    assignee_id: props.AssigneeId
+    member_ids: props.MemberIds
+    due_in_minutes: props.DueInMinutes
+    fields: Annotated[list[TaskField], Field(description=props.FIELDS)]
 
 
 class TagPlacementSettings(ResponseModel):
     """Placement of the tags of calls."""
 
-    to: PlaceTo
-    hidden: Hidden
-    conditions: Annotated[list[PlacementCondition], Field(description=CONDITIONS)]
-    logic: Logic
-    if_none: IfNone
-    task: Annotated[TaskTemplate, Field(description=TEMPLATE)]
+    to: props.PlaceTo
+    hidden: props.Hidden
+    conditions: Annotated[list[PlacementCondition], Field(description=props.CONDITIONS)]
+    logic: props.Logic
+    if_none: props.IfNone
+    task: Annotated[TaskTemplate, Field(description=props.TEMPLATE)]
 
 
 class UnknownCallerTemplate(ResponseModel):
     """Template of the contact for an unknown number."""
 
-    name: ContactName
-    supervisor_id: TemplateSupervisor
+    name: props.ContactName
+    supervisor_id: props.TemplateSupervisor
 
 
 class UnknownCallerSettings(ResponseModel):
     """Contacts for unknown numbers."""
 
-    create_unknown: CreateUnknown
-    template: Annotated[UnknownCallerTemplate, Field(description=CONTACT_TEMPLATE)]
+    create_unknown: props.CreateUnknown
+    template: Annotated[UnknownCallerTemplate, Field(description=props.CONTACT_TEMPLATE)]
 
 
 class RoutingSettings(ResponseModel):
     """Routing of incoming calls to supervisors."""
 
-    mode: Mode
+    mode: props.Mode
 
 
 class MissedCallNotificationSettings(ResponseModel):
     """Recipients of notifications about incoming missed calls."""
 
-    supervisor: NotifySupervisor
-    ringing_employees: NotifyRinging
-    employee_ids: NotifyEmployees
-    email: NotifyByEmail
+    supervisor: props.NotifySupervisor
+    ringing_employees: props.NotifyRinging
+    employee_ids: props.NotifyEmployees
+    email: props.NotifyByEmail
 
 
 class NotificationSettings(ResponseModel):
     """Notifications of employees."""
 
-    supervisor_window: SupervisorWindow
-    missed_calls: Annotated[MissedCallNotificationSettings, Field(description=MISSED)]
+    supervisor_window: props.SupervisorWindow
+    missed_calls: Annotated[MissedCallNotificationSettings, Field(description=props.MISSED)]
 
 
 class DisplayFormat(ResponseModel):
     """Display format of one type of phone number."""
 
-    type: FormatType
-    mask: Mask
+    type: props.FormatType
+    mask: props.Mask
 
 
 class DisplayFormatPage(Page[DisplayFormat]):
@@ -175,37 +128,37 @@ class DisplayFormatPage(Page[DisplayFormat]):
 class VisibilitySettings(ResponseModel):
     """Visibility of calls."""
 
-    calls: Scope
+    calls: props.Scope
 
 
 class ClickToCallSettings(ResponseModel):
     """Rules of click-to-call."""
 
-    countries: Countries
-    allow_premium_rate: PremiumRate
-    employee_per_minute: EmployeePerMinute
-    tenant_per_minute: TenantPerMinute
+    countries: props.Countries
+    allow_premium_rate: props.PremiumRate
+    employee_per_minute: props.EmployeePerMinute
+    tenant_per_minute: props.TenantPerMinute
 
 
 class RecordingSettings(ResponseModel):
     """Storage of recordings."""
 
-    mode: StorageMode
-    retention_days: RetentionDays
+    mode: props.StorageMode
+    retention_days: props.RetentionDays
 
 
 class TelephonySettings(ResponseModel):
     """All telephony settings."""
 
-    settle_seconds: SettleSeconds
-    attach: Annotated[TagPlacementSettings, Field(description=PLACEMENT)]
-    contacts: Annotated[UnknownCallerSettings, Field(description=UNKNOWN)]
-    routing: Annotated[RoutingSettings, Field(description=ROUTING)]
-    notifications: Annotated[NotificationSettings, Field(description=NOTIFICATIONS)]
-    masks: Annotated[list[DisplayFormat], Field(description=MASKS)]
-    visibility: Annotated[VisibilitySettings, Field(description=VISIBILITY)]
-    calling: Annotated[ClickToCallSettings, Field(description=CALLING)]
-    recordings: Annotated[RecordingSettings, Field(description=RECORDINGS)]
+    settle_seconds: props.SettleSeconds
+    attach: Annotated[TagPlacementSettings, Field(description=props.PLACEMENT)]
+    contacts: Annotated[UnknownCallerSettings, Field(description=props.UNKNOWN)]
+    routing: Annotated[RoutingSettings, Field(description=props.ROUTING)]
+    notifications: Annotated[NotificationSettings, Field(description=props.NOTIFICATIONS)]
+    masks: Annotated[list[DisplayFormat], Field(description=props.MASKS)]
+    visibility: Annotated[VisibilitySettings, Field(description=props.VISIBILITY)]
+    calling: Annotated[ClickToCallSettings, Field(description=props.CALLING)]
+    recordings: Annotated[RecordingSettings, Field(description=props.RECORDINGS)]
 
     @classmethod
     def of(cls, stored: settings.TelephonySettings) -> "TelephonySettings":

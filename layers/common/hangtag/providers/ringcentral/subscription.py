@@ -21,7 +21,7 @@ _RENEWAL_SECONDS = 7 * 86400
 def setup(account: Account, secrets: Mapping[str, str], client: PbxClient) -> Check:
     """Subscribe. RingCentral validates the address at once and posts to it from then on."""
     _subscribe(account, secrets.get("verification_token", ""), client)
-    return Check("set_up", True, "RingCentral accepted the address and posts all calls of the account to it.")
+    return Check("setup", True, "RingCentral accepted the address and posts all calls of the account to it.")
 
 
 def renew_subscription(account: Account, client: PbxClient) -> Check:
@@ -36,10 +36,10 @@ def renew_subscription(account: Account, client: PbxClient) -> Check:
     ours = [row for row in rows if _address(row) == account.webhook_url]
     active = next((row for row in ours if row.get("status") == "Active" and _is_usable(row)), None)
     if active is not None and _seconds_left(active) > _RENEWAL_SECONDS:
-        return Check("look_after", True, "The subscription is active.")
+        return Check("subscription", True, "The subscription is active.")
     if active is not None:
         request(account, client, "POST", f"{_path(active)}/renew", safe=True)
-        return Check("look_after", True, "The subscription was about to expire and has been renewed.")
+        return Check("subscription", True, "The subscription was about to expire and has been renewed.")
     for row in ours:
         # An expired subscription can still be listed after it is gone.
         with suppress(BadInputError):
@@ -47,7 +47,7 @@ def renew_subscription(account: Account, client: PbxClient) -> Check:
     _subscribe(account, account.credentials.get("verification_token", ""), client)
     state = f"was {str(ours[0].get('status', ''))[:40] or 'expired'}" if ours else "was missing"
     return Check(
-        "look_after",
+        "subscription",
         True,
         f"The subscription {state} and has been created again. Calls since it stopped come from the call log.",
     )

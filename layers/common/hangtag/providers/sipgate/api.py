@@ -64,7 +64,7 @@ def ping(account: Account, client: PbxClient) -> Check:
 def setup(account: Account, client: PbxClient) -> Check:
     """Enter the webhook's address for both directions; other settings there are unchanged."""
     if not account.credentials.get("token"):
-        return Check("set_up", True, "Enter the address at sipgate yourself, because token is empty.")
+        return Check("setup", True, "Enter the address at sipgate yourself, because token is empty.")
     settings = request(account, client, "GET", "/settings/sipgateio")
     request(
         account,
@@ -73,7 +73,7 @@ def setup(account: Account, client: PbxClient) -> Check:
         "/settings/sipgateio",
         {**settings, "incomingUrl": account.webhook_url, "outgoingUrl": account.webhook_url},
     )
-    return Check("set_up", True, "sipgate accepted the address for incoming and outgoing calls.")
+    return Check("setup", True, "sipgate accepted the address for incoming and outgoing calls.")
 
 
 def _authorization(account: Account) -> str:

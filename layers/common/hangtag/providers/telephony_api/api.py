@@ -25,13 +25,13 @@ def originate(account: Account, click: Click, client: PbxClient) -> PlacedCall:
 def setup(account: Account, secrets: Mapping[str, str], client: PbxClient) -> Check:
     """Send the documented command `setup`, with which a PBX configures itself."""
     if not account.credentials.get("pbx_url"):
-        return Check("set_up", True, "Enter the address and the key at the PBX yourself, because pbx_url is empty.")
+        return Check("setup", True, "Enter the address and the key at the PBX yourself, because pbx_url is empty.")
     fields = {"cmd": "setup", "planfix_token": secrets[SECRET], "planfix_url": account.webhook_url}
     try:
         _command_pbx(account, client, fields)
     except BadInputError as error:
-        return Check("set_up", False, error.message)
-    return Check("set_up", True, "The PBX accepted the address and the key.")
+        return Check("setup", False, error.message)
+    return Check("setup", True, "The PBX accepted the address and the key.")
 
 
 def ping(account: Account, client: PbxClient) -> Check:

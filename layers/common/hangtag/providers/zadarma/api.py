@@ -61,10 +61,10 @@ def ping(account: Account, client: PbxClient) -> Check:
 def setup(account: Account, client: PbxClient) -> Check:
     """Enter the webhook's address at the PBX and enable its notifications."""
     if not account.credentials.get("api_key"):
-        return Check("set_up", True, "Enter the address at the PBX yourself, because api_key is empty.")
+        return Check("setup", True, "Enter the address at the PBX yourself, because api_key is empty.")
     request(account, client, "POST", "/v1/pbx/callinfo/url/", {"url": account.webhook_url})
     request(account, client, "POST", "/v1/pbx/callinfo/notifications/", dict.fromkeys(_NOTIFICATIONS, "true"))
-    return Check("set_up", True, "The PBX accepted the address and sends all its notifications there.")
+    return Check("setup", True, "The PBX accepted the address and sends all its notifications there.")
 
 
 def request(

@@ -153,7 +153,7 @@ def purge(tenant_id: str, integration_id: str, has_time: Callable[[], bool]) -> 
 def _parse_progress(item: Any) -> Progress:
     fields = {name: item[name]["S"] for name in ("until", "whole_at", "at", "error") if name in item}
     check = next(
-        (Check("look_after", name == "well", item[name]["S"]) for name in ("well", "trouble") if name in item), None
+        (Check("subscription", name == "well", item[name]["S"]) for name in ("well", "trouble") if name in item), None
     )
     return Progress(**fields, subscription=check)
 

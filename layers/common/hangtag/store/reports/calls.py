@@ -2,15 +2,13 @@
 
 import json
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from hangtag.store.calls import missed_calls
 from hangtag.store.db.client import dynamodb, table
 from hangtag.store.db.keys import DAY_SHARDS, key
 from hangtag.store.db.listing import Body
-
-_HOUR = timedelta(hours=1)
 
 
 def of_hour(tenant_id: str, hour: datetime) -> list[Body]:
